@@ -203,8 +203,8 @@ def drift() -> Iterator[Row]:
     mass = abs(math.fsum(state.n_samples for state in two.components) / LONG - 1.0)
     yield Row("total mass of two", f"{mass:.1e} relative error", "1e-9", verdict(mass, 1e-9))
     found = sorted(zip((p.mean for p in two.parameters or ()), two.weights, strict=True))
-    places = max(abs(found[0][0] - 1e6), abs(found[1][0] - 1e6 - 5.0))
-    yield Row("their means", f"{places:.1e} from the truth", "5e-3", verdict(places, 5e-3))
+    positions = max(abs(found[0][0] - 1e6), abs(found[1][0] - 1e6 - 5.0))
+    yield Row("their means", f"{positions:.1e} from the truth", "5e-3", verdict(positions, 5e-3))
     yield Row("their shares", f"{abs(found[0][1] - 0.3):.1e} from the truth")
 
 

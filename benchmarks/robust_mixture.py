@@ -56,9 +56,9 @@ def stream(rows, rng):
     return rows[np.concatenate(orders)[:ROWS]].copy()
 
 
-def outliers(places, size):
+def outliers(positions, size):
     def disturb(xs, rng):
-        chosen = places(len(xs), rng)
+        chosen = positions(len(xs), rng)
         signs = rng.choice([-1.0, 1.0], (int(chosen.sum()), xs.shape[1]))
         xs[chosen] = xs.mean(axis=0) + size * xs.std(axis=0) * signs
         return xs

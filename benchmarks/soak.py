@@ -86,7 +86,7 @@ def committed(path: Path) -> tuple[int, float]:
     """Events in the store, and its size in MB."""
     try:
         with open_store(str(path), "read") as store:
-            return sum(place.events for place in store.places()), sum(
+            return sum(place.events for place in store.positions()), sum(
                 each.stat().st_size for each in path.parent.glob("beliefs.db*")
             ) / 1e6
     except StoreError:  # it does not exist yet

@@ -54,7 +54,7 @@ class Runner:
         """Number of events in the store."""
         try:
             with open_store(str(self.directory / STORE), "read") as store:
-                return sum(place.events for place in store.places())
+                return sum(place.events for place in store.positions())
         except StoreError:  # it does not exist yet
             return 0
 

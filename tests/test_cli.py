@@ -50,7 +50,7 @@ def test_every_command_is_a_module_with_help(name, capsys):
 @pytest.mark.parametrize(
     "words", [["nonsense"], ["--nonsense"], ["watch"], ["watch", "--nonsense"]]
 )
-def test_wrong_usage_is_status_2(words, capsys):
+def test_a_usage_error_has_status_2(words, capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main(words)
     assert "usage: seqbayes" in capsys.readouterr().err
@@ -66,7 +66,7 @@ def test_wrong_usage_is_status_2(words, capsys):
         (BrokenPipeError(), 141, ""),
     ],
 )
-def test_errors_are_one_line(error, status, message, capsys, monkeypatch):
+def test_errors_are_printed_on_one_line(error, status, message, capsys, monkeypatch):
     module = importlib.import_module(cli.COMMANDS["watch"].module)
 
     def command(args):
@@ -108,7 +108,7 @@ def test_the_package_can_be_run_as_a_module():
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's full device")
-def test_a_full_disk_is_one_line():
+def test_a_full_disk_is_reported_on_one_line():
     words = ["watch", "-", "--state", "beta", "--value", "c"]
     with open("/dev/full", "w") as full:
         done = subprocess.run(
@@ -155,7 +155,7 @@ def test_watch_into_a_closed_pipe_is_status_141(form, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="descriptors")
-def test_a_closed_standard_output_is_one_line():
+def test_a_closed_standard_output_is_reported_on_one_line():
     code = "import sys; from seqbayes.cli import main; sys.exit(main(['completion', 'bash']))"
     done = subprocess.run(
         ["sh", "-c", '"$0" -c "$1" >&-', sys.executable, code], capture_output=True, check=False
@@ -191,7 +191,7 @@ def test_an_install_command_names_this_interpreter_and_its_source(monkeypatch, t
     assert command(moved, None) == expected
 
 
-def test_install_commands_are_made_in_one_place():
+def test_install_commands_are_created_by_one_function():
     sources = Path(seqbayes.__file__).parent.rglob("*.py")
     found = [path for path in sources if "pip install" in path.read_text("utf-8")]
     assert [path.name for path in found if path.name != "extras.py"] == []

@@ -89,10 +89,10 @@ def test_every_event_counts_once(name):
     }
     for each, xs in groups.items():
         assert float(printed[each][1]) == pytest.approx(mean(xs), rel=1e-3)
-    said = " ".join(output(name).split())
+    text = " ".join(output(name).split())
     total = sum(map(len, groups.values()))
-    assert f"{total:,} events, each counted exactly once" in said
-    assert "every state is bit-for-bit identical to that" in said
+    assert f"{total:,} events, each counted exactly once" in text
+    assert "every state is bit-for-bit identical to that" in text
     page = PAGE.read_text(encoding="utf-8")
     (shown,) = re.findall(
         rf"^```console\n\$ python demos/{name}\.py\n(.*?)^```$", page, re.M | re.S

@@ -13,7 +13,7 @@ from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SourceError
 from seqbayes.events.fields import Layout
 from seqbayes.events.records import Lines
-from seqbayes.events.rows import MOST_LINES, Rows, Sniffed, find_format
+from seqbayes.events.rows import MAX_ROW_LINES, Rows, Sniffed, find_format
 from seqbayes.events.values import coerce, parse_column, parse_number
 
 BOM = b"\xef\xbb\xbf"
@@ -43,7 +43,7 @@ def test_lines_are_numbered_in_blocks_of_any_size(data, cuts):
 
 
 @given(text, cuts, st.integers(2, 12))
-def test_long_lines_are_refused_with_their_numbers(data, cuts, longest):
+def test_long_lines_are_rejected_with_their_numbers(data, cuts, longest):
     data = b"{}\n" + data
     expected = [(i, line) for i, line in enumerate(data.split(b"\n"), 1) if line.strip() or line]
     found, refused = split(Lines(0, longest), data, cuts)
@@ -67,7 +67,7 @@ def test_csv_reads_what_csv_writes(rows, cuts, end):
 
 
 @given(st.binary(max_size=200), cuts)
-def test_any_bytes_are_read_or_refused(data, cuts):
+def test_any_bytes_are_read_or_rejected(data, cuts):
     found, refused = split(Rows(0), b"a,b\n" + data, cuts)
     assert all(len(row) == 2 for _, row in found)
     assert all(reason.isprintable() for _, reason in refused)
@@ -94,12 +94,12 @@ def test_any_bytes_are_read_or_refused(data, cuts):
         (b'"a,1', "a quote is never closed"),
     ],
 )
-def test_rows_that_are_refused(line, reason, start, end):
+def test_invalid_rows(line, reason, start, end):
     data = start + end.join([b"a,b", line, b"1,2", b""])
     assert split(Rows(0), data) == ([(3, ("1", "2"))], [(2, reason)])
 
 
-def test_a_stray_quote_costs_only_its_line():
+def test_a_stray_quote_invalidates_only_its_line():
     data = b'a,b\n1,x\n2,"open\n3,x\n4,"whole"\n5,"two\nlines"\n6,x\n"7" 8,x\n9,5" pipe\n10,"never'
     found, refused = split(Rows(0), data)
     assert [(line, row[0]) for line, row in found] == [
@@ -114,11 +114,11 @@ def test_a_stray_quote_costs_only_its_line():
     assert refused[-1][1] == "a quote is never closed"
 
 
-def test_an_open_quote_is_given_up_after_many_lines():
-    lines = [b"a,b", b'0,"open', *(b"%d,x" % i for i in range(MOST_LINES + 500))]
+def test_an_unclosed_quote_is_limited_to_a_number_of_lines():
+    lines = [b"a,b", b'0,"open', *(b"%d,x" % i for i in range(MAX_ROW_LINES + 500))]
     found, refused = split(Rows(0), b"\n".join(lines))
     assert [line for line, _ in refused] == [2]
-    assert len(found) == MOST_LINES + 500
+    assert len(found) == MAX_ROW_LINES + 500
 
 
 @pytest.mark.parametrize(
@@ -144,12 +144,12 @@ def test_inputs_that_cannot_be_read(data, message):
     ("start", "form"),
     [(b'  {"a"', "jsonl"), (b"[", "jsonl"), (b"a,b", "csv"), (BOM + b"{", "jsonl"), (BOM, None)],
 )
-def test_the_format_is_found(start, form):
+def test_the_format_is_detected(start, form):
     assert find_format(start) == form
 
 
 @given(cuts)
-def test_a_format_is_found_in_blocks_of_any_size(cuts):
+def test_a_format_is_detected_in_blocks_of_any_size(cuts):
     assert split(Sniffed(), b"\n \n{}\n1\n", cuts) == ([(3, b"{}"), (4, b"1")], [])
     assert split(Sniffed(), b"\n \na,b\n1,2\n", cuts) == ([(4, ("1", "2"))], [])
 
@@ -157,10 +157,10 @@ def test_a_format_is_found_in_blocks_of_any_size(cuts):
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (rb'{"k": "\ud800"}', "a text with a lone surrogate, half of a character"),
-        (rb'{"k": "a\ud800b"}', "a text with a lone surrogate, half of a character"),
-        (rb'{"k": "\udc00"}', "a text with a lone surrogate, half of a character"),
-        (rb'{"k": "\ud83d\ude00\ud83d"}', "a text with a lone surrogate, half of a character"),
+        (rb'{"k": "\ud800"}', "a string with a lone surrogate, half of a character"),
+        (rb'{"k": "a\ud800b"}', "a string with a lone surrogate, half of a character"),
+        (rb'{"k": "\udc00"}', "a string with a lone surrogate, half of a character"),
+        (rb'{"k": "\ud83d\ude00\ud83d"}', "a string with a lone surrogate, half of a character"),
         (b'{"k": "\xff"}', "not UTF-8"),
         ('{"k": 1}'.encode("utf-16"), "not UTF-8: it looks like UTF-16 or binary data"),
         (b'{"k": 1e400}', "a number is too large: expected at most 1.8e308"),
@@ -174,7 +174,7 @@ def test_records_that_cannot_be_decoded(record, reason):
     assert (events, refused) == ([], [reason])
 
 
-def test_a_lone_surrogate_at_the_end_of_a_file_is_not_a_cut_line():
+def test_a_lone_surrogate_at_the_end_of_a_file_is_not_an_incomplete_line():
     lines = Lines(0)
     lines.split(rb'{"k": "\ud800"}')
     assert not lines.is_cut_short
@@ -190,16 +190,16 @@ def test_a_lone_surrogate_at_the_end_of_a_file_is_not_a_cut_line():
         ("1" + 400 * "0", "number", True, "is too large: expected at most 1.8e308"),
         ("1e400", "number", True, "the number 1e400 is too large"),
         (10**400, "number", False, "is too large: expected at most 1.8e308"),
-        ("5", "number", False, "got the text '5': remove its quotation marks"),
-        ("1710054000", "time", False, "got the text '1710054000': remove its quotation marks"),
+        ("5", "number", False, "got the string '5': remove its quotation marks"),
+        ("1710054000", "time", False, "got the string '1710054000': remove its quotation marks"),
         ("yes", "boolean", False, "expected true, false, 1 or 0 without quotation marks"),
         ("maybe", "boolean", True, "expected true, false, yes, no, 1 or 0, got 'maybe'"),
         ("noon", "time", False, "expected a time in RFC 3339, got 'noon'"),
-        ("\ud800", "text", False, "a text with a lone surrogate"),
+        ("\ud800", "text", False, "a string with a lone surrogate"),
         ({}, "text", False, "expected a text, got {}"),
     ],
 )
-def test_values_that_are_invalid(value, kind, text, reason):
+def test_invalid_values(value, kind, text, reason):
     assert reason in coerce(value, kind, text).reason
 
 
@@ -212,7 +212,7 @@ numbers = st.one_of(
 
 
 @given(st.lists(numbers, max_size=5), st.sampled_from(["number", "boolean", "text", "time"]))
-def test_a_column_is_parsed_as_its_cells_are(cells, kind):
+def test_a_column_is_parsed_like_its_cells(cells, kind):
     def shown(value):
         return getattr(value, "reason", repr(value))
 

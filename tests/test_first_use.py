@@ -130,7 +130,7 @@ def test_errors_name_the_remedy(make, remedy):
         lambda x: PredictiveSurprise().score_one(x),
     ],
 )
-def test_estimators_refuse_features_without_names(call, x):
+def test_estimators_reject_features_without_names(call, x):
     with pytest.raises(sb.ObservationError, match=r"write dict\(enumerate\(values\)\)"):
         call(x)
 
@@ -165,7 +165,7 @@ def test_an_explanation_shows_a_change(state, x):
     ],
     ids=str,
 )
-def test_an_explanation_refuses_values_outside_the_range(state, x, at):
+def test_an_explanation_rejects_values_outside_the_range(state, x, at):
     with pytest.raises(sb.PriorError, match="at"):
         state.explain(x, at=at)
 
@@ -205,7 +205,7 @@ def test_an_import_from_the_wrong_module_names_the_right_one(module, name, home)
         exec(f"from {module} import {name}", {})
 
 
-def test_two_classes_of_one_name_are_refused_with_both_places():
+def test_two_classes_of_one_name_are_rejected_with_both_places():
     Poisson = type("Poisson", (sb.likelihoods.Exponential,), {"__module__": "elsewhere"})
     with pytest.raises(sb.PriorError, match=r"elsewhere\.Poisson .*seqbayes\.likelihoods\.rates"):
         sb.register(Poisson, under=sb.Gamma)

@@ -116,7 +116,7 @@ def test_ctrl_c_restores_the_terminal(shell):
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 @pytest.mark.parametrize("paused", [False, True])
-def test_ctrl_z_restores_the_terminal_and_fg_draws_the_screen_again(paused):
+def test_ctrl_z_restores_the_terminal_and_fg_redraws_the_screen(paused):
     terminal = Bash()
     try:
         terminal.wait_for(b"$ ")
@@ -184,22 +184,25 @@ class Keys:
         return ""
 
 
-def shown(presses, steps=5, speed=1.0):
+def step_end_times(presses, steps=5, speed=1.0):
     """Return the time at which each step ended, and whether the story was stopped."""
     keys = Keys(presses)
     clock = Clock(even(speed), Interruption(), keys, lambda: keys.now)
     ends = []
     for number in range(steps):
-        clock.hold(number)
+        clock.wait(number)
         if clock.stopped:
             break
         ends.append(round(keys.now, 1))
     return ends, clock.stopped
 
 
-def test_the_clock_obeys_the_keys():
-    assert shown([]) == ([1.0, 2.0, 3.0, 4.0, 5.0], False)
-    assert shown([(1.5, " "), (9.5, " ")]) == ([1.0, 10.0, 11.0, 12.0, 13.0], False)
+def test_keys_control_the_clock():
+    assert step_end_times([]) == ([1.0, 2.0, 3.0, 4.0, 5.0], False)
+    assert step_end_times([(1.5, " "), (9.5, " ")]) == ([1.0, 10.0, 11.0, 12.0, 13.0], False)
     # n shows the next step at once and stays paused; the space bar resumes
-    assert shown([(0.2, "n"), (5.0, "n"), (9.0, " ")]) == ([0.2, 5.0, 10.0, 11.0, 12.0], False)
-    assert shown([(2.5, "q")]) == ([1.0, 2.0], True)
+    assert step_end_times([(0.2, "n"), (5.0, "n"), (9.0, " ")]) == (
+        [0.2, 5.0, 10.0, 11.0, 12.0],
+        False,
+    )
+    assert step_end_times([(2.5, "q")]) == ([1.0, 2.0], True)

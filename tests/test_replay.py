@@ -18,7 +18,7 @@ from seqbayes.replay.mms import CandyStory, Prior
 
 
 @pytest.fixture
-def told(capsys):
+def response(capsys):
     """Run the program in this process and return its output."""
 
     def run(*args):
@@ -49,7 +49,7 @@ def steps(story):
 
 def test_bayes_rule_holds_at_every_candy(steps):
     for step in steps:
-        for rule in (step.rule, step.again):
+        for rule in (step.rule, step.next_rule):
             assert math.isclose(
                 rule.prior * rule.likelihood / rule.evidence, rule.posterior, rel_tol=1e-12
             )
@@ -76,7 +76,7 @@ def test_tonights_posterior_is_tomorrows_prior(steps):
     assert pairs
     for one, other in pairs:
         assert one.rule.posterior == other.rule.prior
-        assert one.again.posterior == other.rule.posterior
+        assert one.next_rule.posterior == other.rule.posterior
 
 
 def test_log_evidence_is_the_sum_of_log_predictions(steps):
@@ -101,15 +101,19 @@ def test_predictions_are_made_before_the_candy_is_learned(story, steps):
 def test_mix_probabilities_sum_to_one_and_are_ordered_as_the_bayes_factors(steps):
     for step in steps:
         belief = step.belief
-        assert math.isclose(math.fsum(r.probability for r in belief.rivals) + belief.other, 1.0)
+        assert math.isclose(
+            math.fsum(r.probability for r in belief.rivals) + belief.other_probability, 1.0
+        )
         for rival in belief.rivals:
             assert math.isclose(
-                math.log(rival.probability / belief.other), rival.log_bayes_factor, abs_tol=1e-9
+                math.log(rival.probability / belief.other_probability),
+                rival.log_bayes_factor,
+                abs_tol=1e-9,
             )
             assert rival.log_bayes_factor == rival.log_likelihood - belief.log_evidence
 
 
-def test_bags_are_eaten_in_order(steps):
+def test_bags_are_used_in_order(steps):
     dealt = madison().deal(7)
     assert [step.colour for step in steps] == [candy for bag in dealt[:3] for candy in bag]
     assert [step.number for step in steps] == list(range(1, len(steps) + 1))
@@ -163,7 +167,7 @@ def test_nothing_is_added_to_a_prior_that_names_all_colours():
         ("red=half,green=.5", None, "colour=share"),
         ("red", None, "got 'red'"),
         ("", None, "uniform, jeffreys, park"),
-        ("red=1,green=0", None, "'green' could never be revised by data"),
+        ("red=1,green=0", None, "'green' could not be changed by data"),
         ("park", 0.0, "strength"),
         ("park", math.inf, "strength"),
         ("uniform", 3.0, "fixed strength"),
@@ -176,14 +180,14 @@ def test_invalid_priors_are_rejected(text, strength, why):
 
 def test_priors_wash_out():
     """The total variation distance of two beliefs that learn the same candies shrinks."""
-    told = [CandyStory(Prior.parse(text), seed=3, bags=24) for text in ("uniform", "park")]
+    response = [CandyStory(Prior.parse(text), seed=3, bags=24) for text in ("uniform", "park")]
 
     def distance(one, other):
         pairs = zip(one.shares, other.shares, strict=True)
         return sum(abs(a.mean - b.mean) for a, b in pairs) / 2
 
-    apart = [distance(*(story.opening.belief for story in told))]
-    apart += [distance(a.belief, b.belief) for a, b in zip(*told, strict=True)][99::400]
+    apart = [distance(*(story.opening.belief for story in response))]
+    apart += [distance(a.belief, b.belief) for a, b in zip(*response, strict=True)][99::400]
     assert apart == sorted(apart, reverse=True)
     assert apart[-1] < apart[0] / 10
 
@@ -191,9 +195,9 @@ def test_priors_wash_out():
 # The program: figures.
 
 
-def test_all_bags_under_the_uniform_prior(told):
+def test_all_bags_under_the_uniform_prior(response):
     """The figures of the whole story, from the output of the program."""
-    start, *candies, end = events(told("--json", "--prior", "uniform"))
+    start, *candies, end = events(response("--json", "--prior", "uniform"))
     assert (start["event"], end["event"]) == ("start", "end")
     assert [event["number"] for event in candies] == list(range(1, 2621))
     belief = end["belief"]
@@ -220,8 +224,8 @@ def test_all_bags_under_the_uniform_prior(told):
 
 def test_the_final_belief_does_not_depend_on_the_order():
     counts = madison().counts
-    told = CandyStory(Prior.jeffreys(), seed=2)
-    *_, last = told
+    response = CandyStory(Prior.jeffreys(), seed=2)
+    *_, last = response
     belief = last.belief
     assert [share.alpha for share in belief.shares] == [counts[c] + 0.5 for c in COLOURS]
     log_evidence = math.lgamma(3) - math.lgamma(2623)
@@ -229,14 +233,14 @@ def test_the_final_belief_does_not_depend_on_the_order():
     assert math.isclose(belief.log_evidence, log_evidence, rel_tol=1e-11)
 
 
-def test_the_seed_determines_the_story(told):
-    first, again = (told("--json", "--bags", "1", "--seed", "5") for _ in range(2))
+def test_the_seed_determines_the_story(response):
+    first, again = (response("--json", "--bags", "1", "--seed", "5") for _ in range(2))
     assert first == again
-    assert first != told("--json", "--bags", "1", "--seed", "6")
+    assert first != response("--json", "--bags", "1", "--seed", "6")
 
 
-def test_plain_output_has_one_line_per_candy(told):
-    text = told("--plain", "--bags", "2", "--prior", "park", "--strength", "20")
+def test_plain_output_has_one_line_per_candy(response):
+    text = response("--plain", "--bags", "2", "--prior", "park", "--strength", "20")
     candies = [line for line in text.splitlines() if not line.startswith("#")]
     assert [int(line.split()[0]) for line in candies] == list(range(1, len(candies) + 1))
     assert len(candies) == sum(map(len, madison().deal(1)[:2]))
@@ -245,10 +249,10 @@ def test_plain_output_has_one_line_per_candy(told):
     assert "brown and orange: 1 imagined candy of each was added" in text
 
 
-def test_plain_output_is_the_default_in_a_pipe(told):
+def test_plain_output_is_the_default_in_a_pipe(response):
     done = replay("mms", "--bags", "1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == told("--bags", "1", "--plain")
+    assert done.stdout == response("--bags", "1", "--plain")
 
 
 def test_plain_output_in_ascii():
@@ -258,8 +262,8 @@ def test_plain_output_in_ascii():
     assert "?" not in done.stdout.replace("made these?", "")
 
 
-def test_bayes_rule_holds_in_the_json(told):
-    for event in events(told("--json", "--bags", "1", "--prior", "jeffreys"))[1:-1]:
+def test_bayes_rule_holds_in_the_json(response):
+    for event in events(response("--json", "--bags", "1", "--prior", "jeffreys"))[1:-1]:
         rule = event["rule"]
         assert math.isclose(
             rule["prior"] * rule["likelihood"] / rule["evidence"], rule["posterior"], rel_tol=1e-12
@@ -302,7 +306,7 @@ def test_invalid_options_are_rejected(args, capsys):
 
 
 @pytest.mark.parametrize("form", ["--plain", "--json"])
-def test_closed_pipe_ends_quietly(form):
+def test_a_closed_pipe_stops_without_an_error(form):
     with subprocess.Popen(
         command("replay", "mms", form),
         stdout=subprocess.PIPE,
@@ -317,7 +321,7 @@ def test_closed_pipe_ends_quietly(form):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @posix
-def test_an_interruption_ends_between_two_lines_with_a_summary(number, status):
+def test_an_interruption_stops_after_a_complete_line_and_prints_a_summary(number, status):
     with subprocess.Popen(
         command("replay", "mms", "--json", "--speed", "20"),
         stdout=subprocess.PIPE,
@@ -330,11 +334,11 @@ def test_an_interruption_ends_between_two_lines_with_a_summary(number, status):
         lines += program.stdout.readlines()
         assert program.stderr.read() == ""
         assert program.wait() == status
-    told = [json.loads(line) for line in lines]
-    end = told[-1]
+    response = [json.loads(line) for line in lines]
+    end = response[-1]
     assert (end["event"], end["interrupted"]) == ("end", True)
-    assert end["candies"] == told[-2]["number"] == len(told) - 2 < 2620
-    assert end["belief"] == told[-2]["belief"]
+    assert end["candies"] == response[-2]["number"] == len(response) - 2 < 2620
+    assert end["belief"] == response[-2]["belief"]
     assert end["summary"][0].startswith("Stopped after")
 
 

@@ -42,7 +42,7 @@ ITERATIONS = [
 
 
 @pytest.fixture
-def told(capsys):
+def response(capsys):
     """Run the program in this process and return its output."""
 
     def run(*args):
@@ -55,9 +55,9 @@ def told(capsys):
 
 
 @pytest.fixture
-def events(told):
+def events(response):
     def run(*args):
-        return [json.loads(line) for line in told("--json", *args).splitlines()]
+        return [json.loads(line) for line in response("--json", *args).splitlines()]
 
     return run
 
@@ -178,8 +178,8 @@ def test_map_iterations(events):
     assert climb == sorted(climb)
 
 
-def test_plain_lines_show_the_published_figures(told):
-    text = told("--plain")
+def test_plain_lines_show_the_published_figures(response):
+    text = response("--plain")
     for line in (
         "known A: 24 ÷ (24 + 6) = 0.80; B: 9 ÷ (9 + 11) = 0.45",
         "start A 0.60, B 0.50; log likelihood −11.321",
@@ -195,8 +195,8 @@ def test_plain_lines_show_the_published_figures(told):
     assert "\x1b" not in text
 
 
-def test_plain_m_step_with_a_prior_and_weights(told):
-    text = told("--plain", "--prior", "beta22", "--learn-weights", "--iterations", "1")
+def test_plain_m_step_with_a_prior_and_weights(response):
+    text = response("--plain", "--prior", "beta22", "--learn-weights", "--iterations", "1")
     assert "A: (21.3 + 1) ÷ (21.3 + 8.6 + 2) = 0.70" in text
     responsibility = sum(row[0] for row in E_STEP)
     weight = (responsibility + 1) / 7
@@ -204,10 +204,10 @@ def test_plain_m_step_with_a_prior_and_weights(told):
     assert "EM took 1 iteration from" in text
 
 
-def test_plain_output_is_the_default_in_a_pipe(told):
+def test_plain_output_is_the_default_in_a_pipe(response):
     done = replay("coins", "--iterations", "2")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == told("--iterations", "2", "--plain")
+    assert done.stdout == response("--iterations", "2", "--plain")
 
 
 def test_plain_output_in_ascii():
@@ -228,8 +228,8 @@ def last_sentence_of(story, number=None):
 
 
 def test_summaries():
-    assert "a saddle, not a peak" in last_sentence_of(CoinStory(start=(0.5, 0.5)))
-    assert "A and B exchanged" in last_sentence_of(CoinStory(start=(0.4, 0.6)))
+    assert "a saddle point, not a maximum" in last_sentence_of(CoinStory(start=(0.5, 0.5)))
+    assert "A and B swapped" in last_sentence_of(CoinStory(start=(0.4, 0.6)))
     assert "Beta(2, 2)" in last_sentence_of(CoinStory(prior="beta22"))
     assert "picked with probability 0.52" in last_sentence_of(
         CoinStory(iterations=200, learn_weights=True)
@@ -325,7 +325,7 @@ def test_invalid_stories_are_rejected():
 
 
 @pytest.mark.parametrize("form", ["--plain", "--json"])
-def test_closed_pipe_ends_quietly(form):
+def test_a_closed_pipe_stops_without_an_error(form):
     with subprocess.Popen(
         command("replay", "coins", form, "--iterations", "1000"),
         stdout=subprocess.PIPE,
@@ -339,7 +339,7 @@ def test_closed_pipe_ends_quietly(form):
 
 
 @posix
-def test_an_interruption_ends_between_two_lines_with_a_summary():
+def test_an_interruption_stops_after_a_complete_line_and_prints_a_summary():
     with subprocess.Popen(
         command("replay", "coins", "--json", "--speed", "20", "--iterations", "1000"),
         stdout=subprocess.PIPE,

@@ -47,22 +47,22 @@ def test_screens_fit(story, steps, width, height, signs):
 def test_every_screen_shows_all_parts(width, height):
     story = CoinStory()
     steps, screen = list(story), story.screen(UNICODE)
-    told = ["\n".join(drawn(screen, step, width, height)) for step in steps]
-    assert re.search(r"A: 24 ÷ \(24 \+ 6\) = 0\.80", told[5])
-    assert "0.45" in told[5]
-    row = told[7]
+    response = ["\n".join(drawn(screen, step, width, height)) for step in steps]
+    assert re.search(r"A: 24 ÷ \(24 \+ 6\) = 0\.80", response[5])
+    assert "0.45" in response[5]
+    row = response[7]
     for word in ("coin A, 0.60", "coin B, 0.50", "0.45", "2.2", "0.55", "2.8"):
         assert word in row
     for word in ("prior", "likelihood", "evidence", "posterior"):
         assert word in row
-    sums, division = told[12], told[13]
+    sums, division = response[12], response[13]
     assert re.search(r"21\.3 +8\.6 +2\.0 +11\.7 +8\.4", sums)
     assert "A: 21.3 ÷ (21.3 + 8.6) = 0.71" in division
     assert "log likelihood rose by 1.23" in division
     assert "−10.086" in division
-    assert "0.7967" in told[-1]
-    assert "0.5197" in told[-1]
-    for number, text in enumerate(told, 1):
+    assert "0.7967" in response[-1]
+    assert "0.5197" in response[-1]
+    for number, text in enumerate(response, 1):
         assert f"{number} of 32" in text
 
 
@@ -70,8 +70,8 @@ def test_ascii_screens_are_ascii():
     story = CoinStory(prior="beta22")
     screen = story.screen(ASCII)
     for step in story:
-        told = "\n".join(drawn(screen, step, 80, 24))
-        assert told.replace("−", "-").isascii()  # the console replaces the minus sign
+        response = "\n".join(drawn(screen, step, 80, 24))
+        assert response.replace("−", "-").isascii()  # the console replaces the minus sign
 
 
 def test_the_final_table(story, steps):

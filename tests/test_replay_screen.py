@@ -15,7 +15,7 @@ from seqbayes.console.signals import Interruption
 from seqbayes.datasets import COLOURS, madison
 from seqbayes.replay.command import add_arguments
 from seqbayes.replay.mms import CandyStory, Prior
-from seqbayes.replay.mms.story import gathering
+from seqbayes.replay.mms.story import accelerating
 from seqbayes.replay.player import Clock
 from seqbayes.replay.story import even
 
@@ -58,36 +58,36 @@ def test_screens_fit(text, width, height):
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
 def test_every_screen_shows_all_parts(steps, story, width, height):
     screen, step = story.screen(UNICODE), steps[100]
-    told = "\n".join(drawn(screen, step, width, height))
+    response = "\n".join(drawn(screen, step, width, height))
     for word in ("prior", "likelihood", "evidence", "posterior", "MLE", "MAP", "mean"):
-        assert word in told
+        assert word in response
     for share in step.belief.shares:
-        assert share.colour in told
-        assert f"{100 * share.mean:.1f}" in told
-    assert f"{step.number:,} of {step.total:,}" in told
-    assert f"Next: {step.belief.next.colour}" in told
-    assert f"{step.hits} of {step.number}" in told
-    assert "log evidence −" in told
-    assert step.belief.favourite.title in told
+        assert share.colour in response
+        assert f"{100 * share.mean:.1f}" in response
+    assert f"{step.number:,} of {step.total:,}" in response
+    assert f"Next: {step.belief.next.colour}" in response
+    assert f"{step.hits} of {step.number}" in response
+    assert "log evidence −" in response
+    assert step.belief.leading_mix.title in response
 
 
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])
 def test_the_opening_describes_the_prior_and_additions(width, height):
     screen = CandyStory(Prior.parse("park", 20), bags=1).screen(UNICODE)
-    told = " ".join(map(str.strip, drawn(screen, None, width, height)))
-    assert "Prior: walk in the park" in told
+    response = " ".join(map(str.strip, drawn(screen, None, width, height)))
+    assert "Prior: walk in the park" in response
     if (width, height) == (80, 24):
-        assert "worth 22 imagined candies (1 each for brown, orange)" in told
+        assert "worth 22 imagined candies (1 each for brown, orange)" in response
     else:
-        assert "worth 20 imagined candies" in told
-        assert "brown and orange: 1 imagined candy of each was added" in told
+        assert "worth 20 imagined candies" in response
+        assert "brown and orange: 1 imagined candy of each was added" in response
 
 
 def test_ascii_screens_are_ascii(steps, story):
     # the console replaces the minus sign and the box
     screen = story.screen(ASCII)
-    told = "\n".join(drawn(screen, steps[50], 80, 24)).replace("−", "-")
-    assert told.isascii()
+    response = "\n".join(drawn(screen, steps[50], 80, 24)).replace("−", "-")
+    assert response.isascii()
 
 
 def test_interval_bar_marks_its_ends():
@@ -134,7 +134,7 @@ def test_each_colour_has_its_own_letter():
 
 
 def test_default_pace_ends_within_a_minute_and_starts_slowly():
-    pace = gathering
+    pace = accelerating
     moments = [pace(n) for n in range(2621)]
     gaps = np.diff(moments)
     assert np.all(gaps > 0)
@@ -162,9 +162,9 @@ def test_summaries_of_a_stopped_story(story, steps):
     assert story.summary(None, True) == [
         "Stopped before the first candy: the belief is still the prior."
     ]
-    told = " ".join(story.summary(steps[9], True))
-    assert "Stopped after 10 of" in told
-    assert "10 candies" not in told
+    response = " ".join(story.summary(steps[9], True))
+    assert "Stopped after 10 of" in response
+    assert "10 candies" not in response
 
 
 def test_the_summary_prefers_another_mix_if_no_published_one_fits():
@@ -173,10 +173,10 @@ def test_the_summary_prefers_another_mix_if_no_published_one_fits():
     shares = {colour: count / 2620 for colour, count in counts.items()}
     story = CandyStory(Prior.from_proportions(shares, strength=1e6))
     *_, last = story
-    assert last.belief.favourite.log_bayes_factor < 0
-    told = " ".join(story.summary(last, False))
-    assert "less probable" in told
-    assert "some other mix is the most probable now" in told
+    assert last.belief.leading_mix.log_bayes_factor < 0
+    response = " ".join(story.summary(last, False))
+    assert "less probable" in response
+    assert "some other mix is now the most probable" in response
 
 
 def test_help_describes_every_option():

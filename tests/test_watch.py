@@ -27,17 +27,17 @@ READ = [case for case in CASES if case.likelihood.columnar]
 def options(case):
     """Return the options for a prior and a likelihood."""
     likelihood = case.likelihood
-    words = ["--state", spec.spell(case.family.__name__)]
-    words += ["--likelihood", spec.spell(type(likelihood).__name__)]
+    args = ["--state", spec.option_name(case.family.__name__)]
+    args += ["--likelihood", spec.option_name(type(likelihood).__name__)]
     for name, value in likelihood.parameters().items():
-        words += [f"--{name}={value}"]
+        args += [f"--{name}={value}"]
     pairs = {}
     for name, value in case.prior.items():
         if isinstance(value, dict):
             pairs |= {f"{name}.{label}": weight for label, weight in value.items()}
         else:
             pairs[name] = value
-    return [*words, "--prior", ",".join(f"{name}={value!r}" for name, value in pairs.items())]
+    return [*args, "--prior", ",".join(f"{name}={value!r}" for name, value in pairs.items())]
 
 
 def as_text(value):
@@ -47,7 +47,7 @@ def as_text(value):
     return str(value)
 
 
-def taught(case, xs):
+def train(case, xs):
     """Return a state that learned `xs` one at a time, with labels as text."""
     if not isinstance(case.likelihood, LabelLikelihood):
         return case.new(xs)
@@ -60,14 +60,14 @@ def taught(case, xs):
 
 def as_values(state, level=0.95, kind="equal-tailed"):
     """Return the JSON line of a state, without its key."""
-    said = describe({}, state, View(level, kind))
-    del said["key"]
-    return json.loads(json.dumps(said))
+    output = describe({}, state, View(level, kind))
+    del output["key"]
+    return json.loads(json.dumps(output))
 
 
-def watch(capsys, *words):
+def watch(capsys, *args):
     """Run the command; return its status, its JSON lines and its messages."""
-    status = main(["watch", *map(str, words)])
+    status = main(["watch", *map(str, args)])
     out, err = capsys.readouterr()
     return status, [json.loads(line) for line in out.splitlines()], err
 
@@ -91,10 +91,10 @@ def test_json_lines_of_every_case_are_learned_like_the_state(case, capsys, write
     xs, others = case.observations(30), case.observations(11, salt=1)
     events = [{"x": x, "who": "a"} for x in xs] + [{"who": "b", "x": x} for x in others]
     path = write(jsonl(*events))
-    status, said, err = watch(capsys, path, *options(case), "--value=x", "--by=who", "--json")
+    status, output, err = watch(capsys, path, *options(case), "--value=x", "--by=who", "--json")
     assert (status, err) == (0, "")
-    assert [line.pop("key") for line in said] == [{"who": "a"}, {"who": "b"}]
-    assert said == [as_values(taught(case, learned)) for learned in (xs, others)]
+    assert [line.pop("key") for line in output] == [{"who": "a"}, {"who": "b"}]
+    assert output == [as_values(train(case, learned)) for learned in (xs, others)]
 
 
 @pytest.mark.parametrize("case", READ, ids=lambda case: case.id)
@@ -110,9 +110,11 @@ def test_csv_of_every_case_is_learned_like_the_state(case, capsys, write, tmp_pa
     with (tmp_path / "events.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["n", *columns], *([i, *row] for i, row in enumerate(rows))])
     values = [f"--value={column}" for column in columns]
-    status, [said], err = watch(capsys, tmp_path / "events.csv", *options(case), *values, "--json")
-    assert (status, err, said.pop("key")) == (0, "", {})
-    assert said == as_values(taught(case, xs))
+    status, [output], err = watch(
+        capsys, tmp_path / "events.csv", *options(case), *values, "--json"
+    )
+    assert (status, err, output.pop("key")) == (0, "", {})
+    assert output == as_values(train(case, xs))
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
@@ -165,45 +167,45 @@ def test_malformed_lines_are_counted_with_their_numbers_and_reasons(capsys, writ
         b"{}",
         b'{"n": 3}',
     ]
-    status, [said], err = watch(
+    status, [output], err = watch(
         capsys, write(b"\n".join(lines)), "--state=gamma", "--value=n", "--json"
     )
     assert status == 0
-    assert said["posterior"] == {"shape": 7.0, "rate": 4.0}
-    assert "7 malformed lines not used" in err
+    assert output["posterior"] == {"shape": 7.0, "rate": 4.0}
+    assert "skipped 7 malformed lines" in err
     assert [int(line.split(":")[0].split()[1]) for line in err.splitlines()[1:6]] == [3, 5, 6, 7, 8]
     assert "and 2 more" in err
-    assert "2 incomplete events not used; missing: 'n' 2" in err
+    assert "skipped 2 incomplete events; missing fields: 'n' (2 events)" in err
 
 
 def test_csv_cells_are_read_strictly(capsys, write):
     cells = ["1", " 2 ", "12abc", "1_0", "１", "nan", "inf", "0x1", "", " ", "true", "-1", "2.0"]
     path = write("n,note\n" + "".join(f"{cell},x\n" for cell in cells), "events.csv")
-    status, [said], err = watch(capsys, path, "--state=gamma", "--value=n", "--json")
+    status, [output], err = watch(capsys, path, "--state=gamma", "--value=n", "--json")
     assert status == 0
-    assert said["posterior"] == {"shape": 6.0, "rate": 4.0}
+    assert output["posterior"] == {"shape": 6.0, "rate": 4.0}
     assert "8 malformed lines" in err
     assert "line 4: field 'n': expected a number, got '12abc'" in err
-    assert "missing: 'n' 2" in err
+    assert "missing fields: 'n' (2 events)" in err
 
 
 def test_csv_booleans(capsys, write):
     cells = ["true", "TRUE", "Yes", "1", "false", "No", "0", "2", "y", "1.0"]
     path = write("c\n" + "\n".join(cells), "events.csv")
-    _, [said], err = watch(capsys, path, "--state=beta", "--value=c", "--json")
-    assert said["posterior"] == {"alpha": 5.0, "beta": 4.0}
+    _, [output], err = watch(capsys, path, "--state=beta", "--value=c", "--json")
+    assert output["posterior"] == {"alpha": 5.0, "beta": 4.0}
     assert "3 malformed lines" in err
 
 
-def test_labels_and_keys_of_other_types_are_written_as_json_writes_them(capsys, write):
+def test_non_string_labels_and_keys_are_formatted_as_json(capsys, write):
     path = write(
         jsonl(*({"c": c, "k": k} for c, k in [("red", 1), (3, "1"), (True, 1), (3, True)]))
     )
-    words = ["--state=dirichlet", "--categories=red,3,true", "--value=c", "--by=k", "--json"]
-    _, said, err = watch(capsys, path, *words)
+    args = ["--state=dirichlet", "--categories=red,3,true", "--value=c", "--by=k", "--json"]
+    _, output, err = watch(capsys, path, *args)
     assert err == ""
-    assert [line["key"]["k"] for line in said] == ["1", "true"]
-    assert said[0]["posterior"] == {"alpha": {"red": 2.0, "3": 2.0, "true": 2.0}}
+    assert [line["key"]["k"] for line in output] == ["1", "true"]
+    assert output[0]["posterior"] == {"alpha": {"red": 2.0, "3": 2.0, "true": 2.0}}
 
 
 def test_several_keys_and_weights(capsys, write):
@@ -213,22 +215,22 @@ def test_several_keys_and_weights(capsys, write):
         {"a": "x", "b": "y", "n": 4, "w": -1},
         {"a": "x", "b": "y", "n": 4, "w": 1},
     ]
-    words = ["--state=gamma", "--value=n", "--by=a", "--by=b", "--weight=w", "--json"]
-    _, said, err = watch(capsys, write(jsonl(*events)), *words)
-    assert [line["key"] for line in said] == [{"a": "x", "b": "y"}, {"a": "x", "b": "z"}]
-    assert [line["posterior"] for line in said] == [
+    args = ["--state=gamma", "--value=n", "--by=a", "--by=b", "--weight=w", "--json"]
+    _, output, err = watch(capsys, write(jsonl(*events)), *args)
+    assert [line["key"] for line in output] == [{"a": "x", "b": "y"}, {"a": "x", "b": "z"}]
+    assert [line["posterior"] for line in output] == [
         {"shape": 6.0, "rate": 2.5},
         {"shape": 3.0, "rate": 3.0},
     ]
     assert "line 3: expected a finite weight >= 0, got -1.0" in err
 
 
-def test_two_columns_make_a_pair_by_default(capsys, write):
+def test_two_value_columns_default_to_a_count_and_exposure_pair(capsys, write):
     path = write(jsonl({"n": 3, "hours": 2}, {"n": 4, "hours": 0.5}))
-    words = ["--value=n", "--value=hours", "--json"]
-    _, [said], _ = watch(capsys, path, "--state=gamma", *words)
-    assert said["posterior"] == {"shape": 8.0, "rate": 3.5}
-    status, _, err = watch(capsys, path, "--state=gamma", "--exposure=2", *words)
+    args = ["--value=n", "--value=hours", "--json"]
+    _, [output], _ = watch(capsys, path, "--state=gamma", *args)
+    assert output["posterior"] == {"shape": 8.0, "rate": 3.5}
+    status, _, err = watch(capsys, path, "--state=gamma", "--exposure=2", *args)
     assert status == 2
     assert "a Poisson observation has one --value column, not 2" in err
 
@@ -236,43 +238,45 @@ def test_two_columns_make_a_pair_by_default(capsys, write):
 @pytest.mark.parametrize("kind", ["hdi", "equal-tailed"])
 def test_level_and_kind_of_the_interval(capsys, write, kind):
     path = write(jsonl({"c": True}, {"c": True}, {"c": 0}))
-    words = ["--state=beta", "--value=c", "--level=0.5", f"--interval={kind}", "--json"]
-    _, [said], _ = watch(capsys, path, *words)
-    assert said["interval"] == list(Beta(3, 2).interval(0.5, kind))
+    args = ["--state=beta", "--value=c", "--level=0.5", f"--interval={kind}", "--json"]
+    _, [output], _ = watch(capsys, path, *args)
+    assert output["interval"] == list(Beta(3, 2).interval(0.5, kind))
 
 
-def test_keys_and_labels_beyond_the_limit_are_counted_and_not_used(capsys, write):
+def test_events_over_the_limit_of_keys_or_labels_are_skipped_and_counted(capsys, write):
     path = write(jsonl(*({"c": c, "k": k} for c, k in zip("abcabd", "xxxyxx", strict=True))))
-    words = ["--value=c", "--json", "--max-keys=2"]
-    _, said, err = watch(capsys, path, "--state=dirichlet-process", *words)
-    assert said[0]["posterior"]["atoms"] == {"a": 2.0, "b": 2.0}
-    assert "2 events not used: their keys or labels came after the first 2" in err
-    words = ["--state=dirichlet", "--categories=a,b,c,d", "--by=k", "--max-keys=1", "--json"]
-    _, said, err = watch(capsys, path, *words, "--value=c")
-    assert [line["key"] for line in said] == [{"k": "x"}]
-    assert said[0]["n"] == 5
-    assert "1 event not used" in err
+    args = ["--value=c", "--json", "--max-keys=2"]
+    _, output, err = watch(capsys, path, "--state=dirichlet-process", *args)
+    assert output[0]["posterior"]["atoms"] == {"a": 2.0, "b": 2.0}
+    assert "skipped 2 events: the limit of 2 keys or labels" in err
+    args = ["--state=dirichlet", "--categories=a,b,c,d", "--by=k", "--max-keys=1", "--json"]
+    _, output, err = watch(capsys, path, *args, "--value=c")
+    assert [line["key"] for line in output] == [{"k": "x"}]
+    assert output[0]["n"] == 5
+    assert "skipped 1 event" in err
 
 
-def test_a_refused_first_event_makes_no_key(capsys, write):
+def test_an_invalid_first_event_does_not_create_a_key(capsys, write):
     path = write(jsonl({"n": -1, "k": "bad"}, {"n": 1, "k": "good"}, {"n": 1, "k": "x" * 1001}))
-    _, said, err = watch(capsys, path, "--state=gamma", "--value=n", "--by=k", "--json")
-    assert [line["key"]["k"] for line in said] == ["good"]
+    _, output, err = watch(capsys, path, "--state=gamma", "--value=n", "--by=k", "--json")
+    assert [line["key"]["k"] for line in output] == ["good"]
     assert "2 malformed" in err
 
 
-def test_a_missing_estimate_is_null_and_infinity_a_string():
+def test_a_missing_estimate_is_null_and_infinity_is_a_string():
     improper = NormalInverseGamma.jeffreys()
     improper.learn_one(1.0)
-    said = describe({}, improper, View())
-    assert (said["mean"], said["interval"], said["map"], said["log_evidence"]) == (None,) * 4
+    output = describe({}, improper, View())
+    assert (output["mean"], output["interval"], output["map"], output["log_evidence"]) == (
+        None,
+    ) * 4
     assert plain(NormalInverseGamma().mean) == {"mean": None, "variance": "inf"}
     assert plain({"a": math.nan}) == {"a": None}
     assert describe({}, DirichletProcess(), View())["mle"] is None
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("args", "message"),
     [
         (["--state=bta"], "no state 'bta': expected one of beta, "),
         (["--state=beta", "--prior=alpha=x"], "expected a number as alpha, got 'x'"),
@@ -296,10 +300,10 @@ def test_a_missing_estimate_is_null_and_infinity_a_string():
         (["--state=normal", "--by=who", "--by=where"], "no field 'who'; its fields are: x, z"),
     ],
 )
-def test_wrong_usage_is_one_line_and_status_2(words, message, capsys, write):
+def test_a_usage_error_prints_one_line_and_has_status_2(args, message, capsys, write):
     path = write(jsonl({"x": 1, "z": 2}))
-    status, said, err = watch(capsys, path, "--value=x", *words)
-    assert (status, said) == (2, [])
+    status, output, err = watch(capsys, path, "--value=x", *args)
+    assert (status, output) == (2, [])
     assert err.startswith("seqbayes watch: ")
     assert message in err
     assert "Traceback" not in err
@@ -354,8 +358,8 @@ def test_every_constructor_of_every_family_is_offered():
     ],
 )
 def test_input_without_events(text, name, status, message, capsys, write):
-    got, said, err = watch(capsys, write(text, name), "--state=gamma", "--value=x", "--json")
-    assert (got, said) == (status, [])
+    got, output, err = watch(capsys, write(text, name), "--state=gamma", "--value=x", "--json")
+    assert (got, output) == (status, [])
     assert message in err
 
 

@@ -46,7 +46,7 @@ class TestPosix:
         return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe)
 
     @pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143)])
-    def test_a_signal_prints_what_was_learned(self, number, status):
+    def test_a_signal_prints_the_beliefs(self, number, status):
         with self.start(
             "--state=gamma", "--value=n", "--by=k", "--max-keys=1", "--json"
         ) as process:
@@ -54,12 +54,12 @@ class TestPosix:
             process.stdin.flush()
             assert b"--max-keys 1 is reached" in process.stderr.readline()
             process.send_signal(number)
-            said = json.loads(process.stdout.read())
+            output = json.loads(process.stdout.read())
             assert process.wait() == status
             assert b"Traceback" not in process.stderr.read()
-        assert said["posterior"] == {"shape": 4.0, "rate": 2.0}
+        assert output["posterior"] == {"shape": 4.0, "rate": 2.0}
 
-    def test_a_closed_pipe_is_quiet(self):
+    def test_a_closed_pipe_prints_no_error(self):
         with self.start("--state=gamma", "--value=n", "--by=n", "--json") as process:
             process.stdout.close()
             process.stdin.close()
@@ -88,7 +88,7 @@ class TestPosix:
         path.write_bytes(b'{"c": true}\n{"c": tr')
         done = run(str(path), "--state=beta", "--value=c", "--json")
         assert json.loads(done.stdout)["n"] == 1.0
-        assert b"the last line is incomplete, and is not used: 8 bytes" in done.stderr
+        assert b"skipped the incomplete last line: 8 bytes" in done.stderr
 
     def test_closed_standard_input(self):
         line = f"{sys.executable} -m seqbayes watch - --state beta --value c <&-"

@@ -51,7 +51,7 @@ def test_a_wide_table_has_every_column_and_a_narrow_one_the_main_ones():
     assert rendered(lines_of(BETA), 40, view=View(kind="hdi"))[0].split()[-1] == "HDI"
 
 
-def test_the_numbers_are_those_of_the_state():
+def test_the_table_shows_the_numbers_of_the_state():
     row = rendered(lines_of(BETA), 120)[2]
     low, high = BETA.interval()
     for number in (BETA.mean, low, high, BETA.mle, BETA.map):
@@ -109,7 +109,7 @@ def test_ascii():
     assert "".join(rendered(lines_of(BETA, "é"), 120, ASCII)).isascii()
 
 
-def test_a_screen_keeps_to_the_height_and_counts_unused_events():
+def test_a_screen_fits_the_height_and_counts_unused_events():
     states = {f"key {k}": Beta() for k in range(100)}
     for state in states.values():
         state.learn_one(True)
@@ -123,8 +123,13 @@ def test_a_screen_keeps_to_the_height_and_counts_unused_events():
         shown = console.file.getvalue().splitlines()
         assert len(shown) <= height
         text = " ".join(" ".join(shown).split())
-        for said in ("130 events (1,234/s)", "1 malformed", "1 incomplete", "20 beyond --max-keys"):
-            assert said in text
+        for printed in (
+            "130 events (1,234/s)",
+            "1 malformed",
+            "1 incomplete",
+            "20 beyond --max-keys",
+        ):
+            assert printed in text
         assert "a notice" in text
         assert "of 100 keys" in text
         assert "Beta(1, 1) prior, Bernoulli likelihood" in text
@@ -172,7 +177,7 @@ class TestTerminal:
         b'{"c": %d, "k": "%s"}\n' % (i % 3 == 0, b"xy"[i % 2 :][:1]) for i in range(90)
     )
 
-    def test_a_live_table_leaves_the_last_one_behind(self):
+    def test_the_last_live_table_remains_on_the_terminal(self):
         words = ("--state=beta", "--value=c", "--by=k", "--every=0.001")
         status, output, err = self.watch(self.EVENTS, *words)
         assert (status, err) == (0, "")
@@ -250,7 +255,7 @@ class TestTerminal:
         assert "\x1b[38;5;" not in output
         assert "90 events" in output
 
-    def test_a_dumb_terminal_gets_the_last_table_alone(self):
+    def test_a_dumb_terminal_gets_only_the_last_table(self):
         _, output, _ = self.watch(self.EVENTS, "--state=beta", "--value=c", TERM="dumb")
         assert "\x1b[?1049h" not in output
         assert "90 events" in output
@@ -259,11 +264,11 @@ class TestTerminal:
         words = ("--state=beta", "--value=c", "--by=k", "--json")
         _, output, _ = self.watch(self.EVENTS, *words, size=(10, 40))
         after = output.split("\x1b[?1049l")[1]
-        said = [json.loads(line) for line in re.findall(r"\{.*\}", after)]
-        assert [line["key"] for line in said] == [{"k": "x"}, {"k": "y"}]
-        assert sum(line["n"] for line in said) == 90
+        printed = [json.loads(line) for line in re.findall(r"\{.*\}", after)]
+        assert [line["key"] for line in printed] == [{"k": "x"}, {"k": "y"}]
+        assert sum(line["n"] for line in printed) == 90
 
-    def test_an_error_leaves_the_live_screen_first(self):
+    def test_the_live_screen_is_closed_before_an_error_is_printed(self):
         status, output, err = self.watch(b"a,b\n1,2\n", "--state=beta", "--value=c")
         assert status == 2
         assert output.count("\x1b[?1049h") == output.count("\x1b[?1049l") == 1

@@ -69,7 +69,7 @@ class Watch:
     def __init__(self, context, url):
         self.url = url
         self.wrong = []
-        self.forgiven = ()
+        self.ignored_errors = ()
         context.on("console", self._console)
         context.on("weberror", lambda error: self.wrong.append(f"uncaught: {error.error}"))
         context.on("request", self._request)
@@ -83,7 +83,7 @@ class Watch:
             self.wrong.append(f"off-host: {request.url}")
 
     def verdict(self):
-        return [one for one in self.wrong if not any(text in one for text in self.forgiven)]
+        return [one for one in self.wrong if not any(text in one for text in self.ignored_errors)]
 
 
 @pytest.fixture

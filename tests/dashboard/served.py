@@ -118,16 +118,16 @@ class Site:
             env=environment(),
             encoding="utf-8",
         )
-        said = ""
+        output = ""
         for line in self.program.stdout:
-            said += line
+            output += line
             found = re.search(r"the token for writing is (\S+)", line)
             if found:
                 self.token = found[1]
                 # Further output must not fill the pipe.
                 threading.Thread(target=self.program.stdout.read, daemon=True).start()
                 return
-        raise AssertionError(f"the server did not start: {said}")
+        raise AssertionError(f"the server did not start: {output}")
 
     def until_events(self, n):
         """Wait until the server has learned a number of events."""

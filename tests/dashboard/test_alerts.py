@@ -23,13 +23,13 @@ def test_alerts_are_returned_with_their_messages(serve):
     assert "seqbayes_alerts" not in server.client.get("/metrics").text
     server.post([{"shop": "north", "sold": True}])
     server.until(lambda: any(m["delivered"] for m in server.get("/api/alerts")["messages"]))
-    told = server.get("/api/alerts")
-    found = [(a["alert"], a["status"], a["key"], a["value"]) for a in told["alerts"]]
+    response = server.get("/api/alerts")
+    found = [(a["alert"], a["status"], a["key"], a["value"]) for a in response["alerts"]]
     assert found == [("sold", "firing", ["north"], 1.0), ("soon", "pending", ["north"], 1.0)]
-    (message,) = told["messages"]
+    (message,) = response["messages"]
     assert (message["alert"], message["status"], message["belief"]) == ("sold", "firing", "sales")
     assert message["key"] == {"shop": "north"}
-    assert (message["condition"], message["abandoned"], told["waiting"]) == ("n >= 1", None, 0)
+    assert (message["condition"], message["abandoned"], response["waiting"]) == ("n >= 1", None, 0)
     assert message["at"] <= message["delivered"]
     assert server.get("/api/alerts?limit=0")["messages"] == []
     server.get("/api/alerts?limit=-1", 422)

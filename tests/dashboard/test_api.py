@@ -88,19 +88,19 @@ def many(serve, tmp_path):
     return server
 
 
-def test_every_answer_is_of_its_type(many):
-    told = msgspec.convert(many.get("/api/beliefs"), schema.BeliefList, strict=True)
-    assert [belief.name for belief in told.beliefs] == [
+def test_every_response_matches_its_type(many):
+    response = msgspec.convert(many.get("/api/beliefs"), schema.BeliefList, strict=True)
+    assert [belief.name for belief in response.beliefs] == [
         "sales", "waits", "colours", "words", "pair", "both", "kinds", "unknown", "line",
     ]  # fmt: skip
-    kinds = {belief.name: belief.kind for belief in told.beliefs}
+    kinds = {belief.name: belief.kind for belief in response.beliefs}
     assert kinds == {
         "sales": "number", "waits": "normal", "colours": "labels", "words": "labels",
         "pair": "vector", "both": "product", "kinds": "mixture", "unknown": "mixture",
         "line": "estimator",
     }  # fmt: skip
-    assert told.beliefs[0].prior == "Beta(2, 3)"
-    assert told.beliefs[1].half_life == "7 days"
+    assert response.beliefs[0].prior == "Beta(2, 3)"
+    assert response.beliefs[1].half_life == "7 days"
     for name in kinds:
         cards = msgspec.convert(many.get(f"/api/beliefs/{name}"), schema.Cards, strict=True)
         assert cards.total == len(cards.cards) == cards.belief.keys
@@ -114,7 +114,7 @@ def test_every_answer_is_of_its_type(many):
     assert health.dead_letters > 0
 
 
-def test_keys_of_any_text_are_found(many):
+def test_keys_with_any_characters_are_found(many):
     for i, shop in enumerate(SHOPS):
         key = json.dumps([shop], ensure_ascii=False, separators=(",", ":"))
         detail = many.get(f"/api/beliefs/sales/{quote(key, safe='')}")
@@ -171,20 +171,20 @@ def test_cards_are_sorted_searched_and_paged(many):
         ("/api/replay/x/stream", 404, "no such story"),
     ],
 )
-def test_invalid_requests_are_refused_with_the_reason(many, path, status, reason):
+def test_invalid_requests_are_rejected_with_the_reason(many, path, status, reason):
     assert reason in many.get(path, status)["error"]
 
 
 def test_keys_are_compared(many):
     keys = "&".join(f"keys={quote(json.dumps([shop]))}" for shop in SHOPS[:2])
-    told = many.get(f"/api/compare/sales?{keys}")
-    assert sum(told["p_best"]) == pytest.approx(1.0)
-    assert told["best"] in told["keys"] == ['["north"]', '["south"]']
-    assert told["difference"] == told["differences"][0]
-    assert told["difference"]["pair"][0] == told["best"]
+    response = many.get(f"/api/compare/sales?{keys}")
+    assert sum(response["p_best"]) == pytest.approx(1.0)
+    assert response["best"] in response["keys"] == ['["north"]', '["south"]']
+    assert response["difference"] == response["differences"][0]
+    assert response["difference"]["pair"][0] == response["best"]
     lowest = many.get(f"/api/compare/sales?{keys}&best=lowest")
-    assert lowest["p_best"] == pytest.approx(told["p_best"][::-1])
-    assert lowest["difference"]["pair"] == told["difference"]["pair"][::-1]
+    assert lowest["p_best"] == pytest.approx(response["p_best"][::-1])
+    assert lowest["difference"]["pair"] == response["difference"]["pair"][::-1]
     refused = many.get(f"/api/compare/sales?{keys}&label=red", 422)
     assert "only beliefs about labels" in refused["error"]
 
@@ -345,11 +345,11 @@ def test_invalid_keys_in_requests_are_ignored(many, tmp_path, key):
     other.close()
 
 
-def test_problems_of_a_source_are_reported(many):
-    many.runner.source.trouble = "no route to host"
+def test_connection_errors_of_a_source_are_reported(many):
+    many.runner.source.connection_error = "no route to host"
     many.until(lambda: many.get("/api/health")["status"] == "stalled")
     assert many.get("/api/health")["error"] == "no route to host"
-    del many.runner.source.trouble
+    del many.runner.source.connection_error
     many.until(lambda: many.get("/api/health")["status"] == "ok")
 
 
@@ -357,14 +357,14 @@ def test_dead_letters_of_all_beliefs_are_returned_with_their_reasons(many, tmp_p
     with (tmp_path / "events.jsonl").open("a") as file:
         file.write('no JSON\n{"shop": "north", "sold": 7}\n')
     many.until(lambda: many.get("/api/dead-letters")["total"] == 19)
-    told = many.get("/api/dead-letters")
-    sales = next(each for each in told["reasons"] if each["belief"] == "sales")
+    response = many.get("/api/dead-letters")
+    sales = next(each for each in response["reasons"] if each["belief"] == "sales")
     assert sales["n"] == 2
     assert sales["reason"] == "expected True, False, 1 or 0, got 7 (int)"
-    assert len(told["letters"]) == told["total"]
-    newest = next(letter for letter in told["letters"] if letter["belief"] == "sales")
+    assert len(response["letters"]) == response["total"]
+    newest = next(letter for letter in response["letters"] if letter["belief"] == "sales")
     assert newest["raw"] == '{"shop": "north", "sold": 7}'
-    (malformed,) = [letter for letter in told["letters"] if letter["belief"] == ""]
+    (malformed,) = [letter for letter in response["letters"] if letter["belief"] == ""]
     assert malformed["raw"] == "no JSON"
     assert len(many.get("/api/dead-letters?limit=1")["letters"]) == 1
     many.get("/api/dead-letters?limit=-1", 422)

@@ -23,7 +23,7 @@ def looked(arrivals, clock, counts, every=0.25):
     return found
 
 
-def test_a_rate_is_that_of_the_last_seconds():
+def test_the_rate_is_measured_over_the_last_seconds():
     clock = Clock()
     arrivals = Arrivals(clock)
     paces = looked(arrivals, clock, range(0, 400, 10))

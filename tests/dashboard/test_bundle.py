@@ -47,12 +47,12 @@ def test_a_lazy_script_imports_from_the_page_script(tmp_path):
         {"main": "export default 1;\n"},
     ],
 )
-def test_modules_that_cannot_be_bundled_are_refused(tmp_path, files):
+def test_modules_that_cannot_be_bundled_are_rejected(tmp_path, files):
     with pytest.raises(ValueError, match=r"circle|cannot be bundled"):
         bundle(write(tmp_path, **files))
 
 
-def test_the_page_needs_one_script_for_all_its_modules():
+def test_the_page_loads_one_script_for_all_modules():
     folder = pages.root()
     found = {path for name in pages.BUNDLES.values() for path in modules(folder / name)}
     alone = {"theme.js", "login.js"}

@@ -95,15 +95,15 @@ def test_rewards_of_many_decisions_are_learned_together(serve, tmp_path):
     with client(server) as http:
         chosen = http.choose("layout", [{"country": "de"}] * 20)
     rewards = [{"decision": each.decision, "reward": True} for each in chosen]
-    told = server.client.post("/api/reward", json=[*rewards, rewards[0]], headers=server.bearer)
-    assert told.status_code == 200
-    assert (told.json()["accepted"], told.json()["duplicates"]) == (20, 1)
+    response = server.client.post("/api/reward", json=[*rewards, rewards[0]], headers=server.bearer)
+    assert response.status_code == 200
+    assert (response.json()["accepted"], response.json()["duplicates"]) == (20, 1)
     counts = Counter(each.arm for each in chosen)
     for arm, n in counts.items():
         server.until(lambda arm=arm, n=n: learned(server, "de", arm) == n)
 
 
-def test_a_refused_reward_can_be_corrected(serve):
+def test_a_rejected_reward_can_be_corrected(serve):
     server = serve(CONFIG)
     with client(server) as http:
         (chosen,) = http.choose("layout", [{"country": "de"}])
@@ -125,7 +125,7 @@ def test_the_reward_of_a_retired_arm_is_learned(serve):
     server.until(lambda: learned(server, "de", "a") == 1.0)
 
 
-def test_a_reward_that_may_have_been_forgotten_is_refused(serve):
+def test_a_reward_that_may_have_been_forgotten_is_rejected(serve):
     few = CONFIG.replace('id = "id"', 'id = "id", remember = 3')
     server = serve(few)
     with client(server) as http:
@@ -136,21 +136,21 @@ def test_a_reward_that_may_have_been_forgotten_is_refused(serve):
         late = http.choose("layout", [{"country": "de"}])[0].decision
         for decision in decisions:
             assert http.reward(decision, True).accepted == 1
-        with pytest.raises(ApiError, match="older than those whose rewards are remembered"):
+        with pytest.raises(ApiError, match="too old to detect"):
             http.reward(decisions[0], True)
         assert http.reward(decisions[-1], True).duplicates == 1
         assert http.reward(late, True).accepted == 1
     server.stop()
     server = serve(few)
     with client(server) as http:
-        with pytest.raises(ApiError, match="older than those"):
+        with pytest.raises(ApiError, match="too old to detect"):
             http.reward(decisions[0], True)
         assert http.reward(late, True).duplicates == 1
     cards = server.get("/api/beliefs/conversion")["cards"]
     assert sum(card["n"] for card in cards) == 7.0
 
 
-def test_forged_decisions_are_refused(serve, monkeypatch):
+def test_forged_decisions_are_rejected(serve, monkeypatch):
     monkeypatch.setenv("CHOICE_SECRET", "pepper")
     server = serve(CONFIG + 'secret = "${CHOICE_SECRET}"\n')
     with client(server) as http:
@@ -159,11 +159,11 @@ def test_forged_decisions_are_refused(serve, monkeypatch):
         changed = chosen.decision[:-3] + ("A" if chosen.decision[-3] != "A" else "B")
         changed += chosen.decision[-2:]
         for wrong in (changed, "", "?", "\N{SNOWMAN}", chosen.decision[:-4], chosen.decision * 2):
-            with pytest.raises(ApiError, match="was not made by 'layout', or was changed"):
+            with pytest.raises(ApiError, match="was not issued by 'layout', or was changed"):
                 http.reward(wrong, True)
     server.stop()
     server = serve(CONFIG + 'secret = "another"\n')
-    with client(server) as http, pytest.raises(ApiError, match="was not made by"):
+    with client(server) as http, pytest.raises(ApiError, match="was not issued by"):
         http.reward(chosen.decision, True)
 
 
@@ -179,7 +179,7 @@ def test_forged_decisions_are_refused(serve, monkeypatch):
         ("/api/reward", "x", 422, "xpected"),
     ],
 )
-def test_invalid_requests_are_refused(serve, path, body, status, reason):
+def test_invalid_requests_are_rejected(serve, path, body, status, reason):
     server = serve(CONFIG)
     answer = server.client.post(path, json=body, headers=server.bearer)
     assert answer.status_code == status, answer.text
@@ -208,11 +208,11 @@ def test_choices_need_a_token_and_a_configuration(serve):
         ('arm = "layout"', 'arm = "layout"\nburn_in = -1', "burn_in: expected a number >= 0"),
         ('arm = "layout"', 'arm = "layout"\nrule = "thomson"', "did you mean 'thompson'"),
         ('arm = "layout"', 'arm = "layout"\nsecret = "${UNSET_}"', "no variable 'UNSET_'"),
-        (', id = "id"', "", "choice: it needs a source of kind = 'http' with an id"),
+        (', id = "id"', "", "choice: requires a source of kind = 'http' with an id"),
         ('id = "id"', 'id = "country"', "source.id: belief 'conversion' uses it as another field"),
     ],
 )
-def test_errors_in_the_configuration_are_named(old, new, error):
+def test_errors_in_the_configuration_are_listed(old, new, error):
     with pytest.raises(ConfigError) as raised:
         parse_config(CONFIG.replace(old, new).encode())
     assert error in str(raised.value)
@@ -256,7 +256,7 @@ def test_a_retry_of_dead_letters_does_not_repeat_a_forgotten_reward(tmp_path, mo
     assert (done.used, done.left) == (0, 1)
 
 
-def test_a_merged_store_refuses_rewards_that_one_of_them_forgot(tmp_path, monkeypatch):
+def test_a_merged_store_rejects_rewards_forgotten_by_one_input(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     few = CONFIG.replace('id = "id"', 'id = "id", remember = 2')
     chosen = decisions(parse_config(few.encode()), 8)
@@ -288,7 +288,7 @@ def test_a_reward_that_becomes_too_late_while_it_waits_is_reported():
 
 
 @pytest.mark.server
-def test_rewards_count_once_whenever_the_server_is_killed(tmp_path):
+def test_rewards_are_learned_once_even_if_the_server_is_killed(tmp_path):
     (tmp_path / "c.toml").write_text(CONFIG)
     command = [sys.executable, "-m", "seqbayes", "serve", "c.toml", "--port", "0", "--token", TOKEN]
     rng, decisions, answered = random.Random(5), [], set()

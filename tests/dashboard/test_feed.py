@@ -41,7 +41,7 @@ def run(given, size, url=":memory:", watched=(), feed=None, board=None):
     return board
 
 
-def told(board, shop):
+def key_detail(board, shop):
     entry = board.entry("sales", f'["{shop}"]')
     return entry.detail(board.now())
 
@@ -67,39 +67,39 @@ def brief(steps):
 
 
 @pytest.mark.parametrize("size", [1, 7, 400])
-def test_the_last_steps_of_every_key_are_those_of_its_events(size):
+def test_the_last_steps_of_every_key_match_its_events(size):
     given = events(400)
     board = run(given, size)
     for shop in "abc":
-        detail = told(board, shop)
+        detail = key_detail(board, shop)
         right = replayed(given, shop)
         assert brief(detail["steps"]) == approx(right[-10:])
         assert [each["x"] for each in detail["recent"]] == [x for x, *_ in right][-50:]
         assert detail["n"] == len(right)
 
 
-def test_events_of_watched_keys_are_known_at_high_rates(monkeypatch):
+def test_events_of_watched_keys_are_recorded_at_high_rates(monkeypatch):
     monkeypatch.setattr(feeds, "FEW_EVENTS", 10)
     given = [*events(100, "ab"), {"shop": "c", "sold": True}]
     board = run(given[:40] + given, 1000, watched=['["a"]'])
-    assert told(board, "b")["steps"] == []
-    assert told(board, "c")["steps"] == []
+    assert key_detail(board, "b")["steps"] == []
+    assert key_detail(board, "c")["steps"] == []
     # clients are known from the next update
-    assert told(board, "a")["steps"] == []
+    assert key_detail(board, "a")["steps"] == []
     given = events(300, "ab")
     board = run(given, 100, watched=['["a"]'])
-    assert brief(told(board, "a")["steps"]) == approx(replayed(given, "a")[-10:])
-    assert told(board, "b")["steps"] == []
+    assert brief(key_detail(board, "a")["steps"]) == approx(replayed(given, "a")[-10:])
+    assert key_detail(board, "b")["steps"] == []
 
 
-def test_too_many_events_are_omitted_completely(monkeypatch):
+def test_all_events_are_omitted_if_there_are_too_many(monkeypatch):
     monkeypatch.setattr(feeds, "FEW_EVENTS", 10)
-    monkeypatch.setattr(feeds, "MOST_EVENTS", 20)
+    monkeypatch.setattr(feeds, "MAX_EVENTS", 20)
     board = run(events(300, "a"), 100, watched=['["a"]'])
-    assert told(board, "a")["steps"] == []
+    assert key_detail(board, "a")["steps"] == []
 
 
-def test_events_of_two_hand_overs_are_sent_completely_or_not_at_all():
+def test_events_of_two_transfers_are_sent_together_or_omitted():
     given, feed, board = events(60), StateFeed(longest=0.0), Board()
     with Pipeline(Iterated(given, name="l"), [BELIEF], open_store(":memory:"), size=20) as pipeline:
         feed.attach(pipeline)
@@ -108,26 +108,28 @@ def test_events_of_two_hand_overs_are_sent_completely_or_not_at_all():
             feed.learned(pipeline, object())
         shown(feed, board)
     for shop in "abc":
-        assert brief(told(board, shop)["steps"]) == approx(replayed(given, shop)[-10:])
+        assert brief(key_detail(board, shop)["steps"]) == approx(replayed(given, shop)[-10:])
 
 
 def test_a_reopened_pipeline_starts_with_the_stored_states(tmp_path):
     url, feed, board = str(tmp_path / "beliefs.db"), StateFeed(longest=0.0), Board()
     given = events(90)
     run(given[:60], 10, url, feed=feed, board=board)
-    assert len(told(board, "a")["recent"]) > 5
+    assert len(key_detail(board, "a")["recent"]) > 5
     with Pipeline(Iterated(given, name="listed"), [BELIEF], open_store(url), size=10) as pipeline:
         feed.attach(pipeline)
         shown(feed, board)
         for shop in "abc":  # the events that led to these states are unknown
-            detail = told(board, shop)
+            detail = key_detail(board, shop)
             assert (detail["n"], detail["recent"]) == (len(replayed(given[:60], shop)), [])
         for _ in pipeline:
             feed.learned(pipeline, object())
             shown(feed, board)
     for shop in "abc":
         after = len(replayed(given[:60], shop))
-        assert brief(told(board, shop)["steps"]) == approx(replayed(given, shop)[after:][-10:])
+        assert brief(key_detail(board, shop)["steps"]) == approx(
+            replayed(given, shop)[after:][-10:]
+        )
 
 
 def test_the_health_of_the_source_is_recorded():

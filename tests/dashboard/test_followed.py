@@ -19,7 +19,7 @@ from seqbayes import (
     river,
 )
 from seqbayes.dashboard import views
-from seqbayes.dashboard.live import history as past
+from seqbayes.dashboard.live import history as history_module
 from seqbayes.mixture import Mixture
 from seqbayes.model import SUMMARY_SIZE
 from seqbayes.stream import export, open_store
@@ -27,7 +27,7 @@ from seqbayes.stream.history import summarise
 from seqbayes.stream.stores import Changes, HistoryPoint, StoredState
 
 
-def test_one_of_several_numbers_is_followed():
+def test_one_of_several_estimates_is_plotted():
     colours = Dirichlet({"red": 1.0, "blue": 1.0, "green": 1.0})
     colours.learn_many(["blue"] * 3 + ["red"] * 4)
     found = views.followed(colours)
@@ -62,21 +62,21 @@ def test_one_of_several_numbers_is_followed():
     assert views.followed(mixture, held=("none",)).name == "share of low"
 
 
-def taught(model, rows):
+def train(model, rows):
     """Return an estimator that has learned rows."""
     for row in rows:
         model.learn_one(*row)
     return model
 
 
-def agrees(found, state):
+def summary_contains(found, state):
     """Whether the plotted number is at its path in a stored summary."""
     summary = json.loads(json.dumps(summarise(state)))
     wanted = (found.mean, found.low, found.high)
-    return past.estimate_at(summary, found.path) == pytest.approx(wanted)
+    return history_module.estimate_at(summary, found.path) == pytest.approx(wanted)
 
 
-def test_the_paths_of_followed_numbers_exist_in_stored_summaries():
+def test_paths_of_plotted_estimates_exist_in_stored_summaries():
     vector = NormalInverseWishart([0, 1], df=6.0)
     inner = Product({"p": Dirichlet.flat(["a", "b"]), "v": vector})
     product = Product(
@@ -89,77 +89,77 @@ def test_the_paths_of_followed_numbers_exist_in_stored_summaries():
         *("in.p = b", "in.p = a", "in.v.0", "in.v.1", "w mean", "n"),
     ]
     for each in found:
-        assert agrees(each, product)
+        assert summary_contains(each, product)
     assert views.followable(Beta())[0].mean == 0.5
     assert views.followable(Mixture(2)) == []
 
 
-def test_the_share_of_a_class_is_followed_for_a_classifier():
+def test_a_classifier_plots_the_share_of_a_class():
     for model in (river.ConjugateNB(), river.MixtureDiscriminant(components=1, buffer=5, seed=1)):
         assert views.followed(model) is None
-        taught(model, [({"x": 1.0}, "red")])
+        train(model, [({"x": 1.0}, "red")])
         assert views.followed(model) == ("share of class red", ("red",), 1.0, None, None, True)
-        taught(model, [({"x": float(i)}, "red" if i % 2 else "blue") for i in range(8)])
+        train(model, [({"x": float(i)}, "red" if i % 2 else "blue") for i in range(8)])
         found = views.followed(model)
         belief = Dirichlet({"red": 1.0, "blue": 1.0})
         belief.learn_many(["red"] * 5 + ["blue"] * 4)
         assert (found.name, found.mean) == ("share of class red", pytest.approx(6 / 11))
         assert (found.low, found.high) == pytest.approx(belief.interval()["red"])
-        assert agrees(found, model)
+        assert summary_contains(found, model)
         # blue is plotted while its share may still be the largest
         held = views.followed(model, held=("blue",))
         assert held.path == ("blue",)
-        assert agrees(held, model)
-        taught(model, [({"x": 1.0}, "red")] * 90)
+        assert summary_contains(held, model)
+        train(model, [({"x": 1.0}, "red")] * 90)
         assert views.followed(model, held=("blue",)).path == ("red",)
         assert views.followed(model, held=("none",)).path == ("red",)
 
 
-def test_the_first_weight_is_followed_for_a_regression():
+def test_a_regression_plots_the_first_weight():
     model, rng = river.ConjugateLinearRegression(), np.random.default_rng(2)
     assert views.followed(model) is None
-    taught(model, [({"b": 1.0, "a": 2.0}, 3.0)])
+    train(model, [({"b": 1.0, "a": 2.0}, 3.0)])
     assert views.followed(model)[:2] == ("weight of b", ("b",))
     assert views.followed(model).low is None
-    taught(model, [({"a": a, "b": b}, 2.0 * a - b) for a, b in rng.normal(size=(50, 2))])
+    train(model, [({"a": a, "b": b}, 2.0 * a - b) for a, b in rng.normal(size=(50, 2))])
     found = views.followed(model, held=("a",))
     assert (found.name, found.mean) == ("weight of b", model.weights["b"])
     assert (found.low, found.high) == model.weight_intervals()["b"]
-    assert agrees(found, model)
+    assert summary_contains(found, model)
 
 
-def test_the_first_feature_is_followed_for_a_detector():
+def test_a_detector_plots_the_first_feature():
     model = river.PredictiveSurprise({"own": Gamma(1, 1), "n": "count"})
     assert views.followed(model) is None
     # labels have an estimate already, numbers do not
-    taught(model, [({"x": 1.0, "c": "red"},)])
+    train(model, [({"x": 1.0, "c": "red"},)])
     assert views.followed(model)[:2] == ("c = red", ("c", "red"))
-    taught(model, [({"x": 2.0, "own": 3}, 0.5), ({"x": 4.0, "own": 3},)])
+    train(model, [({"x": 2.0, "own": 3}, 0.5), ({"x": 4.0, "own": 3},)])
     found = views.followed(model, held=("c", "red"))
     belief = model.belief("x")
     assert (found.name, found.path) == ("x mean", ("x", "mean"))
     assert (found.mean, found.low, found.high) == (belief.mean.mean, *belief.interval().mean)
-    assert agrees(found, model)
+    assert summary_contains(found, model)
     for features in ({"v": NormalInverseWishart([0, 1], df=6.0)}, {"v": Gamma(1, 1)}):
         value = [1.0, 2.0] if "Wishart" in repr(features) else 3
-        model = taught(river.PredictiveSurprise(features), [({"v": value},)] * 3)
+        model = train(river.PredictiveSurprise(features), [({"v": value},)] * 3)
         found = views.followed(model)
         assert found.mean is not None
-        assert agrees(found, model)
+        assert summary_contains(found, model)
 
 
 def test_summaries_of_estimators_are_short():
     rng = np.random.default_rng(1)
     words = [f"word {i}" for i in rng.integers(300, size=2000) ** 2 // 300]
-    model = taught(river.ConjugateNB(), [({"x": 1.0}, word) for word in words])
+    model = train(river.ConjugateNB(), [({"x": 1.0}, word) for word in words])
     summary = summarise(model)
     assert summary["n_samples"] == 2000.0
     assert len(summary["mean"]) == len(summary["interval"]) == SUMMARY_SIZE
     assert min(summary["mean"].values()) >= sorted(model.class_shares.values())[-SUMMARY_SIZE]
     wide = {f"x{i}": 1.0 + i for i in range(50)}
-    line = taught(river.ConjugateLinearRegression(), [(wide, 2.0), (wide, 3.0)])
+    line = train(river.ConjugateLinearRegression(), [(wide, 2.0), (wide, 3.0)])
     assert list(summarise(line)["mean"]) == [f"x{i}" for i in range(SUMMARY_SIZE)]
-    odd = taught(river.PredictiveSurprise(), [({"word": word, **wide},) for word in words[:400]])
+    odd = train(river.PredictiveSurprise(), [({"word": word, **wide},) for word in words[:400]])
     summary = summarise(odd)
     assert len(summary["mean"]) == len(summary["mean"]["word"]) == SUMMARY_SIZE
     belief = odd.belief("word")
@@ -226,12 +226,12 @@ def learned(serve, tmp_path):
 
 def test_estimators_have_a_history(learned, serve, tmp_path):
     for name, part in PARTS.items():
-        told = detail(learned, name)
-        history, spark = told["history"], told["spark"]
+        response = detail(learned, name)
+        history, spark = response["history"], response["spark"]
         assert (history["part"], spark["part"]) == (part, part)
         assert len(history["t"]) > 2
         assert next(n for n in history["n"] if n is not None) <= 90.0
-        line = next(each for each in told["fields"] if each["name"] in (part, "a", "class red"))
+        line = next(each for each in response["fields"] if each["name"] in (part, "a", "class red"))
         assert history["mean"][-1] == pytest.approx(line["mean"], rel=0.1)
         assert history["low"][-1] < history["mean"][-1] < history["high"][-1]
     learned.stop()
@@ -267,10 +267,10 @@ def test_a_store_without_summaries_of_estimators_is_read(serve, tmp_path):
     with open_store("beliefs.db") as store:
         store.acquire()
         store.declare("b", json.dumps({"state": model.to_dict(), "by": []}))
-        taught(model, [({"x": 1.0}, "red"), ({"x": 2.0}, "blue"), ({"x": 2.0}, "red")])
+        train(model, [({"x": 1.0}, "red"), ({"x": 2.0}, "blue"), ({"x": 2.0}, "red")])
         now = time.time()
-        told = '{"n_samples":1.0}', json.dumps(summarise(model))
-        history = [HistoryPoint("b", "[]", now - 9.0 + i, text) for i, text in enumerate(told)]
+        response = '{"n_samples":1.0}', json.dumps(summarise(model))
+        history = [HistoryPoint("b", "[]", now - 9.0 + i, text) for i, text in enumerate(response)]
         states = [StoredState("b", "[]", json.dumps(model.to_dict()), now)]
         store.commit(Changes("s", 1, 1, states, history=history))
     history = detail(serve("beliefs.db"), "b")["history"]

@@ -70,7 +70,7 @@ def run(coroutine):
     return asyncio.run(coroutine)
 
 
-def test_a_frame_has_only_what_changed():
+def test_a_frame_contains_only_changes():
     async def main():
         hub = made()
         hub.attach()
@@ -80,12 +80,12 @@ def test_a_frame_has_only_what_changed():
         learn(hub.board, ['["1"]'])
         data, later = hub.frames(ALL)
         assert later > number
-        (told,) = cards(data)
-        assert [card["id"] for card in told["cards"]] == ['["1"]']
+        (recent_events_of,) = cards(data)
+        assert [card["id"] for card in recent_events_of["cards"]] == ['["1"]']
         assert hub.frames(ALL)[0] == b""
         learn(hub.board, [], gone=['["0"]'])
-        (told,) = cards(hub.frames(ALL)[0])
-        assert told["gone"] == [{"belief": "b", "id": '["0"]'}]
+        (recent_events_of,) = cards(hub.frames(ALL)[0])
+        assert recent_events_of["gone"] == [{"belief": "b", "id": '["0"]'}]
 
     run(main())
 
@@ -151,14 +151,14 @@ def test_the_top_keys_and_the_requested_ones_are_sent():
             learn(hub.board, ['["7"]'])
         learn(hub.board, ['["8"]'])
         wanted = Subscription(frozenset(["b"]), frozenset([("b", '["2"]')]), top=2)
-        _, _, told = await _connected(hub, wanted)
-        assert [card["id"] for card in told["cards"]] == ['["7"]', '["8"]', '["2"]']
+        _, _, recent_events_of = await _connected(hub, wanted)
+        assert [card["id"] for card in recent_events_of["cards"]] == ['["7"]', '["8"]', '["2"]']
         assert hub.watched() == {"b": ['["2"]']}
         # a key that enters the selection is sent completely
         for _ in range(5):
             learn(hub.board, ['["5"]'])
-        (told,) = cards(hub.frames(wanted)[0])
-        assert [card["id"] for card in told["cards"]] == ['["5"]']
+        (recent_events_of,) = cards(hub.frames(wanted)[0])
+        assert [card["id"] for card in recent_events_of["cards"]] == ['["5"]']
 
     run(main())
 
@@ -187,17 +187,17 @@ def test_steps_are_those_of_the_events_in_order():
     run(main())
 
 
-def told(board, key='["0"]'):
+def recent_events_of(board, key='["0"]'):
     detail = board.entry("b", key).detail(board.now())
     return [each["x"] for each in detail["recent"]], detail["steps"]
 
 
-def test_events_of_a_key_are_known_before_it_is_requested():
+def test_events_of_a_key_are_recorded_before_it_is_requested():
     board = made(keys=0).board
     learn(board, ['["0"]'], happened=[(True,), (False,)], watched=False)
     learn(board, ['["0"]'], happened=[(True,)], watched=False)
     assert not board.steps
-    xs, steps = told(board)
+    xs, steps = recent_events_of(board)
     assert xs == [True, False, True]
     state = Beta()
     for x, step in zip(xs, steps, strict=True):
@@ -205,8 +205,8 @@ def test_events_of_a_key_are_known_before_it_is_requested():
         state.learn_one(x)
     learn(board, ['["0"]'], happened=[(False,)], watched=True)
     learn(board, ['["0"]'], happened=[(True,)], watched=False)
-    assert told(board)[0] == [*xs, False, True]
-    assert len(told(board)[1]) == 5
+    assert recent_events_of(board)[0] == [*xs, False, True]
+    assert len(recent_events_of(board)[1]) == 5
 
 
 def test_the_last_of_many_events_are_sent_with_their_effects():
@@ -217,34 +217,34 @@ def test_the_last_of_many_events_are_sent_with_their_effects():
         state.learn_one(i % 3 == 0)
     trail = board.entry("b", '["0"]').trail
     assert trail.pending <= 2 * RECENT
-    xs, steps = told(board)
+    xs, steps = recent_events_of(board)
     assert xs == [i % 3 == 0 for i in range(300)][-RECENT:]
     last = steps[-1]
     assert last["posterior"] == pytest.approx(state.pdf(last["at"]), rel=1e-12)
     assert trail.pending == 0
 
 
-def test_events_before_missing_ones_are_not_the_last():
+def test_events_before_a_gap_are_not_returned_as_the_last():
     board = made(keys=0).board
     learn(board, ['["0"]'], happened=[(True,)], watched=False)
     learn(board, ['["0"]'], watched=False)
-    assert told(board) == ([], [])
+    assert recent_events_of(board) == ([], [])
     learn(board, ['["0"]'], happened=[(False,)], watched=False)
-    assert told(board)[0] == [False]
+    assert recent_events_of(board)[0] == [False]
 
 
-def test_a_key_that_was_dropped_in_between_has_no_wrong_events():
+def test_a_key_dropped_in_between_has_no_stale_events():
     board = made(keys=0).board
     learn(board, ['["0"]'], happened=[(True,)] * 5, watched=False)
-    told(board)
+    recent_events_of(board)
     again = Beta()
     again.learn_one(True)
     update = Update(again, board.now(), None, (True,), 3.0, [(True,)] * 3)
     board.apply({"b": {'["0"]': update}})
-    assert told(board)[0] == [True] * 5
+    assert recent_events_of(board)[0] == [True] * 5
 
 
-def test_trails_are_kept_for_the_keys_with_the_latest_events(monkeypatch):
+def test_recent_events_are_kept_for_the_most_recently_updated_keys(monkeypatch):
     monkeypatch.setattr(entries, "TRAILS", 3)
     board = made(keys=0).board
     for i in (0, 1, 2, 0, 3, 4):
@@ -288,7 +288,7 @@ def test_decayed_states_and_rates_are_sent():
     assert entry.rate(entry.updated + 1000.0) == 0.0
 
 
-def test_the_rate_of_an_unwatched_key_is_that_of_its_events():
+def test_the_rate_of_an_unwatched_key_follows_its_events():
     entry = entries.Entry(of_belief(Belief("sales", Beta(), "sold")), "[]", 0.0)
 
     def commit(at, n):

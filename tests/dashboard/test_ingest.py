@@ -42,14 +42,14 @@ def stored(directory):
         ("application/jsonl", "", 0),
     ],
 )
-def test_one_event_an_array_or_lines(serve, kind, body, count):
+def test_a_body_is_one_event_an_array_or_lines(serve, kind, body, count):
     server = serve(HTTP)
-    told = server.post(body, kind=kind).json()
-    assert told == {"accepted": count, "duplicates": 0, "refused": 0, "refusals": [], "unused": 0}
+    result = server.post(body, kind=kind).json()
+    assert result == {"accepted": count, "duplicates": 0, "refused": 0, "refusals": [], "unused": 0}
     server.until(lambda: sold(server) == count)
 
 
-def test_an_answer_means_that_it_is_committed(serve, tmp_path):
+def test_the_response_follows_the_commit(serve, tmp_path):
     server = serve(HTTP)
     for i in range(5):
         server.post([{"shop": "a", "sold": True}] * 3)
@@ -66,8 +66,8 @@ def test_nothing_is_accepted_if_the_commit_fails(serve, monkeypatch, tmp_path):
 
     with monkeypatch.context() as patch:
         patch.setattr(SqliteStore, "commit", fail)
-        told = server.post([{"shop": "a", "sold": True}], 503, Idempotency_Key="k")
-        assert "try again" in told.json()["error"]
+        result = server.post([{"shop": "a", "sold": True}], 503, Idempotency_Key="k")
+        assert "try again" in result.json()["error"]
         server.until(lambda: server.get("/api/health")["error"] == "the disk is full")
         assert server.get("/api/health")["status"] == "stopped"
     # it continues automatically from the last commit
@@ -80,16 +80,16 @@ def test_nothing_is_accepted_if_the_commit_fails(serve, monkeypatch, tmp_path):
 def test_a_retry_counts_once_across_restarts(serve, tmp_path):
     first = serve(HTTP)
     events = [{"shop": "a", "sold": True}, {"shop": "a", "sold": 7}]
-    told = first.post(events, Idempotency_Key="k")
-    assert "idempotent-replayed" not in told.headers
+    result = first.post(events, Idempotency_Key="k")
+    assert "idempotent-replayed" not in result.headers
     again = first.post(events, Idempotency_Key="k")
     assert again.headers["idempotent-replayed"] == "true"
     first.stop()
     second = serve(HTTP)
     later = second.post(events, Idempotency_Key="k")
     assert later.headers["idempotent-replayed"] == "true"
-    assert told.json() == again.json() == later.json()
-    assert told.json()["refusals"][0]["line"] == 2
+    assert result.json() == again.json() == later.json()
+    assert result.json()["refusals"][0]["line"] == 2
     assert stored(tmp_path)[0] == 2
     other = second.post(events[:1], 422, Idempotency_Key="k")
     assert "was used for another request" in other.json()["error"]
@@ -97,16 +97,16 @@ def test_a_retry_counts_once_across_restarts(serve, tmp_path):
     assert stored(tmp_path)[0] == 4
 
 
-def test_events_with_identities_count_once(serve, tmp_path):
+def test_events_with_ids_are_learned_once(serve, tmp_path):
     server = serve(IDS)
     one = {"id": "1", "shop": "a", "sold": True}
-    told = server.post([one, {**one, "id": 2}, one]).json()
-    assert (told["accepted"], told["duplicates"]) == (2, 1)
+    result = server.post([one, {**one, "id": 2}, one]).json()
+    assert (result["accepted"], result["duplicates"]) == (2, 1)
     assert server.post([one]).json()["duplicates"] == 1
     server.stop()
     server = serve(IDS)
-    told = server.post([{**one, "id": 2}, {**one, "id": 3}]).json()
-    assert (told["accepted"], told["duplicates"]) == (1, 1)
+    result = server.post([{**one, "id": 2}, {**one, "id": 3}]).json()
+    assert (result["accepted"], result["duplicates"]) == (1, 1)
     assert stored(tmp_path)[0] == 3
     for wrong in ({}, {"id": None}, {"id": 1.5}, {"id": ""}, {"id": True}, {"id": "x" * 201}):
         assert "line 1: expected 'id'" in server.post([wrong], 422).json()["error"]
@@ -115,10 +115,10 @@ def test_events_with_identities_count_once(serve, tmp_path):
 
 def test_an_unusable_event_can_be_corrected_and_posted_again(serve, tmp_path):
     server = serve(IDS)
-    told = server.post([{"id": 1, "shop": "a", "sold": 7}], 422).json()
-    assert (told["accepted"], told["refused"]) == (0, 1)
-    told = server.post([{"id": 1, "shop": "a", "sold": True}]).json()
-    assert (told["accepted"], told["duplicates"], told["refused"]) == (1, 0, 0)
+    result = server.post([{"id": 1, "shop": "a", "sold": 7}], 422).json()
+    assert (result["accepted"], result["refused"]) == (0, 1)
+    result = server.post([{"id": 1, "shop": "a", "sold": True}]).json()
+    assert (result["accepted"], result["duplicates"], result["refused"]) == (1, 0, 0)
     assert server.post([{"id": 1, "shop": "a", "sold": True}]).json()["duplicates"] == 1
 
 
@@ -133,24 +133,24 @@ by = "city"
 )
 
 
-def test_an_event_that_one_of_two_beliefs_could_use_is_used(serve):
+def test_an_event_valid_for_one_of_two_beliefs_is_learned(serve):
     server = serve(TWO)
     event = {"id": 1, "shop": "a", "sold": True}
-    told = server.post([event]).json()
-    assert (told["accepted"], told["refused"], told["unused"]) == (1, 1, 0)
+    result = server.post([event]).json()
+    assert (result["accepted"], result["refused"], result["unused"]) == (1, 1, 0)
     assert server.post([event]).json()["duplicates"] == 1
-    told = server.post([{"id": 2, "sold": 7}], 422).json()
-    assert (told["accepted"], told["refused"], told["unused"]) == (0, 1, 1)
+    result = server.post([{"id": 2, "sold": 7}], 422).json()
+    assert (result["accepted"], result["refused"], result["unused"]) == (0, 1, 1)
 
 
-def test_refused_events_are_reported_by_line_and_stored(serve, tmp_path):
+def test_rejected_events_are_reported_by_line_and_stored(serve, tmp_path):
     server = serve(HTTP)
-    told = server.post(
+    result = server.post(
         [{"shop": "a", "sold": True}, {"shop": "a"}, {"shop": "a", "sold": 0}]
     ).json()
-    assert (told["accepted"], told["refused"]) == (2, 1)
-    reason = "field 'sold': it is missing"
-    assert told["refusals"] == [{"line": 2, "belief": "sales", "reason": reason}]
+    assert (result["accepted"], result["refused"]) == (2, 1)
+    reason = "field 'sold' is missing"
+    assert result["refusals"] == [{"line": 2, "belief": "sales", "reason": reason}]
     (letter,) = stored(tmp_path)[1]
     assert (letter.position, letter.raw) == ("[1,2]", b'{"shop": "a"}')
 
@@ -170,13 +170,13 @@ def test_refused_events_are_reported_by_line_and_stored(serve, tmp_path):
         ("application/json", "[" * 100_000, "the array: "),
     ],
 )
-def test_malformed_bodies_are_refused_as_a_whole(serve, tmp_path, kind, body, reason):
+def test_a_malformed_body_is_rejected_completely(serve, tmp_path, kind, body, reason):
     server = serve(HTTP)
     assert server.post(body, 422, kind).json()["error"].startswith(reason)
     assert stored(tmp_path) == (0, [])
 
 
-def test_bodies_of_other_types_are_refused(serve):
+def test_bodies_of_other_types_are_rejected(serve):
     server = serve(HTTP)
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
         assert "expected Content-Type" in server.post("{}", 415, kind).json()["error"]
@@ -184,7 +184,7 @@ def test_bodies_of_other_types_are_refused(serve):
     assert "Idempotency-Key" in server.post("{}", 422, Idempotency_Key="x" * 300).json()["error"]
 
 
-def test_long_bodies_are_refused_unread(serve, tmp_path):
+def test_long_bodies_are_rejected_without_reading_them(serve, tmp_path):
     server = serve(HTTP.replace('kind = "http"', 'kind = "http", longest = 1000'))
     assert "at most 1,000 bytes" in server.post("x" * 1001, 413).json()["error"]
 
@@ -204,18 +204,18 @@ def test_long_bodies_are_refused_unread(serve, tmp_path):
 def test_too_many_events_are_deferred(serve):
     server = serve(HTTP.replace('kind = "http"', 'kind = "http", rate = 10'))
     server.post([{"shop": "a", "sold": True}] * 10)
-    told = server.post([{"shop": "a", "sold": True}] * 10, 429)
-    assert "more than 10 events a second" in told.json()["error"]
-    assert told.headers["retry-after"] == "1"
+    result = server.post([{"shop": "a", "sold": True}] * 10, 429)
+    assert "more than 10 events a second" in result.json()["error"]
+    assert result.headers["retry-after"] == "1"
 
 
-def offer(source, count=1, key="", ids=(), told=None, digest=""):
-    heard = [] if told is None else told
+def offer(source, count=1, key="", ids=(), result=None, digest=""):
+    received = [] if result is None else result
     record = b'{"shop": "a", "sold": true}'
     request = PostedRequest([record] * count, list(range(1, count + 1)), list(ids), key, digest)
-    request.done = lambda outcome, again: heard.append((outcome, again))
+    request.done = lambda outcome, again: received.append((outcome, again))
     source.offer(request)
-    return heard
+    return received
 
 
 def test_the_queue_is_bounded():
@@ -244,12 +244,12 @@ def test_requests_share_a_batch_and_are_never_split():
 
 def test_waiting_requests_are_answered_when_the_source_closes():
     source = Http(linger=0.0)
-    told = offer(source)
+    result = offer(source)
     batches = source.batches()
     next(batches)
-    offer(source, told=told)
+    offer(source, result=result)
     source.close()
-    assert told == [(None, False), (None, False)]
+    assert result == [(None, False), (None, False)]
     with pytest.raises(ClosedError):
         offer(source)
     assert list(batches) == []
@@ -257,23 +257,23 @@ def test_waiting_requests_are_answered_when_the_source_closes():
 
 def test_a_retry_while_the_first_waits_gets_its_outcome():
     source = Http(linger=0.0)
-    told = offer(source, key="k", digest="d")
-    offer(source, key="k", digest="d", told=told)
+    result = offer(source, key="k", digest="d")
+    offer(source, key="k", digest="d", result=result)
     with pytest.raises(ReusedError):
         offer(source, key="k", digest="other")
     (batch,) = [next(source.batches())]
     assert len(batch.records) == 1
     source.close()
-    assert told == [(None, False), (None, True)]
+    assert result == [(None, False), (None, True)]
 
 
 @pytest.mark.parametrize("option", ["longest", "waiting", "remember", "rate"])
-def test_limits_are_above_zero(option):
+def test_limits_must_be_positive(option):
     with pytest.raises(PriorError, match=f"expected {option} to be above 0"):
         Http(**{option: 0})
 
 
-def test_only_the_newest_identities_are_remembered(serve, tmp_path):
+def test_only_the_newest_ids_are_remembered(serve, tmp_path):
     server = serve(IDS.replace('id = "id"', 'id = "id", remember = 3'))
     for i in range(5):
         server.post([{"id": i, "shop": "a", "sold": True}])
@@ -284,7 +284,7 @@ def test_only_the_newest_identities_are_remembered(serve, tmp_path):
     assert server.post([{"id": 0, "shop": "a", "sold": True}]).json()["duplicates"] == 0
 
 
-def test_run_refuses_an_http_source(tmp_path, capsys, monkeypatch):
+def test_run_rejects_an_http_source(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c.toml").write_text(HTTP)
     assert cli.main(["check", "c.toml"]) == 0

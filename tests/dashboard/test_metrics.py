@@ -18,22 +18,24 @@ parser = pytest.importorskip(
 )
 
 
-def test_metrics_are_those_of_prometheus(serve):
+def test_metrics_are_in_the_prometheus_format(serve):
     server = serve(HTTP)
     server.post([{"shop": 'a"\\\n', "sold": True}, {"shop": "b"}])
     server.until(lambda: "seqbayes_belief_mean" in server.client.get("/metrics").text)
     lines = server.client.get("/metrics").text.splitlines()
-    told = {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines if line[0] != "#"}
-    assert told["seqbayes_events_total"] == "2"
-    assert told["seqbayes_dead_letters_total"] == "1"
-    assert told['seqbayes_belief_keys{belief="sales"}'] == "1"
-    assert told[r'seqbayes_belief_observations{belief="sales",shop="a\"\\\n"}'] == "1"
-    assert float(told[r'seqbayes_belief_mean{belief="sales",shop="a\"\\\n"}']) == pytest.approx(
-        2 / 3
-    )
-    assert told['seqbayes_status{status="ok"}'] == "1"
+    samples_by_name = {
+        line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines if line[0] != "#"
+    }
+    assert samples_by_name["seqbayes_events_total"] == "2"
+    assert samples_by_name["seqbayes_dead_letters_total"] == "1"
+    assert samples_by_name['seqbayes_belief_keys{belief="sales"}'] == "1"
+    assert samples_by_name[r'seqbayes_belief_observations{belief="sales",shop="a\"\\\n"}'] == "1"
+    assert float(
+        samples_by_name[r'seqbayes_belief_mean{belief="sales",shop="a\"\\\n"}']
+    ) == pytest.approx(2 / 3)
+    assert samples_by_name['seqbayes_status{status="ok"}'] == "1"
     names = {line.split(" ")[2] for line in lines if line.startswith("# TYPE")}
-    assert {name.partition("{")[0] for name in told} == names
+    assert {name.partition("{")[0] for name in samples_by_name} == names
     assert "".join(family("m", "gauge", "M.", [({}, float("nan")), ({}, 1e300)])).endswith(
         "1e300\n"
     )
@@ -57,7 +59,7 @@ field = "price"
 """
 
 
-def test_metrics_have_a_label_for_each_field_and_no_series_twice(serve):
+def test_metrics_have_a_label_for_each_field_and_unique_series(serve):
     server = serve(SEVERAL)
     event = {"sold": True, "colour": "red", "price": 7.0}
     keys = [("a, b", "c"), ("a", "b, c"), ("(rest)", "")]
@@ -69,13 +71,17 @@ def test_metrics_have_a_label_for_each_field_and_no_series_twice(serve):
     for shop, belief in keys:
         labels = f'{{belief="pairs",shop="{shop}",belief_2="{belief}"}}'
         assert f"seqbayes_belief_mean{labels}" in series
-    told = {
+    samples_by_name = {
         line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"
     }
-    assert told['seqbayes_belief_mean{belief="colour",label="red"}'] == pytest.approx(4 / 5)
-    assert told['seqbayes_belief_mean{belief="colour",label="blue"}'] == pytest.approx(1 / 5)
-    assert 'seqbayes_belief_mean{belief="price"}' not in told
-    assert told['seqbayes_belief_median_low{belief="price"}'] > 0.0
+    assert samples_by_name['seqbayes_belief_mean{belief="colour",label="red"}'] == pytest.approx(
+        4 / 5
+    )
+    assert samples_by_name['seqbayes_belief_mean{belief="colour",label="blue"}'] == pytest.approx(
+        1 / 5
+    )
+    assert 'seqbayes_belief_mean{belief="price"}' not in samples_by_name
+    assert samples_by_name['seqbayes_belief_median_low{belief="price"}'] > 0.0
     # the comments of a metric come once, before all of its samples
     named = [line.split(" ")[2] for line in lines if line.startswith("# TYPE")]
     assert len(set(named)) == len(named)
@@ -95,14 +101,16 @@ def test_the_grafana_dashboard_uses_existing_metrics(serve):
     server.post([{"shop": "a", "sold": True}])
     server.until(lambda: "seqbayes_belief_mean" in server.client.get("/metrics").text)
     text = server.client.get("/metrics").text
-    told = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    told |= {"seqbayes_lag"}  # if a source knows it
+    samples_by_name = {
+        line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")
+    }
+    samples_by_name |= {"seqbayes_lag"}  # if a source knows it
     asked = set()
     for panel in board["panels"]:
         for target in panel.get("targets", []):
             asked |= set(re.findall(r"\bseqbayes_\w+", target["expr"]))
     assert len(asked) > 8
-    assert asked <= told
+    assert asked <= samples_by_name
 
 
 EVERYTHING = """
@@ -149,7 +157,7 @@ features = ["price"]
 field = "wait"
 """
 
-HOSTILE = [
+HOSTILE_KEYS = [
     "",
     " ",
     "a, b",
@@ -174,7 +182,7 @@ def exported(serve):
             **dict.fromkeys(names, text), "sold": i % 2 == 0, "wait": 1000.0 + i, "price": 2.0 + i,
             "calls": i % 4, "colour": text, "a.b": float(i),
         }
-        for i, text in enumerate(HOSTILE)
+        for i, text in enumerate(HOSTILE_KEYS)
     ]  # fmt: skip
     server.post(events)
     server.until(lambda: "seqbayes_belief_median" in server.client.get("/metrics").text)
@@ -196,11 +204,11 @@ def series_of(text):
     return found
 
 
-def test_no_series_of_any_key_is_exported_twice(exported):
+def test_no_series_is_exported_twice(exported):
     names = [name for name, _ in series_of(exported)]
     assert len(set(names)) == len(names)
     keys = [name for name in names if name.startswith('seqbayes_belief_mean{belief="sales"')]
-    assert len(keys) == len(HOSTILE)
+    assert len(keys) == len(HOSTILE_KEYS)
 
 
 UNITS = {"milliseconds", "second", "seconds", "minutes", "hours", "byte", "bytes", "megabytes"}
@@ -227,17 +235,17 @@ def test_metrics_follow_the_rules_of_prometheus(exported):
 
 
 def test_comments_precede_the_samples_of_their_metric(exported):
-    told = None
+    samples_by_name = None
     lines = iter(exported.removesuffix("\n").split("\n"))
     for line in lines:
         if line.startswith("# HELP "):
-            told = line.split(" ")[2]
-            assert next(lines).split(" ")[:3] == ["#", "TYPE", told]
+            samples_by_name = line.split(" ")[2]
+            assert next(lines).split(" ")[:3] == ["#", "TYPE", samples_by_name]
         else:
-            assert re.split("[{ ]", line)[0] == told
+            assert re.split("[{ ]", line)[0] == samples_by_name
 
 
-def test_a_store_knows_the_display_of_its_beliefs(serve, tmp_path):
+def test_display_settings_are_read_from_the_store(serve, tmp_path):
     server = serve(EVERYTHING.replace(":memory:", "kept.db"))
     server.post([{"wait": 1000.0, "price": 2.0}])
     server.stop()
@@ -250,7 +258,7 @@ def test_a_store_knows_the_display_of_its_beliefs(serve, tmp_path):
     assert listed["hours"]["better"] == ""  # not guessed from the name of its field
 
 
-def test_names_of_metrics_contain_the_configured_unit_as_a_base_unit(exported):
+def test_metric_names_contain_the_base_unit_of_the_configured_unit(exported):
     found = dict(series_of(exported))
     (mean,) = (
         value for name, value in found.items()
@@ -284,5 +292,5 @@ def test_names_of_metrics_contain_the_configured_unit_as_a_base_unit(exported):
         ("MB/s", "bytes_per_second", 1e6), ("☃", "", 1.0),
     ],
 )  # fmt: skip
-def test_units_become_base_units_in_plural(text, name, factor):
+def test_units_are_converted_to_plural_base_units(text, name, factor):
     assert unit_of(text) == (name, pytest.approx(factor, rel=1e-15))

@@ -16,7 +16,7 @@ def routes(site):
     return found
 
 
-def test_the_document_names_every_route_of_the_api(serve):
+def test_the_document_contains_every_route_of_the_api(serve):
     paths = {path: set(item) for path, item in openapi.document()["paths"].items()}
     known = {p for p in routes(serve(HTTP).site) if p.startswith(("/api/", "/metrics"))}
     general = {
@@ -26,8 +26,8 @@ def test_the_document_names_every_route_of_the_api(serve):
         "/api/replay/{story}": {"/api/replay/mms", "/api/replay/coins"},
         "/api/openapi.json": set(),
     }
-    told = set().union(*(general.get(path, {path}) for path in known))
-    assert told == set(paths)
+    result = set().union(*(general.get(path, {path}) for path in known))
+    assert result == set(paths)
 
 
 def test_references_are_complete():
@@ -49,7 +49,7 @@ def test_references_are_complete():
 
 # schemathesis uses deprecated functions of its dependencies
 @pytest.mark.filterwarnings("ignore")
-def test_answers_match_the_document(serve):
+def test_responses_match_the_document(serve):
     """Random requests from the document, valid and invalid ones."""
     schemathesis = pytest.importorskip("schemathesis")
     from hypothesis import HealthCheck, Phase, given, settings
@@ -72,10 +72,10 @@ def test_answers_match_the_document(serve):
         found = operation.ok()
         if found.path in ("/api/stream", "/api/replay/{id}/stream"):  # they never end
             continue
-        told = openapi.document()["paths"][found.path][found.method.lower()]
+        result = openapi.document()["paths"][found.path][found.method.lower()]
         # every text in a path is valid
-        varied = "requestBody" in told or any(
-            p["in"] == "query" for p in told.get("parameters", [])
+        varied = "requestBody" in result or any(
+            p["in"] == "query" for p in result.get("parameters", [])
         )
         for mode in (modes.POSITIVE, modes.NEGATIVE)[: 2 if varied else 1]:
 
@@ -104,7 +104,7 @@ def test_the_generated_files_are_up_to_date():
     assert generate.METHODS.read_text(encoding="utf-8") == generate.client_methods()
 
 
-def test_the_kinds_of_the_document_are_those_of_the_views():
+def test_the_document_lists_the_kinds_of_the_views():
     schemas = openapi.document()["components"]["schemas"]
     for name in ("BeliefInfo", "Card", "Detail", "Marginal"):
         assert schemas[name]["properties"]["kind"]["enum"] == list(views.all_views())

@@ -55,8 +55,10 @@ def test_every_belief_has_a_section_and_every_key_a_card(open_page, shoot):
     for part in ("d-body", "d-interval", "d-prior", "d-posterior", "d-mle", "d-map", "d-mean"):
         assert control.locator(f"path.{part}").get_attribute("d").startswith("M"), part
     assert drawn.count() >= 7
-    said = control.locator("svg.density").get_attribute("aria-label")
-    assert re.fullmatch(r"Posterior density: mean [\d.]+ %, 95 % interval [\d.]+ to [\d.]+ %", said)
+    output = control.locator("svg.density").get_attribute("aria-label")
+    assert re.fullmatch(
+        r"Posterior density: mean [\d.]+ %, 95 % interval [\d.]+ to [\d.]+ %", output
+    )
     candy = page.locator(".card[data-belief=candy]")
     page.get_by_role("heading", name="candy").scroll_into_view_if_needed()
     expect(candy.locator(".shares li")).to_have_count(6)
@@ -154,7 +156,7 @@ def test_only_the_keys_on_screen_have_elements(open_page, shoot):
 
 
 @pytest.mark.parametrize("key", HOSTILE)
-def test_keys_are_text_and_nothing_else(open_page, site, key):
+def test_keys_are_displayed_as_plain_text(open_page, site, key):
     shown = key.replace(
         "\u202e", "‹U+202E›"
     )  # the button that reverses the order is visible itself
@@ -184,7 +186,7 @@ def test_an_empty_key_is_visible(open_page, site):
     expect(page.locator(".chip bdi.nameless")).to_have_text("(empty)")
 
 
-def test_more_frames_than_a_browser_has_connections_are_live(open_page, site):
+def test_frames_beyond_the_browser_connection_limit_still_update(open_page, site):
     first = open_page(VIEWS["embed"][0])
     frames = [first, *(first.context.new_page() for _ in range(7))]
     for page in frames:
@@ -196,37 +198,40 @@ def test_more_frames_than_a_browser_has_connections_are_live(open_page, site):
         expect(page.locator("footer b")).to_have_text(str(before + 1))
 
 
-VEIL = """
-let veiled = false;
-Object.defineProperty(document, "hidden", { get: () => veiled });
-window.veil = (now) => { veiled = now; document.dispatchEvent(new Event("visibilitychange")); };
-window.ended = 0;
+HIDE_TAB_SCRIPT = """
+let hidden = false;
+Object.defineProperty(document, "hidden", { get: () => hidden });
+window.setHidden = (now) => {
+  hidden = now;
+  document.dispatchEvent(new Event("visibilitychange"));
+};
+window.closedStreams = 0;
 const close = EventSource.prototype.close;
-EventSource.prototype.close = function () { window.ended += 1; close.call(this); };
+EventSource.prototype.close = function () { window.closedStreams += 1; close.call(this); };
 """
 
 
 def test_hidden_tabs_close_their_connections(open_page, site):
     context = open_page("/login").context
-    context.add_init_script(VEIL)  # all tabs of a headless browser are visible
+    context.add_init_script(HIDE_TAB_SCRIPT)  # all tabs of a headless browser are visible
     tabs = [context.new_page() for _ in range(8)]
     for k, tab in enumerate(tabs):
         tab.goto(f"{site.url}/?belief=conversion")
         live(tab)
-        tab.evaluate("(now) => { ended = 0; veil(now); }", k < 7)
+        tab.evaluate("(now) => { closedStreams = 0; setHidden(now); }", k < 7)
         if k == 3:  # a browser has six connections
             for hidden in tabs[:4]:
-                hidden.wait_for_function("() => ended > 0", polling=100)
+                hidden.wait_for_function("() => closedStreams > 0", polling=100)
     seen = [card(tab, "conversion", "video").locator("footer b") for tab in tabs]
     before = number(seen[0].inner_text())
     site.feed(visit("video", True))
     expect(seen[7]).to_have_text(str(before + 1))
     assert number(seen[0].inner_text()) == before
-    tabs[0].evaluate("veil(false)")
+    tabs[0].evaluate("setHidden(false)")
     expect(seen[0]).to_have_text(str(before + 1))
 
 
-def test_the_details_of_a_key(open_page, site, shoot):
+def test_key_detail_page(open_page, site, shoot):
     page = open_page(DETAIL)
     expect(page.locator("h1")).to_have_text("control")
     terms = page.locator(".figures dt")
@@ -251,9 +256,9 @@ def test_the_details_of_a_key(open_page, site, shoot):
     page.get_by_role("region", name="Densities").wait_for()
 
 
-def test_which_events_are_shown(open_page, site, tmp_path):
-    untouched = "/beliefs/shops/" + quote('["shop 0005"]', safe="")
-    page = open_page(untouched)
+def test_events_are_shown_only_with_a_live_pipeline(open_page, site, tmp_path):
+    unchanged_key = "/beliefs/shops/" + quote('["shop 0005"]', safe="")
+    page = open_page(unchanged_key)
     steps = page.get_by_role("region", name="Last steps of Bayes’ rule").locator("tbody tr")
     expect(steps).to_have_count(1)  # learned before the page was opened
     parts = page.get_by_role("list", name="Curves").locator("li")
@@ -262,7 +267,7 @@ def test_which_events_are_shown(open_page, site, tmp_path):
     store.config = site.store
     store.start()
     try:
-        page = open_page(untouched, at=store)
+        page = open_page(unchanged_key, at=store)
         expect(page.get_by_text("A store has no single events")).to_have_count(1)
         for title in ("Bayes’ rule, last event", "Surprise", "Last steps of Bayes’ rule"):
             expect(page.get_by_role("heading", name=title)).to_have_count(0)
@@ -279,19 +284,19 @@ def test_the_history_of_another_label_can_be_selected(open_page):
     choice = page.get_by_role("combobox", name="History of")
     choice.select_option("yellow")
     page.locator(".history canvas").wait_for()
-    with page.expect_response(lambda answer: "part=red" in answer.url) as told:
+    with page.expect_response(lambda answer: "part=red" in answer.url) as response_data:
         choice.select_option("red")
-    history = told.value.json()["history"]
+    history = response_data.value.json()["history"]
     assert history["part"] == "red"
     assert history["mean"][-1] == pytest.approx(0.13, abs=0.05)
 
 
-def test_labels_have_their_intervals_in_words(open_page):
+def test_intervals_of_labels_are_shown_as_text(open_page):
     page = open_page(VIEWS["labels"][0])
     ranges = page.locator(".shares .range")
     expect(ranges).to_have_count(6)
-    for said in ranges.all_inner_texts():
-        assert re.fullmatch(r"[\d.]+ to [\d.]+ %", said)
+    for output in ranges.all_inner_texts():
+        assert re.fullmatch(r"[\d.]+ to [\d.]+ %", output)
     # the ends of a whisker are longer than the marks on it
     heights = page.evaluate(
         "() => ['.whisker', '.tick'].map((part) => { const one = document.querySelector(part);"
@@ -301,7 +306,7 @@ def test_labels_have_their_intervals_in_words(open_page):
     assert heights[0] > heights[1]
 
 
-def test_hyperparameters_have_a_row_each(open_page):
+def test_each_hyperparameter_has_a_row(open_page):
     page = open_page("/login")
     posterior = {
         "fields": {
@@ -365,12 +370,12 @@ def test_history_zooms_in_and_out(open_page, site):
 )
 def test_ticks_have_correct_labels(open_page, values, family, texts):
     page = open_page("/login")
-    said = page.evaluate(
+    output = page.evaluate(
         "async ([values, family]) =>"
         " (await import('/static/js/format.js')).tickTexts(values, family)",
         [values, family],
     )
-    assert said == texts
+    assert output == texts
 
 
 @pytest.mark.parametrize(
@@ -384,13 +389,13 @@ def test_ticks_have_correct_labels(open_page, values, family, texts):
 )
 def test_no_share_is_rounded_to_certainty(open_page, interval, mean, texts):
     page = open_page("/login")
-    said = page.evaluate(
+    output = page.evaluate(
         "async ([interval, mean]) => {"
         " const written = (await import('/static/js/format.js')).scale('share', interval);"
         " return [written.text(mean), written.range(interval)]; }",
         [interval, mean],
     )
-    assert said == texts
+    assert output == texts
 
 
 @pytest.mark.parametrize(
@@ -406,7 +411,7 @@ def test_no_share_is_rounded_to_certainty(open_page, interval, mean, texts):
 def test_rare_events_are_much_less_probable_than_average(open_page, surprises, rare):
     page = open_page("/login")
     events = [{"at": 1.0, "x": True, "surprise": surprise} for surprise in surprises]
-    bars, heights, said = page.evaluate(
+    bars, heights, output = page.evaluate(
         "async (events) => {"
         " const { Surprise } = await import('/static/js/charts/surprise.js');"
         " const chart = new Surprise(String); chart.update(events);"
@@ -419,12 +424,12 @@ def test_rare_events_are_much_less_probable_than_average(open_page, surprises, r
     assert bars == rare
     if not rare:
         assert max(heights) < 75
-        assert "none of the last" in said
+        assert "none of the last" in output
 
 
-def test_logarithms_are_shown_on_the_original_scale(open_page):
+def test_log_scale_beliefs_are_shown_on_the_original_scale(open_page):
     page = open_page("/login")
-    said = page.evaluate(
+    output = page.evaluate(
         "async () => { const format = await import('/static/js/format.js');"
         " const { ticksOf } = await import('/static/js/charts/axis.js');"
         " const { forest } = await import('/static/js/charts/forest.js');"
@@ -438,10 +443,10 @@ def test_logarithms_are_shown_on_the_original_scale(open_page):
         "  ends(30, 50), ends(0.9, 2000), ratio.querySelector('.pair').textContent,"
         "  ratio.querySelector('.lead').textContent]; }"
     )
-    assert said[:3] == ["median", "39.3", "34.5 to 44.3"]
-    assert said[3] == ["30", "35", "40", "45", "50"]
-    assert said[4] == ["1", "10", "100", "1,000"]
-    assert said[5:] == ["a ÷ b", "2.0"]
+    assert output[:3] == ["median", "39.3", "34.5 to 44.3"]
+    assert output[3] == ["30", "35", "40", "45", "50"]
+    assert output[4] == ["1", "10", "100", "1,000"]
+    assert output[5:] == ["a ÷ b", "2.0"]
 
 
 def test_the_mean_stays_inside_the_plot(open_page):
@@ -466,7 +471,7 @@ def test_the_mean_stays_inside_the_plot(open_page):
 def test_health_describes_the_stream(open_page, site, shoot):
     page = open_page("/health")
     live(page)
-    page.get_by_role("heading", name="All is well").wait_for()
+    page.get_by_role("heading", name="No problems").wait_for()
     page.get_by_text("no event arrives at present; the last one arrived").wait_for()
     site.feed(visit("control", False))
     page.get_by_text("Events arrive; the last commit was").wait_for()
@@ -505,29 +510,31 @@ def spark_of(state):
     found = followed(state)
     if found is None:  # a mixture before its start
         return {"t": [], "mean": [], "low": [], "high": []}
-    told = {"t": [1.0, 2.0]}
+    response_data = {"t": [1.0, 2.0]}
     for name in ("mean", "low", "high"):
-        told[name] = [getattr(found, name)] * 2
+        response_data[name] = [getattr(found, name)] * 2
     unit = {"unit": "share"} if found.share else {}
-    return told | ({"part": found.name} if found.name else {}) | unit
+    return response_data | ({"part": found.name} if found.name else {}) | unit
 
 
 def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
     from seqbayes.dashboard.views import card as shown_as
 
     beliefs = kinds()
-    told = {
+    response_data = {
         name: {"belief": name, "key": [], "id": "[]", "rate": 0, "updated": None}
         | {"spark": spark_of(state)}
         | shown_as(state)
         for name, state in beliefs.items()
     }
     about = {"family": "", "likelihood": "", "prior": "", "by": [], "keys": 1, "half_life": None}
-    listed = [about | {"name": name, "kind": card["kind"]} for name, card in told.items()]
+    listed = [about | {"name": name, "kind": card["kind"]} for name, card in response_data.items()]
 
     def answer(route):
         name = route.request.url.partition("/api/beliefs/")[2].partition("?")[0]
-        route.fulfill(json={"total": 1, "cards": [told[name]]} if name else {"beliefs": listed})
+        route.fulfill(
+            json={"total": 1, "cards": [response_data[name]]} if name else {"beliefs": listed}
+        )
 
     page = open_page("/login")
     request_all(page)
@@ -561,7 +568,7 @@ def test_beliefs_of_every_kind_are_drawn(open_page, shoot):
     shoot(page, "kinds", full_page=True)
 
 
-def test_the_keyboard_is_enough(open_page):
+def test_all_functions_are_available_by_keyboard(open_page):
     page = open_page("/?belief=conversion&sort=key")
     page.wait_for_selector(".card .name")
     page.keyboard.press("/")
@@ -595,15 +602,15 @@ def test_the_theme_is_selected_and_stored(open_page):
 
 def test_an_unknown_address_is_reported(open_page):
     page = open_page("/nowhere")
-    page.watch.forgiven = ("404",)
-    page.get_by_text("This site has no page /nowhere.").wait_for()
+    page.watch.ignored_errors = ("404",)
+    page.get_by_text("The page /nowhere does not exist.").wait_for()
     page.get_by_role("link", name="All beliefs").click()
     page.wait_for_selector(".card")
 
 
 def test_content_that_cannot_be_shown_is_reported(open_page):
     page = open_page("/beliefs/conversion/" + quote('["unknown"]', safe=""))
-    page.watch.forgiven = ("404", "500")
+    page.watch.ignored_errors = ("404", "500")
     request_all(page)
     page.get_by_role("heading", name="Not found").wait_for()
     page.goto(page.url.partition("/beliefs")[0] + "/beliefs/nope")
@@ -637,7 +644,7 @@ def test_the_token_grants_access(open_page, site):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(open_page, theme):
+def test_axe_finds_no_serious_violations(open_page, theme):
     # The dark and light themes differ only in colours.
     skipped = {"many"} if theme == "light" else {"many", "compare", "health", "login", "embed"}
     rules = {"resultTypes": ["violations"]} | (
@@ -654,10 +661,10 @@ def test_axe_finds_nothing_serious(open_page, theme):
             continue
         page.goto(base + path)
         page.wait_for_selector(ready, state="attached")
-        told = axe.Axe().run(page, options=rules)
+        response_data = axe.Axe().run(page, options=rules)
         serious = [
             "{}: {html} {failureSummary}".format(one["id"], **one["nodes"][0])
-            for one in told.response["violations"]
+            for one in response_data.response["violations"]
             if one["impact"] in ("serious", "critical")
         ]
         if serious:
@@ -688,7 +695,7 @@ def test_a_large_screen_is_filled_and_legible_from_a_distance(open_page, shoot):
     shoot(page, "wall")
 
 
-def test_beliefs_with_few_keys_stand_side_by_side(open_page):
+def test_beliefs_with_few_keys_are_placed_side_by_side(open_page):
     page = open_page(width=2560, height=1440)
     page.wait_for_selector(".card path.d-posterior[d^=M]")
     request_all(page)
@@ -705,8 +712,8 @@ def test_beliefs_with_few_keys_stand_side_by_side(open_page):
 
 def few(route):
     """Return the answer for two keys only."""
-    told = route.fetch().json()
-    return {**told, "total": 2, "cards": told["cards"][:2]}
+    response_data = route.fetch().json()
+    return {**response_data, "total": 2, "cards": response_data["cards"][:2]}
 
 
 FILE_SIZES = """() => performance.getEntriesByType("resource")
@@ -736,7 +743,7 @@ EventSource.prototype.addEventListener = function (type, act) {
 """
 
 
-def test_an_idle_page_draws_nothing(open_page):
+def test_an_idle_page_does_not_redraw(open_page):
     page = open_page("/login")
     page.add_init_script(IDLE)
     page.goto(page.url.replace("/login", "/beliefs/calls/" + quote("[]", safe="")))

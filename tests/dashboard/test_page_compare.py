@@ -34,7 +34,7 @@ def test_keys_are_compared(open_page, shoot):
     shoot(page, "compare")
     chances = page.locator(".bests .value").all_inner_texts()
     assert sum(float(text.strip("<> %")) for text in chances) == pytest.approx(100, abs=0.5)
-    page.get_by_role("button", name="Leave out video").click()
+    page.get_by_role("button", name="Remove video").click()
     page.wait_for_function("() => document.querySelectorAll('.bests li').length === 2")
 
 
@@ -51,24 +51,24 @@ def test_keys_that_are_letters_are_not_confused_with_symbols(open_page, site):
 def test_the_lowest_can_be_the_best(open_page):
     page = open_page(comparison("control", "video", "short form", belief="seconds"))
     # by the configuration of the belief
-    page.get_by_role("heading", name="Which is lowest?").wait_for()
+    page.get_by_role("heading", name="Probability of being lowest").wait_for()
     page.wait_for_selector(".bests li")
     lowest = page.locator(".bests .key-name").all_inner_texts()
     page.get_by_role("button", name="Highest is best").click()
-    page.get_by_role("heading", name="Which is highest?").wait_for()
+    page.get_by_role("heading", name="Probability of being highest").wait_for()
     expect(page.locator(".bests .key-name").first).not_to_have_text(lowest[0])
     assert "best=highest" in page.url
     page.get_by_role("button", name="Lowest is best").click()
-    page.get_by_role("heading", name="Which is lowest?").wait_for()
+    page.get_by_role("heading", name="Probability of being lowest").wait_for()
     assert "best=" not in page.url  # as configured
     page.reload()
-    page.get_by_role("heading", name="Which is lowest?").wait_for()
+    page.get_by_role("heading", name="Probability of being lowest").wait_for()
     expect(page.get_by_role("button", name="Lowest is best")).to_have_attribute(
         "aria-pressed", "true"
     )
 
 
-def test_curves_go_down_to_the_axis(open_page):
+def test_curves_reach_the_axis(open_page):
     page = open_page(comparison("control", "video"))
     page.wait_for_selector(".compare-plot path.c-line", state="attached")
     for path in page.locator(".compare-plot path.c-line").all():
@@ -96,7 +96,7 @@ def test_numbers_are_not_truncated_beside_a_long_key(open_page, site, width):
 def test_a_belief_with_a_single_key_explains_what_a_comparison_needs(open_page):
     page = open_page("/compare?belief=calls")
     page.get_by_role("heading", name="Nothing to compare yet").wait_for()
-    page.get_by_text("calls has a single key so far").wait_for()
+    page.get_by_text("calls has only one key so far").wait_for()
     expect(page.locator(".more-keys")).to_be_hidden()
     page.get_by_role("combobox", name="Belief").select_option("conversion")
     page.wait_for_selector(".forest li")
@@ -104,7 +104,7 @@ def test_a_belief_with_a_single_key_explains_what_a_comparison_needs(open_page):
     expect(page.get_by_role("combobox", name="Belief")).to_have_value("conversion")
 
 
-def test_labels_are_compared_by_the_share_of_one(open_page, tmp_path):
+def test_label_beliefs_are_compared_by_the_share_of_a_selected_label(open_page, tmp_path):
     site = Site(tmp_path, CONFIG.replace('field = "candy"', 'field = "candy"\nby = "bag"'))
     bags = {"one": ["red", "red", "blue"], "two": ["blue", "blue", "red"]}
     for bag, candies in bags.items():
@@ -112,7 +112,7 @@ def test_labels_are_compared_by_the_share_of_one(open_page, tmp_path):
     site.start()
     try:
         page = open_page(comparison("one", "two", belief="candy", more="&label=red"), at=site)
-        page.watch.forgiven = ("ERR_",)  # the server stops before the page is closed
+        page.watch.ignored_errors = ("ERR_",)  # the server stops before the page is closed
         expect(page.locator(".bests .key-name").first).to_have_text("① one")
         expect(page.locator(".compare-plot path.c-line")).to_have_count(2)
         page.get_by_role("combobox", name="Share of").select_option("blue")
@@ -122,7 +122,7 @@ def test_labels_are_compared_by_the_share_of_one(open_page, tmp_path):
         site.kill()
 
 
-DECIDED = CONFIG.replace(
+CONFIG_WITH_DECISION_OPTIONS = CONFIG.replace(
     "[belief.seconds]",
     'title = "Checkout"\nbetter = "higher"\ncontrol = "control"\nthreshold = 0.3\n'
     'equivalence = 0.01\n[belief.seconds]\nunit = "s"',
@@ -132,7 +132,7 @@ DECIDED = CONFIG.replace(
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory):
     """A site with a control, a better key, a similar one, and one with a single event."""
-    site = Site(tmp_path_factory.mktemp("experiment"), DECIDED)
+    site = Site(tmp_path_factory.mktemp("experiment"), CONFIG_WITH_DECISION_OPTIONS)
     for variant, period in (("control", 10), ("green-button", 5), ("video", 9)):
         site.feed(*(visit(variant, k % period == 0, 30.0 + k % 7) for k in range(1000)))
     site.feed(visit("new", True))
@@ -142,7 +142,7 @@ def experiment(tmp_path_factory):
     site.kill()
 
 
-def test_a_comparison_opens_with_a_verdict(open_page, experiment, shoot):
+def test_a_comparison_starts_with_a_verdict(open_page, experiment, shoot):
     page = open_page("/compare?belief=conversion", at=experiment)
     verdict = page.locator(".verdict-text")
     expect(verdict).to_contain_text(
@@ -184,7 +184,7 @@ def test_the_level_and_the_control_of_a_comparison_are_selected(open_page, exper
     expect(page.get_by_text("80 % intervals")).to_be_visible()
 
 
-def test_differences_that_do_not_matter_are_no_decision(open_page, experiment):
+def test_negligible_differences_lead_to_no_decision(open_page, experiment):
     page = open_page(comparison("control", "video"), at=experiment)
     expect(page.locator(".verdict-text")).to_contain_text("Too early to decide: video is")
     costs = page.get_by_role("region", name="What a choice costs")
@@ -200,7 +200,7 @@ def test_terms_are_explained_in_place(open_page, experiment):
     expect(page.get_by_text("the price of choosing it")).to_be_hidden()
 
 
-def test_a_comparison_comes_with_the_page(open_page, experiment):
+def test_the_page_includes_the_data_of_a_comparison(open_page, experiment):
     for path in ("/compare", comparison("video", "control", more="&level=0.9&control=best")):
         page = open_page("/login", at=experiment)
         page.route("**/api/**", lambda route: None)
@@ -208,7 +208,7 @@ def test_a_comparison_comes_with_the_page(open_page, experiment):
         page.wait_for_selector(".estimates li")
 
 
-def test_charts_are_downloaded_as_pictures_and_numbers(open_page, experiment):
+def test_charts_can_be_downloaded_as_images_and_data(open_page, experiment):
     page = open_page("/compare?belief=conversion", at=experiment)
     group = page.get_by_role("group", name="Download conversion estimates")
     with page.expect_download() as saved:
@@ -225,13 +225,13 @@ def test_charts_are_downloaded_as_pictures_and_numbers(open_page, experiment):
     assert len(picture) > 5000
 
 
-def test_no_cell_of_a_file_is_executed_by_a_spreadsheet(open_page):
+def test_downloaded_cells_are_not_formulas(open_page):
     page = open_page("/login")
-    told = page.evaluate(
+    response = page.evaluate(
         "async () => (await import('/static/js/exports.js')).csv("
         """[["a", 1.5, null], ['=HYPERLINK("x")', "b,c", "-2+3"], ["line\\nbreak", -1, "ok"]])"""
     )
-    rows = list(csv.reader(io.StringIO(told)))
+    rows = list(csv.reader(io.StringIO(response)))
     assert rows[0] == ["a", "1.5", ""]
     assert rows[1] == ['\'=HYPERLINK("x")', "b,c", "'-2+3"]
     assert rows[2][1:] == ["-1", "ok"]

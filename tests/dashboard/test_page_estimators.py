@@ -85,7 +85,7 @@ def store(tmp_path_factory):
     site.kill()
 
 
-def test_cards_of_estimators_follow_a_number(open_page, store, shoot):
+def test_cards_of_estimators_plot_a_number(open_page, store, shoot):
     page = open_page(at=store)
     for name, followed in {
         "kind": "share of class red",
@@ -155,7 +155,7 @@ def test_the_predictions_of_a_mixture(open_page, store, shoot, name):
         expect(panel.locator(".hint")).to_contain_text("95 % interval")
 
 
-def test_a_mixture_without_settled_components_follows_no_names(open_page, store):
+def test_a_mixture_without_settled_components_plots_no_component(open_page, store):
     page = open_page("/beliefs/young/%5B%5D", at=store)
     page.get_by_text("Still starting up: 240 of 800 events").wait_for()
     page.get_by_text("begins when its components have settled").wait_for()

@@ -42,7 +42,7 @@ def test_dead_letters_are_one_click_away(shop, open_page, shoot):
     assert page.evaluate("window.hacked") is None
 
 
-def test_a_stream_that_falls_silent_is_called_quiet_and_rates_fade(shop, open_page):
+def test_a_silent_stream_is_marked_quiet_and_rates_decay(shop, open_page):
     page = open_page(at=shop)
     page.wait_for_selector("body[data-connection=live]")
     for k in range(50):  # a regular stream
@@ -63,9 +63,9 @@ def test_a_stream_that_falls_silent_is_called_quiet_and_rates_fade(shop, open_pa
     expect(rate).not_to_have_text(before)
 
 
-def test_ages_grow_while_there_is_no_server(shop, open_page):
+def test_ages_increase_while_the_server_is_unavailable(shop, open_page):
     page = open_page(at=shop)
-    page.watch.forgiven = ("net::ERR_",)
+    page.watch.ignored_errors = ("net::ERR_",)
     page.wait_for_selector("body[data-connection=live]")
     commit = page.locator(".strip .commit b")
     shop.kill()

@@ -55,7 +55,7 @@ def test_the_content_has_no_frame_when_it_is_focused(open_page):
     page.wait_for_selector(".card")
     page.get_by_role("link", name="Health", exact=True).focus()
     page.keyboard.press("Enter")
-    page.get_by_role("heading", name="All is well").wait_for()
+    page.get_by_role("heading", name="No problems").wait_for()
     assert page.evaluate("document.activeElement.id") == "main"
     style = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert style == "none"
@@ -114,10 +114,10 @@ def test_arrow_keys_move_through_all_sections(open_page):
     seen = [page.evaluate(BELIEF)]
     while seen[-1] != "shops":
         seen.append(press(page, "ArrowDown"))
-    places = [list(dict.fromkeys(seen)).index(one) for one in seen]
+    positions = [list(dict.fromkeys(seen)).index(one) for one in seen]
     assert seen[0] == "conversion"
-    assert places == sorted(places)
-    assert len(set(places)) == 4  # calls and candy are side by side
+    assert positions == sorted(positions)
+    assert len(set(positions)) == 4  # calls and candy are side by side
     inside = page.evaluate(
         "(() => { const { top, bottom } ="
         " document.activeElement.closest('.card').getBoundingClientRect();"
@@ -152,10 +152,10 @@ def fresh(tmp_path):
         site.kill()
 
 
-def test_before_the_first_event_a_command_posts_one(open_page, fresh, shoot):
+def test_empty_page_shows_a_command_that_posts_the_first_event(open_page, fresh, shoot):
     site = fresh(POSTED)
     page = open_page(at=site)
-    page.watch.forgiven = ("ERR_",)  # the server stops before the page is closed
+    page.watch.ignored_errors = ("ERR_",)  # the server stops before the page is closed
     page.get_by_role("heading", name="Waiting for the first event").wait_for()
     command = page.locator(".blank pre").inner_text()
     shoot(page, "waiting")
@@ -169,15 +169,15 @@ def test_before_the_first_event_a_command_posts_one(open_page, fresh, shoot):
     expect(page.locator(".blank:visible")).to_have_count(0)
 
 
-def test_before_the_first_line_a_file_is_named(open_page, fresh):
+def test_empty_page_names_the_file_it_waits_for(open_page, fresh):
     site = fresh(CONFIG)
     page = open_page(at=site)
-    page.watch.forgiven = ("ERR_",)
+    page.watch.ignored_errors = ("ERR_",)
     page.get_by_text(f"Waiting for new lines in {site.events}").wait_for()
     page.goto(f"{site.url}/compare")
-    page.get_by_text("conversion has no key so far").wait_for()
+    page.get_by_text("conversion has no keys yet").wait_for()
     site.feed({"type": "visit", "variant": "a", "converted": True, "seconds": 1.0})
-    page.get_by_text("conversion has a single key so far").wait_for()
+    page.get_by_text("conversion has only one key so far").wait_for()
     site.feed({"type": "visit", "variant": "b", "converted": True, "seconds": 1.0})
     page.wait_for_selector(".estimates li:nth-child(2)")
 
@@ -195,7 +195,7 @@ FILES = ("/static/js/theme.js", "/static/css/app.css", "/static/app.js")
         ("/health", ".letters"),
     ],
 )
-def test_content_needs_two_rounds_of_requests(open_page, site, path, ready):
+def test_content_loads_in_two_round_trips(open_page, site, path, ready):
     """The second round has all files that the page of the first one names."""
     page = open_page("/login")
     # nothing else is answered, so that the content cannot depend on it
@@ -209,14 +209,14 @@ def test_content_needs_two_rounds_of_requests(open_page, site, path, ready):
     assert [text.count(f'"{file}"') for file in FILES] == [1, 1, 1]
 
 
-def test_a_frame_comes_with_its_data(open_page, site):
+def test_an_embedded_page_includes_its_data(open_page, site):
     page = open_page("/login")
     page.route("**/api/**", lambda route: None)
     page.goto(site.url + "/embed/conversion/%5B%22short%20form%22%5D", wait_until="commit")
     page.wait_for_selector(".card .value")
 
 
-def test_data_that_come_with_the_page_are_used_once(open_page, site):
+def test_data_embedded_in_the_page_is_used_only_once(open_page, site):
     page = open_page()
     page.wait_for_selector(".card .value")
     page.get_by_role("link", name="Health", exact=True).click()
@@ -226,7 +226,7 @@ def test_data_that_come_with_the_page_are_used_once(open_page, site):
     page.wait_for_selector(".card .value")
 
 
-def test_a_dark_page_is_printed_light(open_page):
+def test_dark_theme_prints_with_the_light_theme(open_page):
     page = open_page(theme="dark")
     page.wait_for_selector(".card .value")
     theme = "document.documentElement.dataset.theme"
@@ -289,7 +289,7 @@ def test_predictive_bars_share_a_baseline(open_page):
     assert max(bottoms) - min(bottoms) < 0.5
 
 
-def test_history_holds_a_value_over_a_gap(open_page):
+def test_history_keeps_the_last_value_during_a_gap(open_page):
     page = open_page("/login")
     xs, ys = page.evaluate(
         "async () => (await import('/static/js/charts/history.js'))"
@@ -317,7 +317,7 @@ def test_cards_of_a_belief_have_one_axis(open_page, site):
     )
 
 
-def test_a_card_that_is_far_too_wide_does_not_set_the_axis(open_page):
+def test_an_extremely_wide_card_does_not_determine_the_axis(open_page):
     page = open_page("/login")
     axis = page.evaluate(
         "async () => { const { sharedAxis } = await import('/static/js/charts/shared.js');"

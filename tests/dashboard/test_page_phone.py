@@ -21,7 +21,7 @@ def show(page, path, ready):
     page.wait_for_selector(ready, state="attached")
 
 
-def test_the_factories_probabilities_are_visible(phone):
+def test_factory_probabilities_are_visible(phone):
     show(phone, "/replay/mms", ".factory-panel tbody tr")
     phone.get_by_role("button", name="Step").click()
     assert phone.locator(".factory-panel .scroll").evaluate(FITS)
@@ -33,7 +33,7 @@ def test_the_whole_e_step_is_visible(phone):
     assert phone.get_by_role("region", name="E-step").evaluate(FITS)
 
 
-def test_dead_letters_come_last_and_steps_are_whole(phone):
+def test_dead_letters_are_last_and_steps_fit_the_screen(phone):
     show(phone, DETAIL, ".history canvas")
     tops = "(all) => all.map((one) => [one.getBoundingClientRect().top, one.innerText])"
     panels = phone.locator(".detail .panel h2").evaluate_all(tops)

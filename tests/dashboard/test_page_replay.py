@@ -10,8 +10,8 @@ COLOURS = ["blue", "brown", "green", "orange", "red", "yellow"]
 
 
 def eaten(page):
-    said = page.locator(".where").inner_text()
-    return int(said.split(" of ")[0].replace(",", ""))
+    output = page.locator(".where").inner_text()
+    return int(output.split(" of ")[0].replace(",", ""))
 
 
 def in_jars(page):
@@ -25,7 +25,7 @@ def candies(open_page):
     return page
 
 
-def test_candies_are_eaten_and_counted(candies, shoot):
+def test_candies_are_drawn_and_counted(candies, shoot):
     assert eaten(candies) == 0
     candies.get_by_role("button", name="Step").click()
     candies.wait_for_function(
@@ -53,7 +53,7 @@ def test_candies_are_eaten_and_counted(candies, shoot):
     assert eaten(candies) == in_jars(candies) == 0
 
 
-def test_all_candies_lead_to_cleveland(candies, shoot):
+def test_all_candies_favour_cleveland(candies, shoot):
     candies.get_by_role("combobox", name="Speed").select_option("max")
     candies.locator("h1").click()
     candies.keyboard.press(" ")
@@ -67,7 +67,7 @@ def test_all_candies_lead_to_cleveland(candies, shoot):
     assert candies.locator(".factory-panel .mix").count() == 5
     assert candies.get_by_text("Mars 2008").count() == 2  # also in the comparison of hypotheses
     candies.locator(".belief-panel").get_by_role("button", name="orange").click()
-    candies.get_by_role("heading", name="The race: orange").wait_for()
+    candies.get_by_role("heading", name="Estimates over time: orange").wait_for()
     for estimate in ("of-mle", "of-map", "of-mean"):
         assert candies.locator(f".race-panel path.{estimate}").get_attribute("d").count("L") > 50
     names = candies.locator(".race-panel text.end").all_text_contents()
@@ -86,13 +86,13 @@ def slide(page, name, value):
     )
 
 
-def test_a_prior_that_does_not_sum_to_one_is_refused_with_its_sum(candies):
-    candies.watch.forgiven = ("422",)
+def test_error_for_a_prior_that_does_not_sum_to_one_shows_the_sum(candies):
+    candies.watch.ignored_errors = ("422",)
     candies.get_by_role("button", name="Your own").click()
     candies.get_by_text("1.00 ✓").wait_for()
     for colour in COLOURS:
         slide(candies, colour, "0.2")
-    candies.get_by_text("1.20, 0.20 too much").wait_for()
+    candies.get_by_text("1.20, 0.20 over").wait_for()
     candies.get_by_role("button", name="Start with this prior").click()
     refusal = candies.get_by_role("alert")
     refusal.wait_for()

@@ -37,9 +37,9 @@ def predicted(state):
 
 
 def lines(state):
-    told = predicted(state)
-    assert (told["kind"], told["x"], told["p"]) == ("lines", [], [])
-    return {line["name"]: line for line in told["lines"]}
+    prediction = predicted(state)
+    assert (prediction["kind"], prediction["x"], prediction["p"]) == ("lines", [], [])
+    return {line["name"]: line for line in prediction["lines"]}
 
 
 def quantile(weights, parts, q):
@@ -66,14 +66,14 @@ def marginal(posterior, k):
     return stats.t(left, np.asarray(mean)[k], width)
 
 
-def agrees(line, weights, parts):
+def assert_agrees(line, weights, parts):
     mean = math.fsum(w * part.mean() for w, part in zip(weights, parts, strict=True))
     assert line["mean"] == pytest.approx(mean, rel=1e-9)
     ends = [quantile(weights, parts, q) for q in (0.025, 0.975)]
     assert line["interval"] == pytest.approx(ends, rel=1e-9)
 
 
-def taught(state, xs):
+def train(state, xs):
     for x in xs:
         state.learn_one(x)
     return state
@@ -86,12 +86,12 @@ def test_coordinates_of_vectors(features):
     rows = [rng.normal([9 * (i % 3 == 0), -2], [1, 3]).tolist() for i in range(90)]
     if features:
         rows = [dict(zip(features, row, strict=True)) for row in rows]
-    state = taught(Mixture([prior] * 2, seed=1, buffer=20), rows)
+    state = train(Mixture([prior] * 2, seed=1, buffer=20), rows)
     found = lines(state)
     assert list(found) == list(features or ("0", "1"))
     posteriors = [component.posterior for component in state.components]
     for k, line in enumerate(found.values()):
-        agrees(line, state.weights, [marginal(each, k) for each in posteriors])
+        assert_agrees(line, state.weights, [marginal(each, k) for each in posteriors])
     first = next(iter(found.values()))
     assert first["interval"][0] < 0.0 < 9.0 < first["interval"][1]
 
@@ -117,18 +117,26 @@ def test_fields_of_products():
     pages = [name for name in found if name.startswith("page = ")]
     assert list(found) == ["wait", "calls", "won", *pages, "in.v.0", "in.v.1", "in.m"]
     weights, components = state.weights, state.components
-    of = {name: [each.marginal(name).posterior for each in components] for name in fields}
-    agrees(found["wait"], weights, list(map(student, of["wait"])))
+    posteriors_by_field = {
+        name: [each.marginal(name).posterior for each in components] for name in fields
+    }
+    assert_agrees(found["wait"], weights, list(map(student, posteriors_by_field["wait"])))
     nested = [each.marginal("in") for each in components]
     vectors = [each.marginal("v").posterior for each in nested]
-    agrees(found["in.v.1"], weights, [marginal(each, 1) for each in vectors])
+    assert_agrees(found["in.v.1"], weights, [marginal(each, 1) for each in vectors])
     means = [each.marginal("m").posterior for each in nested]
     normals = [stats.norm(mean, math.sqrt(v + known)) for mean, v, known in means]
-    agrees(found["in.m"], weights, normals)
-    calls = [stats.nbinom(shape, rate / (rate + 1.0)) for shape, rate in of["calls"]]
+    assert_agrees(found["in.m"], weights, normals)
+    calls = [
+        stats.nbinom(shape, rate / (rate + 1.0)) for shape, rate in posteriors_by_field["calls"]
+    ]
     counted(found["calls"], weights, calls)
-    counted(found["won"], weights, [stats.betabinom(9, *each) for each in of["won"]])
-    shares = np.average([alpha / alpha.sum() for alpha, _ in of["page"]], axis=0, weights=weights)
+    counted(
+        found["won"], weights, [stats.betabinom(9, *each) for each in posteriors_by_field["won"]]
+    )
+    shares = np.average(
+        [alpha / alpha.sum() for alpha, _ in posteriors_by_field["page"]], axis=0, weights=weights
+    )
     assert [found[name]["mean"] for name in pages] == pytest.approx(sorted(shares)[:-5:-1])
     assert len(pages) == 4
     assert {found[name]["interval"] for name in pages} == {None}
@@ -147,31 +155,33 @@ def counted(line, weights, parts, most=3000):
 
 def test_a_mixture_of_counts_has_an_interval():
     state = Mixture([Gamma(2, 1, likelihood=Poisson()), Gamma(60, 2)], seed=1)
-    taught(state, [i % 4 if i % 3 else 25 + i % 7 for i in range(90)])
-    told = predicted(state)
-    assert told["kind"] == "pmf"
+    train(state, [i % 4 if i % 3 else 25 + i % 7 for i in range(90)])
+    prediction = predicted(state)
+    assert prediction["kind"] == "pmf"
     parts = [stats.nbinom(a, b / (b + 1.0)) for a, b in (c.posterior for c in state.components)]
-    counted(told, state.weights, parts)
+    counted(prediction, state.weights, parts)
 
 
 def test_a_mixture_of_numbers_has_an_interval():
     for state in (Mixture(2, seed=1, buffer=20), DirichletProcessMixture(seed=1)):
         assert predicted(state) is None
         rng = np.random.default_rng(3)
-        taught(state, [rng.normal(54 if i % 3 else 80, 6) for i in range(300)])
-        told = predicted(state)
-        assert told["kind"] == "pdf"
-        agrees(told, state.weights, [student(each.posterior) for each in state.components])
+        train(state, [rng.normal(54 if i % 3 else 80, 6) for i in range(300)])
+        prediction = predicted(state)
+        assert prediction["kind"] == "pdf"
+        assert_agrees(
+            prediction, state.weights, [student(each.posterior) for each in state.components]
+        )
 
 
 def test_a_mixture_of_labels_is_bars():
     labels = Dirichlet.flat(list("abc"))
     parts = [labels, Dirichlet({"a": 1, "b": 1, "c": 5})]
-    state = taught(Mixture(parts, seed=1, buffer=20), "aabacb" * 9)
-    told = predicted(state)
-    assert (told["kind"], told["x"][0]) == ("pmf", "a")
-    assert sum(told["p"]) == pytest.approx(1.0)
-    shares = dict(zip(told["x"], told["p"], strict=True))
+    state = train(Mixture(parts, seed=1, buffer=20), "aabacb" * 9)
+    prediction = predicted(state)
+    assert (prediction["kind"], prediction["x"][0]) == ("pmf", "a")
+    assert sum(prediction["p"]) == pytest.approx(1.0)
+    shares = dict(zip(prediction["x"], prediction["p"], strict=True))
     for label, share in shares.items():
         assert share == pytest.approx(math.exp(state.log_predictive(label)), rel=1e-4)
 
@@ -179,7 +189,7 @@ def test_a_mixture_of_labels_is_bars():
 def test_priors_predict_without_data():
     low, high = NormalInverseGamma(-3, 1, 1, 1), NormalInverseGamma(3, 1, 1, 1)
     state = Mixture([Product({"x": low}), Product({"x": high})])
-    agrees(lines(state)["x"], [0.5, 0.5], [student((m, 1.0, 1.0, 1.0)) for m in (-3.0, 3.0)])
+    assert_agrees(lines(state)["x"], [0.5, 0.5], [student((m, 1.0, 1.0, 1.0)) for m in (-3.0, 3.0)])
     flat = Product({"x": NormalInverseGamma.flat(), "n": Gamma(2, 1)})
     found = lines(Mixture([flat, flat]))
     assert (found["x"]["mean"], found["x"]["interval"]) == (None, None)

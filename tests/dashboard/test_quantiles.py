@@ -54,7 +54,7 @@ def test_a_known_variance_moves_the_quantile():
         assert each["interval"] == pytest.approx([middle - reach, middle + reach])
 
 
-def test_other_beliefs_have_no_quantiles():
+def test_unsupported_beliefs_have_no_quantiles():
     assert quantiles(Beta(2, 1)) is None
     assert quantiles(NormalInverseGamma(0.0, 0.0, -0.5, 0.0)) is None
     assert quantiles(Gamma(2, 1, likelihood=likelihoods.Poisson())) is None

@@ -24,7 +24,7 @@ from seqbayes.dashboard.server.access import (
 XSS = '"><img src=x onerror=alert(1)>\n</script>'
 
 
-def test_every_answer_has_the_headers(serve):
+def test_every_response_has_security_headers(serve):
     server = serve(HTTP)
     paths = (
         "/",
@@ -54,7 +54,7 @@ def test_every_answer_has_the_headers(serve):
         assert "access-control-allow-origin" not in response.headers
 
 
-def test_parts_of_pages_have_the_headers_that_concern_them(serve):
+def test_static_files_have_security_headers(serve):
     server = serve(HTTP)
     for path in ("/static/js/main.js", "/static/css/base.css", "/static/none.js"):
         headers = server.client.get(path).headers
@@ -65,14 +65,14 @@ def test_parts_of_pages_have_the_headers_that_concern_them(serve):
         assert "access-control-allow-origin" not in headers
 
 
-def test_frames_are_a_setting(serve):
+def test_frame_ancestors_are_configurable(serve):
     server = serve(HTTP, frame_ancestors="https://wall.example")
     policy = server.client.get("/embed/a/b").headers["content-security-policy"]
     assert policy.endswith("frame-ancestors https://wall.example")
     assert server.client.get("/").headers["content-security-policy"].endswith("'none'")
 
 
-def test_writing_on_loopback_needs_the_token(serve):
+def test_writing_from_loopback_requires_the_token(serve):
     server = serve(HTTP)
     body = {"content": "{}", "headers": {"Content-Type": "application/json"}}
     assert server.client.post("/api/events", **body).status_code == 401
@@ -89,7 +89,7 @@ def test_writing_on_loopback_needs_the_token(serve):
         assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_reading_from_other_hosts_needs_the_token(serve):
+def test_reading_from_other_hosts_requires_the_token(serve):
     server = serve(HTTP, host="0.0.0.0")
     for path in ("/api/beliefs", "/api/stream", "/api/health", "/metrics", "/api/openapi.json"):
         assert server.client.get(path).status_code == 401
@@ -103,7 +103,7 @@ def test_reading_from_other_hosts_needs_the_token(serve):
     assert server.client.post("/api/replay/mms", json={}).status_code == 401
 
 
-def test_a_login_is_a_strict_cookie_that_scripts_cannot_read(serve):
+def test_the_session_cookie_is_strict_and_http_only(serve):
     server = serve(HTTP, host="0.0.0.0")
     client, origin = server.client, {"Origin": server.url}
     wrong = client.post("/login", data={"token": "guess"}, headers={"Accept": "text/html"})
@@ -159,7 +159,7 @@ def test_pages_of_other_origins_cannot_write(serve, headers):
         assert server.client.post(path, content="{}", headers=given).status_code == 403
 
 
-def test_unknown_host_names_are_refused(serve):
+def test_unknown_host_names_are_rejected(serve):
     server = serve(HTTP)
     for name in (
         "evil.example",
@@ -175,7 +175,7 @@ def test_unknown_host_names_are_refused(serve):
         assert server.client.get("/api/beliefs", headers={"Host": name}).status_code == 200
 
 
-def test_names_and_origins_are_read_strictly():
+def test_host_names_and_origins_are_parsed_strictly():
     assert [host_name(h) for h in ("a@b", "a/b", "[::1", "A.b.:8")] == ["", "", "", "a.b"]
     assert not is_loopback("example.org")
     assert is_same_origin({"host": "x:1", "origin": "https://x:1"})
@@ -190,7 +190,7 @@ def test_names_and_origins_are_read_strictly():
         "/static/%00", "/static/", "/static/index.html%00.js", "/static/..\\app.py",
     ],
 )  # fmt: skip
-def test_no_other_file_is_served(serve, path):
+def test_files_outside_the_static_directory_are_not_served(serve, path):
     server = serve(HTTP)
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
@@ -208,7 +208,7 @@ def test_keys_and_labels_are_escaped_everywhere(serve):
         assert server.client.get(path).headers["content-type"] == "application/json"
     page = server.client.get("/").text  # the data that it contains end no element
     data = page.partition('<script type="application/json" id="data">')[2].partition("</script>")[0]
-    (cards,) = (told for path, told in json.loads(data).items() if "/sales?" in path)
+    (cards,) = (result for path, result in json.loads(data).items() if "/sales?" in path)
     assert cards["cards"][0]["key"] == [XSS]
     assert page.count("<script") == 3
     text = server.client.get("/metrics").text
@@ -225,10 +225,10 @@ def test_a_client_that_does_not_read_is_dropped(serve, monkeypatch):
     keys = [f"k{i}" for i in range(50)]
     server.post([{"shop": key, "sold": True} for key in keys])
     host, port = server.url.removeprefix("http://").split(":")
-    stuck = socket.socket()
-    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    stuck.connect((host, int(port)))
-    stuck.sendall(b"GET /api/stream?hz=20 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    stalled_client = socket.socket()
+    stalled_client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stalled_client.connect((host, int(port)))
+    stalled_client.sendall(b"GET /api/stream?hz=20 HTTP/1.1\r\nHost: localhost\r\n\r\n")
     server.until(lambda: server.get("/api/health")["clients"] == 1)
     stream = server.stream("hz=20")
     next(stream)
@@ -241,7 +241,7 @@ def test_a_client_that_does_not_read_is_dropped(serve, monkeypatch):
         assert time.monotonic() - began < 10.0
         time.sleep(0.03)
     stream.close()
-    stuck.close()
+    stalled_client.close()
 
 
 def test_the_number_of_clients_is_limited(serve, monkeypatch):
@@ -267,16 +267,16 @@ def test_silent_connections_are_closed(serve, monkeypatch):
     served = serve(HTTP)
     host, port = served.url.removeprefix("http://").split(":")
 
-    def said(*parts):
+    def output(*parts):
         with socket.create_connection((host, int(port)), timeout=20) as raw:
             for part in parts:
                 raw.sendall(part.encode())
             return b"".join(iter(lambda: raw.recv(65536), b""))
 
-    assert said() == b""
-    assert said("GET / HTTP/1.1\r\nHost: local") == b""
+    assert output() == b""
+    assert output("GET / HTTP/1.1\r\nHost: local") == b""
     head = "POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    slow = said(head, f"Authorization: Bearer {TOKEN}\r\nContent-Length: 10\r\n\r\n", "{")
+    slow = output(head, f"Authorization: Bearer {TOKEN}\r\nContent-Length: 10\r\n\r\n", "{")
     assert slow.startswith(b"HTTP/1.1 408")
     # a stream may last longer
     stream = served.stream("top=0")
@@ -289,7 +289,7 @@ def test_silent_connections_are_closed(serve, monkeypatch):
     [b"\x16\x03\x01\x02\x00\x01\x00", b"\r\n" * 100, b"GET / HTTP/9.9\r\n\r\n", b"\0" * 5000,
      b"GET /" + b"a" * 100_000, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000],
 )  # fmt: skip
-def test_invalid_requests_are_refused(serve, garbage):
+def test_invalid_requests_are_rejected(serve, garbage):
     server = serve(HTTP)
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as raw:
@@ -350,7 +350,7 @@ class Clock:
 
 def test_wrong_tokens_are_logged_and_delayed(serve):
     logged, clock = [], Clock()
-    server = serve(HTTP, host="0.0.0.0", log=lambda *told: logged.append(told))
+    server = serve(HTTP, host="0.0.0.0", log=lambda *result: logged.append(result))
     server.site.access.guesses = Guesses(clock, clock.sleep)
     answers = [server.client.post("/login", data={"token": f"guess {k}"}) for k in range(16)]
     assert [answer.status_code for answer in answers] == [401] * 16
@@ -367,7 +367,7 @@ def test_wrong_tokens_are_logged_and_delayed(serve):
     assert server.client.post("/login", data={"token": TOKEN}).status_code == 200
 
 
-def test_a_flood_of_wrong_tokens_delays_the_right_one_at_the_same_host_by_a_bounded_time():
+def test_a_flood_of_wrong_tokens_delays_the_right_token_by_a_bounded_time():
     clock = Clock()
 
     async def arrive():
@@ -394,7 +394,7 @@ def test_a_flood_of_wrong_tokens_delays_the_right_one_at_the_same_host_by_a_boun
     assert clock.waits == [5.0]  # set when it arrived, whatever came later
 
 
-def test_only_some_requests_of_a_client_wait():
+def test_the_number_of_waiting_requests_per_client_is_limited():
     clock = Clock()
 
     async def flood():
@@ -418,7 +418,7 @@ def test_only_some_requests_of_a_client_wait():
     asyncio.run(flood())
 
 
-def test_too_many_waiting_requests_are_refused(serve, monkeypatch):
+def test_too_many_waiting_requests_are_rejected(serve, monkeypatch):
     server = serve(HTTP, host="0.0.0.0")
     server.client.post("/login", data={"token": TOKEN})
     monkeypatch.setattr("seqbayes.dashboard.server.access.MAX_HELD_REQUESTS", 0)
@@ -532,7 +532,7 @@ BOTH = [
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("both", BOTH)
-def test_ambiguous_lengths_of_a_body_are_refused(serve, both, reverse):
+def test_ambiguous_lengths_of_a_body_are_rejected(serve, both, reverse):
     server = serve(HTTP)
     host, port = server.url.removeprefix("http://").split(":")
     lines = [
@@ -580,7 +580,7 @@ def test_incomplete_requests_of_one_host_do_not_block_others(serve, monkeypatch,
             each.close()
 
 
-def test_half_sent_requests_of_many_hosts_do_not_block_others(serve, monkeypatch):
+def test_incomplete_requests_of_many_hosts_do_not_block_others(serve, monkeypatch):
     from seqbayes.dashboard.server import listener
 
     monkeypatch.setattr(listener, "MAX_CLIENT_WAITING", 20)

@@ -53,7 +53,7 @@ def program(tmp_path):
 
 @posix
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_commits_and_closes(program, tmp_path, number, status):
+def test_a_signal_commits_and_stops_the_server(program, tmp_path, number, status):
     (tmp_path / "events.jsonl").write_text('{"shop": "a", "sold": true}\n' * 50)
     text = HTTP.replace('kind = "http"', 'kind = "file", path = "events.jsonl", follow = true')
     text = text.replace(", linger = 0.001", "") + '\n[commit]\nevery = "1 h"\n'
@@ -82,11 +82,11 @@ def test_a_signal_commits_and_closes(program, tmp_path, number, status):
 def test_tokens_come_from_an_option_the_environment_or_are_generated(program, tmp_path):
     open_store(str(tmp_path / "b.db")).close()
     words = ("serve", "b.db", "--port", "0", "--log-format", "json")
-    _, (_, told) = program(*words)
-    assert len(told["token"]) >= 32
-    running, (told,) = program(*words, lines=1, SEQBAYES_TOKEN=TOKEN)
+    _, (_, result) = program(*words)
+    assert len(result["token"]) >= 32
+    running, (result,) = program(*words, lines=1, SEQBAYES_TOKEN=TOKEN)
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    response = httpx.get(f"{told['url']}api/session", headers=headers, trust_env=False)
+    response = httpx.get(f"{result['url']}api/session", headers=headers, trust_env=False)
     assert response.json() == {"session": True, "reading_is_free": True}
     running.send_signal(signal.SIGTERM)
     assert running.wait(20) == 143
@@ -97,7 +97,7 @@ def test_tokens_come_from_an_option_the_environment_or_are_generated(program, tm
     [
         (["missing.db"], 4, "missing.db: no such file"),
         (["missing.toml"], 2, "no such file"),
-        (["bad.toml"], 2, "it is missing"),
+        (["bad.toml"], 2, "required, but missing"),
         (["other.db"], 4, "belongs to another program"),
         (["held.toml"], 3, "is held by"),
         (["missing.db", "--token", "short"], 2, "at least 16 characters"),
@@ -128,7 +128,7 @@ def test_ports_are_numbers(capsys):
         assert "expected a port from 0 to 65535" in capsys.readouterr().err
 
 
-def test_a_missing_extra_is_named(monkeypatch, capsys):
+def test_error_names_the_missing_extra(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "starlette", None)
     assert cli.main(["serve", "b.db"]) == 2
     assert "[dashboard]'" in capsys.readouterr().err
@@ -148,9 +148,9 @@ def test_the_client_reads_and_writes(serve):
     server = serve(HTTP)
     client = Client(server.url, TOKEN)
     events = [{"shop": "a", "sold": True}, {"shop": "a", "sold": 9}, {"shop": "b", "sold": 0}]
-    told = client.post(events, key="k")
-    assert (told.accepted, told.refused) == (2, 1)
-    assert client.post(events, key="k") == told
+    result = client.post(events, key="k")
+    assert (result.accepted, result.refused) == (2, 1)
+    assert client.post(events, key="k") == result
     server.until(lambda: client.beliefs().beliefs[0].keys == 2)
     cards = client.cards("sales", sort="key", order="asc").cards
     assert [card.key for card in cards] == [["a"], ["b"]]
@@ -162,8 +162,11 @@ def test_the_client_reads_and_writes(serve):
     stream = client.stream(belief="sales", key=[cards[0].id], top=0)
     name, hello, _ = next(stream)
     assert name == "hello"
-    name, told, number = next(stream)
-    assert ([card["id"] for card in told["cards"]], number[:8]) == ([cards[0].id], hello["server"])
+    name, result, number = next(stream)
+    assert ([card["id"] for card in result["cards"]], number[:8]) == (
+        [cards[0].id],
+        hello["server"],
+    )
     stream.close()
     with pytest.raises(ApiError, match="404: there is no belief") as caught:
         client.cards("none")
@@ -188,23 +191,23 @@ def test_a_story_on_the_page_equals_the_replay(serve, capsys, monkeypatch):
     first, *steps, _ = map(json.loads, capsys.readouterr().out.splitlines())
     assert {k: v for k, v in begun.items() if k not in ("id", "mixes")} == first
     assert begun["mixes"]["cleveland"]["shares"]["orange"] == 0.205
-    told = server.get(f"/api/replay/{begun['id']}/steps?from=0&count=500")
-    assert told == {"steps": steps, "total": len(steps)}
+    result = server.get(f"/api/replay/{begun['id']}/steps?from=0&count=500")
+    assert result == {"steps": steps, "total": len(steps)}
     assert server.get(f"/api/replay/{begun['id']}/steps?from=3&count=2")["steps"] == steps[3:5]
     assert server.get(f"/api/replay/{begun['id']}/steps?from=5000")["steps"] == []
     # a story that is no longer cached is computed again
-    monkeypatch.setattr(stories, "MOST_STORIES", 1)
+    monkeypatch.setattr(stories, "MAX_STORIES", 1)
     assert client.post("/api/replay/mms", json={"seed": 3, "bags": 1}).status_code == 200
     assert server.get(f"/api/replay/{begun['id']}/steps?from=3&count=1")["steps"] == steps[3:4]
     assert "no such" not in client.get(f"/api/replay/{begun['id']}/stream").json()["error"]
 
 
-def test_the_coins_are_continued_by_an_endless_stream(serve):
+def test_the_coins_replay_continues_with_an_endless_stream(serve):
     server = serve(HTTP)
     begun = server.client.post("/api/replay/coins", json={"iterations": 3}).json()
-    told = server.get(f"/api/replay/{begun['id']}/steps?count=100")
-    assert [step["event"] for step in told["steps"]][-2:] == ["sums", "divide"]
-    assert told["total"] == len(told["steps"])
+    result = server.get(f"/api/replay/{begun['id']}/steps?count=100")
+    assert [step["event"] for step in result["steps"]][-2:] == ["sums", "divide"]
+    assert result["total"] == len(result["steps"])
     found = []
     with server.client.stream("GET", f"/api/replay/{begun['id']}/stream") as response:
         for line in response.iter_lines():
@@ -233,7 +236,7 @@ def test_the_coins_are_continued_by_an_endless_stream(serve):
         ("coins", {"prior": "none"}, "unknown prior 'none'"),
     ],
 )
-def test_stories_are_refused_with_the_reason(serve, story, options, reason):
+def test_invalid_replay_options_are_rejected_with_the_reason(serve, story, options, reason):
     response = serve(HTTP).client.post(f"/api/replay/{story}", json=options)
     assert response.status_code == 422
     assert reason in response.json()["error"]

@@ -30,7 +30,7 @@ from seqbayes.likelihoods import Binomial, LogNormal, Multinomial
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 
 
-def told(state, last=None):
+def detail_of(state, last=None):
     """Return all views of a state as decoded JSON."""
     return json.loads(json.dumps(views.detail(state, last), allow_nan=False))
 
@@ -40,7 +40,7 @@ def test_every_family_is_shown_with_finite_numbers(case):
     xs = case.observations(12)
     for seen in (0, 1, 12):
         state = case.new(xs[:seen])
-        shown = told(state, xs[0])
+        shown = detail_of(state, xs[0])
         assert shown["n"] == pytest.approx(state.n_samples)
         assert shown["kind"] == state.display_kind
         assert shown["text"] == str(state)
@@ -58,7 +58,7 @@ def test_every_family_is_shown_with_finite_numbers(case):
             assert surprise == pytest.approx(-state.log_predictive(xs[0]))
 
 
-def test_steps_of_labels_are_those_of_one_share():
+def test_the_step_of_a_label_concerns_its_share():
     state = Dirichlet({"a": 2.0, "b": 3.0, "c": 5.0})
     step = views.step(state, "b")
     assert (step["of"], step["at"], step["evidence"]) == ("b", 4 / 11, 0.3)
@@ -76,7 +76,7 @@ def test_steps_of_labels_are_those_of_one_share():
     assert "of" not in views.step(counts, {"a": 1, "b": 2})
 
 
-def test_means_of_logarithms_are_named():
+def test_means_of_logarithms_are_labelled():
     price = NormalInverseGamma(0, 1, 1, 1, likelihood=LogNormal())
     product = Product({"price": price, "size": Normal(likelihood=LogNormal())})
     names = [line["name"] for line in views.card(product)["fields"]]
@@ -89,7 +89,7 @@ def test_means_of_logarithms_are_named():
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_flat_priors_of_every_family_can_be_shown(case):
     if case.has_flat:
-        told(case.flat())
+        detail_of(case.flat())
 
 
 SHAPES = [
@@ -132,7 +132,7 @@ def test_prior_and_likelihood_are_on_the_grid_of_the_posterior():
     assert views.card(state, last="nonsense")["density"]["likelihood"] is None
 
 
-def test_labels_are_shown_by_their_shares():
+def test_labels_are_shown_with_their_shares():
     state = Dirichlet({f"c{i}": 1.0 for i in range(30)})
     state.learn_many(["c7"] * 20 + ["c3"] * 10)
     shown = views.card(state)
@@ -148,7 +148,7 @@ def test_labels_are_shown_by_their_shares():
     words = DirichletProcess(1.0)
     words.learn_many(["to", "be", "to"])
     assert views.card(words)["unseen"] == pytest.approx(0.25)
-    told(words, "to")
+    detail_of(words, "to")
 
 
 def test_vectors_and_products_are_shown_line_by_line():
@@ -161,7 +161,7 @@ def test_vectors_and_products_are_shown_line_by_line():
     product.learn_one({"w": 2.0, "p": "a", "c": 3})
     names = [line["name"] for line in views.card(product)["fields"]]
     assert names == ["w mean", "w variance", "p = a", "p = b", "c"]
-    told(product, {"w": 1.0})
+    detail_of(product, {"w": 1.0})
 
 
 def test_each_of_several_numbers_has_a_density():
@@ -169,7 +169,7 @@ def test_each_of_several_numbers_has_a_density():
     product = Product({"ok": Beta(1, 3), "flat": Beta(0, 0), "in": inner})
     event = {"ok": True, "in": {"v": [1.0, 2.0], "p": "a"}}
     product.learn_many([event] * 5)
-    parts = {part["name"]: part for part in told(product, event)["marginals"]}
+    parts = {part["name"]: part for part in detail_of(product, event)["marginals"]}
     assert list(parts) == ["ok", "flat", "in.v.0", "in.v.1", "in.p"]
     alone = Beta(1, 3)
     alone.learn_many([True] * 5)
@@ -185,14 +185,14 @@ def test_each_of_several_numbers_has_a_density():
     x, height = part["density"]["x"], part["density"]["posterior"]
     assert np.trapezoid(height, x) == pytest.approx(1.0, abs=0.06)
     flat = NormalInverseWishart([0.0], kappa=0.0, df=0.0, scale=[[0.0]])
-    assert told(flat)["marginals"] == []
+    assert detail_of(flat)["marginals"] == []
 
 
-def test_shares_among_several_numbers_are_marked():
+def test_shares_have_a_unit_among_several_numbers():
     product = Product({"n": Gamma(2, 1), "ok": Beta(3, 97), "p": Dirichlet.flat(["a", "b"])})
     shares = [line.get("unit") for line in views.card(product)["fields"]]
     assert shares == [None, "share", "share", "share"]
-    lines = {line["name"]: line for line in told(product)["predictive"]["lines"]}
+    lines = {line["name"]: line for line in detail_of(product)["predictive"]["lines"]}
     assert lines["ok = true"] == {
         "name": "ok = true",
         "mean": 0.03,
@@ -201,7 +201,7 @@ def test_shares_among_several_numbers_are_marked():
     }
     mixed = Mixture([product, product], seed=1)
     mixed.learn_many([{"n": 1, "ok": k % 2 == 0, "p": "a"} for k in range(9)])
-    lines = {line["name"]: line for line in told(mixed)["predictive"]["lines"]}
+    lines = {line["name"]: line for line in detail_of(mixed)["predictive"]["lines"]}
     assert lines["ok = true"]["unit"] == "share"
     assert not views.followed(product).share
     assert views.followed(product.marginal("p")).share
@@ -213,10 +213,10 @@ def test_the_curve_of_a_mixture_is_the_sum_of_its_components():
     rng = np.random.default_rng(1)
     xs = np.concatenate([rng.normal(-4, 1, 300), rng.normal(4, 0.5, 700)])
     state.learn_many(rng.permutation(xs))
-    shown = told(state, 1.0)
+    shown = detail_of(state, 1.0)
     unknown = DirichletProcessMixture(seed=1)
     unknown.learn_many(rng.permutation(xs))
-    assert len(told(unknown, 1.0)["components"]) == 2
+    assert len(detail_of(unknown, 1.0)["components"]) == 2
     weights = [component["weight"] for component in shown["components"]]
     assert weights == sorted(weights, reverse=True)
     assert weights[0] == pytest.approx(0.7, abs=0.05)
@@ -224,7 +224,7 @@ def test_the_curve_of_a_mixture_is_the_sum_of_its_components():
     assert "start" not in shown
     fresh = Mixture(2, buffer=50)
     fresh.learn_many([1.0, 2.0, 7.0])
-    fresh = told(fresh)
+    fresh = detail_of(fresh)
     assert (fresh["settled"], fresh["start"]) == (False, {"kept": 3, "needed": 50})
     first = shown["components"][0]
     assert sum(component["n"] for component in shown["components"]) == pytest.approx(1000.0)
@@ -237,21 +237,22 @@ def test_the_curve_of_a_mixture_is_the_sum_of_its_components():
     assert np.trapezoid(shown["total"], shown["x"]) == pytest.approx(1.0, abs=0.03)
     coins = Mixture([Beta(likelihood=Binomial(trials=10))] * 2, start=(0.3, 0.6))
     coins.learn_many([3, 7, 6, 2])
-    shown = told(coins)
+    shown = detail_of(coins)
     assert shown["discrete"]
     assert sum(shown["total"]) == pytest.approx(1.0, abs=0.01)
     assert len(shown["components"][0]["fields"]) == 1
     labels = Dirichlet.flat([f"l{i}" for i in range(20)])
     several = Product({"p": labels, "v": NormalInverseWishart([0, 0], df=4.0)})
-    shown = told(Mixture([labels, labels], seed=1))
+    shown = detail_of(Mixture([labels, labels], seed=1))
     assert [line["name"] for line in shown["components"][0]["fields"][:2]] == ["l0", "l1"]
     assert len(shown["components"][0]["fields"]) == 12
     assert (
-        told(Mixture([several, several], seed=1))["components"][0]["fields"][0]["name"] == "p = l0"
+        detail_of(Mixture([several, several], seed=1))["components"][0]["fields"][0]["name"]
+        == "p = l0"
     )
     for empty in (Mixture(2), coins.clone(), DirichletProcessMixture()):
         assert views.surprise(empty, (3,)) is None
-        told(empty)
+        detail_of(empty)
 
 
 @pytest.mark.parametrize(
@@ -264,12 +265,12 @@ def test_the_curve_of_a_mixture_is_the_sum_of_its_components():
     ],
 )
 def test_estimators_are_shown(estimator, event):
-    told(estimator)
+    detail_of(estimator)
     for i in range(4):
         assert views.step(estimator, event[0]) is None
         json.dumps(views.surprise(estimator, event), allow_nan=False)
         estimator.learn_one({**event[0], "x": float(i)}, *event[1:])
-    shown = told(estimator, event[0])
+    shown = detail_of(estimator, event[0])
     assert shown["kind"] == "estimator"
     assert shown["n"] == 4.0
     assert "features: x" in shown["text"]
@@ -280,7 +281,7 @@ def test_classifiers_show_classes_and_features():
     model = river.ConjugateNB({"legs": "count"})
     for i in range(300):
         model.learn_one({"legs": 2 + i % 3, "noise": f"sound {i % 9}"}, "dog" if i % 3 else "hen")
-    shown = told(model)
+    shown = detail_of(model)
     lines = {line["name"]: line for line in shown["fields"]}
     assert shown["n"] == 300.0
     assert lines["class dog"]["n"] == 200.0
@@ -293,7 +294,7 @@ def test_classifiers_show_classes_and_features():
     clusters = river.MixtureDiscriminant(components=2, seed=1)
     for i in range(120):
         clusters.learn_one({"x": float(i % 7)}, "yes" if i % 4 else "no")
-    lines = told(clusters)["fields"]
+    lines = detail_of(clusters)["fields"]
     assert [(line["name"], line["n"]) for line in lines[:2]] == [
         ("class no", 30.0),
         ("class yes", 90.0),
@@ -310,7 +311,7 @@ def test_a_regression_shows_every_weight_with_its_interval():
     model, rng = river.ConjugateLinearRegression(), np.random.default_rng(2)
     for a, b, noise in rng.normal(size=(200, 3)):
         model.learn_one({"a": a, "b": b}, 2.0 * a - b + 5.0 + 0.1 * noise)
-    lines = {line["name"]: line for line in told(model)["fields"]}
+    lines = {line["name"]: line for line in detail_of(model)["fields"]}
     assert list(lines) == ["a", "b", "(intercept)", "(noise variance)"]
     for name, true in (("a", 2.0), ("b", -1.0), ("(intercept)", 5.0)):
         low, high = lines[name]["interval"]
@@ -322,7 +323,7 @@ def test_a_decaying_state_is_shown_as_of_its_clock():
     state = Decayed(Beta(), half_life=60.0, by="time")
     state.learn_one(True, t=0.0)
     state.learn_one(False, t=60.0)
-    assert told(state)["n"] == pytest.approx(1.5)
+    assert detail_of(state)["n"] == pytest.approx(1.5)
     assert views.rankings([state])[0].n == pytest.approx(1.5)
     assert views.surprise(state, (True,)) == pytest.approx(-math.log(1.5 / 3.5))
     assert views.step(state, True)["evidence"] == pytest.approx(1.5 / 3.5)
@@ -341,7 +342,7 @@ def test_predictives_sum_to_one():
 def test_the_prediction_of_a_mixture_is_the_sum_of_its_components():
     state = Mixture([NormalInverseGamma(-4), NormalInverseGamma(4)])
     state.learn_many(np.random.default_rng(1).normal([-4, 4], [1, 0.5], (200, 2)).ravel())
-    shown = told(state)
+    shown = detail_of(state)
     predictive = shown["predictive"]
     assert predictive["kind"] == "pdf"
     assert (predictive["x"], predictive["p"]) == (shown["x"], shown["total"])
@@ -351,14 +352,14 @@ def test_the_prediction_of_a_mixture_is_the_sum_of_its_components():
     assert predictive["mean"] == pytest.approx(mean, abs=0.05)
     coins = Mixture([Beta(likelihood=Binomial(trials=10))] * 2, start=(0.3, 0.6))
     coins.learn_many([3, 7, 6, 2])
-    assert told(coins)["predictive"]["kind"] == "pmf"
+    assert detail_of(coins)["predictive"]["kind"] == "pmf"
 
 
 def test_responsibilities_follow_bayes_rule():
     state = Mixture({"low": NormalInverseGamma(-4), "high": NormalInverseGamma(4)})
-    assert told(state)["makers"] is None
+    assert detail_of(state)["makers"] is None
     state.learn_many(np.random.default_rng(1).normal([-4, 4], [1, 0.5], (200, 2)).ravel())
-    made = told(state, -1.0)["makers"]
+    made = detail_of(state, -1.0)["makers"]
     assert made["evidence"] == pytest.approx(math.exp(state.log_density(-1.0)))
     assert [each["name"] for each in made["components"]] == [state.names[k] for k in state.ranking]
     for each in made["components"]:
@@ -366,20 +367,20 @@ def test_responsibilities_follow_bayes_rule():
         assert each["responsibility"] == pytest.approx(right)
         assert each["responsibility"] == state.predict_proba_one(-1.0)[each["name"]]
     assert sum(each["responsibility"] for each in made["components"]) == pytest.approx(1.0)
-    assert told(state, "nonsense")["makers"] is None
+    assert detail_of(state, "nonsense")["makers"] is None
 
 
-def test_several_numbers_are_predicted_line_by_line():
+def test_each_of_several_numbers_is_predicted():
     vector = NormalInverseWishart([0, 1], df=6.0)
     vector.learn_many([[1, 2], [3, 1], [0, 1]])
-    lines = told(vector)["predictive"]["lines"]
+    lines = detail_of(vector)["predictive"]["lines"]
     assert [line["mean"] for line in lines] == pytest.approx(vector.predictive.mean.tolist())
     first = vector.predictive.marginals[0]
     assert lines[0]["interval"] == pytest.approx(list(first.interval(0.95)))
     labels = Dirichlet({f"l{i}": 1.0 + i for i in range(9)})
     inner = Product({"v": vector.clone(), "rate": Gamma(2, 1)})
     product = Product({"w": NormalInverseGamma(), "p": labels, "in": inner, "flat": Beta(0, 0)})
-    lines = {line["name"]: line for line in told(product)["predictive"]["lines"]}
+    lines = {line["name"]: line for line in detail_of(product)["predictive"]["lines"]}
     assert list(lines) == [
         *("w", "p = l8", "p = l7", "p = l6", "p = l5", "in.v.0", "in.v.1", "in.rate", "flat"),
     ]
@@ -403,7 +404,7 @@ def test_comparisons_agree_with_exact_values():
     assert apart["p_best"] == pytest.approx([0.5, 0.25, 0.25], rel=1e-4)
 
 
-def test_the_lowest_is_the_highest_of_the_negated_numbers():
+def test_lowest_equals_highest_of_the_negated_numbers():
     states = [Normal(0.3, 1.0), Normal(0.0, 3.0), Normal(-0.5, 0.5)]
     upside_down = [Normal(-0.3, 1.0), Normal(0.0, 3.0), Normal(0.5, 0.5)]
     lowest, highest = views.compare(states, lowest=True), views.compare(upside_down)
@@ -419,9 +420,9 @@ def test_the_share_of_a_label_is_a_number():
     words = DirichletProcess(1.0)
     words.learn_one("so")
     assert views.drawn_shares([words], "so")[0]["interval"] == pytest.approx([0.025, 0.975])
-    (told,) = views.drawn_shares([colours], "red")
-    assert told["mean"] == pytest.approx(3 / 8)
-    assert told["density"]["prior"] is None
+    (detail_of,) = views.drawn_shares([colours], "red")
+    assert detail_of["mean"] == pytest.approx(3 / 8)
+    assert detail_of["density"]["prior"] is None
     with pytest.raises(PriorError, match="no information about the share of 'green'"):
         views.drawn_shares([colours], "green")
 
@@ -435,7 +436,7 @@ def test_comparisons_never_round_to_certainty():
     assert again == far
 
 
-def test_a_comparison_has_all_that_a_decision_needs():
+def test_a_comparison_contains_all_data_for_a_decision():
     states = [Beta(22, 180), Beta(32, 170), Beta(25, 177)]
     found = views.compare(states, control=0, equivalence=0.01, threshold=0.15, level=0.9)
     arms = found["arms"]
@@ -454,7 +455,7 @@ def test_a_comparison_has_all_that_a_decision_needs():
     assert arms[1]["p_above"] == pytest.approx(above, rel=1e-9)
 
 
-def test_a_threshold_of_beliefs_about_logarithms_is_one_of_observations():
+def test_a_threshold_for_logarithms_is_on_the_scale_of_observations():
     waits = [NormalInverseGamma(0, 1, 3, 3, likelihood=LogNormal()) for _ in range(2)]
     waits[1].learn_many([5.0, 7.0, 6.0])
     arms = views.compare(waits, threshold=4.0, equivalence=0.1)["arms"]
@@ -474,12 +475,12 @@ def test_a_threshold_of_beliefs_about_logarithms_is_one_of_observations():
         ([Beta(0, 0), Beta()], "improper"),
     ],
 )
-def test_incomparable_beliefs_are_refused(states, reason):
+def test_incomparable_beliefs_are_rejected(states, reason):
     with pytest.raises(PriorError, match=reason):
         views.compare(states)
 
 
-def test_nothing_to_draw_is_none():
+def test_states_without_a_density_have_none():
     class Point:
         support = (-math.inf, math.inf)
         mode = 1.0
@@ -498,7 +499,7 @@ def test_nothing_to_draw_is_none():
     assert curves.grid(Point(), 50) is None
 
 
-def test_many_states_are_shown_as_one_by_one():
+def test_cards_computed_together_equal_single_cards():
     """Cards that are computed together equal those computed one by one."""
     states, lasts = [], []
     for i in range(6):
@@ -558,7 +559,7 @@ class Gauge(Gamma):
 def test_a_family_of_another_package_is_shown_by_its_kind():
     state = Throughput(2, 1)
     state.learn_many([3, 5, 4])
-    shown = told(state, 4)
+    shown = detail_of(state, 4)
     assert shown["kind"] == "number"
     assert shown["density"]["likelihood"] is not None
     assert shown["interval"] == pytest.approx(list(state.interval()))
@@ -568,10 +569,10 @@ def test_a_family_of_another_package_is_shown_by_its_kind():
     assert views.compare([state, Throughput(1, 1)])["best"] == 0
 
 
-def test_a_new_kind_is_one_registration(monkeypatch):
+def test_a_new_kind_needs_one_registration(monkeypatch):
     state = Gauge(2, 1)
     state.learn_one(3)
-    shown = told(state, 3)  # without a view there are no numbers, but text and parameters
+    shown = detail_of(state, 3)  # without a view there are no numbers, but text and parameters
     assert (shown["kind"], shown["fields"], shown["mean"]) == ("gauge", [], None)
     assert list(shown["posterior"].values()) == [5.0, 2.0]
     assert views.surprise(state, (3,)) == pytest.approx(-state.log_predictive(3))
@@ -584,8 +585,8 @@ def test_a_new_kind_is_one_registration(monkeypatch):
         def estimates(self, name, state):
             return [{"name": f"{name} level".strip(), "mean": state.mean, "interval": None}]
 
-    assert told(state)["fields"] == [{"name": "level", "mean": 2.5, "interval": None}]
-    inside = told(Product({"tank": state.clone(), "ok": Beta()}))["fields"]
+    assert detail_of(state)["fields"] == [{"name": "level", "mean": 2.5, "interval": None}]
+    inside = detail_of(Product({"tank": state.clone(), "ok": Beta()}))["fields"]
     assert [line["name"] for line in inside] == ["tank level", "ok"]
     assert (
         "gauge" in openapi.document()["components"]["schemas"]["Card"]["properties"]["kind"]["enum"]

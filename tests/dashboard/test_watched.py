@@ -34,7 +34,7 @@ class Wire(Source):
     def seek(self, token): pass
 
     @property
-    def trouble(self):
+    def connection_error(self):
         return "no route to host" if Path("cut").exists() else None
 
     def batches(self, size=5000, timeout=0.2):
@@ -166,7 +166,7 @@ def wait_until(found, seconds=30):
 def committed(path):
     try:
         with open_store(str(path), "read") as store:
-            return sum(place.events for place in store.places())
+            return sum(place.events for place in store.positions())
     except StoreError:  # another process is creating it
         return 0
 

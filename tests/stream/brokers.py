@@ -156,7 +156,7 @@ def read(source, count, patience=20.0, size=5000):
             count -= len(batch.records) + len(batch.refused)
         if count <= 0:
             return found
-        assert time.monotonic() < deadline, (source.trouble, count)
+        assert time.monotonic() < deadline, (source.connection_error, count)
     raise AssertionError("a broker has no end")
 
 

@@ -109,7 +109,7 @@ def started_nursery(tmp_path_factory):
 
 
 @pytest.fixture
-def nursery(started_nursery):
+def process(started_nursery):
     """Starts runners; there is one for the whole session."""
     yield started_nursery
     started_nursery.end()

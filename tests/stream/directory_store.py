@@ -15,8 +15,8 @@ from seqbayes.stream.stores import (
     DeadLetter,
     HistoryPoint,
     Lease,
-    Place,
     SeenId,
+    SourcePosition,
     Store,
     StoredAlert,
     StoredEntry,
@@ -98,8 +98,8 @@ class DirectoryStore(Store):
             key=lambda entry: entry.used,
         )
 
-    def places(self):
-        return sorted(Place(*row) for row in self._read()["places"])
+    def positions(self):
+        return sorted(SourcePosition(*row) for row in self._read()["places"])
 
     def letters(self, source=None):
         for number, (name, position, belief, raw, reason), at in self._read()["letters"]:
@@ -169,8 +169,8 @@ class DirectoryStore(Store):
             since = states.get((belief, key), (None,) * 4 + (at,))[4]
             states[belief, key] = StoredEntry(belief, key, state, used, since, at)
         data["entries"] = list(states.values())
-        settled = set(changes.settled)
-        data["letters"] = [row for row in data["letters"] if row[0] not in settled]
+        resolved = set(changes.resolved_letters)
+        data["letters"] = [row for row in data["letters"] if row[0] not in resolved]
         for letter in changes.dead_letters:
             self._add_letter(letter, at)
         lost = {tuple(each) for each in changes.points_gone}
@@ -191,8 +191,8 @@ class DirectoryStore(Store):
         if changes.source is None:
             return
         ids = {(name, row[0]): row for name, row in data["ids"]}
-        for forgotten in changes.forgotten:
-            ids.pop((changes.source, forgotten), None)
+        for expired in changes.expired_ids:
+            ids.pop((changes.source, expired), None)
         ids.update({(changes.source, each.id): each for each in changes.ids})
         data["ids"] = [(name, row) for (name, _), row in ids.items()]
         before = self.events(changes.source)
@@ -208,13 +208,13 @@ class DirectoryStore(Store):
         self._data["letters"].append((self._data["next_letter"], row, at))
         self._data["next_letter"] += 1
 
-    def thin(self, belief, most):
+    def thin(self, belief, limit):
         with self.transaction():
             of = {}
             for row in sorted(map(tuple, self._data["points"])):
                 of.setdefault(row[:2], []).append(row)
             for (name, _), rows in of.items():
-                surplus = set(surplus_times([row[2] for row in rows], most))
+                surplus = set(surplus_times([row[2] for row in rows], limit))
                 if name == belief:
                     rows[:] = [row for row in rows if row[2] not in surplus]
             self._data["points"] = [row for rows in of.values() for row in rows]
@@ -225,7 +225,7 @@ class DirectoryStore(Store):
         data = self._data
         data["declarations"] = dict(contents.declarations)
         data["entries"] = list(contents.entries)
-        data["places"] = list(contents.places)
+        data["places"] = list(contents.positions)
         for _, letter, at in contents.letters:
             self._add_letter(letter, at)
         data["points"] = list({point[:3]: point for point in contents.history}.values())
@@ -236,7 +236,7 @@ class DirectoryStore(Store):
         ]
 
     def remove_belief(self, belief, key=None):
-        with self.fenced():
+        with self.fenced_transaction():
             data = self._data
             if key is None:
                 data["declarations"].pop(belief, None)
@@ -247,8 +247,8 @@ class DirectoryStore(Store):
                 ]
             return before - len(data["entries"])
 
-    def remove_place(self, source):
-        with self.fenced():
+    def remove_position(self, source):
+        with self.fenced_transaction():
             before = len(self._data["places"])
             for table in ("places", "ids"):
                 self._data[table] = [row for row in self._data[table] if row[0] != source]

@@ -68,9 +68,9 @@ class Nursery:
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )
 
-    def start(self, *words):
+    def start(self, *args):
         """Start ``seqbayes`` with these arguments."""
-        self._process.stdin.write(json.dumps([words, str(self.output)]).encode() + b"\n")
+        self._process.stdin.write(json.dumps([args, str(self.output)]).encode() + b"\n")
         self._process.stdin.flush()
         self.pid = int(self._process.stdout.readline())
         self._running = True
@@ -90,9 +90,9 @@ class Nursery:
         self._running = False
         return int(self._process.stdout.readline())
 
-    def run(self, *words):
+    def run(self, *args):
         """Run ``seqbayes`` until it ends, and return its output."""
-        self.start(*words)
+        self.start(*args)
         status = self.wait()
         output = self.output.read_text()
         assert status == 0, output
@@ -113,25 +113,25 @@ class Nursery:
 def committed(url):
     """Return the number of committed events in the store."""
     store = open_store(url)
-    events = sum(place.events for place in store.places())
+    events = sum(place.events for place in store.positions())
     store.close()
     return events
 
 
-def wait_until_committed(nursery, url, events, patience=60.0):
+def wait_until_committed(process, url, events, patience=60.0):
     """Wait until this many events are committed."""
     deadline = time.monotonic() + patience
     while committed(url) < events:
-        assert time.monotonic() < deadline, nursery.output.read_text()
+        assert time.monotonic() < deadline, process.output.read_text()
         time.sleep(0.02)
 
 
-def kill_often(nursery, words, rng, meanwhile, kills=KILLS, longest=0.3):
+def kill_often(process, args, rng, during_run, runs=KILLS, max_duration=0.3):
     """Start a runner and kill it at a random time, repeatedly.
 
     Parameters
     ----------
-    nursery, words
+    process, args
         Starts the runner, with these arguments.
     rng
         Chooses the times.
@@ -140,12 +140,12 @@ def kill_often(nursery, words, rng, meanwhile, kills=KILLS, longest=0.3):
     kills, longest
         Number of runs, and maximum duration of each in seconds.
     """
-    for i in range(kills):
-        nursery.start(*words)
-        end = time.monotonic() + rng.uniform(0.0, longest)
-        meanwhile(i, end)
+    for i in range(runs):
+        process.start(*args)
+        end = time.monotonic() + rng.uniform(0.0, max_duration)
+        during_run(i, end)
         time.sleep(max(0.0, end - time.monotonic()))
-        assert nursery.kill() == -signal.SIGKILL, nursery.output.read_text()
+        assert process.kill() == -signal.SIGKILL, process.output.read_text()
 
 
 def contents(url, *, ordered=True):
@@ -157,7 +157,7 @@ def contents(url, *, ordered=True):
             (name, row.key, row.state) for name in store.beliefs() for row in store.states(name)
         ),
         letters if ordered else sorted(letters),
-        [place[:3] for place in store.places()],
+        [place[:3] for place in store.positions()],
     )
     store.close()
     return found

@@ -17,8 +17,8 @@ def find(program):
     found = shutil.which(program)
     if found:
         return Path(found).resolve()
-    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
-    return places[-1] if places else None
+    programs = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
+    return programs[-1] if programs else None
 
 
 class Postgres:

@@ -97,7 +97,7 @@ def message(name="m1", status="firing", created=None):
 def deliver(receiver, *messages, notes=None):
     """Deliver messages and return those that are done, when all are."""
     notes = [] if notes is None else notes
-    sending = delivery.Delivery([alert(receiver)], lambda *told: notes.append(told))
+    sending = delivery.Delivery([alert(receiver)], lambda *response: notes.append(response))
     sending.send(messages)
     found = []
     while len(found) < len(messages):
@@ -108,7 +108,7 @@ def deliver(receiver, *messages, notes=None):
 
 def run(url, receiver, count=1, notes=None):
     notes = [] if notes is None else notes
-    collector = Alerts([alert(receiver)], lambda *told: notes.append(told))
+    collector = Alerts([alert(receiver)], lambda *response: notes.append(response))
     source = Listed(lines(*[{"k": "x", "x": True}] * count))
     belief = Belief("b", Beta(), field="x", by="k")
     with Pipeline(source, [belief], open_store(url), Pace(), [collector]) as running:
@@ -165,7 +165,7 @@ def test_alertmanager_gets_alerts_in_its_form(web):
 
 def test_a_firing_alert_is_sent_to_alertmanager_regularly(web, monkeypatch):
     monkeypatch.setattr(delivery, "RENEW_SECONDS", 0.01)
-    sending = delivery.Delivery([alert(Receiver("alertmanager", web.url))], lambda *told: None)
+    sending = delivery.Delivery([alert(Receiver("alertmanager", web.url))], lambda *response: None)
     sending.renew("a", message().body)
     for _ in range(3):
         assert json.loads(web.requests.get(timeout=30.0)[2])[0]["labels"]["k"] == "x"
@@ -195,7 +195,7 @@ def test_a_command_gets_the_message_only_on_its_standard_input(tmp_path):
 )
 def test_a_command_that_fails_is_reported(command, reason):
     with pytest.raises(delivery.DeliveryError, match=reason):
-        delivery.send(Receiver("command", command=command), b"{}", lambda *told: None)
+        delivery.send(Receiver("command", command=command), b"{}", lambda *response: None)
 
 
 def test_a_receiver_that_cannot_be_reached_is_reported(web):
@@ -226,11 +226,11 @@ def test_messages_that_a_run_did_not_deliver_are_delivered_by_the_next_one(web, 
 
 
 def test_only_the_newest_delivered_messages_are_kept(url, monkeypatch):
-    monkeypatch.setattr("seqbayes.stream.alerts.outbox.MOST_DONE", 2)
+    monkeypatch.setattr("seqbayes.stream.alerts.outbox.MAX_DONE", 2)
     belief = Belief("b", Beta(), field="x", by="k")
-    told = [{"k": str(i), "x": True} for i in range(6)]
+    response = [{"k": str(i), "x": True} for i in range(6)]
     collector = Alerts([alert(Receiver())])
-    source = Listed(lines(*told), size=1)
+    source = Listed(lines(*response), size=1)
     with Pipeline(source, [belief], open_store(url), Pace(seconds=0.0), [collector]) as running:
         list(running)
     with open_store(url, "read") as store:
@@ -251,7 +251,7 @@ secret = "s"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
-def test_runs_killed_at_random_moments_report_each_change_once(web, durable_url, tmp_path, nursery):
+def test_runs_killed_at_random_moments_report_each_change_once(web, durable_url, tmp_path, process):
     """Eight keys reach 40 events each; every message arrives, under one id for each key."""
     rng = random.Random(f"alerts {durable_url.partition(':')[0]}")
     records, path = events(80 * KILLS, 5), tmp_path / "e.jsonl"
@@ -268,12 +268,12 @@ def test_runs_killed_at_random_moments_report_each_change_once(web, durable_url,
             out.write(b"".join(record + b"\n" for record in records[80 * i : 80 * i + 80]))
 
     publish(0)
-    nursery.start("run", str(config))
-    wait_until_committed(nursery, durable_url, 1)
-    nursery.kill()
-    kill_often(nursery, ["run", str(config)], rng, lambda i, end: publish(i + 1), KILLS - 1)
+    process.start("run", str(config))
+    wait_until_committed(process, durable_url, 1)
+    process.kill()
+    kill_often(process, ["run", str(config)], rng, lambda i, end: publish(i + 1), KILLS - 1)
     for _ in range(20):
-        nursery.run("run", str(config), "--once")
+        process.run("run", str(config), "--once")
         with open_store(durable_url, "read") as store:
             messages = store.messages()
         if all(each.done for each in messages):

@@ -245,7 +245,7 @@ def alert(condition, **options):
 
 def pipeline(url, events, alerts, clock, size=1, notes=None):
     notes = [] if notes is None else notes
-    collector = Alerts(alerts, lambda *told: notes.append(told), clock)
+    collector = Alerts(alerts, lambda *response: notes.append(response), clock)
     belief = Belief("b", Beta(), field="x", by="k")
     source = Listed(lines(*events), size=size)
     return Pipeline(source, [belief], open_store(url), Pace(seconds=0.0), [collector])
@@ -296,7 +296,7 @@ def test_an_alert_needs_its_duration_and_fires_while_no_events_arrive(url, monke
     clock.now += 60.0
     belief = Belief("b", Beta(), field="x", by="k")
     notes = []
-    collector = Alerts(watched, lambda *told: notes.append(told), clock)
+    collector = Alerts(watched, lambda *response: notes.append(response), clock)
     source = Listed(lines(*EVENTS[:2]), idle=[1])
     source.caught_up = False  # it is not needed: the time of the alert has passed
     with Pipeline(source, [belief], open_store(url), Pace(), [collector]) as running:
@@ -304,7 +304,7 @@ def test_an_alert_needs_its_duration_and_fires_while_no_events_arrive(url, monke
         (message,) = running.store.messages()
         assert running.events == 0
         assert json.loads(message.body)["since"] == clock.now
-    assert [told[0] for told in notes] == ["alert"]
+    assert [response[0] for response in notes] == ["alert"]
 
 
 def test_silence_is_noticed_by_stream_and_by_key(url, monkeypatch):
@@ -406,9 +406,9 @@ def test_check_reports_past_alerts(tmp_path, monkeypatch, capsys):
     assert cli.main(["run", "c.toml"]) == 0
     assert "alert a is firing for sold a: n > 5, the value is 9" in capsys.readouterr().err
     assert cli.main(["check", "c.toml", "--alerts"]) == 0
-    told = capsys.readouterr().out
-    assert "alert a: would have fired 1 time in 1 point of the history" in told
-    assert re.search("firing +a +9", told)
+    response = capsys.readouterr().out
+    assert "alert a: would have fired 1 time in 1 point of the history" in response
+    assert re.search("firing +a +9", response)
     assert cli.main(["show", "a.db"]) == 0
     assert "alert a is firing for a since" in capsys.readouterr().out
     assert cli.main(["check", "c.toml", "--alerts", "none.db"]) == 4

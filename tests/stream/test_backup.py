@@ -30,7 +30,7 @@ def everything(url):
         found = store.contents()
         letters = [(each.letter, each.at) for each in found.letters]
         return (
-            *(found.declarations, list(found.entries), found.places, letters),
+            *(found.declarations, list(found.entries), found.positions, letters),
             *(list(found.history), list(found.ids), found.alerts, found.messages),
         )
 
@@ -78,7 +78,7 @@ def test_backups_while_events_are_learned_are_consistent(durable_url, tmp_path):
                     table = step.tables["b"]
                     stored = {row.key: row.state for row in copy.states("b")}
                     assert stored == {
-                        f'["{key}"]': table.forms.write(table.state(key)) for key in table.states
+                        f'["{key}"]': table.codec.write(table.state(key)) for key in table.states
                     }
 
 
@@ -112,22 +112,22 @@ def test_damage_is_reported_and_leaves_no_backup(durable_url, tmp_path, damage):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
-def test_a_backup_that_is_killed_is_complete_or_absent(durable_url, tmp_path, nursery):
+def test_a_backup_that_is_killed_is_complete_or_absent(durable_url, tmp_path, process):
     rng = random.Random(f"backup {durable_url.partition(':')[0]}")
     path, config = tmp_path / "e.jsonl", tmp_path / "c.toml"
     path.write_bytes(b"".join(record + b"\n" for record in events(500, 6)))
     source = toml({"kind": "file", "path": str(path)})
     belief = "[belief.high]\nstate = 'beta'\nfield = 'high'\nby = 'k'\n"
     config.write_text(f"store = '{durable_url}'\nsource = {source}\n{belief}")
-    nursery.run("run", str(config))
-    wait_until_committed(nursery, durable_url, 500)
+    process.run("run", str(config))
+    wait_until_committed(process, durable_url, 500)
     expected = contents(durable_url)
     for i in range(6):
         target = tmp_path / f"{i}.db"
-        nursery.start("backup", durable_url, str(target))
+        process.start("backup", durable_url, str(target))
         time.sleep(rng.uniform(0.0, 0.15))
-        nursery.kill()
+        process.kill()
         if target.exists():
             assert contents(str(target)) == expected
-    nursery.run("backup", durable_url, str(tmp_path / "last.db"))
+    process.run("backup", durable_url, str(tmp_path / "last.db"))
     assert contents(str(tmp_path / "last.db")) == expected

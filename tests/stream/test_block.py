@@ -44,8 +44,8 @@ LAYOUT = Layout([("x", "number")])
 def learned(data, cuts):
     """Return position and value of each event, and the position of each refusal."""
     splitter, events, refused = Lines(0, longest=60), [], []
-    places = sorted({0, *(c for c in cuts if c < len(data)), len(data)})
-    blocks = [data[a:b] for a, b in pairwise(places)]
+    positions = sorted({0, *(c for c in cuts if c < len(data)), len(data)})
+    blocks = [data[a:b] for a, b in pairwise(positions)]
     for part in [*(splitter.split(block) for block in blocks), splitter.split(b"", last=True)]:
         refused += [start for start, _, _ in part.refused]
         found, unsound = decoded(part.records, list(part.starts))
@@ -84,13 +84,13 @@ def test_a_block_holds_the_same_events_as_its_lines(lines, cuts):
 
 
 @pytest.mark.parametrize("odd", UNUSUAL)
-def test_two_unusual_lines_do_not_compensate_each_other(odd):
+def test_two_irregular_lines_do_not_cancel_out(odd):
     for other in UNUSUAL:
         data = b"\n".join([PLAIN[0], odd, other, PLAIN[1], odd, PLAIN[0], b""])
         assert learned(data, ()) == one_by_one(data)
 
 
-def test_texts_have_no_newlines():
+def test_strings_have_no_newlines():
     # a block relies on this: otherwise a text could extend over two lines
     for text in (b'{"y": "}\n{"}', b'{"y}\n{": 1}', b'{"x": 1, "y": ["}\n{"]}'):
         with pytest.raises(msgspec.DecodeError, match="invalid character"):
@@ -110,7 +110,7 @@ def test_plain_lines_are_decoded_in_one_piece():
         part.records[4]
 
 
-def test_line_starts_refuses_incomplete_lines():
+def test_line_starts_rejects_incomplete_lines():
     assert line_starts(b"", 0, 5, 10) == array("q", [5])
     for data in (b"{}", b"{}\n{}", b"{}\n{}\n{", b"\n", b"{\n", b"}\n", b"{ }\n{  }\n"):
         assert line_starts(data, len(data), 0, 3) is None, data

@@ -32,15 +32,15 @@ def stream(broker, request):
     return name
 
 
-def learned(source, store, count, size=5000, meanwhile=lambda pipeline: None):
+def learned(source, store, count, size=5000, during_run=lambda pipeline: None):
     """Return the states after this number of events."""
     deadline = time.monotonic() + 30.0
     with Pipeline(source, BELIEFS, store, Pace(seconds=0.02), size=size) as pipeline:
         for step in pipeline:
-            meanwhile(step)
+            during_run(step)
             if step.events >= count:
                 break
-            assert time.monotonic() < deadline, (source.trouble, step.events)
+            assert time.monotonic() < deadline, (source.connection_error, step.events)
         return {name: dict(table.states) for name, table in pipeline.tables.items()}
 
 
@@ -52,8 +52,8 @@ def test_a_source_resumes_from_any_token(broker, stream):
         batches = read(source, 50, size=7)
     assert numbers(batches) == list(range(50))
     assert all(len(batch.records) == len(batch.positions) <= 7 for batch in batches)
-    places = [place for batch in batches for place in batch.positions]
-    assert len(set(map(str, places))) == 50
+    positions = [place for batch in batches for place in batch.positions]
+    assert len(set(map(str, positions))) == 50
     for i in (0, len(batches) // 2, len(batches) - 2):
         with closing(make(broker.source(stream))) as source:
             source.seek(json.loads(json.dumps(batches[i].token)))
@@ -73,10 +73,10 @@ def test_a_server_crash_during_a_stream_loses_nothing(broker, stream):
             if len(died) == 3:
                 broker.publish(stream, records[2000:])
 
-    found = learned(source, open_store(":memory:"), 3000, size=100, meanwhile=die)
+    found = learned(source, open_store(":memory:"), 3000, size=100, during_run=die)
     assert len(died) == 3
     assert source.reconnects >= 1
-    assert source.trouble is None
+    assert source.connection_error is None
     expected = learned(make(broker.source(stream)), open_store(":memory:"), 3000)
     assert found == expected
     for name, states in expected.items():
@@ -86,7 +86,7 @@ def test_a_server_crash_during_a_stream_loses_nothing(broker, stream):
     assert sum(state.n_samples for state in expected["high"].values()) == 2970
 
 
-def test_what_was_read_is_committed_while_the_server_is_away(broker, stream):
+def test_read_events_are_committed_during_a_server_outage(broker, stream):
     broker.publish(stream, events(20, 3))
     store, source = open_store(":memory:"), make(broker.source(stream))
     with Pipeline(source, BELIEFS, store, Pace(seconds=1e9)) as pipeline:
@@ -96,7 +96,7 @@ def test_what_was_read_is_committed_while_the_server_is_away(broker, stream):
         broker.kill()
         deadline = time.monotonic() + 20.0
         try:
-            while source.trouble is None:
+            while source.connection_error is None:
                 next(steps)
                 assert time.monotonic() < deadline
             assert not pipeline.idle
@@ -105,7 +105,7 @@ def test_what_was_read_is_committed_while_the_server_is_away(broker, stream):
         finally:
             broker.start()
         broker.publish(stream, events(5, 4))
-        while pipeline.events < 25 or source.trouble is not None:
+        while pipeline.events < 25 or source.connection_error is not None:
             next(steps)
             assert time.monotonic() < deadline + 20.0
         while not pipeline.idle:
@@ -120,14 +120,14 @@ def test_a_wrong_address_is_reported_without_secrets(broker, stream):
     options[key] = options[key].replace(str(port), str(servers.free_port()))
     with (
         closing(make(options)) as source,
-        pytest.raises(SourceError, match=rf"{source.name}: .*gave up after 0.3 s") as told,
+        pytest.raises(SourceError, match=rf"{source.name}: .*gave up after 0.3 s") as response,
     ):
         read(source, 1)
     assert not source.caught_up
-    assert "cret" not in str(told.value)
+    assert "cret" not in str(response.value)
 
 
-def test_dead_letters_name_the_message(broker, stream, tmp_path):
+def test_dead_letters_contain_the_position_of_the_message(broker, stream, tmp_path):
     good, bad = events(1, 1)[0], b'{"x": "none"' + b" " * 10 + b'"k"}'
     broker.publish(stream, [good, bad])
     url = str(tmp_path / "b.db")
@@ -137,57 +137,57 @@ def test_dead_letters_name_the_message(broker, stream, tmp_path):
     place = json.loads(letter.position)
     with closing(make(broker.source(stream))) as source:
         source.seek(None)
-        (told,) = [
+        (response,) = [
             p
             for b in read(source, 2)
             for p, r in zip(b.positions, b.records, strict=True)
             if r == bad
         ]
-    assert place == told
+    assert place == response
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
-def test_a_signal_commits_what_was_read(broker, stream, number, tmp_path, nursery):
+def test_a_signal_commits_the_events_read(broker, stream, number, tmp_path, process):
     records = events(90, 5)
     broker.publish(stream, records[:60])
     store = str(tmp_path / "b.db")
     path = write(tmp_path / "c.toml", store, broker.source(stream))
     text = (tmp_path / "c.toml").read_text().replace('"10 ms"', '"1 h", events = 60')
     (tmp_path / "c.toml").write_text(text)
-    nursery.start("run", path, "--log-format", "json")
-    wait_until_committed(nursery, store, 60)
+    process.start("run", path, "--log-format", "json")
+    wait_until_committed(process, store, 60)
     broker.publish(stream, records[60:])
     time.sleep(1.0)
     assert committed(store) == 60
-    assert nursery.kill(number) == 128 + number
-    said = [json.loads(line) for line in nursery.output.read_text().splitlines()]
-    assert [line["event"] for line in said] == ["started", "dead_letters", "stopped"]
-    assert said[-1]["events"] == 90
+    assert process.kill(number) == 128 + number
+    printed = [json.loads(line) for line in process.output.read_text().splitlines()]
+    assert [line["event"] for line in printed] == ["started", "dead_letters", "stopped"]
+    assert printed[-1]["events"] == 90
     assert contents(store)[2][0][2] == 90
-    assert "cret" not in nursery.output.read_text()
+    assert "cret" not in process.output.read_text()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
-def test_a_lost_server_is_reported(broker, stream, tmp_path, nursery):
+def test_a_lost_server_is_reported(broker, stream, tmp_path, process):
     broker.publish(stream, events(9, 5))
     path = write(tmp_path / "c.toml", str(tmp_path / "b.db"), broker.source(stream))
-    nursery.start("run", path)
+    process.start("run", path)
 
     def wait(text):
         deadline = time.monotonic() + 20.0
-        while text not in nursery.output.read_text():
+        while text not in process.output.read_text():
             time.sleep(0.05)
-            assert time.monotonic() < deadline, nursery.output.read_text()
+            assert time.monotonic() < deadline, process.output.read_text()
 
     store = str(tmp_path / "b.db")
-    wait_until_committed(nursery, store, 9)
+    wait_until_committed(process, store, 9)
     broker.restart()
     broker.publish(stream, events(9, 6))
     if broker.kind != "kafka":  # its client may reconnect before it reports the outage
         wait("cannot be reached, retrying")
-        wait("is reachable again")
-    wait_until_committed(nursery, store, 18)
-    assert nursery.kill(signal.SIGTERM) == 143
-    assert "18 events: level learned 18" in nursery.output.read_text()
-    assert "cret" not in nursery.output.read_text()
+        wait("can be reached again")
+    wait_until_committed(process, store, 18)
+    assert process.kill(signal.SIGTERM) == 143
+    assert "18 events: level learned 18" in process.output.read_text()
+    assert "cret" not in process.output.read_text()

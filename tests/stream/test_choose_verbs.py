@@ -38,7 +38,7 @@ def test_a_reward_of_a_chosen_arm_is_learned_once(config, capsys):
     assert choose(config, "layout", {"country": "fr"}).propensity == 0.5
 
 
-def test_an_invalid_reward_is_refused_and_can_be_corrected(config, capsys):
+def test_an_invalid_reward_is_rejected_and_can_be_corrected(config, capsys):
     decision = choose(config, "layout", {"country": "de"}).decision
     status, outcome, _ = run(capsys, "reward", config, decision, "7")
     assert (status, outcome["unused"]) == (1, 1)
@@ -51,7 +51,7 @@ def test_an_invalid_reward_is_refused_and_can_be_corrected(config, capsys):
     [
         (["choose", "layout"], 2, "field 'country' is missing"),
         (["choose", "colour"], 2, "no choice 'colour'; the configuration has 'layout'"),
-        (["reward", "abc", "true"], 2, "was not made by 'layout', or was changed"),
+        (["reward", "abc", "true"], 2, "was not issued by 'layout', or was changed"),
     ],
 )
 def test_wrong_arguments_are_reported(config, capsys, arguments, status, message):
@@ -71,7 +71,7 @@ def test_wrong_options_are_reported(config, capsys):
         assert "expected" in capsys.readouterr().err
 
 
-def test_the_server_is_named_while_it_uses_the_store(config):
+def test_error_mentions_the_server_while_it_uses_the_store(config):
     decision = choose(config, "layout", {"country": "de"}).decision
     with load_config(config).open(), pytest.raises(LeaseError, match="/api/reward"):
         reward(config, decision, True)

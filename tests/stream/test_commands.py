@@ -72,7 +72,7 @@ def test_init_check_run(tmp_path, monkeypatch, capsys):
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "wrote seqbayes.toml and events.jsonl; next: seqbayes run seqbayes.toml --once",
-        "seqbayes.toml is valid: conversion, seconds, stored in beliefs.db",
+        "seqbayes.toml is valid; beliefs: conversion, seconds; store: beliefs.db",
     ]
     assert "24 events: conversion learned 24, seconds learned 24" in err
     assert cli.main(["init"]) == 2
@@ -159,7 +159,7 @@ def test_failures_are_status_4(tmp_path, capsys):
     assert "events.jsonl" in capsys.readouterr().err
 
 
-def test_once_stops_at_the_present_end_of_an_endless_source(tmp_path):
+def test_once_stops_at_the_current_end_of_an_unbounded_source(tmp_path):
     path = config(tmp_path, records=events(9), source=", endless = true")
     assert cli.main(["run", path, "--once"]) == 0
     assert contents(str(tmp_path / "b.db"))[2] == [(str(tmp_path / "events.jsonl"), "9", 9)]
@@ -168,11 +168,11 @@ def test_once_stops_at_the_present_end_of_an_endless_source(tmp_path):
 def test_json_logs(tmp_path, capsys):
     path = config(tmp_path, records=[*events(5), b"{"])
     assert cli.main(["run", path, "--log-format", "json"]) == 0
-    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert [line["event"] for line in said] == ["started", "dead_letters", "stopped"]
-    assert [line["level"] for line in said] == ["info", "warning", "info"]
-    assert said[1]["position"] == "5"
-    assert (said[2]["events"], said[2]["used"], said[2]["signal"]) == (6, {"b": 5}, None)
+    output = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in output] == ["started", "dead_letters", "stopped"]
+    assert [line["level"] for line in output] == ["info", "warning", "info"]
+    assert output[1]["position"] == "5"
+    assert (output[2]["events"], output[2]["used"], output[2]["signal"]) == (6, {"b": 5}, None)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")

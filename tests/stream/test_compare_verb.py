@@ -41,14 +41,14 @@ def store(tmp_path):
     return path
 
 
-def said(capsys, *words):
+def output(capsys, *words):
     status = cli.main(["compare", *map(str, words)])
     out, err = capsys.readouterr()
     return status, out, err
 
 
-def test_json_has_the_numbers_of_the_library(store, capsys):
-    status, out, err = said(capsys, store, "conversion", "--control", "A", "--top", "2", "--json")
+def test_json_output_equals_the_result_of_the_function(store, capsys):
+    status, out, err = output(capsys, store, "conversion", "--control", "A", "--top", "2", "--json")
     assert (status, err) == (0, "")
     found = json.loads(out)
     expected = compare({"A": Beta(81, 921), "B": Beta(131, 871)}, control="A")
@@ -61,7 +61,7 @@ def test_json_has_the_numbers_of_the_library(store, capsys):
 
 
 def test_text_is_safe_to_print_and_ends_with_a_sentence(store, capsys):
-    status, out, err = said(capsys, store, "conversion", "--control", "A")
+    status, out, err = output(capsys, store, "conversion", "--control", "A")
     assert (status, err) == (0, "")
     assert "\x1b[31m" not in out
     assert "less A" in out
@@ -72,7 +72,7 @@ def test_text_is_safe_to_print_and_ends_with_a_sentence(store, capsys):
 
 def test_json_has_the_sequential_test_and_the_guarantees(store, capsys):
     arguments = ("conversion", "--top", "2", "--alpha", "0.1", "--effect", "0.3", "--json")
-    found = json.loads(said(capsys, store, *arguments)[1])
+    found = json.loads(output(capsys, store, *arguments)[1])
     states = {"A": Beta(likelihood=Binomial()), "B": Beta(likelihood=Binomial())}
     states["A"].learn_one((80, 1000))
     states["B"].learn_one((130, 1000))
@@ -88,7 +88,7 @@ def test_json_has_the_sequential_test_and_the_guarantees(store, capsys):
 
 
 def test_lower_is_better(store, capsys):
-    status, out, _ = said(capsys, store, "rate", "--better", "lower", "--top", "2", "--json")
+    status, out, _ = output(capsys, store, "rate", "--better", "lower", "--top", "2", "--json")
     assert status == 0
     assert json.loads(out)["best"] == "A"  # events of A take twice as long
 
@@ -99,21 +99,21 @@ def test_the_configuration_of_the_belief_is_the_default(tmp_path, capsys):
     display = Display(better="lower", control="b", equivalence=0.5)
     prior = Normal(0.0, 100.0, known_variance=1.0, likelihood=LogNormal())
     learn(path, events, Belief("time", prior, field="s", by="k", display=display))
-    found = json.loads(said(capsys, path, "time", "--json")[1])
+    found = json.loads(output(capsys, path, "time", "--json")[1])
     assert (found["better"], found["best"]) == ("lower", "a")
     difference = found["differences"][0]
     assert difference["reference"] == "b"
     given = ("--better", "higher", "--control", "c", "--equivalence", str(math.log1p(0.5)))
-    changed = json.loads(said(capsys, path, "time", *given, "--json")[1])
+    changed = json.loads(output(capsys, path, "time", *given, "--json")[1])
     assert (changed["better"], changed["best"]) == ("higher", "c")
     assert {each["reference"] for each in changed["differences"]} == {"c"}
     # of logarithms, the configured equivalence is relative
-    same = json.loads(said(capsys, path, "time", *given[4:], "--json")[1])
+    same = json.loads(output(capsys, path, "time", *given[4:], "--json")[1])
     assert same["differences"][0]["p_equivalent"] == difference["p_equivalent"]
 
 
 def test_shares_of_a_label(store, capsys):
-    status, out, _ = said(capsys, store, "colour", "--label", "red", "--top", "2", "--json")
+    status, out, _ = output(capsys, store, "colour", "--label", "red", "--top", "2", "--json")
     assert status == 0
     expected = compare({"A": Beta(81, 921), "B": Beta(131, 871)})
     assert json.loads(out)["keys"]["A"]["p_best"] == expected.p_best["A"]
@@ -131,14 +131,14 @@ def test_shares_of_a_label(store, capsys):
         (["both"], 2, "about one number"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_with_the_reason(store, capsys, words, status, message):
-    found, out, err = said(capsys, store, *words)
+def test_invalid_comparisons_are_rejected_with_the_reason(store, capsys, words, status, message):
+    found, out, err = output(capsys, store, *words)
     assert (found, out) == (status, "")
     assert message in err
 
 
 def test_a_missing_store_is_reported(tmp_path, capsys):
-    status, out, err = said(capsys, tmp_path / "none.db", "conversion")
+    status, out, err = output(capsys, tmp_path / "none.db", "conversion")
     assert (status, out) == (4, "")
     assert "none.db" in err
 

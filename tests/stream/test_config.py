@@ -149,10 +149,10 @@ def test_estimators():
     )
     assert mixtures.state.to_dict() == MixtureDiscriminant(2, seed=1).to_dict()
     for text, error in [
-        ("", "belief.b.features: it is missing"),
+        ("", "belief.b.features: required, but missing"),
         ('features=["a"]\nparameters={colour=1}', "belief.b.parameters: .*'colour'"),
         ('features=["a"]\nparameters={strength=-1}', "belief.b.parameters: expected strength > 0"),
-        ('features=["a"]\nhalf_life=3', "belief.b.half_life: it cannot be combined with"),
+        ('features=["a"]\nhalf_life=3', "belief.b.half_life: cannot be combined with"),
     ]:
         found = errors(f'{BASE}[belief.b]\nstate="conjugate-nb"\nfield="y"\n{text}')
         assert any(re.search(error, each) for each in found), found
@@ -284,7 +284,7 @@ prior = { prior_mean = 0, kappa = 0.1, alpha = 2, beta = 1 }
 """
 
 
-def test_a_mixture_that_counts_its_components_is_resumed_by_any_run(tmp_path):
+def test_a_dirichlet_process_mixture_is_resumed_by_the_next_run(tmp_path):
     declared = belief(OPEN_MIXTURE)
     wanted = DirichletProcessMixture(NormalInverseGamma(0, 0.1, 2, 1), 0.5, 4, 3)
     assert declared.state == wanted
@@ -345,10 +345,10 @@ def test_every_error_is_listed():
     )
     for place, text in [
         ("stor", "unknown key: did you mean 'store'?"),
-        ("store", "it is missing"),
+        ("store", "required, but missing"),
         ("dead_letters", "expected"),
         ("source.paht", "unknown key: did you mean 'path'?"),
-        ("source.path", "it is missing"),
+        ("source.path", "required, but missing"),
         ("source.pause", "expected a number, got a text"),
         ("commit.every", "expected a duration such as"),
         ("commit.keys", "above 0"),
@@ -356,7 +356,7 @@ def test_every_error_is_listed():
         ("belief.a.halflife", "unknown key: did you mean 'half_life'?"),
         ("belief.b.where.x[1]", "expected"),
         ("belief.c.likelihood", "has no parameter 'colour'"),
-        ("belief.d.state", "it is missing"),
+        ("belief.d.state", "required, but missing"),
         ("belief.d.field", "expected a text or a list, got a whole number"),
         ("belief.e", "has a half-life of time, and needs the field of the event time"),
         ("belief.f.over", "expected 'refuse' or 'drop' or 'pool', got 'explode'"),
@@ -374,19 +374,25 @@ def test_every_error_is_listed():
     [
         ("store = ", r"line 1"),
         ("store = 'a'\nstore = 'b'", "line 2"),
-        (b"store = 'a'\n\nx = '\xff'", "line 3: it is not UTF-8"),
+        (b"store = 'a'\n\nx = '\xff'", "line 3: not UTF-8"),
         (f"{BASE}belief = {{}}", "belief: expected at least one"),
         (f"{BASE}belief = {{}}\nhistory = true", "history: expected a table, got True"),
         (f"{BASE}belief = 3", "belief: expected a table, got a whole number"),
-        ("store = 'a'\nbelief = {}\nsource = {}", r"source.kind: it is missing; there are .*lines"),
-        ("store = 'a'\nbelief = {}\nsource = {kind = 'x'}", "source.kind: unknown kind 'x'; there"),
+        (
+            "store = 'a'\nbelief = {}\nsource = {}",
+            r"source.kind: required, but missing; expected one of .*lines",
+        ),
+        (
+            "store = 'a'\nbelief = {}\nsource = {kind = 'x'}",
+            "source.kind: unknown kind 'x'; expected",
+        ),
         (
             f"{BASE}belief.b = {{state = 'bta', field = 'x'}}",
             "belief.b.state: no state 'bta': did you mean 'beta'\\?",
         ),
         (
             f"{BASE}belief.b = {{state = 'x', field = 'x'}}",
-            "belief.b.state: no state 'x'; there are",
+            "belief.b.state: no state 'x'; expected one of",
         ),
         (f"{BASE}belief.\"\\n\" = {{state = 'beta', field = 'x'}}", "a printable name, got"),
         (f"{BASE}belief.b = {{state = 'beta', field = '\"'}}", "expected fields without quotes"),
@@ -401,7 +407,7 @@ def test_every_error_is_listed():
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', late = '1h'}}",
-            "belief.b.late: it needs time, the field of the event time",
+            "belief.b.late: requires time, the field of the event time",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', prior = {{alpha = inf}}}}",
@@ -418,11 +424,11 @@ def test_every_error_is_listed():
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', field = 'x', prior = 'flat'}}",
-            "belief.b.prior: it cannot be combined with state = 'mixture'",
+            "belief.b.prior: cannot be combined with state = 'mixture'",
         ),
         (
             f"{BASE}belief.b = {{state = 'dirichlet-process-mixture', field = 'x', most = 3}}",
-            "belief.b.component.state: it is missing",
+            "belief.b.component.state: required, but missing",
         ),
         (
             f"{BASE}belief.b = {{state = 'dirichlet-process-mixture', field = 'x', most = 0,"
@@ -431,7 +437,7 @@ def test_every_error_is_listed():
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', weights = [1]}}",
-            "belief.b.weights: it cannot be combined with state = 'beta'",
+            "belief.b.weights: cannot be combined with state = 'beta'",
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', field = 'x', components = [1]}}",
@@ -443,12 +449,12 @@ def test_every_error_is_listed():
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', components.a = {{state = 'mixture'}}}}",
-            "belief.b.components.a.state: no state 'mixture'; there are beta, .*, product",
+            "belief.b.components.a.state: no state 'mixture'; expected one of beta, .*, product",
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', components.a = {{state = 'product',"
             " fields = {x = {state = 'beta'}}, prior = {alpha = 1}}}",
-            "belief.b.components.a.prior: it cannot be combined with state = 'product'",
+            "belief.b.components.a.prior: cannot be combined with state = 'product'",
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', field = ['x', 'y'],"
@@ -469,7 +475,7 @@ def test_every_error_is_listed():
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', control = 'a'}}",
-            "belief.b.control: it is a key, and the belief has none: set by",
+            "belief.b.control: the belief has no keys; set `by`",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', by = ['k', 'l'], control = 'a'}}",
@@ -516,7 +522,7 @@ def test_a_byte_order_mark_is_ignored():
 @pytest.mark.parametrize(
     ("kind", "client"), [("redis", "redis"), ("nats", "nats"), ("kafka", "confluent_kafka")]
 )
-def test_a_client_that_is_not_installed(kind, client, monkeypatch):
+def test_a_missing_client_library_is_reported(kind, client, monkeypatch):
     monkeypatch.setitem(sys.modules, client, None)
     for name in (kind, f"{kind}_feed"):
         monkeypatch.delitem(sys.modules, f"seqbayes.stream.sources.{name}", raising=False)
@@ -528,7 +534,7 @@ def test_a_client_that_is_not_installed(kind, client, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "response"),
     [
         (
             'kind = "file", path = "x", delimiter = "ab"',
@@ -543,18 +549,18 @@ def test_a_client_that_is_not_installed(kind, client, monkeypatch):
         ('kind = "kafka", brokers = "h", topic = "t", partitions = [-1]', "such as [0, 1]"),
         (
             'kind = "kafka", brokers = "h", topic = "t", settings = { "group.id" = "g" }',
-            "setting 'group.id' is determined by group",
+            "setting 'group.id' cannot be set: it is determined by group",
         ),
         ('kind = "kafka", brokers = "h", topic = "t", settings = { "no.such" = 1 }', "no.such"),
     ],
 )
-def test_options_of_sources_are_checked(source, told, monkeypatch):
+def test_options_of_sources_are_checked(source, response, monkeypatch):
     monkeypatch.delenv("NONE", raising=False)
     (found,) = errors(
         f"store = 'a'\nsource = {{ {source} }}\nbelief.b = {{state='beta', field='x'}}"
     )
     assert found.startswith("source: ")
-    assert told in found
+    assert response in found
 
 
 def test_errors_name_the_file(tmp_path):
@@ -607,7 +613,7 @@ def test_durations(given, seconds):
 @pytest.mark.parametrize(
     "given", [0, -1, "", "x", "1 fortnight", "1 hh", "-3 s", True, None, "٣ s"]
 )
-def test_invalid_durations_are_refused(given):
+def test_invalid_durations_are_rejected(given):
     with pytest.raises(PriorError, match="expected a duration"):
         parse_duration(given)
 
@@ -633,9 +639,9 @@ def test_the_initial_configuration_is_valid(tmp_path):
         ("parameters = {}", "parameters"),
     ],
 )
-def test_keys_of_other_states_are_refused_even_if_empty(text, key):
+def test_keys_of_other_states_are_rejected_even_if_empty(text, key):
     assert errors(f"{BASE}[belief.b]\nstate = 'beta'\nfield = 'x'\n{text}") == [
-        f"belief.b.{key}: it cannot be combined with state = 'beta'"
+        f"belief.b.{key}: cannot be combined with state = 'beta'"
     ]
 
 
@@ -692,13 +698,13 @@ def test_no_error_hides_another():
         ("dirichlet-process-mixture", "component", "{ state = 'gamma', prior = 'jeffreys' }"),
     ],
 )
-def test_components_that_a_mixture_cannot_have_are_named(state, key, given):
+def test_errors_name_invalid_mixture_components(state, key, given):
     text = f"state = '{state}'\nfield = 'x'\n{key} = {given or '{}'}"
     (found,) = errors(f"{BASE}[belief.b]\n{text}")
     assert found.startswith(f"belief.b.{key}: ")
 
 
-def test_a_belief_names_each_field_once():
+def test_a_field_cannot_be_repeated():
     with pytest.raises(PriorError, match="b', by: expected every field once, got 'k' again"):
         Belief("b", Beta(), field="x", by=["k", "k"])
 
@@ -730,7 +736,7 @@ def other_families(monkeypatch):
     monkeypatch.setattr(registry, "families", lambda: {**known, "Box": Box, "Pair": Pair})
 
 
-def test_a_family_declares_the_form_of_its_table(other_families):
+def test_a_family_declares_the_schema_of_its_table(other_families):
     text = 'state = "box"\nfield = ["x", "y"]\nprior = { corner = [1.0, 2.0] }'
     assert belief(text).state == Box([1.0, 2.0], likelihood=MultivariateNormal(("x", "y")))
     text = """state = "pair"
@@ -756,7 +762,7 @@ def test_a_family_declares_the_form_of_its_table(other_families):
         ),
         (
             'state = "box"\nfield = ["x"]\nprior = { corner = [1] }\nlikelihood = "normal"',
-            "belief.b.likelihood: it cannot be combined with state = 'box'",
+            "belief.b.likelihood: cannot be combined with state = 'box'",
         ),
         (
             'state = "pair"\nfields.x = { state = "box" }',
@@ -765,7 +771,7 @@ def test_a_family_declares_the_form_of_its_table(other_families):
         ('state = "pair"\nfields.x = { state = "bx" }', "did you mean 'box'?"),
     ],
 )
-def test_errors_of_the_tables_of_other_families(text, error, other_families):
+def test_errors_in_tables_of_external_families(text, error, other_families):
     with pytest.raises(ConfigError) as caught:
         belief(text)
     assert error in str(caught.value)

@@ -42,7 +42,7 @@ def feed(request, tmp_path):
 
 
 @pytest.mark.parametrize("feed", ["file", *brokers.SERVERS], indirect=True)
-def test_runs_killed_at_random_moments_end_bit_identical(feed, durable_url, tmp_path, nursery):
+def test_runs_killed_at_random_give_bit_identical_results(feed, durable_url, tmp_path, process):
     stream = f"killed{random.Random(durable_url).randrange(10**9)}"
     rng = random.Random(f"{feed.kind} {durable_url.partition(':')[0]}")
     records = events(KILLS * 80, 4)
@@ -58,20 +58,20 @@ def test_runs_killed_at_random_moments_end_bit_identical(feed, durable_url, tmp_
             time.sleep(max(0.0, rng.uniform(0.0, 0.5) * (end - time.monotonic())))
 
     # measures how long a runner needs, so that some are killed before and some after a commit
-    nursery.start("run", config)
+    process.start("run", config)
     start = time.monotonic()
     publish(0, start)
-    wait_until_committed(nursery, durable_url, 1)
+    wait_until_committed(process, durable_url, 1)
     needed = time.monotonic() - start
-    assert nursery.kill() == -signal.SIGKILL
+    assert process.kill() == -signal.SIGKILL
 
     def note(i, end):
         publish(i + 1, end)
 
-    kill_often(nursery, ["run", config], rng, note, KILLS - 1, 2.0 * needed)
-    nursery.run("run", config, "--once")
+    kill_often(process, ["run", config], rng, note, KILLS - 1, 2.0 * needed)
+    process.run("run", config, "--once")
     whole = tmp_path / "whole.db"
-    nursery.run("run", write(tmp_path / "whole.toml", whole, source), "--once")
+    process.run("run", write(tmp_path / "whole.toml", whole, source), "--once")
     found, expected = contents(durable_url, ordered=False), contents(str(whole), ordered=False)
     assert found == expected
     assert found[2][0][2] == len(records)
@@ -81,8 +81,8 @@ def test_runs_killed_at_random_moments_end_bit_identical(feed, durable_url, tmp_
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL]
 
 
-def test_runs_that_any_signal_ends_at_random_moments_end_bit_identical(
-    durable_url, tmp_path, nursery
+def test_runs_stopped_at_random_by_any_signal_give_bit_identical_results(
+    durable_url, tmp_path, process
 ):
     rng = random.Random(f"signals {durable_url.partition(':')[0]}")
     records = events(1200, 8)
@@ -92,19 +92,19 @@ def test_runs_that_any_signal_ends_at_random_moments_end_bit_identical(
     feed.make("e.jsonl")
     for i in range(12):
         number = SIGNALS[i % 4]
-        nursery.start("run", config)
+        process.start("run", config)
         feed.publish("e.jsonl", records[100 * i : 100 * i + 50])
         if i % 3:  # while it reads or commits; otherwise while it starts
-            wait_until_committed(nursery, durable_url, 1)
+            wait_until_committed(process, durable_url, 1)
         time.sleep(rng.uniform(0.0, 0.1))
         feed.publish("e.jsonl", records[100 * i + 50 : 100 * i + 100])
         time.sleep(rng.uniform(0.0, 0.02))
         # a signal that arrives before the command runs ends the process at once
         early = 1 if number == signal.SIGINT else -number
-        assert nursery.kill(number) in (128 + number, early), nursery.output.read_text()
-    nursery.run("run", config, "--once")
+        assert process.kill(number) in (128 + number, early), process.output.read_text()
+    process.run("run", config, "--once")
     whole = tmp_path / "whole.db"
-    nursery.run("run", write(tmp_path / "whole.toml", whole, source), "--once")
+    process.run("run", write(tmp_path / "whole.toml", whole, source), "--once")
     found = contents(durable_url)
     assert found == contents(str(whole))
     assert (found[2][0][2], len(found[1])) == (1200, 12)

@@ -57,9 +57,7 @@ def move(path):
 
 @pytest.mark.parametrize("act", [delete, delete_file_only, delete_log, replace, move])
 @pytest.mark.parametrize("within", [False, True])
-def test_nothing_is_acknowledged_after_the_file_was_deleted_or_replaced(
-    act, within, tmp_path, monkeypatch
-):
+def test_commits_fail_after_the_file_was_deleted_or_replaced(act, within, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = Listed(lines(*({"x": True, "k": "a"} for _ in range(30))), size=10)
     pipeline = Pipeline(source, [BELIEF], open_store("b.db"))
@@ -87,9 +85,7 @@ def test_nothing_is_acknowledged_after_the_file_was_deleted_or_replaced(
 
 @pytest.mark.parametrize("contents", ["another store", "an older copy", "text", "nothing"])
 @pytest.mark.parametrize("within", [False, True])
-def test_nothing_is_acknowledged_after_the_file_was_overwritten(
-    contents, within, tmp_path, monkeypatch
-):
+def test_commits_fail_after_the_file_was_overwritten(contents, within, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     learn("b.db", 10)
     if contents == "another store":
@@ -132,7 +128,7 @@ def test_nothing_is_acknowledged_after_the_file_was_overwritten(
             assert store.events("listed") == (20 if contents == "another store" else 10)
 
 
-def test_checkpoints_by_others_are_not_mistaken_for_damage(tmp_path, monkeypatch):
+def test_checkpoints_by_other_processes_are_not_reported_as_damage(tmp_path, monkeypatch):
     url = str(tmp_path / "b.db")
     with open_store(url) as store:
         store.acquire()
@@ -144,7 +140,7 @@ def test_checkpoints_by_others_are_not_mistaken_for_damage(tmp_path, monkeypatch
         assert store.events("src") == 19
 
 
-def test_a_schema_that_was_recreated_is_noticed(postgres_url):
+def test_a_recreated_schema_is_detected(postgres_url):
     store = open_store(postgres_url)
     store.acquire()
     store.commit(Changes("src", 1, 1))
@@ -160,7 +156,7 @@ def test_a_schema_that_was_recreated_is_noticed(postgres_url):
         store.close()
 
 
-def test_a_reader_opens_the_file_that_replaced_another_one(tmp_path, monkeypatch):
+def test_a_reader_reopens_a_replaced_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     learn("b.db", 4)
     with StoreReader("b.db") as reader:
@@ -230,12 +226,12 @@ def check_damage(url, statement, capsys):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_one_clear_error(damage, durable_url, capsys):
+def test_damage_raises_a_single_clear_error(damage, durable_url, capsys):
     check_damage(durable_url, DAMAGES[damage], capsys)
 
 
 @pytest.mark.parametrize("damage", SQLITE_DAMAGES)
-def test_damage_that_sqlite_allows_is_one_clear_error(damage, tmp_path, capsys):
+def test_damage_that_sqlite_does_not_detect_raises_a_single_clear_error(damage, tmp_path, capsys):
     check_damage(str(tmp_path / "b.db"), SQLITE_DAMAGES[damage], capsys)
 
 
@@ -245,11 +241,11 @@ def read_all(store):
     list(store.points("b"))
     list(store.letters())
     list(store.ids("listed"))
-    store.places()
+    store.positions()
 
 
 @pytest.mark.parametrize("damage", NUMBERS)
-def test_a_changed_number_is_noticed(damage, durable_url):
+def test_a_changed_number_is_detected(damage, durable_url):
     statement, what = NUMBERS[damage]
     with open_store(durable_url) as store:
         store.acquire()
@@ -271,14 +267,14 @@ def test_a_changed_number_is_noticed(damage, durable_url):
         read_all(store)
 
 
-def test_a_changed_state_is_not_learned_from(durable_url, capsys):
+def test_a_run_stops_at_a_changed_state(durable_url, capsys):
     learn(durable_url)
     query(durable_url, DAMAGES["state"])
     with pytest.raises(StoreError, match=r"is damaged: the state of .*checksum is wrong"):
         list(stream.show(durable_url))
 
 
-def test_a_damaged_history_is_one_clear_error(durable_url, tmp_path, capsys):
+def test_a_damaged_history_raises_a_single_clear_error(durable_url, tmp_path, capsys):
     learn(durable_url)
     query(
         durable_url, """INSERT INTO seqbayes_history VALUES ('b', '["a"]', 1.0, '{"mean', NULL)"""
@@ -289,7 +285,7 @@ def test_a_damaged_history_is_one_clear_error(durable_url, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_flipped_bit_changes_no_value(seed, tmp_path, capsys, monkeypatch):
+def test_a_flipped_bit_is_detected_or_harmless(seed, tmp_path, capsys, monkeypatch):
     """Flip 100 bits in all, each in a fresh copy; every verb works rightly or gives one error."""
     monkeypatch.chdir(tmp_path)
     records = [*lines(*({"x": i % 3 == 0, "k": "abcde"[i % 5]} for i in range(40))), b"{"]
@@ -332,7 +328,7 @@ def test_a_flipped_bit_changes_no_value(seed, tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
-def test_an_older_store_is_upgraded_and_gets_checksums_as_it_is_written(version, durable_url):
+def test_an_older_store_is_upgraded_and_new_rows_get_checksums(version, durable_url):
     learn(durable_url)
     before = {answer.key["k"]: answer.state.n_samples for answer in stream.show(durable_url)}
     downgrade(durable_url, version)
@@ -346,7 +342,7 @@ def test_an_older_store_is_upgraded_and_gets_checksums_as_it_is_written(version,
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
-def test_an_older_store_that_is_in_use_is_read_as_it_is(version, durable_url):
+def test_an_older_store_in_use_is_read_without_upgrading(version, durable_url):
     runner = open_store(durable_url)
     runner.acquire()
     runner.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
@@ -354,7 +350,7 @@ def test_an_older_store_that_is_in_use_is_read_as_it_is(version, durable_url):
     with open_store(durable_url, "read") as store:
         assert [entry.state for entry in store.entries("b")] == ['"1"']
         assert (store.lease().pulse, list(store.ids("src"))) == (None, [])
-        assert [place.events for place in store.places()] == [1]
+        assert [place.events for place in store.positions()] == [1]
     for mode in ("open", "create"):
         with pytest.raises(LeaseError):
             open_store(durable_url, mode)
@@ -362,7 +358,7 @@ def test_an_older_store_that_is_in_use_is_read_as_it_is(version, durable_url):
         runner.close()
 
 
-def test_an_older_store_that_cannot_be_written_is_read_as_it_is(tmp_path, monkeypatch):
+def test_an_older_read_only_store_is_read_without_upgrading(tmp_path, monkeypatch):
     path = tmp_path / "b.db"
     learn(str(path))
     downgrade(str(path), 3)
@@ -373,7 +369,7 @@ def test_an_older_store_that_cannot_be_written_is_read_as_it_is(tmp_path, monkey
     shutil.copy(path, tmp_path / "copy.db")
 
 
-def test_a_role_that_may_only_read_reads_an_older_store(postgres_url):
+def test_a_read_only_role_can_read_an_older_store(postgres_url):
     learn(postgres_url)
     downgrade(postgres_url, 3)
     url = f"{postgres_url}%20-cdefault_transaction_read_only%3Don"

@@ -52,7 +52,7 @@ def declared(url):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_declaration_without_a_prior_keeps_the_stored_one(form, tmp_path):
+def test_a_declaration_without_a_prior_keeps_the_stored_prior(form, tmp_path):
     url = str(tmp_path / "b.db")
     stored, state = FORMS[form]
     declare(url, stored)
@@ -64,7 +64,7 @@ def test_a_declaration_without_a_prior_keeps_the_stored_one(form, tmp_path):
         with Pipeline(source, [belief], open_store(url)) as pipeline:
             list(pipeline)
         (notice,) = pipeline.notices
-        assert "keeps the prior it was stored with" in notice
+        assert "keeps its stored prior" in notice
     assert declared(url) == stored
     (found,) = stream.show(url, "b")
     if form == "plain":  # kappa = 1 + 3, and the mean of 0, 4, 6 and 8
@@ -79,7 +79,7 @@ def test_a_declaration_without_a_prior_keeps_the_stored_one(form, tmp_path):
         NormalInverseGamma(likelihood=LogNormal()),
     ],
 )
-def test_another_declaration_is_refused_with_the_difference(state, tmp_path):
+def test_a_different_declaration_is_rejected_with_the_difference(state, tmp_path):
     url = str(tmp_path / "b.db")
     declare(url, STATE)
     with (
@@ -90,7 +90,7 @@ def test_another_declaration_is_refused_with_the_difference(state, tmp_path):
     assert declared(url) == STATE
 
 
-def test_a_difference_within_a_product_is_named(tmp_path):
+def test_error_names_a_difference_within_a_product(tmp_path):
     url = str(tmp_path / "b.db")
     declare(url, PRODUCT)
     belief = Belief("b", Product({"x": NormalInverseGamma(beta=3)}), by="k")
@@ -99,7 +99,7 @@ def test_a_difference_within_a_product_is_named(tmp_path):
         Pipeline(Listed([]), [belief], store)
 
 
-def test_a_title_that_was_added_later_keeps_the_stored_prior(tmp_path):
+def test_adding_a_title_later_keeps_the_stored_prior(tmp_path):
     url = str(tmp_path / "b.db")
     declare(url, STATE)
     config = """
@@ -114,7 +114,7 @@ def test_a_title_that_was_added_later_keeps_the_stored_prior(tmp_path):
     assert declared(url) == STATE
 
 
-def test_a_new_store_has_the_present_default(tmp_path):
+def test_a_new_store_uses_the_current_default(tmp_path):
     url = str(tmp_path / "b.db")
     with Pipeline(Listed([]), [Belief("b", NormalInverseGamma(), field="x")], open_store(url)) as p:
         assert p.notices == []
@@ -132,7 +132,7 @@ def test_run_and_retry_continue_with_the_stored_prior(tmp_path, monkeypatch, cap
     """
     (tmp_path / "c.toml").write_text(text)
     assert cli.main(["run", "c.toml"]) == 0
-    assert "belief 'b' keeps the prior it was stored with" in capsys.readouterr().err
+    assert "belief 'b' keeps its stored prior" in capsys.readouterr().err
     assert cli.main(["dead-letters", "b.db", "--retry", "c.toml"]) == 1
     assert declared("b.db") == STATE
     (tmp_path / "c.toml").write_text(text.replace("field", "prior = { kappa = 2 }, field"))

@@ -191,7 +191,7 @@ def inbox(tmp_path):
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_file_that_was_read_changes(change, stopped, inbox):
+def test_a_completely_read_file_that_changes(change, stopped, inbox):
     reader = Reader(inbox)
     reader.read()
     assert reader.found == list(range(10))
@@ -208,7 +208,7 @@ def test_a_file_that_was_read_changes(change, stopped, inbox):
 @pytest.mark.parametrize(
     "change", [grow, grow_by_a_copy, rename, compress, grow_and_compress, touch]
 )
-def test_a_half_read_file_changes(change, inbox):
+def test_a_partially_read_file_that_changes(change, inbox):
     reader = Reader(inbox, size=4)
     reader.step()
     reader.stop()
@@ -220,7 +220,7 @@ def test_a_half_read_file_changes(change, inbox):
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
-def test_files_that_exchange_their_names_are_not_read_again(stopped, inbox):
+def test_files_that_swap_names_are_not_read_again(stopped, inbox):
     (inbox / "b.jsonl").write_bytes(lines(10, 14))
     reader = Reader(inbox)
     reader.read()
@@ -265,7 +265,7 @@ def test_a_deleted_directory_stops_the_run(inbox):
     reader.stop()
 
 
-def test_a_half_read_file_that_vanishes_is_a_dead_letter(inbox):
+def test_a_partially_read_file_that_vanishes_becomes_a_dead_letter(inbox):
     reader = Reader(inbox, size=4)
     reader.step()
     reader.stop()
@@ -281,7 +281,7 @@ def test_a_half_read_file_that_vanishes_is_a_dead_letter(inbox):
 
 
 @pytest.mark.parametrize("follow", [False, True])
-def test_a_file_is_read_when_it_has_settled(follow, inbox, clock):
+def test_a_file_is_read_when_it_has_not_changed_for_the_settle_time(follow, inbox, clock):
     reader = Reader(inbox, follow, settle=10.0)
     for second in (1, 6, 11):
         os.utime(inbox / "a.jsonl", (clock.now + second, clock.now + second))
@@ -340,7 +340,7 @@ def test_an_unfinished_compression_is_not_read(inbox):
     reader.stop()
 
 
-def test_equal_files_are_each_read(inbox):
+def test_files_with_equal_content_are_all_read(inbox):
     (inbox / "b.jsonl").write_bytes(lines(0, 10))
     reader = Reader(inbox)
     reader.read()
@@ -352,7 +352,7 @@ def test_equal_files_are_each_read(inbox):
 
 
 def test_removed_files_are_forgotten_after_a_while(inbox, monkeypatch):
-    monkeypatch.setattr(directory, "MOST_DELETED", 2)
+    monkeypatch.setattr(directory, "MAX_DELETED", 2)
     reader = Reader(inbox)
     for i in range(6):
         (inbox / f"f{i}.jsonl").write_bytes(lines(10 + i, 11 + i))
@@ -378,6 +378,6 @@ def test_tokens_of_earlier_versions_are_read(inbox):
 
 
 @pytest.mark.parametrize("settle", [-1, float("nan")])
-def test_an_invalid_settle_is_refused(settle, inbox):
+def test_an_invalid_settle_time_is_rejected(settle, inbox):
     with pytest.raises(PriorError, match="settle >= 0"):
         Directory(str(inbox), settle=settle)

@@ -25,7 +25,7 @@ from seqbayes.stream import (
     StoreError,
     open_store,
 )
-from seqbayes.stream.forms import read_state
+from seqbayes.stream.codec import read_state
 from seqbayes.stream.sources import Query
 from seqbayes.stream.stores import database
 
@@ -51,7 +51,7 @@ def place(tmp_path, monkeypatch):
 
 def started(*words, limit=None):
     """Run a command in a separate process; return status, messages and peak memory in bytes."""
-    told = """
+    response = """
 import resource, sys
 limit = int(sys.argv.pop(1))
 if limit:
@@ -61,7 +61,7 @@ status = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 sys.exit(status)
 """
-    command = [sys.executable, "-W", "error", "-c", told, str(limit or 0), *words]
+    command = [sys.executable, "-W", "error", "-c", response, str(limit or 0), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr, int(done.stdout.splitlines()[-1])
 
@@ -82,7 +82,7 @@ def test_a_full_disk_stops_the_run_and_the_next_run_resumes(place):
     assert "Traceback" not in err
     assert started("run", "c.toml")[:1] == (0,)
     with open_store("b.db", "read") as store:
-        assert [place.events for place in store.places()] == [9000]
+        assert [place.events for place in store.positions()] == [9000]
     before = states()
     os.rename("b.db", "first.db")
     assert started("run", "c.toml")[0] == 0
@@ -103,7 +103,7 @@ def test_a_damaged_store_is_reported(place, capsys):
     assert not (place / "d.db").exists()
 
 
-def test_a_clock_that_jumps_changes_no_belief(tmp_path, monkeypatch):
+def test_clock_jumps_do_not_change_beliefs(tmp_path, monkeypatch):
     belief = Belief("b", Decayed(Beta(), 60.0, by="time"), field="x", time="t")
     records = lines(*({"x": i % 3 == 0, "t": 1e6 + i} for i in range(60)))
 
@@ -125,7 +125,7 @@ def test_a_clock_that_jumps_changes_no_belief(tmp_path, monkeypatch):
     assert learn(str(tmp_path / "wild.db"), [1e9, -1e9, 5e8]) == calm
 
 
-def test_a_line_of_200_megabytes_is_a_dead_letter_and_takes_no_memory(place):
+def test_a_line_of_200_megabytes_becomes_a_dead_letter_in_little_memory(place):
     small = b'{"x": true, "k": "a"}\n'
     with open("events.jsonl", "wb") as file:
         file.write(small)
@@ -143,7 +143,7 @@ def test_a_line_of_200_megabytes_is_a_dead_letter_and_takes_no_memory(place):
     assert len(letter.raw) <= 1 << 20
 
 
-def test_bytes_that_are_not_text_and_other_invalid_events(place):
+def test_binary_and_other_invalid_events(place):
     good = [b'{"x": true, "k": "a", "x": false}', b'{"x": 1.0, "k": 7}', b'{"x": false, "k": "7"}']
     odd = [
         b'{"x": true, "k": "\xff\xfe"}',
@@ -257,7 +257,7 @@ PLACES = [
 ]
 
 
-def test_a_configuration_executes_nothing(evil, capsys):
+def test_a_configuration_cannot_execute_code(evil, capsys):
     (evil / "events.jsonl").write_bytes(b'{"x": true}\n')
     for old, new in PLACES:
         for name in NAMES:
@@ -273,7 +273,7 @@ def test_a_configuration_executes_nothing(evil, capsys):
         assert cli.main(["run", "c.toml"]) == 2
 
 
-def test_an_event_executes_nothing(evil):
+def test_an_event_cannot_execute_code(evil):
     records = [
         *lines(*({"x": True, "k": name} for name in NAMES)),
         *lines(*({"x": name, "k": "a"} for name in NAMES)),
@@ -293,7 +293,7 @@ def test_an_event_executes_nothing(evil):
     assert len(list(stream.dead_letters("b.db"))) == len(NAMES) + 5  # the pickle has four lines
 
 
-def test_a_store_executes_nothing(evil):
+def test_a_store_cannot_execute_code(evil):
     with Pipeline(Listed([]), [Belief("b", Beta(), field="x")], open_store("b.db")):
         pass
     for name in NAMES:
@@ -311,7 +311,7 @@ def test_a_store_executes_nothing(evil):
                 list(stream.show("b.db"))
 
 
-def test_a_query_changes_nothing(tmp_path, postgres_url):
+def test_a_query_cannot_write(tmp_path, postgres_url):
     import sqlite3
 
     import psycopg
@@ -372,7 +372,7 @@ def test_any_order_of_arrival_gives_the_same_belief(tmp_path):
             assert other[key] == pytest.approx(numbers, rel=1e-12)
 
 
-def test_an_older_store_is_migrated_completely_or_not_at_all(durable_url, monkeypatch):
+def test_migration_of_an_older_store_is_atomic(durable_url, monkeypatch):
     with Pipeline(
         Listed(lines({"x": True})), [Belief("b", Beta(), field="x")], open_store(durable_url)
     ) as pipeline:

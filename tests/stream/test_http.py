@@ -163,7 +163,7 @@ def test_a_retry_of_an_event_that_no_belief_selects_leaves_it(tmp_path):
     assert retry(url, CONFIG) == (1, 0, 0)
 
 
-def test_the_command_names_events_that_were_learned_before(tmp_path, capsys):
+def test_the_command_reports_duplicates(tmp_path, capsys):
     url = str(tmp_path / "b.db")
     serve(url, [REFUSED | {"bought": True}], [GOOD])
     (tmp_path / "c.toml").write_text(CONFIG)
@@ -204,7 +204,7 @@ def test_a_corrected_copy_in_the_same_request_is_reported(server, event):
     assert server.learned == 1
 
 
-def test_an_event_that_one_of_its_beliefs_learned_is_remembered():
+def test_an_event_learned_by_one_belief_is_remembered():
     beliefs = [Belief("all", Beta(), field="sold"), *BELIEFS]
     server = Server(open_store(":memory:"), beliefs)
     assert server.post(UNSELECTED).unused == 0

@@ -33,7 +33,7 @@ def open_topic(kafka, topic, token=None, **more):
     return source
 
 
-def test_partitions_are_in_order_and_have_an_offset_each(kafka, topic):
+def test_each_partition_is_read_in_order_and_has_an_offset(kafka, topic):
     kafka.publish(topic, events(60, 1))
     with closing(open_topic(kafka, topic)) as source:
         batches = read(source, 60, size=7)
@@ -44,14 +44,14 @@ def test_partitions_are_in_order_and_have_an_offset_each(kafka, topic):
     assert {p: offset for p, (offset, _) in last.items()} == {
         p: following - 1 for p, following in token.items()
     }
-    places = [place for batch in batches for place in batch.positions]
+    positions = [place for batch in batches for place in batch.positions]
     for p in range(3):
-        here = [int(place.partition(":")[2]) for place in places if place.startswith(f"{p}:")]
+        here = [int(place.partition(":")[2]) for place in positions if place.startswith(f"{p}:")]
         assert here == list(range(token[str(p)]))
     assert batches[-1].remaining == 0
 
 
-def test_partitions_are_chosen(kafka, topic):
+def test_only_selected_partitions_are_read(kafka, topic):
     kafka.publish(topic, events(60, 1))
     with (
         closing(open_topic(kafka, topic, partitions=[2])) as first,
@@ -66,7 +66,7 @@ def test_partitions_are_chosen(kafka, topic):
     assert set(rest[-1].token) == {"0", "1", "last"}
     with (
         closing(open_topic(kafka, topic, partitions=[7])) as source,
-        pytest.raises(SourceError, match="no partition 7; there are 0, 1, 2"),
+        pytest.raises(SourceError, match="no partition 7; expected one of 0, 1, 2"),
     ):
         read(source, 1)
 
@@ -101,7 +101,7 @@ def test_partitions_that_are_added_are_read(kafka, topic, monkeypatch):
         read_until(lambda: "2" in read)
 
 
-def test_messages_without_a_value_are_refused(kafka, topic):
+def test_messages_without_a_value_are_rejected(kafka, topic):
     from confluent_kafka import Producer
 
     producer = Producer({"bootstrap.servers": kafka.url, "log_level": 0})
@@ -141,7 +141,8 @@ def test_missing_offsets_are_reported_as_lost(cluster):
     with closing(make(options)) as source:
         source.seek(token)
         with pytest.raises(
-            SourceError, match="0 does not have offset 1,000,000; events may be lost"
+            SourceError,
+            match="offset 1,000,000 of partition 0 no longer exists; events may be lost",
         ):
             read(source, 10)
     with closing(make(options | {"lost": "restart"})) as source:
@@ -161,7 +162,7 @@ def other_cluster():
 
 
 @pytest.mark.parametrize("lost", ["stop", "restart"])
-def test_a_topic_that_was_made_again_with_more_messages(cluster, other_cluster, lost):
+def test_a_recreated_topic_with_more_messages(cluster, other_cluster, lost):
     servers.produce(cluster, "t", events(8, 1), 4)
     options = {"kind": "kafka", "topic": "t", "partitions": [0, 1, 2, 3], "lost": lost}
     with closing(make(options | {"brokers": cluster})) as source:

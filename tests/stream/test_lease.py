@@ -24,7 +24,7 @@ PAIRS = 200
 PATIENCE = 60.0
 
 
-def test_of_two_runners_that_start_at_once_one_holds_the_store(url):
+def test_only_one_of_two_concurrent_runners_holds_the_lease(url):
     open_store(url).close()
     start, end = threading.Barrier(2, timeout=PATIENCE), threading.Barrier(2, timeout=PATIENCE)
     held = [[], []]
@@ -60,7 +60,7 @@ def test_of_two_runners_that_start_at_once_one_holds_the_store(url):
 
 
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0])
-def test_of_two_runners_that_start_at_once_one_learns_the_stream(jump, url, monkeypatch):
+def test_only_one_of_two_concurrent_runners_learns_the_stream(jump, url, monkeypatch):
     """The clock of one of them may be wrong; the store ends as after an uninterrupted run."""
     belief = Belief("b", Beta(), field="high", by="k")
     pairs = 20
@@ -107,7 +107,7 @@ def test_of_two_runners_that_start_at_once_one_learns_the_stream(jump, url, monk
         assert store.events("listed") == len(records)
 
 
-def test_of_two_runners_with_slow_connections_one_holds_the_store(postgres, postgres_url):
+def test_only_one_of_two_runners_with_slow_connections_holds_the_lease(postgres, postgres_url):
     open_store(postgres_url).close()
     start = threading.Barrier(2, timeout=PATIENCE)
     held, failures = [], []
@@ -161,7 +161,7 @@ with open_store(sys.argv[1]) as store:
 """
 
 
-def test_of_two_processes_that_start_at_once_one_holds_the_store(durable_url):
+def test_only_one_of_two_concurrent_processes_holds_the_lease(durable_url):
     open_store(durable_url).close()
     pair = [
         subprocess.Popen(
@@ -188,13 +188,13 @@ def test_of_two_processes_that_start_at_once_one_holds_the_store(durable_url):
             process.communicate()
 
 
-def test_a_runner_with_the_same_epoch_is_fenced_off(url):
+def test_a_runner_with_the_same_epoch_cannot_commit(url):
     with open_store(url) as first, open_store(url) as second:
         first.acquire()
         second.held = first.held._replace(holder=second.holder.write())
         for act in (
             lambda: second.commit(Changes("src", 1, 1)),
-            lambda: second.remove_place("src"),
+            lambda: second.remove_position("src"),
             lambda: second.remove_belief("b"),
         ):
             with pytest.raises(LeaseError, match="was taken over by another runner"):
@@ -204,7 +204,7 @@ def test_a_runner_with_the_same_epoch_is_fenced_off(url):
         assert (first.token("src"), first.events("src")) == (2, 2)
 
 
-def test_a_commit_that_another_runner_has_made_is_noticed(url):
+def test_a_commit_by_another_runner_is_detected(url):
     with open_store(url) as store:
         store.acquire()
         store.commit(Changes("src", 1, 1))
@@ -232,7 +232,7 @@ def test_a_store_is_acquired_once_and_again_after_its_release(url):
 
 
 @pytest.mark.parametrize("statement", [b"BEGIN", b"UPDATE seqbayes_lease", b"COMMIT"])
-def test_acquiring_survives_a_connection_that_is_lost_during_it(statement, postgres, postgres_url):
+def test_acquire_retries_after_a_lost_connection(statement, postgres, postgres_url):
     with Proxy(postgres.directory) as proxy, open_store(proxy.route(postgres_url)) as store:
         proxy.lose_answer_to(statement)
         store.acquire()
@@ -259,7 +259,7 @@ def test_a_runner_that_lost_its_connection_and_its_lease_commits_nothing(postgre
     second.close()
 
 
-def test_after_a_commit_without_an_answer_nothing_is_committed(postgres_url, monkeypatch):
+def test_no_commit_follows_a_commit_with_unknown_outcome(postgres_url, monkeypatch):
     store = open_store(named(postgres_url, "runner"))
     store.acquire()
     monkeypatch.setattr(postgres, "PAUSES", ())
@@ -385,8 +385,8 @@ def test_a_runner_paused_beyond_its_lease_loses_and_repeats_nothing(
     second.communicate()
     publish(2000, 3000)
     third = start("two", durable_url, config, "--once")
-    said = third.communicate(timeout=PATIENCE)[1]
-    assert third.returncode == 0, said
+    output = third.communicate(timeout=PATIENCE)[1]
+    assert third.returncode == 0, output
     reader.close()
 
     whole = str(tmp_path / "whole.db")
@@ -440,12 +440,12 @@ def test_a_paused_pipeline_loses_and_repeats_nothing(elsewhere, jump, url, monke
         list(whole)
     found = {row.key: row.state for row in keep.states("b")}
     table = whole.tables["b"]
-    assert found == {write_key(key): table.forms.write(s) for key, s in table.states.items()}
+    assert found == {write_key(key): table.codec.write(s) for key, s in table.states.items()}
     assert keep.events("listed") == len(records)
     keep.close()
 
 
-def test_a_heartbeat_of_a_runner_that_was_taken_over_is_refused(url):
+def test_a_heartbeat_is_rejected_after_the_lease_was_taken_over(url):
     with open_store(url) as first, open_store(url) as second:
         first.acquire()
         second.held = first.held._replace(holder=second.holder.write())

@@ -39,10 +39,13 @@ def call(capsys, *words):
     [
         ("folder", "folder is a directory; expected the file of a store"),
         ("pipe", "pipe is not a regular file; expected the file of a store"),
-        ("e.jsonl", "e.jsonl: file is not a database; it is no store of seqbayes, or damaged"),
+        (
+            "e.jsonl",
+            "e.jsonl: file is not a database; it is not a store of seqbayes, or it is damaged",
+        ),
     ],
 )
-def test_a_store_that_is_something_else(verb, path, message, place, capsys):
+def test_a_file_that_is_not_a_store(verb, path, message, place, capsys):
     if path == "pipe":
         if not hasattr(os, "mkfifo"):
             pytest.skip("no named pipes")
@@ -58,18 +61,18 @@ def test_a_store_that_is_something_else(verb, path, message, place, capsys):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ('by = "k"', "this key is given twice in its table (at line 8"),
-        ("[belief.b]", "the table [belief.b] is given twice (at line 8"),
-        ("[belief.b]\nstate = 1", "the table [belief.b] is given twice (at line 8"),
+        ('by = "k"', "this key occurs twice in its table (at line 8"),
+        ("[belief.b]", "the table [belief.b] is defined twice (at line 8"),
+        ("[belief.b]\nstate = 1", "the table [belief.b] is defined twice (at line 8"),
     ],
 )
-def test_a_key_or_table_that_is_given_twice(more, message, place, capsys):
+def test_a_duplicate_key_or_table(more, message, place, capsys):
     (place / "c.toml").write_text(f"{CONFIG}{more}\n")
     status, err = call(capsys, "check", "c.toml")
     assert (status, message in err) == (2, True), err
 
 
-def test_a_key_of_another_length(capsys):
+def test_a_key_with_a_wrong_number_of_values(capsys):
     assert call(capsys, "run", "c.toml")[0] == 0
     status, err = call(capsys, "predict", "b.db", "b")
     assert status == 2
@@ -100,9 +103,9 @@ ARRAY = b"[\n" + EVENTS.replace(b"}\n", b"},\n").rstrip(b",\n") + b"\n]\n"
     ("name", "data", "message"),
     [
         ("e.jsonl.gz", PACKED[:-9], "the compressed file is incomplete; it may still be written"),
-        ("e.jsonl.gz", EVENTS, "its suffix is .gz, but gzip has not compressed it"),
+        ("e.jsonl.gz", EVENTS, "its suffix is .gz, but it is not a gzip file"),
         ("e", b"\x7fELF\0\0\1\r\0\n", "the input looks like binary data"),
-        ("e.json", ARRAY, "the input is a JSON array, not an object per line: convert it first"),
+        ("e.json", ARRAY, "the input is a JSON array, not one object per line: convert it first"),
     ],
     ids=["cut", "not compressed", "binary", "array"],
 )
@@ -127,7 +130,7 @@ def test_an_unknown_source_of_dead_letters(capsys):
     assert "b.db has no source 'e'; sources: file:" in err
 
 
-def test_a_configuration_that_exists(capsys):
+def test_init_with_an_existing_configuration(capsys):
     status, err = call(capsys, "init", "c.toml")
     assert status == 2
-    assert "c.toml: file exists; name another one: seqbayes init other.toml" in err
+    assert "c.toml: file exists; choose another name: seqbayes init other.toml" in err

@@ -27,7 +27,7 @@ def stream(nats):
     return name
 
 
-def test_a_subject_is_chosen(nats, stream):
+def test_only_the_selected_subject_is_read(nats, stream):
     async def publish(js):
         for i, record in enumerate(events(20, 1)):
             await js.publish(f"{stream}.{'ab'[i % 2]}", record)
@@ -69,7 +69,7 @@ def test_requests_are_bounded_by_the_free_space(nats, stream, monkeypatch):
     assert found == list(range(100))
 
 
-def test_it_requests_again_after_a_long_silence(nats, stream, monkeypatch):
+def test_requests_are_repeated_after_a_long_pause(nats, stream, monkeypatch):
     monkeypatch.setattr(nats_feed, "_EXPIRES", 0.3)
     monkeypatch.setattr(nats_feed, "_HEARTBEAT", 0.1)
     with closing(make(nats.source(stream))) as source:
@@ -79,7 +79,7 @@ def test_it_requests_again_after_a_long_silence(nats, stream, monkeypatch):
             assert batch is None
             if time.monotonic() > until:
                 break
-        assert source.trouble is None
+        assert source.connection_error is None
         nats.publish(stream, events(5, 1))
         assert numbers(read(source, 5)) == list(range(5))
         assert source.reconnects == 0
@@ -119,7 +119,7 @@ def test_a_message_lost_in_transit_is_requested_again(nats, stream, monkeypatch)
     assert dropped
 
 
-def test_streams_that_cannot_be_read_again(nats, stream):
+def test_streams_that_delete_acknowledged_messages(nats, stream):
     with (
         closing(make(nats.source("none"))) as source,
         pytest.raises(SourceError, match="no stream"),
@@ -166,14 +166,14 @@ def test_deleted_messages_are_reported_as_lost(nats, stream):
 def test_a_wrong_password_is_reported_without_the_password(nats, stream):
     options = nats.source(stream, patience=0.2)
     options["url"] = options["url"].replace("s3%2Fcret", "gu%2Fess")
-    with closing(make(options)) as source, pytest.raises(SourceError) as told:
+    with closing(make(options)) as source, pytest.raises(SourceError) as response:
         read(source, 1)
-    assert "uthoriz" in str(told.value)
-    assert "gu/ess" not in str(told.value)
+    assert "uthoriz" in str(response.value)
+    assert "gu/ess" not in str(response.value)
 
 
 @pytest.mark.parametrize("size", [1, 3, 5000])
-def test_messages_that_were_deleted_one_by_one_are_dead_letters(nats, stream, size):
+def test_individually_deleted_messages_become_dead_letters(nats, stream, size):
     nats.publish(stream, events(10, 1))
     for sequence in (4, 5, 8, 10):
         nats.do(lambda js, sequence=sequence: js.delete_msg(stream, sequence))
@@ -191,7 +191,7 @@ def test_messages_that_were_deleted_one_by_one_are_dead_letters(nats, stream, si
 
 @pytest.mark.parametrize("subject", [None, "a"])
 @pytest.mark.parametrize("lost", ["stop", "restart"])
-def test_messages_that_are_purged_while_it_runs(nats, stream, lost, subject, monkeypatch):
+def test_messages_purged_during_a_run(nats, stream, lost, subject, monkeypatch):
     monkeypatch.setattr(nats_feed, "REQUEST", 5)
     monkeypatch.setattr(module, "_POLL_BEHIND", 0.0)
     nats.publish(stream, events(60, 1))
@@ -236,7 +236,7 @@ def test_a_recreated_stream_that_is_longer(nats, stream, lost):
         assert numbers(read(source, 15)) == list(range(5, 20))
 
 
-def test_other_subjects_that_are_deleted_are_not_missed(nats, stream, monkeypatch):
+def test_deleted_messages_of_other_subjects_are_ignored(nats, stream, monkeypatch):
     monkeypatch.setattr(module, "_POLL", 0.0)
 
     async def publish(js):

@@ -57,7 +57,7 @@ def choose(configuration, follow):
         (">/dev/full 2>&1", "text"),
     ],
 )
-def test_a_runner_survives_the_loss_of_its_output(redirection, form, configuration):
+def test_a_runner_continues_without_its_output(redirection, form, configuration):
     if "/dev/full" in redirection and not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full")
     choose(configuration, "false")
@@ -68,7 +68,7 @@ def test_a_runner_survives_the_loss_of_its_output(redirection, form, configurati
     assert learned(configuration) == EVENTS - EVENTS // 1000
 
 
-def test_a_runner_survives_a_reader_that_leaves(configuration):
+def test_a_runner_continues_after_the_reader_of_its_output_exits(configuration):
     choose(configuration, "false")
     read, write = os.pipe()
     os.close(read)
@@ -81,7 +81,7 @@ def test_a_runner_survives_a_reader_that_leaves(configuration):
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
-def test_a_signal_commits_and_then_ends(number, configuration):
+def test_a_signal_commits_and_stops(number, configuration):
     choose(configuration, "true")
     program = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
@@ -97,12 +97,12 @@ def test_a_signal_commits_and_then_ends(number, configuration):
         assert b'"stopped"' in runner.stderr.read()
         assert runner.wait() == 128 + number
     with stream.open_store(str(configuration.parent / "b.db"), "read") as store:
-        (place,) = store.places()
+        (place,) = store.positions()
         letters = store.dead_letter_count()
     assert learned(configuration) == place.events - letters > 0
 
 
-def test_a_hangup_that_is_ignored_stays_ignored(configuration):
+def test_an_ignored_hangup_stays_ignored(configuration):
     choose(configuration, "false")
     done = subprocess.run(
         ["sh", "-c", f"trap '' HUP; {SEQBAYES} run {configuration} & kill -HUP $!; wait $!"],

@@ -206,7 +206,7 @@ def test_an_error_within_a_batch_commits_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline.tables["b"], "learn", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         list(pipeline)
-    with pytest.raises(StoreError, match="learned only in part"):
+    with pytest.raises(StoreError, match="learned only partially"):
         pipeline.commit()
     pipeline.close()
     states, _ = run(records, belief, url)
@@ -222,10 +222,10 @@ BAD = [
     (b'{"x": true, "k": "\xff"}', "not UTF-8"),
     (b'{"x": true, "k": "\x00"}', "invalid character"),
     (b'{"x": true, "k":' + b"[" * 100_000, "nested too deeply"),
-    (b'{"k": "a"}', "field 'x': it is missing"),
-    (b'{"x": null, "k": "a"}', "field 'x': it is null"),
-    (b'{"x": true}', "field 'k': it is missing"),
-    (b'{"x": true, "k": null}', "field 'k': it is null"),
+    (b'{"k": "a"}', "field 'x' is missing"),
+    (b'{"x": null, "k": "a"}', "field 'x' is null"),
+    (b'{"x": true}', "field 'k' is missing"),
+    (b'{"x": true, "k": null}', "field 'k' is null"),
     (b'{"x": true, "k": {}}', "field 'k': expected a text, got {}"),
     (b'{"x": true, "k": "%s"}' % (b"a" * 1001), "at most 1000 characters, got 1001"),
     (b'{"x": "true", "k": "a"}', "field 'x': expected true, false, 1 or 0 without"),
@@ -234,7 +234,7 @@ BAD = [
 ]
 
 
-def test_bad_records_are_dead_letters_and_nothing_else():
+def test_only_invalid_records_become_dead_letters():
     good = lines(*({"x": i % 2 == 0, "k": "ab"[i % 3 == 0]} for i in range(40)))
     belief = Belief("b", Beta(), field="x", by="k")
     wanted, _ = run(good, belief)
@@ -256,17 +256,17 @@ def test_bad_records_are_dead_letters_and_nothing_else():
             assert reason in why
 
 
-def test_an_event_refused_by_one_belief_is_learned_by_the_others():
+def test_an_event_rejected_by_one_belief_is_learned_by_the_others():
     events = lines({"x": "yes", "k": "a"}, {"x": True, "k": "a"})
     beliefs = [Belief("b", Beta(), field="x"), Belief("labels", DirichletProcess(), field="k")]
     states, dead = run(events, beliefs)
     assert states["b"][()].n_samples == 1.0
     assert states["labels"][()].n_samples == 2.0
-    reason = "expected true, false, 1 or 0 without quotation marks, got the text 'yes'"
+    reason = "expected true, false, 1 or 0 without quotation marks, got the string 'yes'"
     assert dead == [(0, "b", f"field 'x': {reason}")]
 
 
-def test_one_field_may_be_read_as_two_kinds():
+def test_a_field_can_be_read_as_two_kinds():
     events = lines({"x": 1, "k": True}, {"x": 2.5, "k": 7})
     beliefs = [
         Belief("mean", Normal(0, 1), field="x"),
@@ -281,7 +281,7 @@ def test_one_field_may_be_read_as_two_kinds():
     }
 
 
-def test_keys_are_texts():
+def test_keys_are_strings():
     events = lines(
         *({"k": k, "x": True} for k in (1, "1", 1.0, True, "true", 10**30, 0.5, "", -0.0, 0))
     )
@@ -328,7 +328,7 @@ def test_pairs_and_weights(state, field, event, wanted):
             assert len(dead) == 1
 
 
-def test_cells_of_text_are_parsed():
+def test_csv_cells_are_parsed():
     rows = [
         {"x": "yes", "k": "7", "w": "2.5", "flag": "TRUE"},
         {"x": "maybe", "k": "7", "w": "1", "flag": "true"},
@@ -340,7 +340,7 @@ def test_cells_of_text_are_parsed():
     assert states["b"]["7"].n_samples == 2.5
     assert [(place, reason) for place, _, reason in dead] == [
         (1, "field 'x': expected true, false, yes, no, 1 or 0, got 'maybe'"),
-        (2, "field 'k': it is null"),
+        (2, "field 'k' is null"),
     ]
     _, dead = run(rows[:1], belief)
     assert dead == []  # a text is not True, so the filter ignores it
@@ -350,7 +350,7 @@ def counts(states):
     return {key: state.n_samples for key, state in states.items()}
 
 
-def test_keys_over_the_limit_are_refused():
+def test_keys_over_the_limit_are_rejected():
     events = lines(*({"k": k, "x": True} for k in "abcab"))
     states, dead = run(events, Belief("b", Beta(), field="x", by="k", max_keys=2))
     assert counts(states["b"]) == {"a": 2.0, "b": 2.0}
@@ -387,7 +387,7 @@ def test_the_least_recently_used_key_is_dropped(url, seed):
 
 
 @pytest.mark.parametrize("half_life", [None, 3.0])
-def test_labels_over_the_limit_are_refused(half_life, tmp_path):
+def test_labels_over_the_limit_are_rejected(half_life, tmp_path):
     url = str(tmp_path / "b.db")
     state = DirichletProcess() if half_life is None else Decayed(DirichletProcess(), half_life)
     belief = Belief("b", state, field="x", by="k", max_keys=3)
@@ -399,7 +399,7 @@ def test_labels_over_the_limit_are_refused(half_life, tmp_path):
     assert dead[0][2] == "belief 'b' has its 3 labels, and no room for more"
 
 
-def test_closed_labels_that_are_unknown_are_refused():
+def test_unknown_labels_of_a_closed_vocabulary_are_rejected():
     events = lines({"x": "red"}, {"x": "mauve"}, {"x": 3}, {})
     states, dead = run(events, Belief("b", Dirichlet({"red": 1, "3": 1}), field="x"))
     assert states["b"][()].n_samples == 2.0
@@ -457,7 +457,7 @@ def test_missing_late_and_future_times():
     records = lines(*rows)
     _, dead = run(records, timed())
     assert [place for place, _, _ in dead] == [0, 2, 3, 5]
-    assert "field 't': it is missing" in dead[0][2]
+    assert "field 't' is missing" in dead[0][2]
     assert "is in the future" in dead[3][2]
     states, dead = run(records, timed(Times(missing="clock", late=99.0, future=None)))
     assert [place for place, _, _ in dead] == [0, 4, 6]
@@ -478,7 +478,7 @@ def test_too_many_dead_letters_stop_the_pipeline(tmp_path):
     assert [place for place, _, _ in dead] == [1, 2, 3, 4, 5]
 
 
-def test_records_refused_by_a_source_become_dead_letters(tmp_path):
+def test_records_rejected_by_a_source_become_dead_letters(tmp_path):
     class Refusing(Listed):
         def batches(self, size, timeout=0.2):
             for batch in super().batches(size, timeout):
@@ -554,7 +554,7 @@ def test_history_is_kept_at_intervals(url):
     assert first["interval"] == pytest.approx(list(Beta(3, 1).interval()))
 
 
-def test_invalid_declarations_are_refused():
+def test_invalid_declarations_are_rejected():
     for options, reason in [
         ({"over": "explode"}, "over"),
         ({"max_keys": 0}, "max_keys"),
@@ -600,7 +600,7 @@ def test_estimators_learn_from_a_stream(url):
         (51, "mix"),
         (51, "odd"),
     ]
-    assert dead[0][2] == "field 'y': it is missing"
+    assert dead[0][2] == "field 'y' is missing"
     assert states["class"]["x"].predict_one({"a": 2.0}) == "hi"
     assert states["line"][()].weights["a"] == pytest.approx(3.0, abs=0.1)
     assert states["odd"][()].score_one({"a": 50.0}) > 10.0
@@ -633,7 +633,7 @@ def test_a_stored_state_that_cannot_be_read_stops_the_pipeline(durable_url):
     pipeline.close()
 
 
-def test_estimators_learn_the_numbers_in_cells_of_text():
+def test_estimators_learn_numbers_from_csv_cells():
     typed = [{"a": i % 7 / 2, "b": "uv"[i % 2], "zip": f"0{i % 3}"} for i in range(40)]
     typed = [{**row, "y": row["b"], "z": 2 * row["a"], "k": i % 4} for i, row in enumerate(typed)]
     cells = [{name: str(value) for name, value in row.items()} for row in typed]
@@ -667,8 +667,8 @@ def test_empty_and_unusual_cells_of_estimators():
     states, dead = run(rows, beliefs, text=True)
     assert set(states["nb"][()].predict_proba_one({})) == {"1"}
     assert sorted((place, name, reason) for place, name, reason in dead) == [
-        (2, "line", "field 'y': it is missing"),
-        (2, "nb", "field 'y': it is missing"),
+        (2, "line", "field 'y' is missing"),
+        (2, "nb", "field 'y' is missing"),
         (3, "line", "field 'y': expected a number, got 'x'"),
         (3, "nb", "feature 'a': expected a finite number, got 'north' (str)"),
     ]
@@ -710,8 +710,8 @@ def test_a_value_that_cannot_be_stored_is_a_dead_letter(bad):
         "odd": [1, 4],
     }
     assert len(dead) == sum(map(len, refused.values()))
-    for name, places in refused.items():
-        good = [event for i, event in enumerate(events) if i not in places]
+    for name, positions in refused.items():
+        good = [event for i, event in enumerate(events) if i not in positions]
         again, _ = run(good, [belief for belief in beliefs if belief.name == name])
         for key, state in again[name].items():
             assert state.to_dict() == states[name][key].to_dict()

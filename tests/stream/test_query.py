@@ -120,7 +120,7 @@ def test_rows_that_become_visible_too_late_are_reported(kind, lost, request, tmp
         assert table.found == [*range(8), 9]
         table.stop()
         if lost == "stop":
-            with pytest.raises(SourceError, match=r"1 row became visible .* hold back the newest"):
+            with pytest.raises(SourceError, match=r"1 row became visible .* exclude the newest"):
                 table.poll()
         else:
             for _ in range(2):
@@ -153,7 +153,7 @@ def test_a_query_is_repeated_after_a_connection_problem(kind, request, tmp_path,
     monkeypatch.setattr(
         query.sqlite3, "connect", lambda *args, **options: connect(*args, timeout=0, **options)
     )
-    monkeypatch.setattr(broker, "_PAUSE", 1e-3)
+    monkeypatch.setattr(broker, "_MIN_BACKOFF", 1e-3)
     url, connection = open_table(kind, request, tmp_path)
     with closing(connection):
         connection.execute("INSERT INTO e VALUES (0, 0), (1, 1), (2, 2), (3, 3)")
@@ -162,7 +162,7 @@ def test_a_query_is_repeated_after_a_connection_problem(kind, request, tmp_path,
         for batch in source.batches(1, timeout=1e-3):
             if batch is None:
                 connection.execute("ROLLBACK") if kind == "sqlite" else None
-                assert source.trouble
+                assert source.connection_error
                 continue
             found += numbers([batch])
             if kind == "sqlite":

@@ -93,7 +93,7 @@ def test_a_heartbeat_reports_the_runner_and_is_not_a_commit(url, writer, monkeyp
         commit(writer, 1, '["x"]')
         before = reader.serial()
         assert reader.runner().pulse == Pulse()
-        pulse = Pulse(lag=12, reconnects=3, trouble="no route to host", read_at=5.0)
+        pulse = Pulse(lag=12, reconnects=3, connection_error="no route to host", read_at=5.0)
         writer.renew(pulse)  # too soon after the lease was taken
         assert reader.runner().pulse == Pulse()
         writer.beat_seconds = 0.0
@@ -119,7 +119,7 @@ def test_a_commit_counts_as_a_heartbeat(url, writer, monkeypatch, opened):
 
 def test_a_new_runner_starts_without_the_heartbeat_of_the_last_one(url, writer):
     writer.beat_seconds = 0.0
-    writer.renew(Pulse(trouble="no route to host"))
+    writer.renew(Pulse(connection_error="no route to host"))
     writer.close()
     with StoreReader(url) as reader, open_store(url) as other:
         other.acquire()

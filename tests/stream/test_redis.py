@@ -121,7 +121,7 @@ def test_a_connection_that_breaks_after_a_read_loses_nothing(redis, client, othe
         assert source.reconnects >= 1
 
 
-def test_fields_of_an_entry_are_those_of_the_event(redis, client):
+def test_the_fields_of_an_entry_become_the_fields_of_the_event(redis, client):
     client.xadd("s", {"shop": "north", "sold": "true"})
     client.xadd("s", {"shop": "south", "sold": "0"})
     client.xadd("s", {"shop": b"\xff", "sold": "1"})
@@ -138,13 +138,13 @@ def test_fields_of_an_entry_are_those_of_the_event(redis, client):
             "north": (2.0, 1.0),
             "south": (1.0, 2.0),
         }
-        told = sorted((each.reason, each.position) for each in pipeline.dead_letters)
-    assert told[1][0] == "not UTF-8"
-    assert told[0][0].startswith("field 'sold'")
-    assert json.loads(told[0][1]) == bad
+        response = sorted((each.reason, each.position) for each in pipeline.dead_letters)
+    assert response[1][0] == "not UTF-8"
+    assert response[0][0].startswith("field 'sold'")
+    assert json.loads(response[0][1]) == bad
 
 
-def test_entries_that_are_not_events_are_refused(redis, client):
+def test_entries_that_are_not_events_are_rejected(redis, client):
     ids = [client.xadd("s", {"event": b'{"i": 0}'}), client.xadd("s", {"other": "x"})]
     ids.append(client.xadd("s", {"more": "x", "event": b'{"i": 1}'}))
     with closing(open_group(redis)) as source:
@@ -172,7 +172,7 @@ def test_a_stream_that_lost_data_is_reported(redis, client, group):
     client.xadd("s", {"event": events(1, 1)[0]}, id="5-1")
     with closing(make(redis.source("s", **group))) as source:
         source.seek(token)
-        with pytest.raises(SourceError, match="and ends at 5-1; events may be lost"):
+        with pytest.raises(SourceError, match="but ends at 5-1; events may be lost"):
             read(source, 1)
     with closing(make(redis.source("s", lost="restart", **group))) as source:
         source.seek(token)
@@ -185,7 +185,7 @@ def test_a_stream_that_is_deleted_while_it_is_read(redis, client):
         batches = source.batches(timeout=0.01)
         assert numbers([next(batches)]) == list(range(10))
         client.delete("s")
-        with pytest.raises(SourceError, match="and ends at 0-0; events may be lost"):
+        with pytest.raises(SourceError, match="but ends at 0-0; events may be lost"):
             for _ in batches:
                 pass
 
@@ -196,10 +196,10 @@ def test_errors_of_redis_are_reported(redis, client):
         read(source, 1)
     options = redis.source("s")
     options["url"] = options["url"].replace("s3%2Fcret", "gu%2Fess")
-    with closing(make(options)) as source, pytest.raises(SourceError) as told:
+    with closing(make(options)) as source, pytest.raises(SourceError) as response:
         read(source, 1)
-    assert "WRONGPASS" in str(told.value) or "invalid" in str(told.value)
-    assert "gu/ess" not in str(told.value)
+    assert "WRONGPASS" in str(response.value) or "invalid" in str(response.value)
+    assert "gu/ess" not in str(response.value)
 
 
 def test_the_password_can_come_from_the_environment(redis, client, monkeypatch):
@@ -248,7 +248,7 @@ def test_entries_that_are_trimmed_before_they_are_read(redis, client, group, los
 
 
 @GROUPS
-def test_entries_that_are_trimmed_after_they_were_read_are_not_missed(redis, client, group):
+def test_trimming_of_entries_already_read_is_ignored(redis, client, group):
     redis.publish("s", events(20, 1))
     with closing(make(redis.source("s", **group))) as source:
         source.seek(None)

@@ -125,7 +125,7 @@ def test_the_configuration_sets_retention():
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_runs_with_retention_killed_at_random_moments_count_each_event_once(
-    durable_url, tmp_path, nursery
+    durable_url, tmp_path, process
 ):
     """Dead letters older than a millisecond are removed; states and positions are not affected."""
     rng = random.Random(f"retention {durable_url.partition(':')[0]}")
@@ -142,15 +142,15 @@ def test_runs_with_retention_killed_at_random_moments_count_each_event_once(
             out.write(b"".join(record + b"\n" for record in records[100 * i : 100 * i + 100]))
 
     publish(0)
-    nursery.start("run", str(config))
-    wait_until_committed(nursery, durable_url, 1)
-    nursery.kill()
-    kill_often(nursery, ["run", str(config)], rng, lambda i, end: publish(i + 1), KILLS - 1)
-    nursery.run("run", str(config), "--once")
+    process.start("run", str(config))
+    wait_until_committed(process, durable_url, 1)
+    process.kill()
+    kill_often(process, ["run", str(config)], rng, lambda i, end: publish(i + 1), KILLS - 1)
+    process.run("run", str(config), "--once")
     whole = tmp_path / "whole.db"
     other = tmp_path / "whole.toml"
     other.write_text(text.format(whole, source) + belief)
-    nursery.run("run", str(other), "--once")
+    process.run("run", str(other), "--once")
     found, expected = contents(durable_url), contents(str(whole))
     assert (found[0], found[2]) == (expected[0], expected[2])
     assert len(found[1]) < len(expected[1]) == len(records) // 100

@@ -205,7 +205,7 @@ def test_every_record_is_read_once(scheme, when, rotations, kept, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_any_sequence_of_writes_rotations_and_stops_loses_nothing(scheme, tmp_path):
+def test_no_line_is_lost_in_random_sequences_of_writes_rotations_and_stops(scheme, tmp_path):
     for seed in range(40):
         rng = random.Random(seed)
         directory = tmp_path / str(seed)
@@ -241,7 +241,7 @@ def test_any_sequence_of_writes_rotations_and_stops_loses_nothing(scheme, tmp_pa
         assert reader.found == list(range(log.written)), (seed, actions)
 
 
-def test_two_rotations_that_count_up_while_the_first_file_is_read(tmp_path):
+def test_two_rotations_with_ascending_numbers_during_the_first_file(tmp_path):
     log = Log(tmp_path, "ascending", True)
     reader = Reader(log.path)
     log.write(5)
@@ -257,7 +257,7 @@ def test_two_rotations_that_count_up_while_the_first_file_is_read(tmp_path):
 
 @pytest.mark.parametrize("scheme", ["copytruncate", "copy_dated"])
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_copy_of_a_file_of_which_nothing_was_read(scheme, kept, tmp_path):
+def test_copy_of_a_file_that_was_never_read(scheme, kept, tmp_path):
     log = Log(tmp_path, scheme, kept)
     reader = Reader(log.path)
     log.write(2)
@@ -290,7 +290,7 @@ def test_rotations_while_each_file_is_read(scheme, tmp_path):
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_a_writer_that_keeps_the_old_file(stopped, tmp_path):
+def test_writer_that_keeps_the_rotated_file_open(stopped, tmp_path):
     path = tmp_path / "e.jsonl"
     reader = Reader(path)
     with path.open("ab", buffering=0) as old:
@@ -386,7 +386,7 @@ def test_a_truncation_that_loses_unread_bytes(lost, tmp_path, monkeypatch):
     reader.stop()
 
 
-def test_a_truncation_after_everything_was_read_loses_nothing(tmp_path):
+def test_truncation_of_a_completely_read_file_loses_no_events(tmp_path):
     log = Log(tmp_path, "rename", False)
     log.write(6)
     reader = Reader(log.path)
@@ -397,7 +397,7 @@ def test_a_truncation_after_everything_was_read_loses_nothing(tmp_path):
     reader.stop()
 
 
-def test_rotation_that_counts_up_is_recognised(tmp_path):
+def test_ascending_rotation_numbers_are_detected(tmp_path):
     for n, time in ((1, 5), (2, 3), (10, 1)):
         (tmp_path / f"e.jsonl.{n}").write_bytes(line(n))
         os.utime(tmp_path / f"e.jsonl.{n}", ns=(time, time))
@@ -418,7 +418,7 @@ def test_rotation_that_counts_up_is_recognised(tmp_path):
         ["e.2023-12-31.jsonl", "e.2024-01-01.jsonl", "e.2024-01-02.jsonl"],
     ],
 )
-def test_names_give_the_order_whatever_the_times(names, times, tmp_path):
+def test_names_determine_the_order_regardless_of_times(names, times, tmp_path):
     path = tmp_path / "e.jsonl"
     path.write_bytes(b"")
     for name, time in zip(names, times, strict=True):
@@ -430,7 +430,7 @@ def test_names_give_the_order_whatever_the_times(names, times, tmp_path):
         assert successor(path, one).path == other.path
 
 
-def test_infix_names_are_other_data_unless_the_file_has_one(tmp_path):
+def test_infix_names_are_ignored_unless_the_file_has_one(tmp_path):
     log = Log(tmp_path, "rename", False)
     log.write(3)
     reader = Reader(log.path)
@@ -443,7 +443,7 @@ def test_infix_names_are_other_data_unless_the_file_has_one(tmp_path):
     reader.stop()
 
 
-def test_special_files_are_refused_at_once(tmp_path):
+def test_special_files_are_rejected_at_once(tmp_path):
     fifo = tmp_path / "fifo.jsonl"
     os.mkfifo(fifo)
     with pytest.raises(PriorError, match="kind = 'stdin'"):

@@ -27,11 +27,11 @@ field = "i"
 """
 
 
-def pause(nursery):
+def pause(process):
     """Stop the runner; return when it no longer runs."""
-    os.kill(nursery.pid, signal.SIGSTOP)
+    os.kill(process.pid, signal.SIGSTOP)
     for _ in itertools.count():
-        text = Path(f"/proc/{nursery.pid}/stat").read_text()
+        text = Path(f"/proc/{process.pid}/stat").read_text()
         if text.rpartition(") ")[2][0] == "T":
             return
         time.sleep(0.001)
@@ -44,25 +44,25 @@ LOSING = ["copytruncate", "delayed"]  # they copy or compress, and may lose the 
 @pytest.mark.parametrize(
     ("scheme", "kept"), [*((each, True) for each in SCHEMES), *((each, False) for each in LOSING)]
 )
-def test_a_paused_run_reads_every_rotated_file_once(scheme, kept, tmp_path, nursery):
+def test_a_paused_run_reads_every_rotated_file_once(scheme, kept, tmp_path, process):
     log = Log(tmp_path, scheme, kept)
     log.write(5)
     url = str(tmp_path / "b.db")
     config = tmp_path / "c.toml"
     config.write_text(CONFIG.format(url=url, path=log.path))
-    nursery.start("run", str(config))
+    process.start("run", str(config))
     for rotations in (1, 2, 3):
-        wait_until_committed(nursery, url, log.written)
+        wait_until_committed(process, url, log.written)
         if rotations == 2:  # behind when it is paused
             log.write(20_000)
-        pause(nursery)
+        pause(process)
         for _ in range(rotations):
             log.write(4)
             log.rotate()
         log.write(3)
-        os.kill(nursery.pid, signal.SIGCONT)
-    wait_until_committed(nursery, url, log.written)
-    assert nursery.kill(signal.SIGTERM) == 128 + signal.SIGTERM
+        os.kill(process.pid, signal.SIGCONT)
+    wait_until_committed(process, url, log.written)
+    assert process.kill(signal.SIGTERM) == 128 + signal.SIGTERM
     assert committed(url) == log.written
     with open_store(url) as store:
         assert store.dead_letter_count() == 0

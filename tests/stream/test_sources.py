@@ -194,7 +194,7 @@ def split(data, cut, offset=0, header=None, **limits):
 def test_invalid_rows_are_the_same_in_any_blocks(lines, cut, ended, most):
     data = ("x,y\n" + "\n".join(lines) + ("\n" if ended else "")).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seqbayes.events.rows.MOST_LINES", most)
+        patch.setattr("seqbayes.events.rows.MAX_ROW_LINES", most)
         whole = split(data, len(data), longest=30)
         assert split(data, cut, longest=30) == whole
         rows, refused = whole
@@ -205,7 +205,7 @@ def test_invalid_rows_are_the_same_in_any_blocks(lines, cut, ended, most):
 
 
 @pytest.mark.parametrize("quotes", [1, 2])
-def test_an_unbalanced_quote_costs_a_row(quotes, tmp_path):
+def test_an_unbalanced_quote_invalidates_one_row(quotes, tmp_path):
     path = tmp_path / "events.csv"
     rows = [b"%d,text" % i for i in range(5000)]
     rows[10] = b'10,"text'
@@ -229,7 +229,7 @@ def test_quoted_cells_of_many_lines_are_read(tmp_path):
     assert batch.records == [{"i": "0", "text": text}, {"i": "1", "text": "x"}]
 
 
-def test_a_refused_row_is_kept_whole(tmp_path):
+def test_a_rejected_row_is_stored_completely(tmp_path):
     path = tmp_path / "events.csv"
     row = b'0,"' + b"two\n" * 999 + b'lines",' + b"x" * 9000
     path.write_bytes(b"i,text\n" + row + b"\n1,a\n")
@@ -239,7 +239,7 @@ def test_a_refused_row_is_kept_whole(tmp_path):
 
 
 @pytest.mark.parametrize("block", [3, 64, 1 << 20])
-def test_long_records_are_refused_and_skipped(block, tmp_path, monkeypatch):
+def test_long_records_are_rejected_and_skipped(block, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "BLOCK", block)
     path = tmp_path / "events.jsonl"
     long = b'{"i": 1, "text": "' + b"x" * 5000
@@ -254,7 +254,7 @@ def test_long_records_are_refused_and_skipped(block, tmp_path, monkeypatch):
         assert numbers(batches[: i + 1]) + rest == [0, 1]
 
 
-def test_invalid_rows_are_refused(tmp_path):
+def test_invalid_rows_are_rejected(tmp_path):
     path = tmp_path / "events.csv"
     path.write_bytes(b"i,text\n0,a\n1\n2,\xff\n3,b,c\n4,d\n\n")
     (batch,) = File(str(path)).batches()
@@ -489,7 +489,7 @@ def test_a_file_with_the_same_beginning_is_another_file(suffix, block, tmp_path,
     assert finish(path, old)[0] > 0  # tokens of earlier versions can be read
 
 
-def test_positions_are_those_of_the_bytes(tmp_path):
+def test_positions_are_byte_offsets(tmp_path):
     data = os.urandom(5000)
     path = tmp_path / "any"
     path.write_bytes(data)
@@ -507,7 +507,7 @@ def test_positions_are_those_of_the_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("block", [7, 1 << 20])
-def test_an_incomplete_line_is_left_to_the_next_run(block, log, monkeypatch):
+def test_an_incomplete_line_is_read_by_the_next_run(block, log, monkeypatch):
     monkeypatch.setattr(reading, "BLOCK", block)
     last = b'{"i": -1.5e-3, "n": [true, null, {"t": "\\u00e9\xc3\xa9"}]}'
     append(log, 0)
@@ -564,7 +564,7 @@ def test_a_deleted_file_that_is_recreated_is_read(log, monkeypatch):
     assert GRACE >= 1.0
 
 
-def test_files_that_arrive(tmp_path):
+def test_new_files_in_a_directory_are_read(tmp_path):
     for i, name in enumerate(["a", "b", "c"]):
         (tmp_path / f"{name}.jsonl").write_bytes(b"\n".join(map(line, range(4 * i, 4 * i + 4))))
     (tmp_path / ".hidden.jsonl").write_bytes(b"no")
@@ -652,15 +652,15 @@ def test_rows_of_a_growing_table(kind, request, tmp_path):
     assert next(rows) is None
     insert(8)
     assert numbers([b for b in (next(rows) for _ in range(9)) if b]) == [8]
-    for query, cursor, told in (
+    for query, cursor, response in (
         ("nothing", "i", "nothing"),
         ("SELECT 1 AS i", "j", "j"),
         ("DROP TABLE e", "i", "cannot read"),
-        ("SELECT 1 AS i UNION ALL SELECT 1", "i", "does not grow"),
+        ("SELECT 1 AS i UNION ALL SELECT 1", "i", "does not increase"),
         ("SELECT 1 AS i UNION ALL SELECT NULL", "i", "NULL in some rows"),
     ):
         wrong = Query(url, query, cursor)
-        with pytest.raises(SourceError, match=told):
+        with pytest.raises(SourceError, match=response):
             list(wrong.batches(5))
         wrong.close()
     assert connection.execute("SELECT count(*) FROM e").fetchone() == (9,)
@@ -686,7 +686,7 @@ def test_a_tie_of_the_cursor_is_never_skipped(kind, size, request, tmp_path):
             connection.execute(f"INSERT INTO e VALUES ({i}, {at})")
         with (
             closing(Query(url, "e", "at")) as source,
-            pytest.raises(SourceError, match=r"does not grow: several rows have 3\.0"),
+            pytest.raises(SourceError, match=r"does not increase: several rows have 3\.0"),
         ):
             list(source.batches(size))
         connection.execute("DELETE FROM e WHERE i = 4")
@@ -697,12 +697,12 @@ def test_a_tie_of_the_cursor_is_never_skipped(kind, size, request, tmp_path):
             found += numbers([batch])
         assert found == [0, 1, 2, 3, 5, 6]
         connection.execute("INSERT INTO e VALUES (7, 5)")
-        with closing(source), pytest.raises(SourceError, match="does not grow"):
+        with closing(source), pytest.raises(SourceError, match="does not increase"):
             list(itertools.islice(batches, 100))
 
 
 @pytest.mark.parametrize("query", ["SELECT 1;", "SELECT 1; DROP TABLE e", 'SELECT ";" ; '])
-def test_a_query_of_two_statements_is_refused(query):
+def test_a_query_of_two_statements_is_rejected(query):
     with pytest.raises(PriorError, match="without a semicolon"):
         Query("a.db", query, "i")
     assert Query("a.db", "SELECT 'a;b' AS x, \";\" FROM e", "i").finite
@@ -726,11 +726,11 @@ def test_standard_input():
         assert json.loads(program.stdout.readline()) is None
         program.stdin.write(b"1\n2\n3\n4")
         program.stdin.flush()
-        said = []
-        while len(said) < 2:
+        output = []
+        while len(output) < 2:
             batch = json.loads(program.stdout.readline())
-            said += [batch] if batch else []
-        assert said == [[[1, 2], 104], [[3], 106]]
+            output += [batch] if batch else []
+        assert output == [[[1, 2], 104], [[3], 106]]
         program.stdin.close()
         rest = [json.loads(each) for each in program.stdout]
         assert [each for each in rest if each] == [[[4], 107]]
@@ -738,7 +738,7 @@ def test_standard_input():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
-def test_a_runner_killed_while_following_a_rotating_file_is_bit_identical(tmp_path, nursery):
+def test_a_runner_killed_while_following_a_rotating_file_is_bit_identical(tmp_path, process):
     """kill -9 at random moments, while the file grows and is rotated."""
     records = events(3000, 5)
     path, whole, store = (tmp_path / name for name in ("e.jsonl", "whole.jsonl", "b.db"))
@@ -756,11 +756,13 @@ def test_a_runner_killed_while_following_a_rotating_file_is_bit_identical(tmp_pa
         grow(i + 1)
 
     grow(0)
-    nursery.run("run", config, "--once")  # files rotated before the first read are not read
-    kill_often(nursery, ["run", config], random.Random(5), grow_and_rotate, kills=5, longest=0.6)
-    nursery.run("run", config, "--once")
+    process.run("run", config, "--once")  # files rotated before the first read are not read
+    kill_often(
+        process, ["run", config], random.Random(5), grow_and_rotate, runs=5, max_duration=0.6
+    )
+    process.run("run", config, "--once")
     other = write(tmp_path / "o.toml", tmp_path / "o.db", source | {"path": str(whole)})
-    nursery.run("run", other)
+    process.run("run", other)
     found, expected = contents(str(store)), contents(str(tmp_path / "o.db"))
     assert found[0] == expected[0]
     assert [letter.raw for letter in found[1]] == [letter.raw for letter in expected[1]]

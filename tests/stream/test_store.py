@@ -88,7 +88,7 @@ def test_a_commit_stores_alerts_and_their_messages(store):
     assert (store.alerts(), store.messages()) == ([later], [done, second])
     store.commit(Changes(None, None, messages_gone=["m1"]))
     assert store.messages() == [second]
-    assert store.places() == []
+    assert store.positions() == []
 
 
 def test_a_store_of_version_6_gets_alerts(durable_url):
@@ -111,7 +111,7 @@ def test_a_commit_stores_all_or_nothing(store):
     assert states(store) == [("[]", '"2"', 2)]
 
 
-def test_a_row_that_the_database_refuses_undoes_the_commit(durable_url):
+def test_a_row_rejected_by_the_database_rolls_back_the_commit(durable_url):
     store = open_store(durable_url)
     store.acquire()
     store.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
@@ -125,7 +125,7 @@ def test_a_row_that_the_database_refuses_undoes_the_commit(durable_url):
     store.close()
 
 
-def test_a_belief_must_be_declared_the_same_again(url):
+def test_a_belief_must_be_redeclared_identically(url):
     belief = Belief("b", Beta(2, 3), field="x", by="k")
     for _ in range(2):
         with Pipeline(Listed([]), [belief], open_store(url)):
@@ -231,7 +231,7 @@ def test_a_lease_is_renewed_while_no_events_arrive(url, monkeypatch):
     other.close()
 
 
-def test_a_newer_version_is_refused_and_an_older_one_upgraded(durable_url, monkeypatch):
+def test_a_newer_version_is_rejected_and_an_older_version_upgraded(durable_url, monkeypatch):
     now, next_one = database.VERSION, database.VERSION + 1
     open_store(durable_url).close()
     query(durable_url, f"UPDATE seqbayes_meta SET value = '{next_one}' WHERE name = 'version'")
@@ -247,13 +247,13 @@ def test_a_newer_version_is_refused_and_an_older_one_upgraded(durable_url, monke
         assert query(durable_url, "SELECT x FROM added") == []
 
 
-def test_a_store_of_version_1_gets_identities(durable_url):
+def test_a_store_of_version_1_gets_event_ids(durable_url):
     open_store(durable_url).close()
     downgrade(durable_url, 1)
     store = open_store(durable_url)
     store.acquire()
     store.commit(Changes("s", 1, ids=[SeenId("b", 1, "x"), SeenId("a", 2, "")]))
-    store.commit(Changes("s", 2, ids=[SeenId("c", 3, "")], forgotten=["b"]))
+    store.commit(Changes("s", 2, ids=[SeenId("c", 3, "")], expired_ids=["b"]))
     assert list(store.ids("s")) == [("a", 2, ""), ("c", 3, "")]
     assert list(store.ids("other")) == []
     store.close()
@@ -294,7 +294,7 @@ def connections(monkeypatch):
     return opened
 
 
-def test_a_history_that_is_thinned_again_and_again_stays_evenly_spaced(store):
+def test_a_repeatedly_thinned_history_stays_evenly_spaced(store):
     start = 1_700_000_000.0
     for t in range(3000):
         point = HistoryPoint("b", "[]", start + 60.0 * t, "{}")
@@ -330,7 +330,7 @@ def test_sqlite_syncs_every_commit(tmp_path, connections):
     store.close()
 
 
-def test_other_files_are_refused(tmp_path):
+def test_other_files_are_rejected(tmp_path):
     other = tmp_path / "other.db"
     with sqlite3.connect(other) as connection:
         connection.execute("CREATE TABLE photos (x)")
@@ -339,7 +339,7 @@ def test_other_files_are_refused(tmp_path):
         open_store(str(other))
     text = tmp_path / "text.db"
     text.write_text("no database at all, but long enough to be looked at" * 30)
-    with pytest.raises(StoreError, match="file is not a database; it is no store"):
+    with pytest.raises(StoreError, match="file is not a database; it is not a store"):
         open_store(str(text))
     with pytest.raises(StoreError, match="unable to open"):
         open_store(str(tmp_path / "no" / "such" / "folder.db"))
@@ -401,7 +401,7 @@ def test_a_server_that_restarts_loses_nothing(postgres, postgres_url):
     store.close()
 
 
-def test_a_commit_whose_answer_was_lost_is_stored_once(postgres, postgres_url, tmp_path):
+def test_a_commit_with_a_lost_response_is_stored_once(postgres, postgres_url, tmp_path):
     with Proxy(postgres.directory) as proxy, open_store(proxy.route(postgres_url)) as store:
         store.acquire()
         for i in range(1, 4):
@@ -449,7 +449,7 @@ def test_a_read_only_store_is_reported(tmp_path, postgres_url, connections):
     store.close()
 
 
-def test_clock_jumps_neither_lose_nor_grant_the_lease(tmp_path, monkeypatch):
+def test_clock_jumps_do_not_affect_the_lease(tmp_path, monkeypatch):
     url = str(tmp_path / "beliefs.db")
     first, second = open_store(url), open_store(url)
     first.acquire()
@@ -501,7 +501,7 @@ def test_a_store_of_another_package_is_opened_by_its_scheme():
         ("", "expected a file"),
     ],
 )
-def test_a_url_that_is_not_a_store_is_refused(url, message):
+def test_a_url_that_is_not_a_store_is_rejected(url, message):
     for act in (check_url, open_store):
         with pytest.raises(StoreError, match=message):
             act(url)
@@ -518,7 +518,7 @@ def test_a_private_store_in_memory_is_not_shared():
             open_store("memory:missing", mode)
 
 
-def test_a_store_that_retains_nothing_counts():
+def test_a_store_without_retention_counts_events():
     with MemoryStore(retain=False) as store:
         store.acquire()
         letter = DeadLetter("src", "1", "b", b"", "why")

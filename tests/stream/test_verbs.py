@@ -299,7 +299,7 @@ def test_every_kind_of_belief_can_be_shown_predicted_and_exported(url, tmp_path,
 # predict
 
 
-def test_predictions_are_those_of_the_state(url, capsys):
+def test_predictions_equal_the_predictions_of_the_state(url, capsys):
     state = learn(url, sales())["truth"]["a"]
     answered = stream.predict(url, "truth", "a", [True])
     assert answered["prediction"] is state.predict_one()
@@ -369,7 +369,7 @@ def test_merged_shards_equal_the_whole_with_the_prior_counted_once(url, tmp_path
     assert (status, out, err) == (0, f"{url}: 1 beliefs, 3 keys, 0 dead letters\n", "")
     assert {a.key["k"]: a.state for a in stream.show(url)} == whole
     with open_store(url, "read") as store:
-        assert [(p.source, p.events) for p in store.places()] == [
+        assert [(p.source, p.events) for p in store.positions()] == [
             ("shard 0", 30),
             ("shard 1", 40),
             ("shard 2", 30),
@@ -390,7 +390,7 @@ def test_a_merge_aligns_clocks(tmp_path):
         assert answer.state.posterior == pytest.approx(state.posterior, rel=1e-12)
 
 
-def test_a_merge_keeps_dead_letters_history_times_and_the_rest(url, tmp_path):
+def test_a_merge_keeps_dead_letters_history_times_and_the_pooled_rest(url, tmp_path):
     pooled = Belief("truth", Beta(2, 3), field="x", by="k", max_keys=1, over="pool")
     first, second = str(tmp_path / "a.db"), str(tmp_path / "b.db")
     keep = [History(every=0.0)]
@@ -475,13 +475,13 @@ def test_a_source_with_different_offsets_cannot_be_resumed_by_mistake(url, tmp_p
     other = str(tmp_path / "c.db")
     copy = shutil.copy(first, tmp_path / "d.db")
     (warning,) = stream.merge([first, str(copy)], other).warnings
-    assert "these now count twice" in warning
+    assert "these are now counted twice" in warning
 
 
 # export
 
 
-def test_an_export_is_written_completely_or_not_at_all(tmp_path, capsys, monkeypatch):
+def test_an_export_is_atomic(tmp_path, capsys, monkeypatch):
     url = str(tmp_path / "b.db")
     learn(url, sales())
     target = tmp_path / "out.csv"
@@ -533,7 +533,7 @@ def test_an_export_does_not_replace_standard_output(target, piped, tmp_path, mon
         assert (tmp_path / "out.csv").read_bytes() == b""
 
 
-def test_a_link_to_a_store_is_not_another_store(tmp_path, capsys):
+def test_a_link_to_a_store_is_the_same_store(tmp_path, capsys):
     first = tmp_path / "a.db"
     learn(str(first), sales())
     (tmp_path / "hard.db").hardlink_to(first)
@@ -546,7 +546,7 @@ def test_a_link_to_a_store_is_not_another_store(tmp_path, capsys):
     assert not (tmp_path / "c.db").exists()
 
 
-def test_an_export_replaces_nothing_but_regular_files(tmp_path, capsys):
+def test_an_export_replaces_only_regular_files(tmp_path, capsys):
     url = str(tmp_path / "b.db")
     learn(url, sales())
     pipe = tmp_path / "pipe.csv"
@@ -579,7 +579,7 @@ def test_a_missing_pyarrow_is_reported_with_the_install_command(tmp_path, monkey
 # reset
 
 
-def test_a_reset_deletes_only_what_was_named(url, capsys, monkeypatch):
+def test_a_reset_deletes_only_its_target(url, capsys, monkeypatch):
     other = Belief("other", Beta(), field="x")
     learn(url, sales(), [TRUTH, other], collectors=[History(every=0.0)])
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
@@ -666,7 +666,7 @@ def test_a_retry_learns_usable_dead_letters_exactly_once(url, tmp_path, capsys):
         assert states == {"a": (2.0, 1.0), "b": (3.0, 2.0 / 3.0)}
         assert [(n.letter.raw) for n in stream.dead_letters(url)] == [BAD[1], BAD[5]]
     with open_store(url, "read") as store:
-        assert [place.events for place in store.places()] == [7]
+        assert [place.events for place in store.positions()] == [7]
 
 
 def test_dead_letters_can_be_listed_and_deleted(url, tmp_path, capsys):
@@ -681,7 +681,7 @@ def test_dead_letters_can_be_listed_and_deleted(url, tmp_path, capsys):
         (4, 100, "truth"),
     ]
     assert letters[1]["raw"] == BAD[2].decode()
-    assert letters[1]["reason"] == "field 'x': it is missing"
+    assert letters[1]["reason"] == "field 'x' is missing"
     out = run_command(capsys, "dead-letters", url, "--top", "2")[1]
     assert out.endswith('{"y": 7, "k": "b"}\n4 dead letters, the last 2 shown\n')
     assert run_command(capsys, "dead-letters", url, "--drop", "2", "3", "--yes")[0] == 0
@@ -698,7 +698,7 @@ def test_a_retry_of_an_undecoded_event_is_learned_by_all_beliefs(tmp_path):
     cli.main(["run", str(config(tmp_path, url))])
     with open_store(url) as store:
         store.acquire()
-        source = store.places()[0].source
+        source = store.positions()[0].source
         raw = b'{"x": true, "k": "c"}'
         store.commit(Changes(None, None, dead_letters=[DeadLetter(source, "9", "", raw, "odd")]))
     more = '[belief.other]\nstate = "beta"\nfield = "z"'
@@ -706,7 +706,7 @@ def test_a_retry_of_an_undecoded_event_is_learned_by_all_beliefs(tmp_path):
     assert (done.used, done.left) == (1, 4)
     assert [a.state.n_samples for a in stream.show(url, "truth", "c")] == [1.0]
     last = list(stream.dead_letters(url))[-1].letter
-    assert (last.belief, last.raw, last.reason) == ("other", raw, "field 'z': it is missing")
+    assert (last.belief, last.raw, last.reason) == ("other", raw, "field 'z' is missing")
 
 
 def test_cells_of_csv_are_parsed_again(tmp_path):
@@ -721,7 +721,7 @@ def test_cells_of_csv_are_parsed_again(tmp_path):
     assert answer.state.n_samples == 2.0
 
 
-def test_an_interrupted_retry_counts_no_event_twice(durable_url, tmp_path, monkeypatch):
+def test_an_interrupted_retry_learns_no_event_twice(durable_url, tmp_path, monkeypatch):
     path = config(tmp_path, durable_url)
     rows = lines(*({"y": i % 2 == 0, "k": "a"} for i in range(50)))
     (tmp_path / "events.jsonl").write_bytes(b"".join(row + b"\n" for row in rows))
@@ -799,6 +799,6 @@ def test_dead_letters_of_another_source_are_not_deleted(url, capsys):
     assert list(stream.dead_letters(url)) == []
 
 
-def test_one_event_is_singular(url, capsys):
+def test_a_count_of_one_uses_the_singular(url, capsys):
     learn(url, lines({"x": True, "k": "a"}))
     assert "listed: 1 event, last commit" in run_command(capsys, "show", url)[1]

@@ -131,7 +131,7 @@ def both(tmp_path, monkeypatch, capsys, name, data):
 
 def count(err):
     """Return how many unused events `watch` reports."""
-    found = re.findall(r"([\d,]+) (?:malformed line|incomplete event)s? not used", err)
+    found = re.findall(r"skipped ([\d,]+) (?:malformed line|incomplete event)s?", err)
     return sum(int(each.replace(",", "")) for each in found)
 
 
@@ -157,9 +157,9 @@ def test_reasons_agree(name, lines, tmp_path, monkeypatch, capsys):
         watched, ran = both(tmp_path, monkeypatch, capsys, name, data)
         assert (watched[:2], count(watched[2])) == (ran[:2], len(ran[2])), line
         for letter in ran[2]:
-            if reason := re.fullmatch(r"field '(.)': it is (?:null|missing)", letter.reason):
-                assert f"missing: '{reason[1]}' 1" in watched[2]
-            elif "it is" not in letter.reason:  # of several fields
+            if reason := re.fullmatch(r"field '(.)' is (?:null|missing)", letter.reason):
+                assert f"missing fields: '{reason[1]}' (1 event)" in watched[2]
+            elif "; field" not in letter.reason:
                 assert f": {letter.reason[:200]} in " in watched[2], line
 
 
@@ -184,7 +184,9 @@ def test_inputs_that_cannot_be_read_are_explained(
 def test_a_column_with_a_similar_name_is_suggested(tmp_path, monkeypatch, capsys):
     watched, ran = both(tmp_path, monkeypatch, capsys, "e.csv", b"k, n\na,1\n")
     assert "did you mean ' n'?" in watched[2]
-    assert [letter.reason for letter in ran[2]] == ["field 'n': it is missing; the header has ' n'"]
+    assert [letter.reason for letter in ran[2]] == [
+        "field 'n': the column is missing; did you mean ' n'?"
+    ]
 
 
 PIECES = [
@@ -194,7 +196,7 @@ PIECES = [
     "\u2028".encode(), "é".encode(),
 ]  # fmt: skip
 HEADERS = [b"k,n", b'"k",n', b"n,k", b"k,n\r", b"k,n,m", b"\xef\xbb\xbfk,n"]
-NOT_THERE = re.compile(r"(field '.': it is (null|missing)(; )?)+")
+NOT_THERE = re.compile(r"(field '.' is (null|missing)(; )?)+")
 
 
 @st.composite
@@ -216,7 +218,7 @@ def inputs(draw):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(inputs())
-def test_any_bytes_are_read_alike(tmp_path, capsys, given_input):
+def test_any_bytes_are_read_identically(tmp_path, capsys, given_input):
     name, data = given_input
     with pytest.MonkeyPatch.context() as patch:
         watched, ran = both(tmp_path, patch, capsys, name, data)
@@ -231,7 +233,7 @@ def test_any_bytes_are_read_alike(tmp_path, capsys, given_input):
         assert f": {letter.reason[:200]}" in watched[2]
 
 
-def test_an_unfinished_last_line_that_is_nested_too_deeply(tmp_path, monkeypatch, capsys):
+def test_an_incomplete_last_line_that_is_nested_too_deeply(tmp_path, monkeypatch, capsys):
     data = b'{"k": "a", "n": 1}\n{"z": ' + b"[" * 5000
     watched, ran = both(tmp_path, monkeypatch, capsys, "e.jsonl", data)
     assert watched[:2] == ran[:2] == (0, {"a": {"shape": 2.0, "rate": 2.0}})
@@ -241,7 +243,7 @@ def test_an_unfinished_last_line_that_is_nested_too_deeply(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("name", ["e.csv", "e.jsonl"])
 @pytest.mark.parametrize("data", [b"", b"\n", b"\r\n \n"])
-def test_an_input_without_content_is_empty(name, data, tmp_path, monkeypatch, capsys):
+def test_an_input_without_content_is_reported_as_empty(name, data, tmp_path, monkeypatch, capsys):
     watched, ran = both(tmp_path, monkeypatch, capsys, name, data)
     assert (watched[0], watched[1], ran[1]) == (1, {}, {})
     assert watched[2] == "seqbayes watch: the input is empty\n"

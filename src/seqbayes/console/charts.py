@@ -68,14 +68,14 @@ def curve(
 
 
 def fit(line: Text, width: int) -> Text:
-    """Cut a line to the width."""
+    """Truncate a line to the width."""
     line.no_wrap = True
     line.truncate(width)
     return line
 
 
 def spread(parts: list[list[Text]], height: int) -> list[Text]:
-    """Put empty lines between the parts, from the middle outwards, while there is room."""
+    """Insert empty lines between the parts, from the middle outwards, up to the height."""
     spare = height - sum(map(len, parts))
     gaps = sorted(range(1, len(parts)), key=lambda i: abs(2 * i - len(parts) + 1))
     empty = set(gaps[: max(0, spare)])
@@ -92,7 +92,7 @@ def edges(left: str, right: str, width: int) -> Text:
 
 
 def foot(number: int, total: int, width: int, signs: Signs, keys: str = "") -> Text:
-    """Return a progress line, with a note on the keys if there is room."""
+    """Return a progress line, with a description of the keys if it fits."""
     note = f" {number:,} of {total:,}"
     if keys and len(note) + len(keys) + 22 <= width:
         note += f"  {keys}"

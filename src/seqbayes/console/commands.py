@@ -16,7 +16,7 @@ import seqbayes
 
 
 class Command(NamedTuple):
-    """The module of a command, what it does, and an example."""
+    """The module of a command, a summary, and an example."""
 
     module: str
     summary: str
@@ -36,12 +36,12 @@ COMMANDS = {
     ),
     "choose": Command(
         "seqbayes.stream.verbs.choose",
-        "choose an arm by the beliefs about the arms' rewards",
+        "choose an arm based on the beliefs about its reward",
         "seqbayes choose seqbayes.toml layout --context country=de",
     ),
     "compare": Command(
         "seqbayes.stream.verbs.compare",
-        "decide which key of a belief is best, and how sure that is",
+        "determine which key of a belief is best, and with what probability",
         "seqbayes compare beliefs.db conversion --control A",
     ),
     "completion": Command(
@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "dead-letters": Command(
         "seqbayes.stream.verbs.dead_letters",
-        "list, retry or drop the events that could not be used",
+        "list, retry or delete the events that could not be used",
         "seqbayes dead-letters beliefs.db --retry seqbayes.toml",
     ),
     "export": Command(
@@ -66,12 +66,12 @@ COMMANDS = {
     ),
     "merge": Command(
         "seqbayes.stream.verbs.merge",
-        "combine several stores into one, counting the prior once",
+        "combine several stores into one; the prior is counted once",
         "seqbayes merge a.db b.db -o c.db",
     ),
     "predict": Command(
         "seqbayes.stream.verbs.predict",
-        "print what a belief expects of the next observation",
+        "print the predictive distribution of the next observation",
         "seqbayes predict beliefs.db conversion A --value true",
     ),
     "replay": Command(
@@ -86,7 +86,7 @@ COMMANDS = {
     ),
     "reward": Command(
         "seqbayes.stream.verbs.reward",
-        "learn the reward of a decision, once",
+        "learn the reward of a decision, exactly once",
         'seqbayes reward seqbayes.toml "$DECISION" true',
     ),
     "run": Command(

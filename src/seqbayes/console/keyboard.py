@@ -21,7 +21,7 @@ _SEQUENCE = re.compile(r"\x1b(?:[\[O][0-9;]*[ -/]*[@-~]?)?")
 
 
 class Keyboard:
-    """Reads single keys without echo, and discards what was typed when it is closed.
+    """Reads single keys without echo, and discards unread keys when it is closed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Beliefs on a console: a table that is printed once, or drawn again while events arrive."""
+"""A table of beliefs that is printed once, or redrawn while events arrive."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Screen:
     states
         State by key.
     counts
-        Returns the number of events learned, and other counts by their description.
+        Function that returns the number of events learned, and other counts by description.
     prior
-        The state before it learned anything.
+        The state without data.
     view
         The interval and the number of keys to show.
     console
@@ -68,7 +68,7 @@ class Screen:
         notice
             A text to show below.
         fit
-            Whether to keep to the height of the terminal.
+            Whether to limit the output to the height of the terminal.
         """
         width, height = self.console.size
         footer = [self._prior, *([Text(notice)] if notice else [])]
@@ -99,7 +99,7 @@ class LiveScreen:
     screen
         The screen.
     every
-        Seconds between two pictures.
+        Seconds between two redraws.
     """
 
     def __init__(self, screen: Screen, every: float) -> None:
@@ -124,7 +124,7 @@ class LiveScreen:
         self._full.stop()
 
     def tick(self, notice: str = "", due: bool = False) -> None:
-        """Draw the screen if it is time, or if `due`."""
+        """Draw the screen if `due`, or if the interval has passed."""
         now = time.monotonic()
         if now < self._next and not due:
             return

@@ -25,14 +25,14 @@ def add_format(parser: argparse.ArgumentParser) -> None:
         "--log-format",
         choices=("text", "json"),
         default="text",
-        help="of log lines on standard error (%(default)s)",
+        help="format of log lines on standard error (%(default)s)",
     )
 
 
 class Log:
     """Writes one line per event, and a progress line that is overwritten on a terminal.
 
-    Errors of the output, such as a full disk, are ignored: a log never ends a command.
+    Errors when writing, such as a full disk, are ignored, so that logging never stops a command.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Log:
     command
         The name of the command.
     out
-        The stream; standard error by default.
+        The output stream; by default standard error.
     """
 
     def __init__(self, form: str = "text", command: str = "", out: TextIO | None = None) -> None:
@@ -56,9 +56,9 @@ class Log:
         Parameters
         ----------
         event
-            Its name, one word, for programs.
+            Name of the event, one word, for programs.
         text
-            A sentence for people; by default, the name and the values.
+            A sentence for users; by default, the name and the values.
         level
             "info", "warning" or "error".
         values
@@ -103,7 +103,7 @@ class Tracker:
     total
         The number of items, 0 if unknown.
     now
-        The time in seconds, monotonic.
+        Function that returns a monotonic time in seconds.
 
     Examples
     --------
@@ -139,7 +139,7 @@ class Tracker:
             self._log.move(self.line())
 
     def line(self) -> str:
-        """Return count, rate and time left as one line."""
+        """Return a line with count, rate and time left."""
         elapsed = max(self._now() - self._start, 1e-9)
         parts = [f"{self.count:,}", f"{self.count / elapsed:,.0f}/s"]
         if self.total and self.count:

@@ -49,7 +49,7 @@ def add_server(parser: argparse.ArgumentParser, sparing: bool = False) -> None:
     rare = argparse.SUPPRESS if sparing else None
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
-        "--port", type=_port, default=8765, help="the port, 0 for any free one (%(default)s)"
+        "--port", type=_port, default=8765, help="the port; 0 selects a free port (%(default)s)"
     )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument(
@@ -81,7 +81,11 @@ def _port(text: str) -> int:
 def add_intervals(group: Any) -> None:
     """Declare the options of intervals."""
     group.add_argument(
-        "--level", type=float, default=0.95, metavar="P", help="of the intervals (%(default)s)"
+        "--level",
+        type=float,
+        default=0.95,
+        metavar="P",
+        help="probability of the intervals (%(default)s)",
     )
     group.add_argument(
         "--interval",
@@ -92,13 +96,13 @@ def add_intervals(group: Any) -> None:
 
 
 def add_top(group: Any) -> None:
-    """Declare the number of keys shown."""
+    """Declare the option for the number of keys shown."""
     group.add_argument(
         "--top",
         type=positive_int,
         default=20,
         metavar="N",
-        help="number of keys in the table, those with the most data (%(default)s)",
+        help="maximum number of keys to show, those with the most data (%(default)s)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Colours and drawing characters. No colour is the only carrier of meaning."""
+"""Colours and drawing characters. No meaning is conveyed by colour alone."""
 
 from __future__ import annotations
 

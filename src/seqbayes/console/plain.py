@@ -15,7 +15,8 @@ from seqbayes.state import State
 def plain(value: Any) -> Any:
     """Return a parameter, estimate or interval as JSON values.
 
-    Estimates that do not exist are None; infinities, which JSON lacks, are "inf" and "-inf".
+    Estimates that do not exist are None; infinities, which JSON cannot represent, are "inf" and
+    "-inf".
 
     Examples
     --------
@@ -63,7 +64,7 @@ def describe(key: dict[str, str], state: State, view: View) -> dict[str, Any]:
 
 
 def _reciprocal(state: State, view: View) -> dict[str, Any]:
-    """Return mean and interval of one divided by a rate, such as a duration."""
+    """Return mean and interval of the reciprocal of a rate, such as a duration."""
     number = reciprocal_of(state)
     if number is None:
         return {}

@@ -1,4 +1,4 @@
-"""The terminal as a screen."""
+"""Full-screen output on a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqbayes.console.signals import suspendable
 
 
 class _Output(Console):
-    """A console that reports a closed pipe as other writers do."""
+    """A console that raises `BrokenPipeError`, like other writers, if the output is closed."""
 
     def on_broken_pipe(self) -> None:
         """Raise the error again; rich would end the process with status 1."""
@@ -26,14 +26,14 @@ def make_console() -> Console:
 
 
 class FullScreen:
-    """Pictures on the alternate screen of a terminal, which Ctrl-Z leaves while it suspends.
+    """Draws on the alternate screen of a terminal; Ctrl-Z leaves it while the process is suspended.
 
     Parameters
     ----------
     console
         The terminal.
     redraw
-        Draws the last picture again, after the command is resumed.
+        Redraws the last content, after the process is resumed.
     """
 
     def __init__(self, console: Console, redraw: Callable[[], None]) -> None:
@@ -53,7 +53,7 @@ class FullScreen:
         self._live.stop()
 
     def draw(self, picture: RenderableType) -> None:
-        """Replace the picture."""
+        """Replace the content."""
         self._live.update(picture, refresh=True)
 
     def _leave(self) -> None:
@@ -61,10 +61,10 @@ class FullScreen:
 
     def _enter(self) -> None:
         self._write(b"\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l")
-        with suppress(RuntimeError):  # a signal interrupted a write; the caller draws again anyway
+        with suppress(RuntimeError):  # a signal interrupted a write; the caller redraws anyway
             self._redraw()
 
     def _write(self, sequence: bytes) -> None:
-        # not through the console, which a signal may have interrupted in a write
+        # not through the console: the signal may have interrupted one of its writes
         with suppress(OSError, ValueError):
             os.write(self._console.file.fileno(), sequence)

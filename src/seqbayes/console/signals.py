@@ -1,4 +1,4 @@
-"""Signals that end a command between two steps of its work."""
+"""Handles signals that stop a command between two steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 STOP_SIGNALS = tuple(each for each in signal.Signals if each.name in _NAMES)
-"""Signals that end a command; Windows has no SIGHUP."""
+"""Signals that stop a command; Windows has no SIGHUP."""
 
 
 class Interruption:
@@ -29,7 +29,7 @@ class Interruption:
 
     @property
     def status(self) -> int:
-        """The exit status: 0, or 128 and the number of the signal."""
+        """The exit status: 0, or 128 plus the signal number."""
         return 0 if self.signal is None else 128 + self.signal
 
     def wait(self, seconds: float) -> None:
@@ -48,9 +48,9 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Let Ctrl-C, SIGTERM and SIGHUP end a command between two steps of its work.
+    """Let Ctrl-C, SIGTERM and SIGHUP stop a command between two steps.
 
-    Signals that this process was started to ignore, such as SIGHUP under nohup, stay ignored.
+    Signals that were ignored when the process started, such as SIGHUP under nohup, stay ignored.
     """
     interruption = Interruption()
     before: dict[int, Any] = {}

@@ -12,12 +12,12 @@ PIPE_CLOSED = 141  # 128 + SIGPIPE
 MEANINGS = {
     0: "success",
     NO_RESULT: "no usable input, or no such belief, key or source in the store",
-    USAGE_ERROR: "wrong usage, or a configuration or file that cannot be read",
+    USAGE_ERROR: "usage error, or a configuration or file that cannot be read",
     STORE_IN_USE: "another process is using the store",
     FAILED: "the store or the source failed; everything committed before is kept",
-    129: "ended by SIGHUP",
-    INTERRUPTED: "ended by Ctrl-C",
+    129: "stopped by SIGHUP",
+    INTERRUPTED: "stopped by Ctrl-C",
     PIPE_CLOSED: "output pipe closed",
-    143: "ended by SIGTERM",
+    143: "stopped by SIGTERM",
 }
 """The meaning of every exit status."""

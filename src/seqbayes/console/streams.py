@@ -1,4 +1,4 @@
-"""Standard streams: what they can show, and diagnostics that never end a command."""
+"""Standard streams: their capabilities, and diagnostics that never stop a command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def ascii_only() -> bool:
 
 
 class _Diagnostics(io.TextIOWrapper):
-    """Standard error that discards its output once it cannot be written."""
+    """Standard error that discards its output if it cannot be written."""
 
     def write(self, text: str, /) -> int:
         """Write a text, or discard it."""
@@ -30,7 +30,7 @@ class _Diagnostics(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
-        """Write what is buffered, or discard it."""
+        """Write the buffered text, or discard it."""
         try:
             super().flush()
         except OSError:
@@ -42,7 +42,7 @@ def prepare() -> None:
     """Make the standard streams of this process safe to use.
 
     A standard stream that was closed at the start gets a placeholder descriptor, so that no other
-    file is opened under its number: writing to standard output then fails, and standard error is
+    file is opened with its number: writing to standard output then fails, and standard error is
     discarded. A full disk or a closed pipe behind standard error is ignored.
     """
     for descriptor in range(3):
@@ -66,7 +66,7 @@ def prepare() -> None:
 
 
 def discard(descriptor: int) -> None:
-    """Send everything written to a descriptor to the null device, including what is buffered."""
+    """Redirect a descriptor to the null device, including buffered output."""
     with contextlib.suppress(OSError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, descriptor)
@@ -74,6 +74,6 @@ def discard(descriptor: int) -> None:
 
 
 def discard_output() -> None:
-    """Discard what is buffered for standard output, so that the interpreter ends quietly."""
+    """Discard buffered standard output, so that the interpreter exits without an error."""
     with contextlib.suppress(AttributeError, OSError, ValueError):  # not a real file
         discard(sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Beliefs as rows of numbers: what tables, CSV and Parquet have in common."""
+"""Beliefs as rows of numbers, for tables, CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqbayes.distributions import Distribution
 from seqbayes.state import State
 
 PARTS = 12
-"""Largest number of components of a parameter that a table shows."""
+"""Maximum number of components of a parameter that a table shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def is_named(value: Any) -> bool:
 def name_key(key: Any) -> str:
     """Return a key as text that is safe to print.
 
-    It is ``all`` if there is only one belief, ``(rest)`` if the key is None.
+    The name of the key () is ``all``, and that of None is ``(rest)``.
     """
     if key is None:
         return "(rest)"
@@ -67,13 +67,13 @@ def name_key(key: Any) -> str:
 
 
 def parts(value: Any, axes: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return the components of a parameter, or of its interval, by name; '' for a number.
+    """Return the components of a parameter or interval, by name; a single number has the name ''.
 
     Parameters
     ----------
     value
-        A number, a mapping, a named tuple, an array, or these within each other. Of a matrix,
-        the upper triangle is returned.
+        A number, a mapping, a named tuple or an array, possibly nested. For a matrix, the upper
+        triangle is returned.
     axes
         Names of the axes of arrays.
 
@@ -112,7 +112,7 @@ def _places(array: Any, axes: Sequence[str] | None) -> dict[str, Any]:
 
 
 def reciprocal_of(state: State) -> Distribution | None:
-    """Return the distribution of one divided by a rate; None if it has no meaning.
+    """Return the distribution of the reciprocal of a rate; None if it has no meaning.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def reciprocal_of(state: State) -> Distribution | None:
 
 
 def summarise(key: Any, state: Any, view: View, since: str = "") -> list[Line]:
-    """Return the lines of one belief; of many categories, those with the largest means."""
+    """Return the lines of one belief; for many categories, those with the largest means."""
     by_name, fields = isinstance(state.mean, Mapping), state.likelihood.observation_fields
     axes = list(fields) if fields and not by_name else None
     mean, interval, mle, mode = (

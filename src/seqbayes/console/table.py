@@ -35,9 +35,9 @@ class _Column(NamedTuple):
 
 
 def draw(lines: Sequence[Line], view: View, width: int, signs: Signs) -> Table:
-    """Return a table of lines; columns that a narrow terminal has no room for are omitted.
+    """Return a table of lines; columns that do not fit on a narrow terminal are omitted.
 
-    They are omitted in this order: since, the reciprocal of a rate, MAP, MLE, bar, number of
+    Columns are omitted in this order: since, the reciprocal of a rate, MAP, MLE, bar, number of
     events, interval.
     """
     rules = _ASCII_RULES if signs is ASCII else box.SIMPLE_HEAD
@@ -65,7 +65,7 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
     """Return the columns that fit."""
     posterior, likelihood = RULE["posterior"], RULE["likelihood"]
     title = f"{view.level * 100:g} % {'HDI' if view.kind == 'hdi' else 'interval'}"
-    part = _Column("", [_spell(printable(line.part, 20), signs) for line in lines], "", "left")
+    part = _Column("", [_format(printable(line.part, 20), signs) for line in lines], "", "left")
     n = _Column("n", [_count(line.n) for line in lines], "")
     mean = _Column(
         "mean", [_number(line.mean, _digits(line.interval)) for line in lines], posterior
@@ -74,7 +74,7 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
     needed = [part, mean, interval] if any(part.cells) else [mean, interval]
     left = width - sum(column.width + _PADDING for column in needed)
     longest = max(min(left, width // 3), 8)
-    keys = [_cut(_spell(line.key, signs), longest) for line in lines]
+    keys = [_cut(_format(line.key, signs), longest) for line in lines]
     shown = [_Column("key", keys, "bold", "left"), *needed]
     shown.insert(-2, n)
     room = width + _PADDING - sum(column.width + _PADDING for column in shown)
@@ -148,7 +148,7 @@ def _bar(line: Line, scale: tuple[float, float] | None, size: int, signs: Signs)
     return "".join(cells)
 
 
-def _spell(text: str, signs: Signs) -> str:
+def _format(text: str, signs: Signs) -> str:
     return text.encode("ascii", "backslashreplace").decode() if signs is ASCII else text
 
 
@@ -164,7 +164,7 @@ def _count(n: float | None) -> str:
 
 
 def _digits(interval: tuple[float, float] | None, least: int = 4) -> int:
-    """Return the number of digits that clearly distinguishes the ends of an interval."""
+    """Return a number of digits that clearly distinguishes the ends of an interval."""
     if interval is None:
         return least
     low, high = interval

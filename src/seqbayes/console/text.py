@@ -99,7 +99,7 @@ def printable(text: str, length: int = 60) -> str:
 
 
 def count_of(count: int, noun: str) -> str:
-    """Return a count with its noun, in the plural unless it is one.
+    """Return a count with its noun, in the plural unless the count is 1.
 
     Examples
     --------

@@ -69,7 +69,7 @@ class Client(ClientMethods):
 
     def choose(
         self, name: str, contexts: Iterable[Mapping[str, Any]] = ({},)
-    ) -> list[schema.Decided]:
+    ) -> list[schema.DecisionResponse]:
         """Choose an arm for each context.
 
         Parameters

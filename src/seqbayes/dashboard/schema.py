@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from seqbayes.events.display import Display
-from seqbayes.stream.choices import Decided as Decided
+from seqbayes.stream.choices import DecisionResponse as DecisionResponse
 from seqbayes.stream.choices import RewardBody as RewardBody
 from seqbayes.stream.sources.posted import Outcome as Outcome
 
@@ -194,7 +194,7 @@ class Responsibilities(Struct):
 class Decisions(Struct):
     """An arm for each context, in their order."""
 
-    decisions: list[Decided]
+    decisions: list[DecisionResponse]
 
 
 class Card(Estimate, kw_only=True):

@@ -1,4 +1,4 @@
-"""The declaration of a belief: what it observes, by which keys, and with what limits."""
+"""The declaration of a belief: its observed fields, its keys and its limits."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ class Times:
     Parameters
     ----------
     unit
-        Seconds in a unit of a time that is a number.
+        Length of one time unit in seconds, for times that are numbers.
     missing
-        "refuse" an event without a time, or learn it at the "clock" of its belief.
+        "refuse" rejects an event without a time; "clock" learns it at the clock of its belief.
     late
-        Seconds behind the clock of its belief after which an event is refused; None for never.
+        An event that is more than this many seconds behind the clock of its belief is rejected;
+        None for no limit.
     future
-        Seconds ahead of this machine's clock after which an event is refused; None for never. A
-        single wrong time far ahead would make a belief forget everything before it.
+        An event that is more than this many seconds ahead of the system clock is rejected; None for
+        no limit. A single wrong time far ahead would make a belief forget all earlier data.
     """
 
     unit: float = 1.0
@@ -54,17 +55,17 @@ class Belief:
     Parameters
     ----------
     name
-        Its name in the store.
+        Name of the belief in the store.
     state
-        The prior, which is never changed: a state, a `Decayed`, a mixture or an estimator.
+        The prior, which is never modified: a state, a `Decayed`, a mixture or an estimator.
     field
         The observed field; several for a pair, or for counts.
     by
-        Fields whose values are the key; without them there is one belief about all events.
+        Fields whose values are the key; by default one belief learns from all events.
     weight
         Field of the weight.
     time
-        Field of the event time, which a `Decayed` by time needs.
+        Field of the event time, required for a `Decayed` by time.
     times
         How event times are used.
     where
@@ -73,21 +74,22 @@ class Belief:
     features
         Fields that an estimator learns from, as a dictionary; `field` is then its target, if any.
     max_keys
-        Limit of the number of keys. With an open vocabulary, it limits the labels of all keys, too.
+        Maximum number of keys. With an open vocabulary, also the maximum number of labels of all
+        keys.
     over
-        How events of further keys are treated: "refuse" makes them dead letters; "drop" removes the
-        least recently used key with everything it has learned; "pool" learns them in one belief
-        about the rest.
+        How events with new keys are handled at this limit: "refuse" makes them dead letters; "drop"
+        removes the least recently used key with everything it has learned; "pool" learns them in
+        one belief about the rest.
     display
-        How it is presented, and what is decided by it.
+        Display options, and options for decisions based on the belief.
     derive
-        Expressions of fields that are computed from others, by the names of these fields. A name of
-        a field that is itself written as an expression needs none.
+        Expressions of derived fields, by field name. A field whose name is an expression needs no
+        entry.
 
     Raises
     ------
     PriorError
-        If the parameters are invalid or contradict each other.
+        If the parameters are invalid or inconsistent.
 
     Examples
     --------
@@ -160,7 +162,7 @@ class Belief:
 
     @property
     def named(self) -> list[Slot]:
-        """The slots of an observation that is a dictionary by its likelihood."""
+        """The slots of an observation that is a dictionary according to its likelihood."""
         likelihood = self.likelihood
         fields = {} if likelihood is None else likelihood.observation_fields
         return [(str(name), kind) for name, kind in fields.items()]
@@ -172,7 +174,7 @@ class Belief:
 
     @property
     def counted(self) -> bool:
-        """Whether several fields hold the count of a label each."""
+        """Whether there are several fields, each with the count of one label."""
         return (
             not self.mapped and len(self.field) > 1 and self.likelihood.observation_kind == "counts"
         )
@@ -184,7 +186,7 @@ class Belief:
         Raises
         ------
         PriorError
-            If an observation has another number of fields.
+            If the number of fields does not match the likelihood.
         """
         if self.mapped:
             return self.named or self._learned
@@ -275,7 +277,7 @@ def find_errors(
     max_keys: int,
     derived: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, str]]:
-    """Yield the errors of a declaration that do not concern its state, each with its key.
+    """Yield the errors of a declaration that do not concern its state, as pairs of key and message.
 
     Examples
     --------
@@ -307,7 +309,7 @@ def find_errors(
 def _kind_of_feature(model: Any) -> str:
     """Return the kind of a feature for which an estimator has a model, or None.
 
-    A label may look like a number, such as 01234, and must remain a text.
+    A label that looks like a number, such as 01234, must remain a string.
     """
     if isinstance(model, Model) and model.conjugate:
         model = "categorical" if model.likelihood.observation_kind == "text" else None

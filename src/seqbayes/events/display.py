@@ -1,4 +1,4 @@
-"""How a belief is presented, and what is decided by it."""
+"""Display options of a belief, and options for decisions based on it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes
     ----------
     title
-        Name for people; empty for the name of the belief.
+        Displayed name; if empty, the name of the belief is displayed.
     unit
         Unit of the observed number, such as "ms"; the metrics of the dashboard name it.
     description
@@ -33,9 +33,9 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     better
         Whether "higher" or "lower" values are better; empty if it is unknown.
     control
-        Key to which the others are compared: a value for each field of the key.
+        Key that the others are compared with: a value for each key field.
     threshold
-        A value whose probability to be exceeded is of interest.
+        A value; the probability of exceeding it is computed.
     equivalence
         Largest difference that does not matter in practice; under the log-normal likelihood the
         largest relative difference.
@@ -83,12 +83,12 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return math.log1p(self.equivalence)
 
     def find_errors(self, by: Sequence[str], state: Any) -> Iterator[tuple[str, str]]:
-        """Yield the errors, each with its field.
+        """Yield each error as a pair of its field and a message.
 
         Parameters
         ----------
         by
-            The fields of the key.
+            The key fields.
         state
             The prior of the belief.
 
@@ -111,7 +111,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return
         values = self.control_values
         if values is not None and not by:
-            yield "control", "it is a key, and the belief has none: set by"
+            yield "control", "the belief has no keys; set `by`"
         elif values is not None and len(values) != len(by):
             fields = ", ".join(by)
             yield "control", f"expected a value for each of {fields}, got {values}"

@@ -24,7 +24,7 @@ UNITS = {
     "w": 604800.0,
     "week": 604800.0,
 }
-"""Seconds in a unit."""
+"""Number of seconds in each unit."""
 
 _DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*", re.ASCII)
 
@@ -35,7 +35,7 @@ def _split(text: str) -> tuple[float, str] | None:
 
 
 def parse_duration(given: Any) -> float:
-    """Return a duration in seconds: a number of them, or a text such as "90 s", "7d", "2 weeks".
+    """Return a duration in seconds, from a number of seconds or a string such as "90 s" or "7d".
 
     Raises
     ------
@@ -59,12 +59,12 @@ def parse_duration(given: Any) -> float:
     return seconds
 
 
-def spell_duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration in its largest suitable unit.
 
     Examples
     --------
-    >>> spell_duration(604800.0), spell_duration(5400.0), spell_duration(1.0)
+    >>> format_duration(604800.0), format_duration(5400.0), format_duration(1.0)
     ('7 days', '1.5 hours', '1 second')
     """
     for unit in ("day", "hour", "minute", "second"):

@@ -1,4 +1,4 @@
-"""The fields that beliefs read from an event, decoded once for all of them."""
+"""Event fields, decoded once for all beliefs that read them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from seqbayes.events.values import (
     LONE_SURROGATE,
     InvalidValue,
     coerce,
+    format_value,
     parse_column,
-    spell_value,
 )
 
 _STRICT: dict[str, Any] = {
@@ -32,7 +32,7 @@ _STRICT: dict[str, Any] = {
     "feature": Any,
     "label": Any,
 }
-"""The JSON type of each kind of field; a record that does not match is decoded again, slowly."""
+"""JSON types of the kinds of fields; a slower method decodes records that do not match them."""
 
 Refuse = Callable[[int, str], None]
 
@@ -40,17 +40,16 @@ Refuse = Callable[[int, str], None]
 class Layout:
     """Decodes records into events that have an attribute for every slot.
 
-    A field that is missing is UNSET, a null is None, and a value of another kind is an
-    `InvalidValue`.
+    A missing field becomes UNSET, a null None, and a value of another kind an `InvalidValue`.
 
     Parameters
     ----------
     slots
         The fields that all beliefs read.
     text
-        Whether mappings hold cells of text that must be parsed, as rows of CSV always do.
+        Whether the values of mappings are strings that must be parsed, as in rows of CSV.
     derived
-        Expressions of the fields that are computed from others, by name.
+        Expressions of the derived fields, by name.
 
     Examples
     --------
@@ -95,25 +94,25 @@ class Layout:
         )
         self._event = event
         self._decode_loose = msgspec.json.Decoder(loose).decode
-        self._places = [names.index(name) for name, _ in self.slots]
+        self._name_indices = [names.index(name) for name, _ in self.slots]
         self._names = names
-        # a field that is read as two kinds does not have one type
+        # a field that is read as two kinds has no single type
         self._strict = len(names) == len(self.slots)
         decoder = msgspec.json.Decoder(event)
         self._decode, self._decode_lines = decoder.decode, decoder.decode_lines
-        self._derivation = Derivation(derived, computed, self._place_of) if computed else None
+        self._derivation = Derivation(derived, computed, self._attribute) if computed else None
 
     def attribute(self, slot: Slot) -> str:
-        """Return the attribute of an event that holds the slot."""
-        return self._place_of(slot, slot in self._computed)
+        """Return the name of the event attribute that holds a slot."""
+        return self._attribute(slot, slot in self._computed)
 
-    def _place_of(self, slot: Slot, computed: bool) -> str:
+    def _attribute(self, slot: Slot, computed: bool) -> str:
         return self._computed[slot] if computed else f"c{self.slots.index(slot)}"
 
     def decode(self, records: Sequence[Any], refuse: Refuse) -> tuple[list[Any], Sequence[int]]:
-        """Return the events that records hold, and the index of the record of each.
+        """Return the events in `records`, and the index of the record of each event.
 
-        A record that cannot be decoded is refused, with its index and the reason.
+        `refuse` is called with the index of each record that cannot be decoded, and the reason.
         """
         events, index = self._decode_records(records, refuse)
         if self._derivation is not None:
@@ -143,7 +142,7 @@ class Layout:
         return events, index
 
     def _decode_all(self, records: Sequence[Any]) -> list[Any]:
-        """Return the events; as many as there are records only if all of them are valid."""
+        """Return the decoded events; fewer than records if a record is invalid."""
         if isinstance(records, Block):
             return self._decode_lines(records.whole)
         if isinstance(records[0], (bytes, bytearray, memoryview)):
@@ -155,8 +154,8 @@ class Layout:
         columns = []
         for name, kind in self.slots:
             if name in records.header:
-                place = records.header.index(name)
-                columns.append(parse_column([row[place] for row in records.rows], kind))
+                i = records.header.index(name)
+                columns.append(parse_column([row[i] for row in records.rows], kind))
             else:
                 columns.append([_absent(name, records.header)] * len(records))
         return list(map(self._event, *columns))
@@ -173,8 +172,8 @@ class Layout:
             values = msgspec.structs.astuple(self._decode_loose(record))  # type: ignore[assignment]
         text = self.text and isinstance(record, Mapping)
         cells = [
-            coerce(values[place], kind, text)
-            for place, (_, kind) in zip(self._places, self.slots, strict=True)
+            coerce(values[i], kind, text)
+            for i, (_, kind) in zip(self._name_indices, self.slots, strict=True)
         ]
         return self._event(*cells)
 
@@ -182,11 +181,13 @@ class Layout:
 def _absent(name: str, header: Sequence[str]) -> Any:
     """Return the placeholder for the cells of a column that the header does not have."""
     similar = similar_name(name, header)
-    return UNSET if similar is None else InvalidValue(f"it is missing; the header has {similar!r}")
+    if similar is None:
+        return UNSET
+    return InvalidValue(f"the column is missing; did you mean {similar!r}?")
 
 
 def similar_name(name: str, header: Sequence[str]) -> str | None:
-    """Return the column whose name differs only in whitespace and letter case, if there is one.
+    """Return the first column whose name matches, ignoring case and outer whitespace, or None.
 
     Examples
     --------
@@ -197,7 +198,7 @@ def similar_name(name: str, header: Sequence[str]) -> str | None:
 
 
 def _field(name: str, attribute: str, slots: Sequence[Slot]) -> Any:
-    # two attributes cannot have one name; such a type decodes nothing anyway
+    # two attributes cannot share an encoded name; such a type is never used for decoding
     shared = sum(name == other for other, _ in slots) > 1
     return msgspec.field(default=UNSET, name=attribute if shared else name)
 
@@ -214,7 +215,7 @@ def write_record(record: Mapping[Any, Any]) -> bytes:
         return msgspec.json.encode(record, enc_hook=str)
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         pairs = record.items()
-        cells = (f"{spell_value(k, ascii)}: {spell_value(v, ascii)}" for k, v in pairs)
+        cells = (f"{format_value(k, ascii)}: {format_value(v, ascii)}" for k, v in pairs)
         return f"{{{', '.join(cells)}}}".encode()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-LONGEST_NAME = 1000
+MAX_NAME_LENGTH = 1000
 """Maximum number of characters of a key, or of a label of an open vocabulary."""
 
 REST = None
@@ -14,7 +14,7 @@ REST = None
 
 
 def write_key(key: Any) -> str:
-    """Return the JSON of a key: a list of texts, or null for the rest."""
+    """Return the JSON of a key: a list of strings, or null for the rest."""
     if key is REST:
         return "null"
     return msgspec.json.encode(key if isinstance(key, tuple) else [key]).decode()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.events.keys import LONGEST_NAME
+from seqbayes.events.keys import MAX_NAME_LENGTH
 
 try:
     import cython
@@ -22,8 +22,8 @@ else:
     from seqbayes.statistics.base import Learner
 
 
-def learns_by_itself(state: Any) -> bool:
-    """Whether `learn_one` of a state only updates its statistics."""
+def only_updates_statistics(state: Any) -> bool:
+    """Whether `learn_one` of a state does nothing but update its statistics."""
     return isinstance(state, Learner) and type(state).learn_one is Learner.learn_one
 
 
@@ -35,15 +35,15 @@ def _learn(
     value: Any,
     kind: Any,
     dirty: set[Any] | None,
-    beyond: list[int] | None,
+    over_limit: list[int] | None,
     i: cython.Py_ssize_t,
 ) -> cython.bint:
     """Learn one observation by key; return whether the loop can continue."""
     state = states.get(key)
     if state is None:
-        if beyond is None or not is_complete(key, value):
+        if over_limit is None or not is_complete(key, value):
             return False
-        beyond.append(i)
+        over_limit.append(i)
         return True
     if type(state) is kind:
         cython.cast(Learner, state).learn_unweighted(value)
@@ -55,7 +55,7 @@ def _learn(
 
 
 def is_complete(key: Any, value: Any) -> cython.bint:
-    """Whether the key and the observation of an event are present and valid, as far as read.
+    """Whether the key and the observation of an event are present and have valid types.
 
     Examples
     --------
@@ -65,13 +65,13 @@ def is_complete(key: Any, value: Any) -> cython.bint:
     if type(key) is not tuple:
         key = (key,)
     for part in key:
-        if type(part) is not str or len(part) > LONGEST_NAME:
+        if type(part) is not str or len(part) > MAX_NAME_LENGTH:
             return False
     if type(value) is not tuple:
         value = (value,)
     for part in value:
         if type(part) is str:
-            if len(part) > LONGEST_NAME:
+            if len(part) > MAX_NAME_LENGTH:
                 return False
         elif type(part) is not float and type(part) is not bool:
             return False
@@ -86,7 +86,7 @@ def learn_events(
     labels: cython.bint,
     kind: Any,
     dirty: set[Any] | None,
-    beyond: list[int] | None,
+    over_limit: list[int] | None,
     start: cython.Py_ssize_t,
 ) -> cython.Py_ssize_t:
     """Learn an attribute of events by key, up to the first event that this loop cannot learn.
@@ -98,26 +98,26 @@ def learn_events(
     events
         Objects with attributes.
     key_name
-        The attribute that holds the key, a text or an int that is converted to one; with None
-        every key is ``()``.
+        The attribute that holds the key: a string, or an int that is converted to a string. If
+        None, every key is ``()``.
     name
         The attribute that is learned.
     labels
-        Whether it is a text, too, or an int that is converted to one.
+        Whether it is a label: a string, or an int that is converted to a string.
     kind
-        The class of the states if `learns_by_itself` is true for them, else None.
+        The class of the states if `only_updates_statistics` is true of them; otherwise None.
     dirty
         Set to which the keys of learned events are added, or None.
     beyond
-        List to which the indices of events with an unknown key are added, since there is no room
-        for their keys. If it is None, the loop ends at such an event.
+        List to which the indices of events with new keys are added, because the limit of keys is
+        reached. If None, the loop ends at such an event.
     start
         Index of the first event to learn.
 
     Returns
     -------
     int
-        The index of the first event that was neither learned nor added to `beyond`: its key is
+        The index of the first event that was neither learned nor added to `over_limit`: its key is
         unknown, or it was refused. The number of events if there is no such event.
 
     Examples
@@ -129,7 +129,8 @@ def learn_events(
     >>> events = [Event(shop=shop, sold=value) for shop, value in sold]
     >>> learn_events(states, events, "shop", "sold", False, Beta, dirty, None, 0), dirty
     (2, {'a'})
-    >>> learn_events(states, events, "shop", "sold", False, Beta, dirty, beyond := [], 2), beyond
+    >>> over_limit = []
+    >>> learn_events(states, events, "shop", "sold", False, Beta, dirty, over_limit, 2), over_limit
     (3, [2])
     >>> print(states["a"])
     Beta(1, 1) + 2 observed (Bernoulli) = Beta(2, 2)
@@ -151,7 +152,7 @@ def learn_events(
                 if type(value) is not int:
                     return i
                 value = str(value)
-            if not _learn(states, key, value, kind, dirty, beyond, i):
+            if not _learn(states, key, value, kind, dirty, over_limit, i):
                 return i
             i += 1
     except (AttributeError, TypeError, ValueError):
@@ -165,10 +166,10 @@ def learn_columns(
     values: list[Any],
     kind: Any,
     dirty: set[Any] | None,
-    beyond: list[int] | None,
+    over_limit: list[int] | None,
     start: cython.Py_ssize_t,
 ) -> cython.Py_ssize_t:
-    """Learn observations by key, as `learn_events` does, from equally many keys and observations.
+    """Learn observations by key, like `learn_events`, from parallel lists of keys and observations.
 
     Examples
     --------
@@ -183,7 +184,7 @@ def learn_columns(
     n: cython.Py_ssize_t = len(keys)
     try:
         while i < n:
-            if not _learn(states, keys[i], values[i], kind, dirty, beyond, i):
+            if not _learn(states, keys[i], values[i], kind, dirty, over_limit, i):
                 return i
             i += 1
     except (AttributeError, TypeError, ValueError):
@@ -194,15 +195,16 @@ def learn_columns(
 def line_starts(
     data: bytes, end: cython.Py_ssize_t, first: cython.longlong, longest: cython.Py_ssize_t
 ) -> array[int] | None:
-    r"""Return the offsets of the lines of a block, and of its end, if every line is plain.
+    r"""Return the offsets of the lines in a block, followed by the offset of its end.
 
-    A plain line begins with ``{``, ends with ``}`` and a newline, and is not too long. No JSON
-    value spans two such lines: between values there would be a comma, and texts have no newlines.
+    The result is None unless every line is plain: it begins with ``{``, ends with ``}`` and a
+    newline, and is not too long. No JSON value spans two such lines: values are separated by
+    commas, and strings contain no unescaped newlines.
 
     Parameters
     ----------
     data, end
-        Bytes, and how many of them are complete lines.
+        The bytes, and the length of the part that consists of complete lines.
     first
         Offset of the block.
     longest
@@ -211,7 +213,7 @@ def line_starts(
     Returns
     -------
     array of int
-        One more than there are lines. None if a line is not plain.
+        One element per line, plus one for the end. None if a line is not plain.
 
     Examples
     --------
@@ -233,34 +235,34 @@ def line_starts(
         starts[0] = first
         return starts if at == end else None
     begin = cython.declare(cython.pointer(cython.const[cython.char]), data)
-    place = cython.declare(cython.pointer(cython.const[cython.char]), begin)
+    line = cython.declare(cython.pointer(cython.const[cython.char]), begin)
     found = cython.declare(cython.pointer(cython.const[cython.char]))
     view = cython.declare("long long[::1]", starts)
     k: cython.Py_ssize_t
     for k in range(count):
         found = cython.cast(
             cython.pointer(cython.const[cython.char]),
-            memchr(place, 10, end - (place - begin)),  # type: ignore[name-defined]
+            memchr(line, 10, end - (line - begin)),  # type: ignore[name-defined]
         )
-        if place[0] != 123 or found - place < 2 or found[-1] != 125 or found - place > longest:
+        if line[0] != 123 or found - line < 2 or found[-1] != 125 or found - line > longest:
             return None
-        place = found + 1
-        view[k + 1] = first + (place - begin)
+        line = found + 1
+        view[k + 1] = first + (line - begin)
     view[0] = first
-    return starts if place - begin == end else None
+    return starts if line - begin == end else None
 
 
-def as_texts(values: list[Any], spell: Callable[[Any], Any]) -> list[Any]:
-    """Replace values that are not texts by `spell` of them, in place, and return the list.
+def as_strings(values: list[Any], to_string: Callable[[Any], Any]) -> list[Any]:
+    """Replace non-string values by `to_string(value)`, in place, and return the list.
 
     Examples
     --------
-    >>> as_texts(["a", 3], str)
+    >>> as_strings(["a", 3], str)
     ['a', '3']
     """
     i: cython.Py_ssize_t
     n: cython.Py_ssize_t = len(values)
     for i in range(n):
         if type(values[i]) is not str:
-            values[i] = spell(values[i])
+            values[i] = to_string(values[i])
     return values

@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from seqbayes.console.text import printable, shorten
 from seqbayes.errors import ObservationError
-from seqbayes.events.values import InvalidValue, coerce, parse_number, spell_value
+from seqbayes.events.values import InvalidValue, coerce, format_value, parse_number
 
 Evaluate = Callable[[Sequence[Any], bool], Any]
 """Returns a value from the values of fields, and whether strings are cells of text."""
@@ -65,7 +65,7 @@ def _number(value: Any, text: bool) -> Any:
 
 
 def _unusable(value: Any) -> InvalidValue:
-    return InvalidValue(f"expected a number, got {shorten(printable(spell_value(value)))}")
+    return InvalidValue(f"expected a number, got {shorten(printable(format_value(value)))}")
 
 
 def _numbers(parts: Sequence[Evaluate], values: Sequence[Any], text: bool) -> Any:

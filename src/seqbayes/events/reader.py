@@ -1,4 +1,4 @@
-"""Keys, observations, weights and times of one belief, taken from decoded events."""
+"""Extracts the keys, observations, weights and times of one belief from decoded events."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from seqbayes.errors import ObservationError
 from seqbayes.events.belief import Belief
 from seqbayes.events.expressions import Expression
 from seqbayes.events.fields import Layout
-from seqbayes.events.keys import LONGEST_NAME
-from seqbayes.events.loops import as_texts
+from seqbayes.events.keys import MAX_NAME_LENGTH
+from seqbayes.events.loops import as_strings
 from seqbayes.events.values import InvalidValue, parse_boolean, parse_number, seconds
 
 _ALL: tuple[()] = ()
@@ -24,7 +24,7 @@ _NULL = InvalidValue("it is null")
 
 
 class Reader:
-    """Takes keys and arguments for `learn_one` from the events of a layout.
+    """Extracts keys and arguments for `learn_one` from the events of a layout.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ class Reader:
         self._counted = belief.counted
         self._get: Callable[[Any], Any] = attrgetter(*self._attributes)
         self.plain = belief.weight is None and belief.time is None and not belief.features
-        """Whether `learn_one` gets only an observation."""
+        """Whether `learn_one` is called with an observation only."""
         self.simple: tuple[str | None, str, bool] | None = None
         """The attribute of the key (None without keys), the attribute of the observation, and
-        whether the observation is a text; None if either is made of several attributes."""
+        whether the observation is a string; None if the key or the observation has several."""
         if self.plain and not belief.mapped and len(self._by) < 2 and len(self._names) == 1:
             by = [layout.attribute((name, "text")) for name in belief.by]
             self.simple = (by[0] if by else None, self._attributes[0], self._labelled)
@@ -75,7 +75,7 @@ class Reader:
     def keys(self, events: Sequence[Any]) -> list[Any]:
         """Return the key of each event; an invalid key is, or contains, an `InvalidValue`."""
         columns: list[list[Any]] = [
-            as_texts(list(map(get, events)), _spell) for name, get in self._by
+            as_strings(list(map(get, events)), _to_text) for name, get in self._by
         ]
         if not columns:
             return [_ALL] * len(events)
@@ -86,7 +86,7 @@ class Reader:
         if self._mapped:
             return map(self._mapping, events)
         if self._labelled:
-            return as_texts(list(map(self._get, events)), _spell)
+            return as_strings(list(map(self._get, events)), _to_text)
         if self._counted:
             return [dict(zip(self._names, self._get(event), strict=True)) for event in events]
         return map(self._get, events)
@@ -128,12 +128,12 @@ class Reader:
         ]
 
     def check(self, key: Any, arguments: tuple[Any, ...], clock: float | None) -> tuple[Any, ...]:
-        """Return the arguments, with the clock in place of a missing time if that is allowed.
+        """Return the arguments; a missing time is replaced by the clock if that is allowed.
 
         Parameters
         ----------
         key, arguments
-            As they were read.
+            The key and the arguments, as returned by `keys` and `arguments`.
         clock
             The clock of the state, if it has one.
 
@@ -161,9 +161,9 @@ class Reader:
         if missing:
             raise MissingValueError(missing)
         for name, part in zip(belief.by, keys, strict=True):
-            if len(part) > LONGEST_NAME:
+            if len(part) > MAX_NAME_LENGTH:
                 raise ObservationError(
-                    f"expected {name!r} of at most {LONGEST_NAME} characters, got {len(part)}"
+                    f"expected {name!r} of at most {MAX_NAME_LENGTH} characters, got {len(part)}"
                 )
         late = belief.times.late
         if timed and late is not None and clock is not None and more[1] < clock - late:
@@ -172,12 +172,12 @@ class Reader:
 
 
 class MissingValueError(ObservationError):
-    """An event lacks values.
+    """Values of an event are missing.
 
     Attributes
     ----------
     fields
-        Whether the value is null, and not absent, by the name of the field.
+        For each field without a value, whether it is null (otherwise it is absent).
     """
 
     def __init__(self, fields: Mapping[str, bool]) -> None:
@@ -186,13 +186,13 @@ class MissingValueError(ObservationError):
 
     def __str__(self) -> str:
         return "; ".join(
-            f"field {name!r}: it is {'null' if null else 'missing'}"
+            f"field {name!r} is {'null' if null else 'missing'}"
             for name, null in self.fields.items()
         )
 
 
 def _future(at: float, latest: float, unit: float) -> str:
-    """Return the reason why a time is refused, with a hint about the unit that it may have."""
+    """Return the reason why a time is rejected, with a hint about its probable unit."""
     reason = f"time {at!r} is in the future"
     for name, seconds_ in (("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)):
         if unit == 1.0 and 1e8 < at * seconds_ <= latest:  # after 1973
@@ -204,8 +204,8 @@ def _getter(layout: Layout, name: str | None, kind: str) -> Callable[[Any], Any]
     return None if name is None else attrgetter(layout.attribute((name, kind)))
 
 
-def _spell(value: Any) -> Any:
-    """Return the text of a key or label that was not read as one."""
+def _to_text(value: Any) -> Any:
+    """Return a key or label that was not read as a string as a string, or a marker."""
     if type(value) is int:
         return str(value)
     return value if isinstance(value, InvalidValue) else _NULL if value is None else _MISSING
@@ -225,7 +225,7 @@ def _single(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def _matcher(wanted: Any, text: bool) -> Callable[[Any], bool]:
-    """Return a predicate for a required value, or for one of several."""
+    """Return a predicate that compares with a required value, or with several alternatives."""
     several = tuple(wanted) if isinstance(wanted, (list, tuple)) else (wanted,)
     if all(isinstance(each, str) for each in several):
         return lambda value: value in several

@@ -1,4 +1,4 @@
-"""Complete records from blocks of bytes, and lines of JSON."""
+"""Splits blocks of bytes into complete records, and into lines of JSON."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ import msgspec
 from seqbayes.errors import SourceError
 from seqbayes.events.loops import line_starts
 
-LONGEST = 16 << 20
-"""Default limit of the bytes of a record; a longer one is refused."""
-KEPT = 1 << 20
-"""Bytes of a refused record that are kept, as many as of any dead letter."""
+MAX_RECORD_BYTES = 16 << 20
+"""Default maximum size of a record in bytes; longer records are rejected."""
+MAX_KEPT_BYTES = 1 << 20
+"""Maximum number of bytes kept of a rejected record; the same limit applies to dead letters."""
 BOM = b"\xef\xbb\xbf"
 
 
 class Block(Sequence[bytes]):
-    r"""Lines that hold one JSON object each, kept in one piece so that they are decoded at once.
+    r"""Lines with one JSON object each, kept in one piece so that they can be decoded together.
 
     Parameters
     ----------
     data
-        Bytes that hold the lines.
+        Bytes that contain the lines.
     first
-        Offset at which the data begin.
+        Offset of the first byte of the data.
     starts
         Offsets at which the lines begin, and the offset after the last newline.
 
@@ -56,24 +56,24 @@ class Block(Sequence[bytes]):
         return len(self._starts) - 1
 
     @overload
-    def __getitem__(self, place: int) -> bytes: ...
+    def __getitem__(self, index: int) -> bytes: ...
 
     @overload
-    def __getitem__(self, place: slice) -> Block: ...
+    def __getitem__(self, index: slice) -> Block: ...
 
-    def __getitem__(self, place: int | slice) -> bytes | Block:
-        if isinstance(place, slice):
-            first, last, _ = place.indices(len(self))
+    def __getitem__(self, index: int | slice) -> bytes | Block:
+        if isinstance(index, slice):
+            first, last, _ = index.indices(len(self))
             starts = self._starts[first : max(first, last) + 1]
             return Block(self._data, self._first, starts)
-        i = range(len(self))[place]
+        i = range(len(self))[index]
         return self._data[self._starts[i] - self._first : self._starts[i + 1] - self._first - 1]
 
 
 class Cells(Sequence[Mapping[str, str]]):
     """Rows of CSV, each with one cell for every column of the header.
 
-    As a sequence it holds mappings from column to cell.
+    As a sequence, its elements are mappings from column to cell.
 
     Parameters
     ----------
@@ -96,15 +96,15 @@ class Cells(Sequence[Mapping[str, str]]):
         return len(self.rows)
 
     @overload
-    def __getitem__(self, place: int) -> dict[str, str]: ...
+    def __getitem__(self, index: int) -> dict[str, str]: ...
 
     @overload
-    def __getitem__(self, place: slice) -> Cells: ...
+    def __getitem__(self, index: slice) -> Cells: ...
 
-    def __getitem__(self, place: int | slice) -> dict[str, str] | Cells:
-        if isinstance(place, slice):
-            return Cells(self.header, self.rows[place])
-        return dict(zip(self.header, self.rows[place], strict=True))
+    def __getitem__(self, index: int | slice) -> dict[str, str] | Cells:
+        if isinstance(index, slice):
+            return Cells(self.header, self.rows[index])
+        return dict(zip(self.header, self.rows[index], strict=True))
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
@@ -128,7 +128,7 @@ class Part:
     end
         Offset of the next record.
     refused
-        Offset, beginning and reason of each piece of input that is not a record.
+        Offset, first bytes and reason of each piece of input that is not a record.
     """
 
     records: Sequence[Any] = ()
@@ -139,13 +139,13 @@ class Part:
     _first: int = 0
     _line: int = 1
 
-    def place(self, data: bytes, first: int, line: int) -> Part:
-        """Remember the data of the records, their offset and their line, for `line_of`."""
+    def index(self, data: bytes, first: int, line: int) -> Part:
+        """Store the data of the records, their offset and their first line, for `line_of`."""
         self._data, self._first, self._line = data, first, line
         return self
 
     def line_of(self, offset: int) -> int:
-        """Return the number of the line at an offset, counted from where reading began."""
+        """Return the line number at an offset, counted from the start of reading."""
         if offset < self._first:  # a record that is too long ends the line before
             return self._line - 1
         return self._line + self._data.count(b"\n", 0, offset - self._first)
@@ -160,12 +160,12 @@ class Splitter(Protocol):
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether what remains is the beginning of a record that is still being written."""
+        """Whether the remaining bytes are the beginning of a record that is still being written."""
         ...
 
 
 class Lines:
-    r"""Splits blocks into lines, one JSON object each.
+    r"""Splits blocks into lines with one JSON object each.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ class Lines:
     [b'{"x": 2}']
     """
 
-    def __init__(self, offset: int, longest: int = LONGEST) -> None:
+    def __init__(self, offset: int, longest: int = MAX_RECORD_BYTES) -> None:
         self._end = offset
         self._line = 1
         self._longest = longest
@@ -197,7 +197,7 @@ class Lines:
         Raises
         ------
         SourceError
-            If the input begins with bytes that are not text in UTF-8, or a header is invalid.
+            If the input does not begin with UTF-8 text, or a header is invalid.
         """
         if self._dropped:
             return self._skip(block, last)
@@ -208,8 +208,8 @@ class Lines:
         part = self._split(data, last)
         self._line += data.count(b"\n", 0, self._end - first)
         if len(self._rest) > self._longest:
-            self._dropped, self._rest = len(self._rest), self._rest[:KEPT]
-        return part.place(data, first, line)
+            self._dropped, self._rest = len(self._rest), self._rest[:MAX_KEPT_BYTES]
+        return part.index(data, first, line)
 
     def _split(self, data: bytes, last: bool) -> Part:
         if not last and (part := self._split_plain(data)) is not None:
@@ -231,7 +231,7 @@ class Lines:
         return part
 
     def _split_plain(self, data: bytes) -> Part | None:
-        """Return the lines in one piece; None if one is blank, too long or not an object."""
+        """Return the lines in one piece; None if a line is blank, too long or not an object."""
         end = data.rfind(b"\n") + 1
         if not end or len(data) - end > self._longest:
             return None
@@ -244,7 +244,7 @@ class Lines:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether what remains is the beginning of a JSON object that is still being written."""
+        """Whether the remaining bytes are the beginning of a JSON object still being written."""
         if self._dropped or not self._rest.lstrip().startswith(b"{"):
             return False
         text = replace_surrogates(self._rest)
@@ -253,7 +253,7 @@ class Lines:
     def _skip(self, block: bytes, last: bool) -> Part:
         """Drop the rest of a record that is too long, up to its end."""
         i = block.find(b"\n")
-        self._rest += block[: len(block) if i < 0 else i][: KEPT - len(self._rest)]
+        self._rest += block[: len(block) if i < 0 else i][: MAX_KEPT_BYTES - len(self._rest)]
         if i < 0 and not last:
             self._dropped += len(block)
             return Part(end=self._end)
@@ -264,17 +264,17 @@ class Lines:
         self._dropped, self._rest = 0, b""
         part = Part(end=self._end) if i < 0 else self.split(block[i + 1 :], last)
         if i < 0:
-            part.place(b"", self._end, self._line)
+            part.index(b"", self._end, self._line)
         part.refused.insert(0, refused)
         return part
 
     def _too_long(self, start: int, record: bytes, length: int) -> tuple[int, bytes, str]:
         reason = f"a record of {length:,} bytes: expected at most {self._longest:,}"
-        return start, record[:KEPT], reason
+        return start, record[:MAX_KEPT_BYTES], reason
 
 
 def starts_of(records: Sequence[bytes], first: int) -> list[int]:
-    """Return the offsets of records that are each followed by one byte."""
+    """Return the offsets of records, each of which is followed by one separator byte."""
     return list(accumulate(map(len, records), lambda at, n: at + n + 1, initial=first))[:-1]
 
 
@@ -283,7 +283,7 @@ def _is_truncated(data: bytes) -> bool:
         msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return "truncated" in str(error)
-    except RecursionError:  # it is nested too deeply, whatever follows
+    except RecursionError:  # nested too deeply, whatever the rest is
         return False
     return False
 
@@ -293,7 +293,7 @@ _ESCAPES = re.compile(rb"\\\\|" + _HIGH + _LOW + rb"|" + _HIGH + rb"|" + _LOW)
 
 
 def replace_surrogates(record: bytes) -> bytes:
-    r"""Return JSON in which every lone surrogate, half of a character, is replaced by one letter.
+    r"""Return JSON in which every lone surrogate is replaced by the replacement character.
 
     Examples
     --------
@@ -304,12 +304,12 @@ def replace_surrogates(record: bytes) -> bytes:
 
 
 def check_start(data: bytes) -> None:
-    r"""Refuse an input that begins with something else than text in UTF-8.
+    r"""Raise an error if the input does not begin with UTF-8 text.
 
     Raises
     ------
     SourceError
-        If it is UTF-16 or compressed.
+        If the input is UTF-16 or compressed.
 
     Examples
     --------

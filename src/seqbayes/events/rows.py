@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from seqbayes.errors import SourceError
 from seqbayes.events.records import (
     BOM,
-    KEPT,
-    LONGEST,
+    MAX_KEPT_BYTES,
+    MAX_RECORD_BYTES,
     Cells,
     Lines,
     Part,
@@ -18,8 +18,8 @@ from seqbayes.events.records import (
     starts_of,
 )
 
-MOST_LINES = 1000
-"""Lines that a row of CSV may span; a quote that is not closed within them is unbalanced."""
+MAX_ROW_LINES = 1000
+"""Maximum number of lines of a CSV row; a quote not closed within them counts as unbalanced."""
 
 _LONE_CR = "a carriage return within the row (rows end with \\n or \\r\\n)"
 
@@ -28,17 +28,17 @@ class Rows(Lines):
     r"""Splits blocks into rows of CSV.
 
     Quoted cells may hold line breaks and delimiters (RFC 4180). If a quote is not closed within
-    `MOST_LINES` lines and `longest` bytes, or is misplaced, the first line of the row is refused,
-    and the next line begins another row.
+    `MAX_ROW_LINES` lines and `longest` bytes, or is misplaced, the first line of the row is
+    rejected, and the next line begins a new row.
 
     Parameters
     ----------
     offset, longest
-        As of `Lines`; at offset 0 the first row is the header.
+        See `Lines`; at offset 0 the first row is the header.
     delimiter
         The character between cells.
     header
-        The columns, if the first block does not begin with them.
+        The columns, if the first block does not begin with a header.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class Rows(Lines):
     def __init__(
         self,
         offset: int,
-        longest: int = LONGEST,
+        longest: int = MAX_RECORD_BYTES,
         delimiter: str = ",",
         header: Sequence[str] | None = None,
     ) -> None:
@@ -70,16 +70,16 @@ class Rows(Lines):
 
     @property
     def is_cut_short(self) -> bool:
-        """Always false: the beginning of a row of CSV may be a row."""
+        """Always false: any beginning of a CSV row can be a complete row."""
         return False
 
     def _stop(self, lines: Sequence[bytes], i: int, last: bool) -> int | None:
         """Return the line after the row that begins with line i.
 
-        It is i if a quote is never closed, and None if this depends on later blocks.
+        Returns i if a quote is never closed, and None if that depends on later blocks.
         """
         quoted, length = False, -1
-        for j in range(i, min(len(lines), i + MOST_LINES)):
+        for j in range(i, min(len(lines), i + MAX_ROW_LINES)):
             length += len(lines[j]) + 1
             if j > i and length > self._longest:
                 return i
@@ -99,7 +99,7 @@ class Rows(Lines):
             return None
         rows, taken = found
         if last and rows and not rows[-1]:
-            rows.pop()  # what follows the last newline
+            rows.pop()  # the part after the last newline
         if not rows or not all(rows) or max(map(len, rows)) > self._longest:
             return None
         cells = self._parse(rows, b'"' in data)
@@ -127,7 +127,7 @@ class Rows(Lines):
         return rows, i
 
     def _parse(self, rows: Sequence[bytes], quoted: bool) -> list[list[str]] | None:
-        """Return the cells of rows; None if one of them is not a row of the header's width."""
+        """Return the cells of rows; None if a row does not have as many cells as the header."""
         assert self.header is not None
         try:
             if quoted:
@@ -150,7 +150,7 @@ class Rows(Lines):
         return parsed
 
     def _one_by_one(self, lines: Sequence[bytes], last: bool) -> tuple[Part, int]:
-        """Return the rows, what is refused, and their number of lines."""
+        """Return the rows, the rejected input, and their number of lines."""
         rows: list[list[str]] = []
         starts: list[int] = []
         refused: list[tuple[int, bytes, str]] = []
@@ -158,7 +158,7 @@ class Rows(Lines):
         while i < len(lines) and (stop := self._stop(lines, i, last)) is not None:
             row, cells = self._row(lines, i, stop)
             if isinstance(cells, str):
-                refused.append((start, row[:KEPT], cells))
+                refused.append((start, row[:MAX_KEPT_BYTES], cells))
             elif cells is not None:
                 rows.append(cells)
                 starts.append(start)
@@ -169,7 +169,7 @@ class Rows(Lines):
     def _row(
         self, lines: Sequence[bytes], i: int, stop: int
     ) -> tuple[bytes, list[str] | str | None]:
-        """Return a row and its cells, the reason why it is refused, or None if it is blank."""
+        """Return a row and its cells, or the reason why it is rejected; None if it is blank."""
         if stop > i + 1:
             row = b"\n".join(lines[i:stop])
             try:
@@ -237,7 +237,7 @@ def _explain(row: bytes, error: csv.Error) -> str:
 
 
 class Sniffed:
-    r"""Splits blocks whose format is found by the first character that is not blank.
+    r"""Splits blocks whose format is detected from the first non-blank character.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ class Sniffed:
     [{'x': '1', 'y': '2'}]
     """
 
-    def __init__(self, longest: int = LONGEST, delimiter: str = ",") -> None:
+    def __init__(self, longest: int = MAX_RECORD_BYTES, delimiter: str = ",") -> None:
         self._longest, self._delimiter = longest, delimiter
         self._blank = b""
         self._chosen: Splitter | None = None
@@ -275,12 +275,12 @@ class Sniffed:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether what remains is the beginning of a record that is still being written."""
+        """Whether the remaining bytes are the beginning of a record that is still being written."""
         return self._chosen is not None and self._chosen.is_cut_short
 
 
 def find_format(data: bytes) -> str | None:
-    """Return "jsonl" or "csv", by the first character that is not blank; None without one.
+    """Return "jsonl" or "csv", depending on the first non-blank character; None if all are blank.
 
     Examples
     --------

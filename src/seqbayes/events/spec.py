@@ -1,4 +1,4 @@
-"""States from options, by the signatures of families and likelihoods."""
+"""Creates states from options, based on the signatures of families and likelihoods."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from seqbayes.likelihoods import Likelihood
 from seqbayes.state import State
 
 
-def spell(name: str) -> str:
-    """Return the spelling of a class or method name in options.
+def option_name(name: str) -> str:
+    """Convert a class or method name to the form used in options.
 
     Examples
     --------
-    >>> spell("NormalInverseGamma"), spell("from_mean")
+    >>> option_name("NormalInverseGamma"), option_name("from_mean")
     ('normal-inverse-gamma', 'from-mean')
     """
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).replace("_", "-").lower()
 
 
 def families() -> dict[str, type[State]]:
-    """Return every family whose observations can be read, by its name in options."""
+    """Return the families whose observations can be read from columns, by name in options."""
     known = registry.families()
-    return {spell(name): family for name, family in known.items() if likelihoods_of(family)}
+    return {option_name(name): family for name, family in known.items() if likelihoods_of(family)}
 
 
 def likelihoods_of(family: type[State]) -> dict[str, type[Likelihood]]:
     """Return the likelihoods of a family by their names in options; the first is the default."""
     known = registry.likelihoods_of(family)
-    return {spell(name): kind for name, kind in known.items() if kind.columnar}
+    return {option_name(name): kind for name, kind in known.items() if kind.columnar}
 
 
 def fixed_parameters() -> dict[str, list[str]]:
-    """Return every fixed parameter of the likelihoods, with the likelihoods that have it.
+    """Return the fixed parameters of the likelihoods, each with the likelihoods that have it.
 
     Examples
     --------
@@ -72,14 +72,14 @@ def constructors(family: type[State]) -> dict[str, Callable[..., State]]:
             isinstance(member, classmethod)
             and "likelihood" in inspect.signature(member.__func__).parameters
         ):
-            found[spell(name)] = getattr(family, name)
+            found[option_name(name)] = getattr(family, name)
     return found
 
 
 def make_likelihood(
     family: type[State], name: str | None, fixed: Mapping[str, str], values: int = 1
 ) -> Likelihood:
-    """Return the likelihood of a name (the family's first by default) with its fixed parameters.
+    """Create a likelihood by name (by default the first of the family) with its fixed parameters.
 
     Parameters
     ----------
@@ -88,10 +88,10 @@ def make_likelihood(
     name
         Name of the likelihood.
     fixed
-        Its fixed parameters, as texts.
+        Its fixed parameters, as strings.
     values
-        Number of columns of an observation. The second one holds the parameter that may differ
-        from one observation to the next.
+        Number of columns of an observation. The second column contains the parameter that varies
+        between observations.
 
     Raises
     ------
@@ -105,17 +105,18 @@ def make_likelihood(
     Poisson(exposure=None)
     """
     known = likelihoods_of(family)
-    kind = next(iter(known.values())) if name is None else known.get(spell(name))
+    kind = next(iter(known.values())) if name is None else known.get(option_name(name))
     if kind is None:
         raise PriorError(
-            f"a {spell(family.__name__)} has no likelihood {name!r}: expected {_either(known)}"
+            f"a {option_name(family.__name__)} has no likelihood {name!r}: expected"
+            f" {_either(known)}"
         )
     own = {field.name: "None" in str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
     arguments: dict[str, Any] = {}
     for parameter, text in fixed.items():
         if parameter not in own:
             has = f": expected {_either(own)}" if own else ""
-            raise PriorError(f"{spell(kind.__name__)} has no parameter {parameter!r}{has}")
+            raise PriorError(f"{option_name(kind.__name__)} has no parameter {parameter!r}{has}")
         none = own[parameter] and text.lower() == "none"
         arguments[parameter] = None if none else _number(parameter, text)
     if values == 2 and kind.varying is not None and kind.varying not in fixed:
@@ -129,7 +130,7 @@ def make_prior(
     likelihood: Likelihood,
     categories: Sequence[str] | None = None,
 ) -> State:
-    """Return the empty state whose prior an option describes.
+    """Create a state without data from the description of its prior in an option.
 
     Parameters
     ----------
@@ -137,9 +138,10 @@ def make_prior(
         The prior's family.
     prior
         Hyperparameters ``name=value,…``, a named prior ``flat``, or one with arguments,
-        ``from-mean:mean=0.2,strength=10``. ``name.label=value`` is an entry of a mapping; where a
-        prior has only a mapping, ``label=value``. The pairs may also be a JSON object, or a mapping
-        in which "from" names the prior. None for the family's default.
+        ``from-mean:mean=0.2,strength=10``. ``name.label=value`` sets an entry of a mapping;
+        ``label=value`` suffices if a mapping is the only parameter of the prior. The pairs may also
+        be a JSON object, or a mapping in which "from" names the prior. None for the family's
+        default.
     likelihood
         The likelihood.
     categories
@@ -161,7 +163,7 @@ def make_prior(
     name, constructor, pairs = _choose_constructor(family, prior, categories)
     signature = inspect.signature(constructor).parameters
     own = {key: value for key, value in signature.items() if key not in ("likelihood", "seed")}
-    arguments = _arguments(own, pairs, f"{spell(family.__name__)} {name}".strip())
+    arguments = _arguments(own, pairs, f"{option_name(family.__name__)} {name}".strip())
     if categories is not None:
         if "categories" not in own:
             raise PriorError(f"--categories cannot be combined with {_described(family, prior)}")
@@ -169,13 +171,13 @@ def make_prior(
         if repeated:
             raise PriorError(f"category {repeated[0]!r} is given twice")
         arguments["categories"] = list(categories)
-    lacking = [
+    missing = [
         key
         for key, value in own.items()
         if key not in arguments and (value.default is value.empty or _needs_labels(family, value))
     ]
-    if lacking:
-        raise PriorError(_missing_message(family, name, lacking))
+    if missing:
+        raise PriorError(_missing_message(family, name, missing))
     return constructor(**arguments, likelihood=likelihood)
 
 
@@ -207,12 +209,12 @@ def _choose_constructor(
         pairs = _pairs(rest)
     if not head:
         return "", family, pairs
-    if spell(head) not in named:
+    if option_name(head) not in named:
         raise PriorError(
-            f"a {spell(family.__name__)} has no prior {head!r}: expected {_either(named)},"
+            f"a {option_name(family.__name__)} has no prior {head!r}: expected {_either(named)},"
             f" or name=value for {_either(family.parameters, 'and')}"
         )
-    return spell(head), named[spell(head)], pairs
+    return option_name(head), named[option_name(head)], pairs
 
 
 def _pairs(text: str) -> dict[str, Any]:
@@ -255,22 +257,22 @@ def _arguments(
 
 
 def _needs_labels(family: type[State], parameter: inspect.Parameter) -> bool:
-    # a default of unnamed shares is useless if labels come from data
+    # a default with unnamed shares is useless if the labels come from data
     return "Mapping" in str(parameter.annotation) and parameter.default is not None
 
 
-def _missing_message(family: type[State], name: str, lacking: Sequence[str]) -> str:
-    what = f"a {spell(family.__name__)}" + (f" {name} prior" if name else "")
-    if "categories" in lacking or not name:
+def _missing_message(family: type[State], name: str, missing: Sequence[str]) -> str:
+    what = f"a {option_name(family.__name__)}" + (f" {name} prior" if name else "")
+    if "categories" in missing or not name:
         return (
             f"{what} needs its categories: --categories red,green,… or --prior red=40,green=25,…;"
             " if they are not known in advance, --state dirichlet-process"
         )
-    return f"{what} needs {_either(lacking, 'and')}: see seqbayes watch --help"
+    return f"{what} needs {_either(missing, 'and')}: see seqbayes watch --help"
 
 
 def _described(family: type[State], prior: str | Mapping[str, Any] | None) -> str:
-    return f"a {spell(family.__name__)}" + (f" with --prior {prior}" if prior else "")
+    return f"a {option_name(family.__name__)}" + (f" with --prior {prior}" if prior else "")
 
 
 def _number(name: str, text: Any) -> int | float:

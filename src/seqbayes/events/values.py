@@ -15,14 +15,14 @@ from msgspec import UNSET
 from seqbayes.console.text import printable, shorten
 from seqbayes.errors import ObservationError
 
-LONE_SURROGATE = "a text with a lone surrogate, half of a character"
+LONE_SURROGATE = "a string with a lone surrogate, half of a character"
 
-LONGEST_INTEGER = 4096
-"""Maximum number of bits of an integer; Python spells at most 4,300 digits."""
+MAX_INTEGER_BITS = 4096
+"""Maximum number of bits of an integer; Python converts at most 4,300 digits to a string."""
 
 
 class InvalidValue:
-    """Stands for a value that cannot be used, with the reason."""
+    """Placeholder for a value that cannot be used, with the reason."""
 
     __slots__ = ("reason",)
     __hash__ = None  # type: ignore[assignment]  # so that it cannot be a label
@@ -35,13 +35,13 @@ _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, 
 
 
 def parse_number(cell: str) -> float | None:
-    """Parse a cell of text as a number; a blank cell is None.
+    """Parse a cell as a number; a blank cell is None.
 
     Raises
     ------
     ObservationError
-        If the cell is not a number, or is one beyond the range of a double. Underscores and
-        digits other than 0 to 9 are refused.
+        If the cell is not a number, or exceeds the range of a double. Underscores and digits other
+        than 0 to 9 are rejected.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def parse_number(cell: str) -> float | None:
 
 
 def too_large(number: str) -> str:
-    """Return the reason why a number beyond the range of a double is refused."""
+    """Return the reason why a number outside the range of a double is rejected."""
     return f"the number {shorten(number)} is too large: expected at most 1.8e308"
 
 
@@ -87,11 +87,11 @@ def _check_blank(cell: str, expected: str) -> None:
         raise ObservationError(f"expected {expected}, got {shorten(cell)!r}")
 
 
-def spell_value(value: Any, spell: Callable[[Any], str] = repr) -> str:
-    """Return the text of a value, for a message."""
+def format_value(value: Any, to_string: Callable[[Any], str] = repr) -> str:
+    """Format a value for a message."""
     try:
-        return spell(value)
-    except ValueError:  # of an integer of thousands of digits
+        return to_string(value)
+    except ValueError:  # an integer of thousands of digits
         return f"<{type(value).__name__}>"
 
 
@@ -101,12 +101,13 @@ def coerce(value: Any, kind: str, text: bool = False) -> Any:
     Parameters
     ----------
     value
-        What a decoded record holds.
+        A value from a decoded record.
     kind
-        "number", "boolean", "text", "time", "pair", "counts", or "any"; of an estimator, "feature",
-        which is a number if a cell of text can be parsed as one, or "label", which remains a text.
+        "number", "boolean", "text", "time", "pair", "counts", or "any"; for an estimator,
+        "feature", which is a number if a cell can be parsed as one, or "label", which remains a
+        string.
     text
-        Whether a string is a cell of text that must be parsed.
+        Whether a string is a cell that must be parsed.
 
     Examples
     --------
@@ -115,7 +116,7 @@ def coerce(value: Any, kind: str, text: bool = False) -> Any:
     >>> coerce("0.5", "feature", text=True), coerce("0.5", "label", text=True)
     (0.5, '0.5')
     >>> coerce("0.5", "number").reason
-    "expected a number, got the text '0.5': remove its quotation marks"
+    "expected a number, got the string '0.5': remove its quotation marks"
     """
     if value is None or value is UNSET:
         return value
@@ -130,7 +131,7 @@ def _number(value: Any, text: bool) -> Any:
         return parse_number(value)
     if isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, bool):
         if isinstance(value, int) and value.bit_length() > 1024:
-            raise ObservationError(too_large(spell_value(value)))
+            raise ObservationError(too_large(format_value(value)))
         return value
     raise _quoted(value) or _invalid_value("a number", value)
 
@@ -143,7 +144,7 @@ def _quoted(value: Any) -> ObservationError | None:
         number = None
     if number is None:
         return None
-    expected = f"expected a number, got the text {shorten(value)!r}"
+    expected = f"expected a number, got the string {shorten(value)!r}"
     return ObservationError(f"{expected}: remove its quotation marks")
 
 
@@ -152,7 +153,7 @@ def _boolean(value: Any, text: bool) -> Any:
         return parse_boolean(value)
     if isinstance(value, str):
         raise ObservationError(
-            f"expected true, false, 1 or 0 without quotation marks, got the text"
+            f"expected true, false, 1 or 0 without quotation marks, got the string"
             f" {printable(shorten(value))!r}"
         )
     return value if isinstance(value, bool) else _number(value, text)
@@ -202,12 +203,12 @@ def _any(value: Any, text: bool) -> Any:
 
 
 def _storable(value: Any) -> Any:
-    """Return a value if it can be written as text.
+    """Return a value if it can be converted to text.
 
     Raises
     ------
     ObservationError
-        If it is an integer of thousands of digits, or a text with a lone surrogate.
+        If `value` is an integer of thousands of digits, or a string with a lone surrogate.
     """
     if isinstance(value, str):
         if not value.isascii():
@@ -215,8 +216,8 @@ def _storable(value: Any) -> Any:
                 value.encode()
             except UnicodeEncodeError:
                 raise ObservationError(f"{LONE_SURROGATE}: {value[:60]!a}") from None
-    elif isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:
-        raise ObservationError(f"expected a number below 2**{LONGEST_INTEGER}")
+    elif isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
+        raise ObservationError(f"expected a number below 2**{MAX_INTEGER_BITS}")
     return value
 
 
@@ -238,7 +239,7 @@ def _label(value: Any, text: bool) -> Any:
 
 
 def _invalid_value(expected: str, value: Any) -> ObservationError:
-    return ObservationError(f"expected {expected}, got {printable(spell_value(value))}")
+    return ObservationError(f"expected {expected}, got {printable(format_value(value))}")
 
 
 _COERCE: dict[str, Callable[[Any, bool], Any]] = {
@@ -255,14 +256,14 @@ _COERCE: dict[str, Callable[[Any, bool], Any]] = {
 
 
 def seconds(value: Any, unit: float = 1.0) -> Any:
-    """Return a time as seconds since 1970; one without a zone is UTC.
+    """Convert a time to seconds since 1970; a time without a zone is in UTC.
 
     Parameters
     ----------
     value
-        A number of units, a `datetime`, or a marker of a missing time, which is returned.
+        A number of time units, a `datetime`, or a marker of a missing time, which is returned.
     unit
-        Seconds in a unit.
+        Length of one time unit in seconds.
 
     Examples
     --------
@@ -284,7 +285,7 @@ def seconds(value: Any, unit: float = 1.0) -> Any:
 
 
 def parse_column(cells: list[str], kind: str) -> list[Any]:
-    """Parse the cells of a column; one that is invalid becomes an `InvalidValue`.
+    """Parse the cells of a column; an invalid cell becomes an `InvalidValue`.
 
     Examples
     --------

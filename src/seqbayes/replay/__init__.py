@@ -1,5 +1,5 @@
-"""Stories played one step at a time.
+"""Replays: stories that are shown one step at a time.
 
-`mms` eats candies under a conjugate belief, `coins` learns two coins by EM. `story` declares the
-protocol that both implement; `player` plays any story.
+`mms` counts candies with a conjugate belief, `coins` estimates two coins with EM. `story` declares
+the protocol that both implement; `player` plays any story.
 """

@@ -23,7 +23,7 @@ examples:
 
 keys in a terminal: space pauses and resumes, n or → shows the next step, q quits
 
-exit status: 0, 2 for a wrong option, 130 after Ctrl-C
+exit status: 0, 2 for an invalid option, 130 after Ctrl-C
 """
 
 
@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_candies(
         stories.add_parser(
             "mms",
-            help="2,620 real M&M's, eaten one at a time",
-            description="Eat real M&M's one at a time and watch Bayes' rule: the belief"
+            help="2,620 real M&M's, drawn one at a time",
+            description="Draw real M&M's one at a time and follow Bayes' rule: the belief"
             " about each colour, the prediction of the next candy, and the factory they came from.",
             allow_abbrev=False,
         )
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "coins",
             help="two coins with unknown labels: EM, step by step",
             description="Five sets of ten tosses, each with one of two coins. First the coins are"
-            " known; then EM estimates them: divide each set between the coins (E-step), divide"
+            " known; then EM estimates them: split each set between the coins (E-step), divide"
             " heads by tosses (M-step), repeat.",
             allow_abbrev=False,
         )
@@ -55,9 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_candies(parser: argparse.ArgumentParser) -> None:
     _add_speed(parser, "candies")
     parser.add_argument(
-        "--seed", type=whole(0), default=1, help="seed for dealing the candies into bags (1)"
+        "--seed", type=whole(0), default=1, help="seed for dividing the candies into bags (1)"
     )
-    parser.add_argument("--bags", type=whole(1, 48), metavar="N", help="how many of the 48 bags")
+    parser.add_argument(
+        "--bags", type=whole(1, 48), metavar="N", help="number of bags, up to 48 (default: 48)"
+    )
     parser.add_argument(
         "--prior",
         default="uniform",
@@ -68,7 +70,7 @@ def _add_candies(parser: argparse.ArgumentParser) -> None:
         "--strength",
         type=float,
         metavar="N",
-        help="number of imagined candies behind park or the proportions (100)",
+        help="weight of park or the proportions, as a number of candies (100)",
     )
     _add_forms(parser, "candy")
 
@@ -76,7 +78,11 @@ def _add_candies(parser: argparse.ArgumentParser) -> None:
 def _add_coins(parser: argparse.ArgumentParser) -> None:
     _add_speed(parser, "steps")
     parser.add_argument(
-        "--iterations", type=whole(1, 1000), default=10, metavar="N", help="of EM, up to 1000 (10)"
+        "--iterations",
+        type=whole(1, 1000),
+        default=10,
+        metavar="N",
+        help="number of EM iterations, up to 1000 (10)",
     )
     parser.add_argument(
         "--start",
@@ -89,7 +95,7 @@ def _add_coins(parser: argparse.ArgumentParser) -> None:
         "--prior",
         choices=PRIORS,
         default="flat",
-        help="of each coin: flat (the default) for maximum likelihood, beta22 for MAP-EM with"
+        help="prior of each coin: flat (the default) for maximum likelihood, beta22 for MAP-EM with"
         " Beta(2, 2)",
     )
     parser.add_argument(
@@ -106,12 +112,12 @@ def _add_speed(parser: argparse.ArgumentParser, steps: str) -> None:
         "--speed",
         type=speed(steps),
         metavar="N",
-        help=f"{steps} per second, or max; by default slow at first, and over within a minute",
+        help=f"{steps} per second, or max; by default slow at first, ending within a minute",
     )
 
 
 def _add_forms(parser: argparse.ArgumentParser, step: str) -> None:
-    """Declare how a story is shown, given the name of its steps."""
+    """Declare the output options of a story, given the name of its steps."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--plain", action="store_true", help=f"print one line per {step}; the default in a pipe"
@@ -144,7 +150,7 @@ def make_story(args: argparse.Namespace) -> Story[Any]:
 
 
 def page_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the options as the page of the story takes them.
+    """Return the options in the form that the page of the story accepts.
 
     Raises
     ------

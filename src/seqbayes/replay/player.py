@@ -1,4 +1,4 @@
-"""Playing a story: its pace, the keys that control it, and its output line by line."""
+"""Plays a story: its schedule, keyboard control, and line-by-line output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SLICE = 0.1  # seconds between two polls of the keyboard and signals
 
 
 class Output(Protocol[S_contra]):
-    """Where a story is shown."""
+    """The output on which a story is shown."""
 
     def open(self) -> None:
         """Prepare the output."""
@@ -34,9 +34,9 @@ class Output(Protocol[S_contra]):
         step
             The step; None for the opening.
         left
-            Seconds for which it is shown.
+            Seconds for which the step will be shown.
         keys
-            Note on the keys that can be pressed.
+            Description of the keys that can be pressed.
         """
         ...
 
@@ -55,13 +55,13 @@ class Clock:
     Parameters
     ----------
     schedule
-        When each step is due.
+        Function that returns the time at which each step is due.
     interruption
-        A signal, which ends the story.
+        Signals, which stop the story.
     keyboard
-        Keys; None without a terminal.
+        The keyboard; None without a terminal.
     now
-        Returns the time in seconds, monotonic.
+        Function that returns a monotonic time in seconds.
     """
 
     def __init__(
@@ -81,28 +81,28 @@ class Clock:
 
     @property
     def stopped(self) -> bool:
-        """Whether a signal or a key has ended the story."""
+        """Whether a signal or a key has stopped the story."""
         return self._quit or bool(self._interruption)
 
     @property
     def paused(self) -> bool:
-        """Whether the story waits for a key."""
+        """Whether the story is paused."""
         return self._paused_at is not None
 
     @property
     def keys(self) -> str:
-        """The note on the keys that can be pressed now."""
+        """Description of the keys that can be pressed now."""
         if self._keyboard is None:
             return "Ctrl-C ends"
         return PAUSED_KEYS if self.paused else KEYS
 
     def left(self, number: int) -> float:
-        """Return for how many more seconds step `number` is shown, without a pause."""
+        """Return the remaining seconds for which step `number` is shown, excluding pauses."""
         now = self._now() if self._paused_at is None else self._paused_at
         return self._schedule(number) - (now - self._start)
 
-    def hold(self, number: int, changed: Callable[[], None] = lambda: None) -> None:
-        """Wait until step `number` has been shown for its time, or a key requests the next one.
+    def wait(self, number: int, changed: Callable[[], None] = lambda: None) -> None:
+        """Wait until step `number` has been shown for its time, or a key requests the next step.
 
         Parameters
         ----------
@@ -125,14 +125,14 @@ class Clock:
             elif key in ("n", "\n", "\r"):
                 if not self.paused:
                     self._toggle()
-                # shift the schedule as if step `number` had been shown for its time
+                # shift the schedule as if step `number` had been shown for its full time
                 self._start -= max(self.left(number), 0.0)
                 return
             elif not key and not self.paused and self.left(number) <= 0.0:
                 return
 
     def _toggle(self) -> None:
-        """Pause, or resume where the story was paused."""
+        """Pause, or resume the paused story."""
         now = self._now()
         if self._paused_at is None:
             self._paused_at = now
@@ -159,20 +159,20 @@ def play(
             output.show(last, math.inf if clock.paused else left, clock.keys)
 
         show()
-        clock.hold(0, show)
+        clock.wait(0, show)
         for step in story:
             if clock.stopped:
                 break
             last = step
             show()
-            clock.hold(step.number, show)
+            clock.wait(step.number, show)
     finally:
         output.close()
     output.summarise(last, clock.stopped and (last is None or last.number < last.total))
 
 
 class LineOutput(Generic[S]):
-    """A story as lines of text or JSON on standard output.
+    """Writes a story as lines of text or JSON to standard output.
 
     Parameters
     ----------
@@ -181,15 +181,15 @@ class LineOutput(Generic[S]):
     as_json
         Whether to write one JSON object per line.
     in_ascii
-        Whether to write text in ASCII only.
+        Whether to write only ASCII characters.
     flush
-        Whether to write each step at once.
+        Whether to flush the output after each step.
     """
 
-    def __init__(self, story: Story[S], as_json: bool, in_ascii: bool, flush: bool) -> None:
+    def __init__(self, story: Story[S], as_json: bool, ascii_only: bool, flush: bool) -> None:
         self._story = story
         self._json = as_json
-        self._ascii = in_ascii
+        self._ascii = ascii_only
         self._flush = flush
         self._shown: NumberedStep | None = None
 
@@ -224,20 +224,20 @@ class LineOutput(Generic[S]):
 
     def _write(self, lines: Iterable[str]) -> None:
         for line in lines:
-            sys.stdout.write(f"{spell(line, self._ascii)}\n")
+            sys.stdout.write(f"{transliterate(line, self._ascii)}\n")
         if self._flush:
             sys.stdout.flush()
 
 
-def spell(text: str, in_ascii: bool) -> str:
-    """Return a text as it is, or transliterated to ASCII.
+def transliterate(text: str, ascii_only: bool) -> str:
+    """Return a text unchanged, or transliterated to ASCII.
 
     Examples
     --------
-    >>> spell("½ × 0.6 → −1", in_ascii=True)
+    >>> transliterate("½ × 0.6 → −1", ascii_only=True)
     '1/2 * 0.6 -> -1'
     """
-    if not in_ascii:
+    if not ascii_only:
         return text
     for sign, ascii_sign in (("×", "*"), ("÷", "/"), ("−", "-"), ("→", "->"), ("½", "1/2")):
         text = text.replace(sign, ascii_sign)

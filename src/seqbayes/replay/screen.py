@@ -1,4 +1,4 @@
-"""A story on the whole screen of a terminal, and its summary below it afterwards."""
+"""Shows a story on the full screen of a terminal, and prints its summary afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqbayes.console.screen import FullScreen, make_console
 from seqbayes.replay.story import S, Story
 
 FRAME = 1.0 / 12.0
-"""Shortest time in seconds between two pictures; steps that come faster are skipped."""
+"""Minimum number of seconds between two frames; faster steps are skipped."""
 
 
 class ScreenOutput(Generic[S]):

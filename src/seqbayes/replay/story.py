@@ -22,7 +22,7 @@ class NumberedStep(Protocol):
 
     @property
     def number(self) -> int:
-        """Its number, from 1."""
+        """The number of the step, from 1."""
         ...
 
     @property
@@ -41,7 +41,7 @@ class StoryScreen(Protocol[S_contra]):
     def draw(
         self, step: S_contra | None, width: int, height: int, keys: str = ""
     ) -> RenderableType:
-        """Return the screen after a step, or before the first one.
+        """Return the screen after a step, or before the first step.
 
         Parameters
         ----------
@@ -50,12 +50,12 @@ class StoryScreen(Protocol[S_contra]):
         width, height
             Size of the terminal.
         keys
-            Note on the keys that can be pressed, shown if there is room.
+            Description of the keys that can be pressed, shown if it fits.
         """
         ...
 
     def table(self, step: S_contra, width: int) -> list[Text]:
-        """Return the lines that stay on the terminal after the story."""
+        """Return the lines that remain on the terminal after the story."""
         ...
 
 
@@ -67,9 +67,9 @@ class Story(ABC, Generic[S]):
     Attributes
     ----------
     name : str
-        Its name on the command line.
+        Name of the story on the command line.
     total : int
-        Its number of steps.
+        Number of steps.
     """
 
     name: ClassVar[str]
@@ -81,7 +81,7 @@ class Story(ABC, Generic[S]):
     @property
     @abstractmethod
     def schedule(self) -> Schedule:
-        """The default pace."""
+        """The default schedule."""
 
     @abstractmethod
     def opening_lines(self) -> Iterable[str]:
@@ -117,11 +117,11 @@ class Story(ABC, Generic[S]):
 
     @abstractmethod
     def screen(self, signs: Signs) -> StoryScreen[S]:
-        """Return the screen that draws the story with these characters."""
+        """Return a screen that draws the story with this character set."""
 
 
 def even(speed: float) -> Schedule:
-    """Return the schedule of `speed` steps per second; 0 or infinity is as fast as possible.
+    """Return a schedule with `speed` steps per second; 0 or infinity means as fast as possible.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""``seqbayes completion``: a script that makes a shell complete commands, options and files."""
+"""``seqbayes completion``: print a script for the completion of commands in a shell."""
 
 from __future__ import annotations
 

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 from seqbayes.console import commands
 
 FILES = ("STORE", "CONFIG", "CONFIG_OR_STORE", "FILE")
-"""Names of arguments that are files."""
+"""Metavariables of arguments that are files."""
 
 
 class Word(NamedTuple):
     """An option, or an argument without `flags`.
 
-    `value` is the name of its value, empty for a switch; `choices` are the possible values. An
-    argument may be `repeated`, or optional.
+    `value` is the metavariable, empty for a flag; `choices` are the possible values. An argument
+    may be `repeated`, or optional.
     """
 
     flags: Sequence[str]
@@ -33,7 +33,7 @@ class Word(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A command by its path of words, and its subcommands."""
+    """A command, identified by its path of words, and its subcommands."""
 
     path: Sequence[str]
     summary: str
@@ -44,12 +44,12 @@ class Node(NamedTuple):
 
 
 def nodes() -> Iterator[Node]:
-    """Yield all commands, the program itself first.
+    """Yield all commands, starting with the program itself.
 
     Examples
     --------
     >>> [" ".join(node.path) for node in nodes()][:4]
-    ['', 'check', 'choose', 'compare']
+    ['', 'backup', 'check', 'choose']
     """
     yield from _nodes((), "", commands.build_parser(), deep=False)
     for name, command in commands.COMMANDS.items():
@@ -58,14 +58,14 @@ def nodes() -> Iterator[Node]:
 
 
 class _Actions(argparse.HelpFormatter):
-    """The actions of a parser, which it passes to the formatter of its help.
+    """A help formatter that collects the actions of a parser instead of formatting them.
 
     Attributes
     ----------
     actions
         Options and arguments.
     parsers, summaries
-        The parsers of its subcommands, and what these do, by name.
+        The parsers of the subcommands, and their summaries, by name.
     """
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:

@@ -41,7 +41,7 @@ def _function(node: Node) -> str:
     lines += [f"        {shlex.quote(spec)} \\" for spec in specs]
     lines[-1] = lines[-1].removesuffix(" \\")
     if node.children:
-        each = (shlex.quote(f"{_plain(name)}:{text}") for name, text in node.children.items())
+        each = (shlex.quote(f"{_escape(name)}:{text}") for name, text in node.children.items())
         lines += [
             "    case $state in",
             f"        command) local -a commands=({' '.join(each)}); _describe command commands ;;",
@@ -55,9 +55,9 @@ def _function(node: Node) -> str:
 
 def _option(word: Word) -> Iterator[str]:
     for flag in word.flags:
-        again = "*" if word.repeated else ""
+        repeat_marker = "*" if word.repeated else ""
         value = f":{word.value}:{_action(word)}" if word.value else ""
-        yield f"{again}{flag}[{_plain(word.help)}]{value}"
+        yield f"{repeat_marker}{flag}[{_escape(word.help)}]{value}"
 
 
 def _argument(word: Word) -> str:
@@ -71,6 +71,6 @@ def _action(word: Word) -> str:
     return "_files" if word.is_file else " "
 
 
-def _plain(text: str) -> str:
+def _escape(text: str) -> str:
     """Escape the characters that are special in a specification."""
     return "".join(f"\\{c}" if c in "[]:\\" else c for c in text)

@@ -59,7 +59,7 @@ __all__ = [
     "show",
 ]
 
-# Imported on first use: a command needs only a part of them.
+# Imported on first use, because each command needs only some of them.
 _HOMES = {
     "seqbayes.events.belief": ("Belief", "Times"),
     "seqbayes.stream.collector": ("Collector",),

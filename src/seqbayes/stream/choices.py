@@ -1,4 +1,4 @@
-"""Choices between the keys of a belief, with decisions whose rewards count exactly once."""
+"""Choices between the keys of a belief; each reward of a decision is learned exactly once."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from seqbayes.compare import BETTER
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout
-from seqbayes.events.keys import LONGEST_NAME
+from seqbayes.events.keys import MAX_NAME_LENGTH
 from seqbayes.events.values import InvalidValue
 from seqbayes.forgetting import Decayed
 from seqbayes.stream.sources.http import Http
 from seqbayes.stream.sources.posted import REWARD, PostedRequest
 from seqbayes.stream.urls import expand
 
-MOST_CONTEXTS = 10_000
-"""Contexts whose probabilities are kept until a belief changes."""
+MAX_CONTEXTS = 10_000
+"""Maximum number of contexts whose probabilities are cached until a belief changes."""
 
-MOST_ARMS = 1000
+MAX_ARMS = 1000
 
 _DIGEST = 12
-"""Bytes of the digest of a decision."""
+"""Length of a decision's digest in bytes."""
 
 
 class ChoiceTable(msgspec.Struct):
     """A choice in a configuration.
 
-    `belief` has one key for each arm; `arm` is the field of its key that names the arm, and its
-    other key fields are the context. `better` is that of the belief by default. `secret`
+    `belief` has one key per arm; `arm` is the key field that contains the name of the arm, and the
+    other key fields are the context. `better` is by default that of the belief. `secret`
     authenticates decisions.
     """
 
@@ -57,7 +57,7 @@ class ChoiceTable(msgspec.Struct):
 
 
 class Decision(msgspec.Struct, array_like=True):
-    """What a decision id holds: the choice, the arm, its propensity, the context and the time."""
+    """The contents of a decision id: choice, arm, propensity, context and time."""
 
     choice: str
     arm: str
@@ -68,12 +68,12 @@ class Decision(msgspec.Struct, array_like=True):
 
     @property
     def identity(self) -> str:
-        """The identity of its reward among the events; it starts with the time of the decision."""
+        """The event id of this decision's reward; it starts with the time of the decision."""
         return f"{REWARD}{self.issued:013d}-{self.nonce}"
 
 
-class Decided(msgspec.Struct):
-    """An answer: the arm, the decision id to send with the reward, and the propensity."""
+class DecisionResponse(msgspec.Struct):
+    """The response: the arm, the decision id to send with the reward, and the propensity."""
 
     arm: str
     decision: str
@@ -81,7 +81,7 @@ class Decided(msgspec.Struct):
 
 
 class RewardBody(msgspec.Struct):
-    """The reward of a decision, and further fields of its event, such as a time."""
+    """The reward of a decision, and optional additional event fields, such as a timestamp."""
 
     decision: str
     reward: Any
@@ -93,27 +93,27 @@ class DecisionError(SeqbayesError):
 
 
 class Chooser:
-    """Chooses arms by the beliefs about them.
+    """Chooses arms based on the beliefs about them.
 
     Parameters
     ----------
     name
         Name of the choice.
     table
-        Its configuration.
+        Configuration of the choice.
     belief
         The belief about the rewards.
 
     Raises
     ------
     PriorError
-        If they do not fit together.
+        If the configuration does not match the belief.
 
     Notes
     -----
-    A decision id holds the decision itself, with a digest, so that no decision is written anywhere
-    and none is lost. Its reward becomes an event with the identity of the decision. Identities are
-    stored in the same transaction as the beliefs, so that a reward counts exactly once.
+    A decision id contains the decision itself and a digest, so decisions need not be stored and
+    cannot be lost. The reward becomes an event whose id is derived from the decision. Event ids are
+    stored in the same transaction as the beliefs, so that a reward is learned exactly once.
 
     Examples
     --------
@@ -142,17 +142,17 @@ class Chooser:
         context: Mapping[str, Any],
         state_of: Callable[[tuple[str, ...]], Any],
         now: float | None = None,
-    ) -> Decided:
+    ) -> DecisionResponse:
         """Choose an arm.
 
         Parameters
         ----------
         context
-            Values of the other key fields of the belief; further fields are ignored.
+            Values of the other key fields of the belief; additional fields are ignored.
         state_of
-            Returns the state of a key, or None if it has not learned anything.
+            Returns the state of a key, or None for a key without data.
         now
-            Seconds since 1970; the present time by default.
+            Seconds since 1970; by default the current time.
 
         Raises
         ------
@@ -166,10 +166,10 @@ class Chooser:
         arm = str(sample(shares, self._rng))
         issued = int(1000.0 * (time.time() if now is None else now))
         decision = Decision(self.name, arm, shares[arm], context, issued, secrets.token_urlsafe(12))
-        return Decided(arm, self._write(decision), shares[arm])
+        return DecisionResponse(arm, self._write(decision), shares[arm])
 
     def read(self, text: str) -> Decision:
-        """Return the decision of an id.
+        """Decode a decision id.
 
         Parameters
         ----------
@@ -179,7 +179,7 @@ class Chooser:
         Raises
         ------
         DecisionError
-            If it was not issued by this choice, or was changed.
+            If the id was not issued by this choice, or was changed.
         """
         try:
             coded = text.removeprefix("d").encode("ascii")
@@ -196,7 +196,7 @@ class Chooser:
     def event(
         self, decision: Decision, reward: Any, identity: str, further: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return the event by which the belief learns a reward.
+        """Return the event from which the belief learns a reward.
 
         Parameters
         ----------
@@ -205,9 +205,9 @@ class Chooser:
         reward
             The observed value.
         identity
-            The field that identifies an event.
+            The field that contains the event id.
         further
-            Further fields of the event, such as its time.
+            Additional fields of the event, such as a timestamp.
         """
         (field,) = self.belief.field
         return {
@@ -221,7 +221,7 @@ class Chooser:
     def _write(self, decision: Decision) -> str:
         body = msgspec.json.encode(decision)
         text = base64.urlsafe_b64encode(self._digest(body) + body).rstrip(b"=").decode()
-        return f"d{text}"  # an id that begins with "-" would be an option on the command line
+        return f"d{text}"  # on the command line, a leading "-" would make it an option
 
     def _digest(self, body: bytes) -> bytes:
         named = msgspec.json.encode(self.name) + body
@@ -234,7 +234,7 @@ class Chooser:
             if isinstance(value, InvalidValue) or not isinstance(value, str):
                 reason = "missing" if field not in record else f"invalid: {record[field]!r}"
                 raise DecisionError(f"context: field {field!r} is {reason}")
-            if len(value) > LONGEST_NAME:
+            if len(value) > MAX_NAME_LENGTH:
                 raise DecisionError(f"context: field {field!r} is too long")
             found.append(value)
         return tuple(found)
@@ -242,14 +242,14 @@ class Chooser:
     def _shares_of(self, keys: Any, states: list[Any]) -> dict[Any, float]:
         with self._lock:
             known = self._shares.get(keys)
-        # states are replaced when they learn, and never changed
+        # states are immutable: learning replaces them
         if known is not None and all(a is b for a, b in zip(known[0], states, strict=True)):
             return known[1]
         shares = self._compute(states)
         with self._lock:
             self._shares[keys] = states, shares
             self._shares.move_to_end(keys)
-            if len(self._shares) > MOST_CONTEXTS:
+            if len(self._shares) > MAX_CONTEXTS:
                 self._shares.popitem(last=False)
         return shares
 
@@ -270,7 +270,7 @@ class Chooser:
 def post_rewards(
     choosers: Mapping[str, Chooser], rewards: Sequence[RewardBody], source: Http
 ) -> PostedRequest:
-    """Return a request that makes a source learn rewards.
+    """Return a request with the events of rewards, for a source that learns posted events.
 
     Parameters
     ----------
@@ -284,15 +284,15 @@ def post_rewards(
     Raises
     ------
     DecisionError
-        If a decision is invalid, or so old that its reward may have been learned and forgotten.
+        If a decision is invalid, or so old that its reward may already have been learned.
     """
     records, ids = [], []
     for i, each in enumerate(rewards, 1):
         chooser, decision = _decision(choosers, each.decision, i)
         if source.too_late(decision.identity):
             raise DecisionError(
-                f"reward {i}: its decision is older than those whose rewards are remembered;"
-                " increase remember in [source]"
+                f"reward {i}: its decision is too old to detect whether the reward was learned"
+                " before; increase remember in [source]"
             )
         event = chooser.event(decision, each.reward, str(source.id), each.event)
         records.append(msgspec.json.encode(event))
@@ -307,11 +307,11 @@ def _decision(choosers: Mapping[str, Chooser], text: str, i: int) -> tuple[Choos
         except DecisionError:
             continue
     names = ", ".join(map(repr, choosers))
-    raise DecisionError(f"reward {i}: its decision was not made by {names}, or was changed")
+    raise DecisionError(f"reward {i}: its decision was not issued by {names}, or was changed")
 
 
 def find_errors(table: ChoiceTable, belief: Belief) -> list[tuple[str, str]]:
-    """Return the errors of a choice as pairs of a key and a text.
+    """Return the errors of a choice as pairs of key and message.
 
     Parameters
     ----------
@@ -323,16 +323,16 @@ def find_errors(table: ChoiceTable, belief: Belief) -> list[tuple[str, str]]:
     found = []
     if table.arm not in belief.by:
         found.append(("arm", f"{table.arm!r} is not a key field of belief {belief.name!r}"))
-    if not 1 <= len(table.arms) <= MOST_ARMS:
-        found.append(("arms", f"expected 1 to {MOST_ARMS} arms, got {len(table.arms)}"))
+    if not 1 <= len(table.arms) <= MAX_ARMS:
+        found.append(("arms", f"expected 1 to {MAX_ARMS} arms, got {len(table.arms)}"))
     elif len(set(table.arms)) < len(table.arms):
         found.append(("arms", "expected different arms"))
-    elif any(not 0 < len(arm) <= LONGEST_NAME for arm in table.arms):
-        found.append(("arms", f"expected names of 1 to {LONGEST_NAME} characters"))
+    elif any(not 0 < len(arm) <= MAX_NAME_LENGTH for arm in table.arms):
+        found.append(("arms", f"expected names of 1 to {MAX_NAME_LENGTH} characters"))
     if not 0.0 <= table.min_share * max(len(table.arms), 1) <= 1.0:
         found.append(("min_share", f"expected 0 to 1 / (number of arms), got {table.min_share}"))
     if table.burn_in and isinstance(belief.state, Decayed):
-        found.append(("burn_in", "it is not available for a belief with a half-life"))
+        found.append(("burn_in", "not available for a belief with a half-life"))
     if table.burn_in < 0:
         found.append(("burn_in", f"expected a number >= 0, got {table.burn_in}"))
     if len(belief.field) != 1 or belief.features:

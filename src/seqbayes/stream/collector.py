@@ -1,4 +1,4 @@
-"""The contract of observers of a pipeline."""
+"""The interface of observers of a pipeline."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 class Collector:
     """Base class of observers of pipeline events, such as a live table, history or metrics.
 
-    Every method does nothing by default.
+    By default, the methods do nothing.
     """
 
     def opened(self, pipeline: Pipeline) -> None:
         """Handle the start of reading, when the states are restored."""
 
     def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
-        """Handle a batch after it was learned. The batch is None if nothing arrived for a while."""
+        """Handle a batch after it was learned; None if no batch arrived before the timeout."""
 
     def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
-        """Handle an event that could not be used, before `learned` gets its batch."""
+        """Handle an event that could not be used, before `learned` is called with its batch."""
 
     def committing(self, pipeline: Pipeline, changes: Changes) -> None:
-        """Handle changes before they are committed; history may be added to them."""
+        """Handle changes before they are committed; collectors may add history to them."""
 
     def committed(self, pipeline: Pipeline) -> None:
         """Handle the end of a commit."""

@@ -1,4 +1,4 @@
-"""Pipelines from TOML files, which are checked completely before anything runs."""
+"""Loads pipelines from TOML files, and validates a file completely before anything runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seqbayes.events.durations import UNITS, parse_duration
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
 from seqbayes.stream.priors import BeliefTable, make_state
-from seqbayes.stream.schema import ConfigError, ErrorList, guess, join
+from seqbayes.stream.schema import ConfigError, ErrorList, did_you_mean, join
 from seqbayes.stream.source import Source, load_source, source_kinds, source_parameters
 from seqbayes.stream.stores import check_url, open_store
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 _Duration = str | int | float
 
-MOST = 10**15
-"""Upper limit of the counts in a configuration."""
+MAX_COUNT = 10**15
+"""Maximum value of counts in a configuration."""
 
 
 class CommitTable(msgspec.Struct):
-    """When to commit."""
+    """Limits after which a pipeline commits."""
 
     every: _Duration = 1.0
     events: int = Pace.events
@@ -44,7 +44,7 @@ class CommitTable(msgspec.Struct):
 
 
 class HistoryTable(msgspec.Struct):
-    """How much history is kept for plots over time."""
+    """Limits of the history that is stored for plots over time."""
 
     every: _Duration = 60.0
     keys: int = 100
@@ -52,7 +52,7 @@ class HistoryTable(msgspec.Struct):
 
 
 class DeadLetterTable(msgspec.Struct):
-    """How many dead letters are kept."""
+    """Limit of stored dead letters."""
 
     most: int = 1_000_000
 
@@ -88,15 +88,15 @@ class Config:
     store
         URL of the store.
     source
-        The class of the source, and its parameters.
+        The class of the source, and the parameters of its constructor.
     beliefs
         The beliefs to learn.
     pace
         When to commit.
     history
-        Parameters of `History`; None keeps no history.
+        Parameters of `History`; None for no history.
     most_dead_letters
-        Limit of the dead letters in the store.
+        Maximum number of dead letters in the store.
     choices
         Choices between keys of the beliefs, by name.
     alerts
@@ -164,7 +164,7 @@ class Config:
                 (*own, *collectors),
                 most_dead_letters=self.most_dead_letters,
             )
-            opened.pop_all()  # the pipeline closes both now
+            opened.pop_all()  # from now on the pipeline closes both
             return pipeline
 
 
@@ -179,7 +179,7 @@ def load_config(path: str | Path) -> Config:
     Raises
     ------
     ConfigError
-        If it has errors; the message lists all of them, with the line or the path of the key.
+        If the file has errors; the message lists all of them, each with its line or key path.
     OSError
         If the file cannot be read.
     """
@@ -190,13 +190,13 @@ _TWICE = re.compile(r"Cannot declare (\(.*\)) twice")
 
 
 def _name_table(found: re.Match[str]) -> str:
-    """Return the message for a table that is declared twice."""
+    """Return the message for a table that is defined twice."""
     path = ".".join(re.findall(r"'([^']*)'", found[1]))
-    return f"the table [{path}] is given twice"
+    return f"the table [{path}] is defined twice"
 
 
 def parse_config(text: bytes, name: str = "the configuration") -> Config:
-    """Read a configuration from the text of a TOML file; see `load_config`.
+    """Parse the contents of a TOML file; see `load_config`.
 
     Examples
     --------
@@ -204,19 +204,19 @@ def parse_config(text: bytes, name: str = "the configuration") -> Config:
     Traceback (most recent call last):
     seqbayes.stream.schema.ConfigError: the configuration has 4 errors:
       stor: unknown key: did you mean 'store'?
-      store: it is missing
-      source: it is missing
-      belief: it is missing
+      store: required, but missing
+      source: required, but missing
+      belief: required, but missing
     """
     try:
         document = tomllib.loads(text.removeprefix(codecs.BOM_UTF8).decode())
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
-        raise ConfigError(name, [f"line {line}: it is not UTF-8"]) from None
+        raise ConfigError(name, [f"line {line}: not UTF-8"]) from None
     except tomllib.TOMLDecodeError as error:
         last = text.rstrip().count(b"\n") + 1
         reason = str(error).replace("at end of document", f"at line {last}, the last one")
-        reason = reason.replace("Cannot overwrite a value", "this key is given twice in its table")
+        reason = reason.replace("Cannot overwrite a value", "this key occurs twice in its table")
         raise ConfigError(name, [_TWICE.sub(_name_table, reason)]) from None
     errors = ErrorList()
     config = _read(document, errors)
@@ -227,7 +227,7 @@ def parse_config(text: bytes, name: str = "the configuration") -> Config:
 
 def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
     root = errors.read("", document, Root)
-    # the other tables are checked even if one is missing
+    # the other tables are checked even if a table is missing
     given: Any = document if root is None else msgspec.structs.asdict(root)
     source = _source(given.get("source"), errors)
     derived = _derived(given.get("derive", {}), errors)
@@ -236,9 +236,9 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
     history = _history(given.get("history", {}), errors)
     letters = errors.read("dead_letters", given.get("dead_letters", {}), DeadLetterTable)
     if letters is not None and letters.most < 0:
-        errors.note("dead_letters.most", f"expected a number >= 0, got {letters.most}")
+        errors.add("dead_letters.most", f"expected a number >= 0, got {letters.most}")
     if isinstance(given.get("store"), str):
-        errors.attempt("store", lambda: check_url(given["store"]))
+        errors.catch("store", lambda: check_url(given["store"]))
     choices = _choices(given.get("choice", {}), beliefs, source, errors)
     alerts = _alerts(given, beliefs, errors)
     retention = _retention(given.get("retention", {}), errors)
@@ -256,41 +256,44 @@ def _source(table: Any, errors: ErrorList) -> tuple[type[Source], dict[str, Any]
     kind = options.pop("kind", None)
     if kind not in (kinds := source_kinds()):
         known = ", ".join(kinds)
-        got = "it is missing" if kind is None else f"unknown kind {kind!r}"
-        errors.note("source.kind", f"{got}{guess(kind, kinds) or f'; there are {known}'}")
+        got = "required, but missing" if kind is None else f"unknown kind {kind!r}"
+        hint = did_you_mean(kind, kinds) or f"; expected one of {known}"
+        errors.add("source.kind", got + hint)
         return None
     try:
         loaded = load_source(kind)
     except ModuleNotFoundError as error:
-        errors.note("source.kind", error)
+        errors.add("source.kind", error)
         return None
     parameters = source_parameters(loaded)
     before = len(errors.found)
     for name, value in options.items():
         if isinstance(value, str) and "\0" in value:
-            errors.note(join("source", name), "it contains a NUL character")
+            errors.add(join("source", name), "contains a NUL character")
     errors.unknown("source", options, parameters)
     for name, (hint, required) in parameters.items():
         path = join("source", name)
         if name in options:
             options[name] = errors.convert(path, options[name], hint, None)
         elif required:
-            errors.note(path, "it is missing")
-    if len(errors.found) == before:  # the source itself checks what types cannot express
-        errors.attempt("source", lambda: loaded(**options).close())
+            errors.add(path, "required, but missing")
+    if (
+        len(errors.found) == before
+    ):  # the source's constructor checks what its type hints cannot express
+        errors.catch("source", lambda: loaded(**options).close())
     return loaded, options
 
 
 def _duration(path: str, given: Any, errors: ErrorList) -> float:
-    return errors.attempt(path, lambda: parse_duration(given)) or 1.0
+    return errors.catch(path, lambda: parse_duration(given)) or 1.0
 
 
 def _positive(path: str, table: msgspec.Struct, names: Sequence[str], errors: ErrorList) -> None:
     for name in names:
         value = getattr(table, name)
-        if not 0 < value <= MOST:
-            limit = "above 0" if value < 1 else f"up to {MOST}"
-            errors.note(join(path, name), f"expected a number {limit}, got {value}")
+        if not 0 < value <= MAX_COUNT:
+            limit = "above 0" if value < 1 else f"up to {MAX_COUNT}"
+            errors.add(join(path, name), f"expected a number {limit}, got {value}")
 
 
 def _pace(table: Any, errors: ErrorList) -> Pace | None:
@@ -316,7 +319,7 @@ def _derived(given: Any, errors: ErrorList) -> dict[str, str]:
     valid = {}
     for name, text in found.items():
         before = len(errors.found)
-        errors.attempt(join("derive", name), partial(derive, [name], found))
+        errors.catch(join("derive", name), partial(derive, [name], found))
         if len(errors.found) == before:
             valid[name] = text
     return valid
@@ -326,7 +329,7 @@ def _beliefs(tables: Any, derived: Mapping[str, str], errors: ErrorList) -> list
     if not isinstance(tables, Mapping):
         return []
     if not tables:
-        errors.note("belief", "expected at least one")
+        errors.add("belief", "expected at least one")
     beliefs = []
     for name, given in tables.items():
         path = join("belief", name)
@@ -354,21 +357,23 @@ def _belief(
     for key, text in find_errors(
         table.field, table.by, table.features, table.where, table.max_keys, derived
     ):
-        errors.note(join(path, key), text)
+        errors.add(join(path, key), text)
     if table.weight in ([table.field] if isinstance(table.field, str) else table.field):
-        errors.note(join(path, "weight"), f"{table.weight!r} is the observed field, too")
+        errors.add(join(path, "weight"), f"{table.weight!r} is the observed field, too")
     if table.time is None:
         for key in ("time_unit", "missing", "late", "future"):
             if key in given:
-                errors.note(join(path, key), "it needs time, the field of the event time")
+                errors.add(join(path, key), "requires time, the field of the event time")
     display = Display.of(table)
     if state is not None:
         by = [table.by] if isinstance(table.by, str) else table.by
         for key, text in display.find_errors(by, state):
-            errors.note(join(path, key), text)
-    if state is None or len(errors.found) > before:  # other errors may follow from these
+            errors.add(join(path, key), text)
+    if (
+        state is None or len(errors.found) > before
+    ):  # the remaining checks could only report consequences of these errors
         return None
-    return errors.attempt(
+    return errors.catch(
         path,
         lambda: Belief(
             name,
@@ -399,7 +404,7 @@ def _choices(
     from seqbayes.stream.choices import ChoiceTable, Chooser
 
     if source is not None and not (source[0].kind == "http" and source[1].get("id")):
-        errors.note("choice", "it needs a source of kind = 'http' with an id, for the rewards")
+        errors.add("choice", "requires a source of kind = 'http' with an id, for the rewards")
     named, found = {belief.name: belief for belief in beliefs}, {}
     for name, given in tables.items():
         path = join("choice", name)
@@ -408,14 +413,16 @@ def _choices(
             continue
         if table.belief not in named:
             if not errors.within(join("belief", table.belief)):
-                errors.note(join(path, "belief"), f"unknown belief{guess(table.belief, named)}")
+                errors.add(
+                    join(path, "belief"), f"unknown belief{did_you_mean(table.belief, named)}"
+                )
             continue
         if named[table.belief].derived:
-            errors.note(join(path, "belief"), f"{table.belief!r} has fields that are derived")
+            errors.add(join(path, "belief"), f"{table.belief!r} has fields that are derived")
         used = {*named[table.belief].by, *named[table.belief].field}
         if source is not None and source[1].get("id") in used:
-            errors.note("source.id", f"belief {table.belief!r} uses it as another field")
-        chooser = errors.attempt(path, partial(Chooser, name, table, named[table.belief]))
+            errors.add("source.id", f"belief {table.belief!r} uses it as another field")
+        chooser = errors.catch(path, partial(Chooser, name, table, named[table.belief]))
         if chooser is not None:
             found[name] = chooser
     return found

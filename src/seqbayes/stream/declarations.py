@@ -1,4 +1,4 @@
-"""Beliefs of a store that were created with a default which has changed since."""
+"""Compatibility with stored beliefs whose family has a different default prior now."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 from seqbayes import registry
 from seqbayes.events.belief import Belief
-from seqbayes.stream.forms import Forms, read_state, write_json
+from seqbayes.stream.codec import StateCodec, read_state, write_json
 from seqbayes.stream.stores import Store
 
 
 def continue_stored(beliefs: Sequence[Belief], store: Store) -> tuple[list[Belief], list[str]]:
-    """Return beliefs with the priors with which they were stored, and a notice of each change.
+    """Return beliefs with their stored priors, and a notice for each replaced prior.
 
-    Only the default prior of a family is replaced, and only by a former default of this family: the
-    declaration has no arguments, and neither did the one that created the store. Likewise for
-    the default parameters of an estimator.
+    Only the current default prior of a family is replaced, and only by a former default of the same
+    family: neither the declaration nor the stored declaration specifies a prior. The same applies
+    to the default parameters of an estimator.
 
     Parameters
     ----------
     beliefs
-        The beliefs as they are declared now.
+        The beliefs as currently declared.
     store
         The store that may contain them.
 
@@ -39,21 +39,20 @@ def continue_stored(beliefs: Sequence[Belief], store: Store) -> tuple[list[Belie
     found, notices = [], []
     for belief in beliefs:
         if belief.name in stored:
-            declared = {"state": Forms(belief.state).empty, "by": list(belief.by)}
+            declared = {"state": StateCodec(belief.state).empty, "by": list(belief.by)}
             earlier = store.decode(
                 stored[belief.name], f"the declaration of belief {belief.name!r}"
             )
             if isinstance(earlier, dict):
-                earlier.pop("display", None)  # which can change
+                earlier.pop("display", None)  # may change
             former = belief.state.former()
             if former is not belief.state and earlier == {
-                "state": Forms(former).empty,
+                "state": StateCodec(former).empty,
                 "by": declared["by"],
             }:
                 belief = dataclasses.replace(belief, state=former)
                 notices.append(
-                    f"belief {belief.name!r} keeps the parameters it was stored with,"
-                    " which are former defaults"
+                    f"belief {belief.name!r} keeps its stored parameters, which are former defaults"
                 )
                 found.append(belief)
                 continue
@@ -61,7 +60,7 @@ def continue_stored(beliefs: Sequence[Belief], store: Store) -> tuple[list[Belie
             if priors and kept == earlier:
                 belief = dataclasses.replace(belief, state=read_state(kept["state"]))
                 notices.append(
-                    f"belief {belief.name!r} keeps the prior it was stored with, a former default:"
+                    f"belief {belief.name!r} keeps its stored prior, a former default:"
                     f" {', '.join(priors)}"
                 )
         found.append(belief)
@@ -69,7 +68,7 @@ def continue_stored(beliefs: Sequence[Belief], store: Store) -> tuple[list[Belie
 
 
 def _keep(stored: Any, declared: Any) -> tuple[Any, list[str]]:
-    """Return a declaration with the former default priors that are stored, and these as JSON."""
+    """Return a declaration with the stored former default priors, and these priors as JSON."""
     if isinstance(declared, list) and isinstance(stored, list) and len(declared) == len(stored):
         pairs = list(itertools.starmap(_keep, zip(stored, declared, strict=True)))
         return [kept for kept, _ in pairs], [prior for _, priors in pairs for prior in priors]
@@ -87,7 +86,7 @@ def _keep(stored: Any, declared: Any) -> tuple[Any, list[str]]:
 
 
 def _is_former(family: Any, stored: Any, declared: Any) -> bool:
-    """Whether a prior is the default of a family, and the stored one a former default."""
+    """Whether the declared prior is the default of a family, and the stored prior a former one."""
     known = registry.families().get(family)
     if known is None or stored not in known.former_priors:
         return False

@@ -1,4 +1,4 @@
-"""Histories of beliefs: summaries over time, thinned as they grow."""
+"""Histories of beliefs: summaries over time, downsampled as they grow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqbayes.stream.stores import Changes, HistoryPoint
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
-LONGEST_STATE = 2000
+MAX_STATE_LENGTH = 2000
 """Maximum number of characters of a state that a point of a history contains."""
 
 
@@ -30,11 +30,11 @@ class History(Collector):
     every
         Minimum number of seconds between two points.
     keys
-        Maximum number of keys per belief that get a point, those with the most data.
+        Maximum number of keys per belief for which a point is recorded, those with the most data.
     points
-        Maximum number of points of a history; a longer one is thinned evenly.
+        Maximum number of points of a history; longer histories are downsampled evenly.
     now
-        Returns the time in seconds since 1970.
+        Function that returns the time in seconds since 1970.
     """
 
     def __init__(
@@ -47,12 +47,14 @@ class History(Collector):
         self._every, self._keys, self._points = every, keys, points
         self._now = now
         self._last = -float("inf")
-        self._thin_in = 0
+        self._commits_until_thinning = 0
 
     def committing(self, pipeline: Pipeline, changes: Changes) -> None:
-        """Add a point for the changed keys of each belief, if it is time."""
+        """Add a point for the changed keys of each belief, if one is due."""
         now = self._now()
-        if abs(now - self._last) < self._every:  # a clock set back must not stop the history
+        if (
+            abs(now - self._last) < self._every
+        ):  # history must continue even if the clock is set back
             return
         self._last = now
         for name, table in pipeline.tables.items():
@@ -62,22 +64,22 @@ class History(Collector):
             for key in chosen:
                 state = table.state(key)
                 found = summarise(state)
-                if state.conjugate and len(text := table.forms.write(state)) <= LONGEST_STATE:
+                if state.conjugate and len(text := table.codec.write(state)) <= MAX_STATE_LENGTH:
                     found["state"] = text
                 point = msgspec.json.encode(found).decode()
                 changes.history.append(HistoryPoint(name, write_key(key), now, point))
-        self._thin_in -= 1
+        self._commits_until_thinning -= 1
 
     def committed(self, pipeline: Pipeline) -> None:
-        """Thin the histories at intervals."""
-        if self._thin_in < 0:
+        """Downsample the histories at intervals."""
+        if self._commits_until_thinning < 0:
             for name in pipeline.tables:
                 pipeline.store.thin(name, self._points)
-            self._thin_in = self._points // 4
+            self._commits_until_thinning = self._points // 4
 
 
 def summarise(state: Model) -> dict[str, Any]:
-    """Return the numbers of a state to plot over time: its mean, and an interval if it has one.
+    """Return the numbers of a state to plot over time: its mean, and its interval if it exists.
 
     For a mixture these are the weights of its components, for an estimator its summary.
 

@@ -1,4 +1,4 @@
-"""Pipelines from a source to durable beliefs."""
+"""Pipelines that learn durable beliefs from a source."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.stores import Changes, DeadLetter, Pulse, Store, StoredState, StoreError
 from seqbayes.stream.table import Table
 
-LONGEST_RAW = 1 << 20
-"""Maximum number of bytes of a dead letter that are kept."""
+MAX_RAW_BYTES = 1 << 20
+"""Maximum number of raw bytes kept of a dead letter."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """When to commit: whichever comes first, at the end of a batch.
+    """Limits since the last commit; a batch that reaches one of them is committed.
 
     Parameters
     ----------
     seconds
-        Since the last commit.
+        Elapsed time in seconds.
     events
-        Read since then.
+        Number of events read.
     keys
-        That have changed since then.
+        Number of keys changed.
     dead_letters, raw
-        Since then, in number and in bytes.
+        Number of dead letters, and their size in bytes.
     """
 
     seconds: float = 1.0
@@ -52,7 +52,7 @@ class Pipeline:
     """Learns the events of a source and commits the beliefs; an iterator over batches.
 
     A commit stores beliefs, the position in the source and dead letters in one transaction, so that
-    every event counts exactly once, whenever and however this process ends.
+    every event is counted exactly once even if the process crashes.
 
     Parameters
     ----------
@@ -69,34 +69,36 @@ class Pipeline:
     size
         Maximum number of events of a batch.
     most_dead_letters
-        Limit of the dead letters in the store; the pipeline stops at it without losing events.
+        Maximum number of dead letters in the store; the pipeline stops at this limit without
+        losing events.
 
     Attributes
     ----------
     tables
-        The states by the name of the belief.
+        The states of each belief, by name.
     events, commits
-        Numbers of events read, and of commits.
+        Number of events read, and number of commits.
     lag
-        How much is left in the source, if it knows.
+        Number of unread events or bytes in the source, if known.
     read_at
-        When events came last (seconds since 1970); None before.
+        Time at which the last events were read, in seconds since 1970; None before.
     unused
-        Indices of the records of the last batch that no belief learned; they are known if a client
-        waits for the commit, or if every belief selects its events (`where`).
+        Indices of the records of the last batch that no belief learned. They are determined only if
+        a client waits for the commit, or if every belief has a `where` condition.
     unused_events
         Number of such records.
     notices
-        What the user should know of the beliefs, such as a prior that the store decides.
+        Messages for the user about the beliefs, such as a stored prior that is kept.
     idle
-        Whether nothing arrived recently, and the source has nothing more to read.
+        Whether nothing arrived recently and the source has been read to its end.
 
     Raises
     ------
     PriorError
-        If there is no belief, or two have the same name.
+        If there is no belief, or two beliefs have the same name.
     StoreError
-        If the store cannot be used, or has a belief of the same name with another prior or keys.
+        If the store cannot be used, or has a belief of the same name with a different prior or
+        different keys.
     """
 
     def __init__(
@@ -139,7 +141,7 @@ class Pipeline:
             table.restore((row.key, row.state, row.used) for row in self.store.states(name))
         self._token = self.store.token(self.source.name)
         self._seek()
-        self.source.recall(self.store.ids(self.source.name))
+        self.source.load_ids(self.store.ids(self.source.name))
         self._start_interval()
 
     def _seek(self) -> None:
@@ -152,8 +154,8 @@ class Pipeline:
             raise
         except (msgspec.ValidationError, LookupError, TypeError, ValueError) as error:
             raise StoreError(
-                f"{self.store.url}: the stored position of source {self.source.name!r} is not one"
-                f" of this kind of source ({error}): reset it (seqbayes reset --source)"
+                f"{self.store.url}: the stored position of source {self.source.name!r} is not valid"
+                f" for this kind of source ({error}): reset it (seqbayes reset --source)"
             ) from None
 
     def _start_interval(self) -> None:
@@ -206,9 +208,9 @@ class Pipeline:
 
     @property
     def pulse(self) -> Pulse:
-        """The condition of the source and the pipeline."""
+        """The current status of the source and the pipeline."""
         source = self.source
-        return Pulse(self.lag, source.reconnects, source.trouble, self.read_at)
+        return Pulse(self.lag, source.reconnects, source.connection_error, self.read_at)
 
     def _add_dead_letter(self, batch: Batch, i: int, belief: str, reason: str) -> None:
         record = batch.records[i]
@@ -218,7 +220,7 @@ class Pipeline:
     def _add_dead(self, batch: Batch, position: Any, belief: str, raw: bytes, reason: str) -> None:
         place = msgspec.json.encode(position).decode()
         reason = printable(reason, 500)
-        letter = DeadLetter(self.source.name, place, belief, raw[:LONGEST_RAW], reason)
+        letter = DeadLetter(self.source.name, place, belief, raw[:MAX_RAW_BYTES], reason)
         self._dead.append(letter)
         self._raw += len(letter.raw)
         for collector in self.collectors:
@@ -226,7 +228,7 @@ class Pipeline:
 
     @property
     def dead_letters(self) -> Sequence[DeadLetter]:
-        """Dead letters that are not committed yet."""
+        """Dead letters that have not been committed yet."""
         return self._dead
 
     @property
@@ -246,7 +248,7 @@ class Pipeline:
         )
 
     def commit(self, force: bool = False) -> None:
-        """Store what has changed since the last commit, in one transaction.
+        """Store all changes since the last commit in one transaction.
 
         Parameters
         ----------
@@ -256,11 +258,11 @@ class Pipeline:
         Raises
         ------
         StoreError
-            If the commit fails, or there is no room for more dead letters. Nothing is stored then,
-            and the next run resumes from the last commit.
+            If the commit fails, or the limit of dead letters is exceeded. Nothing is stored in this
+            case, and the next run resumes from the last commit.
         """
         if not self._whole:
-            raise StoreError("a batch was learned only in part; resume from the last commit")
+            raise StoreError("a batch was learned only partially; resume from the last commit")
         if not (self._moved or force):
             return
         if len(self._dead) > self._room:
@@ -297,7 +299,7 @@ class Pipeline:
             collector.committed(self)
 
     def close(self) -> None:
-        """Close source and store; events that were not committed will be read again."""
+        """Close source and store; uncommitted events will be read again by the next run."""
         with ExitStack() as closed:
             closed.callback(self.store.close)
             closed.callback(self.source.close)

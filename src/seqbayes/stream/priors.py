@@ -1,4 +1,4 @@
-"""States from the tables of a configuration."""
+"""Creates states from the tables of a configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqbayes.forgetting import Decayed
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.model import Model, TableForm
 from seqbayes.state import State
-from seqbayes.stream.schema import ErrorList, guess, join
+from seqbayes.stream.schema import ErrorList, did_you_mean, join
 
 ESTIMATORS = {
     "conjugate-nb": "ConjugateNB",
@@ -32,8 +32,7 @@ MIXTURES = (Mixture, DirichletProcessMixture)
 """The models that are neither families nor estimators."""
 
 SEED = 0
-"""The default seed, so that a run that crashed before its first commit ends with the same beliefs
-when it is started again."""
+"""The default seed; fixed, so that a run that crashed before its first commit is reproducible."""
 
 
 _Value = str | int | float | bool
@@ -88,28 +87,28 @@ _KEYS = (
 
 
 def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: ErrorList) -> Any:
-    """Return the empty state of a belief, with its half-life; None, with notes, if it has errors.
+    """Return a new state for a belief, with its half-life; None if there are errors.
 
     Parameters
     ----------
     path
         Path of the belief in the configuration.
     table
-        Its declaration.
+        The declaration of the belief.
     given
-        The table as it was written, which tells the keys that are present.
+        The raw table, which shows which keys are present.
     errors
         Collects the errors.
     """
     life = None
     if table.half_life is not None:
-        life = errors.attempt(join(path, "half_life"), lambda: parse_half_life(table.half_life))
+        life = errors.catch(join(path, "half_life"), lambda: parse_half_life(table.half_life))
     if not isinstance(given.get("state"), str):
         if "state" not in given:
-            errors.note(join(path, "state"), "it is missing")
+            errors.add(join(path, "state"), "required, but missing")
         return None
-    name = spec.spell(table.state)
-    kind = _formed_kinds(inner=False).get(name)
+    name = spec.option_name(table.state)
+    kind = _table_models(inner=False).get(name)
     form = _ESTIMATOR if name in ESTIMATORS else None if kind is None else kind.table_form
     decays = name not in ESTIMATORS and (kind is None or kind.conjugate)
     allowed = _PLAIN if form is None else form.keys
@@ -119,20 +118,22 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: 
     if name in ESTIMATORS:
         state = _estimator(path, table, errors)
     elif kind is not None:
-        state = _formed(path, kind, table, given, names, errors)
+        state = _model_from_table(path, kind, table, given, names, errors)
     else:
         several = 1 if names is None else max(len(names), 1)
         plain = StateTable(table.state, table.likelihood, table.prior, table.categories)
         state = _state(path, plain, several, errors)
     if state is None or life is None or not decays:
         return state
-    return errors.attempt(join(path, "half_life"), lambda: Decayed(state, *life))
+    return errors.catch(join(path, "half_life"), lambda: Decayed(state, *life))
 
 
-def _formed_kinds(inner: bool) -> dict[str, type[Model]]:
-    """Return the models with a table form by name; of these, those that can be parts of others."""
-    families = {spec.spell(name): family for name, family in registry.families().items()}
-    kinds: dict[str, type[Model]] = {} if inner else {spec.spell(m.__name__): m for m in MIXTURES}
+def _table_models(inner: bool) -> dict[str, type[Model]]:
+    """Return the models that a table can configure, by name; with `inner`, only possible parts."""
+    families = {spec.option_name(name): family for name, family in registry.families().items()}
+    kinds: dict[str, type[Model]] = (
+        {} if inner else {spec.option_name(m.__name__): m for m in MIXTURES}
+    )
     return kinds | {name: kind for name, kind in families.items() if kind.table_form is not None}
 
 
@@ -141,10 +142,10 @@ def _check_keys(
 ) -> None:
     for key in given:
         if key in _KEYS and key not in allowed:
-            errors.note(join(path, key), f"it cannot be combined with state = {state!r}")
+            errors.add(join(path, key), f"cannot be combined with state = {state!r}")
 
 
-def _formed(
+def _model_from_table(
     path: str,
     kind: type[Model],
     table: BeliefTable | StateTable,
@@ -152,7 +153,7 @@ def _formed(
     names: tuple[str, ...] | None,
     errors: ErrorList,
 ) -> Any:
-    """Return the model of a table in the form that its class declares; None if it has errors."""
+    """Build a model from a table, as its class declares; None if there are errors."""
     form = kind.table_form
     assert form is not None
     before, of = len(errors.found), None if form.by_field else names
@@ -161,7 +162,7 @@ def _formed(
         _check_seed(path, values.get("seed"), errors)
         values["seed"] = SEED if values.get("seed") is None else values["seed"]
     for key, text in kind.table_errors(values):
-        errors.note(join(path, key), text)
+        errors.add(join(path, key), text)
     for key in form.states:
         values[key] = _states(join(path, key), getattr(table, key), errors, of)
     if form.state is not None:
@@ -169,13 +170,13 @@ def _formed(
         values |= found or {}
     if len(errors.found) > before:
         return None
-    return errors.attempt(join(path, form.keys[0]), lambda: kind.from_table(values, names))
+    return errors.catch(join(path, form.keys[0]), lambda: kind.from_table(values, names))
 
 
 def _estimator(path: str, table: BeliefTable, errors: ErrorList) -> Any:
     if not table.features:
-        errors.note(join(path, "features"), "it is missing: the fields to learn from")
-    kind = getattr(river, ESTIMATORS[spec.spell(table.state)])
+        errors.add(join(path, "features"), "required, but missing: list the fields to learn from")
+    kind = getattr(river, ESTIMATORS[spec.option_name(table.state)])
     seeded = {"seed": SEED} if "seed" in inspect.signature(kind).parameters else {}
     if seeded:
         _check_seed(join(path, "parameters"), table.parameters.get("seed"), errors)
@@ -183,10 +184,12 @@ def _estimator(path: str, table: BeliefTable, errors: ErrorList) -> Any:
     def make() -> Any:
         try:
             return kind(**{**seeded, **table.parameters})
-        except (AttributeError, KeyError) as error:  # of a parameter of another type
-            raise PriorError(f"{kind.__name__} cannot be made with them: {error}") from None
+        except (AttributeError, KeyError) as error:  # a parameter has the wrong type
+            raise PriorError(
+                f"{kind.__name__} cannot be created with these parameters: {error}"
+            ) from None
 
-    return errors.attempt(join(path, "parameters"), make)
+    return errors.catch(join(path, "parameters"), make)
 
 
 def _states(
@@ -195,7 +198,7 @@ def _states(
     errors: ErrorList,
     names: tuple[str, ...] | None = None,
 ) -> dict[str, State] | None:
-    """Return named states; None, with notes, if one has an error."""
+    """Return states by name; None if a state has errors."""
     states = {}
     for name, given in tables.items():
         place = join(path, name)
@@ -213,36 +216,36 @@ def _inner(
     names: tuple[str, ...] | None,
     errors: ErrorList,
 ) -> Any:
-    """Return a state that is part of another one."""
-    kind = _formed_kinds(inner=True).get(spec.spell(table.state))
+    """Return a state that is part of another model."""
+    kind = _table_models(inner=True).get(spec.option_name(table.state))
     allowed = _PLAIN if kind is None or kind.table_form is None else kind.table_form.keys
     _check_keys(path, table.state, given, allowed, errors)
     if kind is not None:
-        return _formed(path, kind, table, given, names, errors)
+        return _model_from_table(path, kind, table, given, names, errors)
     return _state(path, table, 1, errors)
 
 
 def _check_seed(path: str, seed: Any, errors: ErrorList) -> None:
     if seed is not None and (type(seed) is not int or seed < 0):
-        errors.note(join(path, "seed"), f"expected a whole number >= 0, got {seed!r}")
+        errors.add(join(path, "seed"), f"expected a whole number >= 0, got {seed!r}")
 
 
 def _state(path: str, table: StateTable, values: int, errors: ErrorList) -> State | None:
     families = spec.families()
-    family = families.get(spec.spell(table.state))
+    family = families.get(spec.option_name(table.state))
     if family is None:
-        known = [*families, *_formed_kinds(inner=True)]
-        hint = guess(table.state, known) or f"; there are {', '.join(known)}"
-        errors.note(join(path, "state"), f"no state {table.state!r}{hint}")
+        known = [*families, *_table_models(inner=True)]
+        hint = did_you_mean(table.state, known) or f"; expected one of {', '.join(known)}"
+        errors.add(join(path, "state"), f"no state {table.state!r}{hint}")
         return None
     named, fixed = _likelihood(table.likelihood)
-    likelihood = errors.attempt(
+    likelihood = errors.catch(
         join(path, "likelihood"),
         lambda: spec.make_likelihood(family, named, fixed, values),
     )
     if likelihood is None:
         return None
-    return errors.attempt(
+    return errors.catch(
         join(path, "prior"),
         lambda: spec.make_prior(family, table.prior or None, likelihood, table.categories),
     )

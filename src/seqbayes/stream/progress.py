@@ -25,7 +25,7 @@ class Progress(Collector):
     log
         The log.
     now
-        The time in seconds, monotonic.
+        Function that returns a monotonic time in seconds.
     """
 
     def __init__(self, log: Log, now: Callable[[], float] = time.monotonic) -> None:
@@ -34,7 +34,7 @@ class Progress(Collector):
         self._start = self._shown = now()
         self._first_lag: int | None = None
         self.dead_letters = 0
-        self._trouble: str | None = None
+        self._connection_error: str | None = None
 
     def learned(self, pipeline: Pipeline, batch: Any) -> None:
         """Update the progress line if it is due."""
@@ -47,16 +47,16 @@ class Progress(Collector):
             self._log.move(self.line(pipeline))
 
     def _log_connection(self, pipeline: Pipeline) -> None:
-        trouble = pipeline.source.trouble
-        if (trouble is None) == (self._trouble is None):
+        connection_error = pipeline.source.connection_error
+        if (connection_error is None) == (self._connection_error is None):
             return
         name = pipeline.source.name
-        if trouble is not None:
-            text = f"{name} cannot be reached, retrying: {trouble}"
-            self._log.event("disconnected", text, "warning", source=name, reason=trouble)
+        if connection_error is not None:
+            text = f"{name} cannot be reached, retrying: {connection_error}"
+            self._log.event("disconnected", text, "warning", source=name, reason=connection_error)
         else:
-            self._log.event("connected", f"{name} is reachable again", source=name)
-        self._trouble = trouble
+            self._log.event("connected", f"{name} can be reached again", source=name)
+        self._connection_error = connection_error
 
     def line(self, pipeline: Pipeline) -> str:
         """Return events, rate, lag and time left as one line."""

@@ -1,4 +1,4 @@
-"""Learning dead letters again, each event exactly once."""
+"""Retries dead letters, learning each event exactly once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqbayes.console.text import printable
 from seqbayes.events.belief import layout_of
 from seqbayes.stream.config import Config
 from seqbayes.stream.declarations import continue_stored
-from seqbayes.stream.pipeline import LONGEST_RAW
+from seqbayes.stream.pipeline import MAX_RAW_BYTES
 from seqbayes.stream.source import Source
 from seqbayes.stream.sources.posted import HORIZON, decided_at, key_of, read_identity
 from seqbayes.stream.stores import Changes, DeadLetter, SeenId, Store, StoredLetter, StoredState
@@ -21,9 +21,9 @@ from seqbayes.stream.table import Table
 
 @dataclass
 class Retried:
-    """Numbers of dead letters used, left, and of events that had been learned before.
+    """Numbers of dead letters used, left, and of duplicates.
 
-    The last ones are removed: another event with the same identity was learned after them.
+    Duplicates are removed: a later event with the same id was learned.
     """
 
     used: int = 0
@@ -32,7 +32,7 @@ class Retried:
 
 
 class Retry:
-    """The beliefs of a configuration, learning dead letters.
+    """Learns dead letters with the beliefs of a configuration.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ class Retry:
     config
         The configuration.
     source
-        Its source, which tells how events are decoded, and which field identifies them.
+        Its source, which determines how events are decoded and which field contains their id.
 
     Attributes
     ----------
     done
-        What has become of the letters so far.
+        The results so far.
     """
 
     def __init__(self, store: Store, config: Config, source: Source) -> None:
@@ -62,8 +62,8 @@ class Retry:
             store.declare(name, table.declaration)
             table.restore((row.key, row.state, row.used) for row in store.states(name))
         known = [] if source.id is None else list(store.ids(source.name))
-        self._places = {each.id: each.note for each in known}
-        self._horizon = int(self._places.get(HORIZON, -1))
+        self._learned_positions = {each.id: each.note for each in known}
+        self._horizon = int(self._learned_positions.get(HORIZON, -1))
         self._number = max((each.number for each in known), default=0)
         self._settled: set[int] = set()
         self._refused: list[DeadLetter] = []
@@ -72,7 +72,7 @@ class Retry:
     def learn(self, letters: Sequence[StoredLetter]) -> None:
         """Learn the letters that can be used, and commit.
 
-        Rewards that may have been learned and forgotten since are left.
+        Rewards that may already have been learned are left unchanged.
         """
         usable = [each for each in letters if not self._is_too_late(each.letter)]
         for some in self._rounds(usable):
@@ -87,9 +87,9 @@ class Retry:
             self._commit()
 
     def _rounds(self, letters: Sequence[StoredLetter]) -> list[list[StoredLetter]]:
-        """Divide letters so that none has the identity of another event of its round.
+        """Divide letters into rounds in which all event ids are different.
 
-        Whether the second event with an identity is a duplicate depends on whether the first one
+        Whether the second event with the same id is a duplicate depends on whether the first event
         is learned.
         """
         rounds: list[list[StoredLetter]] = []
@@ -106,7 +106,7 @@ class Retry:
         return rounds
 
     def _key(self, letter: DeadLetter) -> str | None:
-        """Return the key under which the identity of an event is stored, if it has one."""
+        """Return the key under which the id of an event is stored, or None."""
         source = self._source
         if source.id is None or letter.source != source.name:
             return None
@@ -114,19 +114,24 @@ class Retry:
         return None if identity is None else key_of(identity)
 
     def _is_too_late(self, letter: DeadLetter) -> bool:
-        """Whether it is the reward of a decision so old that the reward may have been learned."""
+        """Whether this is a reward for a decision so old that it may already have been learned."""
         key = self._key(letter)
         decided = None if key is None else decided_at(key.removeprefix("e:"))
-        return decided is not None and decided <= self._horizon and key not in self._places
+        return (
+            decided is not None and decided <= self._horizon and key not in self._learned_positions
+        )
 
     def _is_duplicate(self, each: StoredLetter) -> bool:
-        """Whether another event with the identity of this one was learned."""
+        """Whether another event with the same id was learned."""
         key = self._key(each.letter)
-        # the same event may have been learned by other beliefs; older stores do not tell
-        return key is not None and self._places.get(key, "") not in ("", each.letter.position)
+        # other beliefs may have learned the same event; older stores do not record that
+        return key is not None and self._learned_positions.get(key, "") not in (
+            "",
+            each.letter.position,
+        )
 
     def _learn_by(self, name: str, letters: Sequence[StoredLetter]) -> None:
-        """Learn letters that a belief refused, or with an empty name, that were not decoded."""
+        """Learn letters that a belief rejected or, if `name` is empty, that were not decoded."""
         records = {each.number: self._record(each.letter) for each in letters}
         letters = [each for each in letters if records[each.number] is not None]
         batch: list[Any] = [records[each.number] for each in letters]
@@ -143,7 +148,7 @@ class Retry:
             learned.update(found)
         self.done.used += len(learned)
         self._note_ids([letters[i] for i in sorted(learned)])
-        if not name:  # each of the beliefs that refused the event gets its own letter
+        if not name:  # each belief that rejected the event gets a separate letter
             self._refused += [
                 letters[i].letter._replace(belief=by, reason=printable(why, 500))
                 for i, by, why in refused
@@ -152,8 +157,8 @@ class Retry:
         self._settled.update(letters[i].number for i in learned)
 
     def _record(self, letter: DeadLetter) -> bytes | Mapping[str, Any] | None:
-        """Return the event as its source delivered it; None if it was truncated."""
-        if len(letter.raw) >= LONGEST_RAW:
+        """Return the event as delivered by its source; None if it was truncated."""
+        if len(letter.raw) >= MAX_RAW_BYTES:
             return None
         if not self._source.text:
             return letter.raw
@@ -163,12 +168,12 @@ class Retry:
             return None
 
     def _note_ids(self, letters: Sequence[StoredLetter]) -> None:
-        """Remember learned events, so that they are duplicates if they are posted again."""
+        """Record the ids of learned events, so that repeated posts are detected as duplicates."""
         for each in letters:
             key = self._key(each.letter)
-            if key is not None and key not in self._places:
+            if key is not None and key not in self._learned_positions:
                 self._number += 1
-                self._places[key] = each.letter.position
+                self._learned_positions[key] = each.letter.position
                 self._ids.append(SeenId(key, self._number, each.letter.position))
 
     def _commit(self) -> None:

@@ -1,4 +1,4 @@
-"""Checks of configuration tables that report every error, not only the first."""
+"""Validation of configuration tables; every error is reported, not only the first."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ T = TypeVar("T")
 
 
 class ConfigError(SeqbayesError):
-    """A configuration is invalid; `errors` lists all errors with their paths.
+    """A configuration is invalid; `errors` lists all errors with their key paths.
 
     Examples
     --------
-    >>> print(ConfigError("a.toml", ["belief.x.field: it is missing"]))
+    >>> print(ConfigError("a.toml", ["belief.x.field: required, but missing"]))
     a.toml has an error:
-      belief.x.field: it is missing
+      belief.x.field: required, but missing
     """
 
     def __init__(self, name: str, errors: list[str]) -> None:
@@ -36,15 +36,15 @@ class ErrorList:
     def __init__(self) -> None:
         self.found: list[str] = []
 
-    def note(self, path: str, text: object) -> None:
-        """Note an error at the path of a key."""
+    def add(self, path: str, text: object) -> None:
+        """Add an error at the path of a key."""
         self.found.append(f"{path}: {text}" if path else str(text))
 
     def convert(self, path: str, value: Any, kind: Any, otherwise: Any) -> Any:
-        """Convert a value to a type; return `otherwise`, with a note, if that is impossible."""
+        """Convert a value to a type; if that fails, add an error and return `otherwise`."""
         if get_origin(kind) is Literal and value not in get_args(kind):
             known = " or ".join(map(repr, get_args(kind)))
-            self.note(path, f"expected {known}, got {value!r}{guess(value, get_args(kind))}")
+            self.add(path, f"expected {known}, got {value!r}{did_you_mean(value, get_args(kind))}")
             return otherwise
         tables = [each for each in (kind, *get_args(kind)) if get_origin(each) is dict]
         if tables and isinstance(value, Mapping):
@@ -54,11 +54,11 @@ class ErrorList:
         except msgspec.ValidationError as error:
             text, _, place = str(error).partition(" - at `$")
             where = f"{path}{place.removesuffix('`')}" if place else path
-            self.note(where, _in_words(f"{text[:1].lower()}{text[1:]}"))
+            self.add(where, _in_words(f"{text[:1].lower()}{text[1:]}"))
             return otherwise
 
     def _convert_each(self, path: str, values: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-        """Convert the values of a table to one type; omit the invalid ones, with notes."""
+        """Convert the values of a table to one type; omit invalid values and add their errors."""
         found = {
             name: self.convert(join(path, name), value, kind, _WRONG)
             for name, value in values.items()
@@ -66,33 +66,33 @@ class ErrorList:
         return {name: value for name, value in found.items() if value is not _WRONG}
 
     def within(self, path: str) -> bool:
-        """Whether an error at the path of a key was noted."""
+        """Whether there is an error at or below the path of a key."""
         return any(each.startswith(f"{path}: ") for each in self.found)
 
-    def attempt(self, path: str, make: Callable[[], T]) -> T | None:
-        """Return the result of a function, or None, with a note of its error."""
+    def catch(self, path: str, make: Callable[[], T]) -> T | None:
+        """Return the result of a function; if it fails, add its error and return None."""
         try:
             return make()
         except (SeqbayesError, TypeError, ValueError) as error:
-            self.note(path, error)
+            self.add(path, error)
             return None
 
     def unknown(self, path: str, given: Iterable[str], known: Iterable[str]) -> None:
-        """Note every unknown key, with a suggestion."""
+        """Add an error for every unknown key, with a suggestion."""
         known = list(known)
         for key in given:
             if key not in known:
-                hint = guess(key, known) or f"; there are {', '.join(known)}"
-                self.note(join(path, key), f"unknown key{hint}")
+                hint = did_you_mean(key, known) or f"; expected one of {', '.join(known)}"
+                self.add(join(path, key), f"unknown key{hint}")
 
     def read(self, path: str, table: Any, kind: type[T]) -> T | None:
-        """Convert a table to a struct, with notes of its errors.
+        """Convert a table to a struct, and add its errors.
 
-        An invalid value is replaced by its default, so that the rest is checked, too. The result is
-        None if a required value is missing.
+        An invalid value is replaced by its default, so that the other values are checked, too. The
+        result is None if a required value is missing.
         """
         if not isinstance(table, Mapping):
-            self.note(path, f"expected a table, got {table!r}")
+            self.add(path, f"expected a table, got {table!r}")
             return None
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
         self.unknown(path, table, fields)
@@ -106,7 +106,7 @@ class ErrorList:
                 else:
                     whole &= not field.required
             elif field.required:
-                self.note(join(path, name), "it is missing")
+                self.add(join(path, name), "required, but missing")
                 whole = False
         return kind(**values) if whole else None
 
@@ -124,7 +124,7 @@ _WORDS = {
 
 
 def _in_words(text: str) -> str:
-    """Replace the names of JSON types in a message by words.
+    """Replace the names of JSON types in a message by plain words.
 
     Examples
     --------
@@ -132,19 +132,19 @@ def _in_words(text: str) -> str:
     'expected a text or a list, got a whole number'
     """
 
-    def spell(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         kinds = [kind for kind in match[1].split(" | ") if kind != "null"]
         return " or ".join(_WORDS.get(kind, kind) for kind in kinds)
 
-    return re.sub("`([a-z |]+)`", spell, text)
+    return re.sub("`([a-z |]+)`", replacement, text)
 
 
-def guess(given: Any, known: Iterable[Any]) -> str:
-    """Return a suggestion of what was meant, as the end of a sentence.
+def did_you_mean(given: Any, known: Iterable[Any]) -> str:
+    """Return a suggestion such as ": did you mean 'beta'?", or an empty string.
 
     Examples
     --------
-    >>> guess("betta", ["beta", "gamma"]), guess("x", ["beta"])
+    >>> did_you_mean("betta", ["beta", "gamma"]), did_you_mean("x", ["beta"])
     (": did you mean 'beta'?", '')
     """
     near = difflib.get_close_matches(str(given), [str(each) for each in known], 1)

@@ -1,4 +1,4 @@
-"""Tables of the contents of a store: beliefs, history and dead letters."""
+"""Exportable tables of a store: beliefs, history and dead letters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass
 class Contents:
-    """The selected contents of a store, and the kind of intervals."""
+    """The selected contents of a store, and the level and kind of the intervals."""
 
     store: Store
     beliefs: Sequence[StoredBelief]
@@ -29,7 +29,7 @@ class Contents:
 
     @property
     def by(self) -> list[str]:
-        """All fields that beliefs are keyed by."""
+        """The key fields of all beliefs."""
         return list(dict.fromkeys(name for stored in self.beliefs for name in stored.by))
 
     def track(self, items: Iterable[T]) -> Iterator[T]:
@@ -38,7 +38,7 @@ class Contents:
 
 
 class Sheet(NamedTuple):
-    """An exportable table: its columns with their types, its rows, and the same as documents."""
+    """An exportable table: columns with their types, rows, and the rows as documents."""
 
     columns: dict[str, str]
     rows: Callable[[], Iterator[list[Any]]]
@@ -97,11 +97,11 @@ def _history(contents: Contents) -> Sheet:
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None else float(value)  # "inf" in JSON, too
+    return None if value is None else float(value)  # also converts "inf" from JSON
 
 
 def _arrays(value: Any) -> Any:
-    """Return a mean decoded from JSON, vectors as arrays."""
+    """Return a mean decoded from JSON, with vectors converted to arrays."""
     if isinstance(value, dict):
         return {name: _arrays(each) for name, each in value.items()}
     return np.array(value, dtype=float) if isinstance(value, list) else value

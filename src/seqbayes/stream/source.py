@@ -1,4 +1,4 @@
-"""The contract of event sources, and the registry that a configuration chooses them from."""
+"""The interface of event sources, and their registry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.stores import SeenId
 
 ENTRY_POINTS = "seqbayes.sources"
-"""The group of entry points in which installed packages offer kinds of sources."""
+"""The entry-point group in which installed packages register kinds of sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,16 @@ class Batch:
     Parameters
     ----------
     records
-        Either all raw (one JSON object each, without its newline) or all decoded (mappings).
+        Either all raw (one JSON object each, without newline) or all decoded (mappings).
     token
         A JSON value; ``seek(token)`` resumes directly after the last record of this batch.
     positions
         The position of each record, a JSON value. Dead letters refer to it.
     refused
-        Position, raw beginning and reason of everything that the source itself could not use or
-        could not read any more. Each becomes a dead letter.
+        Position, first raw bytes and reason of each piece of input that the source could not use or
+        that no longer exists. Each becomes a dead letter.
     remaining
-        How much follows this batch, in events or bytes, if the source knows.
+        Number of events or bytes after this batch, if known.
     prompt
         Whether a client is waiting for the commit.
     line_of
@@ -53,36 +53,37 @@ class Batch:
 
 
 class Source:
-    """Base class of event sources: streams that can be read again from any token they returned.
+    """Base class of event sources: streams that can resume from any token they have returned.
 
-    A subclass sets `name` and implements `seek` and `batches`. Everything else has a default.
-    Register a kind of source with `register_source` to make it available in configuration files.
+    A subclass sets `name` and implements `seek` and `batches`. All other attributes and methods
+    have defaults. Register a kind of source with `register_source` to make it available in
+    configuration files.
 
     Attributes
     ----------
     name : str
-        Identity of the source. It must be the same after every restart: a store keeps one token
-        per name.
+        Name of the source in the store. It must be the same after every restart: a store keeps one
+        token per name.
     kind : str
         The kind under which the class was registered.
     finite : bool
         Whether the source ends, unlike a broker or a followed file.
     text : bool
-        Whether records are mappings of text cells (CSV), from which numbers, booleans and times
-        are still to be parsed.
+        Whether the values of records are strings (CSV) that must be parsed as numbers, booleans and
+        times.
     caught_up : bool
         Whether the source had nothing more to read when `batches` last yielded None.
     reconnects : int
-        How often the source lost its connection and restored it.
-    trouble : str or None
-        Why the source has no connection at present.
+        Number of times the source has restored a lost connection.
+    connection_error : str or None
+        Reason why the source has no connection at present; None if it has one.
     served : bool
         Whether events arrive over HTTP, so that ``seqbayes serve`` must run the pipeline.
     id : str or None
-        The field that identifies an event, if events are deduplicated. The source adds the
-        identities of learned events, with their positions, to `Changes.ids`.
+        The field that contains the event id, if events are deduplicated. The source adds the ids of
+        learned events, with their positions, to `Changes.ids`.
     token_type : type
-        The type of its tokens, which a stored token is checked against.
+        The type of tokens; stored tokens are validated against it.
     collectors : sequence of Collector
         Collectors that the pipeline must call for this source.
 
@@ -100,8 +101,8 @@ class Source:
     ...             self._left -= 1
     ...             yield Batch([{"left": self._left}], self._left, [self._left])
     >>> source = Countdown(3)
-    >>> [batch.records[0]["left"] for batch in source.batches()], source.finite, source.trouble
-    ([2, 1, 0], True, None)
+    >>> [batch.records[0]["left"] for batch in source.batches()], source.finite
+    ([2, 1, 0], True)
     """
 
     name: str
@@ -110,34 +111,34 @@ class Source:
     text: bool = False
     caught_up: bool = True
     reconnects: int = 0
-    trouble: str | None = None
+    connection_error: str | None = None
     served: ClassVar[bool] = False
     id: str | None = None
     token_type: ClassVar[Any] = Any
     collectors: Sequence[Collector] = ()
 
     def seek(self, token: Any) -> None:
-        """Resume after the batch that had this token; None is the beginning.
+        """Resume after the batch with this token; None means from the beginning.
 
-        It is called before the first batch is read.
+        Called before the first batch is read.
         """
         raise NotImplementedError
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches of at most `size` records, and None if none arrive in `timeout` seconds.
+        """Yield batches of at most `size` records, and None if `timeout` seconds pass without one.
 
         The caller may commit or stop after any item.
         """
         raise NotImplementedError
 
-    def recall(self, ids: Iterable[SeenId]) -> None:
-        """Load the identities that the store remembers, before the first batch is read."""
+    def load_ids(self, ids: Iterable[SeenId]) -> None:
+        """Load the event ids in the store, before the first batch is read."""
 
     def committed(self, token: Any) -> None:
-        """Note that everything up to this token has been stored durably."""
+        """Handle a commit: everything up to this token has been stored durably."""
 
     def close(self) -> None:
-        """Release resources; nothing is read afterwards."""
+        """Release resources; the source is not read afterwards."""
 
 
 _targets: dict[str, str | type[Source]] = {}
@@ -184,7 +185,7 @@ def _entry_points() -> dict[str, metadata.EntryPoint]:
 
 
 def source_kinds() -> list[str]:
-    """Return the names of all kinds, those of installed packages included."""
+    """Return the names of all kinds, including those of installed packages."""
     return sorted({*_targets, *_entry_points()})
 
 
@@ -196,7 +197,7 @@ def load_source(kind: str) -> type[Source]:
     KeyError
         If `kind` is not registered.
     ModuleNotFoundError
-        If the client library that it needs is not installed.
+        If the required client library is not installed.
     """
     if kind not in _targets:
         register_source(kind, _entry_points()[kind].value)

@@ -1,4 +1,4 @@
-"""The states of one belief by key, while events are learned."""
+"""The states of one belief by key; learns events."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from msgspec import UNSET
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout, Refuse
-from seqbayes.events.keys import LONGEST_NAME, REST, read_key, write_key
-from seqbayes.events.loops import is_complete, learn_columns, learn_events, learns_by_itself
+from seqbayes.events.keys import MAX_NAME_LENGTH, REST, read_key, write_key
+from seqbayes.events.loops import is_complete, learn_columns, learn_events, only_updates_statistics
 from seqbayes.events.reader import MissingValueError, Reader
 from seqbayes.events.values import InvalidValue
-from seqbayes.stream.forms import Forms, write_json
+from seqbayes.stream.codec import StateCodec, write_json
 from seqbayes.stream.stores import StoreError
 
 _FAILURES = (AttributeError, TypeError, ValueError)
-"""Errors of an event that `_learn_one` handles: an invalid key, a state still in JSON, …"""
+"""Errors of events that `_learn_one` handles: an invalid key, a state not yet decoded, …"""
 
 
 Reject = Callable[[int, SeqbayesError], None]
-"""Refuses the event with this index."""
+"""Called with the index of an event that cannot be used, and the error."""
 
 
 class LimitError(ObservationError):
-    """A belief has no room for another key or label."""
+    """A belief has reached its limit of keys or labels."""
 
 
 class Table:
@@ -43,20 +43,21 @@ class Table:
     layout
         The layout that decodes the events.
     explains
-        Whether every refused event is reported with its reason. Otherwise events that lack a value
-        or are beyond `max_keys` are only counted, which is faster.
+        Whether every rejected event is reported with its reason. Otherwise events with a missing
+        value or over the limit `max_keys` are only counted, which is faster.
 
     Attributes
     ----------
     used, refused, filtered
-        Numbers of events learned, refused, and excluded by `where`.
+        Numbers of events learned, rejected, and excluded by `where`.
     incomplete, over_limit
-        Numbers of refused events that lack a value, or need a key or label beyond `max_keys`.
+        Numbers of rejected events with a missing value, or with a key or label over the limit
+        `max_keys`.
     missing, absent
-        How often each field lacked a value, and how often it was not there at all.
+        For each field, the number of events without a value, and without the field itself.
     observer
-        Called with the keys and the arguments (of `learn_one`) of the events learned from a batch,
-        in order.
+        Called with the keys and the `learn_one` arguments of the events learned from a batch, in
+        order.
     """
 
     observer: Callable[[Sequence[Any], Sequence[tuple[Any, ...]]], None] | None = None
@@ -64,8 +65,8 @@ class Table:
     def __init__(self, belief: Belief, layout: Layout, explains: bool = True) -> None:
         self.belief = belief
         self._explains = explains
-        self.forms = Forms(belief.state)
-        self._states: dict[Any, Any] = {}  # a state that no event has needed yet is still JSON
+        self.codec = StateCodec(belief.state)
+        self._states: dict[Any, Any] = {}  # a state remains JSON until it is first used
         self._unread = False
         self.used = self.refused = self.filtered = self.incomplete = self.over_limit = 0
         self.missing: Counter[str] = Counter()
@@ -78,19 +79,19 @@ class Table:
         self._known_labels = 0
         self._labels_of = _find_vocabulary(belief.state)
         self._plain = self._reader.plain and self._labels_of is None and belief.over != "drop"
-        self._kind = type(belief.state) if learns_by_itself(belief.state) else None
+        self._kind = type(belief.state) if only_updates_statistics(belief.state) else None
 
     @property
     def declaration(self) -> str:
-        """The JSON of prior, keys and display; only the display can change later."""
-        declared = {"state": self.forms.empty, "by": list(self.belief.by)}
+        """Prior, keys and display as JSON; only the display may change later."""
+        declared = {"state": self.codec.empty, "by": list(self.belief.by)}
         display = msgspec.to_builtins(self.belief.display)
         return write_json(declared | ({"display": display} if display else {}))
 
     def restore(self, rows: Iterable[tuple[str, str, int]]) -> None:
         """Restore states from their JSON: key, state and last use, least recently used first.
 
-        A state is decoded when it is first needed, so that a million keys are restored at once.
+        States are decoded when they are first used, so that restoring a million keys is fast.
         """
         for key, text, used in rows:
             name = read_key(key)
@@ -112,7 +113,7 @@ class Table:
         if type(found) is not str:
             return found
         try:
-            state = self._states[key] = self.forms.read(found)
+            state = self._states[key] = self.codec.read(found)
         except (SeqbayesError, msgspec.MsgspecError) as error:
             name = f"{write_key(key)[:200]} of belief {self.belief.name!r}"
             raise StoreError(f"the stored state of {name} cannot be read: {error}") from None
@@ -126,7 +127,7 @@ class Table:
 
     @property
     def states(self) -> Mapping[Any, Any]:
-        """States by key: a text, a tuple of several, () without keys, None for the pooled rest."""
+        """States by key: a string, a tuple of strings, (), or None for the pooled rest."""
         if self._unread:
             for key in self._states:
                 self.state(key)
@@ -134,14 +135,14 @@ class Table:
         return self._states
 
     def learn(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> Sequence[int]:
-        """Learn events one after the other; an event that cannot be used changes nothing.
+        """Learn events in order; an event that cannot be used changes no state.
 
         Parameters
         ----------
         events
             Events that the layout decoded.
         index
-            The index of each, for `refuse`.
+            The index of each event, passed to `refuse`.
         refuse
             Called with the index of an event that cannot be used, and the reason.
 
@@ -171,7 +172,7 @@ class Table:
         return [i for i in index if i not in rejected] if rejected else index
 
     def _show(self, events: Sequence[Any], index: Sequence[int], rejected: set[int]) -> None:
-        """Call the observer with the events that were learned."""
+        """Call the observer with the learned events."""
         if rejected:
             kept = [j for j, i in enumerate(index) if i not in rejected]
             events = [events[j] for j in kept]
@@ -189,7 +190,7 @@ class Table:
         keys, values = ([], []) if simple else (reader.keys(events), list(reader.values(events)))
         i = 0
         while True:
-            # usually every key has changed already
+            # usually all keys have already changed
             dirty = self._dirty if len(self._dirty) < len(states) else None
             beyond: list[int] | None = None if self._explains or self._has_room else []
             if simple is None:
@@ -211,17 +212,17 @@ class Table:
     def _skip_incomplete(
         self, events: Sequence[Any], index: Sequence[int], rejected: set[int], start: int
     ) -> int:
-        """Count consecutive events that lack a value; return the index of the first other one."""
+        """Count consecutive events with a missing value; return the index of the next event."""
         assert self._reader.simple is not None
         key_name, name, _ = self._reader.simple
-        # how often each pair of a key and a value was complete (0), null (1) or absent (2)
+        # counts of pairs of key and value, each present (0), null (1) or absent (2)
         counts = [0] * 9
         i, key = start, 0
         for i in range(start, len(events)):
             event = events[i]
-            value = _lack(getattr(event, name))
+            value = _missing_kind(getattr(event, name))
             if key_name is not None:
-                key = _lack(getattr(event, key_name))
+                key = _missing_kind(getattr(event, key_name))
             if key < 0 or value < 0 or not (key or value):
                 break
             counts[3 * key + value] += 1
@@ -261,12 +262,12 @@ class Table:
             except _FAILURES:
                 self._learn_one(i, key, arguments, reject)
                 continue
-            if drops:  # the most recently used one is the last
+            if drops:  # the most recently used state is the last
                 states[key] = states.pop(key)
             touch(key)
 
     def _learn_one(self, i: int, key: Any, arguments: tuple[Any, ...], reject: Reject) -> None:
-        """Learn an event that is invalid, the first of its key, or subject to a limit."""
+        """Learn an event that may be invalid, the first of its key, or subject to a limit."""
         known = self.state(key) if _is_key(key) else None
         clock = None if known is None or self.belief.time is None else known.clock
         try:
@@ -276,7 +277,7 @@ class Table:
                 known = self.state(key)
             if self._labels_of is not None:
                 self._check_label(known, arguments[0])
-            state = self.forms.make() if known is None else known
+            state = self.codec.make() if known is None else known
             state.learn_one(*arguments)
         except StoreError:
             raise
@@ -293,7 +294,7 @@ class Table:
         self._dirty.add(key)
 
     def _count(self, error: SeqbayesError) -> None:
-        """Count a refused event by its reason."""
+        """Count a rejected event by its reason."""
         if isinstance(error, MissingValueError):
             self.incomplete += 1
             self.missing.update(list(error.fields))
@@ -301,7 +302,7 @@ class Table:
         self.over_limit += isinstance(error, LimitError)
 
     def _put_last(self, key: Any, state: Any) -> None:
-        """Keep a state as the most recently used one, and drop the least recently used."""
+        """Store a state as the most recently used; drop the least recently used if necessary."""
         self._states.pop(key, None)
         if len(self._states) >= self.belief.max_keys:
             self.drop(next(iter(self._states)))
@@ -317,7 +318,7 @@ class Table:
         self._gone.add(key)
 
     def _is_beyond(self, state: Any) -> bool:
-        """Whether an event with a new key or label of a state is beyond a limit, and counted."""
+        """Whether an event with a new key or label is over a limit and must only be counted."""
         if self._explains:
             return False
         return self._labels >= self.belief.max_keys or (state is None and not self._has_room)
@@ -328,7 +329,7 @@ class Table:
         return len(self._states) < self.belief.max_keys or self.belief.over != "refuse"
 
     def _make_room(self, key: Any) -> Any:
-        """Return the key under which an event beyond the limit is learned."""
+        """Return the key under which an event with a new key is learned."""
         if len(self._states) < self.belief.max_keys or self.belief.over == "drop":
             return key
         if self.belief.over == "pool":
@@ -339,14 +340,14 @@ class Table:
         )
 
     def _check_label(self, known: Any, x: Any) -> None:
-        """Refuse a label for which an open vocabulary has no room."""
+        """Raise an error for a new label if the limit of labels is reached."""
         names = {} if known is None else self._labels_of(known)  # type: ignore[misc]
         self._known_labels = len(names)
         if x in names:
             return
-        if len(x) > LONGEST_NAME:
+        if len(x) > MAX_NAME_LENGTH:
             raise ObservationError(
-                f"expected a label of at most {LONGEST_NAME} characters, got {len(x)}"
+                f"expected a label of at most {MAX_NAME_LENGTH} characters, got {len(x)}"
             )
         if self._labels >= self.belief.max_keys:
             raise LimitError(
@@ -361,12 +362,12 @@ class Table:
     def changes(self) -> Iterator[tuple[str, str, int]]:
         """Yield key, state and last use of every key that has changed."""
         keys: Iterable[Any] = self._dirty
-        if self.belief.over == "drop":  # the changed ones are last, in order
+        if self.belief.over == "drop":  # changed states are last, in order
             tail = itertools.islice(reversed(self._states), len(self._dirty))
             keys = reversed(list(tail))
         for key in keys:
             self._uses += 1
-            yield write_key(key), self.forms.write(self._states[key]), self._uses
+            yield write_key(key), self.codec.write(self._states[key]), self._uses
 
     @property
     def gone(self) -> list[str]:
@@ -379,12 +380,12 @@ class Table:
         return list(self._dirty)
 
     def committed(self) -> None:
-        """Forget the changes, which are stored now."""
+        """Clear the record of changes after they have been stored."""
         self._dirty.clear()
         self._gone.clear()
 
 
-def _lack(value: Any) -> int:
+def _missing_kind(value: Any) -> int:
     """Return 0 for a value, 1 for null, 2 if it is absent, and -1 if it is invalid."""
     if value is None:
         return 1
@@ -401,5 +402,5 @@ def _is_key(key: Any) -> bool:
 
 
 def _find_vocabulary(template: Any) -> Callable[[Any], Mapping[Any, Any]] | None:
-    """Return a function for the labels in a state of an open vocabulary, or None."""
+    """Return a function that returns the labels of a state with an open vocabulary, or None."""
     return attrgetter("vocabulary") if template.open_ended else None

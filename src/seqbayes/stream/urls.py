@@ -1,4 +1,4 @@
-"""URLs of servers: variables of the environment in them, and their user and password."""
+"""Environment variables and credentials in server URLs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def expand(text: str, quoted: bool = False) -> str:
     Raises
     ------
     PriorError
-        If there is no such variable.
+        If the environment variable does not exist.
 
     Examples
     --------
@@ -54,5 +54,5 @@ def credentials(url: str) -> tuple[str | None, str | None]:
         parts = urlsplit(url)
         user, password = parts.username, parts.password
     except ValueError:
-        raise PriorError("expected a URL: it cannot be read as one") from None
+        raise PriorError("expected a valid URL") from None
     return user and unquote(user), password and unquote(password)

@@ -1,4 +1,4 @@
-"""``watch``: learn beliefs from the events of a file or of standard input, and show them."""
+"""``watch``: learn beliefs from events in a file or on standard input, and show them."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from seqbayes.console.live import LiveScreen, Screen
 
 SHOWN = 5
-"""Malformed records that are shown with their reasons."""
+"""Maximum number of malformed records to show with their reasons."""
 REMEMBERED = 100
-"""Objects whose field names are remembered, for the message about an unknown field."""
+"""Number of objects whose field names are kept for the message about an unknown field."""
 PATIENCE = 1000
-"""Objects without a field after which a notice is shown."""
+"""Number of objects without a field after which a notice is shown."""
 PROGRESS_EVERY = 10.0
-"""Seconds between two lines of ``--progress``."""
+"""Seconds between two lines with ``--progress``."""
 
 
 def command(args: argparse.Namespace) -> int:
@@ -52,12 +52,12 @@ def command(args: argparse.Namespace) -> int:
     Returns
     -------
     int
-        0; 1 if no event could be used; 128 and its number if a signal ended it.
+        0; 1 if no event could be used; 128 plus the signal number if a signal stopped the command.
 
     Raises
     ------
     SeqbayesError
-        If an option is invalid, or the input has no such column.
+        If an option is invalid, or a column is missing.
     OSError
         If the input cannot be read.
     """
@@ -67,11 +67,11 @@ def command(args: argparse.Namespace) -> int:
         return _Watch(args, belief, source).run(interruption)
 
 
-_ARRAY = "the input is a JSON array, not an object per line: convert it first (jq -c '.[]')"
+_ARRAY = "the input is a JSON array, not one object per line: convert it first (jq -c '.[]')"
 
 
 class _Watch(Collector):
-    """One run of the command: observes the pipeline, and prints beliefs and refusals."""
+    """One run of the command: observes the pipeline, and prints beliefs and rejected events."""
 
     def __init__(self, args: argparse.Namespace, belief: Belief, source: Source) -> None:
         self._args = args
@@ -82,8 +82,10 @@ class _Watch(Collector):
         self._started = self._reported = time.monotonic()
         self._warned: set[str] = set()
         self._malformed = 0
-        self._first: list[tuple[int, DeadLetter]] = []  # with their lines
-        self._recent: list[tuple[int, DeadLetter]] = []  # of the batch, with their positions
+        self._first: list[tuple[int, DeadLetter]] = []  # with their line numbers
+        self._recent: list[
+            tuple[int, DeadLetter]
+        ] = []  # of the current batch, with their positions
         self._began = self._quit = False
         self._token: Any = None
         self._objects = 0
@@ -170,13 +172,13 @@ class _Watch(Collector):
                     self._fields.update(dict.fromkeys(names))
 
     def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
-        """Count a malformed record, and remember the first ones with their lines."""
+        """Count a malformed record, and keep the first records with their line numbers."""
         self._malformed += 1
         if len(self._first) < SHOWN:
             self._recent.append((msgspec.json.decode(letter.position), letter))
 
     def _remember(self, batch: Batch) -> None:
-        """Keep the first malformed records of a batch, with their lines."""
+        """Keep the first malformed records of a batch, with their line numbers."""
         if self._recent:
             self._recent.sort(key=lambda item: item[0])
             for position, letter in self._recent[: SHOWN - len(self._first)]:
@@ -196,7 +198,7 @@ class _Watch(Collector):
                 raise SeqbayesError(_unknown(name, header, "column"))
 
     def _unknown_field(self, patience: int = 1) -> str:
-        """Return a message for a field that no object has had, if there were enough of them."""
+        """Return a message for a field that was missing from at least `patience` objects."""
         table = self._table
         if table.used or table.incomplete < patience:
             return ""
@@ -254,15 +256,18 @@ class _Watch(Collector):
         return LiveScreen(screen, self._args.every)
 
     def _notice(self) -> str:
-        """Return what the user should know before the end."""
+        """Return a notice to show while events are read."""
         if unknown := self._unknown_field(PATIENCE):
             return f"so far {unknown}"
         if self._table.over_limit:
-            return f"--max-keys {self._args.max_keys:,} is reached: later ones are not used"
+            return (
+                f"--max-keys {self._args.max_keys:,} is reached:"
+                " events with new keys or labels are skipped"
+            )
         return ""
 
     def _report(self) -> None:
-        """Print on standard error what a picture would show."""
+        """Print a progress line on standard error."""
         notice = self._notice()
         if notice and notice not in self._warned:
             self._warned.add(notice)
@@ -275,10 +280,10 @@ class _Watch(Collector):
             print_error(f"{events} ({rate:,.0f}/s), {self._malformed:,} malformed")
 
     def _losses(self) -> list[str]:
-        """Return what could not be used, and why, as lines of text."""
+        """Return the numbers of skipped records and events, with reasons, as lines of text."""
         table, lines = self._table, []
         if self._malformed:
-            lines.append(f"{count_of(self._malformed, 'malformed line')} not used:")
+            lines.append(f"skipped {count_of(self._malformed, 'malformed line')}:")
             for number, letter in self._first:
                 start = printable(letter.raw[:200].decode(errors="backslashreplace"))
                 reason = printable(letter.reason, 200)
@@ -287,25 +292,27 @@ class _Watch(Collector):
             lines += [f"  and {rest:,} more"] if rest else []
             lines += [_ARRAY] if self._is_array and table.used else []
         if table.incomplete:
-            columns = ", ".join(f"{name!r} {n:,}" for name, n in table.missing.items())
+            columns = ", ".join(
+                f"{name!r} ({count_of(n, 'event')})" for name, n in table.missing.items()
+            )
             events = count_of(table.incomplete, "incomplete event")
-            lines.append(f"{events} not used; missing: {columns}")
+            lines.append(f"skipped {events}; missing fields: {columns}")
         if table.over_limit:
             lines.append(
-                f"{count_of(table.over_limit, 'event')} not used: their keys or labels came after"
-                f" the first {self._args.max_keys:,} (--max-keys)"
+                f"skipped {count_of(table.over_limit, 'event')}: the limit of"
+                f" {self._args.max_keys:,} keys or labels (--max-keys) was reached"
             )
         return lines
 
     def _cut_line(self, interruption: Interruption) -> list[str]:
-        """Return a note of a last line that a file source leaves until it is complete."""
+        """Return a message about an incomplete last line, which was not read."""
         if interruption or self._quit:
             return []
         if not isinstance(self._source, File) or self._args.file.endswith((".gz", ".zst")):
             return []
         offset = 0 if self._token is None else self._token["offset"]
         rest = os.path.getsize(self._args.file) - offset
-        return [f"the last line is incomplete, and is not used: {rest:,} bytes"] if rest > 0 else []
+        return [f"skipped the incomplete last line: {rest:,} bytes"] if rest > 0 else []
 
 
 def _unknown(name: str, existing: Sequence[str], kind: str) -> str:

@@ -1,4 +1,4 @@
-"""The options of ``watch``, and the belief and the source that they describe."""
+"""The options of ``watch``, and the belief and the source that they define."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from seqbayes.console.options import add_intervals, add_top, positive, positive_
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events import spec
 from seqbayes.events.belief import Belief
-from seqbayes.events.records import LONGEST
+from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.events.rows import Sniffed, find_format
-from seqbayes.stream.schema import guess
+from seqbayes.stream.schema import did_you_mean
 from seqbayes.stream.source import Source
 from seqbayes.stream.sources.file import File
 from seqbayes.stream.sources.reading import FORMATS, Format
@@ -32,11 +32,11 @@ examples:
   seqbayes watch sweets.csv --state dirichlet --prior green=40,red=25,blue=20 --value colour
   seqbayes watch waits.csv --state gamma --likelihood exponential --prior jeffreys --value seconds
 
-keys in a terminal, unless events come from standard input: the space bar pauses and resumes, q ends
-the command and prints what was learned so far
+keys in a terminal, unless events come from standard input: the space bar pauses and resumes, q
+stops the command and prints the current beliefs
 
 exit status: 0 if events were used, 1 if none could be used, 2 for a wrong option, file or column,
-130 after Ctrl-C (what was learned so far is printed first)
+130 after Ctrl-C (the current beliefs are printed first)
 """
 
 
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     belief.add_argument(
         "--prior",
         metavar="PRIOR",
-        help="alpha=2,beta=3, or a named one: flat, jeffreys, from-mean:mean=.2,strength=9",
+        help="alpha=2,beta=3, or a named prior: flat, jeffreys, from-mean:mean=.2,strength=9",
     )
     belief.add_argument(
         "--categories", metavar="A,B,…", help="labels of a dirichlet whose prior does not name them"
@@ -73,38 +73,40 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
         action="append",
         required=True,
         metavar="COLUMN",
-        help="the observation; twice for a pair, such as successes and trials; also an expression"
-        " such as 'bytes / seconds'",
+        help="column of the observation; twice for a pair, such as successes and trials; also an"
+        " expression such as 'bytes / seconds'",
     )
     group.add_argument(
         "--by",
         action="append",
         default=[],
         metavar="COLUMN",
-        help="one belief for each value; repeatable",
+        help="column of the key: one belief for each value; repeatable",
     )
     group.add_argument(
         "--where", metavar="CONDITION", help='use only events such as "status in [200, 204]"'
     )
-    group.add_argument("--weight", metavar="COLUMN", help="the weight of the event, >= 0")
+    group.add_argument("--weight", metavar="COLUMN", help="column of the weight of the event, >= 0")
     group.add_argument(
         "--format",
         choices=("jsonl", "csv"),
-        help="by default from the suffix or the first character",
+        help="input format (default: from the suffix or the first character)",
     )
-    group.add_argument("--delimiter", metavar="C", help="between CSV cells: a character, or tab")
+    group.add_argument(
+        "--delimiter", metavar="C", help="delimiter of CSV cells: a character, or tab"
+    )
     group.add_argument(
         "--max-keys",
         type=positive_int,
         default=100_000,
         metavar="N",
-        help="events of keys (or labels of an open vocabulary) after the first N are counted, and"
-        " not used (%(default)s)",
+        help="maximum number of keys, or labels of an open vocabulary; events with further ones are"
+        " skipped and counted (%(default)s)",
     )
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--json", action="store_true", help="one JSON line per key at the end")
+    group.add_argument("--json", action="store_true", help="print one JSON line per key at the end")
     add_intervals(group)
     add_top(group)
     group.add_argument(
@@ -115,16 +117,16 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         help="seconds between two updates in a terminal (%(default)s)",
     )
     group.add_argument(
-        "--progress", action="store_true", help="a line on standard error every ten seconds"
+        "--progress", action="store_true", help="print a line on standard error every ten seconds"
     )
 
 
 def declare(args: argparse.Namespace) -> Belief:
     """Return the belief that the options describe."""
     families = spec.families()
-    family = families.get(spec.spell(args.state))
+    family = families.get(spec.option_name(args.state))
     if family is None:
-        hint = guess(args.state, families).replace(":", ";", 1)
+        hint = did_you_mean(args.state, families).replace(":", ";", 1)
         raise SeqbayesError(f"no state {args.state!r}: expected one of {', '.join(families)}{hint}")
     fixed = {
         name.removeprefix("fixed_"): text
@@ -165,7 +167,7 @@ def open_input(args: argparse.Namespace) -> Iterator[Source]:
     if path != "-" and stat.S_ISREG(_mode(path)):
         if form is None and not any(suffix in FORMATS for suffix in Path(path.lower()).suffixes):
             with open(path, "rb") as start:
-                form = find_format(start.read(LONGEST))
+                form = find_format(start.read(MAX_RECORD_BYTES))
         source = File(path, format=form, delimiter=delimiter)
         try:
             yield source
@@ -173,7 +175,9 @@ def open_input(args: argparse.Namespace) -> Iterator[Source]:
             source.close()
         return
     layout = Format(form, path.lower(), delimiter)
-    splitter = layout.splitter(Path("-"), 0) if form else Sniffed(LONGEST, layout.delimiter)
+    splitter = (
+        layout.splitter(Path("-"), 0) if form else Sniffed(MAX_RECORD_BYTES, layout.delimiter)
+    )
     if path != "-":
         with open(path, "rb", buffering=0) as pipe:
             yield Pipe(pipe.fileno(), splitter, path)

@@ -12,7 +12,7 @@ from seqbayes.events.belief import Belief
 from seqbayes.events.derived import raw_slots
 from seqbayes.events.display import Display
 from seqbayes.forgetting import Decayed
-from seqbayes.stream.forms import Forms, read_state
+from seqbayes.stream.codec import StateCodec, read_state
 
 _EXAMPLES: dict[str, Any] = {
     "boolean": True,
@@ -75,7 +75,7 @@ def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
 
 
 def _about(name: str, state: Any, by: list[str], field: list[str], display: Display) -> About:
-    plain, forms = state.as_of(), Forms(state)
+    plain, codec = state.as_of(), StateCodec(state)
     likelihood = plain.likelihood
     return About(
         name,
@@ -89,8 +89,8 @@ def _about(name: str, state: Any, by: list[str], field: list[str], display: Disp
         _half_life(state),
         display,
         None,
-        forms.read,
-        forms.make,
+        codec.read,
+        codec.make,
     )
 
 

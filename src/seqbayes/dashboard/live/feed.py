@@ -30,7 +30,7 @@ SHARE = 10.0
 LONGEST = 1.0
 """Maximum number of seconds between two transfers."""
 
-MOST_EVENTS = 2000
+MAX_EVENTS = 2000
 """Maximum number of single events of a watched key between two transfers."""
 
 FEW_EVENTS = 5000
@@ -64,7 +64,7 @@ class _Observer:
             for key, each in zip(keys, arguments, strict=True):
                 if key in self.watched:
                     kept = self._watched.setdefault(key, [])
-                    if len(kept) <= MOST_EVENTS:
+                    if len(kept) <= MAX_EVENTS:
                         kept.append(each)
 
     def clear(self) -> None:
@@ -82,7 +82,7 @@ class _Observer:
             for key, each in zip(keys, arguments, strict=True):
                 found.setdefault(key, []).append(each)
         found |= self._watched
-        return {key: each for key, each in found.items() if len(each) <= MOST_EVENTS}
+        return {key: each for key, each in found.items() if len(each) <= MAX_EVENTS}
 
 
 class StateFeed(Collector):
@@ -194,7 +194,7 @@ class StateFeed(Collector):
                 # published one by one from the state of the board, or not at all
                 whole = before.happened and update.happened
                 happened = [*before.happened, *update.happened] if whole else ()
-                update.happened = happened if len(happened) <= MOST_EVENTS else ()
+                update.happened = happened if len(happened) <= MAX_EVENTS else ()
             pending[key] = update
 
     def take(self) -> tuple[bool, dict[str, dict[str, Update]]]:

@@ -103,8 +103,8 @@ class PipelineOrigin(Origin):
         feed, runner = self.feed, self.runner
         now, silent = time.time(), time.monotonic() - feed.alive
         source = runner.source
-        pulse, trouble = feed.pulse, None if source is None else source.trouble
-        status = "ok" if silent < STALLED and trouble is None else "stalled"
+        pulse, connection_error = feed.pulse, None if source is None else source.connection_error
+        status = "ok" if silent < STALLED and connection_error is None else "stalled"
         if not runner.running:
             status = "stopped"
         kind = self.config.source[0].kind
@@ -119,7 +119,7 @@ class PipelineOrigin(Origin):
             feed.dead_letters,
             pulse.reconnects,
             source=_described(kind, source),
-            error=trouble if runner.failure is None else str(runner.failure),
+            error=connection_error if runner.failure is None else str(runner.failure),
             quiet=quiet and status == "ok",
         )
 
@@ -222,9 +222,9 @@ class StoreOrigin(Origin):
         runner, sources = self.reader.runner(), self.reader.sources()
         events = sum(source.events for source in sources)
         committed = max((source.updated for source in sources), default=None)
-        pulse, trouble = runner.pulse, _trouble(runner)
+        pulse, connection_error = runner.pulse, _connection_error(runner)
         rate, quiet = self._arrivals(events)
-        status: Literal["ok", "stalled"] = "ok" if trouble is None else "stalled"
+        status: Literal["ok", "stalled"] = "ok" if connection_error is None else "stalled"
         self._health = StreamHealth(
             status if runner.alive else "stopped",
             events,
@@ -241,8 +241,8 @@ class StoreOrigin(Origin):
                 "reads": [source.name for source in sources],
                 "runner": runner.holder,
             },
-            error=trouble,
-            quiet=quiet and runner.alive and trouble is None,
+            error=connection_error,
+            quiet=quiet and runner.alive and connection_error is None,
         )
 
     def health(self) -> StreamHealth:
@@ -256,7 +256,7 @@ class StoreOrigin(Origin):
         return health
 
 
-def _trouble(runner: StoredRunner) -> str | None:
+def _connection_error(runner: StoredRunner) -> str | None:
     """Return the reason why a runner in another process makes no progress, or None."""
     if not runner.alive:
         return None
@@ -264,7 +264,7 @@ def _trouble(runner: StoredRunner) -> str | None:
         return f"{runner.holder} is stopped"
     if runner.silent > STALLED:
         return f"{runner.holder} takes no steps"
-    return runner.pulse.trouble
+    return runner.pulse.connection_error
 
 
 def _age(at: float | None, now: float) -> float | None:

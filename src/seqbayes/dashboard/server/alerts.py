@@ -15,8 +15,8 @@ from seqbayes.dashboard.server.responses import answer, whole
 from seqbayes.events.keys import read_key
 from seqbayes.stream.stores import StoredAlert, StoredMessage
 
-MOST_MESSAGES = 50
-MOST_ASKED = 1000
+MAX_MESSAGES = 50
+MAX_LISTED = 1000
 
 
 class AlertReads:
@@ -33,10 +33,10 @@ class AlertReads:
 
     async def get(self, request: Request) -> Response:
         """Return the alerts and their newest messages."""
-        limit = whole(request, "limit", MOST_MESSAGES, 0, MOST_ASKED)
+        limit = whole(request, "limit", MAX_MESSAGES, 0, MAX_LISTED)
         return answer(request, await run_in_threadpool(self.listed, limit))
 
-    def listed(self, limit: int = MOST_MESSAGES) -> dict[str, Any]:
+    def listed(self, limit: int = MAX_MESSAGES) -> dict[str, Any]:
         """Return them as JSON values."""
         reader = self._hub.origin.reader
         if reader is None:  # a store in memory has no reader

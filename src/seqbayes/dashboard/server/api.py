@@ -17,10 +17,10 @@ from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.server.responses import Refusal, answer, choice, segments, whole
 from seqbayes.stream.stores import DeadLetter
 
-MOST_CARDS = 1000
-MOST_LETTERS = 50
-MOST_REASONS = 20
-LONGEST_RAW = 2000
+MAX_CARDS = 1000
+MAX_LETTERS = 50
+MAX_REASONS = 20
+MAX_RAW_BYTES = 2000
 """Characters of a dead letter that are returned."""
 
 
@@ -47,7 +47,7 @@ class Reads:
 
     async def letters(self, request: Request) -> Response:
         """Return the newest dead letters, and the reasons of all."""
-        limit = whole(request, "limit", MOST_LETTERS, 0, MOST_CARDS)
+        limit = whole(request, "limit", MAX_LETTERS, 0, MAX_CARDS)
         return await self._answer(request, lambda: self.refused(limit))
 
     async def health(self, request: Request) -> Response:
@@ -78,7 +78,7 @@ class Reads:
         sort = choice(request, "sort", SORTS)
         descending = choice(request, "order", ("desc", "asc")) == "desc"
         offset = whole(request, "offset", 0, 0, 10**9)
-        limit = whole(request, "limit", 100, 0, MOST_CARDS)
+        limit = whole(request, "limit", 100, 0, MAX_CARDS)
         text = request.query_params.get("search", "")[:200]
         return self.cards(name, sort, descending, text, offset, limit)
 
@@ -127,7 +127,7 @@ class Reads:
             spark = columns([(now, part.mean, part.low, part.high)])
         reader = self._hub.origin.reader
         detail["history"] = past.history(reader, name, key, spark, part)
-        letters = [] if reader is None else reader.dead_letters(name, MOST_LETTERS)
+        letters = [] if reader is None else reader.dead_letters(name, MAX_LETTERS)
         detail["dead_letters"] = list(map(_letter, letters))
         return detail
 
@@ -139,7 +139,7 @@ class Reads:
             return {"total": total, "reasons": [], "letters": []}
         return {
             "total": reader.dead_letter_count(),
-            "reasons": [reason._asdict() for reason in reader.reasons(MOST_REASONS)],
+            "reasons": [reason._asdict() for reason in reader.reasons(MAX_REASONS)],
             "letters": [_letter(each) for each in reader.dead_letters(None, limit)],
         }
 
@@ -149,7 +149,7 @@ def _letter(found: tuple[float, DeadLetter]) -> dict[str, Any]:
     return {
         "belief": letter.belief,
         "position": letter.position,
-        "raw": letter.raw[:LONGEST_RAW].decode(errors="replace"),
+        "raw": letter.raw[:MAX_RAW_BYTES].decode(errors="replace"),
         "reason": letter.reason,
         "source": letter.source,
         "at": at,

@@ -17,7 +17,7 @@ from seqbayes.events.fields import explain
 from seqbayes.events.keys import write_key
 from seqbayes.stream.choices import Chooser, DecisionError, RewardBody, post_rewards
 
-MOST_DECISIONS = 10_000
+MAX_DECISIONS = 10_000
 """Contexts or rewards of a request."""
 
 LONGEST = 1 << 20
@@ -90,6 +90,6 @@ def _decode(body: bytes, kind: Any) -> list[Any]:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Refusal(422, explain(error)) from None
     objects = [found] if one else found
-    if len(objects) > MOST_DECISIONS:
-        raise Refusal(413, f"expected at most {MOST_DECISIONS:,} objects")
+    if len(objects) > MAX_DECISIONS:
+        raise Refusal(413, f"expected at most {MAX_DECISIONS:,} objects")
     return objects

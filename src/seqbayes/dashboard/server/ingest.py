@@ -22,8 +22,8 @@ LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "app
 PATIENCE = 60.0
 """Seconds to wait for a commit."""
 
-LONGEST_KEY = 255
-LONGEST_ID = 200
+MAX_KEY_LENGTH = 255
+MAX_ID_LENGTH = 200
 
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _array = msgspec.json.Decoder(list[msgspec.Raw])
@@ -110,8 +110,8 @@ def _kind(request: Request) -> str:
 
 def _key(request: Request) -> str:
     key = request.headers.get("idempotency-key", "")
-    if len(key) > LONGEST_KEY or not key.isprintable():
-        raise Refusal(422, f"expected an Idempotency-Key of at most {LONGEST_KEY} characters")
+    if len(key) > MAX_KEY_LENGTH or not key.isprintable():
+        raise Refusal(422, f"expected an Idempotency-Key of at most {MAX_KEY_LENGTH} characters")
     return key
 
 
@@ -168,6 +168,6 @@ def _identity(raw: msgspec.Raw | None, field: str, where: str) -> str:
         raise Refusal(422, f"{where}: {field!r}: {explain(error)}") from None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_LENGTH:
         raise Refusal(422, f"{where}: expected {field!r}, a text or whole number, to identify it")
     return value

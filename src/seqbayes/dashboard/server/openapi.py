@@ -13,12 +13,12 @@ import seqbayes
 from seqbayes.dashboard import schema, views
 from seqbayes.dashboard.live.entries import SORTS
 from seqbayes.dashboard.live.hub import FASTEST
-from seqbayes.dashboard.server.alerts import MOST_ASKED, MOST_MESSAGES
-from seqbayes.dashboard.server.api import MOST_CARDS, MOST_LETTERS
+from seqbayes.dashboard.server.alerts import MAX_LISTED, MAX_MESSAGES
+from seqbayes.dashboard.server.api import MAX_CARDS, MAX_LETTERS
 from seqbayes.dashboard.server.comparisons import BEST, LEVELS
 from seqbayes.dashboard.server.responses import answer
-from seqbayes.dashboard.server.stories import MOST_SKIPPED, MOST_STEPS, CandyOptions, CoinOptions
-from seqbayes.dashboard.server.streams import MOST_KEYS
+from seqbayes.dashboard.server.stories import MAX_SKIPPED, MAX_STEPS, CandyOptions, CoinOptions
+from seqbayes.dashboard.server.streams import MAX_KEYS
 
 JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stream"
 
@@ -146,7 +146,7 @@ def _read_paths() -> dict[str, Any]:
         _in_query("order", "Descending or ascending.", type="string", enum=["desc", "asc"]),
         _in_query("search", "Text that the key contains.", type="string"),
         _in_query("offset", "Number of keys to skip.", **_whole(0, 10**9, 0)),
-        _in_query("limit", "Number of keys to return.", **_whole(0, MOST_CARDS, 100)),
+        _in_query("limit", "Number of keys to return.", **_whole(0, MAX_CARDS, 100)),
     ]
     part = _in_query(
         "part", "Number whose history is returned, if there are several.", type="string"
@@ -197,12 +197,12 @@ def _read_paths() -> dict[str, Any]:
         ),
         "/api/dead-letters": _get(
             "dead_letters", "Return events that could not be used.", schema.DeadLetterList,
-            [_in_query("limit", "Letters to return.", **_whole(0, MOST_CARDS, MOST_LETTERS))],
+            [_in_query("limit", "Letters to return.", **_whole(0, MAX_CARDS, MAX_LETTERS))],
             422, 500,
         ),
         "/api/alerts": _get(
             "alerts", "Return alerts and their newest messages.", schema.AlertList,
-            [_in_query("limit", "Messages to return.", **_whole(0, MOST_ASKED, MOST_MESSAGES))],
+            [_in_query("limit", "Messages to return.", **_whole(0, MAX_LISTED, MAX_MESSAGES))],
             422, 500,
         ),
         "/api/health": _get(
@@ -223,10 +223,8 @@ def _stream() -> dict[str, Any]:
         "summary": "Stream changes as server-sent events: hello, cards, step, health.",
         "parameters": [
             last,
-            _in_query("belief", "Beliefs; all by default.", **_texts(MOST_KEYS)),
-            _in_query(
-                "key", "Further keys: ID of the one belief, or NAME/ID.", **_texts(MOST_KEYS)
-            ),
+            _in_query("belief", "Beliefs; all by default.", **_texts(MAX_KEYS)),
+            _in_query("key", "Further keys: ID of the one belief, or NAME/ID.", **_texts(MAX_KEYS)),
             _in_query(
                 "top", "Number of keys of each belief, those with most data.", **_whole(0, 500, 50)
             ),
@@ -306,8 +304,8 @@ def _choice_paths() -> dict[str, Any]:
 def _story_paths() -> dict[str, Any]:
     story = _in_path("id", "The id that starting the story returned.")
     first = _in_query("from", "Number of steps to skip.", **_whole(0, 10**6, 0))
-    after = _in_query("after", "Number of sets to skip.", **_whole(0, MOST_SKIPPED, 0))
-    count = _in_query("count", "Number of steps to return.", **_whole(0, MOST_STEPS, 100))
+    after = _in_query("after", "Number of sets to skip.", **_whole(0, MAX_SKIPPED, 0))
+    count = _in_query("count", "Number of steps to return.", **_whole(0, MAX_STEPS, 100))
     events = {"content": {SSE: {"schema": {"type": "string"}}}}
     return {
         **{

@@ -27,17 +27,17 @@ from seqbayes.replay.mms import CandyStory, Prior
 from seqbayes.replay.player import encode
 from seqbayes.replay.story import Story
 
-MOST_STORIES = 16
+MAX_STORIES = 16
 """Maximum number of cached stories; the least recently used are computed again on request."""
 
-MOST_STEPS = 500
+MAX_STEPS = 500
 MAX_ENDLESS = 20
 """Maximum number of concurrent endless streams."""
 
 MAX_CLIENT_ENDLESS = 5
 """Maximum number of concurrent endless streams of one client."""
 
-MOST_SKIPPED = 100_000
+MAX_SKIPPED = 100_000
 """Maximum number of sets of the endless stream that a client may skip."""
 
 PACE = 0.05
@@ -119,20 +119,20 @@ class Stories:
         with self._lock:
             found = self._buffers.setdefault(identity, found)
             self._buffers.move_to_end(identity)
-            while len(self._buffers) > MOST_STORIES:
+            while len(self._buffers) > MAX_STORIES:
                 self._buffers.popitem(last=False)
         return found
 
     async def steps(self, request: Request) -> Response:
         """Return steps of a story."""
         first = whole(request, "from", 0, 0, 10**6)
-        count = whole(request, "count", 100, 0, MOST_STEPS)
+        count = whole(request, "count", 100, 0, MAX_STEPS)
         story = await run_in_threadpool(self._find, request.path_params["id"])
         return answer(request, await run_in_threadpool(story.steps, first, count))
 
     async def stream(self, request: Request) -> Response:
         """Stream the coins without end, by online EM, after the first `after` sets."""
-        after = whole(request, "after", 0, 0, MOST_SKIPPED)
+        after = whole(request, "after", 0, 0, MAX_SKIPPED)
         options = _options(request.path_params["id"])
         if not isinstance(options, CoinOptions):
             raise Refusal(404, "only the story of the coins has an endless stream")

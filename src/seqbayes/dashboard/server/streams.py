@@ -15,7 +15,7 @@ from seqbayes.dashboard.live.hub import FASTEST, Connection, Hub, Subscription
 from seqbayes.dashboard.server.access import client_of
 from seqbayes.dashboard.server.responses import Refusal, fraction, whole
 
-MOST_KEYS = 200
+MAX_KEYS = 200
 PATIENCE = 15.0
 """Seconds after which a client that does not read is dropped."""
 
@@ -111,8 +111,8 @@ def _subscription(request: Request) -> Subscription:
     for text in query.getlist("key"):
         name, _, key = text.partition("/")
         keys.append((name, key) if key else _alone(query.getlist("belief"), text))
-    if len(keys) > MOST_KEYS or len(query.getlist("belief")) > MOST_KEYS:
-        raise Refusal(422, f"expected at most {MOST_KEYS} beliefs and keys")
+    if len(keys) > MAX_KEYS or len(query.getlist("belief")) > MAX_KEYS:
+        raise Refusal(422, f"expected at most {MAX_KEYS} beliefs and keys")
     hz = fraction(request, "hz", 10.0, 0.1, FASTEST)
     top = whole(request, "top", 50, 0, 500)
     return Subscription(frozenset(query.getlist("belief")), frozenset(keys), top, hz)

@@ -13,7 +13,7 @@ from seqbayes.mixture import Mixture
 from seqbayes.replay.coins.steps import COINS, PRIORS, SETS, Coins
 
 BURN_IN = 20
-"""Sets collected before the first estimate."""
+"""Number of sets collected before the first estimate."""
 
 
 class EndlessCoins:
@@ -26,7 +26,7 @@ class EndlessCoins:
     prior
         ``flat``, or ``beta22``.
     learn_weights
-        Whether to learn the probabilities of picking each coin too.
+        Whether to learn the probabilities of picking each coin, too.
     seed
         Seed of the picks and tosses.
 

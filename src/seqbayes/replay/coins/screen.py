@@ -27,7 +27,7 @@ _NARROW = 72
 _FULL = 60
 """Width of the full table."""
 _STRIP = 12
-"""Number of letters that show the division of a set."""
+"""Number of letters that show how a set is split."""
 
 
 class CoinScreen:
@@ -48,7 +48,7 @@ class CoinScreen:
     def draw(
         self, step: CoinStep | None, width: int, height: int, keys: str = ""
     ) -> RenderableType:
-        """Return the screen after a step, or before the first."""
+        """Return the screen after a step; None is the opening."""
         number = 0 if step is None else step.number
         progress = foot(number, self._total, width, self._signs, keys)
         if width >= 112 and height >= 30:
@@ -57,11 +57,11 @@ class CoinScreen:
             self._head(step, width),
             self._shares(step, width),
             self._detail(step, width),
-            self._standing(step, width),
+            self._current_estimates(step, width),
             [progress],
         ]
         lines = [fit(line, width) for line in spread(parts, height)]
-        # a tiny screen keeps the last line
+        # on a tiny screen, keep the last line
         return Text("\n").join(lines if len(lines) <= height else [*lines[: height - 1], lines[-1]])
 
     def table(self, step: CoinStep, width: int) -> list[Text]:
@@ -98,7 +98,7 @@ class CoinScreen:
     def _total(self) -> int:
         return 2 * len(self._opening.sets) + 2 + 2 * self._opening.iterations
 
-    # Parts of the screen: a few lines each, at most `width` wide.
+    # Parts of the screen: a few lines each, at most `width` characters wide.
 
     def _head(self, step: CoinStep | None, width: int) -> list[Text]:
         """Return the title and the current step."""
@@ -119,8 +119,8 @@ class CoinScreen:
         names = Text(" " * label)
         columns = Text(f"  {'set':<{label - 2}}" if full else f" {'set':<{label - 1}}", "dim")
         for coin, theta in zip(COINS, self._thetas(step), strict=True):
-            said = f"coin {coin}" + ("" if theta is None else f", {chance(theta)}")
-            names.append(f"{said:>{cell}}", f"bold {COIN[coin]}")
+            text = f"coin {coin}" + ("" if theta is None else f", {chance(theta)}")
+            names.append(f"{text:>{cell}}", f"bold {COIN[coin]}")
             heads, tails = ("heads", "tails") if full else ("H", "T")
             part = f"P({coin})"
             columns.append(_cells(part, heads, tails, full), COIN[coin])
@@ -145,9 +145,9 @@ class CoinScreen:
     def _row(self, tosses: TossSet, row: SetRow | None, now: bool, known: bool, width: int) -> Text:
         full = width >= _FULL
         mark = ">" if now else " "
-        noted = f" {tosses.noted}" if known else " ?"
+        known_coin = f" {tosses.known_coin}" if known else " ?"
         if full:
-            line = Text(f"{mark} {tosses.number} {tosses.sequence}{noted}  ")
+            line = Text(f"{mark} {tosses.number} {tosses.sequence}{known_coin}  ")
         else:
             line = Text(f"{mark}{tosses.number} {tosses.heads}H{tosses.tails}T ")
         if row is None:
@@ -190,7 +190,7 @@ class CoinScreen:
         n, tosses = len(self._opening.sets), len(self._opening.sets[0].sequence)
         return _prose(
             f"Two coins, A and B, each with its own probability of heads. {n} times one of them was"
-            f" picked and tossed {tosses} times. At first it is known which: the easy case.",
+            f" picked and tossed {tosses} times. First, the easy case: it is known which coin.",
             width,
         )
 
@@ -202,7 +202,7 @@ class CoinScreen:
             width,
         )
         lines += _prose(
-            "E-step: how probable is each coin for each set? Divide the set accordingly.", width
+            "E-step: how probable is each coin for each set? Split the set accordingly.", width
         )
         lines += _prose(
             "M-step: treat the shares as counts and estimate both coins. Repeat.", width
@@ -216,26 +216,27 @@ class CoinScreen:
         rules = [portion.rule for portion in portions if portion.rule is not None]
         if not rules:
             return _prose(
-                f"Coin {tosses.noted} is known: all {heads} and {tails} count for it.", width
+                f"Coin {tosses.known_coin} is known: all {heads} and {tails} are attributed to it.",
+                width,
             )
         times, over = self._signs.times, self._signs.over
         if width >= _NARROW:
-            said = (": of picking it", f" of {heads}", ": with either coin", ": of this coin")
+            meanings = (": of picking it", f" of {heads}", ": with either coin", ": of this coin")
         else:
-            said = ("", "", "", "")
-        name = max(14, 11 + max(map(len, said)))
+            meanings = ("", "", "", "")
+        name = max(14, 11 + max(map(len, meanings)))
         lines = [Text(f"{'':{name}}")]
         for coin in COINS:
             lines[0].append(f"{'coin ' + coin:>9}", COIN[coin])
-        for sign, part, words in zip(
+        for sign, part, meaning in zip(
             (" ", times, over, "="),
             ("prior", "likelihood", "evidence", "posterior"),
-            said,
+            meanings,
             strict=True,
         ):
             numbers = (getattr(rule, part) for rule in rules)
             shown = (chance(x) if part in ("prior", "posterior") else density(x) for x in numbers)
-            text = f"{sign} {part}{words}"
+            text = f"{sign} {part}{meaning}"
             lines.append(Text(f"{text:<{name}}" + "".join(f"{x:>9}" for x in shown), RULE[part]))
         for coin, portion in zip(COINS, portions, strict=True):
             share = f"{chance(portion.share)} {times} "
@@ -247,16 +248,16 @@ class CoinScreen:
 
     def _sums(self, width: int) -> list[Text]:
         return _prose(
-            "Every set is divided. The sums are the expected heads and tails of each coin.",
+            "Every set is split between the coins. The sums are the expected heads and tails of"
+            " each.",
             width,
         )
 
     def _division(self, step: CoinStep, width: int) -> list[Text]:
         """Return the M-step in numbers."""
         lines = []
-        for said in divisions(step, self._opening):
-            said = said.replace("÷", self._signs.over)
-            lines.append(Text(said, COIN[said[0]]))
+        for text in divisions(step, self._opening):
+            lines.append(Text(text.replace("÷", self._signs.over), COIN[text[0]]))
         if not self._opening.flat:
             a, b = self._opening.hyperparameters
             lines.append(Text(f"with the prior Beta({a:g}, {b:g}) on both", RULE["prior"]))
@@ -265,44 +266,44 @@ class CoinScreen:
             lines += _prose(
                 f"The {objective_name(self._opening)} rose by {density(now - was)}."
                 if now > was
-                else f"The {objective_name(self._opening)} stays.",
+                else f"The {objective_name(self._opening)} does not change.",
                 width,
             )
         else:
             lines += _prose("For each coin, heads divided by tosses.", width)
         return lines
 
-    def _standing(self, step: CoinStep | None, width: int) -> list[Text]:
+    def _current_estimates(self, step: CoinStep | None, width: int) -> list[Text]:
         """Return the current estimates on a line, and the progress of EM."""
         if step is None or step.thetas is None:
             return []
-        lines = [self._places(step.thetas, width)]
-        said = Text()
+        lines = [self._number_line(step.thetas, width)]
+        text = Text()
         for coin, theta in zip(COINS, step.thetas, strict=True):
-            said.append(f"{coin} {theta:.4f}  ", COIN[coin])
+            text.append(f"{coin} {theta:.4f}  ", COIN[coin])
         if step.path:
             last = step.path[-1]
             if self._opening.learn_weights:
-                said.append(f"A picked {chance(last.weights[0])}")
+                text.append(f"P(pick A) {chance(last.weights[0])}")
             if width < _NARROW and step.kind in (StepKind.HIDE, StepKind.ROW):
-                said = Text()  # the table shows it, and there is little room
-            lines += [*([said] if said else []), self._climb(step.path, width)]
+                text = Text()  # the table shows it, and space is limited
+            lines += [*([text] if text else []), self._objective_curve(step.path, width)]
         else:
-            lines.append(said)
+            lines.append(text)
         return [fit(line, width) for line in lines]
 
-    def _climb(self, path: tuple[EmState, ...], width: int) -> Text:
-        heights = [objective(one, self._opening) for one in path]
-        line = Text(f"{objective_name(self._opening)} {signed(heights[-1])} ", RULE["evidence"])
+    def _objective_curve(self, path: tuple[EmState, ...], width: int) -> Text:
+        values = [objective(one, self._opening) for one in path]
+        line = Text(f"{objective_name(self._opening)} {signed(values[-1])} ", RULE["evidence"])
         room = width - line.cell_len
         if len(path) > 1 and room >= 8:
-            shown = heights[-room:]
-            low, top = min(heights), max(heights) - min(heights)
+            shown = values[-room:]
+            low, top = min(values), max(values) - min(values)
             above = [h - low for h in shown]
             line += curve(above, top or 1.0, len(shown) - 1, RULE["evidence"], self._signs)[0]
         return line
 
-    def _places(self, thetas: tuple[float, float], width: int) -> Text:
+    def _number_line(self, thetas: tuple[float, float], width: int) -> Text:
         """Return a line from 0 to 1 with the letters of the coins on it."""
         room = max(8, width - 4)
         a, b = (min(room - 1, int(theta * room)) for theta in thetas)
@@ -314,7 +315,7 @@ class CoinScreen:
         return line
 
     def _path(self, step: CoinStep, width: int, rows: int) -> list[Text]:
-        """Return a line per iteration: the start, and as many of the last ones as fit."""
+        """Return one line per iteration: the first, and as many of the most recent as fit."""
         numbered = list(enumerate(step.path))
         shown = numbered if len(numbered) <= rows else numbered[:1] + numbered[1 - rows :]
         full = width >= 56
@@ -334,7 +335,7 @@ class CoinScreen:
                 line.append(f"{theta:>8.4f}", COIN[coin])
             line.append(f"{signed(objective(one, self._opening)):>{len(name)}}", RULE["evidence"])
             if full:
-                line += Text("   ") + self._places(one.thetas, width - line.cell_len - 3)
+                line += Text("   ") + self._number_line(one.thetas, width - line.cell_len - 3)
             lines.append(line)
         return [fit(line, width) for line in lines]
 

@@ -32,13 +32,13 @@ class TossSet:
     number : int
     sequence : str
         H for heads, T for tails.
-    noted : str
+    known_coin : str
         The coin that was tossed; not an input of EM.
     """
 
     number: int
     sequence: str
-    noted: str
+    known_coin: str
 
     @property
     def heads(self) -> int:
@@ -70,7 +70,7 @@ class CoinRule(NamedTuple):
 
 
 class Portion(NamedTuple):
-    """The responsibility of one coin for one set, and that share of its heads and tails."""
+    """The responsibility of one coin for one set, and the corresponding heads and tails."""
 
     share: float
     heads: float
@@ -79,7 +79,7 @@ class Portion(NamedTuple):
 
 
 class SetRow(NamedTuple):
-    """One set, divided between coins A and B."""
+    """One set, split between coins A and B."""
 
     tosses: TossSet
     portions: tuple[Portion, Portion]
@@ -94,7 +94,7 @@ class CoinSums(NamedTuple):
 
 
 class EmState(NamedTuple):
-    """The state of EM: parameters, their log likelihood, and the responsibilities they give.
+    """The state of EM: parameters, their log likelihood, and the resulting responsibilities.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class EmState(NamedTuple):
     weights : (float, float)
         Probabilities of picking each coin.
     log_likelihood, log_posterior : float
-        Of all sets; EM maximises the second.
+        Log likelihood and log posterior of all sets; EM maximises the latter.
     shares : tuple of float
         Probability of coin A for every set.
     """
@@ -139,9 +139,9 @@ class StepKind(StrEnum):
     """The kind of a step."""
 
     ROW = "row"
-    """Divides one set between the coins."""
+    """Splits one set between the coins."""
     HIDE = "hide"
-    """Removes the labels and guesses the parameters."""
+    """Removes the labels and sets initial parameters."""
     SUMS = "sums"
     """Adds up the expected counts."""
     DIVIDE = "divide"
@@ -149,7 +149,7 @@ class StepKind(StrEnum):
 
 
 class PlannedStep(NamedTuple):
-    """A step to come: its kind, its iteration (0 with known coins) and the number of rows shown."""
+    """A planned step: kind, iteration (0 with known coins) and number of rows shown."""
 
     kind: StepKind
     iteration: int
@@ -163,16 +163,16 @@ class CoinStep:
     Attributes
     ----------
     number, total : int
-        Number of the step, from 1, and of all steps.
+        Number of the step, from 1, and number of all steps.
     kind : StepKind
     iteration : int
-        From 1; 0 with known coins.
+        Number of the iteration, from 1; 0 with known coins.
     rows : tuple of SetRow
-        The sets divided so far in this iteration.
+        The sets split so far in this iteration.
     sums : (CoinSums, CoinSums) or None
-        CoinSums over all rows, once they are added up.
+        Sums of all rows, if they have been added up.
     path : tuple of EmState
-        States of EM so far, the start first; empty with known coins.
+        States of EM so far, starting with the initial state; empty with known coins.
     thetas : (float, float) or None
         The current estimates.
     """
@@ -242,10 +242,10 @@ class Coins:
             )
 
     def _known_coins(self) -> Pair:
-        """Learn each coin from its sets."""
+        """Return the estimates of the coins from their labelled sets."""
         a, b = (self._coin.clone() for _ in COINS)
         for tosses in SETS:
-            (a if tosses.noted == "A" else b).learn_one(tosses.heads)
+            (a if tosses.known_coin == "A" else b).learn_one(tosses.heads)
         assert a.map is not None
         assert b.map is not None
         return a.map, b.map
@@ -253,7 +253,7 @@ class Coins:
     def _rows(self, iteration: int) -> tuple[SetRow, ...]:
         if iteration == 0:
             return tuple(
-                _row(tosses, (float(tosses.noted == "A"), float(tosses.noted == "B")))
+                _row(tosses, (float(tosses.known_coin == "A"), float(tosses.known_coin == "B")))
                 for tosses in SETS
             )
         step = self.trace[iteration - 1]

@@ -1,4 +1,4 @@
-"""The story of the two coins in words and as JSON values."""
+"""The story of the two coins as text and as JSON values."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class CoinStory(Coins, Story[CoinStep]):
 
     @property
     def schedule(self) -> Schedule:
-        """Time to read new content, and less for each repetition."""
+        """A schedule with time to read new content, and less time for each repetition."""
         return reading(self.plan)
 
     def screen(self, signs: Signs) -> StoryScreen[CoinStep]:
-        """Return the screen that draws the story with these characters."""
+        """Return a screen that draws the story with this character set."""
         from seqbayes.replay.coins.screen import CoinScreen  # imports rich
 
         return CoinScreen(self.opening, signs)
@@ -86,7 +86,7 @@ class CoinStory(Coins, Story[CoinStep]):
         if step.kind == StepKind.HIDE:
             start = step.path[0]
             a, b = map(chance, start.thetas)
-            yield "# 2. The coins are unknown: divide every set, update the coins, repeat"
+            yield "# 2. The coins are unknown: split every set, update the coins, repeat"
             yield f"start A {a}, B {b}; {self._objective(start)}"
         elif step.kind == StepKind.ROW:
             yield f"{where} {_describe_row(step.rows[-1])}"
@@ -115,7 +115,7 @@ class CoinStory(Coins, Story[CoinStep]):
             "story": self.name,
             "source": opening.source,
             "sets": [tosses.sequence for tosses in opening.sets],
-            "noted": [tosses.noted for tosses in opening.sets],
+            "noted": [tosses.known_coin for tosses in opening.sets],
             "prior": {"name": opening.prior, "hyperparameters": list(opening.hyperparameters)},
             "start": _by_coin(opening.start),
             "learn_weights": opening.learn_weights,
@@ -164,14 +164,14 @@ class CoinStory(Coins, Story[CoinStep]):
             ]
         return [
             _done(opening, step, taken, stopped),
-            _climb(opening, first, last),
+            _describe_improvement(opening, first, last),
             _clusters(opening, last),
             _prior(opening, last),
         ]
 
 
 def reading(plan: tuple[PlannedStep, ...]) -> Schedule:
-    """Return a schedule with time to read new content, and less for each repetition."""
+    """Return a schedule with time to read new content, and less time for each repetition."""
     until = list(accumulate(map(_seconds, plan), initial=4.0))
     return lambda number: until[number]
 
@@ -256,13 +256,13 @@ def objective(state: EmState, opening: CoinOpening) -> float:
 
 def _describe_row(row: SetRow) -> str:
     tosses, (a, b) = row
-    said = f"set {tosses.number} {tosses.sequence}"
+    text = f"set {tosses.number} {tosses.sequence}"
     if a.rule is None:
         heads, tails = count_of(tosses.heads, "head"), count_of(tosses.tails, "tail")
-        return f"{said} coin {tosses.noted}: {heads}, {tails}"
+        return f"{text} coin {tosses.known_coin}: {heads}, {tails}"
     rule = a.rule
     return (
-        f"{said}: P(A) {density(rule.prior)} × {density(rule.likelihood)}"
+        f"{text}: P(A) {density(rule.prior)} × {density(rule.likelihood)}"
         f" ÷ {density(rule.evidence)} = {chance(a.share)};"
         f" A {a.heads:.1f} heads, {a.tails:.1f} tails;"
         f" B {b.heads:.1f} heads, {b.tails:.1f} tails"
@@ -321,17 +321,18 @@ def _done(opening: CoinOpening, step: CoinStep, taken: int, stopped: bool) -> st
     )
 
 
-def _climb(opening: CoinOpening, first: EmState, last: EmState) -> str:
-    was, now = objective(first, opening), objective(last, opening)
+def _describe_improvement(opening: CoinOpening, first: EmState, last: EmState) -> str:
+    before, after = objective(first, opening), objective(last, opening)
     if opening.start[0] == opening.start[1]:
         return (
-            f"The {objective_name(opening)} went from {signed(was)} to {signed(now)} and stays"
-            " there. Both coins started with the same value, so every set is divided evenly between"
-            " them: this is a saddle, not a peak. Any difference in the start resolves it."
+            f"The {objective_name(opening)} went from {signed(before)} to {signed(after)} and does"
+            " not change further. Both coins started with the same value, so every set is split"
+            " evenly between them: this is a saddle point, not a maximum. Any difference between"
+            " the starting values breaks the symmetry."
         )
     return (
-        f"The {objective_name(opening)} rose from {signed(was)} to {signed(now)}. No iteration can"
-        " lower it; where it ends depends on where it starts."
+        f"The {objective_name(opening)} rose from {signed(before)} to {signed(after)}. No iteration"
+        " can decrease it; the final value depends on the starting values."
     )
 
 
@@ -340,18 +341,18 @@ def _clusters(opening: CoinOpening, last: EmState) -> str:
         f"{chance(share)} (set {tosses.number})"
         for tosses, share in zip(opening.sets, last.shares, strict=True)
     ]
-    said = f"Who tossed which set? Coin A with probability {', '.join(shares)}."
+    text = f"Who tossed which set? Coin A with probability {', '.join(shares)}."
     if last.thetas[0] == last.thetas[1]:
-        return said
+        return text
     estimated = ["A" if share > 0.5 else "B" for share in last.shares]
-    agree = sum(c == tosses.noted for c, tosses in zip(estimated, opening.sets, strict=True))
+    agree = sum(c == tosses.known_coin for c, tosses in zip(estimated, opening.sets, strict=True))
     n = len(opening.sets)
     if agree < n - agree:
         return (
-            f"{said} The more probable coin is the true one for {n - agree} of {n} sets, with A and"
-            " B exchanged: only the start determines which coin is called A."
+            f"{text} The more probable coin is the true one for {n - agree} of {n} sets, with A and"
+            " B swapped: which coin is called A depends only on the starting values."
         )
-    return f"{said} The more probable coin is the true one for {agree} of {n} sets."
+    return f"{text} The more probable coin is the true one for {agree} of {n} sets."
 
 
 def _prior(opening: CoinOpening, last: EmState) -> str:
@@ -362,7 +363,7 @@ def _prior(opening: CoinOpening, last: EmState) -> str:
             f"Coin A is picked with probability {chance(last.weights[0])}, which is learned too."
         )
     if opening.flat:
-        return f"{picked} The prior is flat, so that its MAP is the maximum of the likelihood."
+        return f"{picked} The prior is flat, so that the MAP is the maximum of the likelihood."
     return (
         f"{picked} The prior of each coin is Beta({a:g}, {b:g}), equivalent to {a - 1:g} head and"
         f" {b - 1:g} tail observed before. The M-step takes the mode of the posterior (MAP)."

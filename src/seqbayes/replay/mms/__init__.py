@@ -1,4 +1,4 @@
-"""The M&M story: real candies, eaten one at a time."""
+"""The M&M story: real candies, drawn one at a time."""
 
 from seqbayes.replay.mms.priors import Prior
 from seqbayes.replay.mms.steps import CandyBelief, CandyOpening, CandyStep

@@ -14,10 +14,10 @@ from seqbayes.families import Dirichlet
 from seqbayes.likelihoods import check_parameter
 
 STRENGTH = 100.0
-"""Default number of imagined candies behind proportions."""
+"""Default number of imagined candies for proportions."""
 
 UNNAMED = 1.0
-"""Imagined candies of a colour that the proportions omit, so that it remains possible."""
+"""Number of imagined candies of a colour that the proportions omit, so that it stays possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Prior:
     ----------
     name : str
     alpha : mapping of str to float
-        Concentrations, read as imagined candies.
+        Concentrations, as numbers of imagined candies.
     notes : tuple of str
-        Its meaning and added candies, in sentences.
+        Sentences about its meaning and about added candies.
     unnamed : tuple of str
         The colours that the proportions omit, each with one imagined candy.
 
@@ -53,7 +53,7 @@ class Prior:
 
     @property
     def strength(self) -> float:
-        """The number of imagined candies that it is worth."""
+        """The number of imagined candies that the prior is equivalent to."""
         return math.fsum(self.alpha.values())
 
     def state(self) -> Dirichlet:
@@ -74,7 +74,7 @@ class Prior:
 
     @classmethod
     def park(cls, strength: float = STRENGTH) -> Self:
-        """Return the guess made on a walk in the park, worth `strength` imagined candies."""
+        """Return the guess made on a walk in the park, with the weight of `strength` candies."""
         return cls.from_proportions(walk_in_the_park().shares, strength, "walk in the park")
 
     @classmethod
@@ -84,7 +84,7 @@ class Prior:
         strength: float = STRENGTH,
         name: str = "your proportions",
     ) -> Self:
-        """Return the prior with these mean shares, worth `strength` imagined candies.
+        """Return the prior with these mean shares and the weight of `strength` imagined candies.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class Prior:
         for colour, share in check_proportions(shares).items():
             if share == 0.0:
                 raise PriorError(
-                    f"a share of 0 for {colour!r} could never be revised by data:"
+                    f"a share of 0 for {colour!r} could not be changed by data:"
                     " give it a positive share, or omit it"
                 )
         alpha = {c: strength * shares[c] if c in shares else UNNAMED for c in COLOURS}
@@ -122,7 +122,7 @@ class Prior:
         text
             ``uniform``, ``jeffreys``, ``park``, or proportions such as ``red=.3,green=.7``.
         strength
-            Imagined candies behind proportions, 100 by default; not for the first two.
+            Number of imagined candies for proportions, by default 100; not for the first two.
 
         Raises
         ------

@@ -28,7 +28,7 @@ from seqbayes.replay.mms.priors import UNNAMED
 from seqbayes.replay.mms.steps import CandyBelief, CandyOpening, CandyStep
 
 AXIS = 0.5
-"""The curves of Bayes' rule show shares from 0 to this."""
+"""Upper limit of the axis of shares in the curves of Bayes' rule."""
 
 
 class CandyScreen:
@@ -113,7 +113,7 @@ class CandyScreen:
             parts = [head, self._prior(width, lines=5), self._introduction(), table, [foot]]
         else:
             rest = [*self._predictions(step, width, one_line=False), self._evidence(belief)]
-            rest += self._favourite(belief)
+            rest += self._leading_mix(belief)
             rule = self._rule_in_words(step)
             parts = [head, self._candy(step, width)[:1], rule, table, rest, [foot]]
         lines = [fit(line, width) for line in spread(parts, height)]
@@ -122,14 +122,14 @@ class CandyScreen:
     def _belief(self, step: CandyStep | None) -> CandyBelief:
         return self._opening.belief if step is None else step.belief
 
-    # Parts of the screen: a few lines each, at most `width` wide.
+    # Parts of the screen: a few lines each, at most `width` characters wide.
 
     def _head(self, step: CandyStep | None, width: int) -> Text:
         opening = self._opening
         bag = 0 if step is None else step.bag
         if width >= 72:
             left = "Tonight's posterior is tomorrow's prior"
-            right = f"bag {bag} of {opening.bags}, dealt from seed {opening.seed}"
+            right = f"bag {bag} of {opening.bags}, shuffled with seed {opening.seed}"
         else:
             left, right = "The M&M story", f"bag {bag}/{opening.bags}"
         return edges(left, right, width)
@@ -171,7 +171,7 @@ class CandyScreen:
         return [fit(line, width), fit(self._bag(step), width)]
 
     def _bag(self, step: CandyStep) -> Text:
-        """Return the bag: a letter for each candy eaten, the last one reversed."""
+        """Return the bag: a letter for each candy so far, the last one reversed."""
         strip = Text(f"Bag {step.bag:>2} ")
         for i, colour in enumerate(step.contents):
             if i >= step.place:
@@ -186,8 +186,8 @@ class CandyScreen:
         """Return Bayes' rule with a curve for each factor that has one."""
         if step is None:
             return [fit(line, width) for line in self._introduction()]
-        rule, again, signs = step.rule, step.again, self._signs
-        curves = rule_curves(rule, again, width - 25, AXIS, signs, rows)
+        rule, next_rule, signs = step.rule, step.next_rule, self._signs
+        curves = rule_curves(rule, next_rule, width - 25, AXIS, signs, rows)
         chance = [Text(f"probability of {step.colour}", RULE["evidence"])]
         factors = [
             ("  prior", "prior", rule.prior, curves["prior"]),
@@ -196,7 +196,7 @@ class CandyScreen:
             ("= posterior", "posterior", rule.posterior, curves["posterior"]),
         ]
         if rows > 1:
-            factors.append(("  if once more", "next", again.posterior, curves["next"]))
+            factors.append(("  if once more", "next", next_rule.posterior, curves["next"]))
         lines = [Text(self._claim(step))]
         for name, key, number, picture in factors:
             label = Text(f"{name:<14}{density(number):>8}   ", RULE[key])
@@ -293,7 +293,7 @@ class CandyScreen:
         room = max(4, width - 42)
         lines = [Text(f"{'mix':<15}{'log Bayes factor':>16}  probable")]
         rows = [(rival.title, rival.log_bayes_factor, rival.probability) for rival in belief.rivals]
-        for title, factor, p in (*rows, ("some other mix", 0.0, belief.other)):
+        for title, factor, p in (*rows, ("some other mix", 0.0, belief.other_probability)):
             row = Text(f"{title:<15}{signed(factor):>16}{probability(p):>10} ")
             lines.append(row + share_bar(p, room, RULE["posterior"], self._signs))
         lines.append(Text("Above 0, the candies favour the mix."))
@@ -306,7 +306,7 @@ class CandyScreen:
             f"{mix.title} {signed(mix.log_bayes_factor, 1)}, {probability(mix.probability, 0)}"
             for mix in belief.rivals
         ]
-        cells.append(f"some other mix {probability(belief.other, 0)}")
+        cells.append(f"some other mix {probability(belief.other_probability, 0)}")
         cells.append(self._evidence(belief).plain)
         wide = width // 3
         rows = [cells[:3], cells[3:]]
@@ -315,8 +315,8 @@ class CandyScreen:
         lines[-1].stylize(RULE["evidence"], 2 * wide)
         return [fit(line, width) for line in lines]
 
-    def _favourite(self, belief: CandyBelief) -> list[Text]:
-        best = belief.favourite
+    def _leading_mix(self, belief: CandyBelief) -> list[Text]:
+        best = belief.leading_mix
         return [
             Text(f"Best factory: {best.title}, {probability(best.probability)}"),
             Text(f"log Bayes factor {signed(best.log_bayes_factor)} (> 0: for)"),
@@ -328,18 +328,18 @@ class CandyScreen:
 
 
 def rule_curves(
-    rule: Explanation, again: Explanation, width: int, top: float, signs: Signs, rows: int = 1
+    rule: Explanation, next_rule: Explanation, width: int, top: float, signs: Signs, rows: int = 1
 ) -> dict[str, list[Text]]:
     """Return prior, likelihood and posteriors as curves over shares from 0 to `top`.
 
-    The three densities have one scale, the likelihood its own.
+    The three densities have a common scale; the likelihood has a separate scale.
     """
     at = (np.arange(width) + 0.5) * top / width
     mark = min(width - 1, int(rule.at / top * width))
     curves = {
         "prior": distributions.Beta(*rule.before).pdf(at),
         "posterior": distributions.Beta(*rule.after).pdf(at),
-        "next": distributions.Beta(*again.after).pdf(at),
+        "next": distributions.Beta(*next_rule.after).pdf(at),
     }
     highest = max(float(heights.max()) for heights in curves.values())
     drawn = {

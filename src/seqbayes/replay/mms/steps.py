@@ -32,7 +32,7 @@ class ColourShare:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The most probable next candy; the first of `tied` equally probable ones."""
+    """The most probable next candy; `tied` colours have this probability."""
 
     colour: str
     probability: float
@@ -45,7 +45,7 @@ class RivalMix:
 
     `log_bayes_factor` is the log likelihood of the mix less the log evidence of the learned belief:
     positive if the candies favour the mix. `probability` is its posterior probability, if all mixes
-    and the learned belief ("some other mix") are equally probable at first.
+    and the learned belief ("some other mix") have equal prior probabilities.
     """
 
     name: str
@@ -63,7 +63,7 @@ class CandyBelief:
     next: Prediction
     log_evidence: float
     rivals: tuple[RivalMix, ...]
-    other: float
+    other_probability: float
     """Posterior probability of a mix other than the rivals."""
 
     def share(self, colour: str) -> ColourShare:
@@ -71,7 +71,7 @@ class CandyBelief:
         return self.shares[COLOURS.index(colour)]
 
     @property
-    def favourite(self) -> RivalMix:
+    def leading_mix(self) -> RivalMix:
         """The mix with the highest likelihood."""
         return max(self.rivals, key=lambda rival: rival.log_likelihood)
 
@@ -94,23 +94,25 @@ class CandyStep:
 
     Attributes
     ----------
-    number, total, bag, bags : int
-        Numbers of the candy and of its bag, from 1, and how many there are.
+    number, total : int
+        Number of the candy, from 1, and number of all candies.
+    bag, bags : int
+        Number of the bag, from 1, and number of all bags.
     contents : tuple of str
         All candies of the bag.
     place : int
         Position of the candy in the bag, from 1.
     colour : str
     predicted : Prediction
-        The prediction made before it was eaten.
+        The prediction made before this candy was drawn.
     hits : int
         Number of correct predictions so far.
     rule : Explanation
         Bayes' rule for the share of this colour, evaluated at the share that Mars published.
-    again : Explanation
-        The same for one more candy of this colour.
+    next_rule : Explanation
+        Bayes' rule if the next candy has the same colour.
     belief : CandyBelief
-        The belief after it.
+        The belief after this candy.
     """
 
     number: int
@@ -123,7 +125,7 @@ class CandyStep:
     predicted: Prediction
     hits: int
     rule: Explanation
-    again: Explanation
+    next_rule: Explanation
     belief: CandyBelief
 
     @property
@@ -137,11 +139,11 @@ class Candies:
 
     def __init__(self, prior: Prior, seed: int = 1, bags: int | None = None) -> None:
         count = madison()
-        dealt = count.deal(seed)
-        bags = len(dealt) if bags is None else bags
-        if not 1 <= bags <= len(dealt):
-            raise PriorError(f"expected 1 to {len(dealt)} bags, got {bags!r}")
-        self._bags = dealt[:bags]
+        shuffled_bags = count.deal(seed)
+        bags = len(shuffled_bags) if bags is None else bags
+        if not 1 <= bags <= len(shuffled_bags):
+            raise PriorError(f"expected 1 to {len(shuffled_bags)} bags, got {bags!r}")
+        self._bags = shuffled_bags[:bags]
         mixes = factory_mixes()
         self._claims = mixes["mars_2008"].shares
         even = dict.fromkeys(COLOURS, 1.0 / len(COLOURS))
@@ -160,7 +162,7 @@ class Candies:
         for bag, contents in enumerate(self._bags, 1):
             for place, colour in enumerate(contents, 1):
                 predicted = belief.next
-                rule, again = self._explain(belief, colour)
+                rule, next_rule = self._explain(belief, colour)
                 state.learn_one(colour)
                 counts[COLOURS.index(colour)] += 1.0
                 belief = self._snapshot(state, counts)
@@ -177,7 +179,7 @@ class Candies:
                     predicted=predicted,
                     hits=hits,
                     rule=rule,
-                    again=again,
+                    next_rule=next_rule,
                     belief=belief,
                 )
 
@@ -200,8 +202,8 @@ class Candies:
         factors = log_likelihoods - log_evidence
         ceiling = max(0.0, float(factors.max()))
         weights = np.exp(factors - ceiling)
-        other = float(np.exp(-ceiling))
-        whole = weights.sum() + other
+        other_probability = float(np.exp(-ceiling))
+        whole = weights.sum() + other_probability
         rivals = tuple(
             RivalMix(name, title, float(loglik), float(factor), float(weight / whole))
             for (name, title, _), loglik, factor, weight in zip(
@@ -213,7 +215,7 @@ class Candies:
             next=Prediction(best, top, sum(p == top for p in probabilities.values())),
             log_evidence=log_evidence,
             rivals=rivals,
-            other=other / float(whole),
+            other_probability=other_probability / float(whole),
         )
 
 

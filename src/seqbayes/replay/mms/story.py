@@ -1,4 +1,4 @@
-"""The M&M story in words and as JSON values."""
+"""The M&M story as text and as JSON values."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from seqbayes.replay.story import Schedule, Story, StoryScreen
 
 
 class CandyStory(Candies, Story[CandyStep]):
-    """Real candies, eaten one at a time.
+    """Real candies, drawn one at a time.
 
     Parameters
     ----------
     prior
         The prior of the belief.
     seed
-        Seed for dealing the published totals into bags.
+        Seed for dividing the published totals into bags.
     bags
-        How many of the 48 bags to eat; all by default.
+        Number of bags to use, up to 48; by default all.
 
     Raises
     ------
     PriorError
-        If there are fewer bags.
+        If `bags` is invalid.
 
     Examples
     --------
@@ -47,11 +47,11 @@ class CandyStory(Candies, Story[CandyStep]):
 
     @property
     def schedule(self) -> Schedule:
-        """Slow at first, over within a minute."""
-        return gathering
+        """A schedule that starts slowly and ends within a minute."""
+        return accelerating
 
     def screen(self, signs: Signs) -> StoryScreen[CandyStep]:
-        """Return the screen that draws the story with these characters."""
+        """Return a screen that draws the story with this character set."""
         from seqbayes.replay.mms.screen import CandyScreen  # imports rich
 
         return CandyScreen(self.opening, signs)
@@ -59,8 +59,9 @@ class CandyStory(Candies, Story[CandyStep]):
     def opening_lines(self) -> Iterator[str]:
         """Yield the lines printed before the first candy."""
         opening = self.opening
-        yield f"{opening.total:,} real M&M's out of {count_of(opening.bags, 'bag')}"
-        yield f"totals: {opening.source}; dealt into bags with seed {opening.seed}"
+        bags = "bag" if opening.bags == 1 else "bags"
+        yield f"{opening.total:,} M&M's from {opening.bags:,} real {bags}"
+        yield f"totals: {opening.source}; randomly divided into bags with seed {opening.seed}"
         yield f"Prior: {opening.prior.name}."
         yield from opening.prior.notes
         yield (
@@ -71,7 +72,7 @@ class CandyStory(Candies, Story[CandyStep]):
     def step_lines(self, step: CandyStep) -> Iterator[str]:
         """Yield the line of one candy."""
         rule, share = step.rule, step.belief.share(step.colour)
-        favourite = step.belief.favourite
+        leading_mix = step.belief.leading_mix
         outcome = "yes" if step.is_hit else f"no, {step.predicted.colour}"
         yield (
             f"{step.number} bag {step.bag} {step.colour} (predicted: {outcome})"
@@ -79,7 +80,7 @@ class CandyStory(Candies, Story[CandyStep]):
             f" ÷ {density(rule.evidence)} = {density(rule.posterior)};"
             f" mean {percent(share.mean)} % [{percent(share.low)}, {percent(share.high)}];"
             f" log evidence {signed(step.belief.log_evidence)};"
-            f" {favourite.title} {signed(favourite.log_bayes_factor)}"
+            f" {leading_mix.title} {signed(leading_mix.log_bayes_factor)}"
         )
 
     def opening_event(self) -> dict[str, Any]:
@@ -121,13 +122,13 @@ class CandyStory(Candies, Story[CandyStep]):
                 "likelihood": rule.likelihood,
                 "evidence": rule.evidence,
                 "posterior": rule.posterior,
-                "next_posterior": step.again.posterior,
+                "next_posterior": step.next_rule.posterior,
             },
             "belief": _belief(step.belief),
         }
 
     def closing_event(self, step: CandyStep | None) -> dict[str, Any]:
-        """Return the belief after the last candy eaten."""
+        """Return the belief after the last candy shown."""
         return {
             "candies": 0 if step is None else step.number,
             "hits": 0 if step is None else step.hits,
@@ -150,21 +151,21 @@ class CandyStory(Candies, Story[CandyStep]):
         prior = self.opening.prior
         weight = prior.strength / (prior.strength + step.number)
         return (
-            f"The prior ({prior.name}) was worth {prior.strength:g} imagined candies:"
-            f" {percent(weight)} % of the belief now."
+            f"The prior ({prior.name}) has the weight of {prior.strength:g} imagined candies:"
+            f" now {percent(weight)} % of the belief."
             f"{' ' + prior.notes[-1] if prior.unnamed else ''}"
             f" Log evidence of all candies: {signed(step.belief.log_evidence)}."
         )
 
 
-def gathering(number: int) -> float:
-    """Return when a step is due: two seconds per step at first, twice as fast every five seconds.
+def accelerating(number: int) -> float:
+    """Return when a step is due: first two seconds per step, then doubling every five seconds.
 
-    A belief learns with the logarithm of the number of observations, and so does the viewer.
+    The change of a belief depends on the logarithm of the number of observations.
 
     Examples
     --------
-    >>> print(", ".join(f"{gathering(n):.0f} s" for n in (1, 55, 550, 2620)))
+    >>> print(", ".join(f"{accelerating(n):.0f} s" for n in (1, 55, 550, 2620)))
     4 s, 22 s, 38 s, 49 s
     """
     first, growth = 0.5, 0.14
@@ -190,7 +191,7 @@ def _belief(belief: CandyBelief) -> dict[str, Any]:
             }
             for rival in belief.rivals
         },
-        "some_other_mix": belief.other,
+        "some_other_mix": belief.other_probability,
     }
 
 
@@ -216,7 +217,7 @@ def _colours(belief: CandyBelief) -> str:
 
 def _factory(belief: CandyBelief) -> str:
     """Compare the mixes by their Bayes factors against the learned belief."""
-    best = belief.favourite
+    best = belief.leading_mix
     factor = best.log_bayes_factor
     against = "more probable" if factor >= 0.0 else "less probable"
     sentence = (
@@ -224,11 +225,13 @@ def _factory(belief: CandyBelief) -> str:
         f" are {times(abs(factor))} times {against} under it than under a mix learned from the"
         f" prior (log Bayes factor {signed(factor)})."
     )
-    if belief.other > best.probability:
-        conclusion = f"some other mix is the most probable now, {probability(belief.other)}."
+    if belief.other_probability > best.probability:
+        conclusion = (
+            f"some other mix is now the most probable, {probability(belief.other_probability)}."
+        )
     else:
-        conclusion = f"it is the most probable now, {probability(best.probability)}."
-    return f"{sentence} All being equally probable at first, {conclusion}"
+        conclusion = f"it is now the most probable, {probability(best.probability)}."
+    return f"{sentence} With equal prior probabilities, {conclusion}"
 
 
 def _predictions(step: CandyStep) -> str:

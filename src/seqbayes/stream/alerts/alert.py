@@ -12,7 +12,7 @@ import msgspec
 from seqbayes.compare import decide, number_of
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief
-from seqbayes.events.durations import parse_duration, spell_duration
+from seqbayes.events.durations import format_duration, parse_duration
 from seqbayes.events.keys import write_key
 from seqbayes.stream.alerts.grammar import (
     PER_KEY,
@@ -25,7 +25,7 @@ from seqbayes.stream.alerts.grammar import (
     Tail,
     parse_condition,
 )
-from seqbayes.stream.schema import ErrorList, guess, join
+from seqbayes.stream.schema import ErrorList, did_you_mean, join
 from seqbayes.stream.urls import expand
 
 _Duration = str | int | float
@@ -155,16 +155,18 @@ def read_alerts(
             continue
         before = len(errors.found)
         for key, text in _find_plain_errors(name, table):
-            errors.note(join(path, key) if key else path, text)
+            errors.add(join(path, key) if key else path, text)
         belief = None if table.belief is None else named.get(table.belief)
         if table.belief is not None and belief is None:
             if complete:
-                errors.note(join(path, "belief"), f"unknown belief{guess(table.belief, named)}")
+                errors.add(
+                    join(path, "belief"), f"unknown belief{did_you_mean(table.belief, named)}"
+                )
             continue
         alert = _alert(path, name, table, belief, errors)
         if alert is not None and len(errors.found) == before:
             for key, text in _find_errors(alert, table):
-                errors.note(join(path, key), text)
+                errors.add(join(path, key), text)
         if alert is not None and len(errors.found) == before:
             found.append(alert)
     return found
@@ -227,16 +229,16 @@ def _alert(
     path: str, name: str, table: AlertTable, belief: Belief | None, errors: ErrorList
 ) -> Alert | None:
     def condition(key: str, text: str) -> tuple[Comparison, ...]:
-        return errors.attempt(join(path, key), lambda: parse_condition(text)) or ()
+        return errors.catch(join(path, key), lambda: parse_condition(text)) or ()
 
     def duration(key: str, given: _Duration) -> float:
         if given == 0:
             return 0.0
-        return errors.attempt(join(path, key), lambda: parse_duration(given)) or 0.0
+        return errors.catch(join(path, key), lambda: parse_duration(given)) or 0.0
 
     if table.quiet is not None:
         quiet = duration("quiet", table.quiet)
-        text = f"quiet for {spell_duration(quiet)}"
+        text = f"quiet for {format_duration(quiet)}"
         when: tuple[Comparison, ...] = (Comparison(Silence(), ">=", quiet),)
     else:
         text = " ".join((table.when or "").split())

@@ -21,7 +21,7 @@ from seqbayes.stream.alerts.grammar import (
     Tail,
 )
 
-MOST_COMPARED = 100
+MAX_COMPARED = 100
 """Maximum number of keys that are compared: those with the most data, and the one in question."""
 
 
@@ -211,8 +211,8 @@ def look_at_choice(alert: Alert, states: Mapping[Any, Any]) -> Look:
 def _compared(alert: Alert, states: Mapping[Any, Any]) -> dict[str, Any]:
     """Return the states that are compared, by the names of their keys."""
     chosen: Iterable[Any] = states
-    if len(states) > MOST_COMPARED:
+    if len(states) > MAX_COMPARED:
         wanted = {getattr(each.quantity, "key", None) for each in alert.condition}
-        chosen = heapq.nlargest(MOST_COMPARED, states, key=lambda key: states[key].n_samples)
+        chosen = heapq.nlargest(MAX_COMPARED, states, key=lambda key: states[key].n_samples)
         chosen = dict.fromkeys([*chosen, *(key for key in states if name_of(key) in wanted)])
     return {name_of(key): states[key] for key in chosen}

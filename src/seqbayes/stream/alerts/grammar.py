@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from seqbayes.events.tokens import Tokens
-from seqbayes.stream.schema import guess
+from seqbayes.stream.schema import did_you_mean
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -152,7 +152,7 @@ def _quantity(tokens: Tokens) -> Quantity:
         return Surprise()
     name = tokens.take_one_of("mean", "n")
     if name is None:
-        tokens.refuse(_EXPECTED, hint=guess(tokens.current.text, _QUANTITIES))
+        tokens.refuse(_EXPECTED, hint=did_you_mean(tokens.current.text, _QUANTITIES))
     return Measure(name)
 
 
@@ -164,7 +164,7 @@ def _event(tokens: Tokens) -> Tail | Best:
     if of is None:
         tokens.refuse(
             "expected mean, next or best",
-            hint=guess(tokens.current.text, ("best", "mean", "next")),
+            hint=did_you_mean(tokens.current.text, ("best", "mean", "next")),
         )
     op = tokens.take_one_of(*OPERATORS)
     if op is None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.source import Batch
     from seqbayes.stream.stores import DeadLetter
 
-MOST_DONE = 1000
+MAX_DONE = 1000
 """Messages that are kept after their delivery."""
 
 LOOK_SECONDS = 0.5
@@ -260,7 +260,7 @@ class Alerts(Collector):
         done = [m._replace(done=now, note=note) for m, note in self._delivery.done()]
         changes.messages = [*changes.messages, *done]
         self._kept += [each.id for each in done]
-        surplus = max(len(self._kept) - MOST_DONE, 0)
+        surplus = max(len(self._kept) - MAX_DONE, 0)
         changes.messages_gone, self._kept = self._kept[:surplus], self._kept[surplus:]
 
     def _send(self) -> None:

@@ -16,7 +16,7 @@ from seqbayes.stream.alerts.alert import WHOLE, Alert
 from seqbayes.stream.alerts.evaluation import Evidence, Look, look_at_choice, look_at_key
 from seqbayes.stream.alerts.grammar import DeadLetters, Silence, Surprise
 from seqbayes.stream.alerts.state import Instance, advance
-from seqbayes.stream.forms import Forms
+from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.stores import HistoryPoint, ReadableStore
 
 
@@ -74,12 +74,12 @@ def follow(alert: Alert, store: ReadableStore) -> Course:
         course.reason = "the history does not contain when events arrived"
         return course
     assert alert.belief is not None
-    forms, states = Forms(alert.belief.state), dict[Any, Any]()
+    codec, states = StateCodec(alert.belief.state), dict[Any, Any]()
     evidence: dict[Any, Evidence] = {}
     instances: dict[str, Instance] = {}
     points = sorted(store.points(alert.belief.name), key=attrgetter("at"))
     for at, group in itertools.groupby(points, key=attrgetter("at")):
-        known = dict(_states(group, forms, course))
+        known = dict(_states(group, codec, course))
         states |= {read_key(key): state for key, state in known.items()}
         for key, look in _looks(alert, known, states, evidence):
             before = instances.get(key)
@@ -102,14 +102,14 @@ def follow(alert: Alert, store: ReadableStore) -> Course:
 
 
 def _states(
-    points: Iterable[HistoryPoint], forms: Forms, course: Course
+    points: Iterable[HistoryPoint], codec: StateCodec, course: Course
 ) -> Iterator[tuple[str, Any]]:
     """Yield the key and the state of each point."""
     for point in points:
         text = msgspec.json.decode(point.summary).get("state")
         try:
             if text is not None:
-                yield point.key, forms.read(text)
+                yield point.key, codec.read(text)
                 course.points += 1
                 continue
         except (SeqbayesError, msgspec.MsgspecError):  # of another declaration

@@ -107,8 +107,8 @@ class Arrivals:
         self._stream = now
         for alert in silent:
             if alert.belief is None:
-                places = pipeline.store.places()
-                read = [p.updated for p in places if p.source == pipeline.source.name]
+                positions = pipeline.store.positions()
+                read = [p.updated for p in positions if p.source == pipeline.source.name]
                 self._stream = max(read, default=now)
             elif alert.belief.name not in self._last:
                 entries = pipeline.store.entries(alert.belief.name)

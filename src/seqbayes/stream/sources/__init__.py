@@ -1,6 +1,6 @@
-"""Sources of events: files, standard input, directories, Python's iterables, queries.
+"""Sources of events: files, standard input, directories, Python iterables, database queries.
 
-Those that need a client (redis, nats, kafka) are imported from their own modules.
+Sources that need a client library (redis, nats, kafka) are imported from separate modules.
 """
 
 from importlib import import_module

@@ -17,10 +17,10 @@ _SIZE, _MASK, _TIME = 256, 0, 80
 
 
 def birth_time(path: Path) -> int | None:
-    """Return when the inode of a file was created, in nanoseconds; None if that is not known.
+    """Return the creation time of the inode of a file, in nanoseconds; None if it is not known.
 
-    A renamed file keeps it, another file with the same inode number has another one. Python has it
-    only where `os.stat` returns it; on Linux it comes from the C library, if that has statx.
+    It does not change when a file is renamed, and differs between files that get the same inode
+    number. `os.stat` returns it on some systems; on Linux it is read with statx of the C library.
 
     Examples
     --------

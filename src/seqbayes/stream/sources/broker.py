@@ -1,4 +1,4 @@
-"""Base class of sources that read from a server: credentials and broken connections."""
+"""Base class of sources that read from a server: handles credentials and lost connections."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from typing import Any, Literal
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, Source, SourceError
 
-FIRST = 10.0
-"""Seconds allowed for the first connection; later ones have `patience` seconds."""
+FIRST_CONNECTION_TIMEOUT = 10.0
+"""Timeout of the first connection in seconds; for later ones it is `patience`."""
 
 Lost = Literal["stop", "restart"]
 
-_PAUSE, _LONGEST = 0.1, 10.0
+_MIN_BACKOFF, _MAX_BACKOFF = 0.1, 10.0
 
 
 class Broker(Source):
-    """A source that reads from a server without end, and reconnects when the connection breaks.
+    """A source that reads from a server indefinitely, and reconnects if the connection is lost.
 
     Subclasses connect in `_open`, read in `_read`, and disconnect in `_disconnect`. If one of these
-    raises one of `_troubles`, the source reconnects after pauses that double.
+    methods raises one of `_connection_errors`, the source reconnects with exponential backoff.
 
     Parameters
     ----------
     name
-        Identity in the store.
+        Name of the source in the store.
     lost
         What to do if the server no longer has the next record.
     patience
-        Seconds without a connection after which the source fails.
+        Maximum number of seconds without a connection before the source fails.
     secrets
-        Texts that must not appear in messages.
+        Strings that must not appear in messages.
 
     Attributes
     ----------
     caught_up
-        Whether there was nothing more when the server was last asked.
-    trouble
-        Why there is no connection at present; None if there is one.
+        Whether there were no unread records at the last request to the server.
+    connection_error
+        Reason why there is no connection at present; None if there is one.
 
     Raises
     ------
@@ -50,7 +50,7 @@ class Broker(Source):
     """
 
     finite = False
-    _troubles: tuple[type[Exception], ...] = (OSError,)
+    _connection_errors: tuple[type[Exception], ...] = (OSError,)
 
     def __init__(
         self, name: str, lost: Lost, patience: float, secrets: tuple[str, ...] = ()
@@ -65,11 +65,11 @@ class Broker(Source):
         self._gaps: list[tuple[Any, bytes, str]] = []  # dead letters for the next batch
         self._patience = patience
         self._secrets = tuple(each for each in secrets if each)
-        self._connected = self._ever = False
+        self._connected = self._has_connected = False
         self._since = 0.0
 
     def _open(self) -> None:
-        """Connect, and prepare to read after the last record that was yielded."""
+        """Connect, and prepare to read after the last yielded record."""
         raise NotImplementedError
 
     def _read(self, size: int, timeout: float) -> Batch | None:
@@ -81,13 +81,13 @@ class Broker(Source):
         raise NotImplementedError
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches, and None while nothing arrives.
+        """Yield batches, and None whenever nothing arrives before the timeout.
 
         Raises
         ------
         SourceError
-            If there has been no connection for too long, or the server no longer has the next
-            record.
+            If there has been no connection for too long, or the next record no longer exists on the
+            server.
         """
         failures = 0
         while True:
@@ -96,56 +96,62 @@ class Broker(Source):
                     self._open()
                     self._connected = True
                 batch = self._read(size, timeout)
-            except self._troubles as error:
-                self._lose(error)
-                yield from _wait(min(_LONGEST, _PAUSE * 2.0 ** min(failures, 20)), timeout)
+            except self._connection_errors as error:
+                self._on_connection_lost(error)
+                yield from _wait(
+                    min(_MAX_BACKOFF, _MIN_BACKOFF * 2.0 ** min(failures, 20)), timeout
+                )
                 failures += 1
                 continue
-            if self.trouble is None or self._is_mended():
+            if self.connection_error is None or self._mark_reconnected():
                 failures = 0
             if batch is not None and self._gaps:
                 batch = replace(batch, refused=[*self._gaps, *batch.refused])
                 self._gaps = []
             yield batch
 
-    def _lose(self, error: Exception) -> None:
-        """Note that the connection is lost."""
+    def _on_connection_lost(self, error: Exception) -> None:
+        """Record that the connection was lost."""
         self._connected = self.caught_up = False
         self._disconnect()
         self._note(self._message(error))
 
-    def _note(self, trouble: str) -> None:
-        """Note a connection problem; fail if it has lasted for too long."""
+    def _note(self, connection_error: str) -> None:
+        """Record a connection error; raise an error if it has lasted too long."""
         now = time.monotonic()
-        if self.trouble is None:
+        if self.connection_error is None:
             self._since = now
-        self.trouble = trouble
-        limit = self._patience if self._ever else min(FIRST, self._patience)
+        self.connection_error = connection_error
+        limit = (
+            self._patience if self._has_connected else min(FIRST_CONNECTION_TIMEOUT, self._patience)
+        )
         if now - self._since >= limit:
-            raise SourceError(f"cannot read {self.name}: {trouble}; gave up after {limit:g} s")
+            raise SourceError(
+                f"cannot read {self.name}: {connection_error}; gave up after {limit:g} s"
+            )
 
-    def _is_mended(self) -> bool:
-        """Note that there is a connection again."""
-        self.reconnects += self._ever
-        self.trouble = None
+    def _mark_reconnected(self) -> bool:
+        """Record that the connection has been restored; return True."""
+        self.reconnects += self._has_connected
+        self.connection_error = None
         return True
 
     def _message(self, error: Exception) -> str:
-        """Return the message of an error without secrets."""
+        """Return the error message with secrets masked."""
         text = " ".join(str(error).split()) or type(error).__name__
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
 
-    def _lack(self, what: str, position: Any) -> None:
-        """Note a gap, or fail, since events were lost.
+    def _handle_gap(self, what: str, position: Any) -> None:
+        """Record a gap because events were lost, or fail, depending on the option `lost`.
 
         Parameters
         ----------
         what
             What is missing.
         position
-            Position for the dead letter about the gap.
+            Position of the dead letter about the gap.
         """
         if not self._restart:
             raise SourceError(
@@ -161,8 +167,8 @@ class Broker(Source):
 
 
 def _wait(seconds: float, timeout: float) -> Iterator[None]:
-    """Wait for at least half of this time; the caller may act between two items."""
-    # runners that lost the same server must not all reconnect at once
+    """Wait for a random time of at least half of `seconds`, and yield None at intervals."""
+    # random, so that the runners of one server do not all reconnect at the same time
     until = time.monotonic() + seconds * random.uniform(0.5, 1.0)
     while (left := until - time.monotonic()) > 0.0:
         time.sleep(min(left, timeout))

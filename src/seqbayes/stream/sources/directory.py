@@ -1,4 +1,4 @@
-"""A directory into which files of events arrive."""
+"""A directory to which files of events are added."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from seqbayes.errors import PriorError
-from seqbayes.events.records import LONGEST
+from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources.birth import birth_time
 from seqbayes.stream.sources.handle import Handle
 from seqbayes.stream.sources.reading import Format, Reading
 from seqbayes.stream.sources.rotation import COMPRESSED
 
-MOST_DELETED = 1000
-"""Files that are remembered after they were removed."""
+MAX_DELETED = 1000
+"""Maximum number of removed files to remember."""
 _REPLACED = "/"
-"""Precedes the name of a file that was replaced by another one, once for each file of this name."""
+"""Prefix of the names of replaced files, repeated for each earlier file with the same name."""
 _POLL = 0.2
 _PATIENCE = 60.0
-"""Seconds, at least, for which a run that is not followed waits for files that keep changing."""
+"""Minimum number of seconds to wait for files that keep changing if `follow` is false."""
 
 
 class Known(NamedTuple):
-    """How far a file was read, and what identifies it.
+    """Progress and identity of a file that was read, at least partially.
 
-    `size` and `changed` are those of the file when it was opened; `born` is the time when its inode
-    was created, if the file system keeps it: inode numbers are used again. `state` is 0 while the
-    file is read, 1 after its end, 2 if it vanished before its end and that was reported.
+    `size` and `changed` are size and modification time when the file was opened; `born` is the
+    creation time of its inode, if the file system records it, because inode numbers are reused.
+    `state` is 0 while the file is read, 1 after its end, 2 if it vanished before that and a dead
+    letter was added.
     """
 
     size: int
@@ -47,29 +48,29 @@ class Known(NamedTuple):
 
     @property
     def marks(self) -> dict[str, Any]:
-        """Return what `Handle.has` compares."""
+        """Return the marks that `Handle.has` compares."""
         marks = {"offset": self.offset, "length": self.length, "head": self.head}
         return marks if self.tail is None else marks | {"tail": self.tail}
 
 
 class Directory(Source):
-    """Events from files that arrive in a directory, read in the order of their names.
+    """Reads events from the files in a directory, in the order of their names.
 
     Parameters
     ----------
     path
         The directory.
     pattern
-        Which of its files to read, as in a shell; hidden files are ignored.
+        Shell-style pattern of the files to read; hidden files are ignored.
     follow
         Whether to wait for more files.
     settle
-        Seconds without a change after which a file is considered complete; 0 if files are renamed
-        into the directory.
+        Seconds without a change after which a file is considered complete; 0 if files are moved
+        into the directory when they are complete.
     format, delimiter, longest
-        As of a file; the format is by default given by the pattern's suffix.
+        See `File`; the format is by default determined by the suffix of the pattern.
     name
-        Its identity in the store; by default its absolute path and the pattern.
+        Name of the source in the store; by default its absolute path and the pattern.
 
     Raises
     ------
@@ -78,10 +79,10 @@ class Directory(Source):
 
     Notes
     -----
-    The token holds size, modification time and fingerprints of every file that was read. A file
-    that grows afterwards is read further; other content under a known name is another file; a file
-    that was renamed or compressed is not read again. A file that vanishes before its end leaves a
-    dead letter, and is read further if it reappears.
+    The token contains size, modification time and fingerprints of every file that was read. If a
+    file grows afterwards, the new part is read; if its content is replaced, it is a new file; if it
+    is renamed or compressed, it is not read again. If a file vanishes before it was read to its
+    end, a dead letter is added, and reading continues if the file reappears.
     """
 
     kind = "directory"
@@ -96,7 +97,7 @@ class Directory(Source):
         settle: float = 1.0,
         format: Literal["jsonl", "csv"] | None = None,  # noqa: A002
         delimiter: str | None = None,
-        longest: int = LONGEST,
+        longest: int = MAX_RECORD_BYTES,
         name: str | None = None,
     ) -> None:
         if not settle >= 0.0:
@@ -114,7 +115,7 @@ class Directory(Source):
         self._waiting_since: float | None = None
 
     def seek(self, token: Any) -> None:
-        """Resume after the record that had this token; None is the beginning."""
+        """Resume after the record with this token; None means from the beginning."""
         self.close()
         if token is None:
             self._known = {}
@@ -124,7 +125,7 @@ class Directory(Source):
             self._known = {name: Known(*values) for name, values in token["files"].items()}
 
     def _earlier(self, token: Mapping[str, Any]) -> dict[str, Known]:
-        """Return the files that a token of an earlier version names."""
+        """Return the files in a token written by an earlier version."""
         known = {}
         for name in token["done"]:
             path = self._path / name
@@ -143,7 +144,7 @@ class Directory(Source):
         return known
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches; if more files may come, None while none does.
+        """Yield batches; with `follow`, None whenever no data arrive before the timeout.
 
         Raises
         ------
@@ -170,7 +171,7 @@ class Directory(Source):
             yield None
 
     def _scan(self) -> dict[str, int]:
-        """Return names and sizes of the complete files of which something is not read."""
+        """Return names and sizes of the complete files that have unread data."""
         try:
             with os.scandir(self._path) as entries:
                 self._there = {
@@ -192,7 +193,7 @@ class Directory(Source):
             now = time.monotonic()
             self._waiting_since = self._waiting_since or now
             if now - self._waiting_since > max(_PATIENCE, 10.0 * self._settle):
-                settled = {name: s.st_size for name, s in changed.items()}  # what is there so far
+                settled = {name: s.st_size for name, s in changed.items()}  # read them as they are
                 self.caught_up = True
         return dict(sorted(settled.items()))
 
@@ -205,18 +206,18 @@ class Directory(Source):
         )
 
     def _is_settled(self, status: os.stat_result) -> bool:
-        # a clock that was set back must not make a file wait indefinitely
+        # abs: after the clock is set back, a file must not wait indefinitely
         return abs(time.time() - status.st_mtime) >= self._settle
 
     def _forget(self) -> None:
-        """Forget files that were removed long ago, unless all were: it may be unmounted."""
+        """Forget files removed long ago, unless all are missing: the directory may be unmounted."""
         deleted = [name for name in self._known if name not in self._there]
-        if len(deleted) > MOST_DELETED and len(deleted) < len(self._known):
-            for name in deleted[:-MOST_DELETED]:
+        if len(deleted) > MAX_DELETED and len(deleted) < len(self._known):
+            for name in deleted[:-MAX_DELETED]:
                 del self._known[name]
 
     def _open(self, name: str) -> Reading | None:
-        """Open a file after what was read of it; None if it was removed or cannot be read yet."""
+        """Open a file at its read position; None if it was removed or cannot be read yet."""
         path = self._path / name
         plain = _without_suffix(name)
         try:
@@ -235,11 +236,11 @@ class Directory(Source):
         except SourceError:
             if plain == name or plain not in self._there:
                 raise
-            self.caught_up = False  # the plain file is still being compressed
+            self.caught_up = False  # a compressed file is still being written
             return None
 
     def _mark_replaced(self, name: str) -> None:
-        """Note that a name has other content now; its file may have another name."""
+        """Record that a file was replaced; the old file may have a new name."""
         if name in self._known:
             place = _REPLACED + name
             while place in self._known:
@@ -247,7 +248,7 @@ class Directory(Source):
             self._known[place] = self._known.pop(name)
 
     def _is_there(self, name: str, known: Known) -> bool:
-        """Whether a known file still has its name."""
+        """Whether a known file still exists under its name."""
         status = self._there.get(name)
         if status is None:
             return False
@@ -256,15 +257,15 @@ class Directory(Source):
         return known.inode == status.st_ino and self._has(name, known)
 
     def _has(self, name: str, known: Known) -> bool:
-        """Whether a file, which may have been written again, has the content that was read."""
+        """Whether a file, which may have been rewritten, begins with the content that was read."""
         try:
             with Handle(self._path / name) as handle:
                 return handle.has(known.marks)
         except (OSError, SourceError):
-            return True  # it is read, or reported, when it is opened
+            return True  # handled when it is opened
 
     def _candidates(self, name: str) -> list[tuple[str, Known]]:
-        """Return the records of files that may be this one, under any of its names."""
+        """Return known files that may be this file under another name."""
         status = self._there[name]
 
         packed = _without_suffix(name) != name
@@ -289,7 +290,7 @@ class Directory(Source):
 
     def _read(self, reading: Reading, name: str, size: int, more: int) -> Iterator[Batch]:
         """Yield the rest of a file."""
-        for other, known in list(self._known.items()):  # its earlier name
+        for other, known in list(self._known.items()):  # remove its earlier name
             if other != name and not self._is_there(other, known) and _is_same(known, reading):
                 del self._known[other]
         status = reading.handle.status
@@ -300,7 +301,7 @@ class Directory(Source):
 
         while (part := reading.advance()) is not None:
             yield from self._placed(reading.batches(part, size, token, more), name)
-        # an incomplete line is a dead letter, but is read again if the file grows
+        # an incomplete line becomes a dead letter, and is read again if the file grows
         cut, start = reading.is_cut_short, reading.offset
         yield from self._placed(reading.batches(reading.finish(), size, token, more), name)
         end = start if cut else reading.offset
@@ -309,7 +310,7 @@ class Directory(Source):
         yield Batch([], self._token(), [], (), more)
 
     def _vanished(self) -> list[tuple[Any, bytes, str]]:
-        """Return a dead letter for each file that vanished before it was read to its end."""
+        """Return a dead letter for each file that vanished before its end was read."""
         gaps = []
         for name, known in self._known.items():
             if name not in self._there and known.state == 0:
@@ -326,7 +327,7 @@ class Directory(Source):
 
     @staticmethod
     def _placed(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
-        """Yield batches whose positions name the file."""
+        """Yield batches whose positions contain the name of the file."""
         for batch in batches:
             yield dataclasses.replace(
                 batch,
@@ -359,7 +360,7 @@ def _known(handle: Handle, offset: int, state: int, status: os.stat_result | Non
 
 
 def _is_same(known: Known, reading: Reading) -> bool:
-    """Whether a file continues where a known one ended."""
+    """Whether a file starts with the content of a known file."""
     if known.offset != reading.offset or not known.offset:
         return False
     return {"offset": known.offset, **reading.handle.marks(known.offset)} == known.marks

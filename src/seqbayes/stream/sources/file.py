@@ -1,4 +1,4 @@
-"""A file of events: read once, or followed while it grows, is rotated and truncated."""
+"""Reads a file of events once, or follows it through growth, rotation and truncation."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from seqbayes.errors import PriorError
-from seqbayes.events.records import LONGEST
+from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources import rotation
 from seqbayes.stream.sources.reading import Format, Reading, check_regular
 from seqbayes.stream.sources.rotation import Generation
 
 GRACE = 1.0
-"""Seconds for which a rotated file is read before the next one: its writer may not know yet."""
-MOST_TAILS = 2
-"""Rotated files that are still watched for late writes."""
+"""Seconds for which a rotated file is read further, because its writer may still be using it."""
+MAX_TAILS = 2
+"""Maximum number of rotated files that are watched for late writes."""
 _POLL = 0.05
 
 
 class File(Source):
-    r"""Events from a file of JSON Lines or CSV, plain, gzip or Zstandard.
+    r"""Reads events from a file of JSON Lines or CSV, plain or compressed (gzip, Zstandard).
 
     Parameters
     ----------
@@ -32,16 +32,16 @@ class File(Source):
     follow
         Whether to wait for more data at the end of the file, as ``tail -F`` does.
     format
-        "jsonl" or "csv"; by default given by the suffix.
+        "jsonl" or "csv"; by default determined by the suffix.
     delimiter
         The character between cells of CSV; by default a comma, or a tab in ``.tsv``.
     longest
-        Maximum length of a record in bytes; a longer one becomes a dead letter.
+        Maximum length of a record in bytes; longer records become dead letters.
     lost
         What to do if the file that was being read cannot be found: "stop" fails, "restart" reads
-        the present file from its beginning and adds a dead letter about the gap.
+        the current file from its beginning and adds a dead letter about the gap.
     name
-        Its identity in the store; by default its absolute path.
+        Name of the source in the store; by default its absolute path.
 
     Raises
     ------
@@ -50,12 +50,12 @@ class File(Source):
 
     Notes
     -----
-    The token holds the inode, the offset, fingerprints of the file's beginning and of the bytes
+    The token contains the inode, the offset, fingerprints of the file's beginning and of the bytes
     before the offset, and the file's modification time. They identify a file that was rotated,
-    truncated after copying, or compressed, while it was followed or between two runs: it is found
-    beside the path (``events.jsonl.1``, ``events.jsonl.1.gz``, ``events-2024-05-01.jsonl``) and
-    read to its end, before the files that were written after it. Rotated files are watched for
-    late writes until two more rotations have happened.
+    truncated after copying, or compressed, while it was followed or between two runs: the file is
+    searched for next to the path (``events.jsonl.1``, ``events.jsonl.1.gz``,
+    ``events-2024-05-01.jsonl``) and read to its end, before the files written after it. Rotated
+    files are watched for late writes until two more rotations have happened.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class File(Source):
         follow: bool = False,
         format: Literal["jsonl", "csv"] | None = None,  # noqa: A002
         delimiter: str | None = None,
-        longest: int = LONGEST,
+        longest: int = MAX_RECORD_BYTES,
         lost: Literal["stop", "restart"] = "stop",
         name: str | None = None,
     ) -> None:
@@ -93,22 +93,22 @@ class File(Source):
         self.text = self._layout.text
         self._reading: Reading | None = None
         self._tails: list[Reading] = []  # rotated files that are watched
-        self._since: float | None = None  # when the path was first seen to be another file
+        self._since: float | None = None  # when another file was first found at the path
         self._missing = False  # whether there was no file at the path at the last check
         self._older: list[list[int]] | None = None  # files older than the one at the path
-        self._listed = 0  # when the directory changed before it was last listed
-        self._size = 0  # of the file that is read, at the last check
+        self._listed = 0  # modification time of the directory when it was last listed
+        self._size = 0  # of the current file, at the last check
         self._gap: tuple[Any, bytes, str] | None = None
 
     def seek(self, token: Any) -> None:
-        """Resume after the record that had this token; None is the beginning."""
+        """Resume after the record with this token; None means from the beginning."""
         self.close()
         self._older, self._listed = None if token is None else token.get("older"), 0
         if token is None:
             return
         found = rotation.find(self._path, token)
         if found is None:
-            self._lose(token["offset"])
+            self._handle_missing_file(token["offset"])
             return
         self._reading = self._open(found.path, token["offset"])
         for tail in token.get("tails", ()):
@@ -122,25 +122,25 @@ class File(Source):
         except OSError as error:
             raise SourceError(f"cannot read {path}: {error.strerror}") from error
 
-    def _lose(self, offset: int) -> None:
-        """Begin the present file and note the gap, or fail, since the previous file was removed."""
+    def _handle_missing_file(self, offset: int) -> None:
+        """Start the current file and record a gap, or fail: the previous file was removed."""
         reason = (
             f"cannot find the file that was read up to byte {offset:,}: neither {self._path} nor a"
-            " rotated file holds what was read; events may be lost"
+            " rotated file contains these bytes; events may be lost"
         )
         if not self._restart:
             raise SourceError(
-                f"{reason}. lost = 'restart' reads the present file from its beginning"
+                f"{reason}. lost = 'restart' reads the current file from its beginning"
             )
         self._gap = (offset, b"", reason)
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches; if the file is followed, None while no data arrive.
+        """Yield batches; with `follow`, None whenever no data arrive before the timeout.
 
         Raises
         ------
         SourceError
-            If the file cannot be read, or the file that comes next cannot be found.
+            If the file cannot be read, or the next file cannot be found.
         """
         while True:
             reading = self._reading = self._reading or self._begin()
@@ -162,7 +162,9 @@ class File(Source):
                 continue
             yield from self._read_tails(size)
             if self.finite and reading.path == self._path:
-                if not reading.is_cut_short:  # the next run reads an incomplete line whole
+                if (
+                    not reading.is_cut_short
+                ):  # the next run reads an incomplete line when it is complete
                     yield from reading.batches(reading.finish(), size, self._token)
                 self.close()
                 return
@@ -173,13 +175,13 @@ class File(Source):
                 yield from self._wait(reading, timeout)
 
     def _begin(self) -> Reading | None:
-        """Open the path; None if it is followed and does not exist yet."""
+        """Open the file at the path; None if it does not exist yet and `follow` is true."""
         if not self.finite and not self._path.exists():
             return None
         return self._open(self._path)
 
     def _is_truncated(self, reading: Reading) -> bool:
-        """Whether bytes that were read have changed."""
+        """Whether the bytes that were read have changed."""
         if reading.path != self._path or self.finite:
             return False
         if reading.handle.is_changed():
@@ -188,10 +190,10 @@ class File(Source):
         return False
 
     def _look_around(self, reading: Reading) -> bool:
-        """Note which rotated files are older than the one at the path.
+        """Record which rotated files are older than the file at the path.
 
-        If the path was copied and truncated before anything was read of it, begin the copy instead,
-        and return True.
+        If the file was copied and truncated before any of it was read, start the copy instead and
+        return True.
         """
         if reading.path != self._path:
             return False
@@ -217,9 +219,9 @@ class File(Source):
         return False
 
     def _recover(self, reading: Reading) -> None:
-        """Continue in the copy of a truncated file; without one, begin the file again.
+        """Continue in the copy of a truncated file; without a copy, start the file again.
 
-        Nothing is known to be lost without a copy if the file had been read to its end.
+        Without a copy, no data are known to be lost if the file had been read to its end.
         """
         copy = rotation.find(self._path, self._token(reading.offset))
         unread = self._size > reading.offset
@@ -227,7 +229,7 @@ class File(Source):
         if copy is not None:
             self._reading = self._open(copy.path, reading.offset)
         elif unread:
-            self._lose(reading.offset)
+            self._handle_missing_file(reading.offset)
 
     def _start(self, reading: Reading | None) -> None:
         self._reading, self._since, self._size, self._missing = reading, None, 0, False
@@ -237,7 +239,7 @@ class File(Source):
         self._start(None)
 
     def _is_complete(self, reading: Reading) -> bool:
-        """Whether no more data are expected in the file that is being read."""
+        """Whether no more data are expected in the current file."""
         if self.finite or reading.path != self._path:
             return True
         identity = _identity(self._path)
@@ -251,14 +253,16 @@ class File(Source):
         return time.monotonic() - self._since >= GRACE
 
     def _next(self, reading: Reading) -> None:
-        """Open the file that was written after the one that is complete."""
+        """Open the file that was written after the completed file."""
         current = self._locate(reading)
         if current is None:
             if not self._is_deleted(reading):
-                self._lose(reading.offset)
+                self._handle_missing_file(reading.offset)
             self._drop(reading)
             return
-        if current.identity != reading.handle.identity:  # compressed or copied, maybe with more
+        if (
+            current.identity != reading.handle.identity
+        ):  # compressed or copied, possibly with more data
             self._drop(reading)
             self._reading = self._open(current.path, reading.offset)
             return
@@ -270,20 +274,20 @@ class File(Source):
         self._start(following)
         if self._older is not None:
             self._older = [*self._older, [current.identity[1], current.changed]]
-            self._older = self._older[-rotation.MOST_NEIGHBOURS :]
+            self._older = self._older[-rotation.MAX_NEIGHBOURS :]
         self._tails.append(reading)
-        while len(self._tails) > MOST_TAILS:
+        while len(self._tails) > MAX_TAILS:
             self._tails.pop(0).close()
 
     def _is_deleted(self, reading: Reading) -> bool:
-        """Whether the file was seen to be deleted, and no rotated file can hold what came after."""
+        """Whether the file was found deleted, and no rotated file can contain later data."""
         return self._missing and not any(
             each.scheme != "path" and each.changed >= reading.handle.changed
             for each in rotation.generations(self._path)
         )
 
     def _locate(self, reading: Reading) -> Generation | None:
-        """Return where the file that is complete is now."""
+        """Return the current location of the completed file."""
         identity = reading.handle.identity
         for each in rotation.generations(self._path):
             if each.identity == identity:
@@ -291,7 +295,7 @@ class File(Source):
         return rotation.find(self._path, self._token(reading.offset))
 
     def _open_after(self, current: Generation) -> Reading | None:
-        """Open the file after another one; names may change meanwhile."""
+        """Open the next file after `current`; files may be renamed meanwhile."""
         while True:
             found = rotation.successor(self._path, current, self._older)
             if found is None:
@@ -313,7 +317,7 @@ class File(Source):
                 yield from tail.batches(part, size, self._token_of_tails)
 
     def _wait(self, reading: Reading, timeout: float) -> Iterator[None]:
-        """Wait for more until the timeout, then yield None."""
+        """Wait for more data until the timeout, then yield None."""
         until = time.monotonic() + timeout
         while not reading.handle.left and not reading.handle.is_changed():
             if time.monotonic() >= until:
@@ -325,7 +329,7 @@ class File(Source):
         assert self._reading is not None
         files = [*(tail.token(tail.offset) for tail in self._tails), self._reading.token(offset)]
         if offset == 0 and self._tails:
-            files.pop()  # nothing of it was read: it is found after the last rotated file
+            files.pop()  # unread, so it is found as the file after the last rotated file
         *tails, token = files
         if tails:
             token["tails"] = tails

@@ -1,4 +1,4 @@
-"""An open file, plain or compressed, which is identified by its content."""
+"""An open file, plain or compressed, identified by its content."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from seqbayes.extras import install_command
 from seqbayes.stream.source import SourceError
 
 HEAD = 1024
-"""Bytes at the beginning of a file, and before an offset, that identify it."""
+"""Number of bytes at the beginning of a file, and before an offset, used to identify it."""
 _RECENT = HEAD + (1 << 16)
-"""Bytes kept from before the last block: a CSV row may be refused long after it was read."""
+"""Bytes kept from before the last block: a CSV row may be rejected long after it was read."""
 _SKIP = 1 << 20
 
 
@@ -38,7 +38,9 @@ class Handle:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.exists() and not path.is_file():  # to open a FIFO would wait for its writer
+        if (
+            path.exists() and not path.is_file()
+        ):  # opening a FIFO would block until a writer opens it
             raise SourceError(f"cannot read {path}: it is not a regular file")
         self._raw = path.open("rb", buffering=0)
         self.compressed = path.suffix in (".gz", ".zst")
@@ -48,7 +50,7 @@ class Handle:
             self._raw.close()
             raise
         self._head = b""
-        self._before = self._block = b""  # the block read last, and bytes before it
+        self._before = self._block = b""  # the last block read, and bytes before it
         self.offset = 0
 
     def _open(self) -> Any:
@@ -76,7 +78,7 @@ class Handle:
         return status.st_dev, status.st_ino
 
     def read(self, size: int) -> bytes:
-        """Return at most `size` bytes; no bytes at the present end.
+        """Return at most `size` bytes; empty at the current end of the file.
 
         Raises
         ------
@@ -92,7 +94,7 @@ class Handle:
             ) from None
         except gzip.BadGzipFile:
             raise SourceError(
-                f"cannot read {self.path}: its suffix is .gz, but gzip has not compressed it, or it"
+                f"cannot read {self.path}: its suffix is .gz, but it is not a gzip file, or it"
                 " is damaged"
             ) from None
         except (OSError, zlib.error) as error:
@@ -115,7 +117,7 @@ class Handle:
         self.offset += len(block)
 
     def skip_to(self, offset: int) -> bool:
-        """Move to an offset; return whether the file is that long."""
+        """Move to an offset; return False if the file is shorter."""
         if not self.compressed:
             length = min(HEAD, offset)
             self._head = os.pread(self._raw.fileno(), length, 0)
@@ -144,8 +146,11 @@ class Handle:
         return marks if tail is None else marks | {"tail": _fingerprint(tail)}
 
     def has(self, token: Any) -> bool:
-        """Whether the file has the length and the marks of a token; moves to its offset."""
-        for offset in (token["length"], token["offset"]):  # most others differ at once
+        """Move to the offset of a token; return whether the file has its length and its marks."""
+        for offset in (
+            token["length"],
+            token["offset"],
+        ):  # most other files differ in the first part
             if not self.skip_to(offset) or self.marks(offset)["head"] != token["head"]:
                 return False
         return "tail" not in token or self.marks(token["offset"]).get("tail") == token["tail"]
@@ -192,7 +197,7 @@ class Handle:
 
 
 class _Zstandard:
-    """Consecutive Zstandard frames; an end within one is an error."""
+    """Reads consecutive Zstandard frames; a truncated frame is an error."""
 
     def __init__(self, raw: Any, decompressor: Any) -> None:
         self._raw, self._decompressor = raw, decompressor

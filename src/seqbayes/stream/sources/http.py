@@ -1,4 +1,4 @@
-"""Events that programs post over HTTP: a request is answered when its events are committed."""
+"""Events posted over HTTP; a request is answered when its events are committed."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ from seqbayes.stream.stores import Changes, SeenId
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
-MOST_REFUSALS = 20
-"""Unused events of a request whose reasons are reported."""
+MAX_REFUSALS = 20
+"""Maximum number of unused events per request whose reasons are reported."""
 
 
 class Http(Source):
-    """Events that are posted to ``/api/events`` of ``seqbayes serve``.
+    """Receives events that are posted to ``/api/events`` of ``seqbayes serve``.
 
     Parameters
     ----------
     name
-        Its identity in the store.
+        Name of the source in the store.
     id
-        The field that identifies an event, if any: an event that is posted again counts once.
+        The field that contains the event id, if any: an event that is posted again is counted once.
     longest
         Maximum number of bytes of a request.
     waiting
-        Maximum number of events that wait to be learned; further requests are refused for the
-        moment.
+        Maximum number of events waiting to be learned; while it is reached, requests are
+        rejected.
     rate
         Maximum number of events per second; no limit by default.
     remember
-        How many identities of events and requests are remembered, the newest ones.
+        Maximum number of event and request ids to remember; the oldest are dropped first.
     linger
-        Seconds between the beginnings of two batches, so that many small requests share a commit.
+        Minimum number of seconds between two batches, so that small requests share a commit.
 
     Raises
     ------
     PriorError
-        If a limit is not above zero.
+        If a limit is not positive.
 
     Notes
     -----
-    A request is a batch, or part of one, so that its events are committed together with their
-    identities: after a crash either the whole request counts or none of it. The identity of an
-    event is remembered only if at least one belief learned the event.
+    All events of a request are in the same batch and are committed together with their ids: after a
+    crash, either the whole request is stored or none of it. The id of an event is remembered only
+    if at least one belief learned the event.
     """
 
     kind = "http"
@@ -96,16 +96,16 @@ class Http(Source):
         self.collectors = (_Settlement(self),)
 
     def seek(self, token: Any) -> None:
-        """Continue counting requests after those that were committed."""
+        """Continue to number requests after the last committed request."""
         self._number = 0 if token is None else token
 
-    def recall(self, ids: Iterable[SeenId]) -> None:
-        """Load the identities that were committed."""
+    def load_ids(self, ids: Iterable[SeenId]) -> None:
+        """Load the committed ids."""
         with self._condition:
-            self._seen.recall(ids)
+            self._seen.load_ids(ids)
 
     def too_late(self, identity: str) -> bool:
-        """Whether a reward may have been learned, but its identity is no longer remembered."""
+        """Whether a reward may have been learned, but its id is no longer remembered."""
         with self._condition:
             return self._seen.too_late(identity)
 
@@ -117,13 +117,13 @@ class Http(Source):
         BusyError
             If the queue is full or the rate limit is exceeded.
         ReusedError
-            If its key was used for another request.
+            If its idempotency key was used for another request.
         ClosedError
             If the source is closed.
         """
         with self._condition:
             if self._closed:
-                raise ClosedError("no events are read at present: try again")
+                raise ClosedError("the server is not reading events at present: try again")
             earlier = self._earlier(request)
             if earlier is None:
                 self._accept(request)
@@ -137,12 +137,18 @@ class Http(Source):
         """Return the outcome of an earlier request with the same key, or that request."""
         if not request.key:
             return None
-        waits = self._seen.waits.get(request.key)
-        note = self._seen.note(request.key)
-        digest = waits.digest if waits is not None else note.digest if note is not None else None
+        waiting_request = self._seen.waiting_requests.get(request.key)
+        note = self._seen.find_request(request.key)
+        digest = (
+            waiting_request.digest
+            if waiting_request is not None
+            else note.digest
+            if note is not None
+            else None
+        )
         if digest is not None and digest != request.digest:
             raise ReusedError("this Idempotency-Key was used for another request")
-        return waits if waits is not None or note is None else note.outcome
+        return waiting_request if waiting_request is not None or note is None else note.outcome
 
     def _accept(self, request: PostedRequest) -> None:
         count = len(request.records)
@@ -151,13 +157,13 @@ class Http(Source):
         if self._rate is not None:
             self._rate.take(count)
         if request.key:
-            self._seen.waits[request.key] = request
+            self._seen.waiting_requests[request.key] = request
         self._queue.append(request)
         self._queued += count
         self._condition.notify()
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches of whole requests, and None while none arrives."""
+        """Yield batches of whole requests, and None whenever none arrives before the timeout."""
         began = -self._linger
         while True:
             pause = began + self._linger - time.monotonic()
@@ -173,10 +179,10 @@ class Http(Source):
             yield self._batch(requests) if requests else None
 
     def _take(self, size: int) -> list[PostedRequest]:
-        """Return requests from the queue that fit into a batch.
+        """Remove and return the next requests from the queue that fit into a batch.
 
-        Two requests with the same identity never share a batch: whether the second one is a
-        duplicate depends on whether the first one is learned.
+        Requests with a common event id are never in the same batch: whether the second event is a
+        duplicate depends on whether the first event is learned.
         """
         requests: list[PostedRequest] = []
         count, ids = 0, set[str]()
@@ -201,13 +207,13 @@ class Http(Source):
         return Batch(records, self._number, places, remaining=self._queued, prompt=True)
 
     def mark_unused(self, positions: Iterable[tuple[int, int]]) -> None:
-        """Note which events, by number of the request and line, no belief has learned."""
+        """Record which events, given as pairs of request number and line, no belief has learned."""
         requests = {request.number: request for request in self._taken}
         for number, line in positions:
             requests[number].unused.add(line)
 
     def note(self, changes: Changes) -> None:
-        """Add to a commit the identities that are to be remembered."""
+        """Add the ids to remember to the changes of a commit."""
         letters = _letters(changes)
         with self._condition:
             for request in self._taken:
@@ -215,7 +221,7 @@ class Http(Source):
                 self._seen.remember(request, outcome, changes)
 
     def settle(self) -> None:
-        """Answer all requests that have been committed."""
+        """Answer all committed requests."""
         with self._condition:
             settled, self._taken = self._taken, []
             outcomes = [(request, self._seen.end(request)) for request in settled]
@@ -223,7 +229,7 @@ class Http(Source):
             request.finish(outcome)
 
     def close(self) -> None:
-        """Answer all waiting requests that they were not committed."""
+        """Answer all waiting requests with the outcome None: they were not committed."""
         with self._condition:
             self._closed = True
             left = [*self._taken, *self._queue]
@@ -240,12 +246,12 @@ class _Settlement(Collector):
         self._source = source
 
     def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
-        """Note which events were not used."""
+        """Record which events were not used."""
         if batch is not None and pipeline.unused:
             self._source.mark_unused(batch.positions[i] for i in pipeline.unused)
 
     def committing(self, pipeline: Pipeline, changes: Changes) -> None:
-        """Add the identities to remember."""
+        """Add the ids to remember."""
         self._source.note(changes)
 
     def committed(self, pipeline: Pipeline) -> None:
@@ -254,7 +260,7 @@ class _Settlement(Collector):
 
 
 def _letters(changes: Changes) -> Mapping[int, list[dict[str, Any]]]:
-    """Return the refusals of a commit by the number of the request."""
+    """Return the rejected events of a commit by request number."""
     found: dict[int, list[dict[str, Any]]] = {}
     for letter in changes.dead_letters:
         number, line = msgspec.json.decode(letter.position)
@@ -269,14 +275,14 @@ def _outcome(request: PostedRequest, letters: list[dict[str, Any]]) -> Outcome:
         {"line": line, "belief": "", "reason": "no belief selects this event"}
         for line in request.unused - refused
     ]
-    # an event that repeats the identity of an unused one was not read: it must be sent again
+    # an event that repeats the id of an unused event was not read: it must be sent again
     again = [line for line, first in request.repeated.items() if first in request.unused]
     reasons += [
         {
             "line": line,
             "belief": "",
             "reason": f"not read: line {request.repeated[line]}, which could not be used, has the"
-            " same identity; send this event again",
+            " same id; send this event again",
         }
         for line in again
     ]
@@ -289,6 +295,6 @@ def _outcome(request: PostedRequest, letters: list[dict[str, Any]]) -> Outcome:
         len(request.records) - len(request.unused),
         request.duplicates + len(request.repeated) - len(again),
         len(refused),
-        refusals[:MOST_REFUSALS],
+        refusals[:MAX_REFUSALS],
         len(request.unused) + len(again) + len(request.too_late),
     )

@@ -1,4 +1,4 @@
-"""Events from Python: any iterable, River's streams and data sets among them."""
+"""Events from Python iterables, including the streams and data sets of River."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from seqbayes.stream.source import Batch, Source, SourceError
 
 
 class Iterated(Source):
-    """Events from an iterable of mappings, or of pairs (x, y) as River's streams yield them.
+    """Reads events from an iterable of mappings, or of pairs (x, y) like River's streams.
 
     Parameters
     ----------
     events
-        The iterable, or a function that returns it. To resume after a restart it must be
-        possible to iterate again: a list, a data set or a function, but not an iterator.
+        The iterable, or a function that returns it. To resume after a restart, it must be possible
+        to iterate again: use a list, a data set or a function, not an iterator.
     name
-        Its identity in the store.
+        Name of the source in the store.
     target
-        The field that holds the y of pairs.
+        Name of the field for the y of pairs.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class Iterated(Source):
         self._place = 0
 
     def seek(self, token: Any) -> None:
-        """Resume after the event that had this token, by skipping all events before it.
+        """Resume after the event with this token, by skipping all events up to it.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Iterated(Source):
         Raises
         ------
         SourceError
-            If there are fewer events than were read before.
+            If there are fewer events than have already been read.
         """
         events = iter(self._events() if callable(self._events) else self._events)
         for _ in range(self._place):
@@ -96,21 +96,21 @@ _END = object()
 
 
 class Dataset(Iterated):
-    """One of River's data sets.
+    """Reads events from a data set of River.
 
     Parameters
     ----------
     dataset
-        Its class, as ``"Phishing"``.
+        Name of its class, such as ``"Phishing"``.
     target
-        The field that holds what is to be predicted.
+        Name of the field for the target.
     name
-        Its identity in the store; by default that of the data set.
+        Name of the source in the store; by default the name of the data set.
 
     Raises
     ------
     SourceError
-        If River has no such data set.
+        If River does not have this data set.
 
     Examples
     --------

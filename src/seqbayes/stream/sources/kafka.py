@@ -1,4 +1,4 @@
-"""Events from a topic of Kafka."""
+"""Events from a Kafka topic."""
 
 from __future__ import annotations
 
@@ -23,64 +23,63 @@ from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.sources.kafka_messages import SILENT, Positions, mark_of, setting
 
 _POLL = 60.0
-"""Seconds between two queries for added partitions."""
-_PATIENCE = 1.0
-"""Seconds within which the server must list the partitions; otherwise it is asked again."""
-_MOST = 500
-"""Maximum number of messages of a batch: more do not fit into the processor's cache."""
-_GATHER = 0.01
-"""Seconds for which a batch is collected after its first message."""
+"""Seconds between two queries for newly added partitions."""
+_LIST_TIMEOUT = 1.0
+"""Timeout in seconds for listing the partitions; after it, the request is repeated."""
+_MAX_BATCH = 500
+"""Maximum number of messages of a batch; larger batches do not fit into the CPU cache."""
+_BATCH_WINDOW = 0.01
+"""Seconds for which messages are added to a batch after its first message."""
 
-# bound once: each is called for every message
+# bound once, because each is called for every message
 _error, _value = kafka.Message.error, kafka.Message.value
 _partition, _offset = kafka.Message.partition, kafka.Message.offset
 
-_OWN = {
+_RESERVED_SETTINGS = {
     "bootstrap.servers": "brokers",
     "group.id": "group",
     "auto.offset.reset": "lost",
     "enable.auto.commit": "the store",
     "enable.partition.eof": "this source",
 }
-"""Client settings that other options determine."""
+"""Client settings that users cannot set, with the option that determines each."""
 
 _UNREACHABLE = ("_ALL_BROKERS_DOWN", "_TRANSPORT", "_RESOLVE", "_TIMED_OUT")
-"""Names of the client's errors that mean that there is no connection."""
+"""Names of client errors that mean that there is no connection."""
 
 Partition = int
 
 
 class KafkaTopic(Broker):
-    """Events from the messages of a Kafka topic: those of a partition in their order.
+    """Reads events from a Kafka topic, in order within each partition.
 
     Parameters
     ----------
     brokers
-        Some hosts of the cluster, ``host:port``, with commas between them.
+        Bootstrap servers of the cluster, ``host:port``, separated by commas.
     topic
-        The topic.
+        Name of the topic.
     partitions
-        The numbers of the partitions that are read; all by default, those that are added later
-        included.
+        Numbers of the partitions to read; by default all, including partitions added later.
     group
         A consumer group that assigns the partitions, instead of `partitions`. Offsets are committed
         to it for monitoring only; the store decides where reading starts.
     settings
-        Further settings of the client by librdkafka's names (``"security.protocol"``); ``${NAME}``
+        Additional client settings by their librdkafka names (``"security.protocol"``); ``${NAME}``
         in a value is replaced by that environment variable.
     lost
-        What to do if a partition no longer has the next offset, or the topic was deleted and made
-        again: "stop" fails, "restart" starts at the partition's beginning and adds a dead letter
-        about the gap.
+        What to do if a partition no longer has the next offset, or the topic was deleted and
+        recreated: "stop" fails, "restart" starts at the partition's beginning and adds a dead
+        letter about the gap.
     patience
-        Seconds without a connection after which the source fails.
+        Maximum number of seconds without a connection before the source fails.
     name
-        Its identity in the store; by default the topic, with `partitions` if they are given.
+        Name of the source in the store; by default the topic, with `partitions` if they are given.
 
     Attributes
     ----------
     assigned
-        The partitions that are read at present.
+        The partitions that are currently read.
 
     Raises
     ------
@@ -89,17 +88,17 @@ class KafkaTopic(Broker):
 
     Notes
     -----
-    The token holds the next offset of every partition, and a checksum of the message read last.
-    That message is read again after every connection: another one in its place shows that the topic
-    was deleted and recreated. If it has expired, this cannot be detected. The client reconnects
-    automatically.
-    Messages of different partitions are interleaved as they arrive. A belief whose events are all
-    in one partition, as those of a message key are, is the same to the last bit however often the
-    topic is read.
+    The token contains the next offset of every partition, and a checksum of the last message read.
+    That message is read again after every connection: if a different message is found at its
+    offset, the topic was deleted and recreated. If the message has expired, this cannot be
+    detected. The client reconnects automatically.
+    Messages of different partitions are interleaved as they arrive. If all events of
+    a belief are in one partition (as they are for one message key), reading the topic again gives
+    a bit-for-bit identical belief.
     """
 
     kind = "kafka"
-    _troubles = (kafka.KafkaException, OSError)
+    _connection_errors = (kafka.KafkaException, OSError)
 
     token_type: ClassVar = dict[str, Any]
 
@@ -123,9 +122,9 @@ class KafkaTopic(Broker):
                 f"expected partitions such as [0, 1] or a group, got {partitions!r} and {group!r}"
             )
         given = {key: setting(value) for key, value in (settings or {}).items()}
-        for key, decided in _OWN.items():
+        for key, decided in _RESERVED_SETTINGS.items():
             if key in given:
-                raise PriorError(f"setting {key!r} is determined by {decided}")
+                raise PriorError(f"setting {key!r} cannot be set: it is determined by {decided}")
         chosen = "" if partitions is None else f"/{','.join(map(str, sorted(partitions)))}"
         secrets = tuple(
             str(value) for key, value in given.items() if "password" in key or "secret" in key
@@ -146,18 +145,20 @@ class KafkaTopic(Broker):
         }
         self._consumer: Any = None
         self._next: dict[Partition, int] = {}
-        self._last: dict[Partition, tuple[int, int]] = {}  # the message read last, as `mark_of`
-        self._unverified: set[Partition] = set()  # partitions whose last message is read again
-        self._ends: dict[Partition, int] = {}  # offsets of the ends that were reached
+        self._last: dict[Partition, tuple[int, int]] = {}  # `mark_of` of the last message read
+        self._unverified: set[Partition] = (
+            set()
+        )  # partitions whose last message is to be read again
+        self._ends: dict[Partition, int] = {}  # offsets of partition ends that were reached
         self.assigned: set[Partition] = set()
         self._polled_at = 0.0
         self._answered = False
-        self._trouble: str | None = None
+        self._connection_error: str | None = None
         self._restarts = False
-        self._make_consumer().close()  # which checks the settings, and connects to nothing
+        self._make_consumer().close()  # validates the settings without connecting
 
     def seek(self, token: Any) -> None:
-        """Resume after the messages that had this token; None is the beginning."""
+        """Resume after the messages with this token; None means from the beginning."""
         self.close()
         token = dict(token or {})
         self._last = {int(p): (offset, mark) for p, (offset, mark) in token.pop("last", {}).items()}
@@ -172,7 +173,7 @@ class KafkaTopic(Broker):
     def _open(self) -> None:
         if self._consumer is None:
             self._consumer = self._make_consumer()
-        found = self._partitions(_PATIENCE)
+        found = self._partitions(_LIST_TIMEOUT)
         if self._group is not None:
             self._consumer.subscribe(
                 [self._topic], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
@@ -181,14 +182,14 @@ class KafkaTopic(Broker):
             missing = set(self._chosen or ()) - set(found)
             if missing:
                 raise SourceError(
-                    f"cannot read {self.name}: no partition {min(missing)}; there are"
+                    f"cannot read {self.name}: no partition {min(missing)}; expected one of"
                     f" {', '.join(map(str, found))}"
                 )
             wanted = found if self._chosen is None else self._chosen
             self._consumer.assign([self._place(p) for p in wanted])
             self.assigned = set(wanted)
         self._ends = {}
-        self._ever, self._restarts = True, False
+        self._has_connected, self._restarts = True, False
 
     def _partitions(self, timeout: float) -> list[Partition]:
         """Return the numbers of the existing partitions."""
@@ -204,7 +205,7 @@ class KafkaTopic(Broker):
         return sorted(topic.partitions)
 
     def _place(self, partition: Partition) -> Any:
-        """Return where to start reading a partition."""
+        """Return the offset at which to start reading a partition."""
         offset = self._next.get(partition, kafka.OFFSET_BEGINNING)
         if offset != kafka.OFFSET_BEGINNING and partition in self._last:
             offset = self._last[partition][0]
@@ -212,7 +213,7 @@ class KafkaTopic(Broker):
         return kafka.TopicPartition(self._topic, partition, offset)
 
     def _assign(self, consumer: Any, partitions: Sequence[Any]) -> None:
-        """Read the partitions that the group assigned from the place in the store."""
+        """Read the partitions assigned by the group, from the offsets in the store."""
         numbers = [each.partition for each in partitions]
         if self.settings.get("partition.assignment.strategy") == "cooperative-sticky":
             consumer.incremental_assign([self._place(p) for p in numbers])
@@ -224,24 +225,24 @@ class KafkaTopic(Broker):
             self._ends.pop(p, None)
 
     def _revoke(self, consumer: Any, partitions: Sequence[Any]) -> None:
-        """Note that the group has revoked partitions; the client then drops them."""
+        """Record that the group has revoked partitions; the client then drops them."""
         self.assigned.difference_update(each.partition for each in partitions)
 
     def _note_error(self, error: Any) -> None:
-        """Note a connection error that the client reports during another call."""
-        if error.name() in _UNREACHABLE and self.trouble is None:
-            self._trouble = self._describe(error)
+        """Record a connection error that the client reports during another call."""
+        if error.name() in _UNREACHABLE and self.connection_error is None:
+            self._connection_error = self._describe(error)
 
     def _describe(self, error: Any) -> str:
         return self._message(RuntimeError(error.str()))
 
     def _consume(self, size: int, timeout: float) -> list[Any]:
         """Return messages and error events; the client's callbacks run meanwhile."""
-        self._trouble, self._answered = None, False
-        size = min(size, _MOST)
+        self._connection_error, self._answered = None, False
+        size = min(size, _MAX_BATCH)
         found: list[Any] = self._consumer.consume(1, timeout)
-        if found and size > 1:  # to wait for all would be to wait for the timeout, always
-            found += self._consumer.consume(size - 1, _GATHER)
+        if found and size > 1:  # waiting for `size` messages would always wait until the timeout
+            found += self._consumer.consume(size - 1, _BATCH_WINDOW)
         return found
 
     def _read(self, size: int, timeout: float) -> Batch | None:
@@ -258,21 +259,27 @@ class KafkaTopic(Broker):
         for message in found if bad else ():
             if message.error() is not None:
                 self._take_error(message, after)
-        self._next = after  # only after all are checked: messages after an error are read again
+        self._next = (
+            after  # only after all messages were checked: those after an error are read again
+        )
         self._last |= {p: mark_of(message) for p, message in last.items()}
         self._answered = self._answered or bool(messages)
         if self._answered:
-            self.reconnects += self._trouble is not None and self.trouble is None
-        elif self._trouble or self.trouble:
+            self.reconnects += self._connection_error is not None and self.connection_error is None
+        elif self._connection_error or self.connection_error:
             self._probe()
-        self.caught_up = self._trouble is None and self.trouble is None and self._is_caught_up()
+        self.caught_up = (
+            self._connection_error is None
+            and self.connection_error is None
+            and self._is_caught_up()
+        )
         batch = self._batch(messages) if messages else None
         if self._restarts:
             self.close()
         return batch
 
     def _verify(self, messages: Sequence[Any]) -> list[Any]:
-        """Return the messages that were not read before; check those that were read last."""
+        """Return the messages not read before, and check the messages that were read last."""
         kept = []
         lost: set[Partition] = set()
         for message in messages:
@@ -280,7 +287,7 @@ class KafkaTopic(Broker):
             if p in self._unverified and offset <= self._last[p][0]:
                 if mark_of(message) != self._last[p]:
                     what = f"partition {p} has another message at offset {offset:,}, up to which it"
-                    self._lack(
+                    self._handle_gap(
                         f"{what} was read: the topic was deleted and recreated", f"{p}:{offset}"
                     )
                     lost.add(p)
@@ -288,29 +295,29 @@ class KafkaTopic(Broker):
                 kept.append(message)
             self._unverified.discard(p)
         for p in lost:
-            self._forget(p, self._next)
+            self._restart_partition(p, self._next)
         return kept
 
-    def _forget(self, partition: Partition, after: dict[Partition, int]) -> None:
-        """Read a partition from its beginning after the next connection."""
+    def _restart_partition(self, partition: Partition, after: dict[Partition, int]) -> None:
+        """Read a partition from its beginning after reconnecting."""
         after.pop(partition, None)
         self._last.pop(partition, None)
         self._restarts = True
 
     def _probe(self) -> None:
-        """Check periodically whether there is a connection again, if nothing else shows it."""
-        if self.trouble is not None and time.monotonic() - self._polled_at >= 1.0:
+        """Periodically check whether the connection has been restored, if no message shows it."""
+        if self.connection_error is not None and time.monotonic() - self._polled_at >= 1.0:
             try:
                 self._partitions(0.5)
             except kafka.KafkaException as error:
-                self._trouble = self._describe(error.args[0])
+                self._connection_error = self._describe(error.args[0])
             else:
                 self._answered = True
                 return
-        self._note(self._trouble or self.trouble or "")
+        self._note(self._connection_error or self.connection_error or "")
 
-    def _is_mended(self) -> bool:
-        return self._answered and super()._is_mended()
+    def _mark_reconnected(self) -> bool:
+        return self._answered and super()._mark_reconnected()
 
     def _batch(self, messages: Sequence[Any]) -> Batch:
         records = list(map(_value, messages))
@@ -329,24 +336,26 @@ class KafkaTopic(Broker):
         return Batch(records, token, positions, refused, self._lag())
 
     def _take_error(self, message: Any, after: dict[Partition, int]) -> None:
-        """Note the end of a partition or a lost offset, or fail."""
+        """Handle an error message: record a partition end or a lost offset, or raise an error."""
         error = message.error()
         p = message.partition()
         if error.name() == "_PARTITION_EOF":
-            # all before the end has come, markers of transactions included, which are no messages
+            # includes transaction markers, which are not delivered as messages
             self._ends[p] = message.offset()
             after[p] = max(message.offset(), after.get(p, 0))
             self._answered = True
         elif error.name() == "_AUTO_OFFSET_RESET":
-            if p in self._unverified:  # the message read last has expired; the next may be there
+            if p in self._unverified:  # the last message read has expired; the next may exist
                 del self._last[p]
                 self._restarts = True
                 return
             offset = after.get(p, 0)
-            self._lack(f"partition {p} does not have offset {offset:,}", f"{p}:{offset}")
-            self._forget(p, after)
+            self._handle_gap(
+                f"offset {offset:,} of partition {p} no longer exists", f"{p}:{offset}"
+            )
+            self._restart_partition(p, after)
         elif error.name() in _UNREACHABLE or (error.retriable() and not error.fatal()):
-            self._trouble = self._describe(error)
+            self._connection_error = self._describe(error)
         else:
             raise SourceError(f"cannot read {self.name}: {self._describe(error)}")
 
@@ -357,7 +366,7 @@ class KafkaTopic(Broker):
         )
 
     def _lag(self) -> int | None:
-        """Return how many messages are left, as the brokers reported last."""
+        """Return the number of unread messages, according to the latest report of the brokers."""
         left = 0
         for p in self.assigned:
             place = kafka.TopicPartition(self._topic, p)
@@ -368,8 +377,8 @@ class KafkaTopic(Broker):
         return left
 
     def _poll_partitions(self) -> None:
-        """Read partitions that were added."""
-        if time.monotonic() - self._polled_at < _POLL or self.trouble is not None:
+        """Start reading newly added partitions."""
+        if time.monotonic() - self._polled_at < _POLL or self.connection_error is not None:
             return
         added = set(self._partitions(1.0)) - self.assigned
         if added:
@@ -388,8 +397,8 @@ class KafkaTopic(Broker):
         if places:
             self._consumer.commit(offsets=places, asynchronous=True)
 
-    def _lose(self, error: Exception) -> None:
-        """Note that the client cannot connect; it keeps trying."""
+    def _on_connection_lost(self, error: Exception) -> None:
+        """Record that the client cannot connect; it continues to retry."""
         self._connected = self.caught_up = False
         reason = error.args[0] if isinstance(error, kafka.KafkaException) else None
         self._note(self._message(error) if reason is None else self._describe(reason))

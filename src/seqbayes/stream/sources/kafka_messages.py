@@ -1,4 +1,4 @@
-"""Messages of Kafka: their positions and marks, and settings of the client."""
+"""Positions and marks of Kafka messages, and client settings."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def mark_of(message: Any) -> tuple[int, int]:
 
 
 def setting(value: str | int | float | bool) -> str | int | float | bool:
-    """Return the value of a setting, with environment variables."""
+    """Return the value of a setting, with environment variables replaced."""
     return expand(value) if isinstance(value, str) else value
 
 
 def _quiet() -> logging.Logger:
-    """Return a silent logger: errors are raised, or noted as `trouble`."""
+    """Return a silent logger: errors are raised, or recorded as `connection_error`."""
     logger = logging.getLogger("seqbayes.kafka")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False

@@ -1,4 +1,4 @@
-"""Events from a stream of NATS JetStream."""
+"""Events from a NATS JetStream stream."""
 
 from __future__ import annotations
 
@@ -10,39 +10,44 @@ from typing import Any, ClassVar
 from seqbayes.errors import PriorError
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
-from seqbayes.stream.sources.nats_feed import TROUBLES, NatsServer, StreamInfo, Subscription
+from seqbayes.stream.sources.nats_feed import (
+    CONNECTION_ERRORS,
+    NatsServer,
+    StreamInfo,
+    Subscription,
+)
 from seqbayes.stream.urls import credentials, expand
 
 _POLL = 10.0
 """Seconds between two polls of a stream whose selected messages have all been read."""
 _POLL_BEHIND = 1.0
-"""Seconds between two polls if nothing arrives although messages are left."""
+"""Seconds between two polls if nothing arrives although unread messages remain."""
 
 
 class JetStream(Broker):
-    """Events from the messages of a JetStream stream, in their order.
+    """Reads events from the messages of a JetStream stream, in order.
 
     Parameters
     ----------
     url
-        ``nats://`` or ``tls://``; several of one cluster with commas between them. ``${NAME}`` in
-        it is replaced by that environment variable.
+        ``nats://`` or ``tls://``; several servers of one cluster may be separated by commas.
+        ``${NAME}`` is replaced by that environment variable.
     stream
         The name of the stream.
     subject
-        The subject, with wildcards, of the messages that are read; all by default.
+        Subject of the messages to read, which may contain wildcards; by default all messages.
     domain
         The JetStream domain.
     credentials_file
-        A file of credentials, as NATS makes them.
+        A NATS credentials (.creds) file.
     lost
         What to do if messages were deleted before they were read, or the stream was deleted and
         recreated: "stop" fails, "restart" continues with what is available and adds a dead letter
         about the gap.
     patience
-        Seconds without a connection after which the source fails.
+        Maximum number of seconds without a connection before the source fails.
     name
-        Its identity in the store; by default the stream, with the subject.
+        Name of the source in the store; by default made from stream and subject.
 
     Raises
     ------
@@ -51,16 +56,16 @@ class JetStream(Broker):
 
     Notes
     -----
-    The token holds the sequence number of the last message in the stream, and when the stream was
-    created. Messages are read through a consumer without acknowledgements that lives as long as the
-    connection: the store alone knows how far they were read. A stream that deletes what is
-    acknowledged cannot be read again, and is refused.
+    The token contains the sequence number of the last message read, and the creation time of the
+    stream. Messages are read with an ephemeral consumer without acknowledgements: the read position
+    is kept only in the store. Streams that delete acknowledged messages are rejected, because they
+    cannot be read again.
     """
 
     kind = "nats"
-    _troubles = TROUBLES
+    _connection_errors = CONNECTION_ERRORS
 
-    token_type: ClassVar = int | dict[str, Any]  # a number in earlier versions
+    token_type: ClassVar = int | dict[str, Any]  # a number in tokens of earlier versions
 
     def __init__(
         self,
@@ -84,16 +89,16 @@ class JetStream(Broker):
         self._server = NatsServer(urls, stream, subject, domain, credentials_file)
         self._position: int | None = None
         self._created: str | None = None  # when the stream was created
-        self._expected = 0  # the next message, if none is removed
+        self._expected = 0  # sequence number of the next message, if none is deleted
         self._polled_at = 0.0
         self._feed: Subscription | None = None
 
     def seek(self, token: Any) -> None:
-        """Resume after the message that had this token; None is the beginning."""
+        """Resume after the message with this token; None means from the beginning."""
         self.close()
         if isinstance(token, Mapping):
             self._position, self._created = token["sequence"], token["created"]
-        else:  # of an earlier version
+        else:  # written by an earlier version
             self._position, self._created = token, None
 
     def _open(self) -> None:
@@ -103,14 +108,14 @@ class JetStream(Broker):
             self._feed.start((self._position or 0) + 1)
         except LookupError as error:
             raise SourceError(f"cannot read {self.name}: {self._message(error)}") from None
-        self._ever = True
+        self._has_connected = True
 
     def _check(self, info: StreamInfo) -> None:
-        """Check that the stream is the same one, and has the next record."""
+        """Check that the stream was not recreated, and still has the next record."""
         if info.retention != "limits":
             raise SourceError(
                 f"cannot read {self.name}: the stream deletes acknowledged messages (retention"
-                f" {info.retention!r}), and cannot be read again; expected retention 'limits'"
+                f" {info.retention!r}) and cannot be read again; expected retention 'limits'"
             )
         created, self._created = self._created, info.created
         if self._position is None:
@@ -122,15 +127,15 @@ class JetStream(Broker):
         elif created not in (None, info.created):
             self._start_again("was deleted and recreated")
         elif info.first > self._expected:
-            self._lack(f"{self._until()}, and begins at {info.first:,}", self._position)
+            self._handle_gap(f"{self._until()}, and begins at {info.first:,}", self._position)
             self._expected = max(1, info.first)
 
     def _until(self) -> str:
         return f"it was read up to message {self._position or 0:,}"
 
     def _start_again(self, what: str) -> None:
-        """Note that the stream is another one, which is read from its beginning."""
-        self._lack(f"{self._until()}, and {what}", self._position)
+        """Record that the stream was recreated, and read it from its beginning."""
+        self._handle_gap(f"{self._until()}, and {what}", self._position)
         self._position, self._expected = None, 1
 
     def _read(self, size: int, timeout: float) -> Batch | None:
@@ -155,8 +160,8 @@ class JetStream(Broker):
     def _find_removed(self, positions: Sequence[int]) -> list[tuple[int, bytes, str]]:
         """Check that no message was removed from the stream's beginning before it was read.
 
-        Messages that were deleted one by one become dead letters. If only a subject is read, it is
-        not known whether they had that subject.
+        Individually deleted messages become dead letters. If only a subject is read, it is not
+        known whether a deleted message had this subject.
         """
         assert self._feed is not None
         if positions[-1] - self._expected + 1 == len(positions):
@@ -164,7 +169,7 @@ class JetStream(Broker):
         first = self._feed.info().first
         before = max((each for each in positions if each < first), default=self._expected - 1)
         if positions[-1] >= first and before + 1 < first:
-            self._lack(f"{self._until()}, and begins at {first:,}", self._position)
+            self._handle_gap(f"{self._until()}, and begins at {first:,}", self._position)
         if self._server.subject:
             return []
         places = [max(self._expected, first) - 1, *(each for each in positions if each >= first)]
@@ -175,17 +180,17 @@ class JetStream(Broker):
         ]
 
     def _move_on(self) -> Batch | None:
-        """Check periodically whether all was read, and return an empty batch at the stream's end.
+        """Periodically check for the end of the stream, and return an empty batch there.
 
-        The server does not announce that messages were purged. Messages of other subjects that are
-        deleted later do not matter.
+        The server does not report purged messages. Messages of other subjects that are deleted
+        later are irrelevant.
         """
         assert self._feed is not None
         now = time.monotonic()
         if now - self._polled_at < (_POLL if self.caught_up else _POLL_BEHIND):
             return None
         self._polled_at = now
-        last = self._feed.settled()
+        last = self._feed.last_if_complete()
         self.caught_up = self._feed.caught_up
         if last is None or last <= (self._position or 0):
             return None

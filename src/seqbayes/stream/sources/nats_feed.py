@@ -1,4 +1,4 @@
-"""Messages of a JetStream stream, read by a client in its own thread."""
+"""Messages of a JetStream stream, read by a client in a separate thread."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from nats.js.errors import NotFoundError
 from seqbayes.stream.urls import credentials
 
 REQUEST = 5000
-"""Messages that are requested at a time; at most twice as many are in flight."""
+"""Number of messages per request; at most twice as many are in flight."""
 _EXPIRES, _HEARTBEAT = 30.0, 5.0
 _PATIENCE = 10.0
 _IDLE = 120.0
-"""Seconds without a request after which the server forgets a consumer."""
+"""Seconds without a request after which the server deletes a consumer."""
 
 
 class BrokenError(ConnectionError):
     """The connection was lost, or the server deleted the consumer."""
 
 
-TROUBLES: tuple[type[Exception], ...] = (NatsError, OSError, TimeoutError)
+CONNECTION_ERRORS: tuple[type[Exception], ...] = (NatsError, OSError, TimeoutError)
 
 
 class NatsServer(NamedTuple):
@@ -58,7 +58,7 @@ class NatsServer(NamedTuple):
 
 
 class StreamInfo(NamedTuple):
-    """First and last message of a stream, when it deletes messages, and when it was created."""
+    """First and last message of a stream, its retention policy, and its creation time."""
 
     first: int
     last: int
@@ -67,14 +67,14 @@ class StreamInfo(NamedTuple):
 
 
 class Subscription:
-    """One connection and the messages that were received through it.
+    """A connection and the messages received through it.
 
-    Messages are requested as they are taken, so that at most two requests of them wait.
+    Messages are requested as they are consumed, so at most two requests are pending.
 
     Parameters
     ----------
     server
-        Where messages come from.
+        The server and the stream.
     """
 
     def __init__(self, server: NatsServer) -> None:
@@ -86,7 +86,7 @@ class Subscription:
         self._waiting: deque[Any] = deque()
         self._come = threading.Event()
         self._broken: str | None = None
-        self._due = 0  # messages that were requested
+        self._due = 0  # number of messages requested and not yet received
         self._next = self._consumer = ""
         self._inbox = ""
         self._received_at = 0.0
@@ -137,7 +137,7 @@ class Subscription:
         state, retention = info.state, RetentionPolicy(info.config.retention)
         return StreamInfo(state.first_seq, state.last_seq, retention.value, str(info.created))
 
-    async def _settled(self) -> int | None:
+    async def _last_if_complete(self) -> int | None:
         last = (await self._info()).last
         js = self._nats.jetstream(domain=self._server.domain, timeout=5)
         info = await js.consumer_info(self._server.stream, self._consumer)
@@ -227,27 +227,27 @@ class Subscription:
         info: StreamInfo = self._do(self._info())
         return info
 
-    def settled(self) -> int | None:
-        """Return the last message of the stream, if all that match up to it were taken."""
-        last: int | None = self._do(self._settled())
+    def last_if_complete(self) -> int | None:
+        """Return the last sequence number, if all matching messages were taken; otherwise None."""
+        last: int | None = self._do(self._last_if_complete())
         return last
 
     def start(self, sequence: int) -> None:
-        """Request the messages from this one on."""
+        """Start requesting messages, beginning with this sequence number."""
         self._do(self._start(sequence))
 
     @property
     def caught_up(self) -> bool:
-        """Whether the server had nothing more when it delivered the last message."""
+        """Whether no messages were pending when the last one was delivered."""
         return not self._waiting and self._left == 0 and self._broken is None
 
     def take(self, size: int, timeout: float) -> list[tuple[int, int, bytes]]:
-        """Return messages: sequence number in the stream, how many follow it, and content.
+        """Return messages: sequence number in the stream, number of pending messages, and content.
 
         Raises
         ------
         BrokenError
-            If no more can arrive.
+            If no more messages can arrive.
         """
         if not self._waiting:
             self._come.clear()
@@ -266,13 +266,15 @@ class Subscription:
         if self._broken is not None or not self._nats.is_connected:
             raise BrokenError(self._broken or "the connection is lost")
         if time.monotonic() - self._received_at > 3.0 * _HEARTBEAT:
-            raise BrokenError("the server is silent")
+            raise BrokenError("the server does not respond")
 
     def _count(self, taken: int) -> None:
-        """Request more after a request has been taken."""
+        """Request more messages after a request has been consumed."""
         self._due -= taken
         if self._due <= REQUEST and self._broken is None:
-            self._due += REQUEST  # now: more may be counted before the request is sent
+            self._due += (
+                REQUEST  # immediately, because this may run again before the request is sent
+            )
             request = self._loop.create_task(self._request())
             request.add_done_callback(self._check_request)
 
@@ -282,7 +284,7 @@ class Subscription:
             self._broken = self._broken or str(error) or type(error).__name__
 
     def _number(self, taken: Sequence[Any]) -> list[tuple[int, int, bytes]]:
-        """Return messages with their numbers; fail if one was lost on the way."""
+        """Return messages with their numbers; raise an error if a message was lost."""
         messages = []
         for message in taken:
             parts = message.reply.split(".")
@@ -303,7 +305,7 @@ class Subscription:
         try:
             if self._nats is not None:
                 self._do(self._nats.close())
-        except TROUBLES:
+        except CONNECTION_ERRORS:
             pass  # a broken connection cannot be closed properly
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -313,7 +315,7 @@ class Subscription:
 
 
 def _anonymous(url: str) -> str:
-    """Return a URL without user and password; the client would not decode them."""
+    """Return a URL without user and password, which the client would not decode."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
 

@@ -1,4 +1,4 @@
-"""Requests that carry events: their outcome, and what is remembered of them."""
+"""Posted requests with events, their outcomes, and the ids of recent events and requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ClosedError(SeqbayesError):
 
 
 class ReusedError(SeqbayesError):
-    """An idempotency key was used before, for a request with other content."""
+    """An idempotency key was used before for a request with different content."""
 
 
 class Outcome(msgspec.Struct):
@@ -38,14 +38,14 @@ class Outcome(msgspec.Struct):
     accepted
         Events that at least one belief learned, and that are committed.
     duplicates
-        Events that had been learned before and were not read again.
+        Events that had already been learned, and were not read again.
     refused
         Events that at least one belief could not use; they are dead letters.
     refusals
         Line, belief and reason of the first events that were not used.
     unused
-        Events that no belief learned: refused by every belief that selects them, or selected by
-        none. Their identities are not remembered, so they can be posted again.
+        Events that no belief learned: rejected by every belief that selects them, or selected by no
+        belief. Their ids are not remembered, so they can be posted again.
     """
 
     accepted: int
@@ -56,14 +56,14 @@ class Outcome(msgspec.Struct):
 
 
 class RequestNote(msgspec.Struct):
-    """What the store keeps about a request with an idempotency key."""
+    """The stored record of a request with an idempotency key."""
 
     digest: str
     outcome: Outcome
 
 
 Done = Callable[[Outcome | None, bool], None]
-"""Receives the outcome, None if it was not committed, and whether it is an earlier request's."""
+"""Called with the outcome (None if not committed), and whether it is of an earlier request."""
 
 
 @dataclass
@@ -75,26 +75,26 @@ class PostedRequest:
     records
         One JSON object each.
     lines
-        The place of each in the request, from 1.
+        The line number of each record in the request, from 1.
     ids
-        The identity of each, if events have identities.
+        The id of each event, if events have ids.
     key
         The request's idempotency key, if any.
     digest
-        Digest of the content, which detects another request with the same key.
+        Digest of the content; detects a different request with the same key.
     done
         Called once, in another thread.
 
     Attributes
     ----------
     number
-        The place of the request among those that were read.
+        Sequence number of the request.
     duplicates
-        Number of events omitted because their identity is known.
+        Number of events omitted because their id is known.
     repeated
-        For each line that repeats the identity of an earlier line, that earlier line.
+        For each line that repeats the id of an earlier line, the number of the earlier line.
     too_late
-        Lines of rewards that may have been learned and forgotten, which are not read.
+        Lines with rewards that may already have been learned; they are not read.
     unused
         Lines that no belief learned.
     """
@@ -113,32 +113,32 @@ class PostedRequest:
     also: list[Done] = field(default_factory=list)
 
     def finish(self, outcome: Outcome | None) -> None:
-        """Pass the outcome to every client that waits for it."""
+        """Pass the outcome to all waiting clients."""
         self.done(outcome, False)
         for done in self.also:
             done(outcome, True)
 
-    def keep(self, places: Sequence[int]) -> None:
-        """Keep only the events at these places."""
-        self.records = [self.records[place] for place in places]
-        self.lines = [self.lines[place] for place in places]
-        self.ids = [self.ids[place] for place in places]
+    def keep(self, indices: Sequence[int]) -> None:
+        """Keep only the events with these indices."""
+        self.records = [self.records[index] for index in indices]
+        self.lines = [self.lines[index] for index in indices]
+        self.ids = [self.ids[index] for index in indices]
 
 
 def key_of(identity: str) -> str:
-    """Return the key under which the identity of a learned event is stored."""
+    """Return the key under which the id of a learned event is stored."""
     return f"e:{identity}"
 
 
 REWARD = "reward:"
-"""How the identities of rewards begin; see `seqbayes.stream.choices`."""
+"""Prefix of the event ids of rewards; see `seqbayes.stream.choices`."""
 
 HORIZON = "h:rewards"
 """The id under which `SeenIds.horizon` is stored."""
 
 
 def decided_at(identity: str) -> int | None:
-    """Return when the decision of a reward was made, in ms since 1970; None for other events.
+    """Return the time of the decision of a reward, in ms since 1970; None for other events.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def decided_at(identity: str) -> int | None:
 
 
 def read_identity(record: bytes, field: str) -> str | None:
-    """Return the identity of an event that was accepted earlier; None if it has none.
+    """Return the id of an event that was accepted earlier; None if it has no id.
 
     Examples
     --------
@@ -166,89 +166,89 @@ def read_identity(record: bytes, field: str) -> str | None:
 
 
 class SeenIds:
-    """The identities of events that were learned recently, and the requests being processed.
+    """The ids of recently learned events, and the requests being processed.
 
     Parameters
     ----------
-    most
-        How many identities of events and requests are remembered, the newest ones.
+    max_ids
+        Maximum number of event and request ids to remember; the oldest are dropped first.
 
     Attributes
     ----------
     horizon
-        When the newest decision was made whose reward is no longer remembered, in ms since 1970.
-        Rewards of decisions up to then may have been learned, and are not learned again.
+        Time of the newest decision whose reward id has been dropped, in ms since 1970. Rewards for
+        decisions at or before this time are rejected: they may already have been learned.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_ids: int) -> None:
         self.horizon = -1
-        self._most = most
+        self._most = max_ids
         self._known: OrderedDict[str, str] = OrderedDict()
         self._number = 0
         self._pending: set[str] = set()
         self._outcomes: dict[int, Outcome] = {}
-        self.waits: dict[str, PostedRequest] = {}
+        self.waiting_requests: dict[str, PostedRequest] = {}
 
-    def recall(self, ids: Iterable[SeenId]) -> None:
-        """Load the committed identities, oldest first."""
-        for identity, number, note in ids:
+    def load_ids(self, ids: Iterable[SeenId]) -> None:
+        """Load the committed ids, oldest first."""
+        for identity, number, stored in ids:
             self._number = number
             if identity == HORIZON:
-                self.horizon = int(note)
+                self.horizon = int(stored)
             else:
-                self._known[identity] = note if identity.startswith("k:") else ""
+                self._known[identity] = stored if identity.startswith("k:") else ""
 
     def has(self, identity: str) -> bool:
-        """Whether an event with this identity was learned, or is being learned."""
+        """Whether an event with this id was learned, or is being learned."""
         return key_of(identity) in self._known or identity in self._pending
 
     def too_late(self, identity: str) -> bool:
-        """Whether an event is the reward of a decision so old that it may have been learned."""
+        """Whether this is a reward for a decision so old that it may already have been learned."""
         decided = decided_at(identity)
         return decided is not None and decided <= self.horizon and not self.has(identity)
 
-    def note(self, key: str) -> RequestNote | None:
+    def find_request(self, key: str) -> RequestNote | None:
         """Return the record of a committed request with this key."""
         text = self._known.get(f"k:{key}")
         return None if text is None else msgspec.json.decode(text, type=RequestNote)
 
     def begin(self, request: PostedRequest) -> None:
-        """Omit events of a request that were learned before or repeat an earlier line."""
+        """Register a request; drop events already learned, and lines that repeat an event id."""
         first: dict[str, int] = {}
-        for place, identity in enumerate(request.ids):
+        for index, identity in enumerate(request.ids):
             if self.too_late(identity):
-                request.too_late.append(request.lines[place])
+                request.too_late.append(request.lines[index])
             elif self.has(identity):
                 request.duplicates += 1
             elif identity in first:
-                request.repeated[request.lines[place]] = request.lines[first[identity]]
+                request.repeated[request.lines[index]] = request.lines[first[identity]]
             else:
-                first[identity] = place
+                first[identity] = index
         if len(first) < len(request.ids):
             request.keep(list(first.values()))
         self._pending.update(first)
 
     def remember(self, request: PostedRequest, outcome: Outcome, changes: Changes) -> None:
-        """Remember a request and its learned events, in the commit as well as here."""
+        """Remember a request and its learned events, both in memory and in the commit."""
         self._outcomes[request.number] = outcome
         for identity, line in zip(request.ids, request.lines, strict=False):
             if line not in request.unused:
-                # the position, by which a retry of dead letters recognises this event
+                # the position lets a retry of dead letters recognise this event
                 self._add(changes, key_of(identity), f"[{request.number},{line}]", "")
         if request.key:
-            note = msgspec.json.encode(RequestNote(request.digest, outcome)).decode()
-            self._add(changes, f"k:{request.key}", note, note)
+            stored = msgspec.json.encode(RequestNote(request.digest, outcome)).decode()
+            self._add(changes, f"k:{request.key}", stored, stored)
         self._forget(changes)
 
     def _forget(self, changes: Changes) -> None:
         horizon = self.horizon
         while len(self._known) > self._most:
-            forgotten, _ = self._known.popitem(last=False)
-            changes.forgotten.append(forgotten)
-            self.horizon = max(self.horizon, decided_at(forgotten.removeprefix("e:")) or -1)
+            expired, _ = self._known.popitem(last=False)
+            changes.expired_ids.append(expired)
+            self.horizon = max(self.horizon, decided_at(expired.removeprefix("e:")) or -1)
         if self.horizon > horizon:
             self._number += 1
-            changes.forgotten.append(HORIZON)
+            changes.expired_ids.append(HORIZON)
             changes.ids.append(SeenId(HORIZON, self._number, str(self.horizon)))
 
     def _add(self, changes: Changes, identity: str, stored: str, kept: str) -> None:
@@ -257,15 +257,15 @@ class SeenIds:
         changes.ids.append(SeenId(identity, self._number, stored))
 
     def end(self, request: PostedRequest) -> Outcome:
-        """Note that a request is committed, and return its outcome."""
+        """Mark a request as committed, and return its outcome."""
         self._pending.difference_update(request.ids)
-        if self.waits.get(request.key) is request:
-            del self.waits[request.key]
+        if self.waiting_requests.get(request.key) is request:
+            del self.waiting_requests[request.key]
         return self._outcomes.pop(request.number)
 
 
 class RateLimit:
-    """Limits events per second; unused allowance accumulates for one second at most."""
+    """Limits events per second; unused allowance accumulates for at most one second."""
 
     def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._now = rate, now
@@ -282,7 +282,7 @@ class RateLimit:
         now = self._now()
         self._left = min(self._rate, self._left + (now - self._at) * self._rate)
         self._at = now
-        # a request larger than the limit of one second needs the whole allowance
+        # a request larger than the allowance of one second uses all of it
         needed = min(float(count), self._rate)
         if self._left < needed:
             seconds = (needed - self._left) / self._rate

@@ -1,4 +1,4 @@
-"""Events from a table that grows, in SQLite or PostgreSQL."""
+"""Events from a growing table in SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.urls import expand
 
 WINDOW = 500
-"""Rows before the last one among which late ones are found."""
+"""Number of rows before the last row in which late rows are detected."""
 
 _LITERAL = re.compile(r"""'[^']*'|"[^"]*\"""")
 
 
 class _DatabaseError(Exception):
-    """The database cannot answer at present."""
+    """The database cannot be queried at present."""
 
 
 class Query(Broker):
-    """Events from the rows of a query, in the order of a column that only grows.
+    """Reads events from the rows of a query, in the order of an increasing column.
 
     Parameters
     ----------
     url
-        An SQLite file, or ``postgresql://user@host/database``; ``${NAME}`` in it is replaced by
-        that environment variable.
+        An SQLite file, or ``postgresql://user@host/database``; ``${NAME}`` is replaced by that
+        environment variable.
     query
         A SELECT statement without a semicolon, or the name of a table.
     cursor
-        The column of the result that grows from row to row and is never NULL: a serial number, or
+        A column of the result that increases from row to row and is never NULL: a serial number, or
         a time without ties. Ties and NULLs stop the run.
     follow
         Whether to wait for more rows.
     every
         Seconds between two queries while waiting.
     name
-        Its identity in the store; by default the query.
+        Name of the source in the store; by default the query.
     lost
-        What to do if rows became visible too late to be read: ``"stop"``, or ``"restart"`` to
-        leave a dead letter.
+        What to do if rows became visible too late to be read: ``"stop"`` fails, ``"restart"`` adds
+        a dead letter.
     patience
-        Seconds without a connection after which the run stops.
+        Maximum number of seconds without a connection before the source fails.
 
     Raises
     ------
@@ -64,15 +64,15 @@ class Query(Broker):
     -----
     The connection is read-only. A row of a transaction that is committed after rows with a larger
     cursor were read is learned if it is among the last 500 rows in the order of the cursor.
-    Otherwise it is missed, which is noticed when the rows are counted: at the start and from time
-    to time. Decimals become floating-point numbers, dates and times become ISO 8601 texts; bytes
-    are refused.
+    Otherwise it is missed; this is detected when the rows are counted, at the start and
+    periodically. Decimals become floating-point numbers, dates and times become ISO 8601 texts;
+    bytes are rejected.
     """
 
     kind = "query"
 
     token_type: ClassVar = int | float | str | dict[str, Any]
-    _troubles = (_DatabaseError,)
+    _connection_errors = (_DatabaseError,)
 
     def __init__(
         self,
@@ -103,12 +103,14 @@ class Query(Broker):
         self.seek(None)
 
     def seek(self, token: Any) -> None:
-        """Resume after the row that had this token; None is the beginning."""
-        earlier = token is not None and not isinstance(token, dict)  # of an earlier version
+        """Resume after the row with this token; None means from the beginning."""
+        earlier = token is not None and not isinstance(token, dict)  # written by an earlier version
         values = token if isinstance(token, dict) else {"last": token}
         self._last = values["last"]
-        self._recent: list[Any] = list(values.get("recent", ()))  # the cursors read last, in order
-        self._whole: bool = values.get("whole", not earlier)  # whether they are all that were read
+        self._recent: list[Any] = list(values.get("recent", ()))  # the last cursors read, in order
+        self._whole: bool = values.get(
+            "whole", not earlier
+        )  # whether they are all cursors that were read
         self._count: int | None = values.get("count", None if earlier else 0)
         self._begun = False
         self._next = self._next_count = -math.inf
@@ -123,7 +125,7 @@ class Query(Broker):
     def _open(self) -> None:
         """Connect."""
         self._connection = self._connected_by(self._connect)
-        self._ever = True
+        self._has_connected = True
         if not self._begun:
             self._check_nulls()
 
@@ -145,12 +147,12 @@ class Query(Broker):
             self._connection = None
 
     def _connected_by(self, act: Callable[[], Any]) -> Any:
-        """Return what a function of the database returns.
+        """Call a function that uses the database, and return its result.
 
         Raises
         ------
         SourceError
-            If it fails, unless it may succeed when it is repeated.
+            If the call fails and a retry cannot succeed.
         """
         try:
             return act()
@@ -159,7 +161,7 @@ class Query(Broker):
         except Exception as error:
             if not isinstance(error, sqlite3.Error) and not _is_psycopg(error):
                 raise
-            if self._ever and _is_transient(error):
+            if self._has_connected and _is_transient(error):
                 raise _DatabaseError(str(error)) from error
             where = f" ({self._url})" if isinstance(error, sqlite3.Error) else ""
             raise SourceError(f"cannot read {self.name}{where}: {error}") from error
@@ -167,7 +169,7 @@ class Query(Broker):
     def _execute(
         self, rest: str, *values: Any, what: str = "*"
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Return column names and rows of the user's query, with further clauses."""
+        """Return column names and rows of the user's query, with additional clauses."""
         # percent signs in the user's query are not placeholders
         query = self._query.replace("%", "%%") if self._postgres and values else self._query
         text = f"SELECT {what} FROM ({query}) AS events {rest}"
@@ -184,7 +186,7 @@ class Query(Broker):
     # Reading.
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches; if more rows may come, None while none does.
+        """Yield batches; with `follow`, None whenever no row arrives before the timeout.
 
         Raises
         ------
@@ -212,7 +214,7 @@ class Query(Broker):
         return batch
 
     def _page(self, size: int) -> Batch | None:
-        """Return the next rows; the one that was read last shows whether another has its cursor."""
+        """Return the next rows; the query includes the last row read, to detect ties."""
         column = _quoted(self._cursor)
         order = f"ORDER BY {column} LIMIT {int(size) + 1}"
         if self._last is None:
@@ -232,7 +234,7 @@ class Query(Broker):
         return self._batch(names, rows, marks)
 
     def _late(self) -> Batch | None:
-        """Return rows that became visible after later ones were read, if they are in the window."""
+        """Return rows in the window that became visible after later rows were read."""
         if not self._recent:
             return None
         column = _quoted(self._cursor)
@@ -251,7 +253,7 @@ class Query(Broker):
         return self._batch(names, *map(list, zip(*late, strict=True)))
 
     def _compare_counts(self) -> Batch | None:
-        """Check from time to time that there are as many rows up to the last one as were read."""
+        """Periodically check that the number of rows up to the last one equals the number read."""
         began = time.monotonic()
         if self._last is None or began < self._next_count:
             return None
@@ -259,21 +261,21 @@ class Query(Broker):
         where = f"WHERE {_quoted(self._cursor)} <= {self._mark}"
         _, ((visible,),) = self._execute(where, self._last, what="count(*)")
         if self._count is not None and visible > self._count:
-            if (batch := self._late()) is not None:  # it became visible before the count
+            if (batch := self._late()) is not None:  # these rows became visible before the count
                 return batch
             missed = count_of(visible - self._count, "row")
             self._count = visible
-            self._lack(
+            self._handle_gap(
                 f"{missed} became visible after later ones were read, up to {self._cursor} ="
-                f" {self._last!r}: let the query hold back the newest rows",
+                f" {self._last!r}: exclude the newest rows in the query",
                 self._last,
             )
-        self._count = visible  # less if rows were deleted
+        self._count = visible  # smaller if rows were deleted
         self._next_count = began + max(60.0, 100.0 * (time.monotonic() - began))
         return Batch([], self._token, []) if self._gaps else None
 
     def _keep(self, cursors: Sequence[Any], count: int) -> None:
-        """Keep the cursors read last, and count the rows."""
+        """Store the last cursors, and count the rows."""
         self._whole = self._whole and len(cursors) <= WINDOW
         self._recent = list(cursors[-WINDOW:])
         self._count = None if self._count is None else self._count + count
@@ -286,7 +288,7 @@ class Query(Broker):
     def _check_tie(self, before: Any, mark: Any) -> None:
         if mark == before:
             raise SourceError(
-                f"{self.name}: its cursor {self._cursor!r} does not grow: several rows have"
+                f"{self.name}: its cursor {self._cursor!r} does not increase: several rows have"
                 f" {mark!r}; choose a column without ties"
             )
 

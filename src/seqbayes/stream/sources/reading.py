@@ -1,4 +1,4 @@
-"""Reading one file: its format, its batches, and the token of a place in it."""
+"""Reads one file: its format, its batches, and the token of a position in it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from seqbayes.errors import PriorError
-from seqbayes.events.records import LONGEST, Lines, Part
+from seqbayes.events.records import MAX_RECORD_BYTES, Lines, Part
 from seqbayes.events.rows import Rows
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.handle import Handle
 
 BLOCK = 1 << 18
-"""Bytes that are read at a time."""
+"""Number of bytes read at a time."""
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 """Formats by suffix; files with other suffixes are read as JSON Lines."""
 
 
 class Format:
-    """How files hold records.
+    """The format of files of records.
 
     Parameters
     ----------
     name
-        ``"jsonl"`` or ``"csv"``; by default given by the suffix of `path`.
+        ``"jsonl"`` or ``"csv"``; by default determined by the suffix of `path`.
     path
-        A file, or a pattern of names.
+        A file, or a pattern of file names.
     delimiter
         The character between cells of CSV; by default a comma, or a tab in ``.tsv``.
     longest
@@ -40,7 +40,7 @@ class Format:
     """
 
     def __init__(
-        self, name: str | None, path: str, delimiter: str | None, longest: int = LONGEST
+        self, name: str | None, path: str, delimiter: str | None, longest: int = MAX_RECORD_BYTES
     ) -> None:
         suffixes = [s for s in Path(path).suffixes if s in FORMATS]
         suffix = suffixes[-1] if suffixes else ""
@@ -58,7 +58,7 @@ class Format:
         self._longest = longest
 
     def splitter(self, path: Path, offset: int) -> Lines:
-        """Return the splitter of a file from an offset on."""
+        """Return a splitter for a file, starting at an offset."""
         if not self.text:
             return Lines(offset, self._longest)
         header = None
@@ -75,31 +75,31 @@ class Format:
 
 
 def check_regular(path: Path) -> None:
-    """Refuse a path that exists and cannot be read again.
+    """Raise an error if a path exists and cannot be read again.
 
     Raises
     ------
     PriorError
-        If it is a directory, a FIFO or another special file.
+        If the path is a directory, a FIFO or another special file.
     """
     if path.is_dir():
         raise PriorError(f"{path} is a directory; expected a file, or kind = 'directory'")
     if path.exists() and not path.is_file():
         raise PriorError(
-            f"{path} is not a regular file, and cannot be read again after a restart; with"
+            f"{path} is not a regular file and cannot be read again after a restart; with"
             f" kind = 'stdin' it is read once: seqbayes run CONFIG < {path}"
         )
 
 
 class Reading:
-    """A file from an offset on.
+    """Reads a file, starting at an offset.
 
     Parameters
     ----------
     path
         The file.
     layout
-        Its format.
+        The format of the file.
     offset
         Where to start, in bytes after decompression.
 
@@ -117,7 +117,9 @@ class Reading:
         self.handle = Handle(path)
         try:
             if offset and not self.handle.skip_to(offset):
-                raise SourceError(f"{path} ends before byte {offset:,}, up to which it was read")
+                raise SourceError(
+                    f"{path} ends before byte {offset:,}, up to which it has been read"
+                )
             self._splitter = layout.splitter(path, offset)
         except BaseException:
             self.handle.close()
@@ -130,11 +132,11 @@ class Reading:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether the file ends within a JSON object, as it does while it is written."""
+        """Whether the file ends within a JSON object, which may still be being written."""
         return not self.handle.compressed and self._splitter.is_cut_short
 
     def finish(self) -> Part:
-        """Return the rest of the file when nothing more will be written."""
+        """Return the rest of the file, when no more data will be written."""
         return self._splitter.split(b"", last=True)
 
     def batches(
@@ -151,7 +153,7 @@ class Reading:
         token
             Returns the source's token at an offset.
         more
-            Bytes in later files.
+            Number of bytes in later files.
         """
         refused = part.refused
         first = 0
@@ -172,7 +174,7 @@ class Reading:
             first = last
 
     def token(self, offset: int) -> dict[str, Any]:
-        """Return what identifies the file, and the place in it."""
+        """Return a token that identifies the file and the offset in it."""
         handle = self.handle
         place = {"file": list(handle.identity), "changed": handle.changed, "offset": offset}
         return place | handle.marks(offset)

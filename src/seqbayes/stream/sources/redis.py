@@ -1,4 +1,4 @@
-"""Events from a stream of Redis."""
+"""Events from a Redis stream."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from seqbayes.stream.sources.redis_entries import make_client, make_pool, order_
 from seqbayes.stream.urls import credentials, expand
 
 _CHUNK = 1000
-"""Ids that are acknowledged or requested at a time."""
+"""Number of ids acknowledged or requested at a time."""
 _POLL = 1.0
 """Seconds between two queries of the lag."""
 
@@ -38,34 +38,34 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 end
 return 1
 """
-"""Sets a group back to the place of its only member, atomically, so that no other one joins."""
+"""Resets a group atomically to the position of its only member, so that no other can join."""
 
 
 class RedisStream(Broker):
-    """Events from the entries of a Redis stream, in their order.
+    """Reads events from the entries of a Redis stream, in order.
 
     Parameters
     ----------
     url
-        ``redis://``, ``rediss://`` or ``unix://``, as redis-py takes it; ``${NAME}`` in it is that
-        variable of the environment.
+        ``redis://``, ``rediss://`` or ``unix://``, as accepted by redis-py; ``${NAME}`` is
+        replaced by that environment variable.
     stream
         The key of the stream.
     field
-        The field of an entry that holds a JSON object; without it the fields of an entry are those
-        of the event, with their values as texts.
+        The field of an entry that contains the event as a JSON object; by default the fields of an
+        entry are the fields of the event, with strings as values.
     group
         A consumer group to join; it is created if it does not exist.
     consumer
         The name in the group, the same after every restart.
     lost
         What to do if entries were removed before they were read, or the stream ends before the
-        place up to which it was read: "stop" fails, "restart" continues with what is available and
-        adds a dead letter about the gap.
+        position up to which it was read: "stop" fails, "restart" continues with what is available
+        and adds a dead letter about the gap.
     patience
-        Seconds without a connection after which the source fails.
+        Maximum number of seconds without a connection before the source fails.
     name
-        Its identity in the store; by default the stream, with group and consumer.
+        Name of the source in the store; by default the stream, with group and consumer.
 
     Raises
     ------
@@ -74,19 +74,19 @@ class RedisStream(Broker):
 
     Notes
     -----
-    The token holds the id of the last entry, and the number of entries up to it; with that number
-    (Redis 7.0 or later) the source knows how many unread entries were trimmed. Without a group
+    The token contains the id of the last entry, and the number of entries up to it; this number
+    (Redis 7.0 or later) shows how many unread entries were trimmed. Without a group,
     nothing is written to Redis. In a group, entries are acknowledged once they are committed.
     Entries that were delivered to this consumer and not committed are delivered again, or become
     dead letters if they were removed meanwhile; committed entries that were not acknowledged are
     skipped. The only member of a group resets the group to its position. Entries of other consumers
-    are never claimed, because only their stores know which ones were counted.
+    are never claimed, because only their stores show which ones were counted.
     """
 
     kind = "redis"
-    _troubles = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, OSError)
+    _connection_errors = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, OSError)
 
-    token_type: ClassVar = str | dict[str, Any]  # an id in earlier versions
+    token_type: ClassVar = str | dict[str, Any]  # an id in tokens of earlier versions
 
     def __init__(
         self,
@@ -120,29 +120,29 @@ class RedisStream(Broker):
         self._polled_at, self._left = -_POLL, None
 
     def seek(self, token: Any) -> None:
-        """Resume after the entry that had this token; None is the beginning."""
+        """Resume after the entry with this token; None means from the beginning."""
         self.close()
-        place = token if isinstance(token, Mapping) else {"id": token, "read": None}
-        self._position = self._durable = place["id"]
-        self._count = place["read"]
+        position = token if isinstance(token, Mapping) else {"id": token, "read": None}
+        self._position = self._durable = position["id"]
+        self._count = position["read"]
         self._unacknowledged.clear()
 
     def _open(self) -> None:
         try:
             self._client = make_client(self._pool)
-            self._check_place()
+            self._check_end()
             if self._group is not None:
                 self._join()
-            self._check_removed(*self._place())
+            self._check_removed(*self._last_delivered())
         except (redis.AuthenticationError, redis.ResponseError) as error:
             raise self._failed(error) from None
-        self._ever = True
+        self._has_connected = True
 
     def _failed(self, error: Exception) -> SourceError:
         return SourceError(f"cannot read {self.name}: {self._message(error)}")
 
-    def _check_place(self) -> None:
-        """Check that the stream goes at least as far as it was read."""
+    def _check_end(self) -> None:
+        """Check that the stream does not end before the last entry read."""
         if self._position is None:
             return
         try:
@@ -152,7 +152,9 @@ class RedisStream(Broker):
                 raise
             last = "0-0"
         if order_of(last) < order_of(self._position):
-            self._lack(f"it was read up to {self._position}, and ends at {last}", self._position)
+            self._handle_gap(
+                f"it was read up to {self._position}, but ends at {last}", self._position
+            )
             self._position = self._durable = self._count = None
             self._unacknowledged.clear()
 
@@ -180,7 +182,7 @@ class RedisStream(Broker):
         self._trimmed = self._find_trimmed() if alone else []
 
     def _find_trimmed(self) -> list[bytes]:
-        """Return entries that were delivered and not committed, and are not in the stream."""
+        """Return entries that were delivered but not committed, and are no longer in the stream."""
         found: list[bytes] = []
         after = self._position or "0-0"
         while rows := self._client.execute_command(
@@ -192,10 +194,10 @@ class RedisStream(Broker):
             after = ids[-1].decode()
         return found
 
-    def _place(self) -> tuple[str | None, int | None]:
-        """Return the entry after which is read next, and the number of entries up to it.
+    def _last_delivered(self) -> tuple[str | None, int | None]:
+        """Return the last entry read or delivered, and the number of entries up to it.
 
-        The members of a group share a place; alone, it is this source's own.
+        The members of a group share a position; without a group, it is that of this source.
         """
         if self._alone:
             return self._position, self._count
@@ -206,34 +208,41 @@ class RedisStream(Broker):
         ]
         return group["last-delivered-id"].decode(), group.get("entries-read")
 
-    def _check_removed(self, place: str | None, count: int | None) -> None:
-        """Check that no entry was removed after a place, which was to be read next."""
+    def _check_removed(self, position: str | None, count: int | None) -> None:
+        """Check that no unread entry after a position was removed."""
         try:
             info = self._client.xinfo_stream(self._stream)
         except redis.ResponseError as error:
             if "no such key" not in str(error):
                 raise
             return
-        if not self._alone and place == "0-0":  # nothing was delivered to any member
+        if not self._alone and position == "0-0":  # nothing was delivered to any member
             return
         added = info.get("entries-added")
         removed = None if added is None else added - info["length"]
-        if place is None and count is None:
+        if position is None and count is None:
             self._count = (
                 removed  # entries that were removed before the first run do not count as lost
             )
             return
         last, first = info["last-generated-id"].decode(), info["first-entry"]
-        if place is not None and (
-            last == place or (first is not None and order_of(first[0].decode()) <= order_of(place))
+        if position is not None and (
+            last == position
+            or (first is not None and order_of(first[0].decode()) <= order_of(position))
         ):
             return
         if removed is None or count is None:
-            self._lack(f"entry {place}, up to which it was read, no longer exists", place)
+            self._handle_gap(
+                f"entry {position}, up to which it was read, no longer exists", position
+            )
         elif removed < count:
-            self._lack(f"it was deleted and recreated after entry {place} was read", place)
+            self._handle_gap(
+                f"it was deleted and recreated after entry {position} was read", position
+            )
         elif (lost := removed - count - len(self._trimmed)) > 0:
-            self._lack(f"{lost:,} entries after {place} were removed before they were read", place)
+            self._handle_gap(
+                f"{lost:,} entries after {position} were removed before they were read", position
+            )
         if self._alone:
             self._count = None if removed is None else removed - len(self._trimmed)
 
@@ -241,22 +250,22 @@ class RedisStream(Broker):
         if self._trimmed:
             return self._trimmed_batch()
         wait = max(1, round(1000.0 * timeout))
-        before = self._place()
-        place = self._position or "0"
+        before = self._last_delivered()
+        position = self._position or "0"
         command: list[Any] = ["COUNT", size]
         if not self._replays:
             command += ["BLOCK", wait]
         if self._group is not None:
-            after = place if self._replays else ">"
+            after = position if self._replays else ">"
             head = ["XREADGROUP", "GROUP", self._group, self._consumer]
         else:
-            after, head = place, ["XREAD"]
+            after, head = position, ["XREAD"]
         try:
             found = self._client.execute_command(*head, *command, "STREAMS", self._stream, after)
         except redis.ResponseError as error:
             if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
                 raise self._failed(error) from None
-            self._check_place()  # the stream was deleted, and its groups with it
+            self._check_end()  # the stream was deleted together with its groups
             self._connected = False
             return None
         entries = found[0][1] if found else []
@@ -272,7 +281,7 @@ class RedisStream(Broker):
         return self._batch(entries) if entries else None
 
     def _learn_count(self) -> None:
-        """Note the number of entries up to the last one; earlier versions did not store it."""
+        """Query the number of entries up to the last one, which earlier versions did not store."""
         if self._position is not None:
             info = self._client.xinfo_stream(self._stream)
             if info["last-generated-id"].decode() == self._position:
@@ -300,7 +309,7 @@ class RedisStream(Broker):
         last = positions[-1]
         records, positions, refused = read_records(entries, positions, self._field)
         left = self._lag()
-        # after the last possible error, because entries that are not yielded must be read again
+        # after the last statement that can fail: entries not yielded must be read again
         self._position = last
         if self._count is not None:
             self._count = self._count + len(ids) if self._alone else None
@@ -311,12 +320,12 @@ class RedisStream(Broker):
     def _skip_read(
         self, ids: list[bytes], entries: Sequence[Any]
     ) -> tuple[list[bytes], Sequence[Any]]:
-        """Omit entries that were read before; a server that lost data delivers them again."""
+        """Omit entries that were already read; a server that lost data delivers them again."""
         assert self._position is not None
-        place = order_of(self._position)
-        if order_of(ids[0].decode()) > place:
+        position = order_of(self._position)
+        if order_of(ids[0].decode()) > position:
             return ids, entries
-        known = [each for each in ids if order_of(each.decode()) <= place]
+        known = [each for each in ids if order_of(each.decode()) <= position]
         if self._durable is not None:
             stored = order_of(self._durable)
             done = [each for each in known if order_of(each.decode()) <= stored]
@@ -325,7 +334,7 @@ class RedisStream(Broker):
         return ids[len(known) :], entries[len(known) :]
 
     def _lag(self) -> int | None:
-        """Return how many entries the group has not received; Redis knows it from 7.0 on."""
+        """Return the number of entries that the group has not received (Redis 7.0 or later)."""
         now = time.monotonic()
         if self._group is not None and now - self._polled_at >= _POLL:
             self._polled_at = now
@@ -336,19 +345,19 @@ class RedisStream(Broker):
 
     def committed(self, token: Any) -> None:
         """Acknowledge the entries that are stored durably."""
-        place = token["id"] if isinstance(token, Mapping) else token
-        self._durable = place
+        position = token["id"] if isinstance(token, Mapping) else token
+        self._durable = position
         ids: list[bytes] = []
-        durable = order_of(place or "0-0")
+        durable = order_of(position or "0-0")
         while self._unacknowledged and order_of(self._unacknowledged[0][0]) <= durable:
             ids += self._unacknowledged.popleft()[1]
         if not self._connected:
-            return  # it is repeated after the next connection
+            return  # repeated after reconnecting
         try:
             for first in range(0, len(ids), _CHUNK):
                 self._client.xack(self._stream, self._group, *ids[first : first + _CHUNK])
-        except self._troubles as error:
-            self._lose(error)
+        except self._connection_errors as error:
+            self._on_connection_lost(error)
 
     def _disconnect(self) -> None:
         if self._client is not None:

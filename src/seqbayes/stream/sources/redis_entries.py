@@ -31,11 +31,11 @@ def read_records(
             refused.append((position, shown, why))
         else:
             kept.append((record, position))
-    return [record for record, _ in kept], [place for _, place in kept], refused
+    return [record for record, _ in kept], [position for _, position in kept], refused
 
 
 def _read_record(cells: Sequence[bytes] | None, field: bytes | None) -> tuple[Any, str]:
-    """Return the record in the cells of an entry, or the reason why it is not a record."""
+    """Return the record in an entry and an empty string, or None and the reason for an error."""
     if cells is None:
         return None, "the entry was deleted before it was read"
     if field is None:
@@ -51,7 +51,7 @@ def _read_record(cells: Sequence[bytes] | None, field: bytes | None) -> tuple[An
 
 
 def make_pool(url: str) -> Any:
-    """Return a pool that never retries a command: the answer of a read may be lost."""
+    """Return a pool that never retries a command, because the response of a read may be lost."""
     try:
         return redis.ConnectionPool.from_url(
             url,
@@ -68,7 +68,7 @@ def make_pool(url: str) -> Any:
 
 
 def make_client(pool: Any) -> Any:
-    """Return a client with one connection: several could be exchanged unnoticed."""
+    """Return a client with a single connection, so that a reconnection cannot go unnoticed."""
     client = redis.Redis(connection_pool=pool, single_connection_client=True)
     for command in ("XREAD", "XREADGROUP", "XPENDING"):
         client.set_response_callback(command, lambda response, **_: response)

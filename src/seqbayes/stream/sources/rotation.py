@@ -1,4 +1,4 @@
-"""The files that rotation makes of a path, in the order in which they were written."""
+"""Finds the rotated files of a path, in the order in which they were written."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from seqbayes.stream.sources.reading import BLOCK
 
 COMPRESSED = (".gz", ".zst")
 _TAG = re.compile(r"[.-](\d[\dTZ:_.+-]*|old)")
-"""What rotation adds to a name: a number or a date."""
-_MOST_DIGITS = 3
-"""Digits of a rotation number; a longer one is a date or a time."""
-MOST_NEIGHBOURS = 8
-"""Files that are remembered as older ones; with as many, there may be more."""
+"""The number or date that rotation adds to a file name."""
+_MAX_DIGITS = 3
+"""Maximum number of digits of a rotation number; longer numbers are dates or times."""
+MAX_NEIGHBOURS = 8
+"""Maximum number of older files to remember; if it is reached, there may be more."""
 
 
 class Generation(NamedTuple):
-    """One file of a rotation chain.
+    """One file of a rotation sequence.
 
-    `scheme` is the kind of name; `tag` sorts the files of one scheme, the oldest first. The path
+    `scheme` is the naming scheme; `tag` is the sort key within a scheme, oldest first. The path
     itself has the scheme ``"path"``.
     """
 
@@ -37,11 +37,11 @@ class Generation(NamedTuple):
 
 
 def generations(path: Path, ascending: bool = False) -> list[Generation]:
-    """Return the path and the files that rotation made of it, the oldest first.
+    """Return the path and its rotated files, oldest first.
 
-    Names give the order: of two dates the earlier one is older, of ``.1`` and ``.2`` the second
-    unless numbers are `ascending`. Modification times order only files whose names cannot be
-    compared: copying and compressing change times.
+    Names determine the order: the file with the earlier date is older, and ``.2`` is older than
+    ``.1`` unless numbers are `ascending`. Modification times are used only for files whose names
+    cannot be compared, because copying and compressing change them.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def generations(path: Path, ascending: bool = False) -> list[Generation]:
 
 
 def _parse(name: str, own: str) -> tuple[str, tuple[int, ...]] | None:
-    """Return scheme and tag of a name that rotation makes of another; None of any other name.
+    """Return scheme and tag of the name of a rotated file; None for any other name.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def _tag(text: str, place: str) -> tuple[str, tuple[int, ...]]:
     numbers = tuple(map(int, parts))
     if not numbers:
         return f"{place}old", ()
-    if len(parts) == 1 and len(parts[0]) <= _MOST_DIGITS:
+    if len(parts) == 1 and len(parts[0]) <= _MAX_DIGITS:
         return f"{place}number", (-numbers[0],)
     if len(parts[0]) >= 4:
         return f"{place}date", numbers
@@ -108,7 +108,7 @@ def _tag(text: str, place: str) -> tuple[str, tuple[int, ...]]:
 
 
 def _merge(schemes: list[list[Generation]]) -> list[Generation]:
-    """Return the files of all schemes, each scheme in its own order, otherwise by time."""
+    """Return the files of all schemes, in order within each scheme, otherwise by time."""
     merged = []
     while schemes := [files for files in schemes if files]:
         merged.append(min(schemes, key=lambda files: files[0].changed).pop(0))
@@ -118,11 +118,11 @@ def _merge(schemes: list[list[Generation]]) -> list[Generation]:
 def find(path: Path, token: Any) -> Generation | None:
     """Return the file that a token refers to: by its inode, otherwise by its content.
 
-    Of several files with that content it is the oldest of those that are not older than the token;
-    if all are older, the newest.
+    If several files have this content, the result is the oldest one that is not older than the
+    token, or the newest if all are older.
     """
     files = generations(path)
-    if not token["offset"]:  # every file has the content that was read
+    if not token["offset"]:  # no content was read that could be compared
         return next((each for each in files if each.identity == tuple(token["file"])), None)
     same = [each for each in files if each.identity == tuple(token["file"])]
     later = [each for each in files if not _is_older(each.changed, token.get("changed", 0))]
@@ -133,13 +133,13 @@ def find(path: Path, token: Any) -> Generation | None:
 
 
 def neighbours(path: Path) -> list[list[int]]:
-    """Return inodes and times of numbered files, written before the file currently at the path.
+    """Return inodes and times of the numbered files written before the file at the path.
 
-    They tell whether the next rotations count up or down. An inode alone does not identify a file:
-    the next file often gets that of one that was deleted.
+    They show whether later rotation numbers ascend or descend. An inode alone does not identify a
+    file, because new files often get the inode of a deleted file.
     """
     files = [each for each in generations(path) if each.scheme.endswith("number")]
-    half = MOST_NEIGHBOURS // 2
+    half = MAX_NEIGHBOURS // 2
     return [
         [each.identity[1], each.changed] for each in dict.fromkeys((*files[:half], *files[-half:]))
     ]
@@ -148,15 +148,15 @@ def neighbours(path: Path) -> list[list[int]]:
 def successor(
     path: Path, current: Generation, older: Collection[list[int]] | None = None
 ) -> Generation | None:
-    """Return the file that was written after another one of the chain; None after the path.
+    """Return the file written after a file of the sequence; None after the path itself.
 
-    Numbers count up, as in ``.1``, ``.2``, if a file that is known to be older (it is among
-    `older`, the `neighbours` of the current file) has a lower number than the current one, or if
-    more files have a higher number than are known to be older. `older` is None if it is not known.
+    Numbers are ascending (``.2`` is newer than ``.1``) if a file that is known to be older (one of
+    `older`, the `neighbours` of the current file) has a lower number than the current file, or if
+    more files have a higher number than are known to be older. `older` is None if unknown.
 
     Copies of the current file are skipped: a compressed file beside the plain one, or a copy
-    under another naming scheme. Infix names (``e-2024-05-01.jsonl``) count only if the current file
-    has one: otherwise they are as likely other data.
+    under another naming scheme. Infix names (``e-2024-05-01.jsonl``) are considered only if the
+    current file has one, because otherwise they may be unrelated data.
     """
     ascending = older is not None and _counts_up(generations(path), current, older)
     files = [
@@ -183,12 +183,12 @@ def _counts_up(
     if any(each.tag > current.tag and [each.identity[1], each.changed] in older for each in same):
         return True
     higher = {each.tag for each in same if each.tag < current.tag}
-    following = (current.tag[0] - 1,)  # without it the others are not of this rotation
-    return following in higher and len(older) < MOST_NEIGHBOURS and len(higher) > len(older)
+    following = (current.tag[0] - 1,)  # without it the other files do not belong to this rotation
+    return following in higher and len(older) < MAX_NEIGHBOURS and len(higher) > len(older)
 
 
 def _is_copy(one: Generation, other: Generation) -> bool:
-    """Whether a file repeats another one; two names of one scheme are two rotations."""
+    """Whether a file is a copy of another; two names of one scheme are never copies."""
     if one.scheme == other.scheme and one.tag != other.tag:
         return False
     compressed = one.path.suffix in COMPRESSED or other.path.suffix in COMPRESSED
@@ -206,7 +206,7 @@ def _is_copy(one: Generation, other: Generation) -> bool:
 
 
 def _fill(handle: Handle) -> bytes:
-    """Return the next block of a file, which is shorter only at its end."""
+    """Return the next block of a file; it is shorter only at the end of the file."""
     parts, missing = [], BLOCK
     while missing and (part := handle.read(missing)):
         parts.append(part)

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from seqbayes.events.records import LONGEST, Part, Splitter
+from seqbayes.events.records import MAX_RECORD_BYTES, Part, Splitter
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources.reading import BLOCK, Format
 
 
 class Pipe(Source):
-    """Events from an open file descriptor, which cannot be read again.
+    """Reads events from an open file descriptor, which cannot be read again.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Pipe(Source):
     splitter
         Splits the bytes into records.
     name
-        Identity of the source in the store.
+        Name of the source in the store.
     text
         Whether the splitter returns rows of CSV.
     """
@@ -38,11 +38,11 @@ class Pipe(Source):
         self._base = 0
 
     def seek(self, token: Any) -> None:
-        """Continue to count from a token; what was read before is not read again."""
+        """Continue counting bytes from a token; the input itself cannot be read again."""
         self._base = 0 if token is None else token
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches, and None if nothing arrives for a while.
+        """Yield batches, and None whenever nothing arrives before the timeout.
 
         Raises
         ------
@@ -65,14 +65,14 @@ class Pipe(Source):
 
 
 class Stdin(Pipe):
-    """Events from standard input, which cannot be read again.
+    """Reads events from standard input, which cannot be read again.
 
     Parameters
     ----------
     format, delimiter, longest
-        As of a file; by default JSON Lines.
+        See `File`; by default JSON Lines.
     name
-        Identity of the source in the store.
+        Name of the source in the store.
 
     Raises
     ------
@@ -81,8 +81,9 @@ class Stdin(Pipe):
 
     Notes
     -----
-    An event counts at most once: what was read but not committed when the process is killed is
-    lost. A signal (Ctrl-C, SIGTERM) commits first. The token counts bytes over all runs.
+    Each event is counted at most once: events that were read but not committed when the process is
+    killed are lost. On a signal (Ctrl-C, SIGTERM), the events read are committed first. The token
+    counts the bytes of all runs.
     """
 
     kind = "stdin"
@@ -93,14 +94,14 @@ class Stdin(Pipe):
         self,
         format: Literal["jsonl", "csv"] | None = None,  # noqa: A002
         delimiter: str | None = None,
-        longest: int = LONGEST,
+        longest: int = MAX_RECORD_BYTES,
         name: str = "stdin",
     ) -> None:
         layout = Format(format, "-.jsonl", delimiter, longest)
         super().__init__(-1, layout.splitter(Path("-"), 0), name, layout.text)
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches, and None if nothing arrives for a while.
+        """Yield batches, and None whenever nothing arrives before the timeout.
 
         Raises
         ------
@@ -117,7 +118,7 @@ def open_stdin() -> int:
     Raises
     ------
     SourceError
-        If it is closed.
+        If standard input is closed.
     """
     try:
         descriptor = -1 if sys.stdin is None else sys.stdin.fileno()
@@ -129,7 +130,7 @@ def open_stdin() -> int:
 
 
 def _is_ready(descriptor: int, timeout: float) -> bool:
-    if sys.platform == "win32":  # select waits for sockets only there
+    if sys.platform == "win32":  # select works only for sockets there
         return True
     return bool(select.select([descriptor], [], [], timeout)[0])
 

@@ -1,4 +1,4 @@
-"""The contract of stores for runners and administration, without SQL."""
+"""The interface of stores for runners and administration, without SQL."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from seqbayes.stream.stores.records import (
 T = TypeVar("T")
 
 Mode = Literal["create", "open", "read"]
-"""How to open a store: create it if it is missing, require that it exists, or only read it."""
+"""How to open a store: create it if it does not exist, require that it exists, or only read it."""
 
 
 class WritableStore(ReadableStore):
     """The part of a store that a runner uses.
 
-    At most one process holds the lease of a store. Every write of the holder checks within its
-    transaction that the lease is still its own. A subclass implements `transaction` and the
+    At most one process holds the lease of a store. Every transaction of the holder checks that
+    it still has the lease. A subclass implements `transaction` and the
     methods that write within one; the rules of the lease are the same for all stores.
 
     Attributes
@@ -40,16 +40,16 @@ class WritableStore(ReadableStore):
     url : str
         Name of the store in messages, without secrets.
     holder : Holder
-        This process, as it is named in the lease.
+        This process, as identified in the lease.
     held : Lease or None
         The lease that this store holds, as of its last commit.
     """
 
     beat_seconds: float = 0.5
-    """Minimum time between two heartbeats."""
+    """Minimum time between two heartbeats, in seconds."""
 
     retains: bool = True
-    """Whether states, dead letters and history are kept; otherwise commits may omit them."""
+    """Whether states, dead letters and history are stored; if not, commits may omit them."""
 
     keeps_alerts: bool = False
     """Whether the states and messages of alerts in `Changes` are kept."""
@@ -61,14 +61,14 @@ class WritableStore(ReadableStore):
         self._beat_at = 0.0
 
     def transaction(self, durable: bool = True) -> AbstractContextManager[Lease]:
-        """Begin a transaction and return the lease, which no other process can change meanwhile.
+        """Begin a transaction and return the lease, which other processes cannot change meanwhile.
 
-        Everything written is stored at the end, or nothing if an error is raised.
+        All writes are committed at the end; if an error is raised, none of them is.
 
         Parameters
         ----------
         durable
-            Whether the transaction must survive a power failure that follows it.
+            Whether the committed transaction must survive a power failure.
         """
         raise NotImplementedError
 
@@ -77,7 +77,7 @@ class WritableStore(ReadableStore):
         raise NotImplementedError
 
     def write_declaration(self, name: str, declaration: str) -> None:
-        """Store the declaration of a belief, within a transaction, and replace an earlier one."""
+        """Store or replace the declaration of a belief, within a transaction."""
         raise NotImplementedError
 
     def apply(self, changes: Changes, at: float) -> None:
@@ -86,13 +86,13 @@ class WritableStore(ReadableStore):
         Parameters
         ----------
         changes
-            The changes. The number of events is added to that of the source.
+            The changes. Their number of events is added to the count of the source.
         at
             The time of the commit, in seconds since 1970.
         """
         raise NotImplementedError
 
-    def thin(self, belief: str, most: int) -> None:
+    def thin(self, belief: str, limit: int) -> None:
         """Delete the `surplus_times` of each history of a belief."""
         raise NotImplementedError
 
@@ -106,8 +106,8 @@ class WritableStore(ReadableStore):
         Parameters
         ----------
         act
-            Called with the lease, and whether an earlier attempt ended without an answer, so that
-            it may have been stored.
+            Called with the lease, and whether the outcome of an earlier attempt is unknown, so that
+            its changes may have been stored.
         durable
             As for `transaction`.
         """
@@ -115,7 +115,7 @@ class WritableStore(ReadableStore):
             return act(lease, False)
 
     def acquire(self) -> None:
-        """Take the lease.
+        """Acquire the lease.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class WritableStore(ReadableStore):
         return taken
 
     def _check_free(self, lease: Lease) -> None:
-        """Check that the lease is free, or that its holder has lost it."""
+        """Raise `LeaseError` unless the lease is free or has expired."""
         if lease.holder is None:
             return
         holder = self._holder_of(lease)
@@ -155,17 +155,17 @@ class WritableStore(ReadableStore):
             raise LeaseError(f"{self.url} is held by {holder}, whose lease expires in {left:.0f} s")
 
     def _check_held(self, lease: Lease) -> None:
-        """Check that nothing that another runner would change has changed."""
+        """Raise `LeaseError` if another runner has taken the lease."""
         if self.held is None or lease[:3] != self.held[:3]:
             raise LeaseError(f"{self.url} was taken over by another runner")
 
     def release(self) -> None:
-        """Give the lease back, if this store holds it.
+        """Release the lease, if this store holds it.
 
         Raises
         ------
         StoreError
-            If that fails; another store of this process can take the lease all the same.
+            If this fails; another store of this process can acquire the lease nevertheless.
         """
         if self.held is None:
             return
@@ -176,7 +176,7 @@ class WritableStore(ReadableStore):
         self.held = None
 
     def renew(self, pulse: Pulse) -> None:
-        """Send a heartbeat if it is time, so that the lease does not expire; call at every step.
+        """Send a heartbeat if it is due, so that the lease does not expire; call at every step.
 
         Raises
         ------
@@ -197,7 +197,7 @@ class WritableStore(ReadableStore):
         self.transact(beat, durable=False)
 
     def declare(self, name: str, declaration: str) -> None:
-        """Create a belief, or check that its stored declaration is the same.
+        """Create a belief, or check that the stored declaration equals this one.
 
         The `display` of a declaration can change: it replaces the stored one.
 
@@ -223,19 +223,19 @@ class WritableStore(ReadableStore):
                 )
 
     def commit(self, changes: Changes) -> None:
-        """Store all changes, or none.
+        """Store all changes atomically.
 
         Raises
         ------
         StoreError
-            If that fails.
+            If the changes cannot be stored.
         LeaseError
             If another process has taken the lease.
         """
 
         def act(lease: Lease, again: bool) -> Lease:
             if again and self.held and lease[:3] == self._next(self.held, 0.0)[:3]:
-                return lease  # the earlier attempt was stored
+                return lease  # the earlier attempt was committed
             self._check_held(lease)
             now = self.now()
             self.apply(changes, now)
@@ -250,8 +250,8 @@ class WritableStore(ReadableStore):
         return lease._replace(serial=lease.serial + 1, expires=now + self.lease_seconds)
 
     @contextmanager
-    def fenced(self) -> Iterator[None]:
-        """Begin a transaction that only the holder of the lease can store; it counts as a commit.
+    def fenced_transaction(self) -> Iterator[None]:
+        """Begin a transaction that fails unless this store holds the lease; it counts as a commit.
 
         Raises
         ------
@@ -266,7 +266,7 @@ class WritableStore(ReadableStore):
         self.held = renewed
 
     def close(self) -> None:
-        """Give the lease back, and release everything that the store holds open."""
+        """Release the lease and all resources of the store."""
         self.release()
 
 
@@ -279,9 +279,9 @@ class Store(WritableStore):
     Parameters
     ----------
     url
-        As given to `open_store`; a subclass removes secrets.
+        The URL passed to `open_store`; a subclass removes secrets.
     mode
-        As for `open_store`. A store that is opened for reading refuses `transaction`.
+        See `open_store`. In a store that is opened for reading, `transaction` raises an error.
     """
 
     def __init__(self, url: str, mode: Mode = "create") -> None:
@@ -304,7 +304,7 @@ class Store(WritableStore):
         return None
 
     def fill(self, contents: Contents) -> None:
-        """Store the contents of other stores in this one, or nothing.
+        """Copy the contents of other stores into this one, atomically.
 
         Raises
         ------
@@ -312,39 +312,43 @@ class Store(WritableStore):
             If this store is not empty, or the contents cannot be stored.
         """
         with self.transaction():
-            if self.declarations() or self.places() or self.dead_letter_count():
+            if self.declarations() or self.positions() or self.dead_letter_count():
                 raise StoreError(f"{self.url} is not empty: merge into a new store")
             self.write_contents(contents)
 
     def write_contents(self, contents: Contents) -> None:
-        """Store the contents of other stores in this empty one, within a transaction.
+        """Copy the contents of other stores into this empty store, within a transaction.
 
         Dead letters are renumbered in their order.
         """
         raise NotImplementedError
 
     def remove_belief(self, belief: str, key: str | None = None) -> int:
-        """Remove a belief with its declaration and history, or one of its keys, if `fenced`.
+        """Remove a belief with its declaration and history, or only one of its keys.
+
+        The store must hold the lease; see `fenced_transaction`.
 
         Returns
         -------
         int
-            How many states were removed.
+            Number of states removed.
         """
         raise NotImplementedError
 
-    def remove_place(self, source: str) -> int:
-        """Remove the position and the identities of a source, if `fenced`.
+    def remove_position(self, source: str) -> int:
+        """Remove the position and the ids of a source.
+
+        The store must hold the lease; see `fenced_transaction`.
 
         Returns
         -------
         int
-            How many positions were removed.
+            Number of positions removed.
         """
         raise NotImplementedError
 
     def remove_letters(self, numbers: Sequence[int]) -> int:
-        """Remove dead letters by number; return how many were removed."""
+        """Remove dead letters by number; return the number of letters removed."""
         raise NotImplementedError
 
 

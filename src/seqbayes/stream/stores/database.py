@@ -26,14 +26,14 @@ class Database(Store):
 
     _connection: Any
     _types: ClassVar[Mapping[str, str]]
-    """The types of the database: that of a generated number, and that of bytes."""
+    """SQL types of a generated number ("identity") and of bytes ("bytes")."""
 
     version = VERSION
     _identity: str | None = None
     _for_update = ""
-    """Ends a SELECT that locks its rows, if a transaction does not lock the whole database."""
+    """Suffix of a SELECT that locks rows; empty if a transaction locks the whole database."""
 
-    # What a database implements.
+    # Implemented by each database.
 
     def _translated(self) -> AbstractContextManager[None]:
         """Raise `StoreError` for errors of the database."""
@@ -72,8 +72,8 @@ class Database(Store):
     def _prepare(self, mode: Mode) -> None:
         """Create missing tables, or upgrade those of an older version.
 
-        A store that is opened for reading is read as it is if it cannot be upgraded: because it
-        cannot be written, or because a runner of the older version is using it.
+        A store that is opened for reading is not upgraded if it cannot be written, or if a runner
+        of the older version is using it.
         """
         if mode != "create":
             with self._translated():
@@ -113,7 +113,7 @@ class Database(Store):
         return found[0][0] if found else None
 
     def _read_version(self) -> int:
-        """Return the version of the tables, which must not be newer than this one."""
+        """Return the version of the tables; raise an error if it is newer than `VERSION`."""
         text = self._meta("version")
         try:
             version = int(text)
@@ -129,7 +129,7 @@ class Database(Store):
         return version
 
     def _crc(self, since: int = 5) -> str:
-        """Return the column of checksums, which a version of the tables has introduced."""
+        """Return the checksum column for SELECT; NULL if the tables do not have it."""
         return "crc" if self.version >= since else "NULL"
 
     # The lease.
@@ -160,8 +160,8 @@ class Database(Store):
     def transaction(self, durable: bool = True) -> Iterator[Lease]:
         """Begin a transaction and return the lease; see `WritableStore`.
 
-        The row stays locked until the transaction ends, so that of two runners which start at the
-        same time the second one reads what the first one wrote.
+        The row stays locked until the transaction ends: if two runners start at the same time, the
+        second one reads the lease that the first one has written.
         """
         with self._transaction(durable):
             yield self._read_lease(self._for_update)
@@ -175,12 +175,12 @@ class Database(Store):
         )
 
     def close(self) -> None:
-        """Give the lease back, and close the connection.
+        """Release the lease, and close the connection.
 
         Raises
         ------
         StoreError
-            If the lease cannot be given back; the connection is closed all the same.
+            If the lease cannot be released; the connection is closed nevertheless.
         """
         try:
             self.release()
@@ -189,6 +189,6 @@ class Database(Store):
 
 
 def have_types(values: Sequence[Any], types: tuple[Any, ...]) -> bool:
-    """Whether values have these types."""
+    """Return whether each value has its type."""
     # SQLite stores a value of any type in any column
     return all(map(isinstance, values, types))

@@ -10,14 +10,14 @@ from pathlib import Path
 import msgspec
 
 _held: set[str] = set()
-"""Tokens of the leases that this process holds."""
+"""Tokens of the leases held by this process."""
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """The holder of a lease: a process, and a token that no other lease has.
+    """The holder of a lease: a process, and a unique token.
 
-    The start time distinguishes a process from a later one with the same number. Leases written by
-    versions before 4 of the tables have no token.
+    The start time distinguishes a process from a later process with the same id. Leases written
+    before version 4 of the tables have no token.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class Holder(msgspec.Struct, frozen=True):
         _held.add(self.token)
 
     def drop(self) -> None:
-        """Record that this process no longer holds the lease, even if the store still names it."""
+        """Record that this process no longer holds the lease, even if it is still in the store."""
         _held.discard(self.token)
 
     @classmethod
@@ -61,8 +61,8 @@ class Holder(msgspec.Struct, frozen=True):
 
     @property
     def local(self) -> bool:
-        """Whether the process was started on this machine since its last boot."""
-        # only POSIX can tell whether a process is running; elsewhere leases have to expire
+        """Whether the process was started on this machine after its last boot."""
+        # only on POSIX can a process be tested for existence; elsewhere leases have to expire
         here = (self.host, self.boot) == (socket.gethostname(), _boot())
         return here and os.name == "posix"
 
@@ -100,13 +100,13 @@ def _state(pid: int) -> str:
     """Return the status of a process on Linux, its state first; empty on other systems."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:  # not Linux: only the process number is compared
+    except OSError:  # not Linux: only the process id is compared
         return ""
     return text.rpartition(")")[2].strip()
 
 
 def _boot() -> str:
-    """Return an identifier of this boot and of this namespace of process numbers."""
+    """Return an identifier of this boot and of the namespace of process ids."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"

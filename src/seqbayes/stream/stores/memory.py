@@ -1,4 +1,4 @@
-"""Beliefs in the memory of this process."""
+"""An in-memory store."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from seqbayes.stream.stores.records import (
     DeadLetter,
     HistoryPoint,
     Lease,
-    Place,
     SeenId,
+    SourcePosition,
     StoredAlert,
     StoredEntry,
     StoredLetter,
@@ -35,7 +35,7 @@ class _Tables:
     lease: Lease = field(default_factory=lambda: Lease(0, 0, None, 0.0, None))
     declarations: dict[str, str] = field(default_factory=dict)
     entries: dict[str, dict[str, StoredEntry]] = field(default_factory=dict)
-    places: dict[str, Place] = field(default_factory=dict)
+    positions: dict[str, SourcePosition] = field(default_factory=dict)
     letters: dict[int, StoredLetter] = field(default_factory=dict)
     last_letter: int = 0
     unretained_letters: int = 0
@@ -50,7 +50,7 @@ class _Tables:
             self,
             declarations=dict(self.declarations),
             entries={belief: dict(known) for belief, known in self.entries.items()},
-            places=dict(self.places),
+            positions=dict(self.positions),
             letters=dict(self.letters),
             points={belief: dict(known) for belief, known in self.points.items()},
             ids={source: dict(known) for source, known in self.ids.items()},
@@ -64,23 +64,23 @@ _named: dict[str, _Tables] = {}
 
 
 class MemoryStore(Store):
-    """A store in memory, which ends with the process.
+    """An in-memory store, which exists until the process ends.
 
     Parameters
     ----------
     url
-        ``memory:`` for a separate store, or ``memory:NAME``, which all stores of this name in the
-        process share.
+        ``memory:`` for a separate store, or ``memory:NAME`` for a store that is shared within the
+        process.
     mode
-        As for `open_store`.
+        See `open_store`.
     retain
-        Whether to keep states, dead letters and history. Without them the store keeps only
-        declarations, positions and counts, and a commit costs almost nothing.
+        Whether to keep states, dead letters and history. If False, the store keeps only
+        declarations, positions and counts, and commits are fast.
 
     Raises
     ------
     StoreError
-        If a store that must exist does not.
+        If the store does not exist and `mode` is not "create".
 
     Examples
     --------
@@ -107,7 +107,7 @@ class MemoryStore(Store):
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Make all reads in this context see the store at one moment."""
+        """Make all reads in this context use the same snapshot."""
         tables = self._tables
         with _lock:
             self._tables = tables.copy()
@@ -146,10 +146,10 @@ class MemoryStore(Store):
         """Return the number of states of a belief."""
         return len(self._tables.entries.get(belief, ()))
 
-    def places(self) -> list[Place]:
+    def positions(self) -> list[SourcePosition]:
         """Return the position of every source, sorted by name."""
         with _lock:
-            return sorted(self._tables.places.values())
+            return sorted(self._tables.positions.values())
 
     def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
         """Yield all dead letters, or those of a source, in order."""
@@ -168,7 +168,7 @@ class MemoryStore(Store):
         return iter(sorted(point for point in found if key is None or point.key == key))
 
     def ids(self, source: str) -> Iterator[SeenId]:
-        """Yield the identities remembered for a source, oldest first."""
+        """Yield the event ids stored for a source, oldest first."""
         with _lock:
             found = list(self._tables.ids.get(source, {}).values())
         return iter(sorted(found, key=lambda each: each.number))
@@ -189,7 +189,7 @@ class MemoryStore(Store):
     def transaction(self, durable: bool = True) -> Iterator[Lease]:
         """Begin a transaction and return the lease; see `WritableStore`.
 
-        Nothing is undone: each method that writes checks its arguments before its first change.
+        Changes are not rolled back: each method that writes validates its arguments first.
         """
         if self.mode == "read":
             raise StoreError(f"{self.url} was opened for reading only")
@@ -229,7 +229,7 @@ class MemoryStore(Store):
         tables.unretained_letters += len(changes.dead_letters) - len(letters)
         for point in points:
             tables.points.setdefault(point.belief, {})[point.key, point.at] = point
-        for number in changes.settled:
+        for number in changes.resolved_letters:
             tables.letters.pop(number, None)
         for each in changes.alerts_gone:
             tables.alerts.pop(each, None)
@@ -240,37 +240,37 @@ class MemoryStore(Store):
         if changes.source is None:
             return
         known_ids = tables.ids.setdefault(changes.source, {})
-        for forgotten in changes.forgotten:
-            known_ids.pop(forgotten, None)
+        for expired in changes.expired_ids:
+            known_ids.pop(expired, None)
         known_ids.update({each.id: each for each in changes.ids})
-        before = tables.places.get(changes.source)
+        before = tables.positions.get(changes.source)
         events = changes.events + (before.events if before else 0)
-        tables.places[changes.source] = Place(changes.source, token, events, at)
+        tables.positions[changes.source] = SourcePosition(changes.source, token, events, at)
 
     @staticmethod
     def _add_letter(tables: _Tables, letter: DeadLetter, at: float) -> None:
         tables.last_letter += 1
         tables.letters[tables.last_letter] = StoredLetter(tables.last_letter, letter, at)
 
-    def thin(self, belief: str, most: int) -> None:
+    def thin(self, belief: str, limit: int) -> None:
         """Delete the `surplus_times` of each history of a belief."""
         with self.transaction():
             points = self._tables.points.get(belief, {})
             for key in {key for key, _ in points}:
                 times = sorted(at for each, at in points if each == key)
-                for at in surplus_times(times, most):
+                for at in surplus_times(times, limit):
                     del points[key, at]
 
     # Administration.
 
     def write_contents(self, contents: Contents) -> None:
-        """Store the contents of other stores in this empty one."""
+        """Copy the contents of other stores into this empty store."""
         filled = _Tables()
         filled.lease = self._tables.lease
         filled.declarations.update(contents.declarations)
         for entry in contents.entries:
             filled.entries.setdefault(entry.belief, {})[entry.key] = entry
-        filled.places.update({place.source: place for place in contents.places})
+        filled.positions.update({position.source: position for position in contents.positions})
         for _, letter, at in contents.letters:
             self._add_letter(filled, letter, at)
         for point in contents.history:
@@ -282,8 +282,8 @@ class MemoryStore(Store):
         vars(self._tables).update(vars(filled))
 
     def remove_belief(self, belief: str, key: str | None = None) -> int:
-        """Remove a belief with its declaration and history, or one of its keys."""
-        with self.fenced():
+        """Remove a belief with its declaration and history, or only one of its keys."""
+        with self.fenced_transaction():
             tables = self._tables
             if key is None:
                 tables.declarations.pop(belief, None)
@@ -297,14 +297,14 @@ class MemoryStore(Store):
         for point in [point for point in points if point[0] == key]:
             del points[point]
 
-    def remove_place(self, source: str) -> int:
-        """Remove the position and the identities of a source."""
-        with self.fenced():
+    def remove_position(self, source: str) -> int:
+        """Remove the position and the ids of a source."""
+        with self.fenced_transaction():
             self._tables.ids.pop(source, None)
-            return self._tables.places.pop(source, None) is not None
+            return self._tables.positions.pop(source, None) is not None
 
     def remove_letters(self, numbers: Sequence[int]) -> int:
-        """Remove dead letters by number; return how many were removed."""
+        """Remove dead letters by number; return the number of letters removed."""
         with self.transaction():
             letters = self._tables.letters
             return sum(letters.pop(number, None) is not None for number in numbers)

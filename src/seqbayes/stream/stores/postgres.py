@@ -1,4 +1,4 @@
-"""Beliefs in a PostgreSQL database, which several machines can share."""
+"""A store in a PostgreSQL database, which several machines can share."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 
 
 class PostgresStore(SqlStore):
-    """Beliefs in tables of a PostgreSQL database.
+    """A store in tables of a PostgreSQL database.
 
-    A lost connection is restored for up to half a minute. After a commit whose answer was lost, the
-    database is asked whether it was stored, so that it is stored exactly once.
+    A lost connection is restored for up to half a minute. If the outcome of a
+    commit is unknown, the database is queried for it, so that changes are stored exactly once.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class PostgresStore(SqlStore):
         A URL of libpq: ``postgresql://user@host/database``. The tables are created in the first
         schema of the ``search_path``. ``${NAME}`` is replaced by that environment variable.
     mode
-        As for `open_store`.
+        See `open_store`.
 
     Raises
     ------
@@ -98,7 +98,7 @@ class PostgresStore(SqlStore):
                 # ends a transaction of a halted runner, which would keep the lease locked
                 idle: Any = f"{self.lease_seconds * 1e3:.0f}"
                 connection.execute("SET idle_in_transaction_session_timeout = " + idle)
-        # a second runner must see what the first one has written to the row that it waited for
+        # a second runner must read the row as the first runner has committed it
         connection.isolation_level = self._psycopg.IsolationLevel.READ_COMMITTED
         return connection
 
@@ -111,13 +111,13 @@ class PostgresStore(SqlStore):
             raise StoreError(f"{self.url}: {text}") from error
 
     def _has_tables(self) -> bool:
-        # prevents two runners that start at the same time from both creating the tables
+        # prevents two concurrent runners from both creating the tables
         self._run("SELECT pg_advisory_xact_lock(7521873)")
         ((found,),) = self._run("SELECT to_regclass('seqbayes_meta') IS NOT NULL")
         return bool(found)
 
     def now(self) -> float:
-        """Return the time on the clock of the server, in seconds since 1970."""
+        """Return the time of the server, in seconds since 1970."""
         ((now,),) = self._query("SELECT extract(epoch FROM clock_timestamp())::float8")
         return float(now)
 
@@ -130,7 +130,7 @@ class PostgresStore(SqlStore):
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Make all reads in this context see the store at one moment."""
+        """Make all reads in this context use the same snapshot."""
         levels = self._psycopg.IsolationLevel
         self._connection.isolation_level = levels.REPEATABLE_READ
         try:
@@ -146,7 +146,7 @@ class PostgresStore(SqlStore):
         return cursor.fetchall() if cursor.description else []
 
     def _insert(self, table: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> None:
-        """Insert all rows with one statement and one parameter, which is fastest."""
+        """Insert all rows with one statement and one parameter, the fastest method."""
         if not rows:
             return
         columns = ", ".join(
@@ -165,7 +165,7 @@ class PostgresStore(SqlStore):
     def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         statement: Any = sql.replace("?", "%s")
         idle = self._connection.info.transaction_status == self._psycopg.pq.TransactionStatus.IDLE
-        # a snapshot is a transaction already, and its reader may not read to the end
+        # a snapshot is already a transaction, and its reader may stop early
         alone = self._transaction() if idle else nullcontext()
         self._cursors += 1
         with alone, self._connection.cursor(name=f"seqbayes{self._cursors}") as cursor:
@@ -174,34 +174,33 @@ class PostgresStore(SqlStore):
             yield from cursor
 
     def write_contents(self, contents: Contents) -> None:
-        """Store the contents of other stores in this empty one."""
+        """Copy the contents of other stores into this empty store."""
         # merging many states can take longer than a lease
         self._run("SET idle_in_transaction_session_timeout = 0")
         super().write_contents(contents)
 
-    def thin(self, belief: str, most: int) -> None:
+    def thin(self, belief: str, limit: int) -> None:
         """Delete the `surplus_times` of each history; skip it if the connection is lost."""
         try:
-            super().thin(belief, most)
+            super().thin(belief, limit)
         except StoreError as error:
             if not self._is_lost(error):
                 raise
 
     def transact(self, act: Callable[[Lease, bool], T], durable: bool = True) -> T:
-        """Run a function in a transaction, again if the connection breaks, and return its result.
+        """Run a function in a transaction and return its result; retry if the connection is lost.
 
         Raises
         ------
         StoreError
-            If it fails, or an earlier one ended without an answer, so that it is not known whether
-            that one is stored.
+            If the transaction fails, or the outcome of an earlier attempt remains unknown.
         """
         if self._unanswered:
             raise StoreError(f"{self.url}: the connection was lost; open the store again")
-        for attempt, pause in enumerate((*PAUSES, None)):
+        for run_reporting_errors, pause in enumerate((*PAUSES, None)):
             try:
                 with self.transaction(durable) as lease:
-                    return act(lease, attempt > 0)
+                    return act(lease, run_reporting_errors > 0)
             except StoreError as error:
                 if not self._is_lost(error):
                     raise

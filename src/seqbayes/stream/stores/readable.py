@@ -1,4 +1,4 @@
-"""The part of the contract of stores that readers use, without SQL."""
+"""The part of the store interface that readers use, without SQL."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from seqbayes.stream.stores.records import (
     Contents,
     HistoryPoint,
     Lease,
-    Place,
     Pulse,
     Reason,
     Runner,
     SeenId,
+    SourcePosition,
     StoredAlert,
     StoredEntry,
     StoredLetter,
@@ -31,21 +31,21 @@ from seqbayes.stream.stores.records import (
 )
 
 CLASH = "places that clash"
-"""The only key of a token that a merge leaves for a source with different tokens in its stores."""
+"""The only key of the token that a merge stores if a source has different tokens in its stores."""
 
 
 class ReadableStore:
     """The part of a store that readers use.
 
     A subclass implements the first group of methods. The others are derived from them; a database
-    overrides those that it can answer faster.
+    overrides those for which it has a faster implementation.
     """
 
     url: str
     """Name of the store in messages, without secrets."""
 
     lease_seconds: float = 30.0
-    """Time after which the lease of a process on another machine expires."""
+    """Seconds after which the lease of a process on another machine expires."""
 
     def lease(self) -> Lease:
         """Return the lease."""
@@ -73,12 +73,12 @@ class ReadableStore:
         since
             Yield only states that were updated at this time or later.
         strict
-            Whether a state that differs from its checksum raises an error; otherwise it is yielded
-            as an empty text, which is not a state.
+            Whether to raise an error for a state that does not match its checksum; otherwise its
+            JSON is yielded as an empty string.
         """
         raise NotImplementedError
 
-    def places(self) -> list[Place]:
+    def positions(self) -> list[SourcePosition]:
         """Return the position of every source, sorted by name."""
         raise NotImplementedError
 
@@ -91,7 +91,7 @@ class ReadableStore:
         raise NotImplementedError
 
     def ids(self, source: str) -> Iterator[SeenId]:
-        """Yield the identities remembered for a source, oldest first."""
+        """Yield the event ids stored for a source, oldest first."""
         raise NotImplementedError
 
     def alerts(self) -> list[StoredAlert]:
@@ -105,15 +105,15 @@ class ReadableStore:
     # Derived.
 
     def now(self) -> float:
-        """Return the time on the clock of the store, in seconds since 1970."""
+        """Return the time of the store, in seconds since 1970."""
         return time.time()
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Make all reads in this context see the store at one moment."""
+        """Make all reads in this context use the same snapshot."""
         return nullcontext()
 
     def serial(self) -> tuple[int, int]:
-        """Return a value that changes with every commit; cheap enough for polling."""
+        """Return a value that changes with every commit; fast enough for polling."""
         lease = self.lease()
         return lease.epoch, lease.serial
 
@@ -132,24 +132,28 @@ class ReadableStore:
         """Return the number of states of a belief."""
         return sum(1 for _ in self.entries(belief))
 
-    def stale_keys(self, belief: str, before: float, most: int) -> list[str]:
-        """Return up to `most` keys of a belief that were last updated before a time."""
+    def stale_keys(self, belief: str, before: float, limit: int) -> list[str]:
+        """Return up to `limit` keys of a belief that were last updated before a time."""
         stale = (each.key for each in self.entries(belief) if each.updated < before)
-        return list(itertools.islice(stale, most))
+        return list(itertools.islice(stale, limit))
 
     def events(self, source: str) -> int:
         """Return the number of committed events of a source."""
-        return next((place.events for place in self.places() if place.source == source), 0)
+        return next(
+            (position.events for position in self.positions() if position.source == source), 0
+        )
 
     def token(self, source: str) -> Any:
-        """Return the token up to which a source has been committed; None before the first commit.
+        """Return the last committed token of a source; None before the first commit.
 
         Raises
         ------
         StoreError
             If the store was merged from stores with different tokens of this source.
         """
-        text = next((place.token for place in self.places() if place.source == source), None)
+        text = next(
+            (position.token for position in self.positions() if position.source == source), None
+        )
         token = None if text is None else self.decode(text, f"the token of {source!r}")
         if isinstance(token, dict) and CLASH in token:
             raise StoreError(
@@ -165,7 +169,7 @@ class ReadableStore:
         Raises
         ------
         StoreError
-            If `text` is invalid; the message names `what` it is.
+            If `text` is invalid; the message begins with the description `what`.
         """
         try:
             return msgspec.json.decode(text)
@@ -176,25 +180,25 @@ class ReadableStore:
         """Return the error for contents that cannot be read."""
         return StoreError(f"{self.url} is damaged: {what} cannot be read ({why}): restore a backup")
 
-    def newest_letters(self, belief: str | None = None, most: int = 50) -> list[StoredLetter]:
+    def newest_letters(self, belief: str | None = None, limit: int = 50) -> list[StoredLetter]:
         """Return the newest dead letters, newest first.
 
         Parameters
         ----------
         belief
-            Return only those of this belief, and events that could not be decoded.
-        most
-            Maximum number.
+            Return only letters of this belief, and events that could not be decoded.
+        limit
+            Maximum number of letters.
         """
         wanted = (None, "", belief)
         found = [each for each in self.letters() if belief is None or each.letter.belief in wanted]
-        return found[: -most - 1 : -1]
+        return found[: -limit - 1 : -1]
 
-    def reasons(self, most: int = 20) -> list[Reason]:
+    def reasons(self, limit: int = 20) -> list[Reason]:
         """Return the most common reasons of dead letters."""
         counts = Counter((each.letter.belief, each.letter.reason) for each in self.letters())
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return [Reason(*reason, n) for reason, n in ranked[:most]]
+        return [Reason(*reason, n) for reason, n in ranked[:limit]]
 
     def dead_letter_count(self) -> int:
         """Return the number of dead letters."""
@@ -206,14 +210,14 @@ class ReadableStore:
 
     def contents(self) -> Contents:
         """Return everything that the store contains; read it within one `snapshot`."""
-        names, places = self.declarations(), self.places()
+        names, positions = self.declarations(), self.positions()
         return Contents(
             names,
             (entry for name in names for entry in self.entries(name)),
-            places,
+            positions,
             self.letters(),
             (point for name in names for point in self.points(name)),
-            ((place.source, each) for place in places for each in self.ids(place.source)),
+            ((place.source, each) for place in positions for each in self.ids(place.source)),
             self.alerts(),
             self.messages(),
         )
@@ -257,7 +261,7 @@ class ReadableStore:
             raise self._damaged("the heartbeat of its runner", error) from None
 
     def close(self) -> None:
-        """Release everything that the store holds open."""
+        """Release the resources of the store."""
 
     def __enter__(self) -> Self:
         return self

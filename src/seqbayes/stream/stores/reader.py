@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class StoredSource(NamedTuple):
-    """How many events of a source are committed, and the time of its last commit."""
+    """Number of committed events of a source, and the time of its last commit."""
 
     name: str
     events: int
@@ -36,12 +36,12 @@ class StoreReader:
     Parameters
     ----------
     url
-        As for `open_store`; the store must exist.
+        See `open_store`; the store must exist.
 
     Raises
     ------
     StoreError
-        If there is no such store, or it has a newer version.
+        If the store does not exist, or has a newer version.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class StoreReader:
                 return act(self._store)
 
     def serial(self) -> tuple[int, int]:
-        """Return a value that changes with every commit; cheap enough for polling."""
+        """Return a value that changes with every commit; fast enough for polling."""
         return self._read(lambda store: store.serial())
 
     def runner(self) -> Runner:
@@ -82,7 +82,7 @@ class StoreReader:
     def rows(self, belief: str, since: float | None = None) -> list[StoredEntry]:
         """Return the states of a belief that were updated at a time or later.
 
-        A damaged state is an empty text, so that the others can be shown.
+        A damaged state is returned as an empty string, so that the others can be displayed.
         """
         return self._read(lambda store: list(store.entries(belief, None, since, strict=False)))
 
@@ -91,31 +91,36 @@ class StoreReader:
         return self._read(lambda store: store.entry_count(belief))
 
     def sources(self) -> list[StoredSource]:
-        """Return the sources, the last committed first."""
-        places = sorted(self._read(lambda store: store.places()), key=lambda each: -each.updated)
-        return [StoredSource(place.source, place.events, place.updated) for place in places]
+        """Return the sources, most recently committed first."""
+        positions = sorted(
+            self._read(lambda store: store.positions()), key=lambda each: -each.updated
+        )
+        return [
+            StoredSource(position.source, position.events, position.updated)
+            for position in positions
+        ]
 
     def history(self, belief: str, key: str) -> list[tuple[float, str]]:
         """Return the history of a key of a belief as pairs of time and summary (JSON)."""
         points = self._read(lambda store: store.history(belief, key))
         return [(float(point.at), point.summary) for point in points]
 
-    def dead_letters(self, belief: str | None, most: int = 50) -> list[tuple[float, DeadLetter]]:
+    def dead_letters(self, belief: str | None, limit: int = 50) -> list[tuple[float, DeadLetter]]:
         """Return the newest dead letters with their times, newest first.
 
         Parameters
         ----------
         belief
-            Return only those of this belief, and events that could not be decoded.
-        most
-            Maximum number.
+            Return only letters of this belief, and events that could not be decoded.
+        limit
+            Maximum number of letters.
         """
-        letters = self._read(lambda store: store.newest_letters(belief, most))
+        letters = self._read(lambda store: store.newest_letters(belief, limit))
         return [(each.at, each.letter) for each in letters]
 
-    def reasons(self, most: int = 20) -> list[Reason]:
+    def reasons(self, limit: int = 20) -> list[Reason]:
         """Return the most common reasons of dead letters."""
-        return self._read(lambda store: store.reasons(most))
+        return self._read(lambda store: store.reasons(limit))
 
     def alerts(self) -> tuple[list[StoredAlert], list[StoredMessage]]:
         """Return the states of all alerts, and their messages, oldest first."""

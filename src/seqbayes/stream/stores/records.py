@@ -14,7 +14,7 @@ from seqbayes.errors import SeqbayesError
 
 
 class StoreError(SeqbayesError):
-    """A store cannot be read or written, or its contents are not what is expected."""
+    """A store cannot be read or written, or its contents are invalid."""
 
 
 class LeaseError(StoreError):
@@ -22,13 +22,13 @@ class LeaseError(StoreError):
 
 
 class DeclarationError(StoreError):
-    """The store has another belief of the same name."""
+    """The store contains a different belief with the same name."""
 
 
 class DeadLetter(NamedTuple):
-    """An event that could not be used: its position (JSON), its raw text and the reason.
+    """An event that could not be used: its position (JSON), raw bytes and the reason.
 
-    `belief` is the one that refused it, or empty if the event could not be decoded.
+    `belief` is the belief that rejected it, or empty if the event could not be decoded.
     """
 
     source: str
@@ -39,7 +39,7 @@ class DeadLetter(NamedTuple):
 
 
 class StoredState(NamedTuple):
-    """A state of a belief under a key, both as JSON; `used` orders a belief's keys by last use."""
+    """A state of a belief with its key, both as JSON; `used` orders the keys by last use."""
 
     belief: str
     key: str
@@ -48,10 +48,10 @@ class StoredState(NamedTuple):
 
 
 class SeenId(NamedTuple):
-    """The identity of an event that must count once.
+    """The id of an event that must be counted only once.
 
-    `number` orders identities by age. `note` is the position of the event (JSON); versions before 6
-    of the tables did not store it.
+    `number` orders ids by age. `note` is the position of the event (JSON); it is empty if the id
+    was stored before version 6 of the tables.
     """
 
     id: str
@@ -70,7 +70,7 @@ class StoredEntry(NamedTuple):
     updated: float
 
 
-class Place(NamedTuple):
+class SourcePosition(NamedTuple):
     """The position of a source: its token (JSON), and how many events were read up to there."""
 
     source: str
@@ -96,30 +96,30 @@ class HistoryPoint(NamedTuple):
     summary: str
 
 
-def surplus_times(times: Sequence[float], most: int) -> list[float]:
-    """Return the times of points to delete from a history with more than `most` points.
+def surplus_times(times: Sequence[float], limit: int) -> list[float]:
+    """Return the times of points to delete from a history with more than `limit` points.
 
-    The newest point remains, and one in each of at most 3/4 of `most` equal intervals. Their length
-    is a power of two and they start at multiples of it, so that a history that is thinned again
-    and again stays evenly spaced.
+    The newest point remains, and one in each of at most 3/4 of `limit` equal intervals. Their
+    length is a power of two and they start at multiples of it, so that a history that is thinned
+    again and again stays evenly spaced.
 
     Parameters
     ----------
     times
         Times of all points, in ascending order.
-    most
+    limit
         Maximum number of points.
 
     Examples
     --------
-    >>> surplus_times([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 5.5, 6.0, 6.5], most=8)
+    >>> surplus_times([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 5.5, 6.0, 6.5], limit=8)
     [1.0, 3.0, 5.0, 5.5]
-    >>> surplus_times([0.0, 1.0, 2.0], most=8)
+    >>> surplus_times([0.0, 1.0, 2.0], limit=8)
     []
     """
-    if len(times) <= most:
+    if len(times) <= limit:
         return []
-    width = 2.0 ** math.ceil(math.log2((times[-1] - times[0]) / (0.75 * most)))
+    width = 2.0 ** math.ceil(math.log2((times[-1] - times[0]) / (0.75 * limit)))
     return [
         at
         for before, at in pairwise(times[:-1])
@@ -152,7 +152,7 @@ class StoredMessage(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """A reason why a belief refused events, and how many it refused."""
+    """A reason why a belief rejected events, and the number of these events."""
 
     belief: str
     reason: str
@@ -165,7 +165,7 @@ class Lease(NamedTuple):
     Parameters
     ----------
     epoch
-        Number of times it has been taken.
+        Number of times the lease has been acquired.
     serial
         Number of commits.
     holder
@@ -189,18 +189,18 @@ class Pulse(msgspec.Struct, frozen=True, omit_defaults=True):
     Parameters
     ----------
     lag
-        How much is left in the source, if that is known.
+        Number of unread events or bytes in the source, if known.
     reconnects
-        How often the source has restored its connection.
-    trouble
-        Why the source waits for a server, if it does.
+        Number of times the source has restored its connection.
+    connection_error
+        Reason why the source has no connection; None if it is connected.
     read_at
         When the last events arrived, in seconds since 1970; None before the first.
     """
 
     lag: int | None = None
     reconnects: int = 0
-    trouble: str | None = None
+    connection_error: str | None = msgspec.field(default=None, name="trouble")
     read_at: float | None = None
 
 
@@ -212,7 +212,7 @@ class Runner(NamedTuple):
     holder
         Description of the process; None if there is no runner.
     alive
-        Whether it is known to be running.
+        Whether the process is known to be running.
     halted
         Whether it was stopped by a signal or a debugger.
     silent
@@ -235,8 +235,8 @@ class Changes:
     Parameters
     ----------
     source, token, events
-        The source, its new token and the number of events read since the last commit. With None
-        for the source, positions and identities do not change.
+        The source, its new token and the number of events read since the last commit. If the source
+        is None, positions and ids do not change.
     states
         New and changed states.
     gone
@@ -249,10 +249,10 @@ class Changes:
         Time before which dead letters are deleted, in seconds since 1970; None deletes none.
     history
         New points of histories.
-    settled
-        Numbers of the dead letters to delete.
-    ids, forgotten
-        New identities of events of the source, and those to delete.
+    resolved_letters
+        Numbers of the dead letters to delete, because they were resolved.
+    ids, expired_ids
+        New event ids of the source, and event ids to delete.
     alerts, alerts_gone
         New and changed states of alerts, and alert and key of those to delete.
     messages, messages_gone
@@ -266,9 +266,9 @@ class Changes:
     gone: Sequence[tuple[str, str]] = ()
     dead_letters: Sequence[DeadLetter] = ()
     history: list[HistoryPoint] = field(default_factory=list)
-    settled: Sequence[int] = ()
+    resolved_letters: Sequence[int] = ()
     ids: list[SeenId] = field(default_factory=list)
-    forgotten: list[str] = field(default_factory=list)
+    expired_ids: list[str] = field(default_factory=list)
     alerts: Sequence[StoredAlert] = ()
     alerts_gone: Sequence[tuple[str, str]] = ()
     messages: Sequence[StoredMessage] = ()
@@ -281,13 +281,13 @@ class Changes:
 class Contents:
     """Everything that a store contains.
 
-    `declarations` maps belief names to JSON; `ids` are pairs of source name and identity. `alerts`
+    `declarations` maps belief names to JSON; `ids` are pairs of source name and event id. `alerts`
     and `messages` are those of alerts.
     """
 
     declarations: Mapping[str, str]
     entries: Iterable[StoredEntry]
-    places: Iterable[Place]
+    positions: Iterable[SourcePosition]
     letters: Iterable[StoredLetter]
     history: Iterable[HistoryPoint]
     ids: Iterable[tuple[str, SeenId]]

@@ -11,7 +11,7 @@ from seqbayes.stream.stores.base import Mode, Store
 from seqbayes.stream.stores.records import StoreError
 
 ENTRY_POINTS = "seqbayes.stores"
-"""The group of entry points in which installed packages offer kinds of stores."""
+"""The entry-point group in which installed packages register kinds of stores."""
 
 _targets: dict[str, str | type[Store]] = {}
 
@@ -54,7 +54,7 @@ def _entry_points() -> dict[str, metadata.EntryPoint]:
 
 
 def store_schemes() -> list[str]:
-    """Return all URL schemes, those of installed packages included."""
+    """Return all URL schemes, including those of installed packages."""
     return sorted({*_targets, *_entry_points()})
 
 
@@ -66,7 +66,7 @@ def store_kind(url: str) -> type[Store]:
     StoreError
         If the scheme of `url` is unknown.
     """
-    # one letter is a drive of Windows
+    # a single letter is a Windows drive
     scheme, slashes = match.groups() if (match := _SCHEME.match(url)) else ("sqlite", "")
     if scheme not in _targets and (point := _entry_points().get(scheme)) is not None:
         register_store(scheme, point.value)
@@ -95,20 +95,20 @@ def open_store(url: str, mode: Mode = "create") -> Store:
     ----------
     url
         A path or ``sqlite:PATH`` for an SQLite file, ``postgresql://user@host/database`` for a
-        server, ``memory:`` for a store that ends with the process, or a registered scheme.
+        server, ``memory:`` for an in-memory store, or a registered scheme.
     mode
-        "create" creates the store if it is missing, "open" requires that it exists, and "read"
-        cannot change it.
+        "create" creates the store if it does not exist, "open" requires that it exists, and "read"
+        opens it read-only.
 
     Raises
     ------
     StoreError
-        If the store cannot be opened, has a newer version, or is something else.
+        If the store cannot be opened, has a newer version, or the file is not a store.
 
     Examples
     --------
     >>> with open_store("memory:") as store:
-    ...     store.places()
+    ...     store.positions()
     []
     """
     kind = store_kind(url)

@@ -1,4 +1,4 @@
-"""What a store in SQL reads and writes."""
+"""Reads and writes the contents of an SQL store."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from seqbayes.stream.stores.records import (
     Contents,
     DeadLetter,
     HistoryPoint,
-    Place,
     Reason,
     SeenId,
+    SourcePosition,
     StoredAlert,
     StoredEntry,
     StoredLetter,
@@ -26,9 +26,9 @@ from seqbayes.stream.stores.records import (
 )
 from seqbayes.stream.stores.tables import (
     Row,
-    checked,
     checksum,
     is_intact,
+    with_checksums,
 )
 
 _CHUNK = 5000
@@ -36,7 +36,7 @@ _CHUNK = 5000
 
 
 class SqlStore(Database):
-    """A store in SQL: what it reads and writes, given a `Database`."""
+    """Base class of SQL stores: reads and writes the contents, using a `Database`."""
 
     keeps_alerts = True
 
@@ -58,26 +58,26 @@ class SqlStore(Database):
         strict: bool = True,
     ) -> Iterator[StoredEntry]:
         """Yield the states of a belief, least recently used first; see `ReadableStore`."""
-        of, values = _where(belief=belief, key=key)
+        condition, values = _where(belief=belief, key=key)
         parameters: list[Any] = values
         if since is not None:
-            of, parameters = f"{of} AND updated >= ?", [*values, since]
+            condition, parameters = f"{condition} AND updated >= ?", [*values, since]
         since_crc = "since_crc" if self.version >= 6 else "NULL"
         sql = (
             f"SELECT belief, key, state, used, since, updated, {self._crc(4)}, {since_crc}"
-            f" FROM seqbayes_states WHERE {of} ORDER BY used"
+            f" FROM seqbayes_states WHERE {condition} ORDER BY used"
         )
         return (self._entry(row, strict) for row in self._stream(sql, parameters))
 
     def _entry(self, row: Row, strict: bool) -> StoredEntry:
-        """Return a state after comparing it with its checksum."""
+        """Return a state after verifying its checksum."""
         *values, crc, since_crc = row
         entry = StoredEntry(*values)
         right = have_types(entry, _ENTRY_TYPES)
         if (
             right
-            and is_intact(_written(entry), crc, entry.key, entry.state)
-            and is_intact(_first(entry), since_crc)
+            and is_intact(_updated_columns(entry), crc, entry.key, entry.state)
+            and is_intact(_initial_columns(entry), since_crc)
         ):
             return entry
         if right and not strict:
@@ -91,12 +91,12 @@ class SqlStore(Database):
         ((count,),) = self._query(sql, [belief])
         return int(count)
 
-    def stale_keys(self, belief: str, before: float, most: int) -> list[str]:
-        """Return up to `most` keys of a belief that were last updated before a time."""
+    def stale_keys(self, belief: str, before: float, limit: int) -> list[str]:
+        """Return up to `limit` keys of a belief that were last updated before a time."""
         sql = "SELECT key FROM seqbayes_states WHERE belief = ? AND updated < ? LIMIT ?"
-        return [str(key) for (key,) in self._query(sql, [belief, before, most])]
+        return [str(key) for (key,) in self._query(sql, [belief, before, limit])]
 
-    def places(self) -> list[Place]:
+    def positions(self) -> list[SourcePosition]:
         """Return the position of every source, sorted by name."""
         sql = (
             f"SELECT name, token, events, updated, {self._crc()} FROM seqbayes_sources"
@@ -104,12 +104,12 @@ class SqlStore(Database):
         )
         types = (str, str, int, NUMBER)
         return [
-            Place(*self._verified(row, f"the token of {row[0]!r}", *types))
+            SourcePosition(*self._verified(row, f"the token of {row[0]!r}", *types))
             for row in self._query(sql)
         ]
 
     def ids(self, source: str) -> Iterator[SeenId]:
-        """Yield the identities remembered for a source, oldest first."""
+        """Yield the event ids stored for a source, oldest first."""
         if self.version < 2:
             return
         sql = (
@@ -121,16 +121,16 @@ class SqlStore(Database):
 
     def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
         """Yield all dead letters, or those of a source, in order."""
-        of, values = _where(source=source)
-        rows = self._stream(f"{self._letters} WHERE {of} ORDER BY id", values)
+        condition, values = _where(source=source)
+        rows = self._stream(f"{self._letters} WHERE {condition} ORDER BY id", values)
         return map(self._letter, rows)
 
-    def newest_letters(self, belief: str | None = None, most: int = 50) -> list[StoredLetter]:
+    def newest_letters(self, belief: str | None = None, limit: int = 50) -> list[StoredLetter]:
         """Return the newest dead letters, newest first; see `ReadableStore`."""
-        of, values = _where(belief=belief)
-        of += " OR belief = ?" * len(values)
-        sql = f"{self._letters} WHERE {of} ORDER BY id DESC LIMIT ?"
-        return list(map(self._letter, self._query(sql, [*values, *[""] * len(values), most])))
+        condition, values = _where(belief=belief)
+        condition += " OR belief = ?" * len(values)
+        sql = f"{self._letters} WHERE {condition} ORDER BY id DESC LIMIT ?"
+        return list(map(self._letter, self._query(sql, [*values, *[""] * len(values), limit])))
 
     @property
     def _letters(self) -> str:
@@ -144,12 +144,12 @@ class SqlStore(Database):
         source, position, belief, raw, reason = values
         return StoredLetter(row[0], DeadLetter(source, position, belief, raw, reason), at)
 
-    def reasons(self, most: int = 20) -> list[Reason]:
+    def reasons(self, limit: int = 20) -> list[Reason]:
         """Return the most common reasons of dead letters."""
         found = self._query(
             "SELECT belief, reason, count(*) FROM seqbayes_dead_letters GROUP BY belief, reason"
             " ORDER BY count(*) DESC, belief, reason LIMIT ?",
-            [most],
+            [limit],
         )
         return list(map(Reason._make, found))
 
@@ -160,10 +160,10 @@ class SqlStore(Database):
 
     def points(self, belief: str, key: str | None = None) -> Iterator[HistoryPoint]:
         """Yield the history of a belief, or of one key, ordered by key and time."""
-        of, values = _where(belief=belief, key=key)
+        condition, values = _where(belief=belief, key=key)
         sql = (
             f"SELECT belief, key, at, summary, {self._crc()} FROM seqbayes_history"
-            f" WHERE {of} ORDER BY belief, key, at"
+            f" WHERE {condition} ORDER BY belief, key, at"
         )
         for row in self._stream(sql, values):
             yield HistoryPoint(
@@ -194,7 +194,7 @@ class SqlStore(Database):
         ]
 
     def _verified(self, row: Row, what: str, *types: Any) -> Row:
-        """Return a row without its checksum, which must be right, as must the types of values."""
+        """Return a row without its checksum; raise an error if checksum or types are wrong."""
         *values, crc = row
         if not (have_types(values, types) and is_intact(values, crc)):
             raise self._damaged(what, "its checksum is wrong")
@@ -205,19 +205,21 @@ class SqlStore(Database):
     def write_declaration(self, name: str, declaration: str) -> None:
         """Store the declaration of a belief."""
         self._run("DELETE FROM seqbayes_beliefs WHERE name = ?", [name])
-        self._insert("seqbayes_beliefs (name, declaration, crc)", checked([(name, declaration)]))
+        self._insert(
+            "seqbayes_beliefs (name, declaration, crc)", with_checksums([(name, declaration)])
+        )
 
-    def thin(self, belief: str, most: int) -> None:
+    def thin(self, belief: str, limit: int) -> None:
         """Delete the `surplus_times` of each history of a belief."""
         with self._transaction():
             found = self._run(
                 "SELECT key, at FROM seqbayes_history WHERE belief = ? AND key IN (SELECT key FROM"
                 " seqbayes_history WHERE belief = ? GROUP BY key HAVING count(*) > ?)"
                 " ORDER BY key, at",
-                [belief, belief, most],
+                [belief, belief, limit],
             )
             for key, points in itertools.groupby(found, key=itemgetter(0)):
-                for at in surplus_times([at for _, at in points], most):
+                for at in surplus_times([at for _, at in points], limit):
                     self._run(
                         "DELETE FROM seqbayes_history WHERE belief = ? AND key = ? AND at = ?",
                         [belief, key, at],
@@ -235,29 +237,30 @@ class SqlStore(Database):
             _STATES,
             [_state_row(StoredEntry(*row, at, at)) for row in changes.states],
             "(belief, key) DO UPDATE SET state = excluded.state, used = excluded.used,"
-            " updated = excluded.updated, crc = excluded.crc",  # and the time of the first remains
+            " updated = excluded.updated, crc = excluded.crc",  # `since` is kept
         )
         self._insert(
             "seqbayes_dead_letters (source, position, belief, raw, reason, at, crc)",
-            checked((*letter, at) for letter in changes.dead_letters),
+            with_checksums((*letter, at) for letter in changes.dead_letters),
         )
         self._insert(
             "seqbayes_history (belief, key, at, summary, crc)",
-            checked(changes.history),
+            with_checksums(changes.history),
             "(belief, key, at) DO UPDATE SET summary = excluded.summary, crc = excluded.crc",
         )
-        for number in changes.settled:
+        for number in changes.resolved_letters:
             self._run("DELETE FROM seqbayes_dead_letters WHERE id = ?", [number])
         self._apply_alerts(changes)
         if changes.source is None:
             return
-        for forgotten in changes.forgotten:
+        for expired in changes.expired_ids:
             self._run(
-                "DELETE FROM seqbayes_ids WHERE source = ? AND id = ?", [changes.source, forgotten]
+                "DELETE FROM seqbayes_ids WHERE source = ? AND id = ?",
+                [changes.source, expired],
             )
         self._insert(
             "seqbayes_ids (source, id, number, note, crc)",
-            checked((changes.source, *each) for each in changes.ids),
+            with_checksums((changes.source, *each) for each in changes.ids),
             "(source, id) DO UPDATE SET number = excluded.number, note = excluded.note,"
             " crc = excluded.crc",
         )
@@ -266,7 +269,7 @@ class SqlStore(Database):
         events = changes.events + sum(count for (count,) in before)
         self._insert(
             "seqbayes_sources (name, token, events, updated, crc)",
-            checked([(changes.source, token, events, at)]),
+            with_checksums([(changes.source, token, events, at)]),
             "(name) DO UPDATE SET token = excluded.token, crc = excluded.crc,"
             " events = excluded.events, updated = excluded.updated",
         )
@@ -276,22 +279,22 @@ class SqlStore(Database):
             self._run("DELETE FROM seqbayes_alerts WHERE alert = ? AND key = ?", [alert, key])
         self._insert(
             "seqbayes_alerts (alert, key, state, updated, crc)",
-            checked(changes.alerts),
+            with_checksums(changes.alerts),
             "(alert, key) DO UPDATE SET state = excluded.state, updated = excluded.updated,"
             " crc = excluded.crc",
         )
         self._insert(
             "seqbayes_messages (id, alert, body, created, done, note, crc)",
-            checked(changes.messages),
+            with_checksums(changes.messages),
             "(id) DO UPDATE SET done = excluded.done, note = excluded.note, crc = excluded.crc",
         )
         for name in changes.messages_gone:
             self._run("DELETE FROM seqbayes_messages WHERE id = ?", [name])
 
     def write_contents(self, contents: Contents) -> None:
-        """Store the contents of other stores in this empty one."""
+        """Copy the contents of other stores into this empty store."""
         self._fill("beliefs (name, declaration, crc)", contents.declarations.items())
-        self._fill("sources (name, token, events, updated, crc)", contents.places)
+        self._fill("sources (name, token, events, updated, crc)", contents.positions)
         self._fill(
             "dead_letters (source, position, belief, raw, reason, at, crc)",
             ((*letter, at) for _, letter, at in contents.letters),
@@ -309,31 +312,31 @@ class SqlStore(Database):
 
     def _fill(self, table: str, rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
         rows = iter(rows)
-        while chunk := checked(itertools.islice(rows, _CHUNK)):
+        while chunk := with_checksums(itertools.islice(rows, _CHUNK)):
             self._insert(f"seqbayes_{table}", chunk, conflict)
 
     def remove_belief(self, belief: str, key: str | None = None) -> int:
-        """Remove a belief with its declaration and history, or one of its keys."""
-        of, values = _where(belief=belief, key=key)
-        with self.fenced():
+        """Remove a belief with its declaration and history, or only one of its keys."""
+        condition, values = _where(belief=belief, key=key)
+        with self.fenced_transaction():
             if key is None:
                 self._run("DELETE FROM seqbayes_beliefs WHERE name = ?", [belief])
-            self._run(f"DELETE FROM seqbayes_history WHERE {of}", values)
-            return self._delete("states", of, values)
+            self._run(f"DELETE FROM seqbayes_history WHERE {condition}", values)
+            return self._delete("states", condition, values)
 
-    def remove_place(self, source: str) -> int:
-        """Remove the position of a source; return how many were removed."""
-        with self.fenced():
+    def remove_position(self, source: str) -> int:
+        """Remove the position and the ids of a source; return the number of positions removed."""
+        with self.fenced_transaction():
             self._delete("ids", "source = ?", [source])
             return self._delete("sources", "name = ?", [source])
 
     def remove_letters(self, numbers: Sequence[int]) -> int:
-        """Remove dead letters by number; return how many were removed."""
+        """Remove dead letters by number; return the number of letters removed."""
         with self._transaction():
             return sum(self._delete("dead_letters", "id = ?", [number]) for number in numbers)
 
-    def _delete(self, table: str, of: str, values: Sequence[Any]) -> int:
-        return len(self._run(f"DELETE FROM seqbayes_{table} WHERE {of} RETURNING 1", values))
+    def _delete(self, table: str, condition: str, values: Sequence[Any]) -> int:
+        return len(self._run(f"DELETE FROM seqbayes_{table} WHERE {condition} RETURNING 1", values))
 
 
 _STATES = "seqbayes_states (belief, key, state, used, since, updated, crc, since_crc)"
@@ -341,16 +344,16 @@ _STATES = "seqbayes_states (belief, key, state, used, since, updated, crc, since
 
 def _state_row(entry: StoredEntry) -> Row:
     """Return a state with its checksums."""
-    return (*entry, checksum(*_written(entry)), checksum(*_first(entry)))
+    return (*entry, checksum(*_updated_columns(entry)), checksum(*_initial_columns(entry)))
 
 
-def _written(entry: StoredEntry) -> Row:
-    """Return what is written with every commit of a state."""
+def _updated_columns(entry: StoredEntry) -> Row:
+    """Return the columns that every commit of a state updates."""
     return (*entry[:4], entry.updated)
 
 
-def _first(entry: StoredEntry) -> Row:
-    """Return what is written with the first commit of a state."""
+def _initial_columns(entry: StoredEntry) -> Row:
+    """Return the columns that only the first commit of a state writes."""
     return entry.belief, entry.key, entry.since
 
 
@@ -360,6 +363,6 @@ _ENTRY_TYPES = (str, str, str, NUMBER, NUMBER, NUMBER)
 
 
 def _where(**values: str | None) -> tuple[str, list[str]]:
-    """Return the condition that columns have these values, unless they are None, and parameters."""
+    """Return an SQL condition that matches the values that are not None, and its parameters."""
     given = {name: value for name, value in values.items() if value is not None}
     return " AND ".join(f"{name} = ?" for name in given) or "1 = 1", list(given.values())

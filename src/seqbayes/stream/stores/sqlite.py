@@ -1,4 +1,4 @@
-"""Beliefs in an SQLite file."""
+"""A store in an SQLite file."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from seqbayes.stream.stores.tables import Row
 
 
 class SqliteStore(SqlStore):
-    """Beliefs in an SQLite file with a write-ahead log that is synced at every commit.
+    """A store in an SQLite file, with a write-ahead log that is synced at every commit.
 
     Parameters
     ----------
     url
         Path of the file, optionally after ``sqlite:``.
     mode
-        As for `open_store`. With "read" the file may be in a directory that cannot be written.
+        See `open_store`. With "read", the file may be in a read-only directory.
 
     Raises
     ------
     StoreError
-        If it cannot be opened, is damaged, has a newer version, or belongs to another program.
+        If the file cannot be opened, is damaged, has a newer version, or belongs to another
+        program.
 
     Examples
     --------
@@ -108,14 +109,14 @@ class SqliteStore(SqlStore):
                 timeout=10.0,
                 isolation_level=None,
                 uri=name is not path,
-                check_same_thread=mode != "read",  # threads of a reader take turns
+                check_same_thread=mode != "read",  # the threads of a reader use it one at a time
             )
         except sqlite3.Error as error:
             raise StoreError(_explain(path, error)) from None
 
     @classmethod
     def _open_files(cls, path: str, mode: Mode) -> dict[str, tuple[int, int] | None]:
-        """Return the identity of the file, and of its log, which exists while it is open."""
+        """Return device and inode of the file and of its log, which exists while it is open."""
         if cls.path(path) is None:
             return {}
         path = os.path.abspath(path)
@@ -146,10 +147,10 @@ class SqliteStore(SqlStore):
         return _code(error.__cause__) == sqlite3.SQLITE_READONLY
 
     def _check_in_place(self) -> None:
-        """Check that the file and its log are those that were opened.
+        """Check that the paths still refer to the file and the log that were opened.
 
-        SQLite keeps writing to a file that was deleted, and to one that another file was copied
-        over, and does not notice either.
+        SQLite does not detect that a file was deleted or overwritten by a copy, and continues to
+        write to it.
         """
         for name, known in self._files.items():
             if _file_id(name) != known:
@@ -161,7 +162,7 @@ class SqliteStore(SqlStore):
             self._check_overwritten(next(iter(self._files)))
 
     def _check_overwritten(self, path: str) -> None:
-        """Check that the file, if it has changed, was changed by checkpoints of this store only.
+        """Check that the file was changed only by checkpoints of this store.
 
         Checkpoints copy commits from the log, so the serial number of the lease never decreases.
         """
@@ -226,19 +227,19 @@ class SqliteStore(SqlStore):
 
     def _insert(self, table: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> None:
         if rows:
-            places = ", ".join("?" * len(rows[0]))
+            placeholders = ", ".join("?" * len(rows[0]))
             then = f" ON CONFLICT {conflict}" if conflict else ""
-            self._connection.executemany(f"INSERT INTO {table} VALUES ({places}){then}", rows)
+            self._connection.executemany(f"INSERT INTO {table} VALUES ({placeholders}){then}", rows)
 
     def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         with self._translated():
-            # "yield from" would close an abandoned cursor, perhaps after its connection
+            # "yield from" would close an abandoned cursor, possibly after its connection
             for row in self._connection.execute(sql, parameters):  # noqa: UP028
                 yield row
 
 
 def _access(path: str, mode: Mode) -> str:
-    """Return the parameters to open a file; reading a log needs files beside it."""
+    """Return the URI parameters to open a file; reading a log requires files next to it."""
     folder = os.path.dirname(os.path.abspath(path))
     if mode == "open" or (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
         return "mode=rw"
@@ -247,7 +248,7 @@ def _access(path: str, mode: Mode) -> str:
 
 
 def _file_id(path: str) -> tuple[int, int] | None:
-    """Return what distinguishes a file from another one of the same name."""
+    """Return device and inode of a file; None if it does not exist."""
     try:
         found = os.stat(path)
     except OSError:
@@ -269,10 +270,10 @@ def _read_file(path: str) -> tuple[str | None, int, int]:
 
 
 _REMEDIES = {
-    sqlite3.SQLITE_BUSY: "another program is writing to it; run again when it has ended",
+    sqlite3.SQLITE_BUSY: "another program is writing to it; try again when that program has ended",
     sqlite3.SQLITE_CANTOPEN: "check that its directory exists and that you may write to it",
     sqlite3.SQLITE_FULL: "free some space, then run again",
-    sqlite3.SQLITE_NOTADB: "it is no store of seqbayes, or damaged; choose another file",
+    sqlite3.SQLITE_NOTADB: "it is not a store of seqbayes, or it is damaged; choose another file",
     sqlite3.SQLITE_IOERR: "check that the disk has free space and no errors",
     sqlite3.SQLITE_READONLY: "check the permissions of the file and its directory",
 }
@@ -284,9 +285,9 @@ def _code(error: BaseException | None) -> int:
 
 
 def _explain(path: str, error: sqlite3.Error | UnicodeDecodeError) -> str:
-    """Return the message for an error of SQLite: its cause, and what to do."""
+    """Return the message for an error of SQLite: the cause and the remedy."""
     text, code = " ".join(str(error).split()), _code(error)
-    # the statements are right, so that the tables or their texts must be wrong
+    # the statements are correct, so the tables or their contents must be damaged
     damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
     if damaged or isinstance(error, UnicodeDecodeError) or "UTF-8" in text:
         return f"{path} is damaged ({text[:300]}): restore a backup"

@@ -9,13 +9,13 @@ from typing import Any
 Row = tuple[Any, ...]
 
 VERSION = 7
-"""Version of the tables: older ones are upgraded, newer ones are refused."""
+"""Version of the tables: older tables are upgraded, newer ones raise an error."""
 
 _IDS = """CREATE TABLE seqbayes_ids (
         source TEXT NOT NULL, id TEXT NOT NULL, number BIGINT NOT NULL, note TEXT NOT NULL,
         PRIMARY KEY (source, id))"""
 
-_NUMBERS = (
+_ADD_NUMBER_CHECKSUMS = (
     "ALTER TABLE seqbayes_states ADD COLUMN since_crc BIGINT",
     "ALTER TABLE seqbayes_lease ADD COLUMN crc BIGINT",
 )
@@ -53,7 +53,7 @@ TABLES = (
     "INSERT INTO seqbayes_lease VALUES (1, 0, 0, NULL, 0, NULL)",
     _IDS,
     "ALTER TABLE seqbayes_ids ADD COLUMN crc BIGINT",
-    *_NUMBERS,
+    *_ADD_NUMBER_CHECKSUMS,
     *_ALERTS,
 )
 
@@ -65,13 +65,13 @@ MIGRATIONS: dict[int, Sequence[str]] = {
         f"ALTER TABLE seqbayes_{table} ADD COLUMN crc BIGINT"
         for table in ("beliefs", "sources", "dead_letters", "history", "ids")
     ),
-    5: _NUMBERS,
+    5: _ADD_NUMBER_CHECKSUMS,
     6: _ALERTS,
 }
-"""Statements that upgrade the tables of a version to the next one.
+"""Statements that upgrade the tables from each version to the next.
 
-Rows that were stored before version 4 (states), 5 (others) or 6 (the lease) have no checksum. Those
-that were stored before version 6 have one of their texts alone.
+Rows have no checksum if they were written before version 4 (states), 6 (the lease) or 5 (other
+tables). In rows written before version 6, the checksum covers only the text columns.
 """
 
 
@@ -99,8 +99,8 @@ def _bytes(value: str | bytes | float | None) -> bytes:
     return repr(number if number == value else value).encode()
 
 
-def is_intact(row: Sequence[Any], crc: int | None, *former: str | bytes) -> bool:
-    """Whether a row has this checksum, if it has one.
+def is_intact(row: Sequence[Any], crc: int | None, *legacy_values: str | bytes) -> bool:
+    """Return whether a row matches its checksum; True if it has no checksum.
 
     Parameters
     ----------
@@ -108,15 +108,17 @@ def is_intact(row: Sequence[Any], crc: int | None, *former: str | bytes) -> bool
         The row without its checksum.
     crc
         The checksum.
-    former
-        The values of which versions before 6 stored the checksum; by default the texts of the row.
+    legacy_values
+        The values that the checksum covered before version 6; by default the text columns.
     """
     if crc is None or crc == checksum(*row):
         return True
-    former = former or tuple(value for value in row if isinstance(value, (str, bytes)))
-    return crc == zlib.crc32(b"".join(map(_bytes, former)))
+    legacy_values = legacy_values or tuple(
+        value for value in row if isinstance(value, (str, bytes))
+    )
+    return crc == zlib.crc32(b"".join(map(_bytes, legacy_values)))
 
 
-def checked(rows: Iterable[Sequence[Any]]) -> list[Row]:
-    """Return rows with their checksums."""
+def with_checksums(rows: Iterable[Sequence[Any]]) -> list[Row]:
+    """Append its checksum to each row."""
     return [(*row, checksum(*row)) for row in rows]

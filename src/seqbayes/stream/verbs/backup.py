@@ -11,7 +11,7 @@ from typing import NamedTuple
 from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.console.text import count_of
 from seqbayes.stream.stores import Store, StoreError, open_store, store_path
-from seqbayes.stream.verbs.shared import EPILOG, add_store, attempt, created_store
+from seqbayes.stream.verbs.shared import EPILOG, add_store, created_store, run_reporting_errors
 
 EXAMPLES = f"""\
 examples:
@@ -118,7 +118,7 @@ def _count(store: Store, tracker: Tracker) -> Saved:
     return Saved(
         len(contents.declarations),
         entries,
-        sum(place.events for place in contents.places),
+        sum(place.events for place in contents.positions),
         sum(1 for _ in contents.letters),
         sum(1 for _ in contents.history),
     )
@@ -152,7 +152,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def command(args: argparse.Namespace) -> int:
     """Write the backup and return the exit status."""
     log = Log(args.log_format, "backup")
-    return attempt(log, lambda: _backup(args, log))
+    return run_reporting_errors(log, lambda: _backup(args, log))
 
 
 def _backup(args: argparse.Namespace, log: Log) -> int:

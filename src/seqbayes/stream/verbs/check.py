@@ -16,7 +16,7 @@ from seqbayes.events.keys import read_key
 from seqbayes.stream.config import Config, load_config
 from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.stores import open_store, store_path
-from seqbayes.stream.verbs.shared import add_config, attempt
+from seqbayes.stream.verbs.shared import add_config, run_reporting_errors
 from seqbayes.stream.verbs.stored import timestamp
 
 if TYPE_CHECKING:
@@ -43,16 +43,18 @@ def check(path: str | Path) -> Config:
     Raises
     ------
     ConfigError
-        If it has errors; all of them are listed, each with its line or the path of its key.
+        If the file has errors; the message lists all of them, each with its line or key path.
     OSError
         If the file cannot be read.
     """
     config = load_config(path)
-    place = store_path(config.store)
-    if place is not None and place.exists() and not place.is_file():
-        raise ConfigError(str(path), [f"store: {place} is not a regular file"])
-    if place is not None and not place.parent.is_dir():
-        raise ConfigError(str(path), [f"store: the directory {place.parent} does not exist"])
+    database_path = store_path(config.store)
+    if database_path is not None and database_path.exists() and not database_path.is_file():
+        raise ConfigError(str(path), [f"store: {database_path} is not a regular file"])
+    if database_path is not None and not database_path.parent.is_dir():
+        raise ConfigError(
+            str(path), [f"store: the directory {database_path.parent} does not exist"]
+        )
     return config
 
 
@@ -99,7 +101,7 @@ def command(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return USAGE_ERROR
     names = ", ".join(belief.name for belief in config.beliefs)
-    sys.stdout.write(f"{args.config} is valid: {names}, stored in {config.store}\n")
+    sys.stdout.write(f"{args.config} is valid; beliefs: {names}; store: {config.store}\n")
     if args.alerts is None:
         return 0
 
@@ -108,7 +110,7 @@ def command(args: argparse.Namespace) -> int:
             sys.stdout.writelines(f"{line}\n" for line in _lines(course))
         return 0
 
-    return attempt(Log("text", "check"), report)
+    return run_reporting_errors(Log("text", "check"), report)
 
 
 def _lines(course: Course) -> Iterator[str]:

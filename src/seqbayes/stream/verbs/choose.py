@@ -1,4 +1,4 @@
-"""``choose``: choose an arm by the beliefs in a store."""
+"""``choose``: choose an arm based on the beliefs in a store."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ from seqbayes.stream.stores import open_store
 from seqbayes.stream.verbs.shared import (
     EPILOG,
     add_config,
-    attempt,
     load_or_report,
     print_json,
+    run_reporting_errors,
 )
 from seqbayes.stream.verbs.stored import key_states, stored_beliefs
 
 if TYPE_CHECKING:
-    from seqbayes.stream.choices import Chooser, Decided
+    from seqbayes.stream.choices import Chooser, DecisionResponse
 
 EXAMPLES = f"""\
 examples:
   seqbayes choose seqbayes.toml layout --context country=de
 
-The output is a JSON object with the arm, its propensity, and the decision id to give to seqbayes
-reward. A running server chooses with POST /api/choose/NAME.
+The output is a JSON object with the arm, its propensity, and the decision id, an argument of
+seqbayes reward. If a server is running, use POST /api/choose/NAME.
 
 {EPILOG}"""
 
 
-def choose(path: str | Path, name: str, context: Mapping[str, Any] | None = None) -> Decided:
-    """Choose an arm by the beliefs that are stored.
+def choose(
+    path: str | Path, name: str, context: Mapping[str, Any] | None = None
+) -> DecisionResponse:
+    """Choose an arm based on the stored beliefs.
 
     Parameters
     ----------
     path
         The configuration.
     name
-        Name of a choice in it.
+        Name of a choice in the configuration.
     context
         Values of the key fields of its belief, except the arm.
 
@@ -56,7 +58,7 @@ def choose(path: str | Path, name: str, context: Mapping[str, Any] | None = None
     ConfigError
         If the configuration has errors.
     SeqbayesError
-        If it has no such choice, or the context is incomplete.
+        If the choice does not exist, or the context is incomplete.
     StoreError
         If the store cannot be read.
 
@@ -78,7 +80,7 @@ def choose(path: str | Path, name: str, context: Mapping[str, Any] | None = None
     return _choose(load_config(path), name, context or {})
 
 
-def _choose(config: Config, name: str, context: Mapping[str, Any]) -> Decided:
+def _choose(config: Config, name: str, context: Mapping[str, Any]) -> DecisionResponse:
     chooser = find_choice(config, name)
     with open_store(config.store, "read") as store, store.snapshot():
         (stored,) = stored_beliefs(store, chooser.belief.name)
@@ -95,7 +97,7 @@ def find_choice(config: Config, name: str) -> Chooser:
     Raises
     ------
     SeqbayesError
-        If it does not exist.
+        If the choice does not exist.
     """
     if name not in config.choices:
         known = ", ".join(map(repr, config.choices)) or "no choices"
@@ -135,4 +137,4 @@ def command(args: argparse.Namespace) -> int:
         print_json(_choose(config, args.choice, dict(args.context)))
         return 0
 
-    return attempt(Log("text", "choose"), run)
+    return run_reporting_errors(Log("text", "choose"), run)

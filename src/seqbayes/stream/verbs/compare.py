@@ -21,8 +21,8 @@ from seqbayes.stream.verbs.shared import (
     add_as_of,
     add_level,
     add_store,
-    attempt,
     print_json,
+    run_reporting_errors,
 )
 from seqbayes.stream.verbs.stored import key_states, stored_beliefs
 
@@ -64,23 +64,21 @@ def compare(
     belief
         Name of the belief.
     control
-        Key to which the others are compared; by default the one in the configuration of the belief,
-        if it has data, or else the best one. The values of a key of several fields are separated by
-        " / ".
+        Key that the others are compared with; by default the configured key, if it has data, or
+        else the best key. If a key has several fields, their values are separated by " / ".
     better
-        Whether the "higher" or the "lower" number is better; by default as in the configuration of
-        the belief, or else the higher one.
+        Whether "higher" or "lower" values are better; by default as configured, or else "higher".
     equivalence
         Largest absolute difference that does not matter in practice; by default the one in the
         configuration of the belief.
     label
-        The label whose shares are compared, for a belief about labels.
+        The label whose shares are compared; only for a belief about labels.
     level
         Level of the intervals.
     alpha, effect
-        Error rate of the sequential test, and the typical effect that it expects; see `Gate`.
+        Error rate and expected typical effect of the sequential test; see `Gate`.
     top
-        How many keys are compared: those with the most data, and the control.
+        Number of keys to compare: those with the most data, and the control.
     as_of
         Time in seconds since 1970 to which beliefs with a half-life in time are decayed.
 
@@ -147,12 +145,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--control",
         metavar="KEY",
-        help="the key to which the others are compared; else the configured one, or the best",
+        help="the key that the others are compared with (default: as configured, or the best key)",
     )
     parser.add_argument(
         "--better",
         choices=comparisons.BETTER,
-        help="which number is better; else as configured, or higher",
+        help="whether higher or lower values are better (default: as configured, or higher)",
     )
     parser.add_argument(
         "--equivalence",
@@ -161,7 +159,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="largest absolute difference that does not matter in practice; else as configured",
     )
     parser.add_argument(
-        "--label", metavar="LABEL", help="the label whose shares are compared, if there are labels"
+        "--label",
+        metavar="LABEL",
+        help="the label whose shares are compared; only for beliefs about labels",
     )
     add_level(parser, "the intervals")
     parser.add_argument(
@@ -169,7 +169,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=0.05,
         metavar="P",
-        help="error rate of the sequential test, at whatever time one stops (%(default)s)",
+        help="error rate of the sequential test, whenever you stop (%(default)s)",
     )
     parser.add_argument(
         "--effect",
@@ -193,7 +193,7 @@ def command(args: argparse.Namespace) -> int:
         If the level is invalid.
     """
     check_level(args.level, "equal-tailed")
-    return attempt(Log("text", "compare"), lambda: _compare(args))
+    return run_reporting_errors(Log("text", "compare"), lambda: _compare(args))
 
 
 def _compare(args: argparse.Namespace) -> int:
@@ -266,7 +266,7 @@ def to_dict(found: comparisons.Comparison) -> dict[str, Any]:
 
 
 def _gate(decision: comparisons.Decision) -> dict[str, Any]:
-    """Return the answer of the sequential test as JSON values."""
+    """Return the result of the sequential test as JSON values."""
     return {
         "guarantee": decision.guarantee,
         "reason": decision.reason,
@@ -283,7 +283,7 @@ def _gate(decision: comparisons.Decision) -> dict[str, Any]:
 
 
 def gate_sentence(decision: comparisons.Decision) -> str:
-    """Return the answer of the sequential test as a sentence.
+    """Return the result of the sequential test as a sentence.
 
     Examples
     --------
@@ -337,7 +337,7 @@ def sentence(found: comparisons.Comparison) -> str:
 
 
 def _closest(found: comparisons.Comparison) -> comparisons.Difference:
-    """Return the difference of the best key to the control, or to the closest other key."""
+    """Return the difference between the best key and the control, or the closest other key."""
     if found.best in found.differences:
         return found.differences[found.best]
     rivals: Sequence[comparisons.Difference] = list(found.differences.values())

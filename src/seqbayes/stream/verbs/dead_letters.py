@@ -24,15 +24,15 @@ from seqbayes.stream.verbs.shared import (
     MissingError,
     add_store,
     add_yes,
-    attempt,
     confirmed,
     load_or_report,
     print_json,
+    run_reporting_errors,
 )
 from seqbayes.stream.verbs.stored import timestamp
 
 CHUNK = 2000
-"""Number of letters learned in one transaction."""
+"""Number of letters learned per transaction."""
 
 
 EXAMPLES = f"""\
@@ -56,12 +56,12 @@ class DeadLetters:
     url
         URL or path of the store.
     source
-        Only those of the source with this name.
+        Name of a source; only its letters are selected.
 
     Raises
     ------
     StoreError
-        If the store cannot be read or written, or has no such source.
+        If the store cannot be read or written, or does not contain the source.
     """
 
     def __init__(self, url: str, source: str | None = None) -> None:
@@ -74,7 +74,7 @@ class DeadLetters:
             yield from store.letters(self.source)
 
     def _check_source(self, store: Store) -> None:
-        known = [place.source for place in store.places()]
+        known = [position.source for position in store.positions()]
         if self.source in (None, *known):
             return
         if next(store.letters(self.source), None) is None:
@@ -92,7 +92,7 @@ class DeadLetters:
         Returns
         -------
         int
-            How many were deleted.
+            Number of letters deleted.
         """
         if numbers is None or self.source is not None:
             asked = None if numbers is None else set(numbers)
@@ -105,16 +105,17 @@ class DeadLetters:
         """Learn the dead letters that a corrected configuration can use.
 
         Each event is learned exactly once, by its belief, or by all beliefs if it could not be
-        decoded: it is removed from the dead letters in the transaction that stores the belief. The
-        others remain, as do rewards of decisions so old that they may have been learned. If events
-        have identities, one whose corrected copy was learned is removed, too, and is not learned. A
-        belief with a half-life in time gives an event the weight that it would have had; a belief
-        that depends on the order of events learns it now.
+        decoded: it is removed from the dead letters in the transaction that stores the belief.
+        Events that still cannot be used are kept, and so are rewards of decisions so old that they
+        may already have been learned. If events have ids, an event whose corrected copy was learned
+        is removed without being learned. A belief with a half-life in time gives an event the
+        weight it would have had at its time; a belief that depends on the order of events learns
+        it as the newest event.
 
         Parameters
         ----------
         config
-            The configuration; its source is selected unless another one was.
+            The configuration; by default only the letters of its source are retried.
         tracker
             Reports the progress.
 
@@ -143,7 +144,7 @@ def dead_letters(url: str, source: str | None = None) -> DeadLetters:
     url
         URL or path of the store.
     source
-        Only those of the source with this name.
+        Name of a source; only its letters are selected.
     """
     return DeadLetters(url, source)
 
@@ -152,18 +153,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLES
     add_store(parser)
-    parser.add_argument("--source", metavar="SOURCE", help="only those of this source")
+    parser.add_argument("--source", metavar="SOURCE", help="select only the letters of this source")
     act = parser.add_mutually_exclusive_group()
     act.add_argument(
-        "--json", action="store_true", help="one JSON line per letter, with its raw text"
+        "--json", action="store_true", help="print one JSON line per letter, with its raw text"
     )
-    act.add_argument("--retry", metavar="CONFIG", help="learn those that can be used now")
+    act.add_argument(
+        "--retry",
+        metavar="CONFIG",
+        help="retry with this configuration: learn the events that are now valid",
+    )
     act.add_argument(
         "--drop",
         metavar="NUMBER",
         type=int,
         nargs="*",
-        help="delete those with these numbers, or all (of --source), after confirmation",
+        help="delete letters with these numbers, or all (limited by --source), after confirmation",
     )
     parser.add_argument(
         "--top",
@@ -177,7 +182,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(args: argparse.Namespace) -> int:
-    """List, retry or drop dead letters; return the exit status: 1, too, if none could be used.
+    """List, retry or drop dead letters; return the exit status, 1 if none could be used.
 
     Raises
     ------
@@ -186,10 +191,10 @@ def command(args: argparse.Namespace) -> int:
     """
     log = Log(args.log_format, "dead-letters")
     if args.retry is not None:
-        return attempt(log, lambda: _retry(args, log))
+        return run_reporting_errors(log, lambda: _retry(args, log))
     if args.drop is not None:
-        return attempt(log, lambda: _drop(args))
-    return attempt(log, lambda: _list(args))
+        return run_reporting_errors(log, lambda: _drop(args))
+    return run_reporting_errors(log, lambda: _list(args))
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -216,7 +221,7 @@ def _document(stored: StoredLetter) -> dict[str, object]:
 
 
 def _draw(letters: Iterable[StoredLetter], top: int) -> None:
-    """Print the last letters, each with its reason and the beginning of its text."""
+    """Print the last letters, each with its reason and the first part of its text."""
     count = 0
     last: deque[StoredLetter] = deque(maxlen=top)
     for stored in letters:
@@ -226,8 +231,8 @@ def _draw(letters: Iterable[StoredLetter], top: int) -> None:
     digits = len(str(last[-1].number)) if last else 0
     for stored in last:
         letter = stored.letter
-        place = f"{letter.belief or 'all beliefs'}, at {letter.position}"
-        sys.stdout.write(f"{stored.number:{digits}}  {place}: {letter.reason}\n")
+        position = f"{letter.belief or 'all beliefs'}, at {letter.position}"
+        sys.stdout.write(f"{stored.number:{digits}}  {position}: {letter.reason}\n")
         raw = printable(letter.raw[:1000].decode(errors="backslashreplace"), 1000)
         sys.stdout.write(f"{' ' * digits}  {shorten(raw, width - digits - 2)}\n")
     more = f", the last {len(last)} shown" if count > len(last) else ""

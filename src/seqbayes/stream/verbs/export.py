@@ -27,7 +27,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.extras import missing_extra
 from seqbayes.stream.sheets import SHEETS, Contents, Sheet
 from seqbayes.stream.stores import open_store, store_path
-from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_store, attempt
+from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_store, run_reporting_errors
 from seqbayes.stream.verbs.stored import (
     VIEW,
     stored_beliefs,
@@ -56,20 +56,20 @@ def export(
     as_of: float | None = None,
     tracker: Tracker | None = None,
 ) -> int:
-    """Write the contents of a store to a file, completely or not at all.
+    """Write the contents of a store to a file, atomically.
 
     Parameters
     ----------
     url
         URL or path of the store.
     path
-        The file; ``-`` is standard output. An existing regular file is replaced; anything else, and
-        the store itself, is refused.
+        The file; ``-`` is standard output. An existing regular file is replaced. Other existing
+        files, and the store itself, raise an error.
     what
-        "beliefs": one row per estimated number, or one document per key; "history": the same over
-        time, as far as it is kept; "dead-letters".
+        "beliefs": one row per estimated parameter, or one document per key; "history": the same
+        over time, as far as stored; or "dead-letters".
     format
-        "parquet", "csv" or "json" (JSON Lines); by default from the suffix.
+        "parquet", "csv" or "json" (JSON Lines); by default determined by the suffix.
     belief
         Name of a belief; all by default.
     view
@@ -87,7 +87,7 @@ def export(
     Raises
     ------
     SeqbayesError
-        If the format or the file is invalid, or pyarrow, which Parquet needs, is not installed.
+        If the format or the file is invalid, or pyarrow is required and not installed.
     StoreError
         If the store cannot be read.
     OSError
@@ -139,7 +139,7 @@ def _check_target(path: str, url: str) -> Path:
         ):
             raise SeqbayesError(f"{path} belongs to the store {url}; choose another file")
     try:
-        found = os.stat(path)  # not of the target, which has no name if it is a pipe
+        found = os.stat(path)  # not `target`: a pipe has no real path
     except FileNotFoundError:
         if not target.parent.is_dir():
             raise SeqbayesError(f"{path}: the directory {target.parent} does not exist") from None
@@ -252,7 +252,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--what", choices=tuple(SHEETS), default="beliefs", help="(%(default)s)")
     parser.add_argument(
-        "--format", choices=("parquet", "csv", "json"), help="by default from the suffix"
+        "--format",
+        choices=("parquet", "csv", "json"),
+        help="output format (default: from the file suffix)",
     )
     parser.add_argument("--belief", metavar="BELIEF", help="name of a belief; all by default")
     add_intervals(parser)
@@ -272,7 +274,7 @@ def command(args: argparse.Namespace) -> int:
     """
     check_level(args.level, args.interval)
     log = Log(args.log_format, "export")
-    return attempt(log, lambda: _export(args, log))
+    return run_reporting_errors(log, lambda: _export(args, log))
 
 
 def _export(args: argparse.Namespace, log: Log) -> int:

@@ -20,7 +20,7 @@ exit status: 0, or 2 if the file exists or cannot be written
 
 
 def init(path: str | Path = "seqbayes.toml") -> list[Path]:
-    """Write a commented configuration and, unless they exist, a few events to try it on.
+    """Write a commented configuration and, unless they exist, a few example events.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def command(args: argparse.Namespace) -> int:
         If the configuration exists.
     """
     if Path(args.config).exists():
-        text = "file exists; name another one: seqbayes init other.toml"
+        text = "file exists; choose another name: seqbayes init other.toml"
         raise FileExistsError(errno.EEXIST, text, args.config)
     written = " and ".join(map(str, init(args.config)))
     sys.stdout.write(f"wrote {written}; next: seqbayes run {args.config} --once\n")

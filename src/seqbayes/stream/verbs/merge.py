@@ -19,8 +19,8 @@ from seqbayes.stream.sources.posted import HORIZON
 from seqbayes.stream.stores import (
     CLASH,
     Contents,
-    Place,
     SeenId,
+    SourcePosition,
     Store,
     StoredEntry,
     StoredLetter,
@@ -29,7 +29,12 @@ from seqbayes.stream.stores import (
     open_store,
     store_path,
 )
-from seqbayes.stream.verbs.shared import EPILOG, STORE_HELP, attempt, created_store
+from seqbayes.stream.verbs.shared import (
+    EPILOG,
+    STORE_HELP,
+    created_store,
+    run_reporting_errors,
+)
 from seqbayes.stream.verbs.stored import StoredBelief
 
 EXAMPLES = f"""\
@@ -37,8 +42,8 @@ examples:
   seqbayes merge monday.db tuesday.db -o week.db
   seqbayes merge shard*.db -o postgresql://user@host/database
 
-The data of all stores are added key by key, and the prior counts once; beliefs with a half-life in
-time are decayed to the same time. The input stores do not change.
+The data of all stores are added key by key, and the prior is counted once; beliefs with a half-life
+in time are decayed to the same time. The input stores do not change.
 
 {EPILOG}"""
 
@@ -54,11 +59,11 @@ class Merged:
 
 
 def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> Merged:
-    """Combine several stores, such as shards of one stream: data are added, the prior counts once.
+    """Combine several stores, such as shards of a stream; the prior is counted once.
 
-    Each store is read in one snapshot. Beliefs with a half-life in time are decayed to the same
-    time. Dead letters, history, idempotency ids and source offsets are copied; a source with
-    different offsets is marked, so that no run resumes it by mistake.
+    Each store is read in a single snapshot. Beliefs with a half-life in time are decayed to the
+    same time. Dead letters, history, idempotency ids and source offsets are copied; a source with
+    different offsets is marked, so that it cannot be resumed by mistake.
 
     Parameters
     ----------
@@ -78,7 +83,7 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
     Notes
     -----
     Mixtures are matched component by component. Estimators of River's interface cannot be merged:
-    at most one store may have a state of them under each key.
+    for each key, at most one store may contain one.
     """
     if len({_identity(url) for url in urls}) < max(len(urls), 2):
         raise SeqbayesError(f"expected at least two different stores, got {', '.join(urls)}")
@@ -93,16 +98,16 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
             tracker.total = sum(store.entry_count(name) for store, name in names)
         declared = _declarations(stores)
         shared = {name for name, owners in declared.items() if len(owners) > 1}
-        places = list(_places(stores, bool(shared), merged))
+        positions = list(_positions(stores, bool(shared), merged))
         with created_store(target) as store:
             store.fill(
                 Contents(
                     {name: store.declarations()[name] for name, (store, *_) in declared.items()},
                     _entries(declared, merged, tracker or Tracker()),
-                    places,
+                    positions,
                     _counted(stores, merged),
                     (p for name in declared for each in stores for p in each.points(name)),
-                    _ids(stores, {place.source for place in places}),
+                    _ids(stores, {position.source for position in positions}),
                 )
             )
     merged.beliefs = len(declared)
@@ -110,7 +115,7 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
 
 
 def _identity(url: str) -> object:
-    """Return the same value for all names of a store, such as links to its file."""
+    """Return a value that is the same for all names of a store, such as links to its file."""
     path = store_path(url)
     if path is None or not path.exists():
         return url
@@ -119,7 +124,7 @@ def _identity(url: str) -> object:
 
 
 def _declarations(stores: Sequence[Store]) -> dict[str, list[Store]]:
-    """Return the stores that have each belief; raise an error if its declarations differ."""
+    """Return the stores that contain each belief; raise an error if its declarations differ."""
     found: dict[str, list[Store]] = {}
     texts: dict[str, str] = {}
     for store in stores:
@@ -160,27 +165,27 @@ def _sum(stored: StoredBelief, mine: StoredEntry, theirs: StoredEntry) -> Stored
     return StoredEntry(
         stored.name,
         mine.key,
-        stored.forms.write(state),
+        stored.codec.write(state),
         max(mine.used, theirs.used),
         min(mine.since, theirs.since),
         max(mine.updated, theirs.updated),
     )
 
 
-def _places(stores: Sequence[Store], shared: bool, merged: Merged) -> Iterator[Place]:
+def _positions(stores: Sequence[Store], shared: bool, merged: Merged) -> Iterator[SourcePosition]:
     """Yield the offset of each source, marked if the stores disagree."""
     everywhere = sorted(
-        ((place, store) for store in stores for place in store.places()),
+        ((position, store) for store in stores for position in store.positions()),
         key=lambda item: item[0].source,
     )
     for source, group in itertools.groupby(everywhere, key=lambda item: item[0].source):
         found = list(group)
-        place = found[0][0]
+        position = found[0][0]
         urls = " and ".join(store.url for _, store in found)
         if len({each.token for each, _ in found}) > 1:
             what = f"the token of {source!r}"
             tokens = {store.url: store.decode(each.token, what) for each, store in found}
-            place = Place(
+            position = SourcePosition(
                 source,
                 msgspec.json.encode({CLASH: tokens}).decode(),
                 sum(each.events for each, _ in found),
@@ -192,9 +197,9 @@ def _places(stores: Sequence[Store], shared: bool, merged: Merged) -> Iterator[P
         elif len(found) > 1 and shared:
             merged.warnings.append(
                 f"source {source!r} has the same offset in {urls}: if they have read the same"
-                " events, these now count twice"
+                " events, these are now counted twice"
             )
-        yield place
+        yield position
 
 
 def _ids(stores: Sequence[Store], sources: set[str]) -> Iterator[tuple[str, SeenId]]:
@@ -203,7 +208,7 @@ def _ids(stores: Sequence[Store], sources: set[str]) -> Iterator[tuple[str, Seen
         ages: list[tuple[int, SeenId]] = []
         for store in stores:
             ids = list(store.ids(source))
-            # numbers are relative to a store: the newest of each are taken as equally old
+            # numbers are relative to a store: the newest ids of all stores are aligned
             ages += [(each.number - ids[-1].number, each) for each in ids]
         seen: dict[str, SeenId] = {}
         for _, each in sorted(ages, key=itemgetter(0)):
@@ -235,7 +240,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def command(args: argparse.Namespace) -> int:
     """Merge the stores and return the exit status."""
     log = Log(args.log_format, "merge")
-    return attempt(log, lambda: _merge(args, log))
+    return run_reporting_errors(log, lambda: _merge(args, log))
 
 
 def _merge(args: argparse.Namespace, log: Log) -> int:

@@ -1,4 +1,4 @@
-"""``predict``: what a belief expects of the next observation."""
+"""``predict``: the predictive distribution of the next observation."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from seqbayes.stream.verbs.shared import (
     add_key,
     add_level,
     add_store,
-    attempt,
     print_json,
+    run_reporting_errors,
 )
 from seqbayes.stream.verbs.stored import key_states, missing_key, stored_beliefs
 
@@ -49,7 +49,7 @@ def predict(
     prior: bool = False,
     as_of: float | None = None,
 ) -> dict[str, Any]:
-    """Return what a belief expects of the next observation.
+    """Return the predictive distribution of the next observation.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def predict(
     Returns
     -------
     dict
-        JSON values: ``prediction`` and, where they exist, ``mean``, ``var``, ``interval``,
+        JSON values: ``prediction`` and, if they exist, ``mean``, ``var``, ``interval``,
         ``probabilities`` of labels, and ``values`` with the ``log_predictive`` of each. For a
         mixture, the ``prediction`` for a value is its most probable component, and
         ``probabilities`` are the responsibilities of all components.
@@ -127,7 +127,7 @@ def _expect(state: Any, values: Sequence[Any], level: float) -> dict[str, Any]:
 
 
 def _existing(name: str, ask: Any) -> dict[str, Any]:
-    """Return a value under its name, or nothing if the distribution does not have it."""
+    """Return a dictionary with one value, empty if the distribution does not have the value."""
     try:
         value = ask()
     except NotImplementedError:
@@ -159,7 +159,7 @@ def parse_value(text: str, state: Any) -> Any:
     text
         A number, a boolean or a label; JSON if an observation has several values.
     state
-        The belief.
+        The state of the belief.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " the features, for an estimator; repeatable",
     )
     add_level(parser, "the interval")
-    parser.add_argument("--json", action="store_true", help="one JSON line")
+    parser.add_argument("--json", action="store_true", help="print one JSON line")
     add_as_of(parser)
 
 
@@ -222,7 +222,7 @@ def command(args: argparse.Namespace) -> int:
         If the level is invalid.
     """
     check_level(args.level, "equal-tailed")
-    return attempt(Log("text", "predict"), lambda: _predict(args))
+    return run_reporting_errors(Log("text", "predict"), lambda: _predict(args))
 
 
 def _predict(args: argparse.Namespace) -> int:
@@ -247,13 +247,13 @@ def _predict(args: argparse.Namespace) -> int:
 
 
 def _sentences(result: dict[str, Any], level: float) -> Iterator[str]:
-    """Yield the lines of the answer."""
+    """Yield the lines of the output."""
     count = f": n = {result['n']:,.12g}" if "n" in result else ""
     yield f"{result['belief']} {_key_name(result)}{count}"
     if "predictive" in result:
         shown = _DIGITS.sub(lambda found: f"{float(found[0]):.6g}", result["predictive"])
         yield f"  predictive    {shown}".replace("\n", "\n                ")
-    labelled = "probabilities" in result  # the mean and interval of labels are meaningless
+    labelled = "probabilities" in result  # mean and interval are meaningless for labels
     for name, title in (
         ("prediction", "prediction"),
         ("mean", "mean"),
@@ -261,12 +261,12 @@ def _sentences(result: dict[str, Any], level: float) -> Iterator[str]:
         ("interval", f"{level * 100:g} % between"),
     ):
         if name in result and not (labelled and name != "prediction"):
-            yield f"  {title:13} {_spell(result[name])}"
+            yield f"  {title:13} {_format(result[name])}"
     for label, share in _most(result.get("probabilities", {})):
         yield f"  p({printable(label, 30)}) = {share:.4g}"
     for each in result.get("values", ()):
-        answers = (f"{k.replace('_', ' ')} {_spell(v)}" for k, v in each.items() if k != "value")
-        yield f"  {_spell(each['value'])}: {', '.join(answers)}"
+        answers = (f"{k.replace('_', ' ')} {_format(v)}" for k, v in each.items() if k != "value")
+        yield f"  {_format(each['value'])}: {', '.join(answers)}"
 
 
 def _key_name(result: Mapping[str, Any]) -> str:
@@ -282,13 +282,13 @@ def _most(shares: Mapping[str, float]) -> list[tuple[str, float]]:
     return sorted(shares.items(), key=lambda item: -item[1])[:12]
 
 
-def _spell(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):
-        return " and ".join(map(_spell, value))
+        return " and ".join(map(_format, value))
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_spell(each)}" for name, each in value.items())
+        return ", ".join(f"{name} {_format(each)}" for name, each in value.items())
     return printable(str(value), 60)

@@ -17,8 +17,8 @@ from seqbayes.stream.verbs.shared import (
     add_key,
     add_store,
     add_yes,
-    attempt,
     confirmed,
+    run_reporting_errors,
 )
 from seqbayes.stream.verbs.stored import missing_key, stored_beliefs
 
@@ -30,7 +30,7 @@ examples:
 
 Resetting a belief also deletes its declaration, so that it can be redeclared. Resetting a source
 makes the next run read it from its beginning: reset the beliefs that have learned from it too, or
-its events count twice.
+its events are counted twice.
 
 {EPILOG}"""
 
@@ -47,7 +47,7 @@ def reset(
     The history is deleted too; dead letters are kept. A deleted belief can be redeclared with
     another prior; it learns from the current offset of the source. A source whose offset was
     deleted is read from its beginning: reset the beliefs that have learned from it too, or its
-    events count twice.
+    events are counted twice.
 
     Parameters
     ----------
@@ -91,11 +91,11 @@ def reset(
 
 
 def _reset_source(store: Store, source: str) -> int:
-    known = [place.source for place in store.places()]
+    known = [position.source for position in store.positions()]
     if source not in known:
         names = ", ".join(known) or "none"
         raise MissingError(f"{store.url} has no source {source!r}; sources: {names}")
-    return store.remove_place(source)
+    return store.remove_position(source)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,8 +108,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(args: argparse.Namespace) -> int:
-    """Reset after confirmation, and return the exit status: 1, too, if the answer was no."""
-    return attempt(Log("text", "reset"), lambda: _reset(args))
+    """Reset after confirmation; return the exit status, 1 if it was not confirmed."""
+    return run_reporting_errors(Log("text", "reset"), lambda: _reset(args))
 
 
 def _reset(args: argparse.Namespace) -> int:

@@ -17,9 +17,9 @@ from seqbayes.stream.stores import LeaseError
 from seqbayes.stream.verbs.shared import (
     EPILOG,
     add_config,
-    attempt,
     load_or_report,
     print_json,
+    run_reporting_errors,
 )
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ def reward(
     value
         The observed value.
     event
-        Further fields of the event, such as its time.
+        Additional fields of the event, such as a timestamp.
 
     Returns
     -------
     Outcome
-        Whether the reward was accepted, learned before, or refused with which reason.
+        Whether the reward was accepted, already learned, or rejected, with the reason.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def _reward(config: Config, decision: str, value: Any, event: Mapping[str, Any])
             if outcomes:
                 break
     (outcome,) = outcomes
-    assert outcome is not None  # requests without an outcome were not committed, which raises
+    assert outcome is not None  # without a commit, an error was raised
     return outcome
 
 
@@ -119,14 +119,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLES
     add_config(parser)
-    parser.add_argument("decision", metavar="DECISION", help="what seqbayes choose printed as such")
-    parser.add_argument("value", metavar="VALUE", type=_value, help="the reward: JSON, or a text")
+    parser.add_argument(
+        "decision", metavar="DECISION", help="the decision id printed by seqbayes choose"
+    )
+    parser.add_argument("value", metavar="VALUE", type=_value, help="the reward: JSON, or a string")
     parser.add_argument(
         "--event",
         type=_fields,
         default={},
         metavar="JSON",
-        help="further fields of the event, such as its time",
+        help="additional fields of the event, such as a timestamp, as a JSON object",
     )
 
 
@@ -155,4 +157,4 @@ def command(args: argparse.Namespace) -> int:
         print_json(outcome)
         return NO_RESULT if outcome.unused else 0
 
-    return attempt(Log("text", "reward"), run)
+    return run_reporting_errors(Log("text", "reward"), run)

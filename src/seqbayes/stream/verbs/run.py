@@ -110,8 +110,8 @@ def command(args: argparse.Namespace) -> int:
 
 def _log_start(log: Log, pipeline: Pipeline) -> None:
     """Log the source, and the offset at which reading starts."""
-    name, places = pipeline.source.name, pipeline.store.places()
-    before = next((place.events for place in places if place.source == name), 0)
+    name, positions = pipeline.source.name, pipeline.store.positions()
+    before = next((position.events for position in positions if position.source == name), 0)
     resumed = f", resuming after {count_of(before, 'event')}" if before else ""
     text = f"{name} into {pipeline.store.url}{resumed}"
     log.event("started", text, **_names(pipeline), store=pipeline.store.url, before=before)

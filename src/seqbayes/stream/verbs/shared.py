@@ -1,4 +1,4 @@
-"""Arguments, questions and exit statuses shared by the verbs."""
+"""Arguments, confirmation and exit statuses shared by the verbs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from seqbayes.stream.stores import LeaseError, Store, StoreError, open_store, st
 STORE_HELP = "the file of a store, or postgresql://user@host/database"
 
 EPILOG = """\
-exit status: 0; 1 if the store does not contain what was requested; 2 for wrong usage; 3 if another
-process is using the store; 4 if the store cannot be read or written
+exit status: 0; 1 if the store does not contain what was requested; 2 for a usage error; 3 if
+another process is using the store; 4 if the store cannot be read or written
 """
 
 
@@ -32,7 +32,7 @@ class MissingError(StoreError):
     """The requested belief, key or source is not in the store."""
 
 
-def attempt(log: Log, action: Callable[[], int]) -> int:
+def run_reporting_errors(log: Log, action: Callable[[], int]) -> int:
     """Run a command; report an error in the log and return its exit status."""
     try:
         return action()
@@ -122,7 +122,7 @@ def confirmed(question: str, yes: bool) -> bool:
 
 
 def add_level(parser: argparse.ArgumentParser, of: str) -> None:
-    """Declare the probability of intervals."""
+    """Declare the option for the probability of intervals."""
     parser.add_argument(
         "--level", type=float, default=0.95, metavar="P", help=f"probability of {of} (%(default)s)"
     )
@@ -139,7 +139,7 @@ def add_as_of(parser: argparse.ArgumentParser) -> None:
         "--as-of",
         type=moment,
         metavar="TIME",
-        help="decay beliefs that have a half-life in time to this time: now, seconds since 1970, or"
+        help="decay beliefs with a half-life in time to this time: now, seconds since 1970, or"
         " an RFC 3339 time; by default, the time of the newest event they have learned",
     )
 

@@ -18,7 +18,7 @@ from seqbayes.console.options import add_intervals, add_top
 from seqbayes.console.plain import plain
 from seqbayes.console.summary import View, name_key
 from seqbayes.console.text import count_of
-from seqbayes.events.durations import spell_duration
+from seqbayes.events.durations import format_duration
 from seqbayes.events.keys import read_key
 from seqbayes.forgetting import Decayed
 from seqbayes.stream.stores import Store, open_store
@@ -28,8 +28,8 @@ from seqbayes.stream.verbs.shared import (
     add_as_of,
     add_key,
     add_store,
-    attempt,
     print_json,
+    run_reporting_errors,
 )
 from seqbayes.stream.verbs.stored import (
     KeyState,
@@ -65,7 +65,7 @@ def show(
 ) -> Iterator[KeyState]:
     """Yield what a store has learned, ordered by the last use of each key.
 
-    The store is read in one snapshot; another process may write to it meanwhile.
+    The store is read in a single snapshot; another process may write to it meanwhile.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def show(
     belief
         Name of a belief; all by default.
     key
-        Values of a key; fewer than there are fields select all keys that begin with them.
+        Values of a key; an incomplete key selects all keys that begin with these values.
     rest
         Whether to yield only the pooled rest.
     as_of
@@ -126,8 +126,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
     add_key(parser, optional=True)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one JSON line per key")
-    form.add_argument("--csv", action="store_true", help="one row per estimated number")
+    form.add_argument("--json", action="store_true", help="print one JSON line per key")
+    form.add_argument("--csv", action="store_true", help="print one row per estimated parameter")
     add_intervals(parser)
     add_top(parser)
     add_as_of(parser)
@@ -143,7 +143,7 @@ def command(args: argparse.Namespace) -> int:
     """
     check_level(args.level, args.interval)
     view = View(args.level, args.interval, args.top)
-    return attempt(Log("text", "show"), lambda: _show(args, view))
+    return run_reporting_errors(Log("text", "show"), lambda: _show(args, view))
 
 
 def _show(args: argparse.Namespace, view: View) -> int:
@@ -164,7 +164,7 @@ def _show(args: argparse.Namespace, view: View) -> int:
 
             console = make_console()
             for stored in beliefs:
-                console.print(_picture(states(stored), stored, view, console))
+                console.print(_table(states(stored), stored, view, console))
             if args.belief is None:
                 for text in _footer(store):
                     console.print(text, markup=False, style="dim")
@@ -183,7 +183,7 @@ def _write_csv(states: Iterable[KeyState], view: View, beliefs: Iterable[StoredB
             writer.writerow([*map(plain, values), timestamp(since), timestamp(updated)])
 
 
-def _picture(
+def _table(
     states: Iterable[KeyState], stored: StoredBelief, view: View, console: Console
 ) -> RenderableType:
     """Return the table of a belief: its keys with the most data."""
@@ -210,9 +210,11 @@ def _picture(
     shown = keys if len(chosen) == total else f"{len(chosen)} of {keys}"
     title = Text.assemble((stored.name, "bold"), f" {stored.keyed}: {shown}")
     prior = _prior(stored)
-    mostly = sum((each.state.prior_share or 0.0) > 0.5 for each in chosen if n_samples(each) > 0.0)
-    if mostly:
-        prior.append(f", outweighs the data of {count_of(mostly, 'key')}")
+    prior_dominated = sum(
+        (each.state.prior_share or 0.0) > 0.5 for each in chosen if n_samples(each) > 0.0
+    )
+    if prior_dominated:
+        prior.append(f", has more weight than the data for {count_of(prior_dominated, 'key')}")
     if not chosen:
         return Group(title, prior, "")
     title.append(f", since {timestamp(first)[:16].replace('T', ' ')} UTC")
@@ -235,15 +237,15 @@ def _prior(stored: StoredBelief) -> Text:
     text = describe_prior(stored.prior)
     if isinstance(stored.prior, Decayed):
         life, by = stored.prior.half_life, stored.prior.by
-        text.append(f", half-life {spell_duration(life) if by == 'time' else f'{life:g} events'}")
+        text.append(f", half-life {format_duration(life) if by == 'time' else f'{life:g} events'}")
     return text
 
 
 def _footer(store: Store) -> Iterator[str]:
     """Yield the progress of each source, the alerts, and the number of dead letters."""
-    for place in store.places():
-        when = timestamp(place.updated)[:16].replace("T", " ")
-        yield f"{place.source}: {count_of(place.events, 'event')}, last commit at {when} UTC"
+    for position in store.positions():
+        when = timestamp(position.updated)[:16].replace("T", " ")
+        yield f"{position.source}: {count_of(position.events, 'event')}, last commit at {when} UTC"
     for alert in store.alerts():
         instance = msgspec.json.decode(alert.state)
         key = f" for {name_key(read_key(alert.key))}" if alert.key else ""

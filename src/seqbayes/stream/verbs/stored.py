@@ -1,4 +1,4 @@
-"""Beliefs as a store holds them, and as rows and JSON values."""
+"""Stored beliefs, and their representation as rows and JSON values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.events.display import Display
 from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.mixture.base import BaseMixture
-from seqbayes.stream.forms import Forms, read_state
+from seqbayes.stream.codec import StateCodec, read_state
 from seqbayes.stream.stores import Store, StoredEntry, StoreError
 from seqbayes.stream.verbs.shared import MissingError
 
@@ -32,7 +32,7 @@ class StoredBelief:
     Parameters
     ----------
     name
-        Its name.
+        Name of the belief.
     declaration
         The stored JSON of its declaration.
 
@@ -41,9 +41,9 @@ class StoredBelief:
     prior
         The state without data.
     by
-        The fields that it is keyed by.
+        The key fields.
     display
-        How it is presented.
+        Display options.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class StoredBelief:
             raise StoreError(
                 f"the declaration of belief {name!r} cannot be read: {error}"
             ) from None
-        self.forms = Forms(self.prior)
+        self.codec = StateCodec(self.prior)
 
     def decode(self, entry: StoredEntry) -> Any:
         """Return the state of an entry.
@@ -70,10 +70,10 @@ class StoredBelief:
         Raises
         ------
         StoreError
-            If it cannot be read.
+            If the stored state cannot be read.
         """
         try:
-            return self.forms.read(entry.state)
+            return self.codec.read(entry.state)
         except (SeqbayesError, msgspec.MsgspecError) as error:
             what = f"{entry.key[:200]} of belief {self.name!r}"
             raise StoreError(f"the stored state of {what} cannot be read: {error}") from None
@@ -125,7 +125,7 @@ class StoredBelief:
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """What a store has learned under one key of a belief.
+    """The stored state of one key of a belief.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ class KeyState:
     key
         Values of the key by field; None for the pooled rest.
     state
-        The state learned.
+        The state.
     since, updated
         Times of its first and last commit, in seconds since 1970.
     """
@@ -173,7 +173,7 @@ def describe_any(state: Any, view: View) -> dict[str, Any]:
 
 
 def ranked_components(mixture: Any) -> Iterator[tuple[Any, float, Any]]:
-    """Yield name, weight and state of each component of a mixture, the heaviest first."""
+    """Yield name, weight and state of each component of a mixture, in descending weight order."""
     weights, components = mixture.weights, mixture.components
     for k in mixture.ranking:
         yield mixture.names[k], float(weights[k]), components[k]
@@ -222,7 +222,7 @@ def key_states(
     rest: bool = False,
     as_of: float | None = None,
 ) -> Iterator[KeyState]:
-    """Yield what a store has learned of a belief, key by key.
+    """Yield the stored state of each key of a belief.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def key_states(
     stored
         The belief.
     key
-        Values of a key; fewer than there are fields select all keys that begin with them.
+        Values of a key; an incomplete key selects all keys that begin with these values.
     rest
         Whether to yield only the pooled rest.
     as_of
@@ -258,7 +258,7 @@ def _decayed(state: Any, as_of: float | None) -> Any:
 
 
 def lines(found: KeyState, view: View) -> list[Line]:
-    """Return the lines of a table, one for each number that the state estimates."""
+    """Return the lines of a table, one for each estimated parameter."""
     since = timestamp(found.since)[:10]
     key = None if found.key is None else tuple(text or "(empty)" for text in found.key.values())
     return [line._replace(since=since) for line in _lines(key, found.state, view)]
@@ -288,9 +288,9 @@ def header(by: Sequence[str]) -> list[str]:
 
 
 def rows(found: KeyState, view: View, by: Sequence[str]) -> Iterator[list[Any]]:
-    """Yield the values of these columns, a row for each number that the state estimates.
+    """Yield the values of these columns, one row for each estimated parameter.
 
-    Key fields are None in the pooled rest, and where the belief is not keyed by the field.
+    Key fields are None for the pooled rest, and if the belief is not keyed by the field.
     """
     key = found.key or {}
     for line in lines(found, view):

@@ -13,24 +13,24 @@ async function call(path, options) {
     answer = await fetch(path, { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError("The server does not answer.", 0);
+    throw new ApiError("The server does not respond.", 0);
   }
   if (answer.status === 401) {
     const here = location.pathname + location.search;
     location.assign(`/login?next=${encodeURIComponent(here)}`);
-    throw new ApiError("A token is needed.", 401);
+    throw new ApiError("A token is required.", 401);
   }
   let body = null;
   try {
     body = await answer.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(`The server answered ${answer.status} without JSON.`, answer.status);
+    throw new ApiError(`The server responded with status ${answer.status} without JSON.`, answer.status);
   }
   if (!answer.ok) {
-    const said =
-      typeof body?.error === "string" ? body.error : `The server answered ${answer.status}.`;
-    throw new ApiError(said, answer.status);
+    const message =
+      typeof body?.error === "string" ? body.error : `The server responded with status ${answer.status}.`;
+    throw new ApiError(message, answer.status);
   }
   return body;
 }
@@ -48,7 +48,7 @@ export function query(parameters) {
   return text && `?${text}`;
 }
 
-// Answers that came with the page. Each is used once, by the first view.
+// Responses embedded in the page. Each is used once, by the first view.
 const given = new Map(Object.entries(JSON.parse(document.getElementById("data")?.textContent ?? "{}")));
 
 export async function get(path, signal) {
@@ -57,7 +57,7 @@ export async function get(path, signal) {
   return answer;
 }
 
-/** Discard the answers that came with the page, which become outdated. */
+/** Discard the responses embedded in the page, which become outdated. */
 export const forget = () => given.clear();
 
 export const post = (path, body, signal) =>

@@ -1,4 +1,4 @@
-// Elements without markup: text only ever becomes a text node, styles go through the CSSOM.
+// Creates elements without markup: text becomes text nodes, and styles are set through the CSSOM.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -103,7 +103,7 @@ export function table(caption, columns, rows, properties = {}) {
     h(
       "table",
       properties,
-      h("caption", { class: "unseen" }, caption),
+      h("caption", { class: "visually-hidden" }, caption),
       h("thead", null, h("tr", null, ...head)),
       h("tbody", null, ...rows.map((cells) => row(columns, cells))),
     ),

@@ -9,7 +9,7 @@ import { failure, loading } from "./views/state.js";
 
 const AROUND = 176; // height of a card without its chart
 const EVERY = 1500;
-const AGAIN = 10_000; // before the first data
+const AGAIN = 10_000; // ms between two polls before the first data
 const PATIENCE = 4000;
 
 const [, , name, id] = location.pathname.split("/").map(decodeURIComponent);

@@ -1,9 +1,9 @@
-// Download a chart as a picture, and its numbers as CSV.
+// Downloads a chart as an image, and its numbers as CSV.
 
 import { button, h } from "./dom.js";
 
 const OMITTED = ".gloss-mark, [popover], [hidden]";
-const SCALE = 2; // pixels of the picture per pixel of the page
+const SCALE = 2; // pixels of the image per pixel of the page
 const MARGIN = 12;
 const STYLES = [
   "background-color", "border-bottom", "border-left", "border-radius", "border-right", "border-top",
@@ -15,7 +15,7 @@ const STYLES = [
   "visibility", "white-space", "width",
 ]; // prettier-ignore
 
-/** The text of rows of cells in the CSV format of RFC 4180; a spreadsheet executes no cell. */
+/** Rows of cells as CSV (RFC 4180); cells are escaped so that spreadsheets do not treat them as formulas. */
 export function csv(rows) {
   const cell = (value) => {
     if (value === null || value === undefined) return "";
@@ -32,7 +32,7 @@ function save(name, blob) {
   setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
 
-// A copy that needs neither the style sheets nor the canvases of the page.
+// A copy that is independent of the style sheets and canvases of the page.
 function copied(element) {
   if (element instanceof HTMLCanvasElement) {
     const { width, height } = element.getBoundingClientRect();
@@ -56,7 +56,7 @@ function styled(element) {
   return STYLES.map((name) => `${name}:${computed.getPropertyValue(name)}`).join(";");
 }
 
-/** A picture of an element as a PNG file. */
+/** A PNG image of an element. */
 export async function png(element) {
   const { width, height } = element.getBoundingClientRect();
   const [w, tall] = [width + 2 * MARGIN, height + 2 * MARGIN];
@@ -83,8 +83,8 @@ export async function png(element) {
  *
  * @param {string} name of the files, without suffix
  * @param {object} options
- * @param {Function} options.element returns the element of the picture
- * @param {Function} options.rows returns the rows of the numbers, with their heads
+ * @param {Function} options.element returns the element to draw
+ * @param {Function} options.rows returns the rows of the numbers, with a header row
  */
 export function downloads(name, { element, rows }) {
   const file = name.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");

@@ -66,7 +66,7 @@ export const measure = ({ scale: of }) => of ?? "";
 /** How one of several numbers is written. */
 export const measureOf = ({ unit } = {}) => unit ?? "";
 
-/** The present value of the number that is plotted over time. */
+/** The current value of the number that is plotted over time. */
 export function followed({ spark, fields, components }) {
   if (!spark?.part || !exists(spark.mean.at(-1))) return null;
   const [mean, low, high] = [spark.mean, spark.low, spark.high].map((ys) => ys.at(-1));
@@ -79,7 +79,7 @@ export function followed({ spark, fields, components }) {
   return { name: one.name, mean: now, interval, measured: measureOf(spark) };
 }
 
-/** A number with an interval, or without. */
+/** A number, with its interval if it exists. */
 export const oneOf = ({ mean, interval }, written) =>
   interval || !written.share ? written.text(mean) : probability(mean);
 
@@ -114,7 +114,7 @@ export function scale(measured, interval) {
   const sure = (x, places) =>
     share && x > 0 && x < 1 && [0, 100].includes(Number((100 * x).toFixed(places)));
   // A share is never rounded to certainty.
-  const told = (x, extra = 0) => {
+  const rounded = (x, extra = 0) => {
     if (digits === null || !sure(x, Math.max(0, digits + extra))) return bare(x, extra);
     const places = Math.min(12, digits + extra + 1);
     if (!sure(x, places)) return decimals(100 * x, places);
@@ -127,12 +127,12 @@ export function scale(measured, interval) {
     unit,
     mean: log ? "median" : "mean",
     bare,
-    text: (x, extra = 0) => (exists(x) ? `${told(x, extra)}${unit}` : NONE),
-    range: (pair) => (pair ? `${told(pair[0])} to ${told(pair[1])}${unit}` : NONE),
+    text: (x, extra = 0) => (exists(x) ? `${rounded(x, extra)}${unit}` : NONE),
+    range: (pair) => (pair ? `${rounded(pair[0])} to ${rounded(pair[1])}${unit}` : NONE),
   };
 }
 
-/** Ticks of an axis, with as many decimals as the one that needs most. */
+/** Labels of ticks, with as many decimals as the tick that needs the most. */
 export function tickTexts(values, measured = "") {
   const share = measured === SHARE;
   const xs = values.map(unfold(measured));
@@ -157,7 +157,7 @@ export function rate(perSecond) {
   return `${number(perSecond * 3600, 2)}/h`;
 }
 
-/** Milliseconds of a time that is epoch seconds or an ISO text. */
+/** Convert epoch seconds or an ISO 8601 string to milliseconds. */
 export function moment(time) {
   if (exists(time)) return 1000 * time;
   const parsed = typeof time === "string" ? Date.parse(time) : NaN;
@@ -202,19 +202,19 @@ const UNSEEN = /[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\
 
 const code = (sign) => `‹U+${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`;
 
-/** A text from events with its invisible characters shown, so that different texts look different. */
+/** A string from events with its invisible characters shown, so that different strings look different. */
 export function visible(text) {
   const blank = (spaces) => [...spaces].map(code).join("");
   return String(text).replace(UNSEEN, code).replace(/^\s+$/, blank) || "(empty)";
 }
 
-/** The name of a key: the texts of its fields. */
+/** The name of a key: the values of its fields. */
 export function keyName(key, belief) {
   const texts = Array.isArray(key) ? key : [key];
   return texts.length ? texts.map(visible).join(" · ") : belief;
 }
 
-/** Whether a key has no text at all. */
+/** Whether all values of a key are empty. */
 export const nameless = (key) =>
   [key].flat().length > 0 && [key].flat().every((text) => text === "");
 

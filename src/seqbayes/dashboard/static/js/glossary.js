@@ -4,10 +4,10 @@ import { h } from "./dom.js";
 
 const TERMS = {
   "P(best)": "Probability that this key has the best value of all compared keys, given the data and the model. It is exact, but it does not bound how often you are wrong if you stop as soon as it is large.",
-  "expected loss": "How much worse than the best key this one is on average: the price of choosing it if another one is better.",
+  "expected loss": "How much worse than the best key this key is on average: the expected cost of choosing it.",
   "credible interval": "The parameter lies in this interval with the stated probability, given the data, the prior and the model.",
-  lift: "Relative difference to the reference: +5 % means 1.05 times its value.",
-  reference: "The control if one is configured or selected, otherwise the key that is most probably the best.",
+  lift: "Relative difference from the reference: +5 % means 1.05 times its value.",
+  reference: "The control if one is configured or selected, otherwise the key with the highest probability of being the best.",
   threshold: "A value configured for this belief. P(above) is the probability that the parameter exceeds it.",
   equivalence: "Differences up to this size do not matter in practice.",
   MLE: "Maximum-likelihood estimate: the parameter under which the observed data are most probable. It does not use the prior.",

@@ -1,22 +1,22 @@
 // One stream of server-sent events for the whole page, which reconnects after a silence.
-// A browser has six connections per host for all tabs, so a hidden page closes its own.
+// A browser has six connections per host for all tabs, so a hidden page closes its stream.
 
 import { get, query } from "./api.js";
 
 const SILENT_AFTER = 2000; // the server sends a message every second
 const TICK = 1000; // ages also grow during a silence
 const REOPEN_AFTER = 6000;
-const REST_AFTER = 5000; // hidden
+const REST_AFTER = 5000; // ms after which a hidden page closes its stream
 const SETTLE = 200; // scrolling changes the watched keys; the stream is updated when it stops
 const RETRIES = [500, 1000, 2000, 4000, 5000];
 
 export class Live extends EventTarget {
   state = "connecting"; // live, silent or lost
   missed = false; // messages may have been missed
-  reason = null; // the server's reason for a refusal
+  reason = null; // the server's reason for rejecting the request
   retryAt = null;
   health = null;
-  heard = Date.now(); // when that was
+  heard = Date.now(); // when it arrived
   beliefs = null;
   since = Date.now();
   #server = null;
@@ -47,12 +47,12 @@ export class Live extends EventTarget {
     });
   }
 
-  /** The present value of an age reported by health. */
+  /** The current value of an age reported by health. */
   aged(seconds) {
     return typeof seconds === "number" ? seconds + (Date.now() - this.heard) / 1000 : seconds;
   }
 
-  /** Reconnect at once. */
+  /** Reconnect immediately. */
   retry() {
     this.#retries = 0;
     this.#open();
@@ -91,7 +91,7 @@ export class Live extends EventTarget {
     if (this.#resting) return;
     this.#after("retry", 0, null);
     this.#former?.close();
-    this.#former = this.#source; // is used until the next one sends data
+    this.#former = this.#source; // remains in use until the new one sends data
     const source = new EventSource(`/api/stream${this.#wanted}`);
     this.#source = source;
     this.#opened = this.#wanted;

@@ -1,4 +1,4 @@
-// The page: chooses the view for a URL, and holds the objects that all views share.
+// The page: selects the view for a URL, and owns the objects that all views share.
 
 import { forget } from "./api.js";
 import { h } from "./dom.js";
@@ -110,7 +110,7 @@ function decode(text) {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // a stray per cent sign: the view reports that nothing has this name
+    return text; // an invalid percent sign: the view reports that the name is unknown
   }
 }
 

@@ -1,4 +1,4 @@
-// Draws changes once per frame, and nothing without changes.
+// Draws changes once per frame; without changes, nothing is drawn.
 
 const dirty = new Map();
 let planned = false;

@@ -1,4 +1,4 @@
-// Play, pause, step, speed, reset: a clock over steps that are fetched ahead.
+// Plays steps that are fetched in advance: play, pause, step, speed, reset.
 
 import { get } from "./api.js";
 import { button, h, icon, setText } from "./dom.js";
@@ -20,7 +20,7 @@ export class Player {
    */
   constructor({ speeds, speed, unit, advance, rewind, failed, onward = null }) {
     Object.assign(this, { speeds, unit, advance, rewind, failed, onward });
-    this.place = 0; // steps taken
+    this.place = 0; // number of steps shown
     this.total = 0;
     this.steps = [];
     this.playing = false;

@@ -7,7 +7,7 @@ export function read(name, fallback, where = "everywhere") {
   try {
     return JSON.parse(storage[where]().getItem(`seqbayes.${name}`)) ?? fallback;
   } catch {
-    return fallback; // storage is disabled or contains other data
+    return fallback; // storage is disabled or contains invalid data
   }
 }
 
@@ -19,7 +19,7 @@ export function write(name, value, where = "everywhere") {
   }
 }
 
-const MOST_PINS = 48;
+const MAX_PINS = 48;
 let pins = read("pins", []);
 if (!Array.isArray(pins)) pins = [];
 pins = pins.filter((pin) => typeof pin?.belief === "string" && typeof pin?.id === "string");
@@ -31,7 +31,7 @@ export const isPinned = (belief, id) => pins.some((pin) => pin.belief === belief
 export function togglePin(belief, id) {
   const rest = pins.filter((pin) => pin.belief !== belief || pin.id !== id);
   const added = rest.length === pins.length;
-  pins = added ? [...rest, { belief, id }].slice(-MOST_PINS) : rest;
+  pins = added ? [...rest, { belief, id }].slice(-MAX_PINS) : rest;
   write("pins", pins);
   dispatchEvent(new CustomEvent("pins", { detail: { belief, id, pinned: added } }));
   return added;
@@ -57,4 +57,4 @@ export function toggleTheme() {
 
 dark.addEventListener("change", () => applyTheme());
 
-export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+export const prefersReducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

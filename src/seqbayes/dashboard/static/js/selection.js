@@ -3,7 +3,7 @@
 import { query } from "./api.js";
 import { read, write } from "./prefs.js";
 
-export const MOST = 6;
+export const MAX_COMPARED = 6;
 
 export class Selection extends EventTarget {
   belief = null;
@@ -14,7 +14,7 @@ export class Selection extends EventTarget {
     const { belief, ids } = read("chosen", {}, "here");
     if (typeof belief !== "string" || !Array.isArray(ids)) return;
     this.belief = belief;
-    this.ids = ids.filter((id) => typeof id === "string").slice(0, MOST);
+    this.ids = ids.filter((id) => typeof id === "string").slice(0, MAX_COMPARED);
   }
 
   chosen(belief, id) {
@@ -26,7 +26,7 @@ export class Selection extends EventTarget {
     if (this.belief !== belief) this.ids = [];
     this.belief = belief;
     if (this.ids.includes(id)) this.ids = this.ids.filter((one) => one !== id);
-    else if (this.ids.length < MOST) this.ids = [...this.ids, id];
+    else if (this.ids.length < MAX_COMPARED) this.ids = [...this.ids, id];
     else {
       this.dispatchEvent(new CustomEvent("full"));
       return;

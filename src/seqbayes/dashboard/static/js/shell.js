@@ -3,7 +3,7 @@
 import { button, h, icon, setText, svg } from "./dom.js";
 import { age, count, rate } from "./format.js";
 import { applyTheme, theme, toggleTheme } from "./prefs.js";
-import { MOST } from "./selection.js";
+import { MAX_COMPARED } from "./selection.js";
 
 const PAGES = [
   ["/", "Beliefs"],
@@ -59,7 +59,7 @@ export class Shell {
       "aria-label": "Chosen for a comparison",
       hidden: true,
     });
-    this.said = h("p", { class: "unseen", role: "status" });
+    this.announcer = h("p", { class: "visually-hidden", role: "status" });
     const bar = h(
       "div",
       { class: "bar" },
@@ -74,7 +74,7 @@ export class Shell {
       help,
     );
     document.getElementById("top").replaceChildren(bar, this.#strip(), this.banner);
-    document.body.append(this.tray, this.dialog, this.said);
+    document.body.append(this.tray, this.dialog, this.announcer);
     this.#listen();
     this.#health();
     applyTheme();
@@ -83,16 +83,16 @@ export class Shell {
   #strip() {
     const item = (name, label, href) => {
       const value = h("b", null, "–");
-      const said = [value, ` ${label}`];
-      const element = h("li", { class: name }, ...(href ? [h("a", { href }, ...said)] : said));
+      const content = [value, ` ${label}`];
+      const element = h("li", { class: name }, ...(href ? [h("a", { href }, ...content)] : content));
       return { value, element };
     };
-    this.sign = svg("path", { "stroke-width": 2, "stroke-linecap": "round" });
+    this.statusIcon = svg("path", { "stroke-width": 2, "stroke-linecap": "round" });
     this.state = h("span");
     this.live = h(
       "li",
       { class: "state" },
-      svg("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, this.sign),
+      svg("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, this.statusIcon),
       this.state,
     );
     this.items = {
@@ -123,7 +123,7 @@ export class Shell {
     live.addEventListener("retry", () => this.#show());
     selection.addEventListener("change", () => this.#choice());
     selection.addEventListener("full", () =>
-      this.say(`At most ${MOST} keys are compared at once.`),
+      this.say(`At most ${MAX_COMPARED} keys are compared at once.`),
     );
     addEventListener("theme", () => {
       const dark = theme() === "dark";
@@ -137,10 +137,10 @@ export class Shell {
     });
   }
 
-  /** Announce a text to screen readers once. */
+  /** Announce a message to screen readers once. */
   say(text) {
-    this.said.textContent = "";
-    setTimeout(() => setText(this.said, text), 60);
+    this.announcer.textContent = "";
+    setTimeout(() => setText(this.announcer, text), 60);
   }
 
   current(path) {
@@ -191,14 +191,14 @@ export class Shell {
     const now = this.#now();
     const { health } = this.app.live;
     const ended = now === "stopped" && !health?.error; // no problem
-    const sign = now === "live" && health?.quiet ? "quiet" : ended ? "ended" : now;
-    if (this.live.dataset.state !== sign) {
-      this.live.dataset.state = sign;
-      setText(this.state, STATES[sign] ?? sign);
-      this.sign.setAttribute("d", SHAPES[sign] ?? SHAPES.stopped);
-      const hollow = ["connecting", "lost", "quiet"].includes(sign);
-      this.sign.setAttribute("fill", hollow ? "none" : "currentcolor");
-      this.sign.setAttribute("stroke", hollow ? "currentcolor" : "none");
+    const statusIcon = now === "live" && health?.quiet ? "quiet" : ended ? "ended" : now;
+    if (this.live.dataset.state !== statusIcon) {
+      this.live.dataset.state = statusIcon;
+      setText(this.state, STATES[statusIcon] ?? statusIcon);
+      this.statusIcon.setAttribute("d", SHAPES[statusIcon] ?? SHAPES.stopped);
+      const hollow = ["connecting", "lost", "quiet"].includes(statusIcon);
+      this.statusIcon.setAttribute("fill", hollow ? "none" : "currentcolor");
+      this.statusIcon.setAttribute("stroke", hollow ? "currentcolor" : "none");
     }
     const message = this.#message(now);
     if (document.body.dataset.connection !== now) document.body.dataset.connection = now;
@@ -220,12 +220,12 @@ export class Shell {
     const { live } = this.app;
     if (now === "lost") {
       const why = live.reason
-        ? `The server refuses: ${live.reason}`
+        ? `The server rejects the request: ${live.reason}`
         : "The connection to the server is lost.";
       const heard = new Date(live.heard).toLocaleTimeString("en-GB");
       return `${why} The data are from ${heard}; this page keeps retrying.`;
     }
-    if (now === "silent") return "The server has been silent for two seconds.";
+    if (now === "silent") return "The server has not sent any message for two seconds.";
     const error = live.health?.error;
     const because = error ? ` ${sentence(error)}` : "";
     if (now === "stalled") return `The source is stalled.${because} The beliefs do not change.`;

@@ -33,7 +33,7 @@ export function ticksOf(domain, about, measured) {
     .map(Math.log);
 }
 
-const WIDE = 8; // ratio of the ends above which linear steps would crowd at one end
+const WIDE = 8; // ratio of the ends above which linear ticks would crowd at one end
 
 const point = (x, y) => `${x.toFixed(1)},${y.toFixed(1)}`;
 

@@ -19,16 +19,16 @@ export class Shares {
     this.estimates = estimates;
     this.full = full;
     this.rows = new Map();
-    this.element = h("ul", { class: full ? "shares told" : "shares" });
+    this.element = h("ul", { class: full ? "shares with-ranges" : "shares" });
     this.rest = h("li", { class: "muted rest" });
   }
 
-  /** What a card needs of a common axis; null before there are shares. */
+  /** The extent of a card on a common axis; null without shares. */
   extent(card) {
     return card.shares?.length ? { low: 0, high: widestOf(this.#shown(card)) } : null;
   }
 
-  /** Use a common axis, or the card's own if it is null. */
+  /** Use a common axis; null restores the axis of the card. */
   share(shared) {
     if (shared === this.shared) return;
     this.shared = shared;
@@ -75,7 +75,7 @@ export class Shares {
       mle: this.estimates && h("span", { class: "at-mle" }),
       map: this.estimates && h("span", { class: "at-map" }),
       value: h("span", { class: "value" }),
-      range: h("span", { class: this.full ? "range muted" : "unseen" }),
+      range: h("span", { class: this.full ? "range muted" : "visually-hidden" }),
     };
     const track = h("span", { class: "track", "aria-hidden": "true" });
     track.append(...[parts.bar, parts.whisker, parts.mle, parts.map, parts.mean].filter(Boolean));
@@ -101,8 +101,8 @@ export class Shares {
     if (share.interval) {
       const [low, high] = share.interval;
       place(row.whisker, { left: at(low), width: percent((high - low) / widest) });
-      const said = scale("share", share.interval).range(share.interval);
-      setText(row.range, this.full ? said : `, 95 % interval ${said}`);
+      const range = scale("share", share.interval).range(share.interval);
+      setText(row.range, this.full ? range : `, 95 % interval ${range}`);
     }
     for (const estimate of ["mle", "map"]) {
       if (!row[estimate]) continue;
@@ -118,7 +118,7 @@ export class Shares {
 export class Fields {
   constructor({ most = 6 } = {}) {
     this.most = most;
-    this.element = h("table", { class: "fields" }, h("caption", { class: "unseen" }, "Fields"));
+    this.element = h("table", { class: "fields" }, h("caption", { class: "visually-hidden" }, "Fields"));
     this.body = h("tbody");
     this.element.append(this.body);
   }
@@ -129,11 +129,11 @@ export class Fields {
     const rows = fields.map((field) => {
       const { name, interval, n, text } = field;
       const written = scale(measureOf(field), interval);
-      const said = typeof n === "number" ? `${name} (n\u00a0${count(n)})` : name;
+      const heading = typeof n === "number" ? `${name} (n\u00a0${count(n)})` : name;
       return h(
         "tr",
         null,
-        h("th", { scope: "row", title: said }, said),
+        h("th", { scope: "row", title: heading }, heading),
         h("td", { class: "num" }, oneOf(field, written)),
         text
           ? h("td", { class: "muted text" }, text)
@@ -143,7 +143,7 @@ export class Fields {
     if (rest > 0)
       rows.push(h("tr", null, h("td", { colspan: 3, class: "muted" }, `and ${count(rest)} more`)));
     if (!fields.length)
-      rows.push(h("tr", null, h("td", { class: "muted" }, "It has no single summary number.")));
+      rows.push(h("tr", null, h("td", { class: "muted" }, "No single number summarises it.")));
     this.body.replaceChildren(...rows);
   }
 }

@@ -30,12 +30,12 @@ export class Components {
     if (this.card) this.update(this.card);
   }
 
-  /** What a card needs of a common axis; null before there is a density. */
+  /** The extent of a card on a common axis; null without a density. */
   extent({ x }) {
     return x?.length ? { low: x[0], high: x.at(-1) } : null;
   }
 
-  /** Use a common axis, or the card's own if it is null. */
+  /** Use a common axis; null restores the axis of the card. */
   share(shared) {
     if (shared === this.shared) return;
     this.shared = shared;

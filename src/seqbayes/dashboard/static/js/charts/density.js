@@ -87,12 +87,12 @@ export class Density {
     if (this.card) this.update(this.card, this.measured);
   }
 
-  /** What a card needs of a common axis; null before there is a density. */
+  /** The extent of a card on a common axis; null without a density. */
   extent({ density, mean }) {
     return density?.x?.length ? { low: density.x[0], high: density.x.at(-1), mean } : null;
   }
 
-  /** Use a common axis, or the card's own if it is null. */
+  /** Use a common axis; null restores the axis of the card. */
   share(shared) {
     if (shared === this.shared) return;
     this.shared = shared;

@@ -55,7 +55,7 @@ function row({ pair, mean, interval }, named, written, low, width) {
   });
   place(parts.tick, { left: at(mean) });
   const sure = interval[0] > 0 || interval[1] < 0;
-  const said = `${written.bare(interval[0])} to ${written.bare(interval[1])}${written.share ? " points" : ""}`;
+  const range = `${written.bare(interval[0])} to ${written.bare(interval[1])}${written.share ? " points" : ""}`;
   return h(
     "li",
     { class: sure ? "sure" : null },
@@ -65,8 +65,8 @@ function row({ pair, mean, interval }, named, written, low, width) {
     h(
       "span",
       { class: "value muted" },
-      said,
-      h("span", { class: "unseen" }, `${sure ? ", away from" : ", includes"} ${written.log ? 1 : 0}`),
+      range,
+      h("span", { class: "visually-hidden" }, `${sure ? ", excludes" : ", includes"} ${written.log ? 1 : 0}`),
     ),
   );
 }

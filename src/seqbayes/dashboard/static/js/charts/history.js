@@ -21,8 +21,8 @@ function library() {
 }
 
 const HEIGHT = 260;
-const SWING = 0.1; // of all events
-const HINT = "Drag to zoom, double-click for the whole.";
+const SWING = 0.1; // share of all events
+const HINT = "Drag to zoom, double-click to reset.";
 
 const two = (n) => String(n).padStart(2, "0");
 
@@ -52,7 +52,7 @@ function filled(counts) {
   return counts.map((n) => (last = n ?? last));
 }
 
-const GAP = 5; // times the usual distance between two points
+const GAP = 5; // multiple of the usual distance between two points
 
 /** Without events nothing changes, so a gap keeps the values from before it. */
 export function held(columns) {
@@ -189,7 +189,7 @@ export class History {
       axes: [
         {
           ...axis,
-          space: 72, // px: as wide as hours, minutes and seconds are
+          space: 72, // px: the width of hours, minutes and seconds
           values: (_, marks, __, ___, step) => (time ? marks.map(clockOf(step)) : tickTexts(marks)),
         },
         {
@@ -219,7 +219,7 @@ export class History {
   #range(plot, low, high) {
     const [xs, highs, lows, means] = plot.data;
     const { min, max } = plot.scales.x;
-    const inside = (x) => !exists(min) || (x >= min && x <= max); // at first there is no scale
+    const inside = (x) => !exists(min) || (x >= min && x <= max); // initially, there is no scale
     const shown = xs.map((_, i) => i).filter((i) => inside(xs[i]));
     const most = this.counts.findLast(exists) ?? 0;
     const steady = shown.filter((i) => (this.counts[i] ?? most) >= SWING * most);

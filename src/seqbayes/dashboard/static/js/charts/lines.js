@@ -4,12 +4,12 @@ import { h, setAttribute, svg } from "../dom.js";
 import { line, linear, ticks } from "./axis.js";
 import { SIGNS } from "./density.js";
 
-const MOST_POINTS = 220;
+const MAX_POINTS = 220;
 const RIGHT = 58;
 const LEFT = 44;
 const FOOT = 22;
-const LINE = 14; // px of a name's height
-const NAME = 72; // and its width
+const LINE = 14; // px, the height of a name
+const NAME = 72; // px, the width of a name
 
 let clips = 0;
 
@@ -48,7 +48,7 @@ export class Lines {
 
   /**
    * @param {number[]} xs
-   * @param {Array<Array<number|null>>} ys a series each
+   * @param {Array<Array<number|null>>} ys one array per series
    * @param {[number, number]} range of heights
    * @param {Array<{y: number, name: string, style: string}>} [levels] lines across
    */
@@ -217,13 +217,13 @@ export function apart(names, floor) {
 
 const powers = (top) => [1, 10, 100, 1000, 10000, 100000].filter((x) => x <= top);
 
-// Indices of at most MOST_POINTS points, evenly spaced along the axis, including the last.
+// Indices of at most MAX_POINTS points, evenly spaced along the axis, including the last.
 function thin(xs, log) {
   const n = xs.length;
-  if (n <= MOST_POINTS) return xs.map((_, i) => i);
+  if (n <= MAX_POINTS) return xs.map((_, i) => i);
   const kept = new Set([n - 1]);
-  for (let k = 0; k < MOST_POINTS; k++) {
-    const share = k / MOST_POINTS;
+  for (let k = 0; k < MAX_POINTS; k++) {
+    const share = k / MAX_POINTS;
     kept.add(Math.floor(log ? n ** share - 1 : share * n));
   }
   return [...kept].sort((a, b) => a - b);

@@ -8,9 +8,9 @@ import { complete, roomy } from "./tails.js";
 
 const HEIGHT = 320;
 const FOOT = 26;
-const LINE = 17; // from one name to the one above it
+const LINE = 17; // px between two names, one above the other
 const SIGN = 7; // about the width of a letter
-const LONGEST = 20;
+const MAX_NAME_LENGTH = 20;
 const LIFT = 40; // maximum distance in px of a name from the curves
 
 const SIGNS = "①②③④⑤⑥";
@@ -135,7 +135,7 @@ const label = ({ i, text, x, y }) =>
 
 function shortened(name) {
   const signs = [...name];
-  return signs.length > LONGEST ? `${signs.slice(0, LONGEST - 1).join("")}…` : name;
+  return signs.length > MAX_NAME_LENGTH ? `${signs.slice(0, MAX_NAME_LENGTH - 1).join("")}…` : name;
 }
 
 function axis(sx, width, floor, measured) {

@@ -6,18 +6,18 @@ import { area, greatest, line, linear, ticks } from "./axis.js";
 import { chances } from "./bars.js";
 
 const FEW = 8;
-const MOST = 24;
+const MAX_BARS = 24;
 
-export function predictive(given, said = observation) {
+export function predictive(given, formatObservation = observation) {
   if (!given?.x?.length)
     return h("p", { class: "nothing" }, "This belief does not predict a single number or label.");
-  return given.kind === "pdf" ? density(given) : bars(given, said);
+  return given.kind === "pdf" ? density(given) : bars(given, formatObservation);
 }
 
 function bars({ x, p }, nameOf) {
   if (x.length <= FEW) return chances(x.map((value, i) => ({ name: nameOf(value), p: p[i] })));
   const most = greatest(p) || 1;
-  const shown = x.slice(0, MOST);
+  const shown = x.slice(0, MAX_BARS);
   const list = h(
     "ul",
     { class: "pmf" },
@@ -25,11 +25,11 @@ function bars({ x, p }, nameOf) {
       const bar = h("i", { "aria-hidden": "true" });
       bar.style.height = `${(100 * (p[i] ?? 0)) / most}%`;
       const name = nameOf(value);
-      const said = probability(p[i], p[i] < 0.0995 ? 2 : 1);
+      const text = probability(p[i], p[i] < 0.0995 ? 2 : 1);
       return h(
         "li",
-        { title: `${name}: ${said}` },
-        h("b", { class: "unseen" }, said),
+        { title: `${name}: ${text}` },
+        h("b", { class: "visually-hidden" }, text),
         h("div", { class: "pmf-bar" }, bar),
         h("span", null, name),
       );

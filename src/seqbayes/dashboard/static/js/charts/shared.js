@@ -2,8 +2,8 @@
 
 import { at } from "./axis.js";
 
-const WIDE = 8; // times the median width, above which a card does not set the axis
-const SLACK = 0.7; // share of the axis that must be in use; otherwise it is adapted
+const WIDE = 8; // multiple of the median width above which a card does not affect the axis
+const SLACK = 0.7; // share of the axis that must be used; otherwise the axis is adapted
 const POINTS = 160; // of the prior
 
 /**
@@ -15,7 +15,7 @@ const POINTS = 160; // of the prior
  * @param {object[]} cards
  * @param {object} chart of such cards; `extent(card)` returns { low, high, mean }, without a mean
  *   if nothing may be cut off, or null
- * @param {object|null} before the axis so far
+ * @param {object|null} before the previous axis
  * @returns {object|null} the domain, and the prior along it; null for a single card
  */
 export function sharedAxis(cards, chart, before) {
@@ -33,7 +33,7 @@ export function sharedAxis(cards, chart, before) {
   return { domain: [low, high], prior: priorOf(cards, low, high) };
 }
 
-// Each card has a part of the same prior: together they have it along the whole axis.
+// Each card has a part of the same prior; together they cover the whole axis.
 function priorOf(cards, low, high) {
   const curves = cards.map(({ density }) => density).filter((density) => density?.prior);
   if (!curves.length) return null;

@@ -11,7 +11,7 @@ const HEADROOM = 1.06;
  * The mean surprise, and the threshold above which an event is rare.
  *
  * The usual surprise depends on the unit of the observations and on the number of labels; the
- * difference to it does not.
+ * difference from it does not.
  */
 export function threshold(values) {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -19,8 +19,8 @@ export function threshold(values) {
 }
 
 export class Surprise {
-  constructor(said) {
-    this.said = said;
+  constructor(formatObservation) {
+    this.formatObservation = formatObservation;
     this.plot = h("div");
     this.table = h("div");
     this.details = h("details", null, h("summary", null, "As a table"), this.table);
@@ -38,7 +38,7 @@ export class Surprise {
   }
 
   #rows() {
-    if (this.details.open) this.table.replaceChildren(recent(this.events, this.said));
+    if (this.details.open) this.table.replaceChildren(recent(this.events, this.formatObservation));
   }
 
   #draw(values) {
@@ -49,7 +49,7 @@ export class Surprise {
     const bars = this.events.map(({ x, surprise }) => {
       const bar = h("i", {
         class: surprise > rare ? "high" : null,
-        title: `${this.said(x)}: ${number(surprise, 3)} nats`,
+        title: `${this.formatObservation(x)}: ${number(surprise, 3)} nats`,
       });
       bar.style.height = exists(surprise) ? height(surprise) : "0";
       return bar;
@@ -57,7 +57,7 @@ export class Surprise {
     const line = h("span", { class: "rare" }, h("b", null, `${number(rare, 2)} nats: rare`));
     line.style.bottom = height(rare);
     const count = values.filter((value) => value > rare).length;
-    const told = `mean ${number(mean, 3)} nats, last ${number(values.at(-1), 3)}`;
+    const summary = `mean ${number(mean, 3)} nats, last ${number(values.at(-1), 3)}`;
     const known = this.events.length;
     const some = `${count} of the last ${known} events ${count === 1 ? "was" : "were"} rare (purple)`;
     const one = `the last event was ${count ? "rare (purple)" : "not rare"}`;
@@ -65,14 +65,14 @@ export class Surprise {
     this.plot.replaceChildren(
       h(
         "div",
-        { class: "surprise", role: "img", "aria-label": `Surprise: ${told}; ${which}` },
+        { class: "surprise", role: "img", "aria-label": `Surprise: ${summary}; ${which}` },
         ...bars,
         line,
       ),
       h(
         "p",
         { class: "hint" },
-        `${told}; ${which}: 20 times less probable than average.`,
+        `${summary}; ${which}: 20 times less probable than average.`,
       ),
     );
   }

@@ -1,4 +1,4 @@
-// The density of one share before and after a candy, and after one more of its colour.
+// The density of one share before and after a candy, and after another candy of the same colour.
 
 import { h, setAttribute, svg } from "../dom.js";
 import { greatest, line, linear } from "./axis.js";
@@ -22,7 +22,7 @@ export class Update {
       {
         role: "img",
         class: "lines",
-        "aria-label": "Densities of this colour’s share before and after",
+        "aria-label": "Densities of the share of this colour, before and after",
       },
       this.base,
       this.claim,

@@ -12,13 +12,13 @@ export const axisEnd = (reach) => [0.3, 0.4, 0.5, 0.6, 0.8, 1].find((limit) => l
 /** A mix as one bar in six colours. */
 export function mixBar(shares) {
   if (!shares) return "–";
-  const said = COLOURS.map((colour) => `${colour} ${probability(shares[colour], 0)}`).join(", ");
+  const label = COLOURS.map((colour) => `${colour} ${probability(shares[colour], 0)}`).join(", ");
   const parts = COLOURS.map((colour) => {
     const part = h("i", { class: `c-${colour}` });
     part.style.flexGrow = String(shares[colour]);
     return part;
   });
-  return h("span", { class: "mix", role: "img", "aria-label": said, title: said }, ...parts);
+  return h("span", { class: "mix", role: "img", "aria-label": label, title: label }, ...parts);
 }
 
 /** One row per colour: bar, interval, MLE, MAP, mean and prior mean. */
@@ -45,7 +45,7 @@ export class Belief {
         type: "button",
         class: "label",
         onclick: () => follow(colour),
-        title: `Follow ${colour} in the race`,
+        title: `Show ${colour} in the plot of estimates`,
       },
       h("span", { class: `candy c-${colour}`, "aria-hidden": "true" }),
       colour,

@@ -94,7 +94,7 @@ export class Card {
     if (!this.compare) return;
     const chosen = this.selection.chosen(this.belief.name, this.id);
     this.compare.setAttribute("aria-pressed", chosen);
-    this.#say(this.compare, chosen ? "Leave out of the comparison" : "Compare");
+    this.#say(this.compare, chosen ? "Remove from the comparison" : "Compare");
     this.element.classList.toggle("chosen", chosen);
   }
 
@@ -115,7 +115,7 @@ export class Card {
   update(patch) {
     const first = !this.data;
     this.data = { ...this.data, ...patch };
-    this.told = Date.now();
+    this.receivedAt = Date.now();
     if (first) this.marks();
     paint(this, () => this.draw());
   }
@@ -163,7 +163,7 @@ export class Card {
   /** Update the age of the last event. */
   tick() {
     if (!this.data) return;
-    const speed = faded(this.data.rate, this.told);
+    const speed = faded(this.data.rate, this.receivedAt);
     setText(this.rate, speed ? rate(speed) : "idle");
     setText(this.last, ago(this.data.updated));
   }

@@ -21,7 +21,7 @@ const SPEEDS = [
 ];
 const STARTS = [
   ["0.6,0.5", ".6 and .5"],
-  ["0.5,0.6", ".5 and .6: exchanged names"],
+  ["0.5,0.6", ".5 and .6: names swapped"],
   ["0.5,0.5", ".5 and .5: they stay equal"],
   ["0.9,0.1", ".9 and .1"],
 ];
@@ -114,7 +114,7 @@ export class Coins {
       h(
         "div",
         { class: "board" },
-        panel("E-step: divide every set", this.stage, this.tosses.element),
+        panel("E-step: split every set", this.stage, this.tosses.element),
         panel(
           "Bayes’ rule, this set",
           null,
@@ -215,16 +215,16 @@ export class Coins {
 
   #bayes(step) {
     const row = step?.event === "row" ? step : step?.rows?.at(-1);
-    const kept = step?.event === "divide" && step.iteration > 0; // the sums that it divides were shown before
+    const kept = step?.event === "divide" && step.iteration > 0; // its sums were shown in the previous step
     if (!kept) this.row = row;
     const rule = this.row?.A.rule ?? null;
     const heads = step?.tosses ? [...step.tosses].filter((toss) => toss === "H").length : 0;
-    let says = "Press play: first the coins are known, then they are not.";
+    let says = "Press play: first the coins are known, then unknown.";
     if (rule && step.event === "row")
-      says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? The set is divided by the posteriors.`;
+      says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? The set is split according to the posteriors.`;
     else if (step?.event === "row")
-      says = `Set ${step.set} was tossed with coin ${step.A.responsibility ? "A" : "B"}: the whole set counts for it.`;
-    else if (step?.event === "hide") says = "The labels are hidden. EM starts from a guess.";
+      says = `Set ${step.set} was tossed with coin ${step.A.responsibility ? "A" : "B"}: the whole set is attributed to it.`;
+    else if (step?.event === "hide") says = "The labels are hidden. EM starts from an initial guess.";
     else if (step?.event === "sums")
       says = "Expected heads and tails of each coin, summed over the sets.";
     else if (step?.event === "divide") says = "Heads divided by tosses: the new estimates.";
@@ -240,17 +240,17 @@ export class Coins {
       ...COINS.map((coin) => {
         const part = sums?.[coin];
         const whole = part ? part.heads + part.tails : null;
-        const said = part ? `${decimals(part.heads, 1)} heads ÷ ${decimals(whole, 1)} tosses` : "–";
+        const quotient = part ? `${decimals(part.heads, 1)} heads ÷ ${decimals(whole, 1)} tosses` : "–";
         const pseudo = this.start.prior.name === "flat" ? "" : ", and the prior’s";
         return h(
           "p",
           null,
           h("b", { class: `coin-${coin}` }, `Coin ${coin}`),
-          ` ${said}${part ? pseudo : ""}`,
+          ` ${quotient}${part ? pseudo : ""}`,
           thetas ? h("b", null, ` = ${decimals(thetas[coin], 3)}`) : "",
         );
       }),
-      known && thetas ? h("p", { class: "hint" }, "With known labels, one division is enough.") : "",
+      known && thetas ? h("p", { class: "hint" }, "With known labels, a single division is sufficient.") : "",
     );
   }
 

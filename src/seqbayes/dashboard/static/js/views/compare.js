@@ -1,4 +1,4 @@
-// Compares several keys of one belief: which is the best, and by how much.
+// Compares several keys of one belief: which one is best, and by how much.
 
 import { detailPath, get, part, query } from "../api.js";
 import { bests, estimates, forest } from "../charts/forest.js";
@@ -9,7 +9,7 @@ import { downloads } from "../exports.js";
 import { count, exists, keyName, measure, nameless, number, plain, probability, scale, visible } from "../format.js";
 import { term } from "../glossary.js";
 import { paint } from "../paint.js";
-import { MOST } from "../selection.js";
+import { MAX_COMPARED } from "../selection.js";
 import { Offers } from "./offers.js";
 import { empty, failure, loading } from "./state.js";
 import { contrast, loss, tested, verdict } from "./verdict.js";
@@ -32,7 +32,7 @@ export class Compare {
   constructor(app, _, search) {
     this.app = app;
     this.name = search.get("belief");
-    this.ids = [...new Set(search.getAll("keys"))].slice(0, MOST);
+    this.ids = [...new Set(search.getAll("keys"))].slice(0, MAX_COMPARED);
     this.wanted = search.get("best");
     this.label = search.get("label");
     this.level = LEVELS.some(([level]) => level === search.get("level")) ? search.get("level") : "0.95";
@@ -118,7 +118,7 @@ export class Compare {
         "div",
         null,
         h("h1", null, "Compare"),
-        h("p", { class: "sub" }, this.belief.title || this.belief.description || `Up to ${MOST} keys of one belief.`),
+        h("p", { class: "sub" }, this.belief.title || this.belief.description || `Up to ${MAX_COMPARED} keys of one belief.`),
       ),
       h("div", { class: "actions" }, best, this.#labels(), this.#controls(), this.#levels(), h("label", { class: "select" }, choice)),
     );
@@ -155,7 +155,7 @@ export class Compare {
     return h("label", { class: "select" }, h("span", { class: "muted" }, "Against"), this.against);
   }
 
-  // The reference of the differences: the best key, or any of the compared ones.
+  // The reference of the differences: the best key, or any compared key.
   #offerControls({ reference }) {
     const chosen = this.control ?? (this.#configured() ? reference : BEST_KEY);
     this.against.replaceChildren(
@@ -179,8 +179,8 @@ export class Compare {
         this.#compute();
       },
     });
-    const said = h("span", { class: "muted" }, "Share of");
-    this.choices = h("label", { class: "select", hidden: true }, said, this.choice);
+    const caption = h("span", { class: "muted" }, "Share of");
+    this.choices = h("label", { class: "select", hidden: true }, caption, this.choice);
     return this.choices;
   }
 
@@ -277,10 +277,10 @@ export class Compare {
     if (this.stop.signal.aborted) return;
     this.app.live.watch(this.ids.map((id) => [this.name, id]));
     this.#enough();
-    await this.offers.show(this.belief, this.ids, this.ids.length >= MOST);
+    await this.offers.show(this.belief, this.ids, this.ids.length >= MAX_COMPARED);
   }
 
-  // One key, or none, is not compared.
+  // Fewer than two keys are not compared.
   async #single() {
     this.answer = null;
     const [id] = this.ids;
@@ -320,7 +320,7 @@ export class Compare {
     this.#draw();
   }
 
-  // Keys that were deleted are left out; known results stay while the server is away.
+  // Deleted keys are removed; known results are kept while the server is unavailable.
   async #failed(error) {
     if (error.status === 404 && this.ids.length) {
       const found = await Promise.allSettled(
@@ -338,7 +338,7 @@ export class Compare {
     }
   }
 
-  // A single key leaves nothing to choose.
+  // With a single key there is no choice.
   #enough() {
     const keys = this.known.get(this.name);
     this.body.hidden = keys < 2;
@@ -352,8 +352,8 @@ export class Compare {
           "p",
           null,
           keys
-            ? `${this.name} has a single key so far; a comparison needs two.`
-            : `${this.name} has no key so far; a comparison needs two.`,
+            ? `${this.name} has only one key so far; a comparison needs two.`
+            : `${this.name} has no keys yet; a comparison needs two.`,
         ),
         h(
           "p",
@@ -375,7 +375,7 @@ export class Compare {
   }
 
   #add(id) {
-    if (this.ids.length >= MOST) return;
+    if (this.ids.length >= MAX_COMPARED) return;
     this.ids = [...this.ids, id];
     this.#load();
   }
@@ -434,7 +434,7 @@ export class Compare {
     this.numbers.replaceChildren(table("The keys compared", columns, rows));
   }
 
-  // A right-to-left name does not reorder the text beside it.
+  // A right-to-left name must not reorder the text next to it.
   #text(card) {
     const quiet = nameless(card.key) ? "nameless" : null;
     return h("bdi", { class: quiet }, keyName(card.key, this.name));
@@ -461,7 +461,7 @@ export class Compare {
     );
     const drop = h(
       "button",
-      { type: "button", "aria-label": `Leave out ${name}`, onclick: () => this.#drop(card.id) },
+      { type: "button", "aria-label": `Remove ${name}`, onclick: () => this.#drop(card.id) },
       icon("close"),
     );
     return h("span", { class: "chip" }, stroke, this.#named(card.id), drop);
@@ -473,7 +473,7 @@ export class Compare {
     this.results.hidden = !shown;
     if (!shown) return;
     const { arms, lowest, reference, best, level } = answer;
-    setText(this.question, lowest ? "Which is lowest?" : "Which is highest?");
+    setText(this.question, lowest ? "Probability of being lowest" : "Probability of being highest");
     const named = (id) => this.#named(id);
     const written = scale(this.measured, arms[0].interval);
     const { unit } = this.belief;
@@ -506,7 +506,7 @@ export class Compare {
             band ? term("equivalence", "Band: equivalent to the reference") : "",
           ),
     );
-    // Without a control, what the best one is ahead of each other one.
+    // Without a control, the differences of the best key to the others.
     const pairs =
       reference === best
         ? answer.differences
@@ -519,7 +519,7 @@ export class Compare {
     this.decision.replaceChildren(this.#costs(answer, written, limit));
   }
 
-  // The numbers of the charts, of logarithms as their exponentials.
+  // The numbers of the charts; logarithms as their exponentials.
   #rows() {
     const { arms, level } = this.answer;
     const of = plain(this.measured);

@@ -55,7 +55,7 @@ export class Detail {
       this.store = health.source?.mode === "store";
       this.belief = beliefs.find((belief) => belief.name === this.name);
       this.data = data;
-      this.told = Date.now();
+      this.receivedAt = Date.now();
     } catch (error) {
       if (error.name === "AbortError") return;
       this.app.live.watch([]);
@@ -79,15 +79,15 @@ export class Detail {
   #build() {
     const { kind, likelihood } = this.belief;
     this.numeric = isNumeric(kind);
-    // For other kinds Bayes' rule is not four numbers, and a store has no single events.
+    // For other kinds, Bayes' rule is not four numbers; a store does not keep individual events.
     this.stepwise = compares(kind) && !this.store;
     this.measure = measure(this.belief);
-    this.said = observed(likelihood);
+    this.formatObservation = observed(likelihood);
     this.chart = chartOf(kind, true);
     this.marginals = this.data.marginals ? new Marginals() : null;
     this.history = new History();
     this.rule = new Rule();
-    this.surprise = new Surprise(this.said);
+    this.surprise = new Surprise(this.formatObservation);
     this.figures = h("dl", { class: "figures" });
     this.more = h("dl", { class: "figures" });
     this.details = h("details", null, h("summary", null, "Details"), this.more);
@@ -178,9 +178,9 @@ export class Detail {
         ? h(
             "p",
             { class: "hint" },
-            "A store has no single events: ",
+            "A store does not keep individual events: ",
             h("code", { class: "mono" }, "seqbayes serve CONFIG"),
-            " shows their surprise and effect.",
+            " shows individual events with their surprise and effect.",
           )
         : null,
     );
@@ -225,13 +225,13 @@ export class Detail {
   #surpriseRows() {
     const rows = (this.data.recent ?? []).map(({ at, x, surprise }) => [
       new Date(1000 * at).toISOString(),
-      this.said(x),
+      this.formatObservation(x),
       surprise,
     ]);
     return [["time", "observation", "surprise in nats"], ...rows];
   }
 
-  // The number, of several, whose history is shown.
+  // The selected number whose history is shown.
   #choice() {
     const { parts, history } = this.data;
     if (!(parts?.length > 1)) return null;
@@ -324,7 +324,7 @@ export class Detail {
     const news = cards.find((card) => card.belief === this.name && card.id === this.id);
     if (!news) return;
     this.data = { ...this.data, ...news };
-    this.told = Date.now();
+    this.receivedAt = Date.now();
     paint(this, () => this.#draw());
     this.pending ??= setTimeout(() => {
       this.pending = null;
@@ -341,10 +341,10 @@ export class Detail {
   async #load() {
     try {
       this.data = await this.#get();
-      this.told = Date.now();
+      this.receivedAt = Date.now();
     } catch (error) {
       if (error.name !== "AbortError") this.app.shell.say(error.message);
-      return; // the banner reports lost connections; the content stays
+      return; // the banner reports lost connections; the content is kept
     }
     paint(this, () => {
       this.#draw();
@@ -366,7 +366,7 @@ export class Detail {
 
   #tick() {
     const { n, updated } = this.data;
-    const speed = faded(this.data.rate, this.told);
+    const speed = faded(this.data.rate, this.receivedAt);
     const model = [
       this.belief.title,
       this.belief.prior,
@@ -384,7 +384,7 @@ export class Detail {
     this.rule.update(
       last,
       last
-        ? `Observed ${this.said(last.x)}: densities at ${tables.where(last, written)}, before and after.`
+        ? `Observed ${this.formatObservation(last.x)}: densities at ${tables.where(last, written)}, before and after.`
         : tables.UNTOLD,
     );
   }
@@ -398,12 +398,12 @@ export class Detail {
     if (this.stepwise)
       this.steps.replaceChildren(
         data.steps?.length
-          ? tables.steps(data.steps, written, this.said)
+          ? tables.steps(data.steps, written, this.formatObservation)
           : tables.nothing(tables.UNTOLD),
       );
     this.makers.replaceChildren(
       ...(data.makers
-        ? tables.makers(data.makers, this.said)
+        ? tables.makers(data.makers, this.formatObservation)
         : [tables.nothing(tables.UNTOLD)]),
     );
     this.dead.replaceChildren(tables.deadLetters(data.dead_letters));

@@ -7,7 +7,7 @@ import { count, decimals, probability } from "../format.js";
 import { paint } from "../paint.js";
 
 const KEPT = 2000;
-const MOST_SKIPPED = 100_000; // maximum number of sets that the server skips
+const MAX_SKIPPED = 100_000; // maximum number of sets that the server skips
 const COINS = ["A", "B"];
 
 export class Endless {
@@ -27,7 +27,7 @@ export class Endless {
     this.says = h(
       "p",
       { class: "soft" },
-      "Sets of ten tosses, each with a coin picked at random; every set is learned once and discarded. Estimates change only after the first few sets, because two or three sets are too few.",
+      "Sets of ten tosses, each with a coin picked at random; every set is learned once and discarded. Estimates change only after the first few sets, because two or three sets contain too little data.",
     );
     this.last = h("p", { class: "latest" });
     this.element = h(
@@ -76,8 +76,8 @@ export class Endless {
   }
 
   #open() {
-    if (this.set?.number > MOST_SKIPPED) this.#clear();
-    // The stream is the same each time, so it can continue after the sets already shown.
+    if (this.set?.number > MAX_SKIPPED) this.#clear();
+    // The stream is deterministic, so it can continue after the sets already shown.
     const after = this.set?.number ?? 0;
     const path = `/api/replay/${encodeURIComponent(this.id)}/stream${query({ after })}`;
     this.source = new EventSource(path);

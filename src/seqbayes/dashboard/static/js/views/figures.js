@@ -5,7 +5,7 @@ import { h } from "../dom.js";
 import { explained, term } from "../glossary.js";
 import { count, exact, followed, number, oneOf, probability, scale, signed, visible } from "../format.js";
 
-/** The most important estimates, and the others, which are details, as rows of lists of terms. */
+/** The most important estimates, and the others as details, as rows of description lists. */
 export function figures(card, measure, belief = {}) {
   const [main, more] = estimates(card, measure, belief);
   if (typeof card.log_evidence === "number")

@@ -8,7 +8,7 @@ import { Block } from "./walk.js";
 const GAP = 16;
 const NARROWEST = 284;
 const PAGE = 60;
-const FIRST = 12; // keys of one of several beliefs that come with the page
+const FIRST = 12; // keys of each of several beliefs embedded in the page
 const OVERSCAN = 1; // rows above and below
 const HEAD = 112; // px above a card that is scrolled to: the header of the page
 const FOOT = 24;
@@ -24,12 +24,12 @@ export class Grid extends Block {
    * @param {object} options.selection of keys to compare
    * @param {number} [options.rows] maximum number of rows
    * @param {Function} options.changed called when other keys are on screen
-   * @param {Function} options.told called when the number of keys is known
+   * @param {Function} options.counted called when the number of keys is known
    * @param {Function} options.failed called with an error
    */
-  constructor(belief, { selection, rows = Infinity, changed, told, failed }) {
+  constructor(belief, { selection, rows = Infinity, changed, counted, failed }) {
     super();
-    Object.assign(this, { belief, selection, rows, changed, told, failed });
+    Object.assign(this, { belief, selection, rows, changed, counted, failed });
     this.element = h("div", {
       class: "grid",
       role: "list",
@@ -46,7 +46,7 @@ export class Grid extends Block {
     this.columns = 1;
   }
 
-  /** Reload with another order or search. */
+  /** Reload with a different order or search. */
   ask(asked) {
     this.asked = asked;
     return this.refresh();
@@ -86,7 +86,7 @@ export class Grid extends Block {
       this.known.set(card.id, card);
       this.cards.get(card.id)?.update(card);
     });
-    this.told();
+    this.counted();
   }
 
   #load(page) {
@@ -166,7 +166,7 @@ export class Grid extends Block {
     for (const [id, card] of this.cards) {
       if (wanted.has(id)) continue;
       if (card.element.contains(document.activeElement)) {
-        focused = id; // the focused card stays
+        focused = id; // keep the focused card
         continue;
       }
       card.element.remove();

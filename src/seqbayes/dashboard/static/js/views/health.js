@@ -14,7 +14,7 @@ const GAP = 3000; // ms of silence that count as a gap
 const SAYS = {
   stalled: "The source is stalled: there was no progress for more than a second.",
   stopped: "The source has ended, or no runner is writing to the store.",
-  silent: "The server has been silent for two seconds.",
+  silent: "The server has not sent any message for two seconds.",
   lost: "The connection to the server is lost. This page keeps retrying.",
   connecting: "Connecting.",
 };
@@ -27,13 +27,13 @@ const VITALS = [
     "commit_age",
     "Since commit",
     (health, live) => age(live.aged(health.commit_age)),
-    "newer events are not yet durable",
+    "newer events are not stored yet",
   ],
   [
     "dead_letters",
     "Dead letters",
     (health) => count(health.dead_letters),
-    "events refused, kept with the reason",
+    "rejected events, stored with the reason",
   ],
   ["reconnects", "Reconnects", (health) => count(health.reconnects), "of the source"],
   ["clients", "Watching", (health) => count(health.clients), "pages and programs"],
@@ -44,7 +44,7 @@ const VITALS = [
 function unread({ source }) {
   const units = { file: "bytes", directory: "bytes", stdin: "bytes", http: "events", query: "rows" };
   const unit = units[source?.kind] ?? (source?.kind === "store" ? "" : "messages");
-  return unit ? `${unit} left in the source` : "events left in the source, in its unit";
+  return unit ? `${unit} unread in the source` : "unread events in the source, in its unit";
 }
 
 /** Describe a stream without problems. */
@@ -54,17 +54,17 @@ function well({ source, rate: speed, event_age: event, commit_age: commit, quiet
   const runs = store ? "A runner writes to this store" : "The source answers";
   if (rate(speed) !== "0/s") {
     const last = `the last commit was ${age(commit)} ago`;
-    return `Events arrive; ${commit === null ? "none is committed yet" : last}.`;
+    return `Events arrive; ${commit === null ? "nothing is committed yet" : last}.`;
   }
   const ever = store ? "yet" : "since the server started";
   if (event === null) return `${runs}; no event arrived ${ever}.`;
   const unexpected = quiet ? ", which is unusually long ago for this stream" : "";
-  return `${runs}; no event arrives at present; the last one arrived ${age(event)} ago${unexpected}.`;
+  return `${runs}; no events are arriving at present; the last one arrived ${age(event)} ago${unexpected}.`;
 }
 
-const MANY = 0.01; // of all events
+const MANY = 0.01; // share of all events
 
-/** A warning about dead letters if they are many, else an empty text. */
+/** A warning if there are many dead letters, otherwise an empty string. */
 function refusing({ events, dead_letters: refused }) {
   if (!(refused > MANY * events)) return "";
   const share = events ? ` of ${count(events)} events (${Math.round((100 * refused) / events)} %)` : "";
@@ -206,7 +206,7 @@ export class Health {
     setText(
       this.word,
       {
-        ok: this.health.quiet ? "Quiet" : refusing(this.health) ? "Events are refused" : "All is well",
+        ok: this.health.quiet ? "Quiet" : refusing(this.health) ? "Events are rejected" : "No problems",
         stalled: "Stalled",
         stopped: this.health.error ? "Stopped" : "Ended",
         silent: "No signal",

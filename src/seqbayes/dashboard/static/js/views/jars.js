@@ -2,7 +2,7 @@
 
 import { h, setText } from "../dom.js";
 import { count } from "../format.js";
-import { calm } from "../prefs.js";
+import { prefersReducedMotion } from "../prefs.js";
 
 const SIZES = [30, 24, 19, 15, 12, 10, 8, 6.5, 5.5, 4.6, 4];
 const HEIGHT = 190;
@@ -32,11 +32,11 @@ export class Jars {
     );
     this.list = h(
       "ul",
-      { class: "jars", "aria-label": "Candies eaten, by colour" },
+      { class: "jars", "aria-label": "Candies drawn, by colour" },
       ...[...this.jars.values()].map(({ element }) => element),
     );
-    this.hand = h("div", { class: "hand", "aria-hidden": "true" });
-    this.element = h("div", { class: "stage" }, this.hand, this.list);
+    this.dropLayer = h("div", { class: "drop-layer", "aria-hidden": "true" });
+    this.element = h("div", { class: "stage" }, this.dropLayer, this.list);
     this.size = 0;
     this.stop = new AbortController();
     addEventListener("theme", () => this.#redraw(), { signal: this.stop.signal });
@@ -47,7 +47,7 @@ export class Jars {
   clear() {
     for (const jar of this.jars.values()) jar.n = 0;
     this.size = 0;
-    this.hand.replaceChildren();
+    this.dropLayer.replaceChildren();
     this.#fit();
   }
 
@@ -56,8 +56,8 @@ export class Jars {
     for (const colour of colours) {
       const jar = this.jars.get(colour);
       jar.n += 1;
-      if (!this.#room(jar.n)) this.#shrink();
-      if (jar.n - 1 < this.places) this.#draw(jar, jar.n - 1);
+      if (!this.#fits(jar.n)) this.#shrink();
+      if (jar.n - 1 < this.capacity) this.#draw(jar, jar.n - 1);
     }
     for (const [colour, { number, n }] of this.jars)
       if (colours.includes(colour)) setText(number, count(n));
@@ -67,9 +67,9 @@ export class Jars {
   #fall(colour, many) {
     const jar = this.jars.get(colour).element;
     const candy = h("span", { class: `candy big c-${colour}` });
-    this.hand.replaceChildren(candy);
-    if (many || calm() || !candy.animate) return;
-    const from = this.hand.getBoundingClientRect();
+    this.dropLayer.replaceChildren(candy);
+    if (many || prefersReducedMotion() || !candy.animate) return;
+    const from = this.dropLayer.getBoundingClientRect();
     const to = jar.getBoundingClientRect();
     const x = to.left + to.width / 2 - (from.left + from.width / 2);
     const y = to.top + 40 - from.top;
@@ -93,17 +93,17 @@ export class Jars {
     );
     if (!width) return;
     this.width = width;
-    this.dense = Math.min(2, devicePixelRatio || 1);
+    this.pixelRatio = Math.min(2, devicePixelRatio || 1);
     for (const jar of this.jars.values()) {
-      jar.canvas.width = width * this.dense;
-      jar.canvas.height = HEIGHT * this.dense;
+      jar.canvas.width = width * this.pixelRatio;
+      jar.canvas.height = HEIGHT * this.pixelRatio;
       jar.canvas.style.width = `${width}px`;
       jar.canvas.style.height = `${HEIGHT}px`;
       setText(jar.number, count(jar.n));
     }
     this.size = 0;
     while (
-      !this.#room(Math.max(...[...this.jars.values()].map(({ n }) => n), 1)) &&
+      !this.#fits(Math.max(...[...this.jars.values()].map(({ n }) => n), 1)) &&
       this.size < SIZES.length - 1
     )
       this.size += 1;
@@ -117,13 +117,13 @@ export class Jars {
     return { size, across, rows };
   }
 
-  get places() {
+  get capacity() {
     const { across, rows } = this.#grid();
     return across * rows;
   }
 
-  #room(n) {
-    return !this.width || n <= this.places;
+  #fits(n) {
+    return !this.width || n <= this.capacity;
   }
 
   #shrink() {
@@ -136,7 +136,7 @@ export class Jars {
     if (!this.width) return;
     for (const jar of this.jars.values()) {
       jar.canvas.getContext("2d").clearRect(0, 0, jar.canvas.width, jar.canvas.height);
-      const shown = Math.min(jar.n, this.places);
+      const shown = Math.min(jar.n, this.capacity);
       for (let i = 0; i < shown; i++) this.#draw(jar, i);
     }
   }
@@ -150,7 +150,7 @@ export class Jars {
     const x = start + (i % across) * size + size / 2 + jitter * size * 0.16;
     const y = HEIGHT - 3 - size / 2 - row * size * 0.9;
     const pen = jar.canvas.getContext("2d");
-    pen.setTransform(this.dense, 0, 0, this.dense, 0, 0);
+    pen.setTransform(this.pixelRatio, 0, 0, this.pixelRatio, 0, 0);
     pen.fillStyle = this.#ink(jar.element.dataset.colour);
     pen.beginPath();
     pen.arc(x, y, size * 0.46, 0, 2 * Math.PI);

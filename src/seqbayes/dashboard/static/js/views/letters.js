@@ -1,4 +1,4 @@
-// The dead letters of all beliefs: reasons, and the newest ones.
+// The dead letters of all beliefs: the reasons, and the newest letters.
 
 import { get } from "../api.js";
 import { h, table } from "../dom.js";
@@ -46,7 +46,7 @@ export class DeadLetters {
   #show({ total, reasons, letters }) {
     this.known = total;
     if (!letters.length) {
-      const none = total ? "A store in memory keeps no dead letters." : "None: every event could be used.";
+      const none = total ? "An in-memory store does not keep dead letters." : "None: every event could be used.";
       this.total.replaceChildren();
       this.body.replaceChildren(h("p", { class: "nothing" }, none));
       return;
@@ -59,7 +59,7 @@ export class DeadLetters {
     this.body.replaceChildren(
       table(
         "Reasons",
-        [["Belief"], ["Reasons of refusal"], ["Events", "num"]],
+        [["Belief"], ["Reason"], ["Events", "num"]],
         reasons.map(({ n, belief, reason }) => [of(belief), visible(reason), count(n)]),
       ),
       table(

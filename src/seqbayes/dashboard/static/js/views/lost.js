@@ -4,11 +4,11 @@ import { ApiError } from "../api.js";
 import { failure } from "./state.js";
 
 export class Lost {
-  title = "No such page";
+  title = "Page not found";
 
   mount() {}
 
-  element = failure(new ApiError(`This site has no page ${location.pathname}.`, 404));
+  element = failure(new ApiError(`The page ${location.pathname} does not exist.`, 404));
 
   unmount() {}
 }
@@ -18,7 +18,7 @@ export class Unloaded {
 
   constructor(app) {
     this.app = app;
-    this.element = failure(new ApiError("The server does not answer.", 0), () => this.again());
+    this.element = failure(new ApiError("The server does not respond.", 0), () => this.again());
   }
 
   mount() {}

@@ -1,4 +1,4 @@
-// 2,620 M&M's, eaten one at a time.
+// 2,620 M&M's, drawn one at a time.
 
 import { post } from "../api.js";
 import { percent } from "../charts/bars.js";
@@ -76,7 +76,7 @@ export class Candies {
       right: 92,
       written: (share) => `${Math.round(100 * share)} %`,
       log: true,
-      label: "MLE, MAP and posterior mean by the number of candies eaten",
+      label: "MLE, MAP and posterior mean by the number of candies",
       height: 210,
     });
     this.belief = new Belief((colour) => this.#follow(colour));
@@ -90,7 +90,7 @@ export class Candies {
     this.form.go.disabled = true;
     try {
       const story = await post("/api/replay/mms", { ...this.asked, ...prior }, this.abort.signal);
-      this.form.refuse(null);
+      this.form.showError(null);
       if (!this.start && this.form.kind === "own") this.form.adopt(sharesOf(story.prior.alpha));
       this.start = story;
       this.mixes = story.mixes ?? {};
@@ -98,7 +98,7 @@ export class Candies {
       this.player.load(story.id, story.candies);
     } catch (error) {
       if (error.name === "AbortError") return;
-      if (this.start) this.form.refuse(error.message);
+      if (this.start) this.form.showError(error.message);
       else this.element.replaceChildren(failure(error, () => this.mount()));
     } finally {
       this.form.go.disabled = false;
@@ -146,8 +146,8 @@ export class Candies {
         h(
           "div",
           null,
-          h("h1", null, `${count(this.start.candies)} real M&M’s, eaten one at a time`),
-          h("p", { class: "sub" }, `${this.start.source}; dealt into ${this.start.bags} bags`),
+          h("h1", null, `${count(this.start.candies)} real M&M’s, drawn one at a time`),
+          h("p", { class: "sub" }, `${this.start.source}; randomly divided into ${this.start.bags} bags`),
         ),
         this.player.element,
       ),
@@ -249,7 +249,7 @@ export class Candies {
     const right = probability(step.hits / step.number, 0);
     setText(
       this.prediction,
-      `${guess.came_true ? "✓" : "✗"} predicted ${guess.colour}, was ${step.colour} · ${right} right so far`,
+      `${guess.came_true ? "✓" : "✗"} predicted ${guess.colour}, was ${step.colour} · ${right} correct so far`,
     );
   }
 
@@ -262,8 +262,8 @@ export class Candies {
     const colour = this.followed;
     const tracks = this.tracks[colour];
     const claims = this.mixes.mars_2008?.shares[colour];
-    setText(this.raceTitle, `The race: ${colour}`);
-    setText(this.raceNote, "share by candies eaten, on a log axis");
+    setText(this.raceTitle, `Estimates over time: ${colour}`);
+    setText(this.raceNote, "share by number of candies, logarithmic axis");
     const series = ESTIMATES.map((estimate) => tracks[estimate]);
     const values = series.flat().filter((y) => y !== null && y !== undefined);
     const top = Math.min(

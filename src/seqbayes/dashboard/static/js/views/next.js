@@ -21,12 +21,12 @@ export function next(given, { kind, likelihood }) {
   }
   const { mean, interval } = given;
   const written = scale("", interval);
-  const said = [
+  const summary = [
     typeof mean === "number" && `mean ${written.text(mean)}`,
     interval && `${LABELS.interval} ${written.range(interval)}`,
   ].filter(Boolean);
   return [
     predictive(given, observed(likelihood)),
-    said.length ? h("p", { class: "hint" }, said.join(", ")) : "",
+    summary.length ? h("p", { class: "hint" }, summary.join(", ")) : "",
   ];
 }

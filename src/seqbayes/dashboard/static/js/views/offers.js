@@ -60,12 +60,12 @@ export class Offers {
 
   #offer(card) {
     const mean = scale(measure(this.belief), card.interval).text(card.mean);
-    const said = isNumeric(this.belief.kind) ? mean : `n ${count(card.n)}`;
+    const value = isNumeric(this.belief.kind) ? mean : `n ${count(card.n)}`;
     return h(
       "button",
       { type: "button", class: "button", disabled: this.full, onclick: () => this.add(card.id) },
       this.named(card),
-      h("span", { class: "muted" }, said),
+      h("span", { class: "muted" }, value),
     );
   }
 

@@ -14,7 +14,7 @@ import { SORTS, inWords, toolbar, usual } from "./toolbar.js";
 import { walk } from "./walk.js";
 
 const FEW_ROWS = 2; // per belief, while all beliefs are shown
-const MOST_WATCHED = 120;
+const MAX_WATCHED = 120;
 const RESORT = 5000; // ms; events change the order, but cards must not jump
 
 export class Overview {
@@ -68,10 +68,10 @@ export class Overview {
 
   #build() {
     this.sections = h("div", { class: "sections" });
-    this.found = h("p", { class: "unseen", role: "status" });
+    this.found = h("p", { class: "visually-hidden", role: "status" });
     this.nothing = h("div", { hidden: true });
     this.element.replaceChildren(
-      h("h1", { class: "unseen" }, "Beliefs"),
+      h("h1", { class: "visually-hidden" }, "Beliefs"),
       this.#toolbar(),
       this.found,
       this.nothing,
@@ -267,11 +267,11 @@ export class Overview {
     for (const { element } of this.shown) element.classList.toggle("bare", bare);
     if (this.signs) this.signs.hidden = bare;
     if (search && known) setText(this.found, `${count(total)} keys found`);
-    const said = bare && `${this.only}\n${search}`;
-    if (said === this.said) return;
-    this.said = said;
+    const messageKey = bare && `${this.only}\n${search}`;
+    if (messageKey === this.messageKey) return;
+    this.messageKey = messageKey;
     const beliefs = this.shown.map(({ belief }) => belief);
-    if (said) this.nothing.replaceChildren(begin({ search, beliefs, source: this.source }));
+    if (messageKey) this.nothing.replaceChildren(begin({ search, beliefs, source: this.source }));
   }
 
   // All cards of a belief have one axis; those that are pinned, too.
@@ -307,7 +307,7 @@ export class Overview {
     for (const { belief, cards } of this.grids) {
       for (const id of cards.keys()) keys.set(`${belief.name}/${id}`, [belief.name, id]);
     }
-    this.app.live.watch([...keys.values()].slice(0, MOST_WATCHED));
+    this.app.live.watch([...keys.values()].slice(0, MAX_WATCHED));
   }
 
   #key(event) {

@@ -64,7 +64,7 @@ export class PriorForm {
   /** Set the sliders to the shares of a prior that was given as text. */
   adopt(shares) {
     for (const [colour, { input }] of this.sliders) input.value = String(shares[colour] ?? 0);
-    this.#moved();
+    this.#update();
   }
 
   #slider(colour) {
@@ -78,7 +78,7 @@ export class PriorForm {
       step: STEP,
       value: String(START[colour]),
     });
-    input.addEventListener("input", () => this.#moved());
+    input.addEventListener("input", () => this.#update());
     this.sliders.set(colour, { input, value });
     return h(
       "label",
@@ -103,7 +103,7 @@ export class PriorForm {
     const element = h(
       "label",
       { for: "strength", class: "strength" },
-      h("span", null, "Worth"),
+      h("span", null, "Weight"),
       input,
       value,
     );
@@ -124,15 +124,15 @@ export class PriorForm {
     this.kind = kind;
     this.own.hidden = kind !== "own";
     this.strength.element.hidden = kind !== "own" && kind !== "park";
-    this.refuse(null);
+    this.showError(null);
     const notes = {
-      uniform: "Every mix is equally probable: worth six imagined candies, one of each colour.",
-      jeffreys: "Invariant under transformations of the shares: worth three candies.",
+      uniform: "Every mix of colours is equally probable; equivalent to six imagined candies, one of each colour.",
+      jeffreys: "Invariant under transformations of the shares; equivalent to three imagined candies.",
       park: "A guess from memory: green 40 %, red 25 %, blue 20 %, yellow 15 %. It omits brown and orange.",
-      own: "Six shares that sum to 1. The more imagined candies they are worth, the longer they last.",
+      own: "Six shares that sum to 1. The more imagined candies they are worth, the more data it takes to change them.",
     };
     setText(this.note, notes[kind]);
-    this.#moved();
+    this.#update();
   }
 
   get shares() {
@@ -144,7 +144,7 @@ export class PriorForm {
     );
   }
 
-  #moved() {
+  #update() {
     let sum = 0;
     for (const { input, value } of this.sliders.values()) {
       sum += Number(input.value);
@@ -153,7 +153,7 @@ export class PriorForm {
     const right = Math.abs(sum - 1) < 1e-9;
     setText(
       this.sum,
-      `${decimals(sum, 2)}${right ? " ✓" : sum > 1 ? ` , ${decimals(sum - 1, 2)} too much` : ` , ${decimals(1 - sum, 2)} short`}`.replace(
+      `${decimals(sum, 2)}${right ? " ✓" : sum > 1 ? ` , ${decimals(sum - 1, 2)} over` : ` , ${decimals(1 - sum, 2)} under`}`.replace(
         " ,",
         ",",
       ),
@@ -164,7 +164,7 @@ export class PriorForm {
   #rescale() {
     const parts = scaled([...this.sliders.values()].map(({ input }) => Number(input.value)));
     [...this.sliders.values()].forEach(({ input }, i) => (input.value = String(parts[i])));
-    this.#moved();
+    this.#update();
   }
 
   submit() {
@@ -172,8 +172,8 @@ export class PriorForm {
     this.start({ prior, ...(!this.strength.element.hidden && { strength: this.strength.read() }) });
   }
 
-  /** Show why a prior was refused, or null. */
-  refuse(reason) {
+  /** Show why a prior is invalid; null hides the message. */
+  showError(reason) {
     this.refusal.hidden = reason === null;
     setText(this.refusal, reason ?? "");
   }

@@ -37,8 +37,8 @@ export class Section {
         this.#more();
         changed();
       },
-      told: () => {
-        this.#told();
+      counted: () => {
+        this.#counted();
         changed();
       },
       failed: (error) => this.#failed(error),
@@ -68,7 +68,7 @@ export class Section {
     );
   }
 
-  // Existing content stays, marked as outdated until the next answer.
+  // Existing content is kept, and marked as outdated until the next response.
   #failed(error) {
     if (this.grid.total === null) {
       this.wrong.replaceChildren(failure(error, () => this.grid.refresh()));
@@ -80,7 +80,7 @@ export class Section {
     );
   }
 
-  #told() {
+  #counted() {
     const { total, asked } = this.grid;
     setText(this.number, `${count(total)} ${total === 1 ? "key" : "keys"}`);
     this.element.hidden = asked.search !== "" && total === 0;

@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { count, visible } from "../format.js";
 import { empty } from "./state.js";
 
-/** The message without beliefs. */
+/** The message if there are no beliefs. */
 export function none() {
   return empty(
     "No beliefs yet",
@@ -29,7 +29,7 @@ export function begin({ search, beliefs, source }) {
   if (search)
     return empty(
       `No key contains “${visible(search)}”`,
-      h("p", null, `The texts of keys were searched, of ${names}.`),
+      h("p", null, `The keys of ${names} were searched.`),
     );
   return empty(
     "Waiting for the first event",

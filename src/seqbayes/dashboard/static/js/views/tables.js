@@ -13,9 +13,9 @@ import {
   when,
 } from "../format.js";
 
-/** Why there are no single events. */
+/** The reason why there are no individual events. */
 export const UNTOLD =
-  "No event arrived since the server started, or too many at once to list each.";
+  "No event has arrived since the server started, or too many arrived at once to list them individually.";
 
 export const nothing = (why) => h("p", { class: "nothing" }, why);
 
@@ -31,7 +31,7 @@ export function where({ at, of }, written) {
   return `${place} of ${of === null ? "new labels" : visible(of)}`;
 }
 
-export function steps(rows, written, said) {
+export function steps(rows, written, formatObservation) {
   const columns = [
     ["Observed"],
     ["at", "num clip"],
@@ -43,7 +43,7 @@ export function steps(rows, written, said) {
   const cells = [...rows]
     .reverse()
     .map((step) => [
-      said(step.x),
+      formatObservation(step.x),
       // the label is shown beside it
       where(typeof step.of === "string" ? { at: step.at } : step, written),
       ...["prior", "likelihood", "evidence", "posterior"].map((term) => number(step[term], 4)),
@@ -62,10 +62,10 @@ export function deadLetters(rows) {
   return table("Dead letters", [["Where"], ["Reason"], ["What came"], ["When"]], cells);
 }
 
-export function recent(rows, said) {
+export function recent(rows, formatObservation) {
   const cells = [...rows]
     .reverse()
-    .map((event) => [when(event.at), said(event.x), number(event.surprise, 3)]);
+    .map((event) => [when(event.at), formatObservation(event.x), number(event.surprise, 3)]);
   return table(
     "Recent events, the latest first",
     [["When"], ["Observed"], ["Surprise, nats", "num"]],
@@ -127,7 +127,7 @@ export function components(rows) {
 }
 
 /** The responsibilities for an event: Bayes' rule, one row per component. */
-export function makers({ x, evidence, components: rows }, said) {
+export function makers({ x, evidence, components: rows }, formatObservation) {
   const cells = rows.map(({ name, share, density, responsibility }) => [
     visible(name),
     probability(share),
@@ -147,11 +147,11 @@ export function makers({ x, evidence, components: rows }, said) {
       ],
       cells,
     ),
-    h("p", { class: "rule-says" }, `Observed ${said(x)}.`),
+    h("p", { class: "rule-says" }, `Observed ${formatObservation(x)}.`),
   ];
 }
 
-const MOST_ROWS = 60;
+const MAX_ROWS = 60;
 
 // All hyperparameters by name; one half of symmetric matrices.
 function flat(value, name, symmetric = name.endsWith("scale")) {
@@ -170,9 +170,9 @@ export function parameters(prior, posterior) {
   const after = new Map(flat(posterior ?? {}, ""));
   const names = [...new Set([...after.keys(), ...before.keys()])];
   const cells = names
-    .slice(0, MOST_ROWS)
+    .slice(0, MAX_ROWS)
     .map((name) => [name, observation(before.get(name)), observation(after.get(name))]);
-  if (names.length > MOST_ROWS) cells.push([`and ${count(names.length - MOST_ROWS)} more`, "", ""]);
+  if (names.length > MAX_ROWS) cells.push([`and ${count(names.length - MAX_ROWS)} more`, "", ""]);
   return table(
     "Hyperparameters",
     [["Hyperparameter"], ["Prior", "num c-prior"], ["Posterior", "num c-posterior"]],

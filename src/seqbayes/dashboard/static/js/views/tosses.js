@@ -17,7 +17,7 @@ export class Tosses {
       h(
         "table",
         { class: "e-step" },
-        h("caption", { class: "unseen" }, "Sets of tosses and the share of each coin"),
+        h("caption", { class: "visually-hidden" }, "Sets of tosses and the share of each coin"),
         h(
           "thead",
           null,

@@ -1,4 +1,4 @@
-"""States as the JSON in a store."""
+"""Conversion of states to and from the JSON in a store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_state(document: Mapping[str, Any]) -> Any:
     Raises
     ------
     PriorError
-        If `document` is invalid, or describes something else.
+        If `document` is invalid, or does not describe one of these.
 
     Examples
     --------
@@ -44,8 +44,8 @@ def read_state(document: Mapping[str, Any]) -> Any:
     return named[name].from_dict(document)
 
 
-class Forms:
-    """Makes the states of a belief, and writes and reads their JSON.
+class StateCodec:
+    """Creates the states of a belief, and serializes them to and from JSON.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ class Forms:
     Examples
     --------
     >>> from seqbayes import Beta
-    >>> forms = Forms(Beta(2, 3))
-    >>> state = forms.make()
+    >>> codec = StateCodec(Beta(2, 3))
+    >>> state = codec.make()
     >>> state.learn_one(True)
-    >>> forms.read(forms.write(state)) == state
+    >>> codec.read(codec.write(state)) == state
     True
     """
 
@@ -69,15 +69,15 @@ class Forms:
         if isinstance(template, State):
             self.make = spec.factory(self._template)
         if isinstance(template, State) and type(template).to_dict is State.to_dict:
-            # all states of a belief have the same JSON around their statistics
+            # except for the statistics, all states of a belief have the same JSON
             form = {**self._template.to_dict(), "statistics": None}
-            # this finds the key: quotes within a label are escaped
+            # the first match is the key, because quotes within labels are escaped
             before, key, self._tail = write_json(form).partition('"statistics":')
             self._head, self._tail = before + key, self._tail.removeprefix("null")
 
     @property
     def empty(self) -> dict[str, Any]:
-        """The dictionary of a state without data."""
+        """The dictionary form of a state without data."""
         document: dict[str, Any] = self._template.to_dict()
         return document
 
@@ -86,18 +86,18 @@ class Forms:
         if self._head:
             sums = state.statistics.dump()
             text = write_json(sums) if all(map(_is_plain, sums)) else "null"
-            if "null" in text:  # which also represents infinity
+            if "null" in text:  # null also stands for infinity
                 text = write_json(serialization.encode(sums))
             return f"{self._head}{text}{self._tail}"
         return write_json(state.to_dict())
 
     def read(self, text: str) -> Any:
-        """Return the state that has this JSON.
+        """Parse a state from JSON.
 
         Raises
         ------
         PriorError
-            If it does not describe such a state.
+            If the JSON does not describe a state of this belief.
         """
         head, tail = self._head, self._tail
         if head and text.startswith(head) and text.endswith(tail):
@@ -117,5 +117,5 @@ def _is_plain(value: Any) -> bool:
 
 def write_json(value: Any) -> str:
     """Return the JSON of a document."""
-    # numpy's numbers are written as floats
+    # NumPy scalars are written as floats
     return msgspec.json.encode(value, enc_hook=serialization.encode).decode()
