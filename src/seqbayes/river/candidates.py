@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
@@ -20,23 +21,36 @@ CLEARLY_WORSE = 30.0
 """Difference of log scores with which a mixture is given up."""
 
 
+NEEDED = 3.0
+"""By how much the log score of a mixture with more components must be better: a ratio of 20."""
+
+
 class Candidates(Generic[M]):
     """Mixtures of one stream, in increasing order of their number of components.
 
     The best has the largest log score: the sum of its log predictive densities of observations
-    before it learned them; a mixture that is added later begins with the score of the best. So one
-    with more components is used only if it predicts better. The trial ends after 1000 observations.
+    before it learned them; a mixture that is added later begins with the score of the best, less
+    three. So one with more components is used only if it predicts better. The trial ends after
+    1000 observations.
+
+    Parameters
+    ----------
+    keep_first
+        Whether to keep the mixture with the fewest components in any case.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep_first: bool = False) -> None:
+        self._keep_first = keep_first
         self.mixtures: list[M] = []
         self.scores: list[float] = []
+        self.added = 0
         self._scored = 0.0
 
     def add(self, mixture: M) -> None:
-        """Add a mixture with more components, which begins with the score of the best."""
+        """Add a mixture with more components."""
+        self.added += 1
         self.mixtures.append(mixture)
-        self.scores.append(max(self.scores, default=0.0))
+        self.scores.append(max(self.scores) - NEEDED if self.scores else 0.0)
 
     @property
     def best(self) -> M | None:
@@ -47,8 +61,8 @@ class Candidates(Generic[M]):
 
     @property
     def are_open(self) -> bool:
-        """Whether more than one mixture is left, so that they need scores."""
-        return len(self.mixtures) > 1
+        """Whether the trial continues, so that the mixtures need scores."""
+        return len(self.mixtures) > 1 and self._scored < TRIAL
 
     def score(self, logs: Sequence[float], w: float) -> None:
         """Add the log predictive density of each mixture for an observation of this weight."""
@@ -57,16 +71,20 @@ class Candidates(Generic[M]):
         if self._scored >= FIRST_LOOK:
             top = max(self.scores)
             margin = CLEARLY_WORSE if self._scored < TRIAL else 0.0
-            kept = [k for k, score in enumerate(self.scores) if score >= top - margin]
+            kept = [
+                k
+                for k, score in enumerate(self.scores)
+                if score >= top - margin or (k == 0 and self._keep_first)
+            ]
             self.mixtures = [self.mixtures[k] for k in kept]
             self.scores = [self.scores[k] for k in kept]
 
     def dump_scores(self) -> list[float]:
         """Return the scores as JSON values."""
-        return [self._scored, *self.scores]
+        return [float(self.added), self._scored, *self.scores]
 
-    def load(self, mixtures: Sequence[M], scores: Any) -> None:
-        """Restore mixtures, and their scores from `dump_scores`.
+    def load(self, mixtures: Sequence[M], scores: Any = None) -> None:
+        """Restore mixtures, and their scores from `dump_scores`; of a single one, None.
 
         Raises
         ------
@@ -74,6 +92,9 @@ class Candidates(Generic[M]):
             If the scores are invalid.
         """
         self.mixtures = list(mixtures)
-        self._scored, *self.scores = document.read_numbers(scores, 1 + len(self.mixtures))
-        if self._scored < 0.0:
-            raise PriorError(f"expected a weight >= 0, got {self._scored}")
+        if scores is None:
+            scores = [1, 0.0, 0.0]
+        added, self._scored, *self.scores = document.read_numbers(scores, 2 + len(self.mixtures))
+        self.added = int(added)
+        if self._scored < 0.0 or self.added < len(self.mixtures):
+            raise PriorError(f"cannot read the scores of mixtures {reprlib.repr(scores)}")

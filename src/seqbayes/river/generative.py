@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
+import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,7 +19,7 @@ from seqbayes.likelihoods import check_parameter
 from seqbayes.model import SUMMARY_SIZE, Summary
 from seqbayes.river import document
 from seqbayes.river.features import Feature, Kind
-from seqbayes.river.tempering import normalized
+from seqbayes.river.tempering import Tempering, normalized
 
 
 class GenerativeClassifier(base.Classifier, document.Estimator):
@@ -41,14 +43,43 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         self._features: dict[Any, Feature] = {}
         self._kinds: dict[Any, Kind] = {}
         self._classes = likelihoods.Categorical().statistics()
+        self._tempering: Tempering | None = None
 
     @property
     def _multiclass(self) -> bool:
         return True
 
-    def joint_log_likelihood(self, x: Mapping[Any, Any]) -> dict[Any, float]:
-        """Return log p(class, x) of every class, up to a common term."""
+    def _log_likelihoods(self, x: Mapping[Any, Any]) -> list[list[float]]:
+        """Return log p(x | class) of every class, up to a common term, under every model."""
         raise NotImplementedError
+
+    def _log_shares(self) -> list[float]:
+        counts, strength = self._classes.value, self.class_strength
+        whole = self._classes.n + len(counts) * strength
+        return [math.log((n + strength) / whole) for n in counts.values()]
+
+    def _score(self, x: Mapping[Any, Any], y: Any, w: float) -> None:
+        """Let the tempering compare its prediction of the class with the observed one."""
+        tempering, counts = self._tempering, self._classes.value
+        if tempering is None:
+            return
+        label = None
+        if tempering.is_due and y in counts:
+            if not tempering.has_predicted(x):
+                tempering.predict(x, self._log_shares(), self._log_likelihoods(x))
+            label = list(counts).index(y)
+        tempering.score(label, w)
+
+    def joint_log_likelihood(self, x: Mapping[Any, Any]) -> dict[Any, float]:
+        """Return log p(class, x) of every class, up to a term common to all; not tempered.
+
+        Raises
+        ------
+        ObservationError
+            If a value is missing or does not fit its feature.
+        """
+        logs = zip(self._log_shares(), self._log_likelihoods(x)[-1], strict=True)
+        return dict(zip(self._classes.value, itertools.starmap(operator.add, logs), strict=True))
 
     def predict_proba_one(self, x: Mapping[Any, Any], **kwargs: Any) -> dict[Any, float]:
         """Return the probability of every known class.
@@ -58,8 +89,34 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         ObservationError
             If a value is missing or does not fit its feature.
         """
-        joint = self.joint_log_likelihood(x)
-        return dict(zip(joint, normalized(list(joint.values())), strict=True)) if joint else {}
+        logs, shares = self._log_likelihoods(x), self._log_shares()
+        if not shares:
+            return {}
+        if self._tempering is None:
+            joint = map(operator.add, shares, logs[-1])
+            return dict(zip(self._classes.value, normalized(list(joint)), strict=True))
+        found = self._tempering.predict(x, shares, logs)
+        return dict(zip(self._classes.value, found, strict=True))
+
+    @property
+    def temperatures(self) -> dict[float, float]:
+        """The probability of each power of the likelihood that predictions average over.
+
+        Examples
+        --------
+        Ten features that are copies of one:
+
+        >>> import random
+        >>> from seqbayes.river import ConjugateNB
+        >>> model, rng = ConjugateNB(), random.Random(1)
+        >>> for _ in range(200):
+        ...     label = rng.random() < 0.5
+        ...     value = rng.gauss(float(label), 1.0)
+        ...     model.learn_one(dict.fromkeys(range(10), value), label)
+        >>> {power: round(share, 2) for power, share in model.temperatures.items()}
+        {1.0: 0.0, 0.5: 0.0, 0.25: 0.0, 0.125: 1.0}
+        """
+        return {1.0: 1.0} if self._tempering is None else self._tempering.temperatures
 
     @property
     def feature_models(self) -> Mapping[Any, Any]:
@@ -161,12 +218,17 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
 
     def learned(self) -> dict[str, Any]:
         """Return the counts of the classes, and the statistics of the features."""
-        return {
+        written = {
             "classes": document.write_statistics(self._classes),
             "features": document.write_features(self._features),
         }
+        if self._tempering is not None:
+            written["tempering"] = self._tempering.dump()
+        return written
 
     def restore(self, learned: Mapping[str, Any]) -> None:
         """Restore the data that `learned` returned."""
         document.read_statistics(self._classes, learned.get("classes"))
         self._features.update(document.read_features(learned.get("features"), self._kinds))
+        if self._tempering is not None:
+            self._tempering.load(learned.get("tempering"))

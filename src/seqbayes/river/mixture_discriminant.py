@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,10 +14,15 @@ from seqbayes.mixture import Mixture
 from seqbayes.mixture.settings import as_count, check_buffer
 from seqbayes.river import class_mixture, document
 from seqbayes.river import features as kinds
+from seqbayes.river.candidates import Candidates
 from seqbayes.river.class_mixture import SHAPES, ClassMixture, Cluster
-from seqbayes.river.features import bounded_weight
+from seqbayes.river.features import Feature, bounded_weight
 from seqbayes.river.generative import GenerativeClassifier
+from seqbayes.river.tempering import Tempering
 from seqbayes.state import State
+
+MOST = 3
+"""Largest number of components of a class by default."""
 
 
 class MixtureDiscriminant(GenerativeClassifier):
@@ -32,7 +36,8 @@ class MixtureDiscriminant(GenerativeClassifier):
     ----------
     components
         How many components every class has; or their priors, states that are cloned for every
-        class: products of named fields, or vectors with named features.
+        class: products of named fields, or vectors with named features. By default up to three:
+        as many as predict the observations of the class best.
     features
         How to model features, by name, as in `ConjugateNB`: "gaussian", "count", "categorical", or
         a state that can be a component. Other features are modelled by their first value.
@@ -50,6 +55,12 @@ class MixtureDiscriminant(GenerativeClassifier):
 
     Notes
     -----
+    By default a class begins with one component. Mixtures of two and of three learn at the same
+    time, and the one that has predicted the observations of the class best is preferred. Such
+    classes are used if they predict labels better than those with one component, and the
+    likelihoods are tempered as in `ConjugateNB`. With a number as `components`, the probabilities
+    are those of the model.
+
     Until its mixture starts, a class is modelled as in `ConjugateNB`: one component of independent
     features. Features that appear later are modelled the same way. The prior of a component comes
     from the data of all classes when its mixture starts.
@@ -89,9 +100,11 @@ class MixtureDiscriminant(GenerativeClassifier):
     1.000
     """
 
+    former_defaults: ClassVar = {"components": 3}
+
     def __init__(
         self,
-        components: int | Sequence[State] = 3,
+        components: int | Sequence[State] | None = None,
         features: Mapping[Any, str | State] | None = None,
         covariance: str = "full",
         strength: float = 1.0,
@@ -109,14 +122,16 @@ class MixtureDiscriminant(GenerativeClassifier):
         self.strength = check_parameter("strength", strength)
         self.buffer = buffer
         self.seed = seed
-        self._k, self._prototypes = _components(components)
-        self._size = check_buffer(buffer, self._k, 25 * self._k)
+        counts, self._prototypes = _components(components)
+        self._sizes = {k: check_buffer(buffer, k, 25 * k) for k in counts}
+        if components is None:
+            self._tempering = Tempering(models=2)
         self._kinds = kinds.kinds(features)
         for kind in self._kinds.values():
             if kind.template is not None:
                 class_mixture.check_component(kind.template)
         self._buffers: dict[Any, list[tuple[dict[Any, Any], float]]] = {}
-        self._mixtures: dict[Any, ClassMixture] = {}
+        self._candidates: dict[Any, Candidates[ClassMixture]] = {}
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
         """Learn from the features `x` of an observation of class `y`.
@@ -140,72 +155,113 @@ class MixtureDiscriminant(GenerativeClassifier):
         found = kinds.checked(x, self._features, self._kinds)
         if weight == 0.0:
             return
-        mixture = self._mixtures.get(y)
-        if mixture is None and self._prototypes is not None:
-            made = Mixture(self._prototypes, buffer=self._size, seed=self.seed)
-            mixture = ClassMixture(made)
-        if mixture is not None:
-            mixture.learn(x, weight)
-            self._mixtures[y] = mixture
+        self._score(x, y, weight)
+        candidates = self._candidates.get(y)
+        if candidates is None and self._prototypes is not None:
+            (size,) = self._sizes.values()
+            made = Mixture(self._prototypes, buffer=size, seed=self.seed)
+            candidates = Candidates()
+            candidates.add(ClassMixture(made))
+        if candidates is not None:
+            if candidates.are_open:
+                logs = [each.log_predictive(x, self._features) for each in candidates.mixtures]
+                candidates.score(logs, weight)
+            for mixture in candidates.mixtures:
+                mixture.learn(x, weight)
+            self._candidates[y] = candidates
         self._classes.observe(y, weight)
         for name, feature in found.items():
             self._features[name] = feature
             feature.learn(x[name], y, weight)
-        if mixture is None and x:
+        if x and (candidates is None or y in self._buffers):
             self._keep(dict(x), y, weight)
 
     def _keep(self, x: dict[Any, Any], label: Any, w: float) -> None:
-        """Buffer an observation of a class; start its mixture when the buffer is full."""
+        """Buffer an observation of a class; start a mixture when there are enough for it."""
         kept = self._buffers.setdefault(label, [])
-        if len(kept) < self._size:
+        sizes = self._sizes
+        if len(kept) < max(sizes.values()):
             kept.append((x, w))
-        if len(kept) < self._size:
+        candidates = self._candidates.get(label) or Candidates(keep_first=True)
+        due = [k for k, size in sizes.items() if size <= len(kept)]
+        started = [self._start(label, k, kept) for k in due[candidates.added :]]
+        if not started or started[0] is None:  # nothing varies yet
             return
+        if candidates.mixtures and candidates.mixtures[0].names != started[0].names:
+            candidates = Candidates(keep_first=True)  # features have appeared since
+            started = [self._start(label, k, kept) for k in due]
+        for mixture in started:
+            if mixture is not None:
+                candidates.add(mixture)
+        self._candidates[label] = candidates
+        if len(due) == len(sizes):
+            del self._buffers[label]
+
+    def _start(
+        self, label: Any, k: int, kept: list[tuple[dict[Any, Any], float]]
+    ) -> ClassMixture | None:
+        """Return a mixture of a class that has learned its buffer; None if nothing varies."""
         prior, numbers = class_mixture.component(
-            self._features, label, self._k, self.strength, self.covariance
+            self._features, label, k, self.strength, self.covariance
         )
         if prior is None:
-            return
-        mixture = Mixture([prior] * self._k, buffer=self._size, seed=self.seed)
-        begun = ClassMixture(mixture, numbers, self._features)
+            return None
+        mixture = Mixture([prior] * k, buffer=len(kept), seed=self.seed)
+        mixture.is_ordered = self.components is None  # a candidate that does not fit: no warning
+        started = ClassMixture(mixture, numbers, self._features)
         for each, weight in kept:
-            begun.learn(each, weight)
-        self._mixtures[label] = begun
-        del self._buffers[label]
+            started.learn(each, weight)
+        return started
 
-    def joint_log_likelihood(self, x: Mapping[Any, Any]) -> dict[Any, float]:
-        """Return log p(class, x) of every class.
+    def _mixture(self, label: Any) -> ClassMixture | None:
+        candidates = self._candidates.get(label)
+        return None if candidates is None else candidates.best
 
-        Raises
-        ------
-        ObservationError
-            If a value is missing or does not fit its feature.
+    def _log_likelihoods(self, x: Mapping[Any, Any]) -> list[list[float]]:
+        """Return log p(x | class) with one component in every class, if needed, and with the best.
+
+        With a given number of components, or given components, return those of these only.
         """
         known = kinds.checked(x, self._features, self._kinds)
         known = {name: feature for name, feature in known.items() if name in self._features}
         seen = {name: x[name] for name in known}
-        counts = self._classes.value
-        whole = self._classes.n + len(counts) * self.class_strength
-        joint = {}
-        for label, n in counts.items():
-            mixture = self._mixtures.get(label)
-            joint[label] = math.log((n + self.class_strength) / whole)
-            if mixture is not None:
-                joint[label] += mixture.log_predictive(seen, self._features)
+        best = [self._mixture(label) for label in self._classes.value]
+        found = [self._log_densities(seen, known, best)]
+        if self._tempering is not None:
+            candidates = map(self._candidates.get, self._classes.value)
+            first = [None if each is None else each.mixtures[0] for each in candidates]
+            is_same = first == best or not self._tempering.needs(0)
+            found.insert(0, found[0] if is_same else self._log_densities(seen, known, first))
+        return found
+
+    def _log_densities(
+        self,
+        seen: Mapping[Any, Any],
+        known: Mapping[Any, Feature],
+        mixtures: Sequence[ClassMixture | None],
+    ) -> list[float]:
+        """Return log p(x | class) of every class, by its mixture and its single features."""
+        total = [
+            0.0 if mixture is None else mixture.log_predictive(seen, self._features)
+            for mixture in mixtures
+        ]
+        labels = list(self._classes.value)
         for name, feature in known.items():
             # in classes that have one component for it
-            labels = [
-                label
-                for label in counts
-                if label not in self._mixtures or name not in self._mixtures[label].names
+            single = [
+                k
+                for k, mixture in enumerate(mixtures)
+                if mixture is None or name not in mixture.names
             ]
-            if labels:
+            if single:
                 one = feature.kind.statistics()
                 one.observe(seen[name])
-                given = feature.kind.log_predictives(feature, seen[name], labels, self.strength)
-                for label, log_predictive in zip(labels, given, strict=False):
-                    joint[label] += float(log_predictive) + one.log_base
-        return joint
+                given = feature.kind.log_predictives(
+                    feature, seen[name], [labels[k] for k in single], self.strength
+                )
+                for k, log_predictive in zip(single, given, strict=False):
+                    total[k] += float(log_predictive) + one.log_base
+        return total
 
     def mixture(self, label: Any) -> Mixture | None:
         """Return a copy of the mixture of a class; None until it starts.
@@ -216,7 +272,7 @@ class MixtureDiscriminant(GenerativeClassifier):
             If the class is unknown.
         """
         self._count(label)
-        found = self._mixtures.get(label)
+        found = self._mixture(label)
         return None if found is None else found.mixture.clone(include_attributes=True)
 
     def clusters(self, label: Any) -> list[Cluster]:
@@ -240,34 +296,47 @@ class MixtureDiscriminant(GenerativeClassifier):
         [(0.67, 8), (0.33, -2)]
         """
         self._count(label)
-        found = self._mixtures.get(label)
+        found = self._mixture(label)
         return [] if found is None else found.clusters()
 
     def learned(self) -> dict[str, Any]:
         """Return the data of the classes, their mixtures and their buffers."""
-        return {
+        encode = serialization.encode
+        written = {
             **super().learned(),
             "mixtures": [
-                [
-                    serialization.encode(label),
-                    serialization.encode(each.numbers),
-                    each.mixture.to_dict(),
-                ]
-                for label, each in self._mixtures.items()
+                [encode(label), encode(each.numbers), each.mixture.to_dict()]
+                for label, candidates in self._candidates.items()
+                for each in candidates.mixtures
             ],
             "buffers": [
-                [serialization.encode(label), [[serialization.encode(x), w] for x, w in kept]]
+                [encode(label), [[encode(x), w] for x, w in kept]]
                 for label, kept in self._buffers.items()
             ],
         }
+        if self.components is None:
+            written["candidates"] = [
+                [encode(label), each.dump_scores()] for label, each in self._candidates.items()
+            ]
+        return written
 
     def restore(self, learned: Mapping[str, Any]) -> None:
         """Restore the data that `learned` returned."""
         super().restore(learned)
+        found: dict[Any, list[ClassMixture]] = {}
         for label, numbers, mixture in document.read_lists(learned.get("mixtures"), 3):
             known = None if self._prototypes is not None else self._features
-            found = class_mixture.read(mixture, serialization.decode(numbers), known)
-            self._mixtures[serialization.decode(label)] = found
+            one = class_mixture.read(mixture, serialization.decode(numbers), known)
+            found.setdefault(serialization.decode(label), []).append(one)
+        scores = dict.fromkeys(found)
+        if self.components is None:
+            written = document.read_lists(learned.get("candidates"))
+            scores = {serialization.decode(label): each for label, each in written}
+        if scores.keys() != found.keys():
+            raise PriorError(f"expected scores of {list(found)}, got {list(scores)}")
+        for label, mixtures in found.items():
+            self._candidates[label] = Candidates(keep_first=True)
+            self._candidates[label].load(mixtures, scores[label])
         for label, kept in document.read_lists(learned.get("buffers")):
             self._buffers[serialization.decode(label)] = self._read_kept(kept)
 
@@ -285,12 +354,14 @@ class MixtureDiscriminant(GenerativeClassifier):
         return kept
 
 
-def _components(given: Any) -> tuple[int, tuple[State, ...] | None]:
-    """Return how many components a class has, and their priors if they are given."""
+def _components(given: Any) -> tuple[Sequence[int], tuple[State, ...] | None]:
+    """Return how many components a class may have, and their priors if they are given."""
+    if given is None:
+        return range(1, MOST + 1), None
     count = as_count(given)
     if count is not None:
-        return count, None
+        return (count,), None
     if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
         raise PriorError(f"expected at least one component, got {given!r}")
     states = class_mixture.prototypes(given)
-    return len(states), states
+    return (len(states),), states

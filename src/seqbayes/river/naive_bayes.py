@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-import operator
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from seqbayes import likelihoods
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.river import document
 from seqbayes.river import features as kinds
 from seqbayes.river.features import bounded_weight
 from seqbayes.river.generative import GenerativeClassifier
-from seqbayes.river.tempering import POWERS, Tempering
+from seqbayes.river.tempering import Tempering
 from seqbayes.state import State
 
 
@@ -88,7 +84,7 @@ class ConjugateNB(GenerativeClassifier):
     ) -> None:
         super().__init__(class_strength)
         self.temper = temper
-        self._tempering = Tempering()
+        self._tempering = Tempering() if temper else None
         self.features = features
         self.strength = check_parameter("strength", strength)
         self._kinds = kinds.kinds(features)
@@ -115,30 +111,14 @@ class ConjugateNB(GenerativeClassifier):
         found = kinds.checked(x, self._features, self._kinds)
         if weight == 0.0:
             return
-        if self.temper:
-            self._score(x, y, weight)
+        self._score(x, y, weight)
         self._classes.observe(y, weight)
         for name, feature in found.items():
             self._features[name] = feature
             feature.learn(x[name], y, weight)
 
-    def _score(self, x: Mapping[Any, Any], y: Any, w: float) -> None:
-        """Let the tempering compare its prediction of the class with the observed one."""
-        tempering, counts = self._tempering, self._classes.value
-        label = None
-        if tempering.is_due and y in counts:
-            if not tempering.has_predicted(x):
-                tempering.predict(x, self._log_shares(), self._log_likelihoods(x))
-            label = list(counts).index(y)
-        tempering.score(label, w)
-
-    def _log_shares(self) -> list[float]:
-        counts, strength = self._classes.value, self.class_strength
-        whole = self._classes.n + len(counts) * strength
-        return [math.log((n + strength) / whole) for n in counts.values()]
-
-    def _log_likelihoods(self, x: Mapping[Any, Any]) -> list[float]:
-        """Return log p(x | class) of every class, up to a term common to all."""
+    def _log_likelihoods(self, x: Mapping[Any, Any]) -> list[list[float]]:
+        kinds.check_features(x)
         counts = self._classes.value
         total = [0.0] * len(counts)
         for name, value in x.items():
@@ -150,53 +130,7 @@ class ConjugateNB(GenerativeClassifier):
                         total[i] += log_predictive
                 except ObservationError as error:
                     raise kinds.named(name, error) from None
-        return list(map(float, total))
-
-    def joint_log_likelihood(self, x: Mapping[Any, Any]) -> dict[Any, float]:
-        """Return log p(class, x) of every class, up to a term common to all; not tempered.
-
-        Raises
-        ------
-        ObservationError
-            If a value is missing or does not fit its feature.
-        """
-        kinds.check_features(x)
-        logs = zip(self._log_shares(), self._log_likelihoods(x), strict=True)
-        return dict(zip(self._classes.value, itertools.starmap(operator.add, logs), strict=True))
-
-    def predict_proba_one(self, x: Mapping[Any, Any], **kwargs: Any) -> dict[Any, float]:
-        """Return the probability of every known class.
-
-        Raises
-        ------
-        ObservationError
-            If a value is missing or does not fit its feature.
-        """
-        if not self.temper or not self._classes.value:
-            return super().predict_proba_one(x)
-        kinds.check_features(x)
-        found = self._tempering.predict(x, self._log_shares(), self._log_likelihoods(x))
-        return dict(zip(self._classes.value, found, strict=True))
-
-    @property
-    def temperatures(self) -> dict[float, float]:
-        """The probability of each power of the likelihood that predictions average over.
-
-        Examples
-        --------
-        Ten features that are copies of one:
-
-        >>> import random
-        >>> from seqbayes.river import ConjugateNB
-        >>> model, rng = ConjugateNB(), random.Random(1)
-        >>> for _ in range(200):
-        ...     label = rng.random() < 0.5
-        ...     value = rng.gauss(float(label), 1.0)
-        ...     model.learn_one(dict.fromkeys(range(10), value), label)
-        >>> {power: round(share, 2) for power, share in model.temperatures.items()}
-        {1.0: 0.0, 0.5: 0.0, 0.25: 0.0, 0.125: 1.0}
-        """
-        return self._tempering.weights if self.temper else {1.0: 1.0}
+        return [list(map(float, total))]
 
     def belief(self, label: Any, feature: Any) -> State | None:
         """Return the belief about a feature within a class, as a separate state.
@@ -213,16 +147,3 @@ class ConjugateNB(GenerativeClassifier):
             raise ObservationError(f"expected a known feature, got {feature!r}")
         seen = self._features[feature]
         return seen.kind.state(seen, label, self.strength)
-
-    def learned(self) -> dict[str, Any]:
-        """Return the data of classes and features, and the scores of the powers."""
-        tempering = self._tempering
-        scores = {"tempering": [tempering.rows, *tempering.scores]} if self.temper else {}
-        return {**super().learned(), **scores}
-
-    def restore(self, learned: Mapping[str, Any]) -> None:
-        """Restore the data that `learned` returned."""
-        super().restore(learned)
-        if self.temper:
-            rows, *scores = document.read_numbers(learned.get("tempering"), 1 + len(POWERS))
-            self._tempering.load(rows, scores)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqbayes.river import document
+
 POWERS = (1.0, 0.5, 0.25, 0.125)
 """Powers of the likelihood; a quarter suits groups of four features that are copies."""
 
-FIRST_SHARES = (0.9997, 1e-4, 1e-4, 1e-4)
-"""Probabilities of the powers before any data: only clear evidence changes the likelihood."""
+FIRST_SHARE = 1e-4
+"""Probability of every alternative before any data: only clear evidence changes predictions."""
 
 _SMALLEST = 1e-3
 """Powers with a smaller probability have no influence, which saves time."""
@@ -35,6 +38,11 @@ class Tempering:
     Bayes' rule; the prediction is the average under these probabilities. A prediction of a known
     class is scored for each of the first 256 observations, then for every fourth.
 
+    Parameters
+    ----------
+    models
+        Number of models of the classes between which the scores choose in the same way.
+
     References
     ----------
     .. [1] Dawid, A. P. (1984). Statistical theory: the prequential approach. Journal of the Royal
@@ -43,17 +51,27 @@ class Tempering:
        misspecified linear models, and a proposal for repairing it. Bayesian Analysis 12, 1069-1103.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, models: int = 1) -> None:
+        self._alternatives = list(itertools.product(range(models), POWERS))
+        others = len(self._alternatives) - 1
         self.rows = 0
-        self.scores = [math.log(share) for share in FIRST_SHARES]
+        self.scores = [math.log1p(-others * FIRST_SHARE)] + [math.log(FIRST_SHARE)] * others
         self._weigh()
         self._asked: Mapping[Any, Any] | None = None
         self._answer: list[list[float]] = []
 
     @property
-    def weights(self) -> dict[float, float]:
+    def temperatures(self) -> dict[float, float]:
         """The probability of each power."""
-        return dict(zip(POWERS, self._weights, strict=True))
+        found = dict.fromkeys(POWERS, 0.0)
+        for (_, power), weight in zip(self._alternatives, self._weights, strict=True):
+            found[power] += weight
+        return found
+
+    def needs(self, model: int) -> bool:
+        """Whether the next prediction needs the densities under a model."""
+        first = model * len(POWERS)
+        return self.is_due or any(self._weights[first : first + len(POWERS)])
 
     @property
     def is_due(self) -> bool:
@@ -61,7 +79,10 @@ class Tempering:
         return self.rows < _ALWAYS or self.rows % _EVERY == 0
 
     def predict(
-        self, x: Mapping[Any, Any], shares: Sequence[float], log_likelihoods: Sequence[float]
+        self,
+        x: Mapping[Any, Any],
+        shares: Sequence[float],
+        log_likelihoods: Sequence[Sequence[float]],
     ) -> list[float]:
         """Return the probability of every class.
 
@@ -72,20 +93,20 @@ class Tempering:
         shares
             Logs of the shares of the classes.
         log_likelihoods
-            Log density of the features in every class.
+            Log density of the features in every class, under every model that is needed.
         """
         weights, is_due = self._weights, self.is_due
         self._asked = dict(x) if is_due else None
         self._answer = [
-            normalized([s + power * v for s, v in zip(shares, log_likelihoods, strict=True)])
+            normalized([s + power * v for s, v in zip(shares, log_likelihoods[model], strict=True)])
             if is_due or weight > 0.0
             else []
-            for power, weight in zip(POWERS, weights, strict=True)
+            for (model, power), weight in zip(self._alternatives, weights, strict=True)
         ]
         used = [(w, answer) for w, answer in zip(weights, self._answer, strict=True) if w > 0.0]
         if len(used) == 1:
             return used[0][1]
-        return [math.fsum(w * answer[i] for w, answer in used) for i in range(len(log_likelihoods))]
+        return [math.fsum(w * answer[i] for w, answer in used) for i in range(len(shares))]
 
     def has_predicted(self, x: Mapping[Any, Any]) -> bool:
         """Whether this observation is the last that was predicted, and nothing changed since."""
@@ -101,9 +122,20 @@ class Tempering:
         self.rows += 1
         self._asked = None
 
-    def load(self, rows: float, scores: Sequence[float]) -> None:
-        """Replace the number of observations and the scores."""
-        self.rows, self.scores = int(rows), list(scores)
+    def dump(self) -> list[float]:
+        """Return the number of observations and the scores."""
+        return [self.rows, *self.scores]
+
+    def load(self, written: Any) -> None:
+        """Restore the result of `dump`.
+
+        Raises
+        ------
+        PriorError
+            If it is invalid.
+        """
+        rows, *self.scores = document.read_numbers(written, 1 + len(self.scores))
+        self.rows = int(rows)
         self._weigh()
 
     def _weigh(self) -> None:
