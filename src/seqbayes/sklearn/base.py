@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from seqbayes.mixture import Mixture
 Array = npt.NDArray[Any]
 
 
+@dataclass(eq=False, repr=False)
 class SequentialMixture(DensityMixin, BaseEstimator):
     """A mixture that is fitted to a table, learned in batches, or both.
 
@@ -38,15 +40,14 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         Log likelihood per row of the last `fit`.
     """
 
-    n_components: int
-    tol: float
-    max_iter: int
-    n_init: int
-    random_state: Any
-    buffer: int | None
-    step: Any
-
-    _options: tuple[str, ...] = ()
+    n_components: int = 1
+    _: KW_ONLY
+    tol: float = 1e-6
+    max_iter: int = 1000
+    n_init: int = 10
+    random_state: Any = None
+    buffer: int | None = None
+    step: Any = None
 
     def _components(self, X: Array) -> Any:
         """Return the components of a new mixture: their priors or their number."""

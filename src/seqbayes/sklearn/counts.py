@@ -45,6 +45,7 @@ class _Bags(likelihoods.Multinomial):
     whole = False
 
 
+@dataclass(eq=False, repr=False)
 class _Discrete(SequentialMixture):
     """Base class of mixtures of features with priors worth `alpha` observations.
 
@@ -58,26 +59,7 @@ class _Discrete(SequentialMixture):
         See `SequentialGaussianMixture`.
     """
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        alpha: float = 1.0,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 10,
-        random_state: Any = None,
-        buffer: int | None = None,
-        step: Any = None,
-    ) -> None:
-        self.n_components = n_components
-        self.alpha = alpha
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.random_state = random_state
-        self.buffer = buffer
-        self.step = step
+    alpha: float = 1.0
 
     def _prior(self, X: Array) -> Any:
         """Return the prior of every component."""
@@ -87,6 +69,7 @@ class _Discrete(SequentialMixture):
         return [self._prior(X)] * self.n_components
 
 
+@dataclass(eq=False, repr=False)
 class SequentialBernoulliMixture(_Discrete):
     """A mixture of binary features that are independent within a component.
 
@@ -111,30 +94,7 @@ class SequentialBernoulliMixture(_Discrete):
     array([0.95, 0.95, 0.05, 0.05])
     """
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        alpha: float = 1.0,
-        binarize: float | None = 0.0,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 10,
-        random_state: Any = None,
-        buffer: int | None = None,
-        step: Any = None,
-    ) -> None:
-        super().__init__(
-            n_components,
-            alpha=alpha,
-            tol=tol,
-            max_iter=max_iter,
-            n_init=n_init,
-            random_state=random_state,
-            buffer=buffer,
-            step=step,
-        )
-        self.binarize = binarize
+    binarize: float | None = 0.0
 
     def _prepare(self, X: Array) -> Array:
         return X if self.binarize is None else (self.binarize < X).astype(float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from seqbayes.sklearn.base import Array, SequentialMixture
 
 
+@dataclass(eq=False, repr=False)
 class SequentialGaussianMixture(SequentialMixture):
     """A Gaussian mixture that is fitted to a table, learned in batches, or both.
 
@@ -50,26 +52,7 @@ class SequentialGaussianMixture(SequentialMixture):
     True
     """
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        covariance_type: str = "full",
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 10,
-        random_state: Any = None,
-        buffer: int | None = None,
-        step: Any = None,
-    ) -> None:
-        self.n_components = n_components
-        self.covariance_type = covariance_type
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.random_state = random_state
-        self.buffer = buffer
-        self.step = step
+    covariance_type: str = "full"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
