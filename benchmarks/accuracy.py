@@ -1,9 +1,10 @@
 """Accuracy of every function of the distributions, next to other libraries on the same cases.
 
-Run ``python benchmarks/accuracy.py`` to write accuracy.md. The oracle is mpmath: closed forms in
-log gamma functions of 50 digits, and tails by quadrature of the density. It shares no code with
-seqbayes. Errors are relative; those of logarithms and entropies are absolute over max(1, |value|).
-Cases are drawn with a fixed seed, log-uniformly over the ordinary and over the hard range.
+Run ``python benchmarks/accuracy.py`` to write accuracy.md. The oracle (accuracy_oracle.py) is
+mpmath: closed forms in log gamma functions of 50 digits, and tails by quadrature of the density.
+Errors are relative; those of logarithms and entropies are absolute over max(1, |value|), and those
+of the ends of HDIs are relative to their width. Cases are drawn with a fixed seed, log-uniformly
+over the ordinary and over the hard range.
 """
 
 import math
@@ -11,12 +12,15 @@ import sys
 import warnings
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import accuracy_oracle as exact
 import mpmath as mp
 import numpy as np
-import scipy.stats as ss
+from accuracy_cases import FAMILIES, PAIRS
 
 import seqbayes as sb
-from seqbayes import distributions, likelihoods
+from seqbayes import likelihoods
 
 ORDINARY, HARD = (0.5, 1e3), (1e-3, 1e15)
 """Ranges of shapes, degrees of freedom and counts."""
@@ -24,322 +28,289 @@ ORDINARY, HARD = (0.5, 1e3), (1e-3, 1e15)
 LEVELS = {ORDINARY: 1e-6, HARD: 1e-300}
 """Smallest levels of quantiles and tails."""
 
-BOUND = 1e-10
-"""Largest documented error in the ordinary and in the hard range."""
-
-LOGARITHMS = ("logpdf", "logcdf", "logsf", "entropy", "log_predictive", "log_evidence")
-
-
-def log_gamma_density(shape, x):
-    return shape * mp.log(x) - x - mp.loggamma(shape)
-
-
-def log_beta(*alpha):
-    return sum(map(mp.loggamma, alpha)) - mp.loggamma(sum(alpha))
-
-
-def log_tail(log_density, u, slope, curvature, upper):
-    """Log of the integral of a log-concave density from u to the far side."""
-    side = 1 if upper else -1
-    at = log_density(u)
-    slope = max(-side * slope, mp.mpf(0))
-    unit = 120 / (slope + mp.sqrt(slope**2 + 120 * curvature))
-    ends = [0, unit / 8, unit / 4, unit / 2, unit, 2 * unit, 4 * unit, 16 * unit, 64 * unit]
-    return at + mp.log(mp.quad(lambda t: mp.exp(log_density(u + side * t) - at), ends))
+LOGARITHMS = (
+    "logpdf",
+    "logpmf",
+    "logcdf",
+    "logsf",
+    "entropy",
+    "log_predictive",
+    "log_evidence",
+    "explain(log=True)",
+)
+SMALLEST = mp.mpf("1e-290")
+"""Smaller densities and probabilities are not representable as normal floats."""
 
 
-def gamma_log_tail(shape, x, upper):
-    """Log of a tail of Gamma(shape, 1), from the density of log X."""
-    u = mp.log(x)
-    return log_tail(lambda v: log_gamma_density(shape, mp.exp(v)), u, shape - x, x, upper)
-
-
-def beta_log_tail(a, b, odds, upper):
-    """Log of a tail of Beta(a, b) at these odds, from the density of logit X."""
-    constant, n, x = log_beta(a, b), a + b, odds / (1 + odds)
-    return log_tail(
-        lambda v: a * v - n * mp.log1p(mp.exp(v)) - constant,
-        mp.log(odds),
-        a - n * x,
-        n * x * (1 - x),
-        upper,
-    )
-
-
-def complement(log_p):
-    return mp.log(-mp.expm1(log_p))
-
-
-def both_tails(log_of, mean_is_above):
-    """Return the logs of both tails, computed from the smaller one."""
-    if mean_is_above:
-        lower = log_of(False)
-        return lower, complement(lower)
-    upper = log_of(True)
-    return complement(upper), upper
-
-
-class Family:
-    """A distribution of seqbayes, the same one of scipy, and its exact tails and density."""
-
-    def __init__(self, name, ours, scipys, draw, tails, logpdf, entropy, river=None):
-        self.name, self.ours, self.scipys, self.draw = name, ours, scipys, draw
-        self.tails, self.logpdf, self.entropy, self.river = tails, logpdf, entropy, river
-
-
-def _exact(parameters):
-    return [mp.mpf(float(p)) for p in parameters]
-
-
-def _gamma_tails(p, x):
-    return both_tails(lambda upper: gamma_log_tail(p[0], p[1] * x, upper), p[1] * x < p[0])
-
-
-def _inverse_gamma_tails(p, x):
-    lower, upper = _gamma_tails((p[0], p[1]), 1 / x)
-    return upper, lower
-
-
-def _beta_tails(p, x):
-    odds = x / (1 - x)
-    return both_tails(lambda upper: beta_log_tail(*p, odds, upper), x < p[0] / (p[0] + p[1]))
-
-
-def _student_tails(p, x):
-    odds = x * x / p[0]
-    half = mp.mpf(1) / 2
-    inside_is_small = odds / (1 + odds) < 1 / (1 + p[0])
-    if inside_is_small:
-        tail = half - mp.exp(beta_log_tail(half, p[0] / 2, odds, False)) / 2
-        near = mp.log(tail)
-    else:
-        near = beta_log_tail(half, p[0] / 2, odds, True) - mp.log(2)
-    return (near, complement(near)) if x < 0 else (complement(near), near)
-
-
-def _normal_tails(p, x):
-    z = (x - p[0]) / mp.sqrt(p[1])
-    near = mp.log(mp.erfc(abs(z) / mp.sqrt(2)) / 2)
-    return (near, complement(near)) if z < 0 else (complement(near), near)
-
-
-def _beta_entropy(p):
-    (a, b), psi = p, mp.digamma
-    return log_beta(a, b) - (a - 1) * psi(a) - (b - 1) * psi(b) + (a + b - 2) * psi(a + b)
-
-
-def _student_entropy(p):
-    half, one_half = p[0] / 2, mp.mpf(1) / 2
-    gap = mp.digamma(half + one_half) - mp.digamma(half)
-    return (half + one_half) * gap + mp.log(p[0]) / 2 + log_beta(half, one_half)
-
-
-def _river_beta(a, b):
-    from river import proba
-
-    return proba.Beta(a, b)
-
-
-FAMILIES = [
-    Family(
-        "Beta",
-        distributions.Beta,
-        lambda a, b: ss.beta(a, b),
-        lambda shape, _: (shape(), shape()),
-        _beta_tails,
-        lambda p, x: (p[0] - 1) * mp.log(x) + (p[1] - 1) * mp.log1p(-x) - log_beta(*p),
-        _beta_entropy,
-        _river_beta,
-    ),
-    Family(
-        "Gamma",
-        distributions.Gamma,
-        lambda k, r: ss.gamma(k, scale=1 / r),
-        lambda shape, rng: (shape(), 10 ** rng.uniform(-3, 3)),
-        _gamma_tails,
-        lambda p, x: log_gamma_density(p[0], p[1] * x) - mp.log(x),
-        lambda p: p[0] - mp.log(p[1]) + mp.loggamma(p[0]) + (1 - p[0]) * mp.digamma(p[0]),
-    ),
-    Family(
-        "InverseGamma",
-        distributions.InverseGamma,
-        lambda k, s: ss.invgamma(k, scale=s),
-        lambda shape, rng: (shape(), 10 ** rng.uniform(-3, 3)),
-        _inverse_gamma_tails,
-        lambda p, x: log_gamma_density(p[0], p[1] / x) - mp.log(x),
-        lambda p: p[0] + mp.log(p[1]) + mp.loggamma(p[0]) - (1 + p[0]) * mp.digamma(p[0]),
-    ),
-    Family(
-        "StudentT",
-        distributions.StudentT,
-        lambda df: ss.t(df),
-        lambda shape, _: (max(shape(), 0.1),),
-        _student_tails,
-        lambda p, x: (
-            -log_beta(p[0] / 2, mp.mpf(1) / 2)
-            - mp.log(p[0]) / 2
-            - (p[0] + 1) / 2 * mp.log1p(x * x / p[0])
-        ),
-        _student_entropy,
-    ),
-    Family(
-        "Normal",
-        distributions.Normal,
-        lambda m, v: ss.norm(m, math.sqrt(v)),
-        lambda shape, rng: (float(rng.normal()), shape()),
-        _normal_tails,
-        lambda p, x: -((x - p[0]) ** 2) / p[1] / 2 - mp.log(2 * mp.pi * p[1]) / 2,
-        lambda p: (mp.log(2 * mp.pi * p[1]) + 1) / 2,
-    ),
-]
-
-
-def error(name, got, wanted):
+def error(name, got, wanted, scale=None):
     """Error as defined above; infinite if the answer is not finite."""
-    got = float(got)
+    got = math.nan if got is None else float(got)
     if not math.isfinite(got):
         return math.inf
     gap = abs(mp.mpf(got) - wanted)
     if name in LOGARITHMS:
-        return float(gap / max(1, abs(wanted)))
-    return float(gap / abs(wanted)) if wanted else float(gap)
+        scale = max(1, abs(wanted))
+    elif name == "kl" and abs(wanted) < 1e-10:
+        scale = 1
+    return float(gap / abs(wanted if scale is None else scale)) if wanted else float(gap)
 
 
-def answers(function, *arguments):
-    """Return the answer of a library; None if it raises an error."""
+def answer(each, name, *arguments, **named):
+    """Return the answer of a library; nan if it raises an error, None without the function."""
+    function = getattr(each, name, None)
+    if function is None:
+        return None
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            return function(*arguments)
+            return function(*arguments, **named) if callable(function) else function
         except Exception:
             return math.nan
 
 
-def family_errors(family, bounds, n, rng):
-    """Yield (function, library, error) for `n` random cases of one family."""
+def compare(libraries, name, wanted, *arguments):
+    """Yield (function, library, error) of every library that has the function."""
+    for library, each in libraries.items():
+        got = answer(each, name, *arguments)
+        if got is not None:
+            yield name, library, error(name, got, wanted)
+
+
+def shapes(bounds, rng):
+    """Return a function that draws shapes."""
     low, high = map(math.log10, bounds)
+    return lambda: float(10 ** rng.uniform(low, high))
 
-    def shape():
-        return float(10 ** rng.uniform(low, high))
 
+def numbers(values):
+    return tuple(mp.mpf(float(v)) for v in values)
+
+
+def family_errors(family, bounds, n, rng):
+    """Yield (function, library, error) for `n` random cases of a distribution of parameters."""
+    shape = shapes(bounds, rng)
     for _ in range(n):
         parameters = family.draw(shape, rng)
-        p = _exact(parameters)
-        libraries = {"seqbayes": family.ours(*parameters), "scipy": family.scipys(*parameters)}
+        p = numbers(parameters)
+        ours = family.ours(*parameters)
+        libraries = {"seqbayes": ours, "scipy": family.scipys(*parameters)}
         if family.river is not None:
-            libraries["River"] = family.river(*parameters)
-        level = float(10 ** -(rng.uniform(0.31, -math.log10(LEVELS[bounds]))))
-        upper = bool(rng.random() < 0.5)
-        ours = libraries["seqbayes"]
-        quantile = "isf" if upper else "ppf"
-        x = float(getattr(ours, quantile)(level))
-        inside = ours.support[0] < x < ours.support[1] and 1e-290 < abs(x) < 1e290
-        if inside:
-            lower, above = family.tails(p, mp.mpf(x))
-            density = family.logpdf(p, mp.mpf(x))
-            wanted = {
-                "logpdf": density,
-                "cdf": mp.exp(lower),
-                "sf": mp.exp(above),
-                "logcdf": lower,
-                "logsf": above,
-            }
-            for name, value in wanted.items():
-                for library, each in libraries.items():
-                    function = getattr(each, name, None)
-                    if function is not None and value > mp.mpf("-1e300"):
-                        small = name in ("cdf", "sf") and value < mp.mpf("1e-290")
-                        if not small:
-                            yield name, library, error(name, answers(function, x), value)
-            tail = above if upper else lower
-            for library, each in libraries.items():
-                function = getattr(each, quantile, None)
-                if function is None:
-                    continue
-                y = x if library == "seqbayes" else float(answers(function, level))
-                # the exact quantile for all libraries: a Newton step from that of seqbayes
-                exact = x + (mp.log(level) - tail) * mp.exp(tail - density) * (-1 if upper else 1)
-                yield quantile, library, error(quantile, y, exact)
-        for library in ("seqbayes", "scipy"):
-            value = answers(libraries[library].entropy)
-            yield "entropy", library, error("entropy", value, family.entropy(p))
+            libraries["River"] = family.river(parameters)
+        yield from tail_errors(family, p, libraries, LEVELS[bounds], rng)
+        yield from interval_errors(family, p, ours, rng)
+        mean, var = family.moments(p)
+        yield from moment_errors(ours, libraries["scipy"], mean, var)
+        yield from compare(
+            {name: libraries[name] for name in ("seqbayes", "scipy")}, "entropy", family.entropy(p)
+        )
+        if family.kl is not None:
+            others = [float(v * 10 ** rng.uniform(-1, 1)) for v in parameters]
+            wanted = family.kl(p, numbers(others))
+            yield "kl", "seqbayes", error("kl", ours.kl(family.ours(*others)), wanted)
 
 
-def evidence_errors(bounds, n, rng):
-    """Yield (family, function, library, error) for counts."""
-    low, high = map(math.log10, bounds)
+def moment_errors(ours, scipys, mean, var):
+    for name, wanted in (("mean", mean), ("var", var)):
+        if wanted is not None:
+            yield name, "seqbayes", error(name, getattr(ours, name), wanted)
+            yield name, "scipy", error(name, answer(scipys, name), wanted)
+
+
+def tail_errors(family, p, libraries, least, rng):
+    """Yield errors of densities, tails and quantiles at one random level, on one random side."""
+    level, upper = float(10 ** -rng.uniform(0.31, -math.log10(least))), bool(rng.random() < 0.5)
+    ours, quantile = libraries["seqbayes"], "isf" if upper else "ppf"
+    x = float(getattr(ours, quantile)(level))
+    if ours.support[0] < x < ours.support[1] and 1e-290 < abs(x) < 1e290:
+        lower, above = family.tails(p, mp.mpf(x))
+        density = family.logpdf(p, mp.mpf(x))
+        yield from compare(libraries, "logpdf", density, x)
+        yield from compare(libraries, "logcdf", lower, x)
+        yield from compare(libraries, "logsf", above, x)
+        for name, value in (("pdf", density), ("cdf", lower), ("sf", above)):
+            if mp.exp(value) > SMALLEST:
+                yield from compare(libraries, name, mp.exp(value), x)
+        wanted = exact.quantile(family.tails, family.logpdf, p, x, mp.log(level), upper)
+        yield from compare(libraries, quantile, wanted, level)
+    deep = -float(10 ** rng.uniform(0, 5))
+    x = float(getattr(ours, quantile)(deep, log=True))
+    if ours.support[0] < x < ours.support[1] and 1e-290 < abs(x) < 1e290:
+        wanted = exact.quantile(family.tails, family.logpdf, p, x, mp.mpf(deep), upper)
+        yield f"{quantile}(log=True)", "seqbayes", error(quantile, x, wanted)
+
+
+def interval_errors(family, p, ours, rng):
+    """Yield errors of equal-tailed and of shortest intervals."""
+    level = float(rng.choice([1e-6, 0.1, 0.5, 0.95, 1 - 1e-6]))
+    for kind in ("equal-tailed", "hdi"):
+        low, high = ours.interval(level, kind=kind)
+        inside = ours.support[0] < low < high < ours.support[1]
+        if not (inside and 1e-290 < abs(low) < 1e290 and 1e-290 < abs(high) < 1e290):
+            continue
+        if kind == "hdi":
+            if level < 1e-3 and (high - low) < 1e-9 * abs(high):
+                continue  # neighbouring floats
+            ends = exact.highest_density(family.tails, family.logpdf, p, mp.mpf(low), high, level)
+            scale = max(high - low, 1e-5 * abs(high))
+        else:
+            tail = mp.log((1 - mp.mpf(level)) / 2)
+            ends = [
+                exact.quantile(family.tails, family.logpdf, p, x, tail, upper)
+                for x, upper in ((low, False), (high, True))
+            ]
+            scale = None
+        for got, wanted in zip((low, high), ends, strict=True):
+            yield f'interval(kind="{kind}")', "seqbayes", error("", got, wanted, scale)
+
+
+def pair_errors(pair, bounds, n, rng):
+    """Yield (function, library, error) for `n` random cases of a prior with a likelihood."""
+    shape = shapes(bounds, rng)
+
+    def count():
+        return int(10 ** rng.uniform(0.3, math.log10(bounds[1])))
+
     for _ in range(n):
-        a, b = (float(10 ** rng.uniform(max(low, -3), high)) for _ in range(2))
-        trials = float(np.floor(10 ** rng.uniform(0.5, high)))
-        k = float(np.floor(trials * rng.beta(0.5, 0.5)))
-        A, B, N, K = _exact((a, b, trials, k))
-        choose = mp.loggamma(N + 1) - mp.loggamma(K + 1) - mp.loggamma(N - K + 1)
-        wanted = choose + log_beta(A + K, B + N - K) - log_beta(A, B)
-        belief = sb.Beta(a, b, likelihood=likelihoods.Binomial())
+        parameters = (shape(), shape() if pair.prior is sb.Beta else 10 ** rng.uniform(-3, 3))
+        p, state = numbers(parameters), pair.new(parameters)
+        xs = [pair.draw(parameters, count, rng) for _ in range(3)]
+        x = pair.draw(parameters, count, rng)
+        wanted = pair.evidence(p, [x])
+        yield "log_predictive", "seqbayes", error(LOGARITHMS[0], state.log_predictive(x), wanted)
+        yield from explanation_errors(pair, p, state, x, wanted)
+        libraries = {"seqbayes": state.predictive if pair.tails else None}
+        for library, make in (("scipy", pair.scipys), ("conjugate-models", pair.conjugate)):
+            if make is not None:
+                libraries[library] = make(parameters)
+        if libraries["seqbayes"] is not None:
+            yield from predictive_errors(pair, p, libraries, x, wanted, LEVELS[bounds])
+        state.learn_many(xs)
+        wanted = pair.evidence(p, xs)
+        yield "log_evidence", "seqbayes", error(LOGARITHMS[0], state.log_evidence, wanted)
+
+
+def explanation_errors(pair, p, state, x, evidence):
+    """Yield the worst error of the four terms of Bayes' rule."""
+    step = state.explain(x, log=True)
+    at, after = mp.mpf(step.at), list(p)
+    for i, v in enumerate(pair.terms(x)[:2]):
+        after[i] += v
+    density = exact.beta_logpdf if pair.prior is sb.Beta else exact.gamma_logpdf
+    if not 1e-290 < at < 1 - (pair.prior is sb.Beta) * 1e-3 + 1e290 * (pair.prior is not sb.Beta):
+        return
+    prior, posterior = density(p, at), density(after, at)
+    terms = (prior, step.prior), (evidence, step.evidence), (posterior, step.posterior)
+    worst = max(error(LOGARITHMS[0], got, wanted) for wanted, got in terms)
+    yield "explain(log=True)", "seqbayes", worst
+
+
+def predictive_errors(pair, p, libraries, x, log_density, least):
+    """Yield errors of the predictive distribution at an observation."""
+    mass = "pmf" if libraries["seqbayes"].discrete else "pdf"
+    lower, above = pair.tails(p, mp.mpf(x))
+    logs = ("log" + mass, log_density), ("logcdf", lower), ("logsf", above)
+    for name, value in logs:
+        yield from compare(libraries, name, value, x)
+        if mp.exp(value) > max(SMALLEST, least):
+            yield from compare(libraries, name[3:], mp.exp(value), x)
+    quantile, tail = ("isf", above) if above < lower else ("ppf", lower)
+    if mass == "pdf" and mp.exp(tail) > max(SMALLEST, least):
+        level = float(mp.exp(tail))
+        wanted = mp.mpf(x)
+        wanted += (mp.log(level) - tail) * mp.exp(tail - log_density) * (-1) ** (above < lower)
+        yield from compare(libraries, quantile, wanted, level)
+    elif (
+        mass == "pmf" and tail > mp.log(max(SMALLEST, least)) and mp.exp(log_density - tail) > 1e-9
+    ):
+        # between two whole numbers, so that rounding does not matter
+        inside = tail + (mp.exp(log_density - tail) / 2 if quantile == "isf" else 0)
+        inside -= mp.exp(log_density - tail) / 2 if quantile == "ppf" else 0
+        yield from compare(libraries, quantile, mp.mpf(x), float(mp.exp(inside)))
+
+
+def normal_errors(bounds, n, rng):
+    """Yield (family, function, library, error) of Normal data with unknown mean, or variance too.
+
+    The hard range has means up to 1e12 standard deviations from 0 and from the prior mean.
+    """
+    shape, far = shapes(bounds, rng), 3.0 if bounds == ORDINARY else 12.0
+    for _ in range(n):
+        sd = float(10 ** rng.uniform(-6, 6))
+        centre = sd * 10 ** rng.uniform(0, far)
+        xs = [float(v) for v in rng.normal(centre, sd, 8)]
+        kappa, alpha, beta = shape(), shape(), float(sd * sd * 10 ** rng.uniform(-2, 2))
+        mean = float(centre + sd * rng.normal()) if rng.random() < 0.5 else 0.0
+        p, data = numbers((mean, kappa, alpha, beta)), [mp.mpf(v) for v in xs]
+        name, state = "NormalInverseGamma", sb.NormalInverseGamma(mean, kappa, alpha, beta)
+        wanted = exact.normal_inverse_gamma_evidence(p, data[:1])
         yield (
-            "Beta, binomial",
+            name,
             "log_predictive",
             "seqbayes",
-            error("log_predictive", belief.log_predictive((k, trials)), wanted),
+            error("logpdf", state.log_predictive(xs[0]), wanted),
         )
-        belief.learn_many([(k, trials)])
         yield (
-            "Beta, binomial",
-            "log_evidence",
+            name,
+            "entropy",
             "seqbayes",
-            error("log_evidence", belief.log_evidence, wanted),
+            error("entropy", state.entropy(), exact.normal_inverse_gamma_entropy(p)),
         )
-        value = answers(ss.betabinom.logpmf, k, trials, a, b)
-        yield "Beta, binomial", "log_predictive", "scipy", error("log_predictive", value, wanted)
-        value = answers(_conjugate_binomial, k, trials, a, b)
-        yield (
-            "Beta, binomial",
-            "log_predictive",
-            "conjugate-models",
-            error("log_predictive", value, wanted),
+        other = sb.NormalInverseGamma(mean + sd, 2.0 * kappa, 0.5 * alpha, 3.0 * beta)
+        wanted = exact.normal_inverse_gamma_kl(p, numbers(other.prior))
+        yield name, "kl", "seqbayes", error("kl", state.kl(other), wanted)
+        state.learn_many(xs)
+        wanted = exact.normal_inverse_gamma_evidence(p, data)
+        yield name, "log_evidence", "seqbayes", error("logpdf", state.log_evidence, wanted)
+        _, k, a, b = after = exact.normal_inverse_gamma_after(p, data)
+        student = 2 * a, after[0], b * (k + 1) / (a * k)
+        x, ours = xs[0] + 2.0 * sd, state.predictive
+        lower, above = exact.student_tails(student, mp.mpf(x))
+        density = exact.student_logpdf(student, mp.mpf(x))
+        values = ("logpdf", density), ("logcdf", lower), ("logsf", above)
+        for function, value in values:
+            yield name, function, "seqbayes", error(function, getattr(ours, function)(x), value)
+        for function, value in zip(("mean", "var"), exact.student_moments(student), strict=True):
+            if value is not None:
+                yield name, function, "seqbayes", error("", getattr(ours, function), value)
+        known = sb.Normal(mean, beta, sd * sd)
+        known.learn_many(xs)
+        wanted, _ = exact.normal_evidence(numbers((mean, beta)), mp.mpf(sd * sd), data)
+        yield "Normal", "log_evidence", "seqbayes", error("logpdf", known.log_evidence, wanted)
+
+
+def dirichlet_errors(bounds, n, rng):
+    """Yield (family, function, library, error) of shares and labels."""
+    shape, name = shapes(bounds, rng), "Dirichlet, Multinomial"
+    for _ in range(n):
+        alpha, other = ([shape() for _ in range(4)] for _ in range(2))
+        p = numbers(alpha)
+        labels = "abcd"
+        state = sb.Dirichlet(
+            dict(zip(labels, alpha, strict=True)), likelihood=likelihoods.Multinomial()
         )
-        wanted = mp.loggamma(A + K) - mp.loggamma(A) - mp.loggamma(K + 1)
-        wanted += A * mp.log(B / (B + 1)) - K * mp.log(B + 1)
-        poisson = sb.Gamma(a, b)
-        yield (
-            "Gamma, Poisson",
-            "log_predictive",
-            "seqbayes",
-            error("log_predictive", poisson.log_predictive(k), wanted),
-        )
-        poisson.learn_many([k])
-        yield (
-            "Gamma, Poisson",
-            "log_evidence",
-            "seqbayes",
-            error("log_evidence", poisson.log_evidence, wanted),
-        )
-        value = answers(ss.nbinom.logpmf, k, a, b / (b + 1))
-        yield "Gamma, Poisson", "log_predictive", "scipy", error("log_predictive", value, wanted)
-        value = answers(_conjugate_poisson, k, a, b)
-        yield (
-            "Gamma, Poisson",
-            "log_predictive",
-            "conjugate-models",
-            error("log_predictive", value, wanted),
-        )
+        belief = sb.Dirichlet(dict(zip(labels, other, strict=True)))
+        plain = sb.Dirichlet(dict(zip(labels, alpha, strict=True)))
+        total = sum(p)
+        for i, label in enumerate(labels):
+            moments = exact.beta_moments((p[i], total - p[i]))
+            for function, wanted in zip(("mean", "var"), moments, strict=True):
+                got = getattr(plain, function)[label]
+                yield "Dirichlet", function, "seqbayes", error("", got, wanted)
+        entropy, kl = exact.dirichlet_entropy(p), exact.dirichlet_kl(p, numbers(other))
+        yield "Dirichlet", "entropy", "seqbayes", error("entropy", plain.entropy(), entropy)
+        yield "Dirichlet", "kl", "seqbayes", error("kl", plain.kl(belief), kl)
+        counts = [int(shape()) for _ in labels]
+        after = [a + k for a, k in zip(p, counts, strict=True)]
+        wanted = exact.log_beta(*after) - exact.log_beta(*p) + mp.loggamma(sum(counts) + 1)
+        wanted -= sum(mp.loggamma(mp.mpf(k) + 1) for k in counts)
+        x = dict(zip(labels, counts, strict=True))
+        got = state.log_predictive(x)
+        yield name, "log_predictive", "seqbayes", error("logpdf", got, wanted)
+        state.learn_one(x)
+        yield name, "log_evidence", "seqbayes", error("logpdf", state.log_evidence, wanted)
 
 
-def _conjugate_binomial(k, n, a, b):
-    from conjugate import models
-    from conjugate.distributions import Beta
-
-    return models.binomial_beta_predictive(n=n, distribution=Beta(a, b)).dist.logpmf(k)
-
-
-def _conjugate_poisson(k, a, b):
-    from conjugate import models
-    from conjugate.distributions import Gamma
-
-    return models.poisson_gamma_predictive(distribution=Gamma(a, b), n=1).dist.logpmf(k)
-
-
-def worst_errors(n, seed=1, families=FAMILIES):
+def worst_errors(n, seed=1):
     """Return the worst error by (family, function), range and library, over `n` cases of each."""
     worst = {}
     with mp.workdps(50):
@@ -347,10 +318,14 @@ def worst_errors(n, seed=1, families=FAMILIES):
             rng = np.random.default_rng(seed)
             found = [
                 (family.name, *each)
-                for family in families
+                for family in FAMILIES
                 for each in family_errors(family, bounds, n, rng)
             ]
-            for family, name, library, size in [*found, *evidence_errors(bounds, 5 * n, rng)]:
+            found += dirichlet_errors(bounds, n, rng)
+            for pair in PAIRS:
+                found += [(pair.name, *each) for each in pair_errors(pair, bounds, n, rng)]
+            found += normal_errors(bounds, n, rng)
+            for family, name, library, size in found:
                 key = (family, name), bounds, library
                 worst[key] = max(size, worst.get(key, 0.0))
     return worst
@@ -379,16 +354,17 @@ def main():
     low, high = HARD
     Path(__file__).with_suffix(".md").write_text(
         "# Accuracy\n\n"
-        f"Written by `python benchmarks/accuracy.py`: the worst error of {n} random cases a family "
-        f"(five times as many of counts). Ordinary: shapes, degrees of freedom and counts from "
-        f"{ORDINARY[0]:g} to {ORDINARY[1]:g}, levels down to {LEVELS[ORDINARY]:g}. Hard: from "
-        f"{low:g} to {high:g}, levels down to {LEVELS[HARD]:g}. Errors are relative; those of "
-        "logarithms and entropies are absolute over max(1, |value|). The oracle is mpmath with 50 "
+        f"Written by `python benchmarks/accuracy.py`: the worst error of {n} random cases a row. "
+        f"Ordinary: shapes, degrees of freedom and counts from "
+        f"{ORDINARY[0]:g} to {ORDINARY[1]:g}, levels down to {LEVELS[ORDINARY]:g}, Normal data up "
+        f"to 1000 standard deviations from 0. Hard: from {low:g} to {high:g}, levels down to "
+        f"{LEVELS[HARD]:g}, Normal data up to 1e12 standard deviations from 0. Errors are "
+        "relative; those of logarithms and entropies are absolute over max(1, |value|), those of "
+        "HDIs relative to their width. The oracle is mpmath with 50 "
         'digits. "fails" means an error above 1000, a result that is not a number, or an '
-        "exception. conjugate-models "
-        "uses scipy's distributions for parameters; its predictive distributions are listed.\n\n"
-        + table(worst_errors(n))
-        + "\n"
+        "exception. An empty cell means that a library does not have the function. "
+        "conjugate-models uses scipy's distributions for parameters; its predictive "
+        "distributions are listed.\n\n" + table(worst_errors(n)) + "\n"
     )
 
 

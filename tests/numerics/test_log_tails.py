@@ -2,12 +2,14 @@
 
 import math
 
+import high_precision
 import mpmath as mp
 import numpy as np
 import pytest
 
 from seqbayes.distributions import Beta, Gamma
 from seqbayes.numerics import tails
+from seqbayes.predictive import BetaBinomial, BetaNegativeBinomial, NegativeBinomial
 
 
 def gamma_lower(shape, x):
@@ -107,3 +109,61 @@ def test_arrays_are_computed_like_numbers(name, shape):
         method = getattr(distribution, name)
         values = method(np.array(points))
         assert values.tolist() == pytest.approx([method(x) for x in points], rel=1e-13)
+
+
+def log_sum(log_mass, start, step):
+    """Log of the sum of masses from a whole number on, until further ones are negligible."""
+    first, total, k = log_mass(mp.mpf(start)), mp.mpf(0), start
+    while k >= 0:
+        term = mp.exp(log_mass(mp.mpf(k)) - first)
+        total += term
+        if term < total * mp.mpf(10) ** -15:
+            break
+        k += step
+    return first + mp.log(total)
+
+
+DEEP_COUNTS = [
+    (BetaBinomial(5000, 3000.0, 2.0), high_precision.log_beta_binomial_pmf, 10, True),
+    (BetaBinomial(10**5, 1e4, 1e4), high_precision.log_beta_binomial_pmf, 30_000, True),
+    (BetaBinomial(10**5, 1e4, 1e4), high_precision.log_beta_binomial_pmf, 70_000, False),
+    (BetaBinomial(1500, 2e5, 1.0), high_precision.log_beta_binomial_pmf, 100, True),
+    (
+        BetaNegativeBinomial(3.0, 5e4, 10.0),
+        high_precision.log_beta_negative_binomial_pmf,
+        200,
+        False,
+    ),
+    (
+        BetaNegativeBinomial(2.5, 1e5, 1e3),
+        high_precision.log_beta_negative_binomial_pmf,
+        3000,
+        False,
+    ),
+    (
+        BetaNegativeBinomial(4e4, 1e4, 1e4),
+        high_precision.log_beta_negative_binomial_pmf,
+        20_000,
+        True,
+    ),
+    (NegativeBinomial(3.0, 2.0, 1.0), high_precision.log_negative_binomial_pmf, 5000, False),
+    (NegativeBinomial(1e6, 2.0, 1.0), high_precision.log_negative_binomial_pmf, 400_000, True),
+]
+
+
+@pytest.mark.parametrize(("distribution", "log_pmf", "k", "lower"), DEEP_COUNTS)
+def test_log_tails_of_counts_survive_underflow(distribution, log_pmf, k, lower):
+    given = distribution.hyperparameters()[:3]
+    with mp.workdps(40):
+        step = -1 if lower else 1
+        first = k if lower else k + 1
+        wanted = float(log_sum(lambda i: log_pmf(i, *given), first, step))
+    assert wanted < -700.0
+    tail, other = ("logcdf", "logsf") if lower else ("logsf", "logcdf")
+    assert getattr(distribution, tail)(k) == pytest.approx(wanted, rel=1e-10)
+    assert getattr(distribution, tail)(np.array([k, k]))[1] == pytest.approx(wanted, rel=1e-10)
+    assert getattr(distribution, other)(k) == 0.0
+    quantile = distribution.ppf if lower else distribution.isf
+    below, above = (getattr(distribution, tail)(k + i) for i in (-1, 0))
+    assert quantile(0.5 * (below + above), log=True) == k
+    assert quantile(np.array([0.5 * (below + above)]), log=True)[0] == k

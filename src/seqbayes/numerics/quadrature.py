@@ -52,13 +52,25 @@ def beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
     >>> beta_less(8502.0, 36198.0, 8279.0, 37210.0) < 1e-3
     True
     """
+    log_p = log_beta_less(a, b, c, d)
+    return np.exp(log_p) if is_array(log_p) else math.exp(log_p)
+
+
+def log_beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
+    """Log of `beta_less`, also where the probability underflows.
+
+    Examples
+    --------
+    >>> round(log_beta_less(3000.0, 1000.0, 1000.0, 3000.0), 6)
+    -1150.702146
+    """
     if is_array(a, b, c, d):
-        return np.asarray(np.vectorize(beta_less, otypes=[float])(a, b, c, d))
+        return np.asarray(np.vectorize(log_beta_less, otypes=[float])(a, b, c, d))
     a, b, c, d = float(a), float(b), float(c), float(d)
     if 1.0 / a + 1.0 / b > 1.0 / c + 1.0 / d:
         # 1 - Y < 1 - X: make the narrower variable the first one.
         a, b, c, d = d, c, b, a
-    return _Integrand(a, b, c, d).integral()
+    return _Integrand(a, b, c, d).log_integral()
 
 
 class _Integrand:
@@ -88,9 +100,11 @@ class _Integrand:
         c, d = self.c, self.d
         tail = tails.beta_cdf(d, c, y, x)
         power_law = d * sc.log_expit(-s) - math.log(d) - log_beta(c, d)
-        # A power law where y underflows; 1 - I_x(c, d) where x underflows. Denormal tails have too
-        # few digits to locate the peak.
-        log_tail = np.where(tail < 1e-300, -np.inf, np.log(tail))
+        # a power law where y underflows; 1 - I_x(c, d) where x underflows
+        log_tail = np.log(tail)
+        small = (tail < 1e-290) & (y >= 1e-290)  # denormal tails have too few digits
+        if small.any():
+            log_tail[small] = tails.beta_logcdf(d, c, y[small], x[small])
         result = np.where(y < 1e-290, power_law, log_tail)
         if c > 0.5:
             return result
@@ -102,10 +116,8 @@ class _Integrand:
         low, high = self.log(np.array([t - 1e-4 * self.width, t]))
         return float(high - low) if math.isfinite(high) else -math.inf
 
-    def integral(self) -> float:
+    def log_integral(self) -> float:
         peak, height = self._peak()
-        if height < -800.0:
-            return 0.0
         left = self._edge(peak, height, -self.width)
         right = self._edge(peak, height, self.width)
         n = 48
@@ -126,7 +138,7 @@ class _Integrand:
                 break
             estimate = refined
             t = np.linspace(left, right, n + 1)
-        return min(1.0, math.exp(height + math.log(refined)))
+        return min(0.0, height + math.log(refined))
 
     def _peak(self) -> tuple[float, float]:
         """Find the peak by grid search with refinement; it lies below the mode of X, at t = 0."""

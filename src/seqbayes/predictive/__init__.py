@@ -3,15 +3,11 @@
 from seqbayes.distributions import Normal, StudentT
 from seqbayes.predictive.base import DiscreteDistribution
 from seqbayes.predictive.compound import CompoundGamma, Symmetric, Transformed
-from seqbayes.predictive.counts import (
-    Bernoulli,
-    BetaBinomial,
-    BetaNegativeBinomial,
-    NegativeBinomial,
-)
+from seqbayes.predictive.counts import BetaNegativeBinomial, NegativeBinomial
 from seqbayes.predictive.labels import Categorical, DirichletMultinomial
 from seqbayes.predictive.product import Product
 from seqbayes.predictive.transforms import Exponential, Power, Transform
+from seqbayes.predictive.trials import Bernoulli, BetaBinomial
 
 __all__ = [
     "Bernoulli",

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, exponential
+from seqbayes.distributions.base import Distribution, exponential, logarithm
 from seqbayes.numerics import regions
-from seqbayes.numerics.special import Real, normal_quantile
+from seqbayes.numerics.special import Real, is_array, normal_quantile
+
+SMALL = 1e-290
+"""Smaller probabilities have few digits or none; their logarithms are computed separately."""
+
+LOG_SMALL = math.log(SMALL)
 
 
 class DiscreteDistribution(Distribution):
@@ -73,6 +79,32 @@ class DiscreteDistribution(Distribution):
         result = np.where(inside, values, outside)
         return result if result.ndim else float(result)
 
+    # Logarithms of tails, also of those that underflow.
+
+    def _log_below(self, x: Real) -> Real:
+        return logarithm(self._cdf(x))
+
+    def _log_above(self, x: Real) -> Real:
+        return logarithm(self._sf(x))
+
+    def _logcdf(self, x: Real) -> Real:
+        return _where_small(self._cdf(x), self._log_below, super()._logcdf, x)
+
+    def _logsf(self, x: Real) -> Real:
+        return _where_small(self._sf(x), self._log_above, super()._logsf, x)
+
+    def _log_ppf(self, log_q: Real) -> Real:
+        if log_q > LOG_SMALL:
+            return self._ppf(exponential(log_q))
+        guess, step = self._guess(SMALL, 1.0)
+        return regions.smallest(lambda k: self.logcdf(k) >= log_q, guess, self.support[0], step)
+
+    def _log_isf(self, log_q: Real) -> Real:
+        if log_q > LOG_SMALL:
+            return self._isf(exponential(log_q))
+        guess, step = self._guess(SMALL, -1.0)
+        return regions.smallest(lambda k: self.logsf(k) <= log_q, guess, self.support[0], step)
+
     def _quantile(self, function: Any, q: Real, low_end: int, log: bool) -> Real:
         if self.scalar and isinstance(q, (float, int)):
             x = super()._quantile(function, q, low_end, log)
@@ -104,3 +136,12 @@ class DiscreteDistribution(Distribution):
 
     def _hdi(self, level: float) -> tuple[float, float]:
         return regions.smallest_set(self, level)
+
+
+def _where_small(
+    p: Real, small: Callable[[Real], Real], usual: Callable[[Real], Real], x: Real
+) -> Real:
+    """Return one function of x where p is nearly too small for floats, and another elsewhere."""
+    if not is_array(p):
+        return small(x) if p < SMALL else usual(x)
+    return np.where(p < SMALL, small(x), usual(x)) if np.any(p < SMALL) else usual(x)

@@ -13,7 +13,7 @@ from seqbayes.dashboard.views import curves
 from seqbayes.dashboard.views.base import LEVEL
 from seqbayes.dashboard.views.figures import decimals, finite, heights, pair, places
 from seqbayes.errors import SeqbayesError
-from seqbayes.predictive.counts import Bernoulli
+from seqbayes.predictive import Bernoulli
 from seqbayes.predictive.labels import Categorical
 
 _POINTS = 120
