@@ -36,6 +36,7 @@ COMPILED = [
     "seqbayes.statistics.factorials",
     "seqbayes.statistics.scan",
     "seqbayes.statistics.scatter",
+    "seqbayes.statistics.sum_table",
     "seqbayes.statistics.sums",
     "seqbayes.statistics.trials",
     "seqbayes.events.loops",
@@ -49,7 +50,11 @@ UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-g0"]
 # What runs once per event has only short steps on what was just written, and waits for it when they
 # are vectorised.
 SCALAR_FLAGS = ["-fno-tree-vectorize"]
-VECTORISED = {"seqbayes.statistics.scan", "seqbayes.statistics.scatter"}
+VECTORISED = {
+    "seqbayes.statistics.scan",
+    "seqbayes.statistics.scatter",
+    "seqbayes.statistics.sum_table",
+}
 
 
 class BuildExtension(build_ext):

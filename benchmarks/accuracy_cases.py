@@ -104,7 +104,7 @@ class Pair:
 
     `terms` gives an observation's statistic and log base measure, `draw` an observation, given a
     function of counts up to the end of the range, and `tails` the exact tails of the predictive,
-    None if there are none.
+    or None.
     """
 
     def __init__(self, prior, likelihood, draw, terms, tails=None, scipys=None, conjugate=None):
@@ -190,7 +190,7 @@ def _generalised_gamma(likelihood, shape, scale, power, two_sided=False, **libra
 
 
 def _draw_pareto(p, _, rng):
-    return float(2.0 * math.exp(min(p[1] / p[0] * 10 ** rng.uniform(-1, 1), 600.0)))
+    return float(2.0 * math.exp(min(max(p[1] / p[0] * 10 ** rng.uniform(-1, 1), 1e-12), 600.0)))
 
 
 def _pareto_terms(x):

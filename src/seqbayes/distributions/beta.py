@@ -9,13 +9,8 @@ import numpy as np
 
 from seqbayes.distributions.base import Distribution, choose, logarithm, or_none, parameters
 from seqbayes.numerics import information, tails
-from seqbayes.numerics.special import (
-    DIRECT,
-    Real,
-    beta_difference,
-    is_array,
-    log_beta_term,
-)
+from seqbayes.numerics.log_terms import beta_difference, log_beta_term
+from seqbayes.numerics.special import DIRECT, Real, is_array
 
 _PRECISE = 1e7
 """Hyperparameter below which rounding of its product with log odds is negligible."""

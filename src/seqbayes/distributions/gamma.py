@@ -9,11 +9,11 @@ import numpy as np
 
 from seqbayes.distributions.base import Distribution, choose, logarithm, or_none, parameters
 from seqbayes.numerics import information, tails
+from seqbayes.numerics.log_terms import log_gamma_term
 from seqbayes.numerics.special import (
     Real,
     is_array,
     log_gamma_curvature,
-    log_gamma_term,
     log_rising,
     product_difference,
 )

@@ -12,7 +12,7 @@ from seqbayes.checks import all_positive
 from seqbayes.elicit import between, match_beta
 from seqbayes.formulas import has_large_base
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.numerics import special
+from seqbayes.numerics import log_terms, special
 from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import PairStatistic
@@ -183,9 +183,9 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
                 + special.log_rising(beta, failures)
                 - special.log_rising(alpha + beta, trials)
             )
-        return special.log_beta_binomial(successes, failures, alpha, beta) - special.log_binomial(
-            successes, failures
-        )
+        return log_terms.log_beta_binomial(
+            successes, failures, alpha, beta
+        ) - log_terms.log_binomial(successes, failures)
 
     @classmethod
     def log_probability(cls, hyperparameters: BetaHyperparameters, statistics: Any) -> float:
@@ -193,7 +193,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
         if not has_large_base(statistics):
             return super().log_probability(hyperparameters, statistics)
         (a, b), (alpha, beta) = statistics.value, hyperparameters
-        log_ratio = special.log_beta_binomial(a, b, alpha, beta)
+        log_ratio = log_terms.log_beta_binomial(a, b, alpha, beta)
         return float(log_ratio + statistics.log_base_beyond_binomial)
 
     @staticmethod

@@ -20,7 +20,7 @@ from seqbayes.families.dirichlet_belief import (
 )
 from seqbayes.formulas import has_large_base
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
-from seqbayes.numerics import special
+from seqbayes.numerics import log_terms, special
 from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import LabelCounts, Statistics, is_missing, plain_label
@@ -284,15 +284,15 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
         if np.max(trials, initial=0.0) <= 1.0 or np.max(total + trials) < special.DIRECT:
             rising = special.log_rising(alpha, statistic).sum(axis=-1)
             return rising - special.log_rising(total, trials)
-        log_ratio = special.log_dirichlet_multinomial(statistic, alpha)
-        return log_ratio - special.log_multinomial(statistic)
+        log_ratio = log_terms.log_dirichlet_multinomial(statistic, alpha)
+        return log_ratio - log_terms.log_multinomial(statistic)
 
     @classmethod
     def log_probability(cls, hyperparameters: DirichletHyperparameters, statistics: Any) -> float:
         """Return the log marginal likelihood without subtracting large logarithms."""
         if not has_large_base(statistics):
             return super().log_probability(hyperparameters, statistics)
-        log_ratio = special.log_dirichlet_multinomial(statistics.value, hyperparameters[0])
+        log_ratio = log_terms.log_dirichlet_multinomial(statistics.value, hyperparameters[0])
         return float(log_ratio + statistics.log_base_beyond_multinomial)
 
     @staticmethod

@@ -12,7 +12,7 @@ from seqbayes.checks import all_positive
 from seqbayes.elicit import between, match_gamma
 from seqbayes.formulas import has_large_base
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.numerics import special
+from seqbayes.numerics import log_terms, special
 from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import PairStatistic
@@ -180,7 +180,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
         if not has_large_base(statistics):
             return super().log_probability(hyperparameters, statistics)
         (a, b), (shape, rate) = statistics.value, hyperparameters
-        total = special.log_gamma_poisson(a, b, shape, rate)
+        total = log_terms.log_gamma_poisson(a, b, shape, rate)
         return float(total + statistics.log_base_beyond_poisson)
 
     @staticmethod

@@ -10,7 +10,8 @@ import scipy.special as sc
 
 from seqbayes.numerics.elementwise_tails import log_integral, log_tail, select
 from seqbayes.numerics.gamma_tails import gamma_cdf, gamma_logcdf, gamma_logsf, gamma_sf
-from seqbayes.numerics.special import Array, Real, beta_difference, is_array, log_beta_term
+from seqbayes.numerics.log_terms import beta_difference, log_beta_term
+from seqbayes.numerics.special import Array, Real, is_array
 
 # betainc and its inverse lose digits if both parameters are above _LARGE, or if one is above
 # _LARGE_IF_OTHER_SMALL and the other one below _SMALL (3e-8 at 5 and 1e9).

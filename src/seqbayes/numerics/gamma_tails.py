@@ -9,7 +9,8 @@ import numpy as np
 import scipy.special as sc
 
 from seqbayes.numerics.elementwise_tails import SMALLEST_ACCURATE, log_integral, log_tail, select
-from seqbayes.numerics.special import Real, deviance, horner, is_array, log_gamma_term
+from seqbayes.numerics.log_terms import log_gamma_term
+from seqbayes.numerics.special import Real, deviance, horner, is_array
 
 # Above this shape, three terms of Temme's expansion give 1e-13 wherever the tail is above 1e-300.
 LARGE_SHAPE = 1e5

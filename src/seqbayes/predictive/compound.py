@@ -17,7 +17,8 @@ from seqbayes.distributions.base import (
 )
 from seqbayes.distributions.gamma import log_gamma_moment, log_gamma_spread, power_limit
 from seqbayes.numerics import tails
-from seqbayes.numerics.special import Real, is_array, log_beta, log_beta_term, product_difference
+from seqbayes.numerics.log_terms import log_beta_term
+from seqbayes.numerics.special import Real, is_array, log_beta, product_difference
 from seqbayes.predictive.transforms import Power, Transform
 
 

@@ -9,14 +9,8 @@ import numpy as np
 
 from seqbayes.distributions.base import choose, exponential, logarithm, parameters
 from seqbayes.numerics import tails
-from seqbayes.numerics.special import (
-    DIRECT,
-    Array,
-    Real,
-    is_array,
-    log_binomial_term,
-    product_difference,
-)
+from seqbayes.numerics.log_terms import log_binomial_term
+from seqbayes.numerics.special import DIRECT, Array, Real, is_array, product_difference
 from seqbayes.predictive.base import DiscreteDistribution
 from seqbayes.predictive.elementwise import elementwise, modes, pick
 from seqbayes.predictive.mixed import (

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from seqbayes.distributions.base import exponential, logarithm
-from seqbayes.numerics.special import Real, log_beta_binomial
+from seqbayes.numerics.log_terms import log_beta_binomial
+from seqbayes.numerics.special import Real
 from seqbayes.predictive.base import DiscreteDistribution
 
 

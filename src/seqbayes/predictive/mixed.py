@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from seqbayes.distributions.base import logarithm
+from seqbayes.numerics.log_terms import log_beta_binomial
 from seqbayes.numerics.quadrature import log_beta_less
-from seqbayes.numerics.special import Array, Real, log_beta_binomial
+from seqbayes.numerics.special import Array, Real
 
 # Maximum number of terms for which tails are sums of probabilities instead of integrals.
 MAX_SUMMED_TERMS = 2000

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from seqbayes.distributions.base import choose, exponential, logarithm, parameters
-from seqbayes.numerics.special import Array, Real, is_array, log_beta_binomial
+from seqbayes.numerics.log_terms import log_beta_binomial
+from seqbayes.numerics.special import Array, Real, is_array
 from seqbayes.predictive.base import DiscreteDistribution
 from seqbayes.predictive.elementwise import elementwise, modes, pick
 from seqbayes.predictive.mixed import MAX_SUMMED_TERMS, log_beta_binomial_cdf

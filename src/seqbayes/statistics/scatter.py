@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,18 +18,20 @@ except ImportError:  # without a compiler, this file runs as plain Python
 if cython.compiled:
     from cython.cimports.libc.math import fabs, sqrt
     from cython.cimports.seqbayes.statistics.base import Statistics
-    from cython.cimports.seqbayes.statistics.exact import product_error, rounding_error
+    from cython.cimports.seqbayes.statistics.exact import product_error
     from cython.cimports.seqbayes.statistics.moments import CANCELLATION_SHARE, Moments
     from cython.cimports.seqbayes.statistics.reading import real
-    from cython.cimports.seqbayes.statistics.sums import ASSUMED_SMALLEST, NEGLIGIBLE, Sum
+    from cython.cimports.seqbayes.statistics.sum_table import SumTable
+    from cython.cimports.seqbayes.statistics.sums import Sum
 else:
     from math import fabs, sqrt
 
     from seqbayes.statistics.base import Statistics
-    from seqbayes.statistics.exact import product_error, rounding_error
+    from seqbayes.statistics.exact import product_error
     from seqbayes.statistics.moments import CANCELLATION_SHARE, Moments
     from seqbayes.statistics.reading import real
-    from seqbayes.statistics.sums import ASSUMED_SMALLEST, NEGLIGIBLE, Sum
+    from seqbayes.statistics.sum_table import SumTable
+    from seqbayes.statistics.sums import Sum
 
 from seqbayes.statistics.reading import raise_invalid
 from seqbayes.statistics.scatter_statistic import ScatterStatistic, from_sums
@@ -52,8 +52,7 @@ class Scatter(Statistics):
     """Exact sums (see `sums.Sum`) of vectors and of the products of their coordinates.
 
     There is one sum per coordinate, followed by one sum per pair of coordinates (the lower
-    triangle, by rows). `_high` contains the sums, `_low` their rounding errors, `_third` the
-    rounding errors of `_low`, and `_more` further ones if needed.
+    triangle, by rows).
 
     Parameters
     ----------
@@ -65,18 +64,12 @@ class Scatter(Statistics):
 
     dimension = cython.declare(cython.Py_ssize_t, visibility="readonly")
     _features: tuple[Any, ...]
-    _high = cython.declare("double[::1]")
-    _low = cython.declare("double[::1]")
-    _third = cython.declare("double[::1]")
-    _fourth = cython.declare("double[::1]")
-    _fifth = cython.declare("double[::1]")
-    _more: list[Any]
+    _sums: SumTable
     _y = cython.declare("double[::1]")
     _y_high = cython.declare("double[::1]")
     _y_low = cython.declare("double[::1]")
     _term = cython.declare("double[::1]")
     _term_low = cython.declare("double[::1]")
-    _least: cython.double
 
     def __init__(self, dimension: int, features: tuple[Any, ...] | None = None) -> None:
         Statistics.__init__(self)
@@ -85,8 +78,7 @@ class Scatter(Statistics):
         self._y, self._y_high, self._y_low = np.zeros((3, dimension))
         size = dimension + dimension * (dimension + 1) // 2
         self._term, self._term_low = np.zeros((2, size))
-        self._set_rows(np.zeros((1, size)))
-        self._least = float("inf")
+        self._sums = SumTable(size)
 
     @property
     def value(self) -> ScatterStatistic:
@@ -101,7 +93,9 @@ class Scatter(Statistics):
         squares = np.zeros((d, d))
         if n <= 0.0:
             return ScatterStatistic(0.0, origins, shifts, squares)
-        self._renormalise()
+        self._sums.renormalise()
+        high = cython.declare("double[::1]", self._sums.high)
+        low = cython.declare("double[::1]", self._sums.low)
         origin = cython.declare("double[::1]", origins)
         shift = cython.declare("double[::1]", shifts)
         table = cython.declare("double[:, ::1]", squares)
@@ -109,89 +103,38 @@ class Scatter(Statistics):
         p_low: cython.double
         v: cython.double
         for i in range(d):
-            origin[i] = self._high[i] / n
+            origin[i] = high[i] / n
             p = origin[i] * n
             p_low = product_error(origin[i], n, p) + origin[i] * self._n.low
-            shift[i] = ((self._high[i] - p) + (self._low[i] - p_low)) / n
+            shift[i] = ((high[i] - p) + (low[i] - p_low)) / n
         for i in range(d):
             for j in range(i + 1):
                 # S2 - mean S1', with the origin's product in double-double precision
-                p = origin[i] * self._high[j]
-                p_low = product_error(origin[i], self._high[j], p)
-                p_low += origin[i] * self._low[j] + shift[i] * self._high[j]
-                v = (self._high[k] - p) + (self._low[k] - p_low)
+                p = origin[i] * high[j]
+                p_low = product_error(origin[i], high[j], p)
+                p_low += origin[i] * low[j] + shift[i] * high[j]
+                v = (high[k] - p) + (low[k] - p_low)
                 table[i, j] = v
                 table[j, i] = v
                 k += 1
-            if v < CANCELLATION_SHARE * self._high[k - 1] and not (
-                v == 0.0 and n == self._lightest
-            ):
-                return from_sums(self._n.parts(), [row.copy() for row in self._rows()], d)
+            if v < CANCELLATION_SHARE * high[k - 1] and not (v == 0.0 and n == self._lightest):
+                return from_sums(self._n.parts(), [row.copy() for row in self._sums.rows()], d)
         for i in range(d):
             if table[i, i] == 0.0:  # all values are equal
                 table[i, :] = 0.0
                 table[:, i] = 0.0
         found = ScatterStatistic(n, origins, shifts, squares)
         if _is_singular(squares):
-            found.sums = (self._n.parts(), [row.copy() for row in self._rows()])
+            found.sums = (self._n.parts(), [row.copy() for row in self._sums.rows()])
         return found
-
-    def _rows(self) -> list[Any]:
-        """Return the sums, and their rounding errors in order."""
-        rows = [self._high, self._low, self._third, self._fourth, self._fifth, *self._more]
-        return [np.asarray(row) for row in rows if len(row)]
-
-    def _set_rows(self, rows: Any) -> None:
-        """Set the sums, and their rounding errors in order."""
-        size = len(rows[0])
-        rows = [np.array(row, float) for row in rows]
-        self._high = rows[0]
-        self._low = rows[1] if len(rows) > 1 else np.zeros(size)
-        self._third = rows[2] if len(rows) > 2 else np.zeros(size)
-        self._fourth, self._fifth, self._more = np.zeros(0), np.zeros(0), []
-        if len(rows) > 3:
-            self._fourth = rows[3]
-            self._fifth = rows[4] if len(rows) > 4 else np.zeros(size)
-            self._more = rows[5:]
-
-    @cython.cfunc
-    def _column(self, k: cython.Py_ssize_t) -> Sum:
-        """Return one of the sums."""
-        total = Sum()
-        total.smallest_term = self._least
-        for row in self._rows():
-            total.add_low(row[k])
-        total.renormalise()
-        return total
 
     @cython.cfunc
     def _coordinate(self, i: cython.Py_ssize_t) -> Moments:
         """Return the moments of one coordinate."""
         moments: Moments = Moments()
-        squares: Sum = self._column(self.dimension + i + i * (i + 1) // 2)
-        moments.set_sums(self._n, self._column(i), squares, self._y[i])
+        squares: Sum = self._sums.column(self.dimension + i + i * (i + 1) // 2)
+        moments.set_sums(self._n, self._sums.column(i), squares, self._y[i])
         return moments
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
-    def _renormalise(self) -> cython.int:
-        """Renormalise: `_high` becomes the rounded sums, and `_low` the rounded remainders."""
-        k: cython.Py_ssize_t
-        s: cython.double
-        low: cython.double
-        if self._fourth.shape[0]:
-            self._set_columns([self._column(k).dump() for k in range(self._high.shape[0])])
-        for k in range(self._high.shape[0]):
-            while True:
-                s = self._low[k] + self._third[k]
-                self._third[k] = rounding_error(self._low[k], self._third[k], s)
-                low = s
-                s = self._high[k] + low
-                self._low[k] = rounding_error(self._high[k], low, s)
-                self._high[k] = s
-                if self._low[k] + self._third[k] == self._low[k]:
-                    break
-        return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -240,8 +183,8 @@ class Scatter(Statistics):
             self._y_high[i] = p - (p - y)
             self._y_low[i] = y - self._y_high[i]
             p = fabs(w) * y * y
-            if p < self._least and p != 0.0:
-                self._least = p
+            if p < self._sums.smallest_term and p != 0.0:
+                self._sums.smallest_term = p
         for i in range(d):
             q = self._y[i]
             q_high = self._y_high[i]
@@ -261,7 +204,7 @@ class Scatter(Statistics):
                 self._term[k + j] = p
                 self._term_low[k + j] = (y + q_low * self._y_high[j]) + q_low * self._y_low[j]
             k += i + 1
-        self._put_terms()
+        self._sums.put_terms(self._term, self._term_low)
         if w != 1.0:
             self._put_errors(w)
         self._count(w)
@@ -284,114 +227,11 @@ class Scatter(Statistics):
                 self._term[k + j] = p
                 self._term_low[k + j] = product_error(error, self._y[j], p)
             k += i + 1
-        for k in range(self._high.shape[0]):
+        for k in range(self._sums.high.shape[0]):
             if self._term[k] != 0.0:
-                self._put_rest(k, self._term[k])
-                self._put_rest(k, self._term_low[k])
+                self._sums.put_rest(k, self._term[k])
+                self._sums.put_rest(k, self._term_low[k])
         return 0
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
-    def _put_terms(self) -> cython.int:
-        """Add the terms, each in two parts, to the sums."""
-        k: cython.Py_ssize_t
-        n: cython.Py_ssize_t = self._high.shape[0]
-        s: cython.double
-        e: cython.double
-        v: cython.double
-        left: cython.double = 0.0
-        if not cython.compiled:
-            for k in range(n):
-                self._put(k, self._term[k])
-                self._put_rest(k, self._term_low[k])
-            return 0
-        # pointers let the compiler prove that the arrays do not overlap, and vectorise the loop
-        high = cython.declare(cython.pointer(cython.double), cython.address(self._high[0]))
-        low = cython.declare(cython.pointer(cython.double), cython.address(self._low[0]))
-        third = cython.declare(cython.pointer(cython.double), cython.address(self._third[0]))
-        term = cython.declare(cython.pointer(cython.double), cython.address(self._term[0]))
-        rest = cython.declare(cython.pointer(cython.double), cython.address(self._term_low[0]))
-        for k in range(n):
-            v = term[k]
-            s = high[k] + v
-            e = rounding_error(high[k], v, s)
-            high[k] = s
-            s = low[k] + e
-            e = rounding_error(low[k], e, s)
-            v = s + rest[k]
-            low[k] = v
-            v = rounding_error(s, rest[k], v)
-            s = third[k] + e
-            e = rounding_error(third[k], e, s)
-            third[k] = s + v
-            v = rounding_error(s, v, third[k])
-            term[k] = e
-            rest[k] = v
-            left += fabs(e) + fabs(v)
-        if left != 0.0:
-            for k in range(n):
-                self._put_low(k, term[k])
-                self._put_low(k, rest[k])
-        return 0
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(-1, check=False)
-    def _put(self, k: cython.Py_ssize_t, v: cython.double) -> cython.int:
-        """Add a number to a sum."""
-        s: cython.double = self._high[k] + v
-        e: cython.double = rounding_error(self._high[k], v, s)
-        self._high[k] = s
-        return self._put_rest(k, e)
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(-1, check=False)
-    def _put_rest(self, k: cython.Py_ssize_t, v: cython.double) -> cython.int:
-        """Add a rounding error to a sum."""
-        s: cython.double = self._low[k] + v
-        e: cython.double = rounding_error(self._low[k], v, s)
-        self._low[k] = s
-        s = self._third[k] + e
-        e = rounding_error(self._third[k], e, s)
-        self._third[k] = s
-        return self._put_low(k, e)
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
-    def _put_low(self, k: cython.Py_ssize_t, v: cython.double) -> cython.int:
-        """Add a rounding error of `_third`."""
-        s: cython.double
-        e: cython.double
-        if v == 0.0 or (self._fourth.shape[0] == 0 and fabs(v) < NEGLIGIBLE * self._least):
-            return 0
-        if self._fourth.shape[0] == 0:
-            self._fourth, self._fifth = np.zeros((2, self._high.shape[0]))
-        s = self._fourth[k] + v
-        e = rounding_error(self._fourth[k], v, s)
-        self._fourth[k] = s
-        if e != 0.0:
-            s = self._fifth[k] + e
-            v = rounding_error(self._fifth[k], e, s)
-            self._fifth[k] = s
-            if v != 0.0 and fabs(v) >= NEGLIGIBLE * self._least:
-                self._put_more(k, v)
-        return 0
-
-    def _put_more(self, k: int, v: float) -> None:
-        e: cython.double = v
-        part: cython.double
-        s: cython.double
-        for row in self._more:
-            part = row[k]
-            s = part + e
-            e = rounding_error(part, e, s)
-            row[k] = s
-            if e == 0.0:
-                return
-        row = np.zeros(self._high.shape[0])
-        row[k] = e
-        self._more.append(row)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -403,8 +243,8 @@ class Scatter(Statistics):
         largest: cython.double = 0.0
         for i in range(self.dimension):
             k += i + 1
-            if fabs(self._high[k]) > most:
-                most = fabs(self._high[k])
+            if fabs(self._sums.high[k]) > most:
+                most = fabs(self._sums.high[k])
             if fabs(self._y[i]) > largest:
                 largest = fabs(self._y[i])
         return most + fabs(w) * (largest * largest) < MAX_SUM and fabs(self._n.high + w) < MAX_SUM
@@ -432,8 +272,8 @@ class Scatter(Statistics):
                 sums.append(second)
         other._n, other._h = weights, as_sum(log_base)
         other._lightest = weights.smallest
-        other._least = other._lightest
-        other._set_columns([total.dump() for total in sums])
+        other._sums.smallest_term = other._lightest
+        other._sums.set_columns([total.dump() for total in sums])
         self.merge(other)
 
     def observe_array(self, values: Any, weights: Any) -> None:
@@ -450,13 +290,6 @@ class Scatter(Statistics):
                 other.add_terms(heavy[i])
         self.merge(other)
 
-    def _set_columns(self, columns: Any) -> None:
-        """Set the sums from results of `Sum.dump`."""
-        dumped = [
-            (first, *(rest if isinstance(rest, tuple) else (rest,))) for first, rest in columns
-        ]
-        self._set_rows(list(itertools.zip_longest(*dumped, fillvalue=0.0)))
-
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
@@ -468,10 +301,10 @@ class Scatter(Statistics):
 
     def is_possible(self) -> bool:
         """Whether some data have these sums, up to rounding."""
-        if not (Statistics.is_possible(self) and np.isfinite(self._rows()).all()):
+        if not (Statistics.is_possible(self) and np.isfinite(self._sums.rows()).all()):
             return False
         if self._n.total() <= 0.0:
-            return not np.any(self._rows())
+            return not np.any(self._sums.rows())
         if not all(self._coordinate(i).is_possible() for i in range(self.dimension)):
             return False
         squares = self.value.squares
@@ -482,48 +315,26 @@ class Scatter(Statistics):
     def clear(self) -> None:
         """Remove all data."""
         Statistics.clear(self)
-        self._set_rows(np.zeros((1, self._high.shape[0])))
-        self._least = float("inf")
+        self._sums.clear()
 
     def scale(self, factor: float) -> None:
         """Multiply every sum by `factor`."""
-        k: cython.Py_ssize_t
-        total: Sum
         if factor == 0.0:
             self.clear()
             return
         Statistics.scale(self, factor)
-        if math.frexp(factor)[0] == 0.5:
-            for row in self._rows():
-                row *= factor
-        else:
-            columns = []
-            for k in range(self._high.shape[0]):
-                total = self._column(k)
-                total.scale(factor)
-                columns.append(total.dump())
-            self._set_columns(columns)
+        self._sums.scale(factor)
 
     def merge(self, other: Any) -> None:
         """Add the data of another accumulator of the same kind; all of it, or nothing."""
-        i: cython.Py_ssize_t
-        k: cython.Py_ssize_t
         theirs: Scatter = other
-        theirs._renormalise()
-        rows = [row.copy() for row in theirs._rows()]
-        sums = np.abs(np.asarray(self._high)) + np.abs(rows[0])
+        theirs._sums.renormalise()
+        rows = [row.copy() for row in theirs._sums.rows()]
+        sums = np.abs(np.asarray(self._sums.high)) + np.abs(rows[0])
         if not (sums.max() < MAX_SUM and self._n.high + theirs._n.total() < MAX_SUM):
             raise ObservationError("the data are too large: their squares overflow")
         self.join_sums(theirs.all_sums(), theirs._lightest)
-        self._least = min(self._least, theirs._least)
-        high = cython.declare("double[::1]", rows[0])
-        for k in range(high.shape[0]):
-            self._put(k, high[k])
-        for i in range(1, len(rows)):
-            high = rows[i]
-            for k in range(high.shape[0]):
-                if high[k] != 0.0:
-                    self._put_rest(k, high[k])
+        self._sums.merge(rows, theirs._sums.smallest_term)
 
     def dump(self) -> tuple[Any, ...]:
         """Return n, the log base, the origin (always 0), S1 and S2.
@@ -532,12 +343,7 @@ class Scatter(Statistics):
         rounding errors of all their sums.
         """
         d: cython.Py_ssize_t = self.dimension
-        self._renormalise()
-        first, *others = (row.tolist() for row in self._rows())
-        if any(map(any, others[1:])):
-            rest = [_rest(each) for each in zip(*others, strict=True)]
-        else:
-            rest = others[0]
+        first, rest = self._sums.dump()
         return (
             *Statistics.dump(self),
             *[0.0] * d,
@@ -556,10 +362,7 @@ class Scatter(Statistics):
         origin, numbers = dumped[4 : 4 + d], dumped[4 + d :]
         first = (*numbers[:d], *numbers[2 * d : 2 * d + packed])
         rest = (*numbers[d : 2 * d], *numbers[2 * d + packed :])
-        self._set_columns(zip(first, rest, strict=True))
-        # the terms are unknown: assume an ordinary range
-        sizes = np.abs(np.asarray(self._high))
-        self._least = ASSUMED_SMALLEST * float(np.min(sizes, where=sizes > 0.0, initial=np.inf))
+        self._sums.load(first, rest)
         if any(origin):
             self._move_from(origin)
 
@@ -570,7 +373,7 @@ class Scatter(Statistics):
         k: cython.Py_ssize_t = self.dimension
         total: Sum
         moved: list[Sum] = []
-        first = [self._column(i) for i in range(self.dimension)]
+        first = [self._sums.column(i) for i in range(self.dimension)]
         for i, total in enumerate(first):
             total = as_sum(0.0)
             total.merge(first[i])
@@ -579,20 +382,12 @@ class Scatter(Statistics):
         for i in range(self.dimension):
             for j in range(i + 1):
                 # S2 + origin_i S1_j + origin_j (S1_i + n origin_i)
-                total = self._column(k)
+                total = self._sums.column(k)
                 total.add_scaled(first[j], origin[i])
                 total.add_scaled(moved[i], origin[j])
                 moved.append(total)
                 k += 1
-        self._set_columns([total.dump() for total in moved])
-
-
-@cython.wraparound(True)
-def _rest(parts: Any) -> Any:
-    """Return the parts of a sum after the first, in the form of `Sum.dump`."""
-    while len(parts) > 1 and parts[-1] == 0.0:
-        parts = parts[:-1]
-    return parts if len(parts) > 1 else parts[0]
+        self._sums.set_columns([total.dump() for total in moved])
 
 
 @cython.cfunc

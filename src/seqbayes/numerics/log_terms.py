@@ -1,0 +1,205 @@
+"""Log probabilities and densities of counts, beta and gamma variables, without cancellation.
+
+They use Loader's saddle-point form; see `seqbayes.numerics.special`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.special as sc
+
+from seqbayes.numerics.special import (
+    DIRECT,
+    Array,
+    Real,
+    deviance,
+    is_array,
+    log_beta,
+    log_stirling_ratio,
+    product_difference,
+)
+
+
+def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> Real:
+    """Log of Gamma(k+m+1) / (Gamma(k+1) Gamma(m+1)) p**k q**m, with p + q = 1.
+
+    Parameters
+    ----------
+    k, m : float or array
+        >= 0; need not be whole numbers.
+    p, q : float or array
+        Both are given, so that neither loses digits when the other is near 1.
+    difference : float or array
+        k q - m p, without cancellation (see `product_difference`).
+
+    Examples
+    --------
+    >>> round(math.exp(log_binomial_term(2.0, 3.0, 0.5, 0.5, -0.5)), 12)  # 10 / 32
+    0.3125
+    """
+    n = k + m
+    ratios = log_stirling_ratio(n) - log_stirling_ratio(k) - log_stirling_ratio(m)
+    return ratios - (deviance(k, n * p, difference) + deviance(m, n * q, -difference))
+
+
+def log_beta_term(a: Real, b: Real, x: Real, y: Real, difference: Real) -> Real:
+    """Log of x**a y**b / B(a, b), with x + y = 1: the density of logit X for X ~ Beta(a, b).
+
+    The arguments are those of `log_binomial_term`, for a, b > 0.
+
+    Examples
+    --------
+    >>> round(math.exp(log_beta_term(1.0, 1.0, 0.5, 0.5, 0.0)), 12)
+    0.25
+    """
+    log = np.log if is_array(a, b) else math.log
+    return log_binomial_term(a, b, x, y, difference) + (log(a) - log(a + b) + log(b))
+
+
+def log_beta_binomial(k: Real, m: Real, alpha: Real, beta: Real) -> Real:
+    """Log of C(k + m, k) B(alpha + k, beta + m) / B(alpha, beta).
+
+    It is accurate even for values of 1e15.
+
+    By Bayes' rule, this is the binomial likelihood times the prior density divided by the posterior
+    density, each in saddle-point form and at the posterior mean.
+
+    Parameters
+    ----------
+    k, m : float or array
+        Successes and failures, >= 0; need not be whole numbers.
+    alpha, beta : float or array
+
+    References
+    ----------
+    J. Besag, "A candidate's formula", Biometrika 76, 1989.
+
+    Examples
+    --------
+    >>> round(math.exp(log_beta_binomial(3.0, 7.0, 1.0, 1.0)), 12)  # 1 / 11
+    0.090909090909
+    """
+    a, b = alpha + k, beta + m
+    n = a + b
+    if not is_array(n) and n < DIRECT:
+        coefficient = math.lgamma(k + m + 1.0) - math.lgamma(k + 1.0) - math.lgamma(m + 1.0)
+        after = math.lgamma(a) + math.lgamma(b) - math.lgamma(n)
+        before = math.lgamma(alpha) + math.lgamma(beta) - math.lgamma(alpha + beta)
+        return coefficient + after - before
+    p, q = a / n, b / n
+    difference = product_difference(k, beta, m, alpha) / n
+    likelihood = log_binomial_term(k, m, p, q, difference)
+    prior = log_beta_term(alpha, beta, p, q, -difference)
+    return likelihood + prior - log_beta_term(a, b, p, q, 0.0 * n)
+
+
+def log_binomial(k: Real, m: Real) -> Real:
+    """Log of the binomial coefficient (k + m)! / (k! m!), for real k, m >= 0.
+
+    Examples
+    --------
+    >>> round(math.exp(log_binomial(2.0, 3.0)), 12)
+    10.0
+    """
+    xp: Any = np if is_array(k, m) else math
+    return -xp.log1p(k + m) - log_beta(k + 1.0, m + 1.0)
+
+
+def log_multinomial(counts: Array) -> Real:
+    """Log of the multinomial coefficient of counts along the last axis.
+
+    Examples
+    --------
+    >>> round(float(np.exp(log_multinomial(np.array([1.0, 1.0, 2.0])))), 12)
+    12.0
+    """
+    counts = np.asarray(counts, dtype=float)
+    return log_binomial(counts[..., :-1], _sums_after(counts)).sum(axis=-1)
+
+
+def log_dirichlet_multinomial(counts: Array, alpha: Array) -> Real:
+    """Log probability of counts whose shares are Dirichlet(alpha): a chain of beta-binomials.
+
+    Parameters
+    ----------
+    counts, alpha : array (..., K)
+
+    Examples
+    --------
+    >>> round(float(np.exp(log_dirichlet_multinomial(np.array([1.0, 1.0]), np.ones(2)))), 12)
+    0.333333333333
+    """
+    counts, alpha = np.broadcast_arrays(np.asarray(counts, float), np.asarray(alpha, float))
+    rest, rest_alpha = _sums_after(counts), _sums_after(alpha)
+    return log_beta_binomial(counts[..., :-1], rest, alpha[..., :-1], rest_alpha).sum(axis=-1)
+
+
+def _sums_after(values: Array) -> Array:
+    """Sum of the values that follow each value but the last, along the last axis."""
+    return values[..., :0:-1].cumsum(axis=-1)[..., ::-1]
+
+
+def log_gamma_poisson(k: Real, exposure: Real, shape: Real, rate: Real) -> Real:
+    """Log probability of a Poisson count whose rate is Gamma(shape, rate), accurate even for 1e15.
+
+    Parameters
+    ----------
+    k, exposure : float or array
+        Count and exposure, >= 0; the count need not be a whole number.
+    shape, rate : float or array
+
+    Examples
+    --------
+    >>> round(log_gamma_poisson(1e15, 1.0, 1e15, 1.0), 7)
+    -18.5349003
+    """
+    xp: Any = np if is_array(k, exposure, shape, rate) else math
+    total = rate + exposure
+    difference = product_difference(shape, exposure, k, rate) / total
+    term = log_binomial_term(shape, k, rate / total, exposure / total, difference)
+    return term - xp.log1p(k / shape)
+
+
+def beta_difference(a: Real, b: Real, x: Real, y: Real) -> Real:
+    """Return a (1 - x) - b x where y is 1 - x rounded, or x is 1 - y rounded.
+
+    Examples
+    --------
+    >>> beta_difference(2.0, 2.0, 0.5, 0.5)
+    0.0
+    """
+    difference = product_difference(a, y, b, x)
+    # The larger of x and y is rounded; its rounding error is multiplied by a or b.
+    if is_array(difference):
+        return difference + np.where(x < y, a * ((1.0 - y) - x), -b * ((1.0 - x) - y))
+    return float(difference + (a * ((1.0 - y) - x) if x < y else -b * ((1.0 - x) - y)))
+
+
+def log_gamma_term(shape: Real, x: Real, difference: Real) -> Real:
+    """Log of x**shape exp(-x) / Gamma(shape): the density of log X for X ~ Gamma(shape, 1).
+
+    Parameters
+    ----------
+    shape, x : float or array
+        > 0.
+    difference : float or array
+        shape - x, without cancellation.
+
+    Examples
+    --------
+    >>> log_gamma_term(1.0, 2.0, -1.0) == math.log(2.0) - 2.0
+    True
+    """
+    if is_array(shape, x):
+        with np.errstate(all="ignore"):
+            saddle_point = (
+                np.log(shape) - log_stirling_ratio(shape) - deviance(shape, x, difference)
+            )
+            direct = sc.xlogy(shape, x) - x - sc.gammaln(shape)
+            return np.where(shape < DIRECT, direct, saddle_point)
+    if shape < DIRECT:
+        return (shape * math.log(x) if x > 0.0 else -math.inf) - x - math.lgamma(shape)
+    return math.log(shape) - log_stirling_ratio(shape) - deviance(shape, x, difference)
