@@ -23,6 +23,7 @@ def test_the_document_contains_every_route_of_the_api(serve):
         "/api/beliefs/{rest}": {"/api/beliefs/{name}", "/api/beliefs/{name}/{key}"},
         "/api/choose/{rest}": {"/api/choose/{name}"},
         "/api/compare/{rest}": {"/api/compare/{name}"},
+        "/api/history/{rest}": {"/api/history/{name}"},
         "/api/replay/{story}": {"/api/replay/mms", "/api/replay/coins"},
         "/api/openapi.json": set(),
     }

@@ -35,7 +35,7 @@ def downgrade(url, version):
     """Turn a store into one of an older version of the tables."""
     rows = query(url, "SELECT belief, key, state FROM seqbayes_states")
     drops = ["seqbayes_states DROP COLUMN since_crc", "seqbayes_lease DROP COLUMN crc"]
-    drops = [] if version == 6 else drops
+    drops = [] if version >= 6 else drops
     if version < 5:
         tables = ["beliefs", "sources", "dead_letters", "history", "ids"]
         tables += ["states"] if version < 4 else []
@@ -46,12 +46,12 @@ def downgrade(url, version):
         url,
         *(f"ALTER TABLE {drop}" for drop in drops),
         *(["DROP TABLE seqbayes_ids"] if version < 2 else []),
-        "DROP TABLE seqbayes_alerts",
-        "DROP TABLE seqbayes_messages",
+        *([] if version == 7 else ["DROP TABLE seqbayes_alerts", "DROP TABLE seqbayes_messages"]),
+        "DROP TABLE seqbayes_annotations",
         "DELETE FROM seqbayes_meta WHERE name = 'id'",
         f"UPDATE seqbayes_meta SET value = '{version}'",
     )
-    if version < 4 or version == 6:
+    if version < 4 or version >= 6:
         return
     for belief, key, state in rows:  # of the texts alone
         crc = zlib.crc32(f"{key}{state}".encode())

@@ -9,9 +9,11 @@ import contextlib
 import fcntl
 import json
 import os
+from operator import itemgetter
 from pathlib import Path
 
 from seqbayes.stream.stores import (
+    Annotation,
     DeadLetter,
     HistoryPoint,
     Lease,
@@ -37,6 +39,7 @@ EMPTY = {
     "ids": [],
     "alerts": [],
     "messages": [],
+    "annotations": [],
 }
 
 
@@ -125,6 +128,9 @@ class DirectoryStore(Store):
         ]
         return sorted(found, key=lambda each: each.created)
 
+    def annotations(self):
+        return sorted((Annotation(*row) for row in self._read()["annotations"]), key=itemgetter(1))
+
     # Writing.
 
     @contextlib.contextmanager
@@ -200,6 +206,11 @@ class DirectoryStore(Store):
         token = json.dumps(changes.token)
         data["places"] = [*others, (changes.source, token, before + changes.events, at)]
 
+    def annotate(self, annotation):
+        with self.transaction():
+            others = [row for row in self._data["annotations"] if row[0] != annotation.id]
+            self._data["annotations"] = [*others, annotation]
+
     def _add_letter(self, letter, at):
         source, position, belief, raw, reason = letter
         if not isinstance(belief, str):
@@ -234,6 +245,7 @@ class DirectoryStore(Store):
         data["messages"] = [
             (each.id, each.alert, each.body.decode(), *each[3:]) for each in contents.messages
         ]
+        data["annotations"] = list({note[0]: note for note in contents.annotations}.values())
 
     def remove_belief(self, belief, key=None):
         with self.fenced_transaction():

@@ -13,8 +13,17 @@ from servers import Proxy
 
 from seqbayes import Beta, Gamma
 from seqbayes.events.display import Display
-from seqbayes.stream import Belief, DeadLetter, LeaseError, Pipeline, StoreError, open_store
+from seqbayes.stream import (
+    Belief,
+    DeadLetter,
+    LeaseError,
+    Pipeline,
+    StoreError,
+    merge,
+    open_store,
+)
 from seqbayes.stream.stores import (
+    Annotation,
     Changes,
     HistoryPoint,
     MemoryStore,
@@ -98,6 +107,41 @@ def test_a_store_of_version_6_gets_alerts(durable_url):
         store.acquire()
         store.commit(Changes(None, None, alerts=[StoredAlert("slow", "", "{}", 1.0)]))
         assert len(store.alerts()) == 1
+
+
+def test_annotations_need_no_lease(store, url):
+    first = Annotation("b", 2.0, "", "release 2")
+    second = Annotation("a", 1.0, "sales", "release 1 <b>")
+    with open_store(url, "open") as other:  # while the store is held
+        other.annotate(first)
+        other.annotate(second)
+        other.annotate(first._replace(text="release 2.0"))
+    assert store.annotations() == [second, first._replace(text="release 2.0")]
+    store.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
+    assert len(store.annotations()) == 2
+
+
+def test_merging_keeps_annotations(url):
+    with open_store("memory:one") as one, open_store("memory:two") as two:
+        one.annotate(Annotation("a", 1.0, "", "first"))
+        two.annotate(Annotation("b", 2.0, "", "second"))
+        two.annotate(Annotation("a", 1.0, "", "first"))
+        merge(["memory:one", "memory:two"], url)
+    with open_store(url, "open") as store:
+        assert [note.text for note in store.annotations()] == ["first", "second"]
+
+
+def test_a_store_that_does_not_support_annotations_refuses_them():
+    with pytest.raises(StoreError, match="does not support annotations"):
+        Store("plain:").annotate(Annotation("a", 1.0, "", "text"))
+
+
+def test_a_store_of_version_7_gets_annotations(durable_url):
+    open_store(durable_url).close()
+    downgrade(durable_url, 7)
+    with open_store(durable_url) as store:
+        store.annotate(Annotation("a", 1.0, "", "text"))
+        assert len(store.annotations()) == 1
 
 
 def test_a_commit_stores_all_or_nothing(store):

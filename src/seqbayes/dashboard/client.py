@@ -79,10 +79,8 @@ class Client(ClientMethods):
         contexts
             The values of the other key fields of its belief.
         """
-        path, body = f"/api/choose/{quote(name, safe='')}", msgspec.json.encode(list(contexts))
-        headers = {"Content-Type": "application/json", **self._headers}
-        response = self._send(self._connection, "POST", path, body, headers)
-        return _read(response, schema.Decisions).decisions
+        path = f"/api/choose/{quote(name, safe='')}"
+        return _read(self._post(path, list(contexts)), schema.Decisions).decisions
 
     def reward(self, decision: str, reward: Any, event: Mapping[str, Any] = {}) -> schema.Outcome:
         """Post the reward of a decision, and return when it is committed; a repetition is ignored.
@@ -96,10 +94,27 @@ class Client(ClientMethods):
         event
             Further fields of the event, such as its time.
         """
-        body = msgspec.json.encode(schema.RewardBody(decision, reward, dict(event)))
-        headers = {"Content-Type": "application/json", **self._headers}
-        response = self._send(self._connection, "POST", "/api/reward", body, headers)
-        return _read(response, schema.Outcome, (200, 422))
+        body = schema.RewardBody(decision, reward, dict(event))
+        return _read(self._post("/api/reward", body), schema.Outcome, (200, 422))
+
+    def annotate(
+        self, text: str, at: float | None = None, belief: str = "", name: str | None = None
+    ) -> schema.AnnotationInfo:
+        """Store an annotation, such as a deployment, which histories show.
+
+        Parameters
+        ----------
+        text
+            The text.
+        at
+            Seconds since 1970; now by default.
+        belief
+            The belief that it is about; all by default.
+        name
+            Its id: an annotation with the same id is replaced, so that a call can be repeated.
+        """
+        body = schema.AnnotationBody(text, at, belief, name)
+        return _read(self._post("/api/annotations", body), schema.AnnotationInfo)
 
     def stream(self, last: str = "", **query: Any) -> Iterator[tuple[str, Any, str]]:
         """Yield name, data and id of every event, until the server ends.
@@ -145,6 +160,10 @@ class Client(ClientMethods):
     def get(self, path: str, kind: type[T]) -> T:
         """Return the answer at a path, decoded as a type."""
         return _read(self._send(self._connection, "GET", path, None, self._headers), kind)
+
+    def _post(self, path: str, body: Any) -> http.client.HTTPResponse:
+        headers = {"Content-Type": "application/json", **self._headers}
+        return self._send(self._connection, "POST", path, msgspec.json.encode(body), headers)
 
     @staticmethod
     def _send(

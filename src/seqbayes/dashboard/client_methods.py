@@ -94,6 +94,27 @@ class ClientMethods:
         query = self._query(limit=limit)
         return self.get("/api/alerts" + query, schema.AlertList)
 
+    def annotations(
+        self,
+        limit: int | None = None,
+    ) -> schema.AnnotationList:
+        """Return the newest annotations."""
+        query = self._query(limit=limit)
+        return self.get("/api/annotations" + query, schema.AnnotationList)
+
+    def history(
+        self,
+        name: str,
+        keys: Sequence[str],
+        part: str | None = None,
+    ) -> schema.HistoryList:
+        """Return the histories of several keys."""
+        query = self._query(
+            keys=keys,
+            part=part,
+        )
+        return self.get(f"/api/history/{quote(name, '')}" + query, schema.HistoryList)
+
     def health(self) -> schema.Health:
         """Return the state of pipeline and server."""
         return self.get("/api/health", schema.Health)

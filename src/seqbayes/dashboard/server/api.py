@@ -12,8 +12,9 @@ from starlette.responses import Response
 import seqbayes
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live import history as past
-from seqbayes.dashboard.live.entries import SORTS, Entry, Shelf, columns, make_cards
+from seqbayes.dashboard.live.entries import SORTS, Entry, Shelf, make_cards
 from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.server.histories import Histories
 from seqbayes.dashboard.server.responses import Refusal, answer, choice, segments, whole
 from seqbayes.stream.stores import DeadLetter
 
@@ -27,8 +28,8 @@ MAX_RAW_BYTES = 2000
 class Reads:
     """The handlers of one server."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub, self._board = hub, hub.board
+    def __init__(self, hub: Hub, histories: Histories) -> None:
+        self._hub, self._board, self._histories = hub, hub.board, histories
 
     async def beliefs(self, request: Request) -> Response:
         """Return the beliefs."""
@@ -119,14 +120,11 @@ class Reads:
             past.seed(self._hub.origin.reader, [entry])
             now = self._board.now()
             detail = entry.detail(now)
-            part, spark, others = entry.followed, detail["spark"], views.followable(entry.state)
-        detail["parts"] = [] if part is None else [each.name for each in others]
-        if part is not None and wanted not in (None, part.name):
-            part = _found(others, wanted)
-            # the sparkline has another number: use the store, and the present value
-            spark = columns([(now, part.mean, part.low, part.high)])
+            others = [] if entry.followed is None else views.followable(entry.state)
+        detail["parts"] = [each.name for each in others]
+        detail["history"] = self._histories.curve(entry, wanted)
+        detail["marks"] = self._histories.marks(name, detail["key"])
         reader = self._hub.origin.reader
-        detail["history"] = past.history(reader, name, key, spark, part)
         letters = [] if reader is None else reader.dead_letters(name, MAX_LETTERS)
         detail["dead_letters"] = list(map(_letter, letters))
         return detail
@@ -154,10 +152,3 @@ def _letter(found: tuple[float, DeadLetter]) -> dict[str, Any]:
         "source": letter.source,
         "at": at,
     }
-
-
-def _found(others: list[views.Followed], wanted: str | None) -> views.Followed:
-    for each in others:
-        if each.name == wanted:
-            return each
-    raise Refusal(422, "expected part to be one of the parts of the belief")

@@ -18,11 +18,13 @@ from seqbayes.dashboard.live.origins import Origin
 from seqbayes.dashboard.server import openapi
 from seqbayes.dashboard.server.access import Access
 from seqbayes.dashboard.server.alerts import AlertReads
+from seqbayes.dashboard.server.annotations import Annotations
 from seqbayes.dashboard.server.api import Reads
 from seqbayes.dashboard.server.comparisons import Comparisons
 from seqbayes.dashboard.server.decide import Decide
 from seqbayes.dashboard.server.first import FirstData
 from seqbayes.dashboard.server.guard import Guard
+from seqbayes.dashboard.server.histories import Histories
 from seqbayes.dashboard.server.ingest import Ingest
 from seqbayes.dashboard.server.metrics import Metrics
 from seqbayes.dashboard.server.pages import Pages
@@ -58,9 +60,11 @@ class Site:
         self.hub = Hub(self.board, origin)
         self.stories = Stories()
         self.access = access
-        reads, comparisons = Reads(self.hub), Comparisons(self.hub)
+        alerts, annotations = AlertReads(self.hub), Annotations(self.hub)
+        histories = Histories(self.hub, annotations, alerts)
+        reads, comparisons = Reads(self.hub, histories), Comparisons(self.hub)
         self._pages = Pages(access, log, FirstData(reads, comparisons).get)
-        self.routes = self._routes(reads, comparisons)
+        self.routes = self._routes(reads, comparisons, histories, annotations, alerts)
         inner = Starlette(
             routes=self.routes,
             lifespan=self._lifespan,
@@ -72,11 +76,20 @@ class Site:
         )
         self.app = Guard(inner, access, frame_ancestors, log)
 
-    def _routes(self, reads: Reads, comparisons: Comparisons) -> list[Route]:
+    def _routes(
+        self,
+        reads: Reads,
+        comparisons: Comparisons,
+        histories: Histories,
+        annotations: Annotations,
+        alerts: AlertReads,
+    ) -> list[Route]:
         streams, pages = Streams(self.hub), self._pages
-        stories, alerts = self.stories, AlertReads(self.hub)
+        stories = self.stories
         got = {
             "/api/alerts": alerts.get,
+            "/api/annotations": annotations.get,
+            "/api/history/{rest:path}": histories.get,
             "/api/beliefs": reads.beliefs,
             "/api/beliefs/{rest:path}": reads.below,
             "/api/compare/{rest:path}": comparisons.get,
@@ -96,6 +109,7 @@ class Site:
         posted = {
             "/api/choose/{rest:path}": decide.choose,
             "/api/reward": decide.reward,
+            "/api/annotations": annotations.post,
             "/api/replay/{story}": stories.begin,
             "/api/events": Ingest(lambda: self.hub.origin.source).post,
             "/login": pages.login,

@@ -14,8 +14,10 @@ from seqbayes.dashboard import schema, views
 from seqbayes.dashboard.live.entries import SORTS
 from seqbayes.dashboard.live.hub import FASTEST
 from seqbayes.dashboard.server.alerts import MAX_LISTED, MAX_MESSAGES
+from seqbayes.dashboard.server.annotations import MAX_ANNOTATIONS
 from seqbayes.dashboard.server.api import MAX_CARDS, MAX_LETTERS
 from seqbayes.dashboard.server.comparisons import BEST, LEVELS
+from seqbayes.dashboard.server.histories import MAX_KEYS as MAX_CURVES
 from seqbayes.dashboard.server.responses import answer
 from seqbayes.dashboard.server.stories import MAX_SKIPPED, MAX_STEPS, CandyOptions, CoinOptions
 from seqbayes.dashboard.server.streams import MAX_KEYS
@@ -205,6 +207,19 @@ def _read_paths() -> dict[str, Any]:
             [_in_query("limit", "Messages to return.", **_whole(0, MAX_LISTED, MAX_MESSAGES))],
             422, 500,
         ),
+        "/api/annotations": _annotation_path() | _get(
+            "annotations", "Return the newest annotations.", schema.AnnotationList,
+            [_in_query("limit", "Annotations to return.", **_whole(0, MAX_ANNOTATIONS, MAX_ANNOTATIONS))], 422, 500,
+        ),
+        "/api/history/{name}": _get(
+            "history", "Return the histories of several keys.", schema.HistoryList,
+            [
+                _NAME,
+                _in_query("keys", "Ids of keys.", minItems=1, **_texts(MAX_CURVES)) | {"required": True},
+                part,
+            ],
+            404, 422, 500,
+        ),
         "/api/health": _get(
             "health", "Return the state of pipeline and server.", schema.Health, [], 500
         ),
@@ -266,6 +281,25 @@ def _write_paths() -> dict[str, Any]:
     }
 
 
+def _post(name: str, summary: str, body: Any, responses: Any, *parameters: Any) -> dict[str, Any]:
+    return {
+        "post": {
+            "operationId": name,
+            "summary": summary,
+            "security": [{"bearer": []}],
+            "parameters": list(parameters),
+            "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
+            "responses": responses,
+        }
+    }
+
+
+def _annotation_path() -> dict[str, Any]:
+    stored = _responses({"content": _content(schema.AnnotationInfo)}, 403, 408, 413, 422, 500)
+    summary = "Store an annotation, such as a deployment, or replace that with the same id."
+    return _post("annotate", summary, _refer(schema.AnnotationBody), stored)
+
+
 def _choice_paths() -> dict[str, Any]:
     context = {"type": "object"}
     contexts = {"anyOf": [context, {"type": "array", "items": context}]}
@@ -276,25 +310,13 @@ def _choice_paths() -> dict[str, Any]:
     refused = {"anyOf": [_refer(schema.Outcome), _refer(schema.Error)]}
     learned["422"]["content"] = {JSON: {"schema": refused}}
 
-    def post(name: str, summary: str, body: Any, responses: Any, *parameters: Any) -> Any:
-        return {
-            "post": {
-                "operationId": name,
-                "summary": summary,
-                "security": [{"bearer": []}],
-                "parameters": list(parameters),
-                "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
-                "responses": responses,
-            }
-        }
-
     choice = _in_path("name", "The name of a choice.")
     return {
-        "/api/choose/{name}": post(
+        "/api/choose/{name}": _post(
             "choose", "Choose an arm for one context, or for each of an array.", contexts, chosen,
             choice,
         ),
-        "/api/reward": post(
+        "/api/reward": _post(
             "reward", "Post rewards of decisions; the answer comes when they are committed.",
             rewards, learned,
         ),

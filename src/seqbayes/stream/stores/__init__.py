@@ -5,6 +5,7 @@ from seqbayes.stream.stores.memory import MemoryStore
 from seqbayes.stream.stores.readable import CLASH, ReadableStore
 from seqbayes.stream.stores.reader import StoredSource, StoreReader
 from seqbayes.stream.stores.records import (
+    Annotation,
     Changes,
     Contents,
     DeadLetter,
@@ -35,6 +36,7 @@ from seqbayes.stream.stores.registry import (
 
 __all__ = [
     "CLASH",
+    "Annotation",
     "Changes",
     "Contents",
     "DeadLetter",

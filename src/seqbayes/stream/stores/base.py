@@ -13,6 +13,7 @@ import msgspec
 from seqbayes.stream.stores.lease import Holder
 from seqbayes.stream.stores.readable import ReadableStore
 from seqbayes.stream.stores.records import (
+    Annotation,
     Changes,
     Contents,
     DeclarationError,
@@ -346,6 +347,16 @@ class Store(WritableStore):
             Number of positions removed.
         """
         raise NotImplementedError
+
+    def annotate(self, annotation: Annotation) -> None:
+        """Store an annotation, and replace that with the same id; this needs no lease.
+
+        Raises
+        ------
+        StoreError
+            If that fails, or the store does not support annotations.
+        """
+        raise StoreError(f"{self.url} does not support annotations")
 
     def remove_letters(self, numbers: Sequence[int]) -> int:
         """Remove dead letters by number; return the number of letters removed."""

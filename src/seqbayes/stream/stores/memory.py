@@ -11,6 +11,7 @@ import msgspec
 
 from seqbayes.stream.stores.base import Mode, Store
 from seqbayes.stream.stores.records import (
+    Annotation,
     Changes,
     Contents,
     DeadLetter,
@@ -43,6 +44,7 @@ class _Tables:
     ids: dict[str, dict[str, SeenId]] = field(default_factory=dict)
     alerts: dict[tuple[str, str], StoredAlert] = field(default_factory=dict)
     messages: dict[str, StoredMessage] = field(default_factory=dict)
+    annotations: dict[str, Annotation] = field(default_factory=dict)
 
     def copy(self) -> _Tables:
         """Return a copy that later changes do not affect."""
@@ -56,6 +58,7 @@ class _Tables:
             ids={source: dict(known) for source, known in self.ids.items()},
             alerts=dict(self.alerts),
             messages=dict(self.messages),
+            annotations=dict(self.annotations),
         )
 
 
@@ -183,6 +186,11 @@ class MemoryStore(Store):
         with _lock:
             return sorted(self._tables.messages.values(), key=lambda each: each.created)
 
+    def annotations(self) -> list[Annotation]:
+        """Return all annotations by time."""
+        with _lock:
+            return sorted(self._tables.annotations.values(), key=lambda each: (each.at, each.id))
+
     # Writing.
 
     @contextmanager
@@ -252,6 +260,11 @@ class MemoryStore(Store):
         tables.last_letter += 1
         tables.letters[tables.last_letter] = StoredLetter(tables.last_letter, letter, at)
 
+    def annotate(self, annotation: Annotation) -> None:
+        """Store an annotation, and replace that with the same id."""
+        with self.transaction():
+            self._tables.annotations[annotation.id] = annotation
+
     def thin(self, belief: str, limit: int) -> None:
         """Delete the `surplus_times` of each history of a belief."""
         with self.transaction():
@@ -279,6 +292,8 @@ class MemoryStore(Store):
         filled.messages.update({each.id: each for each in contents.messages})
         for source, each in contents.ids:
             filled.ids.setdefault(source, {})[each.id] = each
+        for annotation in contents.annotations:
+            filled.annotations.setdefault(annotation.id, annotation)
         vars(self._tables).update(vars(filled))
 
     def remove_belief(self, belief: str, key: str | None = None) -> int:

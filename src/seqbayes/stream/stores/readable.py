@@ -14,6 +14,7 @@ import msgspec
 
 from seqbayes.stream.stores.lease import Holder
 from seqbayes.stream.stores.records import (
+    Annotation,
     Contents,
     HistoryPoint,
     Lease,
@@ -100,6 +101,10 @@ class ReadableStore:
 
     def messages(self) -> list[StoredMessage]:
         """Return the messages of alerts, oldest first; a store that `keeps_alerts` overrides it."""
+        return []
+
+    def annotations(self) -> list[Annotation]:
+        """Return all annotations by time; a store that supports `annotate` overrides this."""
         return []
 
     # Derived.
@@ -220,6 +225,7 @@ class ReadableStore:
             ((place.source, each) for place in positions for each in self.ids(place.source)),
             self.alerts(),
             self.messages(),
+            self.annotations(),
         )
 
     def copy_file(self, path: Path) -> bool:

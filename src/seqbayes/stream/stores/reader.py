@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from seqbayes.stream.stores.readable import ReadableStore
 from seqbayes.stream.stores.records import (
+    Annotation,
     DeadLetter,
     Reason,
     Runner,
@@ -125,6 +126,21 @@ class StoreReader:
     def alerts(self) -> tuple[list[StoredAlert], list[StoredMessage]]:
         """Return the states of all alerts, and their messages, oldest first."""
         return self._read(lambda store: (store.alerts(), store.messages()))
+
+    def annotations(self) -> list[Annotation]:
+        """Return all annotations by time."""
+        return self._read(lambda store: store.annotations())
+
+    def annotate(self, annotation: Annotation) -> None:
+        """Store an annotation, although the store was opened for reading.
+
+        Raises
+        ------
+        StoreError
+            If that fails, or the store does not support annotations.
+        """
+        with open_store(self._given, "open") as store:
+            store.annotate(annotation)
 
     def dead_letter_count(self) -> int:
         """Return the number of dead letters."""

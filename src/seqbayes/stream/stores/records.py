@@ -151,6 +151,18 @@ class StoredMessage(NamedTuple):
     note: str = ""
 
 
+class Annotation(NamedTuple):
+    """A text about a moment, such as a deployment: its id, and its time in seconds since 1970.
+
+    `belief` is the belief that it is about, or empty if it is about all.
+    """
+
+    id: str
+    at: float
+    belief: str
+    text: str
+
+
 class Reason(NamedTuple):
     """A reason why a belief rejected events, and the number of these events."""
 
@@ -293,3 +305,4 @@ class Contents:
     ids: Iterable[tuple[str, SeenId]]
     alerts: Sequence[StoredAlert] = ()
     messages: Sequence[StoredMessage] = ()
+    annotations: Iterable[Annotation] = ()

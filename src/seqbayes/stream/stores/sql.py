@@ -11,6 +11,7 @@ import msgspec
 
 from seqbayes.stream.stores.database import NUMBER, Database, have_types
 from seqbayes.stream.stores.records import (
+    Annotation,
     Changes,
     Contents,
     DeadLetter,
@@ -193,6 +194,16 @@ class SqlStore(Database):
             for row in self._query(sql)
         ]
 
+    def annotations(self) -> list[Annotation]:
+        """Return all annotations by time."""
+        if self.version < 8:
+            return []
+        sql = "SELECT id, at, belief, text, crc FROM seqbayes_annotations ORDER BY at, id"
+        return [
+            Annotation(*self._verified(row, f"annotation {row[0]!r}", str, NUMBER, str, str))
+            for row in self._query(sql)
+        ]
+
     def _verified(self, row: Row, what: str, *types: Any) -> Row:
         """Return a row without its checksum; raise an error if checksum or types are wrong."""
         *values, crc = row
@@ -291,6 +302,16 @@ class SqlStore(Database):
         for name in changes.messages_gone:
             self._run("DELETE FROM seqbayes_messages WHERE id = ?", [name])
 
+    def annotate(self, annotation: Annotation) -> None:
+        """Store an annotation, and replace that with the same id."""
+        with self._transaction():
+            self._insert(
+                _ANNOTATIONS,
+                checked([annotation]),
+                "(id) DO UPDATE SET at = excluded.at, belief = excluded.belief,"
+                " text = excluded.text, crc = excluded.crc",
+            )
+
     def write_contents(self, contents: Contents) -> None:
         """Copy the contents of other stores into this empty store."""
         self._fill("beliefs (name, declaration, crc)", contents.declarations.items())
@@ -306,6 +327,7 @@ class SqlStore(Database):
         )
         self._fill("alerts (alert, key, state, updated, crc)", contents.alerts)
         self._fill("messages (id, alert, body, created, done, note, crc)", contents.messages)
+        self._fill(_ANNOTATIONS.removeprefix("seqbayes_"), contents.annotations, "DO NOTHING")
         entries = iter(contents.entries)
         while chunk := list(itertools.islice(entries, _CHUNK)):
             self._insert(_STATES, list(map(_state_row, chunk)))
@@ -339,6 +361,7 @@ class SqlStore(Database):
         return len(self._run(f"DELETE FROM seqbayes_{table} WHERE {condition} RETURNING 1", values))
 
 
+_ANNOTATIONS = "seqbayes_annotations (id, at, belief, text, crc)"
 _STATES = "seqbayes_states (belief, key, state, used, since, updated, crc, since_crc)"
 
 

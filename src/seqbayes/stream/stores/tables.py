@@ -8,7 +8,7 @@ from typing import Any
 
 Row = tuple[Any, ...]
 
-VERSION = 7
+VERSION = 8
 """Version of the tables: older tables are upgraded, newer ones raise an error."""
 
 _IDS = """CREATE TABLE seqbayes_ids (
@@ -28,6 +28,12 @@ _ALERTS = (
         id TEXT PRIMARY KEY, alert TEXT NOT NULL, body {bytes} NOT NULL,
         created DOUBLE PRECISION NOT NULL, done DOUBLE PRECISION NOT NULL, note TEXT NOT NULL,
         crc BIGINT)""",
+)
+
+_ANNOTATIONS = (
+    """CREATE TABLE seqbayes_annotations (
+        id TEXT PRIMARY KEY, at DOUBLE PRECISION NOT NULL, belief TEXT NOT NULL,
+        text TEXT NOT NULL, crc BIGINT)""",
 )
 
 TABLES = (
@@ -55,6 +61,7 @@ TABLES = (
     "ALTER TABLE seqbayes_ids ADD COLUMN crc BIGINT",
     *_ADD_NUMBER_CHECKSUMS,
     *_ALERTS,
+    *_ANNOTATIONS,
 )
 
 MIGRATIONS: dict[int, Sequence[str]] = {
@@ -67,6 +74,7 @@ MIGRATIONS: dict[int, Sequence[str]] = {
     ),
     5: _ADD_NUMBER_CHECKSUMS,
     6: _ALERTS,
+    7: _ANNOTATIONS,
 }
 """Statements that upgrade the tables from each version to the next.
 

@@ -108,6 +108,7 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
                     _counted(stores, merged),
                     (p for name in declared for each in stores for p in each.points(name)),
                     _ids(stores, {position.source for position in positions}),
+                    annotations=(note for each in stores for note in each.annotations()),
                 )
             )
     merged.beliefs = len(declared)

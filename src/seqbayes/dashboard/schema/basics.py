@@ -1,0 +1,12 @@
+"""Types that several answers share."""
+
+from typing import Literal
+
+Number = float | None
+Interval = tuple[Number, Number] | None
+
+Kind = str
+"""How a belief is displayed; the OpenAPI document lists all registered kinds."""
+
+Scale = Literal["", "share", "log"]
+"""How numbers are written: as they are, in percent, or by their exponential."""

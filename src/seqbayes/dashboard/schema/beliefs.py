@@ -1,0 +1,179 @@
+"""Beliefs and the cards of their keys."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from seqbayes.dashboard.schema.basics import Interval, Kind, Number, Scale
+from seqbayes.dashboard.schema.streams import SourceInfo
+from seqbayes.events.display import Display
+
+
+class BeliefInfo(Display, frozen=True, kw_only=True):
+    """A belief with its display; `keys` is the number of its keys.
+
+    `example` is an event that it could learn from, if its fields are known.
+    """
+
+    name: str
+    family: str
+    likelihood: str | None
+    kind: Kind
+    scale: Scale
+    by: list[str]
+    field: list[str]
+    prior: str
+    half_life: str | None
+    example: dict[str, Any] | None
+    keys: int
+
+
+class BeliefList(Struct):
+    """All beliefs."""
+
+    beliefs: list[BeliefInfo]
+    source: SourceInfo
+    version: str
+
+
+class Spark(Struct):
+    """Mean and interval over time, in seconds since 1970, as columns.
+
+    For a belief about several numbers, it is the history of one of them: `part` is its name, and
+    `unit` is set if it is a share.
+    """
+
+    t: list[float]
+    mean: list[Number]
+    low: list[Number]
+    high: list[Number]
+    part: str | UnsetType = UNSET
+    unit: Literal["share"] | UnsetType = UNSET
+
+
+class Density(Struct):
+    """Curves on one grid; the likelihood of the last event is scaled to the posterior's peak."""
+
+    x: list[float]
+    posterior: list[Number]
+    prior: list[Number] | None
+    likelihood: list[Number] | None
+
+
+class Variance(Struct):
+    """The belief about the variance."""
+
+    mean: Number
+    mle: Number
+    map: Number
+    interval: Interval
+
+
+class LabelShare(Struct):
+    """The belief about the share of a label."""
+
+    label: str
+    mean: Number
+    mle: Number
+    map: Number
+    interval: Interval
+    n: Number
+
+
+class Component(Struct):
+    """A component of a mixture; its density is weighted.
+
+    `n` is the expected weight of its observations, `fields` are the estimates of its parameters,
+    and `text` contains their means.
+    """
+
+    name: str
+    weight: Number
+    n: Number
+    text: str
+    fields: list[NamedEstimate]
+    density: list[Number] | None
+
+
+class NamedEstimate(Struct):
+    """One number among several.
+
+    `n` is the weight of its data, if known; `text` describes it further, such as the location of a
+    component of a class; `unit` is whether it is a share.
+    """
+
+    name: str
+    mean: Number
+    interval: Interval
+    n: Number | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    unit: Literal["share"] | UnsetType = UNSET
+
+
+class Estimate(Struct):
+    """Estimates of a number or of shares of labels; the fields depend on the kind."""
+
+    kind: Kind
+    n: Number
+    mean: Number
+    mle: Number
+    map: Number
+    interval: Interval
+    level: float
+    density: Density | UnsetType | None = UNSET
+    variance: Variance | UnsetType = UNSET
+    shares: list[LabelShare] | UnsetType = UNSET
+    rest: int | UnsetType = UNSET
+    rest_mean: Number | UnsetType = UNSET
+    unseen: Number | UnsetType = UNSET
+
+
+class Marginal(Estimate, kw_only=True):
+    """The belief about one of several numbers or sets of labels."""
+
+    name: str
+    family: str
+    likelihood: str
+    scale: Scale
+
+
+class Start(Struct):
+    """The number of events that a mixture has buffered, and the number that it needs to start."""
+
+    kept: int
+    needed: int
+
+
+class Card(Estimate, kw_only=True):
+    """Summary of a key of a belief; the fields depend on its kind.
+
+    `p_above` is the probability to exceed the configured threshold.
+    The components of a mixture that is not `settled` may still exchange their names. They are
+    fitted to at least four fifths of the events buffered for its `start`.
+    """
+
+    belief: str
+    key: list[str] | None
+    id: str
+    rate: float
+    updated: float
+    since: float
+    spark: Spark
+    p_above: Number | UnsetType = UNSET
+    components: list[Component] | UnsetType = UNSET
+    settled: bool | UnsetType = UNSET
+    start: Start | UnsetType = UNSET
+    x: list[float] | UnsetType | None = UNSET
+    total: list[Number] | UnsetType | None = UNSET
+    discrete: bool | UnsetType = UNSET
+    fields: list[NamedEstimate] | UnsetType = UNSET
+
+
+class Cards(Struct):
+    """A page of the keys that were found, and their `total` number."""
+
+    belief: BeliefInfo
+    total: int
+    cards: list[Card]

@@ -1,0 +1,95 @@
+"""Comparisons of keys."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from seqbayes.dashboard.schema.basics import Interval, Number
+from seqbayes.dashboard.schema.beliefs import Card, Density
+
+
+class Difference(Struct):
+    """The difference between the first and the second of two keys."""
+
+    pair: tuple[str, str]
+    mean: Number
+    interval: Interval
+    level: float
+
+
+class ComparedShare(Struct):
+    """The belief of one of several keys about the share of a label."""
+
+    mean: Number
+    interval: Interval
+    density: Density
+
+
+class Contrast(Struct):
+    """The difference of a key to the reference; `lift` is the relative difference.
+
+    `p_equivalent` is the probability that the difference is within the configured `equivalence`.
+    """
+
+    p_better: float
+    mean: Number
+    interval: Interval
+    lift: Number
+    lift_interval: Interval
+    p_equivalent: Number
+
+
+class Arm(Struct):
+    """A compared key.
+
+    `loss` is the expected loss of choosing it. `p_above` is the probability to exceed the
+    configured `threshold`, and `contrast` is None for the reference.
+    """
+
+    key: str
+    p_best: float
+    loss: Number
+    mean: Number
+    interval: Interval
+    p_above: Number
+    contrast: Contrast | None
+
+
+class SequentialTest(Struct):
+    """A test whose error rate is bounded whenever an experiment is stopped.
+
+    `best` is the key that it calls the best, None while it has not decided; `more` is the number of
+    further observations until a decision with probability 80 %.
+    """
+
+    guarantee: Literal["anytime-valid", "none"]
+    reason: str
+    best: str | None
+    p_value: float
+    more: Number
+
+
+class Comparison(Struct):
+    """The probability of each key to be the best, and the differences of the best to the others.
+
+    `verdict` is "best" if one is the best with probability (1 + level) / 2 or more, "equivalent" if
+    no difference matters, else "undecided". `reference` is the control, or the best key. `shares`
+    contains the compared beliefs if they are about the share of a label.
+    """
+
+    keys: list[str]
+    p_best: list[float]
+    best: str
+    difference: Difference
+    differences: list[Difference]
+    level: float
+    lowest: bool
+    label: str | None
+    verdict: Literal["best", "equivalent", "undecided"]
+    reference: str
+    decision: SequentialTest
+    arms: list[Arm]
+    cards: list[Card]
+    shares: list[ComparedShare] | UnsetType = UNSET

@@ -1,0 +1,39 @@
+"""Errors, confirmations and stories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Error(Struct):
+    """The reason why a request was refused."""
+
+    error: str
+
+
+class Ok(Struct):
+    """Success."""
+
+    ok: bool
+
+
+class Session(Struct):
+    """The permissions of a browser."""
+
+    session: bool
+    reading_is_free: bool
+
+
+class Steps(Struct):
+    """Some steps of a story, of `total`."""
+
+    steps: list[dict[str, Any]]
+    total: int
+
+
+class StoryOpening(Struct):
+    """A started story, with the fields of its first JSON line."""
+
+    id: str

@@ -1,0 +1,141 @@
+"""The health of a stream, its dead letters, alerts, annotations and choices."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from seqbayes.dashboard.schema.basics import Number
+from seqbayes.stream.choices import DecisionResponse
+
+
+class SourceInfo(Struct):
+    """The source of the beliefs; `id` is the field that identifies an event, if any."""
+
+    kind: str
+    name: str
+    mode: Literal["pipeline", "store", "replay"]
+    id: str | UnsetType = UNSET
+    reads: list[str] | UnsetType = UNSET
+    runner: str | UnsetType | None = UNSET
+
+
+class Health(Struct):
+    """Health of pipeline and server; ages in seconds.
+
+    `quiet` is true if the pipeline works but expected events do not arrive.
+    """
+
+    status: Literal["ok", "stalled", "stopped"]
+    events: int
+    rate: float
+    lag: int | None
+    commit_age: Number
+    event_age: Number
+    dead_letters: int
+    reconnects: int
+    uptime: float
+    clients: int
+    source: SourceInfo
+    error: str | None
+    quiet: bool
+    beliefs: dict[str, int]
+
+
+class DeadLetterInfo(Struct):
+    """An event that a belief could not use; an empty `belief` means that none could."""
+
+    belief: str
+    position: str
+    raw: str
+    reason: str
+    source: str
+    at: float
+
+
+class RefusalCount(Struct):
+    """A reason why a belief has refused events, and their number."""
+
+    belief: str
+    reason: str
+    n: int
+
+
+class DeadLetterList(Struct):
+    """The newest of `total` events that could not be used, and the most frequent reasons."""
+
+    total: int
+    reasons: list[RefusalCount]
+    letters: list[DeadLetterInfo]
+
+
+class AlertInfo(Struct):
+    """An alert about a key, or about a whole belief or stream: its key is then empty.
+
+    The key of the pooled rest is null; `since` is when the status began.
+    """
+
+    alert: str
+    status: str
+    key: list[str] | None
+    since: float
+    value: Number
+
+
+class AlertMessage(Struct):
+    """A message of an alert; `delivered` is when it was delivered, `abandoned` why it was not."""
+
+    id: str
+    alert: str
+    status: str
+    condition: str
+    belief: str | None
+    key: dict[str, str] | None
+    value: Number
+    since: float
+    at: float
+    delivered: Number
+    abandoned: str | None
+
+
+class AlertList(Struct):
+    """The alerts that are not at rest, the newest messages, and how many of them wait."""
+
+    alerts: list[AlertInfo]
+    messages: list[AlertMessage]
+    waiting: int
+
+
+class Decisions(Struct):
+    """An arm for each context, in their order."""
+
+    decisions: list[DecisionResponse]
+
+
+class AnnotationInfo(Struct):
+    """A text about a moment, in seconds since 1970; without a belief it is about all."""
+
+    id: str
+    at: float
+    belief: str
+    text: str
+
+
+class AnnotationList(Struct):
+    """The newest annotations, in order of time."""
+
+    annotations: list[AnnotationInfo]
+
+
+class AnnotationBody(Struct, forbid_unknown_fields=True):
+    """An annotation to store: about now and all beliefs unless it says otherwise.
+
+    It replaces the annotation with the same `id`, so that a request can be repeated.
+    """
+
+    text: Annotated[str, Meta(min_length=1, max_length=500)]
+    at: float | Annotated[datetime, Meta(tz=True)] | None = None
+    belief: str = ""
+    id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None

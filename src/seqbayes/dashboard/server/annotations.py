@@ -1,0 +1,88 @@
+"""``/api/annotations``: texts about moments, such as deployments."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.schema import AnnotationBody
+from seqbayes.dashboard.server.responses import Refusal, answer, body_of, whole
+from seqbayes.events.fields import explain
+from seqbayes.stream.stores import Annotation
+
+MAX_ANNOTATIONS = 1000
+"""Maximum number of annotations in an answer."""
+
+MAX_BODY_BYTES = 16_384
+"""Bytes of a request."""
+
+
+class Annotations:
+    """The handlers; without a store that can be read, annotations last as long as the server.
+
+    Parameters
+    ----------
+    hub
+        The hub, whose origin reads the store.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._held: dict[str, Annotation] = {}
+
+    async def get(self, request: Request) -> Response:
+        """Return the newest annotations."""
+        limit = whole(request, "limit", MAX_ANNOTATIONS, 0, MAX_ANNOTATIONS)
+        found = await run_in_threadpool(self.listed)
+        newest = [each._asdict() for each in found[len(found) - min(limit, len(found)) :]]
+        return answer(request, {"annotations": newest})
+
+    async def post(self, request: Request) -> Response:
+        """Store an annotation, and return it."""
+        try:
+            given = msgspec.json.decode(await body_of(request, MAX_BODY_BYTES), type=AnnotationBody)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise Refusal(422, explain(error)) from None
+        annotation = self._read(given)
+        await run_in_threadpool(self._store, annotation)
+        return answer(request, annotation._asdict())
+
+    def _read(self, given: AnnotationBody) -> Annotation:
+        belief = given.belief
+        if belief and belief not in self._hub.board.shelves:
+            raise Refusal(422, f"there is no belief {belief[:200]!r}")
+        at = time.time() if given.at is None else given.at
+        seconds = at.timestamp() if isinstance(at, datetime) else float(at)
+        if not abs(seconds) < 1e11:
+            raise Refusal(422, "expected at to be in seconds since 1970, or a time with its zone")
+        return Annotation(given.id or uuid.uuid4().hex, seconds, belief, given.text)
+
+    def _store(self, annotation: Annotation) -> None:
+        reader = self._hub.origin.reader
+        if reader is None:
+            self._held[annotation.id] = annotation
+        else:
+            reader.annotate(annotation)
+
+    def listed(self) -> list[Annotation]:
+        """Return all annotations by time."""
+        reader = self._hub.origin.reader
+        if reader is not None:
+            return reader.annotations()
+        return sorted(self._held.values(), key=lambda each: (each.at, each.id))
+
+    def marks(self, belief: str) -> list[dict[str, Any]]:
+        """Return the annotations of a belief, and those of all, as marks on a time axis."""
+        return [
+            {"at": each.at, "text": each.text, "kind": "annotation"}
+            for each in self.listed()[-MAX_ANNOTATIONS:]
+            if each.belief in ("", belief)
+        ]

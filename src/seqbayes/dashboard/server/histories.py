@@ -1,0 +1,89 @@
+"""``GET /api/history/{name}``: the histories of several keys, with annotations and alerts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from seqbayes.dashboard import views
+from seqbayes.dashboard.live import history as past
+from seqbayes.dashboard.live.entries import Entry, columns
+from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.server.alerts import AlertReads
+from seqbayes.dashboard.server.annotations import Annotations
+from seqbayes.dashboard.server.responses import Refusal, answer, segments
+
+MAX_KEYS = 12
+
+
+class Histories:
+    """The handler, and the histories of detail pages.
+
+    Parameters
+    ----------
+    hub
+        The hub, whose origin reads the store.
+    annotations, alerts
+        The handlers that know what happened meanwhile.
+    """
+
+    def __init__(self, hub: Hub, annotations: Annotations, alerts: AlertReads) -> None:
+        self._hub, self._board = hub, hub.board
+        self._annotations, self._alerts = annotations, alerts
+
+    async def get(self, request: Request) -> Response:
+        """Return the histories of several keys."""
+        (name,) = segments(request, "/api/history/")[:1]
+        return answer(request, await run_in_threadpool(self._read, request, name))
+
+    def _read(self, request: Request, name: str) -> dict[str, Any]:
+        keys = request.query_params.getlist("keys")
+        if not 1 <= len(keys) <= MAX_KEYS or len(set(keys)) < len(keys):
+            raise Refusal(422, f"expected 1 to {MAX_KEYS} different keys")
+        wanted = request.query_params.get("part")
+        curves = []
+        for key in keys:
+            with self._board.lock:
+                entry = self._entry(name, key)
+                names = entry.names
+            curves.append({"id": key, "key": names, **self.curve(entry, wanted)})
+        return {"curves": curves, "marks": self.marks(name, None)}
+
+    def _entry(self, name: str, key: str) -> Entry:
+        shelf = self._board.shelves.get(name)
+        if shelf is None:
+            raise Refusal(404, f"there is no belief {name[:200]!r}")
+        if key not in shelf.entries:
+            raise Refusal(404, f"belief {name!r} has no key {key[:200]}")
+        return shelf.entries[key]
+
+    def curve(self, entry: Entry, wanted: str | None = None) -> dict[str, Any]:
+        """Return the history of a key, or of one of its numbers, as JSON values."""
+        with self._board.lock:
+            past.seed(self._hub.origin.reader, [entry])
+            now = self._board.now()
+            spark = entry.card(now)["spark"]
+            part, others = entry.followed, views.followable(entry.state)
+        if part is not None and wanted not in (None, part.name):
+            part = next((each for each in others if each.name == wanted), None)
+            if part is None:
+                raise Refusal(422, "expected part to be one of the parts of the belief")
+            # the sparkline has another number: use the store, and the present value
+            spark = columns([(now, part.mean, part.low, part.high)])
+        return past.history(self._hub.origin.reader, entry.belief, entry.key, spark, part)
+
+    def marks(self, name: str, names: list[str] | None) -> list[dict[str, Any]]:
+        """Return annotations and alerts of a belief, or only those of one key, by time."""
+        alerts = [
+            {"at": each["at"], "text": f"{each['alert']}: {each['status']}", "kind": "alert"}
+            for each in self._alerts.listed()["messages"]
+            if each["belief"] == name and _is_about(each["key"], names)
+        ]
+        return sorted([*self._annotations.marks(name), *alerts], key=lambda each: each["at"])
+
+
+def _is_about(key: dict[str, str] | None, names: list[str] | None) -> bool:
+    return names is None or not key or list(key.values()) == names
