@@ -78,11 +78,17 @@ class Histories:
     def marks(self, name: str, names: list[str] | None) -> list[dict[str, Any]]:
         """Return annotations and alerts of a belief, or only those of one key, by time."""
         alerts = [
-            {"at": each["at"], "text": f"{each['alert']}: {each['status']}", "kind": "alert"}
+            {"at": each["at"], "text": _words(each, names is None), "kind": "alert"}
             for each in self._alerts.listed()["messages"]
             if each["belief"] == name and _is_about(each["key"], names)
         ]
         return sorted([*self._annotations.marks(name), *alerts], key=lambda each: each["at"])
+
+
+def _words(message: dict[str, Any], named: bool) -> str:
+    """Return the text of an alert, with its key if it must be named."""
+    key = " · ".join((message["key"] or {}).values()) if named else ""
+    return f"{message['alert']}: {message['status']}{f' ({key})' if key else ''}"
 
 
 def _is_about(key: dict[str, str] | None, names: list[str] | None) -> bool:

@@ -209,13 +209,19 @@ def _read_paths() -> dict[str, Any]:
         ),
         "/api/annotations": _annotation_path() | _get(
             "annotations", "Return the newest annotations.", schema.AnnotationList,
-            [_in_query("limit", "Annotations to return.", **_whole(0, MAX_ANNOTATIONS, MAX_ANNOTATIONS))], 422, 500,
+            [
+                _in_query(
+                    "limit", "Annotations to return.", **_whole(0, MAX_ANNOTATIONS, MAX_ANNOTATIONS)
+                )
+            ],
+            422, 500,
         ),
         "/api/history/{name}": _get(
             "history", "Return the histories of several keys.", schema.HistoryList,
             [
                 _NAME,
-                _in_query("keys", "Ids of keys.", minItems=1, **_texts(MAX_CURVES)) | {"required": True},
+                _in_query("keys", "Ids of keys.", minItems=1, **_texts(MAX_CURVES))
+                | {"required": True},
                 part,
             ],
             404, 422, 500,

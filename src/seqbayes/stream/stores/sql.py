@@ -307,7 +307,7 @@ class SqlStore(Database):
         with self._transaction():
             self._insert(
                 _ANNOTATIONS,
-                checked([annotation]),
+                with_checksums([annotation]),
                 "(id) DO UPDATE SET at = excluded.at, belief = excluded.belief,"
                 " text = excluded.text, crc = excluded.crc",
             )

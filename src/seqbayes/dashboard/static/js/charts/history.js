@@ -3,6 +3,8 @@
 import { button, h, segments, setText, sheet } from "../dom.js";
 import { count, exists, moment, scale, tickTexts, when } from "../format.js";
 import { ticksOf } from "./axis.js";
+import { broken, isolated } from "./gaps.js";
+import { RangeChoice } from "./ranges.js";
 
 let loading = null;
 
@@ -52,27 +54,17 @@ function filled(counts) {
   return counts.map((n) => (last = n ?? last));
 }
 
-const GAP = 5; // multiple of the usual distance between two points
+const DASHES = [[], [8, 4], [2, 4], [10, 3, 2, 3], [5, 5], [12, 4]];
+const MAX_MARKS = 12;
 
-/** Without events nothing changes, so a gap keeps the values from before it. */
-export function held(columns) {
-  const [xs] = columns;
-  const steps = xs.slice(1).map((x, i) => x - xs[i]);
-  const usual = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)];
-  const found = columns.map(() => []);
-  xs.forEach((x, i) => {
-    const gap = i ? steps[i - 1] : 0;
-    if (gap > GAP * usual)
-      columns.forEach((ys, k) => found[k].push(k ? ys[i - 1] : x - 0.02 * usual));
-    columns.forEach((ys, k) => found[k].push(ys[i]));
-  });
-  return found;
-}
+/** A fill for the interval of a line of this colour. */
+const pale = (colour) => `color-mix(in srgb, ${colour} 14%, transparent)`;
 
 export class History {
   constructor() {
     this.by = "t";
     this.zoomed = false;
+    this.ranges = new RangeChoice(() => this.#ranged());
     this.choice = segments(
       "Along",
       [
@@ -83,6 +75,8 @@ export class History {
       (by) => {
         this.by = by;
         this.zoomed = false;
+        this.ranges.released(false);
+        this.ranges.element.hidden = by === "n";
         this.#draw(true);
       },
     );
@@ -101,6 +95,7 @@ export class History {
     this.tools = h(
       "div",
       { class: "tools" },
+      this.ranges.element,
       this.whole,
       tool("Earlier", () => this.#move(-0.3, 1), "←"),
       tool("Later", () => this.#move(0.3, 1), "→"),
@@ -111,7 +106,8 @@ export class History {
     this.box = h("div", { class: "history" });
     this.note = h("p", { class: "nothing", hidden: true });
     this.reading = h("p", { class: "hint" }, HINT);
-    this.element = h("div", null, this.box, this.reading, this.note);
+    this.events = h("ol", { class: "marks", "aria-label": "What happened meanwhile" });
+    this.element = h("div", null, this.box, this.reading, this.events, this.note);
     this.stop = new AbortController();
     addEventListener("theme", () => this.#draw(true), { signal: this.stop.signal });
     this.watcher = new ResizeObserver(() =>
@@ -120,16 +116,22 @@ export class History {
     this.watcher.observe(this.element);
   }
 
-  /** @param {string} [none] the reason why there is nothing to draw, if known */
-  async update(history, measured, none) {
-    this.history = history;
+  /**
+   * @param {object[]} curves with `t`, `mean`, `low`, `high`, `n` and, if there are several, `name`
+   * @param {string} measured of the belief
+   * @param {object} options
+   * @param {object[]} [options.marks] annotations and alerts
+   * @param {string} [options.none] the reason why there is nothing to draw, if known
+   */
+  async update(curves, measured, { marks = [], none } = {}) {
+    this.curves = curves;
     this.measured = measured;
-    const short = !(history?.t?.length > 1);
+    this.marks = marks.slice(-MAX_MARKS);
+    const short = !curves.some(({ t }) => t?.length > 1);
     this.note.hidden = !short;
-    this.box.hidden = short;
-    this.reading.hidden = short;
-    this.tools.hidden = short;
-    this.choice.hidden = !(history?.n?.filter(exists).length > 1);
+    for (const part of [this.box, this.reading, this.tools, this.events]) part.hidden = short;
+    this.choice.hidden = !curves.every(({ n }) => n?.filter(exists).length > 1);
+    this.#list();
     if (short) {
       setText(this.note, none ?? "The history begins with the second event.");
       return;
@@ -144,30 +146,64 @@ export class History {
     if (!this.stop.signal.aborted) this.#draw(false);
   }
 
+  #list() {
+    const shown = this.marks.map(({ at, text, kind }) => `${kind === "alert" ? "Alert" : "Annotation"}, ${when(at)}: ${text}`);
+    const key = shown.join("\n");
+    if (key === this.listed) return;
+    this.listed = key;
+    this.events.replaceChildren(...shown.map((text) => h("li", null, text)));
+  }
+
+  // The columns of each curve: places, upper ends, lower ends, means and numbers of events.
+  #tables() {
+    return this.curves.map(({ t, n, mean, low, high }) => {
+      const xs = this.by === "t" ? t.map((time) => (moment(time) ?? 0) / 1000) : n;
+      // The axis must increase strictly: of points at the same place, the last one counts.
+      // The newest points are not stored yet, and their numbers of events are unknown.
+      const known = xs.map((_, i) => i).filter((i) => exists(xs[i]));
+      const kept = known.filter((i, k) => !(xs[known[k + 1]] <= xs[i]));
+      const take = (ys) => kept.map((i) => ys[i] ?? null);
+      const columns = [take(xs), take(high), take(low), take(mean), filled(take(n))];
+      return this.by === "t" ? broken(columns) : columns;
+    });
+  }
+
   #data() {
-    const { t, n, mean, low, high } = this.history;
-    const xs = this.by === "t" ? t.map((time) => (moment(time) ?? 0) / 1000) : n;
-    // The axis must increase strictly: of points at the same place, the last one counts.
-    // The newest points are not stored yet, and their numbers of events are unknown.
-    const known = xs.map((_, i) => i).filter((i) => exists(xs[i]));
-    const kept = known.filter((i, k) => !(xs[known[k + 1]] <= xs[i]));
-    const take = (ys) => kept.map((i) => ys[i] ?? null);
-    const data = [take(xs), take(high), take(low), take(mean), filled(take(n))];
-    const drawn = this.by === "t" ? held(data) : data;
-    this.counts = drawn.pop();
-    return drawn;
+    this.tables = this.#tables();
+    this.lone = this.tables.map((table) => isolated(table.slice(0, 4)));
+    const drawn = this.tables.map((table) => table.slice(0, 4));
+    return drawn.length > 1 ? this.uPlot.join(drawn) : drawn[0];
   }
 
   #draw(full) {
-    if (!this.uPlot || !this.history || this.box.hidden) return;
+    if (!this.uPlot || !this.curves || this.box.hidden) return;
     const data = this.#data();
-    if (!full && this.plot) {
+    const names = this.curves.map(({ name }) => name).join("\n");
+    if (!full && this.plot && names === this.names) {
       this.plot.setData(data, !this.zoomed);
       if (this.zoomed) this.plot.redraw();
-      return;
+    } else {
+      this.names = names;
+      this.plot?.destroy();
+      this.plot = new this.uPlot(this.#options(), data, this.box);
     }
-    this.plot?.destroy();
-    this.plot = new this.uPlot(this.#options(), data, this.box);
+    if (this.by === "t") {
+      this.ranges.offer([data[0][0], data[0].at(-1)]);
+      this.#show(this.ranges.ends());
+    }
+  }
+
+  #ranged() {
+    const ends = this.ranges.ends();
+    if (ends) this.#show(ends);
+    else if (!this.ranges.select.value) this.#reset();
+  }
+
+  #show(ends) {
+    if (!ends || !this.plot) return;
+    this.zoomed = true; // so that the scale is not adapted to the data
+    this.expected = ends;
+    this.plot.batch(() => this.plot.setScale("x", { min: ends[0], max: ends[1] }));
   }
 
   #options() {
@@ -201,33 +237,62 @@ export class History {
           values: (_, marks) => tickTexts(marks, this.measured),
         },
       ],
-      series: [
-        {},
-        { stroke: "transparent", points: { show: false } },
-        { stroke: "transparent", points: { show: false } },
-        { stroke: colour("--posterior"), width: 2, points: { show: false } },
-      ],
-      bands: [{ series: [1, 2], fill: colour("--interval-fill") }],
+      series: [{}, ...this.curves.flatMap((_, i) => this.#series(i, colour))],
+      bands: this.curves.map((_, i) => ({
+        series: [3 * i + 1, 3 * i + 2],
+        fill: this.curves.length > 1 ? pale(colour(`--series-${(i % 6) + 1}`)) : colour("--interval-fill"),
+      })),
       hooks: {
+        draw: [(plot) => this.#mark(plot, colour)],
         setScale: [(plot, name) => name === "x" && this.#scaled(plot)],
         setCursor: [(plot) => this.#read(plot)],
       },
     };
   }
 
+  #series(i, colour) {
+    const several = this.curves.length > 1;
+    const end = { stroke: "transparent", points: { show: false } };
+    const filter = (plot) => plot.data[0].flatMap((x, k) => (this.lone[i].has(x) ? [k] : []));
+    const stroke = colour(several ? `--series-${(i % 6) + 1}` : "--posterior");
+    const dash = several ? DASHES[i % 6] : [];
+    return [end, end, { stroke, width: 2, dash, points: { show: true, size: 5, fill: stroke, filter } }];
+  }
+
+  // Annotations and alerts as numbered lines; the list below has their texts.
+  #mark(plot, colour) {
+    if (this.by !== "t") return;
+    const { ctx } = plot;
+    const { left, top, width, height } = plot.bbox;
+    ctx.save();
+    ctx.lineWidth = devicePixelRatio;
+    ctx.font = `600 ${11 * devicePixelRatio}px Inter, system-ui, sans-serif`;
+    this.marks.forEach(({ at, kind }, i) => {
+      const x = plot.valToPos(at, "x", true);
+      if (x < left || x > left + width) return;
+      ctx.strokeStyle = ctx.fillStyle = colour(kind === "alert" ? "--bad" : "--ink-2");
+      ctx.setLineDash(kind === "alert" ? [] : [4 * devicePixelRatio, 3 * devicePixelRatio]);
+      ctx.beginPath();
+      ctx.moveTo(x, top);
+      ctx.lineTo(x, top + height);
+      ctx.stroke();
+      ctx.fillText(`${i + 1}${kind === "alert" ? "!" : ""}`, x + 4 * devicePixelRatio, top + (12 + 12 * (i % 3)) * devicePixelRatio);
+    });
+    ctx.restore();
+  }
+
   // The mean is always visible; the wide intervals of the first events may be cut off.
   #range(plot, low, high) {
-    const [xs, highs, lows, means] = plot.data;
     const { min, max } = plot.scales.x;
     const inside = (x) => !exists(min) || (x >= min && x <= max); // initially, there is no scale
-    const shown = xs.map((_, i) => i).filter((i) => inside(xs[i]));
-    const most = this.counts.findLast(exists) ?? 0;
-    const steady = shown.filter((i) => (this.counts[i] ?? most) >= SWING * most);
-    const kept = this.zoomed || steady.length < 3 ? shown : steady;
-    return room(
-      [...shown.map((i) => means[i]), ...kept.flatMap((i) => [lows[i], highs[i]])],
-      [low ?? 0, high ?? 1],
-    );
+    const ys = this.tables.flatMap(([xs, highs, lows, means, counts]) => {
+      const shown = xs.map((_, i) => i).filter((i) => inside(xs[i]));
+      const most = counts.findLast(exists) ?? 0;
+      const steady = shown.filter((i) => (counts[i] ?? most) >= SWING * most);
+      const kept = this.zoomed || steady.length < 3 ? shown : steady;
+      return [...shown.map((i) => means[i]), ...kept.flatMap((i) => [lows[i], highs[i]])];
+    });
+    return room(ys, [low ?? 0, high ?? 1]);
   }
 
   #read(plot) {
@@ -236,14 +301,18 @@ export class History {
       setText(this.reading, HINT);
       return;
     }
-    const [xs, high, low, mean] = plot.data.map((ys) => ys[i]);
-    const ends = exists(low) && exists(high) ? [low, high] : null;
-    const written = scale(this.measured, ends);
-    const where = this.by === "t" ? when(xs) : `after ${count(xs)}`;
-    setText(
-      this.reading,
-      `${where}: ${written.mean} ${written.text(mean)}${ends ? `, interval ${written.range(ends)}` : ""}`,
-    );
+    const at = plot.data[0][i];
+    const said = this.curves.flatMap(({ name }, k) => {
+      const [xs, highs, lows, means] = this.tables[k];
+      const last = xs.findLastIndex((x) => x <= at); // the curves have different places
+      const [high, low, mean] = [highs, lows, means].map((ys) => ys[last]);
+      if (!exists(mean)) return [];
+      const ends = exists(low) && exists(high) ? [low, high] : null;
+      const written = scale(this.measured, ends);
+      return `${name ?? written.mean} ${written.text(mean)}${ends ? `, interval ${written.range(ends)}` : ""}`;
+    });
+    const where = this.by === "t" ? when(at) : `after ${count(at)}`;
+    setText(this.reading, said.length ? `${where}: ${said.join("; ")}` : `${where}: no data`);
   }
 
   #scaled(plot) {
@@ -252,10 +321,13 @@ export class History {
     // Before the first data, the ends of the scale are null.
     this.zoomed = min !== null && (min > xs[0] || max < xs.at(-1));
     this.whole.disabled = !this.zoomed;
+    const chosen = this.expected?.[0] === min && this.expected[1] === max;
+    if (!chosen) this.ranges.released(this.zoomed);
   }
 
   #reset() {
     this.zoomed = false;
+    this.ranges.released(false);
     this.#draw(true);
     this.whole.disabled = true;
   }
@@ -268,7 +340,9 @@ export class History {
     const middle = (min + max) / 2 + shift * (max - min);
     const low = Math.max(xs[0], middle - half);
     const high = Math.min(xs.at(-1), middle + half);
-    if (high > low) this.plot.setScale("x", { min: low, max: high });
+    if (!(high > low)) return;
+    this.ranges.released(true);
+    this.plot.setScale("x", { min: low, max: high });
   }
 
   close() {

@@ -1,6 +1,7 @@
 // Compares several keys of one belief: which one is best, and by how much.
 
 import { detailPath, get, part, query } from "../api.js";
+import { History } from "../charts/history.js";
 import { bests, estimates, forest } from "../charts/forest.js";
 import { compares } from "../charts/kinds.js";
 import { Overlay, signOf, strokeClass } from "../charts/overlay.js";
@@ -204,6 +205,9 @@ export class Compare {
     this.forest = h("div");
     this.decision = h("div");
     this.numbers = h("div");
+    this.history?.close();
+    this.history = new History();
+    this.past = [];
     this.best = h("div");
     this.differences = h("div");
     this.question = h("h2");
@@ -227,6 +231,14 @@ export class Compare {
           downloads(`${this.name} densities`, {
             element: () => this.overlay.element,
             rows: () => this.#densities(),
+          }),
+        ),
+        panel(
+          [h("h2", null, "History"), this.history.tools],
+          this.history.element,
+          downloads(`${this.name} history`, {
+            element: () => this.history.element,
+            rows: () => this.#pastRows(),
           }),
         ),
         panel([h("h2", null, "In numbers")], this.numbers),
@@ -318,6 +330,31 @@ export class Compare {
     this.#offerLabels();
     this.#offerControls(answer);
     this.#draw();
+    await this.#loadHistory();
+  }
+
+  async #loadHistory() {
+    const wanted = this.ids;
+    const asked = query({ keys: wanted, part: this.labelled ? this.label : null });
+    let found;
+    try {
+      found = await get(`/api/history/${part(this.name)}${asked}`, this.stop.signal);
+    } catch (error) {
+      if (error.name === "AbortError" || error.status === 404) return;
+      found = { curves: [], marks: [] }; // a label that one of the keys does not have
+    }
+    if (wanted !== this.ids) return;
+    this.past = found.curves.map((curve) => ({ ...curve, name: keyName(curve.key, this.name) }));
+    const none = "There is no history of all of these keys.";
+    this.history.update(this.past, this.measured, { marks: found.marks, none });
+  }
+
+  #pastRows() {
+    const of = plain(this.measured);
+    const rows = this.past.flatMap(({ name, t, mean, low, high }) =>
+      t.map((time, i) => [name, new Date(1000 * time).toISOString(), ...[mean, low, high].map((ys) => of(ys[i]))]),
+    );
+    return [["key", "time", "mean", "low", "high"], ...rows];
   }
 
   // Deleted keys are removed; known results are kept while the server is unavailable.
@@ -571,5 +608,6 @@ export class Compare {
     this.heard?.abort();
     clearTimeout(this.pending);
     this.overlay?.close();
+    this.history?.close();
   }
 }

@@ -425,7 +425,7 @@ export class Detail {
     setText(this.pastTitle, followed ? named : "History");
     const written = scale(measured, this.data.interval);
     const young = this.data.settled === false ? YOUNG : undefined;
-    this.history.update(history, measured, young);
+    this.history.update([history], measured, { marks: this.data.marks, none: young });
     if (this.pastTable.open) this.past.replaceChildren(tables.past(history, written));
     this.pastTable.ontoggle ??= () => this.#slow();
   }
