@@ -12,7 +12,7 @@ from memory import Listed, lines
 from seqbayes import Beta, stream
 from seqbayes.stream import Belief, Pace, Pipeline, StoreError, open_store
 from seqbayes.stream.history import History
-from seqbayes.stream.stores import Changes, SeenId, StoredAlert, StoredMessage
+from seqbayes.stream.stores import Annotation, Changes, SeenId, StoredAlert, StoredMessage
 
 BELIEF = Belief("b", Beta(), field="x", by="k")
 
@@ -32,6 +32,7 @@ def everything(url):
         return (
             *(found.declarations, list(found.entries), found.positions, letters),
             *(list(found.history), list(found.ids), found.alerts, found.messages),
+            list(found.annotations),
         )
 
 
@@ -42,6 +43,7 @@ def fill(url):
         changes.alerts = [StoredAlert("a", "", "{}", 1.0)]
         changes.messages = [StoredMessage("m", "a", b"{}", 1.0, 2.0, "late")]
         pipeline.store.commit(changes)
+        pipeline.store.annotate(Annotation("r", 1.0, "", "release"))
 
 
 def test_a_backup_has_everything_and_can_be_restored(url, tmp_path):
