@@ -289,19 +289,6 @@ def test_predictive_bars_share_a_baseline(open_page):
     assert max(bottoms) - min(bottoms) < 0.5
 
 
-<<<<<<< HEAD
-def test_history_keeps_the_last_value_during_a_gap(open_page):
-    page = open_page("/login")
-    xs, ys = page.evaluate(
-        "async () => (await import('/static/js/charts/history.js'))"
-        ".held([[0, 1, 2, 3, 100, 101], [5, 6, 7, 8, 20, 21]])"
-    )
-    assert xs == [0, 1, 2, 3, 99.98, 100, 101]
-    assert ys == [5, 6, 7, 8, 8, 20, 21]
-
-
-=======
->>>>>>> 70643c1 (Show time ranges, gaps, annotations and several keys in histories)
 def test_cards_of_a_belief_have_one_axis(open_page, site):
     """The pixels of the means of all cards are one linear function of the means."""
     page = open_page("/beliefs/conversion")
