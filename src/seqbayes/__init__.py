@@ -17,8 +17,8 @@ States
     Product. Every state has `learn_one`, `learn_many`, `unlearn_one`, `merge`, `forget`,
     `predict_one`, `log_predictive`, `posterior`, `interval`, `mle`, `map`, `log_evidence`,
     `explain` and `to_dict`; see ``help(seqbayes.Beta)``.
-Decayed
-    A state that forgets old data with a half-life.
+Decayed, Windowed
+    A state that forgets old data with a half-life, or that has the data of a window of time.
 
 Modules
     likelihoods  models of the observations, passed as ``Beta(likelihood=Binomial(10))`` mixture
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from seqbayes.forgetting import Decayed
     from seqbayes.registry import register
     from seqbayes.state import State
+    from seqbayes.windowed import Windowed
 
 __version__ = "0.1.0"
 
@@ -80,6 +81,7 @@ __all__ = [
     "SeqbayesError",
     "State",
     "UnsupportedError",
+    "Windowed",
     "bandit",
     "compare",
     "datasets",
@@ -97,6 +99,7 @@ _MODULE_OF = {
     "Decayed": "seqbayes.forgetting",
     "Explanation": "seqbayes.explanation",
     "State": "seqbayes.state",
+    "Windowed": "seqbayes.windowed",
     "register": "seqbayes.registry",
 }
 

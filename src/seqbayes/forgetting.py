@@ -24,11 +24,11 @@ _UNITS = ("events", "time")
 
 
 if TYPE_CHECKING:
-    _Answers = Inference
+    DatedAnswers = Inference
 else:
 
-    class _Answers(Model, Generic[H, E, I, X]):
-        pass
+    class DatedAnswers(Model, Generic[H, E, I, X]):
+        """The attributes of a state as of a time."""
 
     # Attributes with a default in `Model` are delegated to the state as of the clock, as are all
     # attributes that `Model` does not have (see `__getattr__`).
@@ -36,10 +36,10 @@ else:
         *("categories", "display_kind", "forecasts", "in_words", "log_evidence", "n_samples"),
         *("open_ended", "prior_share", "summary", "surprise", "vocabulary"),
     ):
-        setattr(_Answers, _name, property(attrgetter(f"now.{_name}")))
+        setattr(DatedAnswers, _name, property(attrgetter(f"now.{_name}")))
 
 
-class Decayed(_Answers[H, E, I, X]):
+class Decayed(DatedAnswers[H, E, I, X]):
     """A state in which the weight of data is halved after every half-life.
 
     An observation of age `a` has weight ``2 ** (-a / half_life)``, exactly, in any order

@@ -65,7 +65,10 @@ class Model:
     """The schema of the model's configuration table; None for a state (likelihood and prior)."""
 
     timed: bool = False
-    """Whether every observation needs its time, because the data decay by time."""
+    """Whether every observation needs its time, because of a half-life or of windows."""
+
+    windowed: ClassVar[bool] = False
+    """Whether the model is about the observations within a window of time."""
 
     def former(self) -> Self:
         """Return a new model with former defaults of parameters in place of the present ones.

@@ -358,7 +358,7 @@ def test_every_error_is_listed():
         ("belief.c.likelihood", "has no parameter 'colour'"),
         ("belief.d.state", "required, but missing"),
         ("belief.d.field", "expected a text or a list, got a whole number"),
-        ("belief.e", "has a half-life of time, and needs the field of the event time"),
+        ("belief.e", "has a half-life of time or windows, and needs the field of the event time"),
         ("belief.f.over", "expected 'refuse' or 'drop' or 'pool', got 'explode'"),
         ("belief.g.time_unit", "expected 's' or 'ms' or 'us' or 'ns', got 'years'"),
         ("belief.g.prior", "expected a number as prior_mean, got 'x'"),
@@ -467,7 +467,7 @@ def test_every_error_is_listed():
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', time = 't'}}",
-            "belief.b: belief 'b' has an event time, which needs a half-life of time",
+            "belief.b: belief 'b' has an event time, which needs a half-life of time or a window",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', better = 'hihger'}}",

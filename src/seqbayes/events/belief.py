@@ -135,10 +135,11 @@ class Belief:
         timed = self.state.timed
         if timed != (self.time is not None):
             raise PriorError(
-                f"belief {self.name!r} has a half-life of time, and needs the field of the event"
-                " time"
+                f"belief {self.name!r} has a half-life of time or windows, and needs the field of"
+                " the event time"
                 if timed
-                else f"belief {self.name!r} has an event time, which needs a half-life of time"
+                else f"belief {self.name!r} has an event time, which needs a half-life of time or a"
+                " window"
             )
         if not (self.field or self.features or self.named):
             raise PriorError(f"belief {self.name!r} has no field to observe")

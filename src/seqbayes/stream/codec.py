@@ -12,6 +12,7 @@ from seqbayes.errors import PriorError
 from seqbayes.events import spec
 from seqbayes.forgetting import Decayed
 from seqbayes.state import State
+from seqbayes.windowed import Windowed
 
 _FLOATS = {float}
 
@@ -32,7 +33,9 @@ def read_state(document: Mapping[str, Any]) -> Any:
     """
     name = document.get("model", document.get("estimator"))
     if name is None:
-        kind: Any = Decayed if "decayed" in document else State
+        kind: Any = State
+        if "decayed" in document or "windowed" in document:
+            kind = Decayed if "decayed" in document else Windowed
         return kind.from_dict(document)
     from seqbayes import mixture, river  # most stores need neither
 

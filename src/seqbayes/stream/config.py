@@ -34,6 +34,9 @@ _Duration = str | int | float
 MAX_COUNT = 10**15
 """Maximum value of counts in a configuration."""
 
+MOST_WINDOWS = 10_000
+"""Default limit of the windows in the history of a key."""
+
 
 class CommitTable(msgspec.Struct):
     """Limits after which a pipeline commits."""
@@ -49,6 +52,7 @@ class HistoryTable(msgspec.Struct):
     every: _Duration = 60.0
     keys: int = 100
     points: int = 200
+    windows: int = MOST_WINDOWS
 
 
 class DeadLetterTable(msgspec.Struct):
@@ -103,6 +107,8 @@ class Config:
         Alerts about the beliefs and the stream.
     retention
         Parameters of `Retention` that are set.
+    windows
+        Limit of the windows in the history of a key.
     """
 
     store: str
@@ -114,6 +120,7 @@ class Config:
     choices: Mapping[str, Chooser]
     alerts: Sequence[Alert] = ()
     retention: Mapping[str, float] = field(default_factory=dict)
+    windows: int = MOST_WINDOWS
 
     def open_source(self) -> Source:
         """Open the source."""
@@ -142,6 +149,10 @@ class Config:
             If the source cannot be read.
         """
         own: list[Collector] = [] if self.history is None else [History(**self.history)]
+        if any(belief.state.windowed for belief in self.beliefs):
+            from seqbayes.stream.windows import Windows
+
+            own.append(Windows(self.windows))
         if self.alerts:
             from seqbayes.stream.alerts.outbox import Alerts
 
@@ -233,7 +244,7 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
     derived = _derived(given.get("derive", {}), errors)
     beliefs = _beliefs(given.get("belief"), derived, errors)
     pace = _pace(given.get("commit", {}), errors)
-    history = _history(given.get("history", {}), errors)
+    history, windows = _history(given.get("history", {}), errors)
     letters = errors.read("dead_letters", given.get("dead_letters", {}), DeadLetterTable)
     if letters is not None and letters.most < 0:
         errors.add("dead_letters.most", f"expected a number >= 0, got {letters.most}")
@@ -245,7 +256,16 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
     if root is None or source is None or pace is None or letters is None:
         return None
     return Config(
-        root.store, source, beliefs, pace, history, letters.most, choices, alerts, retention
+        root.store,
+        source,
+        beliefs,
+        pace,
+        history,
+        letters.most,
+        choices,
+        alerts,
+        retention,
+        windows,
     )
 
 
@@ -304,13 +324,15 @@ def _pace(table: Any, errors: ErrorList) -> Pace | None:
     return Pace(_duration("commit.every", commit.every, errors), commit.events, commit.keys)
 
 
-def _history(table: Any, errors: ErrorList) -> dict[str, Any] | None:
+def _history(table: Any, errors: ErrorList) -> tuple[dict[str, Any] | None, int]:
+    """Return the parameters of `History`, if it is wanted, and the limit of windows."""
     history = None if table is False else errors.read("history", table, HistoryTable)
     if history is None:
-        return None
-    _positive("history", history, ("keys", "points"), errors)
+        return None, MOST_WINDOWS
+    _positive("history", history, ("keys", "points", "windows"), errors)
     every = _duration("history.every", history.every, errors)
-    return {"every": every, "keys": history.keys, "points": history.points}
+    found = {"every": every, "keys": history.keys, "points": history.points}
+    return found, history.windows
 
 
 def _derived(given: Any, errors: ErrorList) -> dict[str, str]:
@@ -455,6 +477,7 @@ def _times(path: str, table: BeliefTable, errors: ErrorList) -> Times:
     return Times(
         UNITS[table.time_unit],
         table.missing,
-        limit("late", table.late),
+        # windows know which events are late
+        limit("late", table.late if table.window is None else "never"),
         limit("future", table.future),
     )

@@ -17,6 +17,7 @@ from seqbayes.stream.stores import Changes, HistoryPoint
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
+    from seqbayes.stream.table import Table
 
 MAX_STATE_LENGTH = 2000
 """Maximum number of characters of a state that a point of a history contains."""
@@ -57,7 +58,7 @@ class History(Collector):
         ):  # history must continue even if the clock is set back
             return
         self._last = now
-        for name, table in pipeline.tables.items():
+        for name, table in self._tables(pipeline):
             chosen = heapq.nlargest(
                 self._keys, table.changed_keys, key=lambda key: table.state(key).n_samples
             )
@@ -70,10 +71,16 @@ class History(Collector):
                 changes.history.append(HistoryPoint(name, write_key(key), now, point))
         self._commits_until_thinning -= 1
 
+    @staticmethod
+    def _tables(pipeline: Pipeline) -> list[tuple[str, Table]]:
+        """Return the tables, except those whose history consists of windows."""
+        tables = pipeline.tables.items()
+        return [(n, table) for n, table in tables if not table.belief.state.windowed]
+
     def committed(self, pipeline: Pipeline) -> None:
         """Downsample the histories at intervals."""
         if self._commits_until_thinning < 0:
-            for name in pipeline.tables:
+            for name, _ in self._tables(pipeline):
                 pipeline.store.thin(name, self._points)
             self._commits_until_thinning = self._points // 4
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -12,12 +13,13 @@ from seqbayes import registry, river
 from seqbayes.errors import PriorError
 from seqbayes.events import spec
 from seqbayes.events.display import Display
-from seqbayes.events.durations import parse_half_life
+from seqbayes.events.durations import parse_duration, parse_half_life
 from seqbayes.forgetting import Decayed
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.model import Model, TableForm
 from seqbayes.state import State
 from seqbayes.stream.schema import ErrorList, did_you_mean, join
+from seqbayes.windowed import Windowed
 
 ESTIMATORS = {
     "conjugate-nb": "ConjugateNB",
@@ -69,6 +71,8 @@ class BeliefTable(Display, msgspec.Struct, frozen=True, kw_only=True):
     weight: str | None = None
     where: str | dict[str, _Value | list[_Value]] = {}
     half_life: str | int | float | None = None
+    window: str | int | float | None = None
+    slide: str | int | float | None = None
     time: str | None = None
     time_unit: Literal["s", "ms", "us", "ns"] = "s"
     missing: Literal["refuse", "clock"] = "refuse"
@@ -82,8 +86,20 @@ _PLAIN = ("likelihood", "prior", "categories")
 _ESTIMATOR = TableForm(("features", "parameters"))
 _KEYS = (
     *("likelihood", "prior", "categories", "components", "weights", "seed", "fields"),
-    *("component", "concentration", "most", "features", "parameters", "half_life"),
+    *(
+        "component",
+        "concentration",
+        "most",
+        "features",
+        "parameters",
+        "half_life",
+        "window",
+        "slide",
+    ),
 )
+
+
+_DATED = ("half_life", "window", "slide")
 
 
 def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: ErrorList) -> Any:
@@ -112,7 +128,7 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: 
     form = _ESTIMATOR if name in ESTIMATORS else None if kind is None else kind.table_form
     decays = name not in ESTIMATORS and (kind is None or kind.conjugate)
     allowed = _PLAIN if form is None else form.keys
-    _check_keys(path, table.state, given, (*allowed, *(("half_life",) if decays else ())), errors)
+    _check_keys(path, table.state, given, (*allowed, *(_DATED if decays else ())), errors)
     names = None if isinstance(table.field, str) else tuple(table.field)
     state: Any
     if name in ESTIMATORS:
@@ -123,9 +139,31 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: 
         several = 1 if names is None else max(len(names), 1)
         plain = StateTable(table.state, table.likelihood, table.prior, table.categories)
         state = _state(path, plain, several, errors)
-    if state is None or life is None or not decays:
+    if state is None or not decays:
+        return state
+    if table.window is not None:
+        return _windowed(path, table, state, errors)
+    if table.slide is not None:
+        errors.add(join(path, "slide"), "it needs window, the length of a window")
+    if life is None:
         return state
     return errors.catch(join(path, "half_life"), lambda: Decayed(state, *life))
+
+
+def _windowed(path: str, table: BeliefTable, state: State, errors: ErrorList) -> Any:
+    """Return a state of windows; None if there are errors."""
+    if table.half_life is not None:
+        errors.add(join(path, "half_life"), "it cannot be combined with window")
+    found: dict[str, float | None] = {"slide": None, "late": 0.0}
+    for key in ("window", "slide", "late"):
+        given = getattr(table, key)
+        if given not in (None, "never"):
+            found[key] = errors.catch(join(path, key), partial(parse_duration, given))
+    length = found["window"]
+    if length is None:
+        return None
+    slide, late = found["slide"], found["late"] or 0.0
+    return errors.catch(join(path, "window"), lambda: Windowed(state, length, slide, late))
 
 
 def _table_models(inner: bool) -> dict[str, type[Model]]:

@@ -42,6 +42,7 @@ from seqbayes.stream.verbs.stored import (
     stored_beliefs,
     timestamp,
 )
+from seqbayes.windowed import Windowed
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -238,6 +239,8 @@ def _prior(stored: StoredBelief) -> Text:
     if isinstance(stored.prior, Decayed):
         life, by = stored.prior.half_life, stored.prior.by
         text.append(f", half-life {format_duration(life) if by == 'time' else f'{life:g} events'}")
+    if isinstance(stored.prior, Windowed):
+        text.append(f", window of {format_duration(stored.prior.length)}")
     return text
 
 
