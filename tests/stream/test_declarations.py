@@ -166,7 +166,7 @@ def test_an_estimator_keeps_the_former_defaults_of_its_parameters(
     with Pipeline(Listed(lines({"n": 2, "y": 3, "k": "a"})), [belief], open_store(url)) as pipeline:
         list(pipeline)
     (notice,) = pipeline.notices
-    assert "keeps the parameters it was stored with" in notice
+    assert "keeps its stored parameters" in notice
     assert declared(url) == former.to_dict()
     other = Belief("b", changed, **options)
     with open_store(url) as store, pytest.raises(DeclarationError):
