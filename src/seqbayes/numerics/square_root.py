@@ -195,5 +195,5 @@ class SquareRoot:
 
 def _restore(factor: Any, target: Any, squares: float) -> SquareRoot:
     root = SquareRoot()
-    root.load(factor, target, squares)
+    root.load(np.array(factor), np.array(target), squares)  # a memory map may be read-only
     return root

@@ -146,6 +146,23 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
             self._root = shrinkage.choose(self._n, self.alpha, self.beta)
         self._solution = self._fit = None
 
+    def choose_prior(self) -> None:
+        """Choose the default prior again by all rows so far; nothing if `precision` is given.
+
+        This also happens whenever the number of rows has grown by a tenth. Right after it, the
+        model does not depend on the order of the rows.
+
+        Examples
+        --------
+        >>> from seqbayes.river import ConjugateLinearRegression
+        >>> model = ConjugateLinearRegression()
+        >>> model.learn_one({"time": 1.0}, 2.0)
+        >>> model.choose_prior()
+        """
+        if self._shrinkage is not None and self._n > 0.0:
+            self._root = self._shrinkage.choose(self._n, self.alpha, self.beta)
+            self._solution = self._fit = None
+
     def _begin(self, values: dict[Any, float], target: float) -> None:
         """Take the first row as the origin, which the intercept allows."""
         self._target_origin = target

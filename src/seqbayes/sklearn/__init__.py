@@ -1,5 +1,6 @@
 """Mixtures with the interface of scikit-learn; they need the extra `sklearn`."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from seqbayes.extras import missing_extra
@@ -12,11 +13,23 @@ if TYPE_CHECKING:
         SequentialPoissonMixture,
     )
     from seqbayes.sklearn.gaussian import SequentialGaussianMixture
+    from seqbayes.sklearn.supervised import SequentialLinearRegression, SequentialNaiveBayes
+
+_MODULES = {
+    "SequentialBernoulliMixture": "counts",
+    "SequentialGaussianMixture": "gaussian",
+    "SequentialLinearRegression": "supervised",
+    "SequentialMultinomialMixture": "counts",
+    "SequentialNaiveBayes": "supervised",
+    "SequentialPoissonMixture": "counts",
+}
 
 __all__ = [
     "SequentialBernoulliMixture",
     "SequentialGaussianMixture",
+    "SequentialLinearRegression",
     "SequentialMultinomialMixture",
+    "SequentialNaiveBayes",
     "SequentialPoissonMixture",
 ]
 
@@ -26,9 +39,9 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise missing(__name__, name)
     try:
-        from seqbayes.sklearn import counts, gaussian
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "sklearn":
             raise
         raise ImportError(str(missing_extra(__name__, "scikit-learn", "sklearn"))) from None
-    return getattr(gaussian if name == "SequentialGaussianMixture" else counts, name)
+    return getattr(module, name)

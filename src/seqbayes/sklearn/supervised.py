@@ -1,0 +1,330 @@
+"""Regression and naive Bayes with the interface of scikit-learn: adapters of `seqbayes.river`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from seqbayes.checks import check_level
+from seqbayes.river import ConjugateLinearRegression, ConjugateNB
+from seqbayes.sklearn.base import Array
+
+
+class _Learner(BaseEstimator):
+    """An estimator that learns the rows of tables in order, by a model of `seqbayes.river`."""
+
+    model_: Any
+
+    def _new_model(self) -> Any:
+        """Return a model that has learned nothing."""
+        raise NotImplementedError
+
+    def _read(self, X: Any, y: Any, reset: bool) -> tuple[Array, Array]:
+        """Return checked rows and targets."""
+        raise NotImplementedError
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> None:
+        X, y = self._read(X, y, reset)
+        weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        if not weights.any():
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        model = self._new_model() if reset else self.model_
+        for x, target, w in zip(_rows(X), y.tolist(), weights.tolist(), strict=True):
+            model.learn_one(x, target, w)
+        self.model_ = model
+
+    def _ask(self, X: Any) -> tuple[Any, Iterator[dict[int, float]]]:
+        check_is_fitted(self, "model_")
+        finite: Any = "allow-nan" if self.__sklearn_tags__().input_tags.allow_nan else True
+        X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite=finite)
+        return self.model_, _rows(X)
+
+
+def _rows(X: Array) -> Iterator[dict[int, float]]:
+    """Yield the rows of a table as dictionaries without missing values."""
+    missing = bool(np.isnan(X).any())
+    for row in X.tolist():
+        found = dict(enumerate(row))
+        yield {j: v for j, v in found.items() if v == v} if missing else found
+
+
+@dataclass(eq=False, repr=False)
+class SequentialLinearRegression(RegressorMixin, _Learner):
+    """Bayesian linear regression that is fitted to a table, learned in batches, or both.
+
+    It is `seqbayes.river.ConjugateLinearRegression`: exact, with an interval of every prediction.
+
+    Parameters
+    ----------
+    precision
+        Prior precision of every weight in units of the noise; by default it is chosen by the
+        evidence, for features in any unit.
+    intercept_precision
+        Prior precision of the intercept; 0 is a flat prior.
+    alpha, beta
+        Shape and scale of the inverse gamma prior of the noise variance; both 0 is Jeffreys' prior.
+    fit_intercept
+        Whether there is an intercept.
+
+    Attributes
+    ----------
+    model_ : ConjugateLinearRegression
+        The model that was learned, with the features 0, 1, ….
+    n_features_in_ : int
+        Number of features.
+    coef_ : array (n_features,)
+        Posterior means of the weights.
+    intercept_ : float
+        Posterior mean of the intercept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqbayes.sklearn import SequentialLinearRegression
+    >>> X, y = np.arange(10.0)[:, None], 3.0 + 2.0 * np.arange(10.0)
+    >>> model = SequentialLinearRegression().fit(X, y + 0.1 * (-1.0) ** np.arange(10))
+    >>> model.coef_.round(1), round(model.intercept_, 1)
+    (array([2.]), 3.0)
+    >>> model.predict_interval([[20.0]], level=0.9).round(1)
+    array([[42.2, 43.6]])
+    """
+
+    precision: float | None = None
+    _: KW_ONLY
+    intercept_precision: float = 0.0
+    alpha: float = 0.0
+    beta: float = 0.0
+    fit_intercept: bool = True
+
+    def _new_model(self) -> ConjugateLinearRegression:
+        return ConjugateLinearRegression(
+            self.precision, self.intercept_precision, self.alpha, self.beta, self.fit_intercept
+        )
+
+    def _read(self, X: Any, y: Any, reset: bool) -> tuple[Array, Array]:
+        X, y = validate_data(self, X, y, reset=reset, dtype=np.float64, y_numeric=True)
+        return X, np.asarray(y, float)
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from a table; discard everything learned before.
+
+        Parameters
+        ----------
+        X
+            A table (n, d).
+        y
+            The targets (n,).
+        sample_weight
+            None, or the weights of the rows.
+
+        Raises
+        ------
+        ValueError
+            If the table, a target or a weight is invalid.
+        """
+        self._learn(X, y, sample_weight, reset=True)
+        self.model_.choose_prior()
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn the rows of a table in order, in addition to the rows learned before.
+
+        Parameters
+        ----------
+        X
+            A table (n, d).
+        y
+            The targets (n,).
+        sample_weight
+            None, or the weights of the rows.
+
+        Raises
+        ------
+        ValueError
+            If the table, a target or a weight is invalid.
+        """
+        self._learn(X, y, sample_weight, reset=not hasattr(self, "model_"))
+        return self
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Return the expected targets; with `return_std`, their standard deviations as well."""
+        model, rows = self._ask(X)
+        if not return_std:
+            return np.array([model.predict_one(x) for x in rows])
+        found = [model.predict_one(x, with_dist=True) for x in rows]
+        return np.array([each.mu for each in found]), np.array([each.sigma for each in found])
+
+    def predict_interval(self, X: Any, level: float = 0.95) -> Array:
+        """Return the intervals (n, 2) that hold the targets with this probability.
+
+        NaN while there are too few rows.
+
+        Raises
+        ------
+        ValueError
+            If the level is not between 0 and 1, or the table is invalid.
+        """
+        check_level(level, "equal-tailed")
+        model, rows = self._ask(X)
+        found = (model.predict_interval(x, level) for x in rows)
+        return np.array([(np.nan, np.nan) if each is None else each for each in found])
+
+    @property
+    def coef_(self) -> Array:
+        """Posterior means of the weights."""
+        weights = _learned(self).weights
+        return np.array([weights[j] for j in range(self.n_features_in_)])
+
+    @property
+    def intercept_(self) -> float:
+        """Posterior mean of the intercept."""
+        return float(_learned(self).intercept_mean)
+
+
+@dataclass(eq=False, repr=False)
+class SequentialNaiveBayes(ClassifierMixin, _Learner):
+    """Naive Bayes that is fitted to a table, learned in batches, or both.
+
+    It is `seqbayes.river.ConjugateNB`: a conjugate belief per class and feature. A missing value,
+    NaN, is left out.
+
+    Parameters
+    ----------
+    features
+        The kind of all features: "gaussian", "count" or "categorical"; or a list with one kind for
+        each. Numbers of a categorical feature are labels.
+    strength
+        How many observations the prior of a feature is worth.
+    class_strength
+        Dirichlet concentration of every class.
+    temper
+        Whether to average predictions over powers of the likelihood, by the predictions of the rows
+        in their order. It helps if features depend on each other and the rows are in random order.
+
+    Attributes
+    ----------
+    model_ : ConjugateNB
+        The classifier that was learned, with the features 0, 1, ….
+    classes_ : array
+        The classes.
+    n_features_in_ : int
+        Number of features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqbayes.sklearn import SequentialNaiveBayes
+    >>> X = [[4, 30.0], [4, 25.0], [2, 2.0], [2, np.nan]]
+    >>> model = SequentialNaiveBayes(["count", "gaussian"]).fit(X, ["dog", "dog", "hen", "hen"])
+    >>> model.predict([[4, 20.0], [2, 3.0]])
+    array(['dog', 'hen'], dtype='<U3')
+    """
+
+    features: Any = "gaussian"
+    _: KW_ONLY
+    strength: float = 1.0
+    class_strength: float = 1.0
+    temper: bool = False
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _new_model(self) -> ConjugateNB:
+        given, d = self.features, self.n_features_in_
+        given = [given] * d if isinstance(given, str) else list(given)
+        if len(given) != d:
+            raise ValueError(f"expected {d} kinds of features, got {len(given)}")
+        kinds = dict(enumerate(given))
+        return ConjugateNB(kinds, self.strength, self.class_strength, self.temper)
+
+    def _read(self, X: Any, y: Any, reset: bool) -> tuple[Array, Array]:
+        X, y = validate_data(
+            self, X, y, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
+        )
+        check_classification_targets(y)
+        return X, y
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from a table; discard everything learned before.
+
+        Parameters
+        ----------
+        X
+            A table (n, d); NaN is a missing value.
+        y
+            The classes (n,).
+        sample_weight
+            None, or the weights of the rows.
+
+        Raises
+        ------
+        ValueError
+            If the table, a class or a weight is invalid.
+        """
+        self._learn(X, y, sample_weight, reset=True)
+        self.classes_ = unique_labels(y)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Learn the rows of a table in order, in addition to the rows learned before.
+
+        Parameters
+        ----------
+        X
+            A table (n, d); NaN is a missing value.
+        y
+            The classes (n,).
+        classes
+            All classes, in the first call.
+        sample_weight
+            None, or the weights of the rows.
+
+        Raises
+        ------
+        ValueError
+            If the table, a class or a weight is invalid, or a class is not among `classes`.
+        """
+        first = not hasattr(self, "model_")
+        if first and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        known = np.unique(np.asarray(classes)) if first else self.classes_
+        new = np.setdiff1d(np.asarray(y), known)
+        if len(new):
+            raise ValueError(f"expected classes among {known.tolist()}, got {new.tolist()}")
+        self._learn(X, y, sample_weight, reset=first)
+        self.classes_ = known
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability (n, n_classes) of every class; 0 for one without any row."""
+        model, rows = self._ask(X)
+        labels = self.classes_.tolist()
+        found = (model.predict_proba_one(x) for x in rows)
+        return np.array([[each.get(label, 0.0) for label in labels] for each in found])
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithms of the probabilities."""
+        with np.errstate(divide="ignore"):
+            logs: Array = np.log(self.predict_proba(X))
+        return logs
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable class of every row."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
+
+
+def _learned(estimator: Any) -> Any:
+    """Return the model; an AttributeError, as scikit-learn expects, before it exists."""
+    model = vars(estimator).get("model_")
+    if model is None:
+        raise AttributeError(f"this {type(estimator).__name__} is not fitted yet")
+    return model
