@@ -263,8 +263,12 @@ def normal_errors(bounds, n, rng):
         yield name, "log_evidence", "seqbayes", error("logpdf", state.log_evidence, wanted)
         known = sb.Normal(mean, beta, sd * sd)
         known.learn_many(xs)
-        wanted, _ = exact.normal_evidence(numbers((mean, beta)), mp.mpf(sd * sd), data)
+        variance = mp.mpf(sd * sd)
+        wanted, (at, spread) = exact.normal_evidence(numbers((mean, beta)), variance, data)
         yield "Normal", "log_evidence", "seqbayes", error("logpdf", known.log_evidence, wanted)
+        wanted = exact.normal_logpdf((at, spread + variance), data[0])
+        got = known.log_predictive(xs[0])
+        yield "Normal", "log_predictive", "seqbayes", error("logpdf", got, wanted)
         _, k, a, b = after = exact.normal_inverse_gamma_after(p, data)
         student = 2 * a, after[0], b * (k + 1) / (a * k)
         x, ours = xs[0] + 2.0 * sd, state.predictive

@@ -229,11 +229,12 @@ def highest_density(tails, logpdf, p, low, high, level):
         mass = mp.exp(at[1]) - mp.exp(to[1])
     gap = logpdf(p, high) - logpdf(p, low)
     # f(high) dh - f(low) dl = level - mass;  s(high) dh - s(low) dl = -gap
-    matrix = mp.matrix(
-        [[-mp.exp(logpdf(p, low)), mp.exp(logpdf(p, high))], [-slope(low), slope(high)]]
-    )
-    moved = mp.lu_solve(matrix, mp.matrix([level - mass, -gap]))
-    return low + moved[0], high + moved[1]
+    at_low, at_high = mp.exp(logpdf(p, low)), mp.exp(logpdf(p, high))
+    rises, falls = slope(low), slope(high)
+    determinant = at_high * rises - at_low * falls
+    low_step = ((level - mass) * falls + gap * at_high) / determinant
+    high_step = (gap * at_low + (level - mass) * rises) / determinant
+    return low + low_step, high + high_step
 
 
 # Log marginal likelihoods: `before` and `after` are hyperparameters.

@@ -18,13 +18,21 @@ from seqbayes.statistics import MomentStatistic
 
 LOG_TAU = math.log(math.tau)
 
+FAR = 1e6
+"""Square of a mean, in units of the variance, from which on its rounding affects densities."""
 
-class NormalHyperparameters(NamedTuple):
-    """Mean and variance of a Normal belief about a mean, and the known variance of the data."""
 
+class _Fields(NamedTuple):
     mean: float
     variance: float
     known_variance: float
+
+
+class NormalHyperparameters(_Fields):
+    """Mean and variance of a Normal belief about a mean, and the known variance of the data."""
+
+    mean_low: float = 0.0
+    """The rounding error of the mean, if it is not negligible next to the standard deviation."""
 
     def observation(self) -> distributions.Normal:
         """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
@@ -180,8 +188,12 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         if isinstance(total, float) and total == 0.0:
             return NormalHyperparameters(mean, variance, known)
         gap = (origin - mean) + shift
-        moved = move(mean, origin + shift, gap, n / total, worth / total)
-        return NormalHyperparameters(moved, known / total, known)
+        share, rest = n / total, worth / total
+        moved = move(mean, origin + shift, gap, share, rest)
+        posterior = NormalHyperparameters(moved, known / total, known)
+        if type(moved) is float and moved * moved > FAR * known:
+            posterior.mean_low = rounded_off(mean, moved, statistic, gap, share, rest)
+        return posterior
 
     @property
     def prior_share(self) -> float:
@@ -207,6 +219,8 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         mean, variance, known = hyperparameters
         n, origin, shift, squares = statistic
         gap = (origin - mean) + shift
+        if isinstance(hyperparameters, NormalHyperparameters):
+            gap = gap - hyperparameters.mean_low
         weight = n * variance / known
         return -0.5 * (
             n * (LOG_TAU + np.log(known))
@@ -259,3 +273,12 @@ def move(mean: Any, data_mean: Any, gap: Any, share: Any, rest: Any) -> Any:
     if not (isinstance(share, np.ndarray) or isinstance(gap, np.ndarray)):
         return data_mean - rest * gap if share > 0.5 else mean + share * gap
     return np.where(share > 0.5, data_mean - rest * gap, mean + share * gap)
+
+
+def rounded_off(
+    mean: float, moved: float, statistic: MomentStatistic, gap: float, share: float, rest: float
+) -> float:
+    """Return the rounding error of the mean that `move` returns."""
+    if share > 0.5:
+        return float((statistic.origin - moved) + (statistic.shift - rest * gap))
+    return (mean - moved) + share * gap

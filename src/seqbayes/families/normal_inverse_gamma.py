@@ -12,7 +12,7 @@ from seqbayes import distributions, likelihoods
 from seqbayes.checks import all_positive
 from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
-from seqbayes.families.normal import LOG_TAU, move
+from seqbayes.families.normal import FAR, LOG_TAU, move, rounded_off
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import information, special
 from seqbayes.numerics.special import is_array
@@ -34,17 +34,22 @@ class NormalParameters(NamedTuple, Generic[T]):
     variance: T
 
 
-class NormalInverseGammaHyperparameters(NamedTuple):
+class _Fields(NamedTuple):
+    mean: float
+    kappa: float
+    alpha: float
+    beta: float
+
+
+class NormalInverseGammaHyperparameters(_Fields):
     """Hyperparameters of a Normal-inverse-gamma distribution, numbers or arrays.
 
     Given the variance, the mean is Normal about `mean` with variance ``variance / kappa``; the
     variance is inverse gamma with shape `alpha` and scale `beta`.
     """
 
-    mean: float
-    kappa: float
-    alpha: float
-    beta: float
+    mean_low: float = 0.0
+    """The rounding error of the mean, if it is not negligible next to the standard deviation."""
 
     def observation(self) -> distributions.StudentT:
         """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
@@ -352,12 +357,12 @@ class NormalInverseGamma(
         empty = not isinstance(total, np.ndarray) and total == 0.0
         share, rest = (0.0, 1.0) if empty else (n / total, kappa / total)
         gap = (origin - mean) + shift
-        return NormalInverseGammaHyperparameters(
-            move(mean, origin + shift, gap, share, rest),
-            total,
-            alpha + n / 2.0,
-            beta + (squares + kappa * share * gap * gap) / 2.0,
-        )
+        moved = move(mean, origin + shift, gap, share, rest)
+        beta = beta + (squares + kappa * share * gap * gap) / 2.0
+        posterior = NormalInverseGammaHyperparameters(moved, total, alpha + n / 2.0, beta)
+        if type(moved) is float and moved * moved * alpha > FAR * beta:
+            posterior.mean_low = rounded_off(mean, moved, statistic, gap, share, rest)
+        return posterior
 
     def in_words(self) -> str:
         """Return the prior as text, omitting default values of `kappa`, `alpha` and `beta`."""
@@ -397,6 +402,8 @@ class NormalInverseGamma(
         mean, kappa, alpha, beta = hyperparameters
         n, origin, shift, squares = statistic
         gap = (origin - mean) + shift
+        if isinstance(hyperparameters, NormalInverseGammaHyperparameters):
+            gap = gap - hyperparameters.mean_low
         added = (squares + kappa * n / (kappa + n) * gap * gap) / 2.0
         return (
             special.log_rising(alpha, n / 2.0)
