@@ -208,7 +208,9 @@ def test_pauses_double_up_to_a_limit():
     assert all(150.0 <= delivery.pause(99) <= 300.0 for _ in range(9))
 
 
-def test_messages_that_a_run_did_not_deliver_are_delivered_by_the_next_one(web, url):
+def test_messages_that_a_run_did_not_deliver_are_delivered_by_the_next_one(web, url, monkeypatch):
+    monkeypatch.setattr(delivery, "FIRST_PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(delivery, "LONGEST_PAUSE_SECONDS", 3600.0)
     web.statuses.put(503)
     receiver = Receiver("webhook", web.url)
     run(url, receiver)

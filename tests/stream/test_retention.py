@@ -16,6 +16,8 @@ from seqbayes.stream.schema import ConfigError
 
 BELIEF = Belief("b", Beta(), field="x", by="k")
 
+RUNS = max(KILLS // 2, 2)
+
 
 class Clock:
     """The clock of the store and of the pipeline, which the test moves."""
@@ -130,7 +132,7 @@ def test_runs_with_retention_killed_at_random_moments_count_each_event_once(
     """Dead letters older than a millisecond are removed; states and positions are not affected."""
     rng = random.Random(f"retention {durable_url.partition(':')[0]}")
     path, config = tmp_path / "e.jsonl", tmp_path / "c.toml"
-    records = events(100 * KILLS, 7)
+    records = events(100 * RUNS, 7)
     belief = "[belief.high]\nstate = 'beta'\nfield = 'high'\nby = 'k'\n"
     source = toml({"kind": "file", "path": str(path), "follow": True})
     text = "store = '{}'\ncommit = {{ every = '10 ms' }}\nhistory = false\nsource = {}\n"
@@ -145,7 +147,7 @@ def test_runs_with_retention_killed_at_random_moments_count_each_event_once(
     process.start("run", str(config))
     wait_until_committed(process, durable_url, 1)
     process.kill()
-    kill_often(process, ["run", str(config)], rng, lambda i, end: publish(i + 1), KILLS - 1)
+    kill_often(process, ["run", str(config)], rng, lambda i, end: publish(i + 1), RUNS - 1)
     process.run("run", str(config), "--once")
     whole = tmp_path / "whole.db"
     other = tmp_path / "whole.toml"

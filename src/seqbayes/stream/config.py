@@ -8,79 +8,22 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from seqbayes.events.belief import Belief, Times, find_errors
-from seqbayes.events.derived import derive
-from seqbayes.events.display import Display
-from seqbayes.events.durations import UNITS, parse_duration
+from seqbayes.events.belief import Belief
+from seqbayes.stream import config_tables as tables
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
-from seqbayes.stream.priors import BeliefTable, make_state
-from seqbayes.stream.schema import ConfigError, ErrorList, did_you_mean, join
-from seqbayes.stream.source import Source, load_source, source_kinds, source_parameters
+from seqbayes.stream.schema import ConfigError, ErrorList
+from seqbayes.stream.source import Source
 from seqbayes.stream.stores import check_url, open_store
 
 if TYPE_CHECKING:
     from seqbayes.stream.alerts.alert import Alert
     from seqbayes.stream.choices import Chooser
-
-_Duration = str | int | float
-
-MAX_COUNT = 10**15
-"""Maximum value of counts in a configuration."""
-
-MOST_WINDOWS = 10_000
-"""Default limit of the windows in the history of a key."""
-
-
-class CommitTable(msgspec.Struct):
-    """Limits after which a pipeline commits."""
-
-    every: _Duration = 1.0
-    events: int = Pace.events
-    keys: int = Pace.keys
-
-
-class HistoryTable(msgspec.Struct):
-    """Limits of the history that is stored for plots over time."""
-
-    every: _Duration = 60.0
-    keys: int = 100
-    points: int = 200
-    windows: int = MOST_WINDOWS
-
-
-class DeadLetterTable(msgspec.Struct):
-    """Limit of stored dead letters."""
-
-    most: int = 1_000_000
-
-
-class RetentionTable(msgspec.Struct):
-    """How long unused keys and dead letters are kept."""
-
-    keys: _Duration | None = None
-    dead_letters: _Duration | None = None
-
-
-class Root(msgspec.Struct):
-    """The top level of a configuration."""
-
-    store: str
-    source: dict[str, Any]
-    belief: dict[str, dict[str, Any]]
-    commit: dict[str, Any] = {}
-    history: dict[str, Any] | bool = {}
-    dead_letters: dict[str, Any] = {}
-    choice: dict[str, dict[str, Any]] = {}
-    alert: dict[str, dict[str, Any]] = {}
-    derive: dict[str, str] = {}
-    retention: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -120,7 +63,7 @@ class Config:
     choices: Mapping[str, Chooser]
     alerts: Sequence[Alert] = ()
     retention: Mapping[str, float] = field(default_factory=dict)
-    windows: int = MOST_WINDOWS
+    windows: int = tables.MOST_WINDOWS
 
     def open_source(self) -> Source:
         """Open the source."""
@@ -237,22 +180,22 @@ def parse_config(text: bytes, name: str = "the configuration") -> Config:
 
 
 def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
-    root = errors.read("", document, Root)
+    root = errors.read("", document, tables.Root)
     # the other tables are checked even if a table is missing
     given: Any = document if root is None else msgspec.structs.asdict(root)
-    source = _source(given.get("source"), errors)
-    derived = _derived(given.get("derive", {}), errors)
-    beliefs = _beliefs(given.get("belief"), derived, errors)
-    pace = _pace(given.get("commit", {}), errors)
-    history, windows = _history(given.get("history", {}), errors)
-    letters = errors.read("dead_letters", given.get("dead_letters", {}), DeadLetterTable)
+    source = tables.read_source(given.get("source"), errors)
+    derived = tables.read_derived(given.get("derive", {}), errors)
+    beliefs = tables.read_beliefs(given.get("belief"), derived, errors)
+    pace = tables.read_pace(given.get("commit", {}), errors)
+    history, windows = tables.read_history(given.get("history", {}), errors)
+    letters = errors.read("dead_letters", given.get("dead_letters", {}), tables.DeadLetterTable)
     if letters is not None and letters.most < 0:
         errors.add("dead_letters.most", f"expected a number >= 0, got {letters.most}")
     if isinstance(given.get("store"), str):
         errors.catch("store", lambda: check_url(given["store"]))
-    choices = _choices(given.get("choice", {}), beliefs, source, errors)
-    alerts = _alerts(given, beliefs, errors)
-    retention = _retention(given.get("retention", {}), errors)
+    choices = tables.read_choices(given.get("choice", {}), beliefs, source, errors)
+    alerts = tables.read_alerts(given, beliefs, errors)
+    retention = tables.read_retention(given.get("retention", {}), errors)
     if root is None or source is None or pace is None or letters is None:
         return None
     return Config(
@@ -266,218 +209,4 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
         alerts,
         retention,
         windows,
-    )
-
-
-def _source(table: Any, errors: ErrorList) -> tuple[type[Source], dict[str, Any]] | None:
-    if not isinstance(table, Mapping):
-        return None
-    options = dict(table)
-    kind = options.pop("kind", None)
-    if kind not in (kinds := source_kinds()):
-        known = ", ".join(kinds)
-        got = "required, but missing" if kind is None else f"unknown kind {kind!r}"
-        hint = did_you_mean(kind, kinds) or f"; expected one of {known}"
-        errors.add("source.kind", got + hint)
-        return None
-    try:
-        loaded = load_source(kind)
-    except ModuleNotFoundError as error:
-        errors.add("source.kind", error)
-        return None
-    parameters = source_parameters(loaded)
-    before = len(errors.found)
-    for name, value in options.items():
-        if isinstance(value, str) and "\0" in value:
-            errors.add(join("source", name), "contains a NUL character")
-    errors.unknown("source", options, parameters)
-    for name, (hint, required) in parameters.items():
-        path = join("source", name)
-        if name in options:
-            options[name] = errors.convert(path, options[name], hint, None)
-        elif required:
-            errors.add(path, "required, but missing")
-    if (
-        len(errors.found) == before
-    ):  # the source's constructor checks what its type hints cannot express
-        errors.catch("source", lambda: loaded(**options).close())
-    return loaded, options
-
-
-def _duration(path: str, given: Any, errors: ErrorList) -> float:
-    return errors.catch(path, lambda: parse_duration(given)) or 1.0
-
-
-def _positive(path: str, table: msgspec.Struct, names: Sequence[str], errors: ErrorList) -> None:
-    for name in names:
-        value = getattr(table, name)
-        if not 0 < value <= MAX_COUNT:
-            limit = "above 0" if value < 1 else f"up to {MAX_COUNT}"
-            errors.add(join(path, name), f"expected a number {limit}, got {value}")
-
-
-def _pace(table: Any, errors: ErrorList) -> Pace | None:
-    commit = errors.read("commit", table, CommitTable)
-    if commit is None:
-        return None
-    _positive("commit", commit, ("events", "keys"), errors)
-    return Pace(_duration("commit.every", commit.every, errors), commit.events, commit.keys)
-
-
-def _history(table: Any, errors: ErrorList) -> tuple[dict[str, Any] | None, int]:
-    """Return the parameters of `History`, if it is wanted, and the limit of windows."""
-    history = None if table is False else errors.read("history", table, HistoryTable)
-    if history is None:
-        return None, MOST_WINDOWS
-    _positive("history", history, ("keys", "points", "windows"), errors)
-    every = _duration("history.every", history.every, errors)
-    found = {"every": every, "keys": history.keys, "points": history.points}
-    return found, history.windows
-
-
-def _derived(given: Any, errors: ErrorList) -> dict[str, str]:
-    """Return the expressions of derived fields that are valid."""
-    found = errors.convert("derive", given, dict[str, str], {}) if given else {}
-    valid = {}
-    for name, text in found.items():
-        before = len(errors.found)
-        errors.catch(join("derive", name), partial(derive, [name], found))
-        if len(errors.found) == before:
-            valid[name] = text
-    return valid
-
-
-def _beliefs(tables: Any, derived: Mapping[str, str], errors: ErrorList) -> list[Belief]:
-    if not isinstance(tables, Mapping):
-        return []
-    if not tables:
-        errors.add("belief", "expected at least one")
-    beliefs = []
-    for name, given in tables.items():
-        path = join("belief", name)
-        before = len(errors.found)
-        table = errors.read(path, given, BeliefTable)
-        if table is None:
-            continue
-        belief = _belief(path, name, table, given, derived, errors, before)
-        if belief is not None:
-            beliefs.append(belief)
-    return beliefs
-
-
-def _belief(
-    path: str,
-    name: str,
-    table: BeliefTable,
-    given: Mapping[str, Any],
-    derived: Mapping[str, str],
-    errors: ErrorList,
-    before: int,
-) -> Belief | None:
-    times = _times(path, table, errors)
-    state = make_state(path, table, given, errors)
-    for key, text in find_errors(
-        table.field, table.by, table.features, table.where, table.max_keys, derived
-    ):
-        errors.add(join(path, key), text)
-    if table.weight in ([table.field] if isinstance(table.field, str) else table.field):
-        errors.add(join(path, "weight"), f"{table.weight!r} is the observed field, too")
-    if table.time is None:
-        for key in ("time_unit", "missing", "late", "future"):
-            if key in given:
-                errors.add(join(path, key), "requires time, the field of the event time")
-    display = Display.of(table)
-    if state is not None:
-        by = [table.by] if isinstance(table.by, str) else table.by
-        for key, text in display.find_errors(by, state):
-            errors.add(join(path, key), text)
-    if (
-        state is None or len(errors.found) > before
-    ):  # the remaining checks could only report consequences of these errors
-        return None
-    return errors.catch(
-        path,
-        lambda: Belief(
-            name,
-            state,
-            table.field,
-            table.by,
-            table.weight,
-            table.time,
-            times,
-            table.where,
-            table.features,
-            table.max_keys,
-            table.over,
-            display,
-            derived,
-        ),
-    )
-
-
-def _choices(
-    tables: Any,
-    beliefs: Sequence[Belief],
-    source: tuple[type[Source], Mapping[str, Any]] | None,
-    errors: ErrorList,
-) -> dict[str, Chooser]:
-    if not tables or not isinstance(tables, Mapping):
-        return {}
-    from seqbayes.stream.choices import ChoiceTable, Chooser
-
-    if source is not None and not (source[0].kind == "http" and source[1].get("id")):
-        errors.add("choice", "requires a source of kind = 'http' with an id, for the rewards")
-    named, found = {belief.name: belief for belief in beliefs}, {}
-    for name, given in tables.items():
-        path = join("choice", name)
-        table = errors.read(path, given, ChoiceTable)
-        if table is None:
-            continue
-        if table.belief not in named:
-            if not errors.within(join("belief", table.belief)):
-                errors.add(
-                    join(path, "belief"), f"unknown belief{did_you_mean(table.belief, named)}"
-                )
-            continue
-        if named[table.belief].derived:
-            errors.add(join(path, "belief"), f"{table.belief!r} has fields that are derived")
-        used = {*named[table.belief].by, *named[table.belief].field}
-        if source is not None and source[1].get("id") in used:
-            errors.add("source.id", f"belief {table.belief!r} uses it as another field")
-        chooser = errors.catch(path, partial(Chooser, name, table, named[table.belief]))
-        if chooser is not None:
-            found[name] = chooser
-    return found
-
-
-def _retention(given: Any, errors: ErrorList) -> dict[str, float]:
-    table = errors.read("retention", given, RetentionTable)
-    found = {} if table is None else msgspec.structs.asdict(table)
-    return {
-        name: _duration(join("retention", name), each, errors)
-        for name, each in found.items()
-        if each is not None
-    }
-
-
-def _alerts(given: Any, beliefs: Sequence[Belief], errors: ErrorList) -> Sequence[Alert]:
-    if not given.get("alert"):
-        return ()
-    from seqbayes.stream.alerts.alert import read_alerts
-
-    declared = given.get("belief")
-    complete = isinstance(declared, Mapping) and len(declared) == len(beliefs)
-    return read_alerts(given["alert"], beliefs, errors, complete)
-
-
-def _times(path: str, table: BeliefTable, errors: ErrorList) -> Times:
-    def limit(name: str, given: Any) -> float | None:
-        return None if given == "never" else _duration(join(path, name), given, errors)
-
-    return Times(
-        UNITS[table.time_unit],
-        table.missing,
-        # windows know which events are late
-        limit("late", table.late if table.window is None else "never"),
-        limit("future", table.future),
     )
