@@ -75,6 +75,21 @@ PRIORS = {
     ],
 }
 
+PRIORS["Hurdle"] = [
+    {
+        "share": sb.Beta(2.0, 3.0),
+        "amount": sb.Gamma(2.5, 1.5, likelihood=sb.likelihoods.Exponential()),
+    },
+    {
+        "share": sb.Beta(0.5, 0.5),
+        "amount": sb.Normal(1.0, 4.0, 2.25, likelihood=sb.likelihoods.LogNormal()),
+    },
+    {
+        "share": sb.Beta(2.0, 1.0),
+        "amount": sb.Gamma(9.5, 1.5, likelihood=sb.likelihoods.Pareto(2.0)),
+    },
+]
+
 LIKELIHOODS = {
     sb.likelihoods.Binomial: [{"trials": 7}, {"trials": None}],
     sb.likelihoods.Geometric: [{"start": 1}, {"start": 0}],
@@ -103,7 +118,7 @@ class Case:
     def id(self):
         if self.fields:
             inner = ", ".join(f"{name}: {case.id}" for name, case in self.fields.items())
-            return f"Product({inner})"
+            return f"{self.family.__name__}({inner})"
         values = ",".join(str(value) for value in self.prior.values())
         return f"{self.family.__name__}({values})-{self.likelihood!r}"
 
@@ -112,8 +127,14 @@ class Case:
         """The cases of the fields by name, for a family with fields."""
         return {
             name: Case(type(s), {p: getattr(s, p) for p in s.parameters}, s.likelihood)
-            for name, s in self.prior.get("fields", {}).items()
+            for name, s in states_of(self.prior).items()
         }
+
+    def named(self, x):
+        """Return an observation by field, for a family with fields."""
+        if isinstance(x, Mapping):
+            return x
+        return {"share": x != 0.0, "amount": x} if x else {"share": False}
 
     def new(self, xs=(), w=None, **changed):
         """Return a state of this prior that has learned `xs`, one at a time."""
@@ -133,7 +154,8 @@ class Case:
     def flat(self, xs=()):
         """Return the state under the flat prior that has learned `xs`."""
         if self.fields:
-            state = self.family({name: case.flat() for name, case in self.fields.items()})
+            flat = {name: case.flat() for name, case in self.fields.items()}
+            state = self.family(flat) if "fields" in self.prior else self.family(**flat)
             for x in xs:
                 state.learn_one(x)
             return state
@@ -174,6 +196,8 @@ class Case:
                 return [self._varied(name, given, rng, low, high) for _ in range(n)]
         if self.fields:
             drawn = self.likelihood.sample(given, rng, n)
+            if "fields" not in self.prior:
+                return plain(drawn)
             return [self.leave_out(x, rng) for x in drawn]
         return self.observed(self.likelihood.sample(given, rng, n))
 
@@ -209,6 +233,12 @@ class Case:
         return [(x[0] if isinstance(x, tuple) else x, x) for x in drawn]
 
 
+def states_of(prior):
+    """Return the states within a prior by name."""
+    named = prior.get("fields", prior)
+    return {name: s for name, s in named.items() if isinstance(s, sb.State)}
+
+
 VARIED = {"trials": (1, 9), "exposure": (0.3, 4.0)}
 WORDS = ("a", "b", "to", "be", "or", "not")
 
@@ -239,6 +269,7 @@ TRUTHS = {
         (np.array(case.prior["scale"]) / case.prior["df"] * math.exp(rng.uniform(-1, 1))).tolist(),
     ),
     "Product": lambda case, rng: {name: c.theta(rng) for name, c in case.fields.items()},
+    "Hurdle": lambda case, rng: {name: c.theta(rng) for name, c in case.fields.items()},
 }
 
 
@@ -267,7 +298,7 @@ def is_tested(case):
 
 def _all_cases():
     for name, family in FAMILIES.items():
-        if family is sb.Product:  # its likelihood is that of its fields
+        if issubclass(family, sb.Product):  # its likelihood is that of its fields
             yield from (Case(family, p, family(**p).likelihood) for p in PRIORS[name])
             continue
         for kind in family.likelihoods:

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats as st
 
-from cases import extend
+from cases import extend, states_of
 
 
 def log_choose(n, k):
@@ -125,7 +125,9 @@ class Shares:
 def log_density(case, theta, x):
     """Return log p(x | theta); theta as in the interface of the family, or from `Grid`."""
     if case.fields:
-        return math.fsum(log_density(case.fields[name], theta[name], v) for name, v in x.items())
+        named = case.named(x)
+        terms = (log_density(case.fields[name], theta[name], v) for name, v in named.items())
+        return math.fsum(terms)
     if case.family.__name__ == "Beta" and not isinstance(theta, Probability):
         theta = Probability.of(theta)
     if case.family.__name__ == "Normal":
@@ -185,7 +187,8 @@ class Grids:
     def log_evidence(self, case, xs, w=None):
         total = 0.0
         for name, grid in self.fields.items():
-            seen, kept = self._of(name, xs, [1.0] * len(xs) if w is None else w)
+            weights = [1.0] * len(xs) if w is None else w
+            seen, kept = self._of(name, list(map(case.named, xs)), weights)
             total += grid.log_evidence(case.fields[name], seen, kept)
         return total
 
@@ -194,7 +197,7 @@ class Grids:
             (name, path) if path != "" else name: found
             for name, grid in self.fields.items()
             for path, found in grid.posterior(
-                case.fields[name], self._of(name, xs, [1.0] * len(xs))[0]
+                case.fields[name], self._of(name, list(map(case.named, xs)), [1.0] * len(xs))[0]
             ).items()
         }
 
@@ -307,7 +310,7 @@ def _sample_dirichlet(prior, rng, n):
 def _sample_product(prior, rng, n):
     columns = {
         name: PRIOR_DRAWS[type(s).__name__]({p: getattr(s, p) for p in s.parameters}, rng, n)
-        for name, s in prior["fields"].items()
+        for name, s in states_of(prior).items()
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -322,6 +325,7 @@ PRIOR_DRAWS = {
     "NormalInverseWishart": _sample_normal_inverse_wishart,
     "Dirichlet": _sample_dirichlet,
     "Product": _sample_product,
+    "Hurdle": _sample_product,
 }
 
 

@@ -110,8 +110,14 @@ class Formulas(Model, Generic[H, E, I, X]):
     """How the parameter is displayed.
 
     "number" (its density; hyperparameters are numbers, or arrays of them), "labels" (the share of
-    each label), "normal" (a mean, with a variance), "vector" (see `coordinates`) or "product" (see
-    `parts`).
+    each label), "normal" (a mean, with a variance), "vector" (see `coordinates`), "product" (see
+    `parts`) or "hurdle" (the expected value of an amount that may be zero).
+    """
+
+    compares_expected: ClassVar[bool] = False
+    """Whether states are compared by the expected value of an observation.
+
+    Otherwise they are compared by the parameter, unless another quantity is given.
     """
 
     unit: ClassVar[str] = ""

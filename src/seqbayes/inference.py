@@ -320,6 +320,26 @@ class Inference(Formulas[H, E, I, X]):
         )
         return step if log else step.exponentiated()
 
+    @property
+    def expected(self) -> Distribution | None:
+        """The distribution of the expected value of an observation, a function of the parameter.
+
+        None while the posterior is improper, if the expected value is infinite, or if its
+        distribution is not available under the likelihood.
+
+        Examples
+        --------
+        >>> from seqbayes import Gamma
+        >>> from seqbayes.likelihoods import Exponential
+        >>> Gamma(3, 20, likelihood=Exponential()).expected
+        InverseGamma(shape=3.0, scale=20.0)
+        """
+        posterior: Any = self.posterior
+        if not self.is_proper(posterior):
+            return None
+        found: Distribution | None = self.likelihood.expectation(posterior)
+        return found
+
     def summary(self) -> Summary:
         """Return the mean of the parameter and its interval."""
         return Summary(self.mean, self.interval())

@@ -297,7 +297,7 @@ def test_river_names_are_aliases(case):
 
 
 def expected(state):
-    if isinstance(state, sb.Product):
+    if state.display_kind == "product":
         return {name: expected(state.marginal(name)) for name in state.fields}
     return state.mean if state.display_kind == "labels" else state.predictive.mean
 

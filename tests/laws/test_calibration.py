@@ -97,6 +97,9 @@ def tails(predictive, x, rng):
         first, *rest = predictive.alpha.values()
         predictive = sb.predictive.BetaBinomial(predictive.trials, first, sum(rest))
         x = x[label]
+    if isinstance(predictive, sb.predictive.Hurdle):
+        yield predictive.cdf(x) - rng.random() * predictive.zero * (x == 0.0)
+        return
     if hasattr(predictive, "probabilities"):
         shares = predictive.probabilities
         before = sum(p for label, p in list(shares.items())[: list(shares).index(x)])
@@ -131,6 +134,8 @@ def assert_alike(drawn, made, case):
 def keys(case, x):
     """Return a number by which observations are sorted and counted, for every field."""
     if case.fields:
+        if not isinstance(x, dict):
+            return [x]
         return [key for name, inner in case.fields.items() for key in keys(inner, x[name])]
     if case.dimension:
         return list(x.values()) if isinstance(x, dict) else list(x)

@@ -118,7 +118,7 @@ def test_log_marginal_is_a_ratio_of_log_z(case):
 
 def of_the_data(family, before, seen):
     """Return the factors of the log evidence that depend on the data alone."""
-    if family is sb.Product:
+    if issubclass(family, sb.Product):
         fields = zip(before.fields, before.families, strict=True)
         return sum(of_the_data(f, before.fields[k], seen.fields[k]) for k, f in fields)
     if family is sb.NormalInverseWishart:
@@ -179,6 +179,7 @@ LOG_Z = {
         for inner, family in zip(h.fields.values(), h.families, strict=True)
     ),
 }
+LOG_Z["Hurdle"] = LOG_Z["Product"]
 extend(LOG_Z, "LOG_Z")
 
 

@@ -39,13 +39,13 @@ def test_every_pair_is_under_the_laws(cases):
 
 def test_every_family_has_a_quadrature_oracle():
     # a Dirichlet process has no density: its oracle is the urn; a product has those of its fields
-    assert set(FAMILIES) - set(GRIDS) == {"DirichletProcess", "Product"}
-    assert set(PRIOR_DRAWS) == set(GRIDS) | {"Product"}
+    assert set(FAMILIES) - set(GRIDS) == {"DirichletProcess", "Product", "Hurdle"}
+    assert set(PRIOR_DRAWS) == set(GRIDS) | {"Product", "Hurdle"}
 
 
 def test_every_likelihood_has_a_density_oracle():
     # for fields, it is the product over the fields
-    assert {kind.__name__ for _, kind in PAIRS} - {"Fields"} == set(LOG_DENSITIES)
+    assert {kind.__name__ for _, kind in PAIRS} - {"Fields", "Hurdle"} == set(LOG_DENSITIES)
 
 
 def test_settings_belong_to_registered_families_and_likelihoods():

@@ -5,7 +5,7 @@ from typing import Any
 from seqbayes.compare.comparison import Comparison, Difference, compare, p_best
 from seqbayes.compare.gate import Decision, Gate, decide
 from seqbayes.compare.many import Comparisons, Differences, compare_many
-from seqbayes.compare.numbers import number_of
+from seqbayes.compare.numbers import number_of, product
 from seqbayes.compare.planning import BETTER, plan
 from seqbayes.misplaced import missing
 
@@ -23,6 +23,7 @@ __all__ = [
     "number_of",
     "p_best",
     "plan",
+    "product",
 ]
 
 

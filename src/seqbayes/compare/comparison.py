@@ -133,6 +133,7 @@ def compare(
     control: Hashable = None,
     equivalence: float | None = None,
     label: Any = None,
+    quantity: str | float | None = None,
     level: float = 0.95,
     alpha: float | None = None,
     effect: float = 0.2,
@@ -152,6 +153,9 @@ def compare(
         Largest absolute difference that does not matter in practice.
     label
         The label whose shares are compared, or its text, for beliefs about labels.
+    quantity
+        The number that is compared: the parameter by default, or the expected observation of a
+        `Hurdle`; "mean" for the expected observation; or p for the p-quantile of observations.
     level
         Level of the intervals.
     alpha, effect
@@ -195,7 +199,7 @@ def compare(
     check_level(level, "equal-tailed")
     named = _named(beliefs)
     names = checked(named, better, control, equivalence)
-    numbers = [number_of(each, label) for each in named.values()]
+    numbers = [number_of(each, label, quantity) for each in named.values()]
     if not all(each.scalar for each in numbers):
         raise PriorError("expected one number each; use compare_many for arrays")
     index = None if control is None else names.index(control)
@@ -217,8 +221,15 @@ def compare(
         _differences(found, names, means),
         None
         if alpha is None
-        else decide(named, alpha=alpha, effect=effect, better=better, label=label),
+        else _decide(named, quantity, alpha=alpha, effect=effect, better=better, label=label),
     )
+
+
+def _decide(named: Mapping[Any, Any], quantity: Any, **asked: Any) -> Decision:
+    if quantity is not None:
+        reason = "the sequential test compares parameters, not other quantities"
+        return Decision("none", reason, asked["alpha"], None, {}, 1.0, None)
+    return decide(named, **asked)
 
 
 def _differences(

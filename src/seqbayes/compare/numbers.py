@@ -6,11 +6,14 @@ import math
 from typing import Any
 
 from seqbayes.distributions import Beta, Distribution
+from seqbayes.distributions.averaged import ProductOfTwo
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
 
 
-def number_of(belief: Model | Distribution, label: Any = None) -> Distribution:
+def number_of(
+    belief: Model | Distribution, label: Any = None, quantity: str | float | None = None
+) -> Distribution:
     """Return the distribution of the number that a belief is about.
 
     Parameters
@@ -19,31 +22,91 @@ def number_of(belief: Model | Distribution, label: Any = None) -> Distribution:
         A state with a proper posterior, or a distribution.
     label
         The label whose share is compared, for a belief about labels.
+    quantity
+        The number: by default the parameter (the mean, if there is also a variance), but of a
+        `Hurdle` the expected observation; "mean" for the expected observation; or a probability p
+        for the p-quantile of observations.
 
     Raises
     ------
     PriorError
-        If the belief is improper, or not about one number.
+        If the belief is improper, or not about one number, or the quantity is not available.
 
     Examples
     --------
-    >>> from seqbayes import Dirichlet
+    >>> from seqbayes import Dirichlet, Gamma
+    >>> from seqbayes.likelihoods import Exponential
     >>> number_of(Dirichlet({"red": 2, "blue": 1, "green": 1}), "red")
     Beta(alpha=2.0, beta=2.0)
+    >>> number_of(Gamma(3, 20, likelihood=Exponential()), quantity="mean")
+    InverseGamma(shape=3.0, scale=20.0)
     """
     if isinstance(belief, Distribution):
         return belief
     if not isinstance(belief, Model):
         raise PriorError(f"expected beliefs to compare, got {belief!r}")
     state = belief.as_of()
-    if not state.conjugate or state.display_kind not in ("number", "normal", "labels"):
+    if not state.conjugate or not (
+        state.compares_expected or state.display_kind in ("number", "normal", "labels")
+    ):
         raise PriorError(f"expected a belief about one number to compare, got {belief}")
     if state.display_kind == "labels":
         return _share(state, label)
     if not state.is_proper(state.posterior):
         raise PriorError(f"{state.posterior} is improper: it cannot be compared before more data")
+    if quantity is not None or state.compares_expected:
+        return _of_observations(state, "mean" if quantity is None else quantity)
     number: Distribution = state.plotted(state.posterior)
     return number
+
+
+def _of_observations(state: Any, quantity: Any) -> Distribution:
+    """Return the distribution of the mean, or of a quantile, of observations."""
+    if quantity == "mean":
+        found, name = state.expected, "mean"
+    elif isinstance(quantity, float) and 0.0 < quantity < 1.0:
+        found, name = state.likelihood.quantile(state.posterior, quantity), f"{quantity:g}-quantile"
+    else:
+        raise PriorError(f"expected 'mean' or a probability as the quantity, got {quantity!r}")
+    if found is None:
+        kind = type(state.likelihood).__name__
+        raise PriorError(f"the {name} of {kind} observations is infinite, or not available")
+    number: Distribution = found
+    return number
+
+
+def product(
+    first: Model | Distribution, second: Model | Distribution, label: Any = None
+) -> Distribution:
+    """Return the distribution of the product of two independent numbers.
+
+    Such as a conversion rate times an order value, the revenue per visitor.
+
+    Parameters
+    ----------
+    first, second
+        Beliefs about positive numbers, compared by the expected observation if it is known.
+    label
+        The label whose share is meant, for a belief about labels.
+
+    Raises
+    ------
+    PriorError
+        If a belief is improper, or not about a positive number.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta, Gamma
+    >>> from seqbayes.likelihoods import Exponential
+    >>> revenue = product(Beta(11, 91), Gamma(11, 200, likelihood=Exponential()))
+    >>> round(revenue.mean, 4)
+    2.1569
+    """
+    numbers = []
+    for each in (first, second):
+        known = isinstance(each, Distribution) or each.as_of().display_kind == "labels"
+        numbers.append(number_of(each, label, None if known else "mean"))
+    return ProductOfTwo(*numbers)
 
 
 def _share(state: Any, label: Any) -> Distribution:

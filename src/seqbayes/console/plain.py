@@ -60,6 +60,17 @@ def describe(key: dict[str, str], state: State, view: View) -> dict[str, Any]:
         "map": plain(state.map),
         "log_evidence": plain(state.log_evidence),
         **_reciprocal(state, view),
+        **_expected(state, view),
+    }
+
+
+def _expected(state: State, view: View) -> dict[str, Any]:
+    """Return mean and interval of the expected observation of a hurdle."""
+    number = state.expected if state.compares_expected else None
+    if number is None:
+        return {}
+    return {
+        "expected": {"mean": plain(number.mean), "interval": plain(number.interval(view.level))}
     }
 
 

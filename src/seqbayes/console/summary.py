@@ -134,12 +134,17 @@ def summarise(key: Any, state: Any, view: View, since: str = "") -> list[Line]:
         parts(value, axes)
         for value in (state.mean, state.interval(view.level, view.kind), state.mle, state.map)
     )
+    expected = state.expected if state.compares_expected else None
+    if expected is not None:
+        mean = {"expected": expected.mean, **mean}
+        interval = {"expected": expected.interval(view.level), **interval}
     names = list(dict.fromkeys([*mean, *mle, *mode])) or [""]
     if len(names) > PARTS and by_name:
         names = heapq.nlargest(PARTS, names, key=lambda name: mean.get(name) or 0.0)
     label, n = name_key(key), state.n_samples
     inverse = reciprocal_of(state)
-    shares = by_name and not fields  # unlike a mean and a variance, shares have a common scale
+    # unlike a mean and a variance, shares have a common scale
+    shares = state.display_kind == "labels"
     return [
         Line(
             label,

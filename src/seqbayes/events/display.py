@@ -13,7 +13,7 @@ BETTER = ("higher", "lower")
 
 _DECISIONS = ("better", "control", "threshold", "equivalence")
 
-_COMPARABLE = ("number", "normal", "labels")
+_COMPARABLE = ("number", "normal", "labels", "hurdle")
 """Kinds of beliefs that can be compared."""
 
 

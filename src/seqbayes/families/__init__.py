@@ -4,6 +4,7 @@ from seqbayes.families.beta import Beta, BetaHyperparameters
 from seqbayes.families.dirichlet import Dirichlet, DirichletHyperparameters
 from seqbayes.families.dirichlet_process import DirichletProcess, DirichletProcessHyperparameters
 from seqbayes.families.gamma import Gamma, GammaHyperparameters
+from seqbayes.families.hurdle import Hurdle
 from seqbayes.families.normal import Normal, NormalHyperparameters
 from seqbayes.families.normal_inverse_gamma import (
     NormalInverseGamma,
@@ -24,6 +25,7 @@ __all__ = [
     "DirichletProcessHyperparameters",
     "Gamma",
     "GammaHyperparameters",
+    "Hurdle",
     "MultivariateParameters",
     "Normal",
     "NormalHyperparameters",

@@ -44,6 +44,12 @@ class NormalHyperparameters(_Fields):
         reach = -float(sc.ndtri(tail)) * math.sqrt(self.variance)
         return middle - reach, middle + reach
 
+    def combination(self, deviations: float = 0.0, variances: float = 0.0) -> distributions.Normal:
+        """Return the distribution of the mean plus multiples of deviation and variance of data."""
+        known = self.known_variance
+        shift = deviations * math.sqrt(known) + variances * known
+        return distributions.Normal(self.mean + shift, self.variance)
+
 
 @register
 class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):

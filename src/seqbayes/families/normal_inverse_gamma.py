@@ -10,6 +10,7 @@ import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.checks import all_positive
+from seqbayes.distributions.averaged import NormalCombination
 from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
 from seqbayes.families.normal import FAR, LOG_TAU, move, rounded_off
@@ -65,6 +66,15 @@ class NormalInverseGammaHyperparameters(_Fields):
         offset = z * math.sqrt(self.kappa)
         low, high = sc.nctdtrit(2.0 * self.alpha, offset, [tail, 1.0 - tail]).tolist()
         return self.mean + scale * low, self.mean + scale * high
+
+    def combination(
+        self, deviations: float = 0.0, variances: float = 0.0
+    ) -> distributions.Distribution:
+        """Return the distribution of the mean plus multiples of deviation and variance of data."""
+        if deviations == variances == 0.0:
+            scale = (self.beta / (self.alpha * self.kappa)) ** 0.5
+            return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
+        return NormalCombination(*self, deviations=deviations, variances=variances)
 
 
 class NormalInverseGammaBelief:

@@ -6,7 +6,7 @@ import copy
 import math
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from seqbayes import distributions, serialization, tables
 from seqbayes.checks import check_level
@@ -96,7 +96,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
     likelihoods = (Fields,)
     parameters = ("fields",)
     display_kind = "product"
-    component_adapter = "seqbayes.mixture.adapters:FIELDS"
+    component_adapter: ClassVar[Any] = "seqbayes.mixture.adapters:FIELDS"
 
     table_form = TableForm(("fields",), states=("fields",), by_field=True)
 
@@ -123,10 +123,12 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         if not named:
             raise PriorError(f"expected at least one field, got {fields!r}")
         self.fields = {name: state.clone() for name, state in named.items()}
-        super().__init__(
-            likelihood=_likelihood(self.fields),
-            seed=seed,
-        )
+        super().__init__(likelihood=self.joint_likelihood(self.fields), seed=seed)
+
+    @staticmethod
+    def joint_likelihood(fields: Mapping[Any, State]) -> Fields:
+        """Return the likelihood of observations of all fields."""
+        return Fields({name: state.likelihood for name, state in fields.items()})
 
     def new_statistics(self) -> FieldSums:
         """Return empty statistics."""
@@ -150,6 +152,10 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
                 raise ObservationError(f"field {reprlib.repr(name)}: {error}") from None
             total.parts[name].merge(part)
         return total
+
+    def named(self, x: Any) -> dict[Any, Any]:
+        """Return the values of an observation by field."""
+        return dict(by_field(x, self.fields))
 
     def _states(self) -> dict[Any, State]:
         """Return a state for every field; it shares its statistics with this state."""
@@ -322,7 +328,7 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         """
         self.observe(x)
         states = self._states()
-        values = by_field(x, self.fields)
+        values = self.named(x)
         return math.fsum(states[name].log_predictive(value) for name, value in values.items())
 
     def explain(self, x: Any, at: Any = None, log: bool = False) -> Explanation:
@@ -335,11 +341,11 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         prior 1.44 × likelihood 0.6 ÷ evidence 0.5 = posterior 1.728
         """
         one = self.observe(x)
-        states, before = self._states(), self.posterior
+        states, before, named = self._states(), self.posterior, self.named(x)
         places = {} if at is None else by_field(at, self.fields, PriorError)
         steps = {
             name: states[name].explain(value, places.get(name), log=True)
-            for name, value in by_field(x, self.fields).items()
+            for name, value in named.items()
         }
         step = Explanation(
             x,
@@ -404,10 +410,6 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
         return _restore, (type(self), self._states(), n, self.seed)
 
 
-def _likelihood(fields: Mapping[Any, State]) -> Fields:
-    return Fields({name: state.likelihood for name, state in fields.items()})
-
-
 def _restore(
     kind: type[Product], states: Mapping[Any, State], n: tuple[float, float], seed: int | None
 ) -> Any:
@@ -418,7 +420,7 @@ def _restore(
     }
     State.__init__(
         product,
-        likelihood=_likelihood(product.fields),
+        likelihood=product.joint_likelihood(product.fields),
         seed=seed,
     )
     product.statistics.load((*n, tuple(state.statistics.dump() for state in states.values())))

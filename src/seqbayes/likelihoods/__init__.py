@@ -13,6 +13,7 @@ from seqbayes.likelihoods.base import (
 )
 from seqbayes.likelihoods.fields import (
     Fields,
+    Hurdle,
 )
 from seqbayes.likelihoods.labels import (
     Categorical,
@@ -57,6 +58,7 @@ __all__ = [
     "Fields",
     "GammaShape",
     "Geometric",
+    "Hurdle",
     "InverseGamma",
     "LabelLikelihood",
     "Laplace",

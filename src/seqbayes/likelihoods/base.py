@@ -51,6 +51,9 @@ class Likelihood:
     columnar: ClassVar[bool] = True
     """Whether an observation can be read from one or several columns of a table."""
 
+    continuous: ClassVar[bool] = False
+    """Whether observations are numbers with a density."""
+
     varying: ClassVar[str | None] = None
     """Name of the fixed parameter that may differ between observations.
 
@@ -115,6 +118,35 @@ class Likelihood:
         >>> low, high = waits.likelihood.quantile_interval(waits.posterior, 0.95, 0.9)
         >>> round(low, 3), round(high, 3)
         (4.486, 6.419)
+        """
+        return None
+
+    def expectation(self, posterior: Any) -> Distribution | None:
+        """Return the distribution of the expected value of an observation.
+
+        It is a function of the unknown parameter. None if it is not available, or infinite.
+
+        Examples
+        --------
+        >>> from seqbayes import Gamma
+        >>> from seqbayes.likelihoods import Exponential
+        >>> waits = Gamma(3, 20, likelihood=Exponential())
+        >>> waits.likelihood.expectation(waits.posterior)
+        InverseGamma(shape=3.0, scale=20.0)
+        """
+        return None
+
+    def quantile(self, posterior: Any, p: float) -> Distribution | None:
+        """Return the distribution of the p-quantile of observations.
+
+        It is a function of the unknown parameter. None if it is not available.
+
+        Examples
+        --------
+        >>> from seqbayes import Normal
+        >>> waits = Normal(0.0, 1.0, known_variance=4.0)
+        >>> round(waits.likelihood.quantile(waits.posterior, 0.975).mean, 3)
+        3.92
         """
         return None
 

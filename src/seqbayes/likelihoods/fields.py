@@ -70,3 +70,45 @@ class Fields(Likelihood):
             for name, likelihood in self.fields.items()
         }
         return columns if size is None else rows(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Hurdle(Fields):
+    """Zero, or an amount; what `Hurdle` states learn from.
+
+    Parameters
+    ----------
+    fields
+        The likelihoods of "share" (whether there is an amount) and of "amount".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqbayes.likelihoods import Bernoulli, Exponential, Hurdle
+    >>> orders = Hurdle({"share": Bernoulli(), "amount": Exponential()})
+    >>> drawn = orders.sample({"share": 0.25, "amount": 0.1}, np.random.default_rng(1), 400)
+    >>> bool(80 < np.count_nonzero(drawn) < 120)
+    True
+    """
+
+    columnar = True
+
+    @property
+    def observation_fields(self) -> Mapping[Any, str]:
+        """None: an observation is one number."""
+        return {}
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.fields.items()))
+
+    def predictive(self, posterior: Mapping[Any, Distribution]) -> Distribution:
+        """Return the distribution of the next number, given those of share and amount."""
+        return predictive.Hurdle(posterior["share"], posterior["amount"])
+
+    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        """Draw numbers; `theta` maps "share" and "amount" to parameters."""
+        columns = {
+            name: likelihood.sample(theta[name], rng, size)
+            for name, likelihood in self.fields.items()
+        }
+        return np.where(columns["share"], columns["amount"], 0.0)[()]

@@ -30,6 +30,8 @@ class Normal(Likelihood):
     NormalParameters(mean=5.0, variance=1.0)
     """
 
+    continuous = True
+
     def statistics(self) -> Moments:
         """Return a new, empty accumulator."""
         return Moments()
@@ -49,6 +51,16 @@ class Normal(Likelihood):
     def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
         """Return a credible interval of the mean plus a number of standard deviations."""
         return posterior.quantile_interval(float(ndtri(p)), 0.5 - 0.5 * level)
+
+    def expectation(self, posterior: Any) -> Distribution:
+        """Return the distribution of the mean."""
+        found: Distribution = posterior.combination()
+        return found
+
+    def quantile(self, posterior: Any, p: float) -> Distribution:
+        """Return the distribution of the mean plus a number of standard deviations."""
+        found: Distribution = posterior.combination(float(ndtri(p)))
+        return found
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations; `theta` is (mean, variance)."""
@@ -70,6 +82,7 @@ class LogNormal(Likelihood):
     """
 
     of_logarithm = True
+    continuous = True
 
     def statistics(self) -> Moments:
         """Return a new, empty accumulator."""
@@ -91,6 +104,16 @@ class LogNormal(Likelihood):
         """Return a credible interval of the p-quantile of observations."""
         with np.errstate(over="ignore"):
             return tuple(np.exp(Normal().quantile_interval(posterior, p, level)).tolist())
+
+    def expectation(self, posterior: Any) -> Distribution:
+        """Return the distribution of exp(mean + variance / 2)."""
+        base = posterior.combination(variances=0.5)
+        return predictive.Transformed(base, predictive.Exponential(1.0))
+
+    def quantile(self, posterior: Any, p: float) -> Distribution:
+        """Return the distribution of the p-quantile of observations."""
+        base = Normal().quantile(posterior, p)
+        return predictive.Transformed(base, predictive.Exponential(1.0))
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations; `theta` is (mean, variance) of the logarithm."""

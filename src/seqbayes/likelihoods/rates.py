@@ -11,7 +11,8 @@ import numpy as np
 from scipy.special import gammaincinv
 
 from seqbayes import predictive
-from seqbayes.distributions import Distribution, StudentT
+from seqbayes.distributions import Distribution, Gamma, StudentT
+from seqbayes.distributions import InverseGamma as InverseGammaDistribution
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.numerics.combinatorics import log_factorial
 from seqbayes.statistics import PairSums, ParetoSums, PoissonSums, PowerSums, arrays, scan_floats
@@ -78,6 +79,11 @@ class Poisson(PairLikelihood):
         shape, rate = posterior
         return predictive.NegativeBinomial(shape, rate, self.exposure or 1.0)
 
+    def expectation(self, posterior: Any) -> Distribution:
+        """Return the distribution of rate times exposure (of unit exposure if it varies)."""
+        shape, rate = posterior
+        return Gamma(shape, rate / (self.exposure or 1.0))
+
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw numbers of events (of unit exposure if it varies)."""
         drawn = rng.poisson(theta * (self.exposure or 1.0), size)
@@ -91,6 +97,8 @@ class PowerLikelihood(PairLikelihood):
     """Observations x with scale |x - origin|**power ~ Gamma(known shape, rate theta)."""
 
     two_sample = "scale"
+
+    continuous = True
 
     def _form(self) -> tuple[float, float, float, float, bool]:
         """Return (shape, scale, power, origin, whether two-sided)."""
@@ -181,6 +189,33 @@ class PowerLikelihood(PairLikelihood):
         with np.errstate(all="ignore"):
             x = (gammaincinv(shape, p) * posterior.rate / (scale * rates)) ** (1.0 / power)
         return tuple(sorted(x.tolist()))
+
+    def expectation(self, posterior: Any) -> Distribution | None:
+        """Return the distribution of the expected observation; None if two-sided, or infinite."""
+        shape, _, power, _, two_sided = self._form()
+        if two_sided or not shape + 1.0 / power > 0.0:
+            return None
+        constant = power * (math.lgamma(shape + 1.0 / power) - math.lgamma(shape))
+        return self._function(posterior, math.exp(constant))
+
+    def quantile(self, posterior: Any, p: float) -> Distribution | None:
+        """Return the distribution of the p-quantile of observations; None if two-sided."""
+        shape, _, power, _, two_sided = self._form()
+        if two_sided:
+            return None
+        return self._function(posterior, float(gammaincinv(shape, p if power > 0.0 else 1.0 - p)))
+
+    def _function(self, posterior: Any, constant: float) -> Distribution:
+        """Return the distribution of ``(constant / (rate * scale)) ** (1 / power)``."""
+        _, scale, power, _, _ = self._form()
+        shape, rate = posterior
+        if power == 1.0:
+            return InverseGammaDistribution(shape, rate * (constant / scale))
+        if power == -1.0:
+            return Gamma(shape, rate * (constant / scale))
+        return predictive.Transformed(
+            Gamma(shape, rate), predictive.Power(-1.0 / power, scale / constant)
+        )
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations given the rate `theta`."""
@@ -338,6 +373,8 @@ class Pareto(PairLikelihood):
     scale: float = 1.0
 
     two_sample = "scale"
+
+    continuous = True
 
     def __post_init__(self) -> None:
         self._set("scale", check_parameter("scale", self.scale))

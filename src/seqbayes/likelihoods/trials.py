@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes import predictive
-from seqbayes.distributions import Distribution
+from seqbayes.distributions import Beta, Distribution
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.numerics.combinatorics import log_choose
@@ -70,6 +70,10 @@ class Bernoulli(PairLikelihood):
         return predictive.Bernoulli(
             _success_probability(alpha, beta), _success_probability(beta, alpha)
         )
+
+    def expectation(self, posterior: Any) -> Distribution:
+        """Return the distribution of the probability of success."""
+        return Beta(*posterior)
 
     def labels(self, posterior: Any) -> dict[Any, float]:
         """Return the probabilities of True and False."""

@@ -4,6 +4,7 @@ from seqbayes.distributions import Normal, StudentT
 from seqbayes.predictive.base import DiscreteDistribution
 from seqbayes.predictive.compound import CompoundGamma, Symmetric, Transformed
 from seqbayes.predictive.counts import BetaNegativeBinomial, NegativeBinomial
+from seqbayes.predictive.hurdle import Hurdle
 from seqbayes.predictive.labels import Categorical, DirichletMultinomial
 from seqbayes.predictive.product import Product
 from seqbayes.predictive.transforms import Exponential, Power, Transform
@@ -18,6 +19,7 @@ __all__ = [
     "DirichletMultinomial",
     "DiscreteDistribution",
     "Exponential",
+    "Hurdle",
     "NegativeBinomial",
     "Normal",
     "Power",

@@ -8,7 +8,7 @@ leave no rounding error, and merges and long streams are fully accurate.
 
 from seqbayes.statistics.base import Learner, PythonStatistics, Statistics
 from seqbayes.statistics.factorials import LARGE_COUNT, log_choose
-from seqbayes.statistics.fields import FieldStatistic, FieldSums
+from seqbayes.statistics.fields import FieldStatistic, FieldSums, HurdleSums
 from seqbayes.statistics.labels import LabelCounts, MultinomialCounts
 from seqbayes.statistics.moments import Moments, MomentStatistic
 from seqbayes.statistics.pairs import PairStatistic, PairSums
@@ -31,6 +31,7 @@ __all__ = [
     "BinomialSums",
     "FieldStatistic",
     "FieldSums",
+    "HurdleSums",
     "LabelCounts",
     "Learner",
     "MomentStatistic",

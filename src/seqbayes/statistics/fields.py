@@ -21,7 +21,7 @@ if cython.compiled:
 else:
     from seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
 
-from seqbayes.statistics.reading import is_missing, raise_invalid
+from seqbayes.statistics.reading import as_real, is_missing, raise_invalid
 from seqbayes.statistics.sums import as_sum
 
 
@@ -265,3 +265,34 @@ class FieldSums(Statistics):
         Statistics.load(self, (n, n_low, 0.0, 0.0))
         for part, each in zip(self.parts.values(), parts, strict=True):
             part.load(each)
+
+
+@cython.cclass
+class HurdleSums(FieldSums):
+    """The accumulators of whether there is an amount, and of the amounts.
+
+    An observation is a number. Zero is no amount.
+
+    Parameters
+    ----------
+    parts
+        The two accumulators, by name: the first one of trials.
+    families
+        As in `FieldSums`.
+    """
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def read_terms(self, x: object) -> cython.int:
+        """Read one observation."""
+        share: Statistics
+        amount: Statistics
+        value: cython.double = as_real(x, "a finite number")
+        first, second = self.parts.values()
+        share, amount = first, second
+        self._reading = [share]
+        share.read_terms(value != 0.0)
+        if value != 0.0:
+            amount.read_terms(x)
+            self._reading.append(amount)
+        return 0

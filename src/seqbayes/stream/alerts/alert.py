@@ -334,7 +334,7 @@ def _unsuitable(each: Comparison, alert: Alert, belief: Belief) -> Iterator[str]
 
 def _without_number(quantity: Any, alert: Alert, state: Any) -> Iterator[str]:
     now = state.as_of()
-    if not now.conjugate or now.display_kind not in ("number", "normal", "labels"):
+    if not now.conjugate or now.display_kind not in ("number", "normal", "labels", "hurdle"):
         yield f"a {type(now).__name__} is not about one number"
         return
     if now.display_kind == "labels":

@@ -33,6 +33,7 @@ EXAMPLES = f"""\
 examples:
   seqbayes compare beliefs.db conversion --control A
   seqbayes compare beliefs.db latency --better lower --equivalence 5
+  seqbayes compare beliefs.db latency --better lower --quantity 0.95
   seqbayes compare beliefs.db candy --label red --json
 
 {EPILOG}"""
@@ -49,6 +50,7 @@ def compare(
     better: str | None = None,
     equivalence: float | None = None,
     label: str | None = None,
+    quantity: str | float | None = None,
     level: float = 0.95,
     alpha: float = 0.05,
     effect: float = 0.2,
@@ -73,6 +75,9 @@ def compare(
         configuration of the belief.
     label
         The label whose shares are compared; only for a belief about labels.
+    quantity
+        "mean" for the expected observation, or p for the p-quantile of observations; by default
+        the parameter.
     level
         Level of the intervals.
     alpha, effect
@@ -124,13 +129,16 @@ def compare(
     if control is not None and control not in chosen:
         chosen.append(control)
     if equivalence is None:
-        equivalence = display.equivalence_for(stored.prior)
+        equivalence = (
+            display.equivalence_for(stored.prior) if quantity is None else display.equivalence
+        )
     return comparisons.compare(
         {name: states[name] for name in states if name in chosen},
         better=better or display.better or comparisons.BETTER[0],
         control=control,
         equivalence=equivalence,
         label=label,
+        quantity=quantity,
         level=level,
         alpha=alpha,
         effect=effect,
@@ -163,6 +171,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LABEL",
         help="the label whose shares are compared; only for beliefs about labels",
     )
+    parser.add_argument(
+        "--quantity",
+        type=_quantity,
+        metavar="Q",
+        help="mean, to compare expected observations, or 0.95 for their 95 %% quantile; else the"
+        " parameter of the likelihood, or of a hurdle the expected observation",
+    )
     add_level(parser, "the intervals")
     parser.add_argument(
         "--alpha",
@@ -182,6 +197,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_top(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_as_of(parser)
+
+
+def _quantity(text: str) -> str | float:
+    if text == "mean":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected mean or a probability, got {text!r}") from None
 
 
 def command(args: argparse.Namespace) -> int:
@@ -204,6 +228,7 @@ def _compare(args: argparse.Namespace) -> int:
         better=args.better,
         equivalence=args.equivalence,
         label=args.label,
+        quantity=args.quantity,
         level=args.level,
         alpha=args.alpha,
         effect=args.effect,

@@ -3,6 +3,7 @@
 /** The kinds of beliefs: whether each is about one number, and what a comparison is about. */
 export const KINDS = {
   estimator: { numeric: false, compares: "" },
+  hurdle: { numeric: true, compares: "number" },
   labels: { numeric: false, compares: "share" },
   mixture: { numeric: false, compares: "" },
   normal: { numeric: true, compares: "number" },

@@ -10,6 +10,7 @@ const SPARK = 34; // px
 const LAYOUTS = {
   number: { chart: (full) => new Density({ full }) },
   normal: { chart: (full) => new Density({ full }) },
+  hurdle: { chart: (full) => new Density({ full }) },
   // six labels leave less room for the plot over time
   labels: { chart: (full) => new Shares({ most: full ? 13 : 6, estimates: true, full }), spark: 20 },
   mixture: { chart: (full) => new Components({ full }), extra: 6 },

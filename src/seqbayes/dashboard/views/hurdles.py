@@ -1,0 +1,106 @@
+"""Beliefs about amounts that are often zero: the expected value, the share and the amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqbayes.dashboard.views.base import (
+    EMPTY,
+    Followed,
+    Measure,
+    Path,
+    Ranking,
+    View,
+    register_view,
+    view_of,
+)
+from seqbayes.dashboard.views.figures import finite, pair, rounded
+from seqbayes.dashboard.views.predictives import curve, predictive_of
+
+
+@register_view
+class HurdleView(View):
+    """Show the expected value of an observation, such as the revenue per visitor."""
+
+    kind = "hurdle"
+    numeric = True
+    compares = "number"
+    link = " "
+
+    def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
+        """Return mean, interval and density of the expected value, and estimates of the parts."""
+        parts = [each for name, part in state.parts().items() for each in _part(name, part)]
+        card: dict[str, Any] = {**EMPTY, "density": None, "fields": parts}
+        found = self.followed(state, ())
+        if found is None:
+            return card
+        card["mean"], card["interval"] = found.mean, pair((found.low, found.high))
+        if found.low is not None and found.high is not None and found.low < found.high:
+            card["density"] = _density(state, found.low, found.high, points)
+        return card
+
+    def rankings(self, states: Sequence[Any]) -> list[Ranking]:
+        """Return mean and interval of the expected value of each state."""
+        found = [(state.n_samples, self.followed(state, ())) for state in states]
+        return [
+            Ranking(n) if each is None else Ranking(n, each.mean, each.low, each.high)
+            for n, each in found
+        ]
+
+    def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the curve of the next amount."""
+        return curve(predictive_of(state.marginal("amount")))
+
+    def followed(self, state: Any, held: Path) -> Followed | None:
+        """Return the expected value and its interval."""
+        mean, interval = state.summary()
+        if interval is None:
+            return None
+        low, high = map(finite, interval)
+        return Followed("", (), None if mean is None else finite(mean), low, high)
+
+    def followable(self, state: Any) -> Iterator[Followed]:
+        """Yield the expected value."""
+        found = self.followed(state, ())
+        if found is not None:
+            yield found
+
+    def measures(self, state: Any) -> list[Measure]:
+        """Return mean and interval of the expected value."""
+        return [Measure.of({}, each) for each in self.followable(state)]
+
+    def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
+        """Return the expected value, the share and the amounts."""
+        found = self.followed(state, ())
+        ends = (None, None) if found is None else (found.low, found.high)
+        mean = None if found is None else found.mean
+        parts = [each for part, belief in state.parts().items() for each in _part(part, belief)]
+        return [
+            {"name": name, "mean": mean, "interval": None if None in ends else list(ends)},
+            *({**each, "name": f"{name} {each['name']}"} for each in parts),
+        ]
+
+
+def _part(name: str, state: Any) -> list[dict[str, Any]]:
+    return view_of(state).estimates(name, state)
+
+
+def _density(state: Any, low: float, high: float, points: int) -> dict[str, Any]:
+    """Return the densities of the expected value, a posteriori and a priori."""
+    expected, prior = state.expected, state.clone().expected
+    reach = (high - low) / 2.0
+    ends = max(expected.ppf(1e-3), low - reach), min(expected.isf(1e-3), high + reach)
+    x = np.linspace(*ends, points)
+    posterior = expected.pdf(x)
+    lines = {"posterior": posterior, "prior": None if prior is None else prior.pdf(x)}
+    return {
+        "x": rounded(x, x[-1] - x[0]).tolist(),
+        **{
+            name: None if y is None else rounded(y, posterior.max()).tolist()
+            for name, y in lines.items()
+        },
+        "likelihood": None,
+    }
