@@ -3,18 +3,21 @@
 import asyncio
 import copy
 import json
+import random
 import threading
 
 import pytest
 
 from seqbayes import Beta, Decayed
-from seqbayes.dashboard.live import entries
+from seqbayes.dashboard import views
 from seqbayes.dashboard.live import hub as hubs
+from seqbayes.dashboard.live import shelf
 from seqbayes.dashboard.live.about import of_belief
 from seqbayes.dashboard.live.board import Board, StreamHealth
-from seqbayes.dashboard.live.entries import Update
+from seqbayes.dashboard.live.entries import Entry, Update
 from seqbayes.dashboard.live.hub import Hub, Subscription
 from seqbayes.dashboard.live.trail import RECENT
+from seqbayes.mixture import Mixture
 from seqbayes.stream import Belief
 
 ALL = Subscription(frozenset(), frozenset())
@@ -245,7 +248,7 @@ def test_a_key_dropped_in_between_has_no_stale_events():
 
 
 def test_recent_events_are_kept_for_the_most_recently_updated_keys(monkeypatch):
-    monkeypatch.setattr(entries, "TRAILS", 3)
+    monkeypatch.setattr(shelf, "TRAILS", 3)
     board = made(keys=0).board
     for i in (0, 1, 2, 0, 3, 4):
         learn(board, [f'["{i}"]'], happened=[(True,)], watched=False)
@@ -289,10 +292,10 @@ def test_decayed_states_and_rates_are_sent():
 
 
 def test_the_rate_of_an_unwatched_key_follows_its_events():
-    entry = entries.Entry(of_belief(Belief("sales", Beta(), "sold")), "[]", 0.0)
+    entry = Entry(of_belief(Belief("sales", Beta(), "sold")), "[]", 0.0)
 
     def commit(at, n):
-        entry.replace(entries.Update(stored(n), at))
+        entry.replace(Update(stored(n), at))
 
     def stored(n):
         state = Beta()
@@ -308,3 +311,20 @@ def test_the_rate_of_an_unwatched_key_follows_its_events():
         commit(float(at), round(3.4 * at))
         entry.rate(float(at))
     assert entry.rate(399.0) == pytest.approx(3.4, rel=0.1)
+
+
+def test_a_mixture_of_an_ordered_stream_is_reported():
+    mixture, rng = Mixture(2, seed=1), random.Random(1)
+    events = [rng.gauss(100.0 * (k >= 500), 1.0) for k in range(1000)]
+    with pytest.warns(UserWarning, match="the stream is ordered"):
+        mixture.learn_many(events)
+    board = Board()
+    board.declare([of_belief(Belief("size", Mixture(2, seed=1), "size"))])
+    sizes = board.shelves["size"]
+    board.apply({"size": {"[]": Update(Mixture(2, seed=1), 1.0)}})
+    assert sizes.warnings() == []
+    board.apply({"size": {"[]": Update(mixture, 2.0)}})
+    (warning,) = sizes.warnings()
+    assert (warning["belief"], warning["id"]) == ("size", "[]")
+    assert "sorted or arrive in blocks" in warning["text"]
+    assert views.detail(mixture)["warnings"] == [warning["text"]]

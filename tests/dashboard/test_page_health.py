@@ -1,7 +1,7 @@
 """The state of the stream on the page: dead letters, unexpected silence, ages."""
 
 import pytest
-from served import Site, visit
+from served import CONFIG, Site, visit
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
@@ -74,3 +74,36 @@ def test_ages_increase_while_the_server_is_unavailable(shop, open_page):
     opacity = "getComputedStyle(document.querySelector('.strip .rate')).opacity"
     assert page.evaluate(opacity) == "0.5"
     expect(commit).not_to_have_text(before)
+
+
+ALERTS = """
+[alert.many]
+when = "n >= 20"
+belief = "conversion"
+[alert.soon]
+when = "n >= 20"
+belief = "conversion"
+for = "1 hour"
+"""
+
+
+def test_alerts_are_listed_with_their_messages(tmp_path, open_page):
+    site = Site(tmp_path, CONFIG + ALERTS)
+    site.feed(*(visit("a <b>", k % 3 == 0) for k in range(30)))
+    site.start()
+    try:
+        page = open_page("/health", at=site)
+        rows = page.get_by_role("region", name="Alerts", exact=True).locator("tbody tr")
+        expect(rows).to_have_count(2)
+        expect(rows.first).to_contain_text("many")
+        expect(rows.first).to_contain_text("firing")
+        expect(rows.last).to_contain_text("pending")
+        log = page.get_by_role("region", name="Messages of alerts").locator("tbody tr")
+        expect(log).to_have_count(1)
+        expect(log).to_contain_text("n >= 20")
+        log.get_by_role("link", name="a <b>").click()
+        marks = page.get_by_role("list", name="What happened meanwhile").locator("li")
+        expect(marks).to_contain_text("many: firing")
+        page.context.close()
+    finally:
+        site.kill()

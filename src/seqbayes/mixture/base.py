@@ -75,6 +75,9 @@ class BaseMixture(BulkPredictions, StreamClusterer):
 
     display_kind = "mixture"
 
+    is_ordered: bool = False
+    """Whether the stream was found to be sorted or in blocks; `Mixture` detects it."""
+
     def summary(self) -> Summary:
         """Return the weights of the components; empty until their names are final."""
         if not self.started:

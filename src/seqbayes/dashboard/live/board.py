@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seqbayes.dashboard.live.about import About
-from seqbayes.dashboard.live.entries import Entry, Shelf, Update
+from seqbayes.dashboard.live.entries import Entry, Update
+from seqbayes.dashboard.live.shelf import Shelf
 from seqbayes.dashboard.live.trail import Happened
 
 

@@ -1,10 +1,9 @@
-"""The keys of one belief for pages: copies of their states, ranked, and as JSON."""
+"""The keys of beliefs for pages: copies of their states, and as JSON."""
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -25,13 +24,8 @@ RATE_SECONDS = 10.0
 LEAST_RATE = 0.01
 """Events per second below which the rate is 0."""
 
-SORTS = ("n", "mean", "low", "width", "rate", "updated", "key")
-
 SPARK = 60
 STEPS = 10
-
-TRAILS = 1000
-"""Maximum number of keys of a belief whose last events are kept: those with the latest events."""
 
 
 @dataclass
@@ -340,65 +334,3 @@ def make_rankings(entries: Iterable[Entry]) -> None:
     bare = [entry for entry in entries if entry.known_ranking is None]
     for entry, summary in zip(bare, views.rankings([e.state for e in bare]), strict=True):
         entry.known_ranking = summary
-
-
-class Shelf:
-    """The entries of one belief."""
-
-    def __init__(self, about: About) -> None:
-        self.about = about
-        self.entries: dict[str, Entry] = {}
-        self._top: tuple[int, int, list[Entry]] | None = None
-        self.trailed: dict[str, Entry] = {}
-        self.version = 0
-
-    def put(self, key: str, update: Update) -> tuple[Entry, list[Happened]]:
-        """Store a copy of a key's state; return its entry, and events if a client watches."""
-        entry = self.entries.get(key)
-        if entry is None:
-            began = update.updated if update.since is None else update.since
-            entry = self.entries[key] = Entry(self.about, key, began)
-        events = entry.trace(update)
-        if entry.trail is not None:
-            self.trailed.pop(key, None)
-            self.trailed[key] = entry
-            if len(self.trailed) > TRAILS:
-                self.trailed.pop(next(iter(self.trailed))).trail = None
-        entry.replace(update)
-        return entry, events
-
-    def drop(self, key: str) -> None:
-        """Delete a key."""
-        self.entries.pop(key, None)
-        self.trailed.pop(key, None)
-
-    def top(self, most: int) -> list[Entry]:
-        """Return the entries with the most data."""
-        if self._top is None or self._top[:2] != (self.version, most):
-            ranked = heapq.nlargest(most, self.entries.values(), key=lambda e: e.n)
-            self._top = (self.version, most, ranked)
-        return self._top[2]
-
-    def search(self, text: str, sort: str, descending: bool, now: float) -> list[Entry]:
-        """Return the entries whose keys contain a text, in order."""
-        wanted = text.casefold()
-        found = [e for e in self.entries.values() if not wanted or wanted in e.key.casefold()]
-        rank: Mapping[str, Callable[[Entry], Any]] = {
-            "n": lambda e: e.n,
-            "mean": lambda e: e.ranking.mean,
-            "low": lambda e: e.ranking.low,
-            "width": lambda e: e.ranking.width,
-            "rate": lambda e: e.rate(now),
-            "updated": lambda e: e.updated,
-            "key": lambda e: e.collated,
-        }
-        if sort in ("mean", "low", "width"):
-            make_rankings(found)
-        of = rank[sort]
-        ranked = [(of(entry), entry) for entry in found]
-        known = [pair for pair in ranked if pair[0] is not None]
-        known.sort(key=lambda pair: pair[0], reverse=descending)
-        return [e for _, e in known] + [e for value, e in ranked if value is None]
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self.entries.values())

@@ -194,6 +194,9 @@ class Hub:
         if self.failure is not None:  # the beliefs shown are not up to date
             health.status, health.error = "stalled", health.error or self.failure
         document = asdict(health)
+        with self.board.lock:
+            shelves = self.board.shelves.values()
+            document["warnings"] = [each for shelf in shelves for each in shelf.warnings()]
         document["beliefs"] = {n: len(s.entries) for n, s in list(self.board.shelves.items())}
         return document
 

@@ -116,5 +116,6 @@ class Detail(Card, kw_only=True):
     dead_letters: list[DeadLetterInfo]
     parts: list[str]
     marks: list[Mark]
+    warnings: list[str]
     makers: Responsibilities | UnsetType | None = UNSET
     marginals: list[Marginal] | UnsetType = UNSET

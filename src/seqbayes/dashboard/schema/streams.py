@@ -22,6 +22,14 @@ class SourceInfo(Struct):
     runner: str | UnsetType | None = UNSET
 
 
+class BeliefWarning(Struct):
+    """A reason why the belief under a key may be misleading."""
+
+    belief: str
+    id: str
+    text: str
+
+
 class Health(Struct):
     """Health of pipeline and server; ages in seconds.
 
@@ -42,6 +50,7 @@ class Health(Struct):
     error: str | None
     quiet: bool
     beliefs: dict[str, int]
+    warnings: list[BeliefWarning]
 
 
 class DeadLetterInfo(Struct):

@@ -12,8 +12,9 @@ from starlette.responses import Response
 import seqbayes
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live import history as past
-from seqbayes.dashboard.live.entries import SORTS, Entry, Shelf, make_cards
+from seqbayes.dashboard.live.entries import Entry, make_cards
 from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.live.shelf import SORTS, Shelf
 from seqbayes.dashboard.server.histories import Histories
 from seqbayes.dashboard.server.responses import Refusal, answer, choice, segments, whole
 from seqbayes.stream.stores import DeadLetter

@@ -63,7 +63,7 @@ class Site:
         alerts, annotations = AlertReads(self.hub), Annotations(self.hub)
         histories = Histories(self.hub, annotations, alerts)
         reads, comparisons = Reads(self.hub, histories), Comparisons(self.hub)
-        self._pages = Pages(access, log, FirstData(reads, comparisons).get)
+        self._pages = Pages(access, log, FirstData(reads, comparisons, alerts).get)
         self.routes = self._routes(reads, comparisons, histories, annotations, alerts)
         inner = Starlette(
             routes=self.routes,

@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live import history as past
-from seqbayes.dashboard.live.entries import Entry, Shelf, make_cards
+from seqbayes.dashboard.live.entries import Entry, make_cards
 from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.live.shelf import Shelf
 from seqbayes.dashboard.server.responses import Refusal, answer, choice, fraction, segments
 from seqbayes.errors import SeqbayesError
 

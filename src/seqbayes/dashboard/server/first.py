@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.live.entries import SORTS
+from seqbayes.dashboard.live.shelf import SORTS
+from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.api import Reads
 from seqbayes.dashboard.server.comparisons import Comparisons
 from seqbayes.dashboard.server.responses import Refusal, segments
@@ -37,8 +38,8 @@ class FirstData:
     An address of the API that differs from the one of the scripts costs a request, but is no error.
     """
 
-    def __init__(self, reads: Reads, comparisons: Comparisons) -> None:
-        self._reads, self._comparisons = reads, comparisons
+    def __init__(self, reads: Reads, comparisons: Comparisons, alerts: AlertReads) -> None:
+        self._reads, self._comparisons, self._alerts = reads, comparisons, alerts
 
     async def get(self, request: Request) -> dict[str, Any]:
         """Return the data of a page; those that cannot be read are left out."""
@@ -63,6 +64,7 @@ class FirstData:
             yield f"/api/beliefs/{_part(name)}/{_part(key)}", lambda: reads.detail(name, key)
         elif page == "health":
             yield f"/api/dead-letters?limit={LETTERS}", lambda: reads.refused(LETTERS)
+            yield f"/api/alerts?limit={LETTERS}", lambda: self._alerts.listed(LETTERS)
         elif page == "compare":
             yield from self._comparison(request)
         elif path == "/" or (page == "beliefs" and len(rest) == 1):

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 import seqbayes
 from seqbayes.dashboard import schema, views
-from seqbayes.dashboard.live.entries import SORTS
 from seqbayes.dashboard.live.hub import FASTEST
+from seqbayes.dashboard.live.shelf import SORTS
 from seqbayes.dashboard.server.alerts import MAX_LISTED, MAX_MESSAGES
 from seqbayes.dashboard.server.annotations import MAX_ANNOTATIONS
 from seqbayes.dashboard.server.api import MAX_CARDS, MAX_LETTERS

@@ -29,6 +29,7 @@ from seqbayes.dashboard.views.base import (
     register_view,
     scale_of,
     view_of,
+    warns,
 )
 from seqbayes.dashboard.views.compare import compare, drawn_shares, leading_label, probability_above
 from seqbayes.dashboard.views.figures import finite, values
@@ -61,6 +62,8 @@ __all__ = [
     "step",
     "surprise",
     "view_of",
+    "warnings_about",
+    "warns",
 ]
 
 _MAX_FOLLOWABLE = 60
@@ -131,6 +134,7 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
         "posterior": values(plain.posterior) if plain.conjugate else None,
         "prior": values(plain.prior) if plain.conjugate else None,
         "text": view.text(state),
+        "warnings": view.warnings(plain),
         "log_evidence": finite(plain.log_evidence),
         "predictive": view.predictive(plain, shown),
         "quantiles": quantiles(plain),
@@ -174,6 +178,18 @@ def followable(state: Any) -> list[Followed]:
     ['n', 'colour = red', 'colour = blue']
     """
     return list(islice(view_of(state).followable(state.as_of()), _MAX_FOLLOWABLE))
+
+
+def warnings_about(state: Any) -> list[str]:
+    """Return reasons why a belief may be misleading.
+
+    Examples
+    --------
+    >>> from seqbayes.mixture import Mixture
+    >>> warnings_about(Mixture(2))
+    []
+    """
+    return view_of(state).warnings(state.as_of())
 
 
 def measures(state: Any) -> list[Measure]:

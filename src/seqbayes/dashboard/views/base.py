@@ -108,6 +108,9 @@ class View:
     compares: ClassVar[str] = ""
     """The subject of comparisons of such beliefs: "number", "share" (of a label), or empty."""
 
+    warns: ClassVar[bool] = False
+    """Whether there can be `warnings`."""
+
     link: ClassVar[str] = "."
     """Text between the name of a field and the name of a number inside it."""
 
@@ -180,6 +183,10 @@ class View:
         """Return one step of Bayes' rule in numbers, or None if it cannot be computed."""
         return None
 
+    def warnings(self, state: Any) -> list[str]:
+        """Return reasons why the belief may be misleading."""
+        return []
+
     def text(self, state: Any) -> str:
         """Return the belief as text."""
         return str(state)
@@ -212,6 +219,11 @@ def is_numeric(kind: str) -> bool:
 def compares(kind: str) -> str:
     """Return the subject of comparisons of beliefs of a kind; empty if they cannot be compared."""
     return VIEWS[kind].compares if kind in VIEWS else ""
+
+
+def warns(kind: str) -> bool:
+    """Return whether there can be warnings about beliefs of a kind."""
+    return kind in VIEWS and VIEWS[kind].warns
 
 
 def view_of(state: Any) -> View:

@@ -39,11 +39,19 @@ _MAX_LINES = 60
 """Maximum number of predicted numbers shown for a mixture of products or vectors."""
 
 
+ORDERED = (
+    "The events are sorted or arrive in blocks, one component after the other, so that the"
+    " components may not describe all of them. Shuffle the events if possible; if they drift,"
+    " let the mixture forget."
+)
+
+
 @register_view
 class MixtureView(View):
     """Show a mixture."""
 
     kind = "mixture"
+    warns = True
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
         """Return components with weights, and their predictive densities if they have one."""
@@ -67,6 +75,10 @@ class MixtureView(View):
     def details(self, state: Any, last: Any) -> dict[str, Any]:
         """Return which component made the last observation."""
         return {"makers": None if last is None else responsibilities(state, last)}
+
+    def warnings(self, state: Any) -> list[str]:
+        """Return whether the events are ordered, so that early components are forgotten."""
+        return [ORDERED] if state.is_ordered else []
 
     def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
         """Return the curve of the card, or a named estimate for each of several numbers."""

@@ -92,6 +92,7 @@ export class Detail {
     this.more = h("dl", { class: "figures" });
     this.details = h("details", null, h("summary", null, "Details"), this.more);
     this.says = h("p", { class: "hint mono" });
+    this.warnings = h("p", { class: "hint warned", role: "status" });
     for (const slot of ["curve", "past", "predictive", "steps", "makers", "dead", "parameters", "quantiles"])
       this[slot] = h("div");
     this.curveTable = h("details", null, h("summary", null, "As a table"), this.curve);
@@ -305,6 +306,7 @@ export class Detail {
           keyName(this.data.key, this.name),
         ),
         this.seen,
+        this.warnings,
         description ? h("p", { class: "hint" }, description) : null,
       ),
       h("div", { class: "actions" }, compare, pin),
@@ -412,6 +414,7 @@ export class Detail {
     if (!this.store) this.surprise.update(data.recent ?? []);
     this.#model(data);
     if (data.history) this.#past(data.history);
+    setText(this.warnings, (data.warnings ?? []).join(" "));
     if (data.density && this.curveTable.open)
       this.curve.replaceChildren(tables.curve(data, written));
     this.curveTable.ontoggle ??= () => this.#slow();

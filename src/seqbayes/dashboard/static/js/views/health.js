@@ -1,10 +1,11 @@
 // The health of the stream in detail.
 
-import { get } from "../api.js";
+import { detailPath, get } from "../api.js";
 import { band, line, linear } from "../charts/axis.js";
 import { h, setAttribute, setText, svg, table } from "../dom.js";
-import { age, count, rate, span } from "../format.js";
+import { age, count, keyName, rate, span } from "../format.js";
 import { sentence, sourceName } from "../shell.js";
+import { Alerts } from "./alerts.js";
 import { DeadLetters } from "./letters.js";
 import { failure, loading } from "./state.js";
 
@@ -134,6 +135,9 @@ export class Health {
       this.line,
     );
     this.letters = new DeadLetters(this.stop.signal);
+    this.alerts = new Alerts(this.stop.signal);
+    this.warnings = h("ul", { class: "warnings", "aria-label": "Warnings about beliefs" });
+    this.warned = "";
     const rows = beliefs.map((belief) => [
       belief.name,
       belief.prior,
@@ -157,7 +161,7 @@ export class Health {
           ),
         ),
       ),
-      h("section", { class: "panel verdict" }, this.word, this.says),
+      h("section", { class: "panel verdict" }, this.word, this.says, this.warnings),
       h(
         "dl",
         { class: "vitals" },
@@ -187,6 +191,7 @@ export class Health {
           rows,
         ),
       ),
+      this.alerts.element,
       this.letters.element,
     );
   }
@@ -198,9 +203,23 @@ export class Health {
     if (typeof health.rate === "number")
       rates = [...rates, ...missed, [at, health.rate]].slice(-KEPT);
     this.letters.follow(health.dead_letters);
+    this.alerts.follow();
+  }
+
+  #warn(warnings) {
+    const known = JSON.stringify(warnings);
+    if (known === this.warned) return;
+    this.warned = known;
+    this.warnings.replaceChildren(
+      ...warnings.map(({ belief, id, text }) => {
+        const name = id === "[]" ? belief : `${belief} ${keyName(JSON.parse(id), belief)}`;
+        return h("li", null, h("a", { href: detailPath(belief, id) }, name), `: ${text}`);
+      }),
+    );
   }
 
   #draw() {
+    this.#warn(this.health.warnings ?? []);
     const { state } = this.app.live;
     const now = state === "live" ? this.health.status : state;
     setText(

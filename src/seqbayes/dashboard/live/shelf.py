@@ -1,0 +1,97 @@
+"""The keys of one belief, found and ranked."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from seqbayes.dashboard import views
+from seqbayes.dashboard.live.about import About
+from seqbayes.dashboard.live.entries import Entry, Update, make_rankings
+from seqbayes.dashboard.live.trail import Happened
+from seqbayes.stream.stores import StoreError
+
+SORTS = ("n", "mean", "low", "width", "rate", "updated", "key")
+
+TRAILS = 1000
+"""Maximum number of keys of a belief whose last events are kept: those with the latest events."""
+
+MAX_WARNINGS = 20
+"""Number of keys, those with most data, whose warnings are reported."""
+
+
+class Shelf:
+    """The entries of one belief."""
+
+    def __init__(self, about: About) -> None:
+        self.about = about
+        self.entries: dict[str, Entry] = {}
+        self._top: tuple[int, int, list[Entry]] | None = None
+        self.trailed: dict[str, Entry] = {}
+        self.version = 0
+
+    def put(self, key: str, update: Update) -> tuple[Entry, list[Happened]]:
+        """Store a copy of a key's state; return its entry, and events if a client watches."""
+        entry = self.entries.get(key)
+        if entry is None:
+            began = update.updated if update.since is None else update.since
+            entry = self.entries[key] = Entry(self.about, key, began)
+        events = entry.trace(update)
+        if entry.trail is not None:
+            self.trailed.pop(key, None)
+            self.trailed[key] = entry
+            if len(self.trailed) > TRAILS:
+                self.trailed.pop(next(iter(self.trailed))).trail = None
+        entry.replace(update)
+        return entry, events
+
+    def drop(self, key: str) -> None:
+        """Delete a key."""
+        self.entries.pop(key, None)
+        self.trailed.pop(key, None)
+
+    def top(self, most: int) -> list[Entry]:
+        """Return the entries with the most data."""
+        if self._top is None or self._top[:2] != (self.version, most):
+            ranked = heapq.nlargest(most, self.entries.values(), key=lambda e: e.n)
+            self._top = (self.version, most, ranked)
+        return self._top[2]
+
+    def warnings(self) -> list[dict[str, str]]:
+        """Return the warnings about the keys with the most data."""
+        if not views.warns(self.about.kind):
+            return []
+        found: list[dict[str, str]] = []
+        for entry in self.top(MAX_WARNINGS):
+            with suppress(StoreError):  # the card of the key reports the error
+                found.extend(
+                    {"belief": self.about.name, "id": entry.key, "text": text}
+                    for text in views.warnings_about(entry.state)
+                )
+        return found
+
+    def search(self, text: str, sort: str, descending: bool, now: float) -> list[Entry]:
+        """Return the entries whose keys contain a text, in order."""
+        wanted = text.casefold()
+        found = [e for e in self.entries.values() if not wanted or wanted in e.key.casefold()]
+        rank: Mapping[str, Callable[[Entry], Any]] = {
+            "n": lambda e: e.n,
+            "mean": lambda e: e.ranking.mean,
+            "low": lambda e: e.ranking.low,
+            "width": lambda e: e.ranking.width,
+            "rate": lambda e: e.rate(now),
+            "updated": lambda e: e.updated,
+            "key": lambda e: e.collated,
+        }
+        if sort in ("mean", "low", "width"):
+            make_rankings(found)
+        of = rank[sort]
+        ranked = [(of(entry), entry) for entry in found]
+        known = [pair for pair in ranked if pair[0] is not None]
+        known.sort(key=lambda pair: pair[0], reverse=descending)
+        return [e for _, e in known] + [e for value, e in ranked if value is None]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries.values())
