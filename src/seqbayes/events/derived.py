@@ -132,7 +132,9 @@ class Derivation:
                 known[name] = expression.evaluate(values, text)
             for name, kind, attribute in self._wanted:
                 value = known[name]
-                if type(value) is not InvalidValue:
+                if type(value) is not InvalidValue and not (
+                    type(value) is float and kind == "number"
+                ):
                     value = coerce(value, kind, text)
                 setattr(event, attribute, value)
 

@@ -81,10 +81,10 @@ def _numbers(parts: Sequence[Evaluate], values: Sequence[Any], text: bool) -> An
     return found
 
 
-def _finite(name: str, compute: Callable[[], Any]) -> Any:
+def _finite(name: str, compute: Callable[..., Any], numbers: Sequence[Any]) -> Any:
     """Return a finite number, or the reason why the result is not one."""
     try:
-        value = compute()
+        value = compute(*numbers)
         if math.isfinite(value):
             return value
     except ZeroDivisionError:
@@ -95,6 +95,8 @@ def _finite(name: str, compute: Callable[[], Any]) -> Any:
         return InvalidValue(f"{name}: not defined for this number")
     return InvalidValue(f"{name}: the result is not finite")
 
+
+_PLAIN = (float, int)
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -109,10 +111,16 @@ def arithmetic(op: str, left: Evaluate, right: Evaluate) -> Evaluate:
     compute = _ARITHMETIC[op]
 
     def found(values: Sequence[Any], text: bool) -> Any:
-        numbers = _numbers((left, right), values, text)
-        if type(numbers) is not list:
-            return numbers
-        return _finite(op, lambda: compute(*numbers))
+        a, b = left(values, text), right(values, text)
+        if type(a) not in _PLAIN or type(b) not in _PLAIN:
+            for each in (a, b):
+                if _absent(each):
+                    return each
+            a, b = _number(a, text), _number(b, text)
+            for each in (a, b):
+                if _absent(each):
+                    return each
+        return _finite(op, compute, (a, b))
 
     return found
 
@@ -124,7 +132,7 @@ def call(name: str, function: Callable[..., Any], parts: Sequence[Evaluate]) -> 
         numbers = _numbers(parts, values, text)
         if type(numbers) is not list:
             return numbers
-        return _finite(name, lambda: function(*numbers))
+        return _finite(name, function, numbers)
 
     return found
 
