@@ -211,5 +211,5 @@ def test_a_covariance_is_computed_from_its_marginal(df):
 def test_merging_other_dimensions_is_refused():
     with pytest.raises(sb.MergeError, match="2 and 3"):
         NormalInverseWishart([0, 0]).merge(NormalInverseWishart([0, 0, 0]))
-    with pytest.raises(sb.PriorError, match="2 names"):
+    with pytest.raises(sb.PriorError, match="2 feature names"):
         NormalInverseWishart([0, 0], likelihood=MultivariateNormal(features=("x",)))
