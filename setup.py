@@ -27,6 +27,7 @@ COMPILED = [
     "seqbayes.numerics.square_root",
     "seqbayes.numerics.tail_integral",
     "seqbayes.statistics.base",
+    "seqbayes.statistics.columns",
     "seqbayes.statistics.fields",
     "seqbayes.statistics.labels",
     "seqbayes.statistics.moments",
@@ -39,6 +40,7 @@ COMPILED = [
     "seqbayes.statistics.sum_table",
     "seqbayes.statistics.sums",
     "seqbayes.statistics.trials",
+    "seqbayes.table.hashing",
     "seqbayes.events.loops",
 ]
 

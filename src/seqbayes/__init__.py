@@ -21,13 +21,24 @@ Decayed, Windowed
     A state that forgets old data with a half-life, or that has the data of a window of time.
 
 Modules
-    likelihoods  models of the observations, passed as ``Beta(likelihood=Binomial(10))`` mixture
-    mixtures fitted by EM, learned online, and the number of their components river
-    classifiers, regressors and anomaly detectors on feature dictionaries sklearn      mixtures with
-    the interface of scikit-learn stream       durable beliefs on files, queues and databases:
-    Pipeline, run, show, predict bandit       choose between arms by their rewards compare
-    which of several beliefs is best, and the expected loss of a wrong choice datasets     the data
-    of the examples
+    likelihoods
+        Models of the observations, passed as ``Beta(likelihood=Binomial(10))``.
+    table
+        One belief for each of many keys, stored in columns.
+    mixture
+        Mixtures fitted by EM or learned online, and the number of their components.
+    river
+        Classifiers, regressors and anomaly detectors on feature dictionaries.
+    sklearn
+        Estimators with the interface of scikit-learn.
+    compare
+        Which of several beliefs is best, and the expected loss of a wrong choice.
+    bandit
+        Choose between arms by their rewards.
+    stream
+        Durable beliefs on files, queues and databases: Pipeline, run, show, predict.
+    datasets
+        The data of the examples.
 
 The command line has a verb for each task: ``seqbayes --help``. Errors derive from `SeqbayesError`;
 invalid observations and priors are also ValueErrors.
@@ -45,7 +56,17 @@ from seqbayes.errors import (
 )
 
 if TYPE_CHECKING:
-    from seqbayes import bandit, compare, datasets, likelihoods, mixture, river, sklearn, stream
+    from seqbayes import (
+        bandit,
+        compare,
+        datasets,
+        likelihoods,
+        mixture,
+        river,
+        sklearn,
+        stream,
+        table,
+    )
     from seqbayes.explanation import Explanation
     from seqbayes.families import (
         Beta,
@@ -93,10 +114,21 @@ __all__ = [
     "river",
     "sklearn",
     "stream",
+    "table",
 ]
 
 # Imported on first use, so that the command line's help and completion start quickly.
-_MODULES = ("bandit", "compare", "datasets", "likelihoods", "mixture", "river", "sklearn", "stream")
+_MODULES = (
+    "bandit",
+    "compare",
+    "datasets",
+    "likelihoods",
+    "mixture",
+    "river",
+    "sklearn",
+    "stream",
+    "table",
+)
 _MODULE_OF = {
     "Decayed": "seqbayes.forgetting",
     "Explanation": "seqbayes.explanation",

@@ -112,6 +112,20 @@ class Decayed(DatedAnswers[H, E, I, X]):
         """The newest time learned (None before any data), or the number of events."""
         return self._clock
 
+    @property
+    def undecayed(self) -> State[H, E, I, X]:
+        """The state as of the last whole half-life before the clock; it is not to be changed."""
+        return self._state
+
+    def with_data(self, state: State[H, E, I, X], clock: float | None) -> Self:
+        """Return a belief with this half-life whose `undecayed` and `clock` are given."""
+        made: Self = self.clone()
+        made._state = state
+        if clock is not None:
+            made._clock = clock
+            made._landmark, _ = self._split(clock)
+        return made
+
     def _split(self, t: float) -> tuple[int, float]:
         """Return the whole half-lives before `t`, and the growth of weights since then."""
         whole, rest = divmod(t, self.half_life)

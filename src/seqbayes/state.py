@@ -126,6 +126,12 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         state._statistics = statistics
         return state
 
+    def with_prior(self, prior: H) -> Self:
+        """Return a state with these hyperparameters, without data."""
+        state: Self = self.with_statistics(self.new_statistics())
+        state._set_prior(prior)
+        return state
+
     def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
         """Return the statistics of many observations, without learning them.
 
@@ -135,6 +141,10 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
             If an observation or a weight is invalid; the message names the first one.
         """
         return self.likelihood.summarise(xs, w)
+
+    def read_many(self, xs: Iterable[Any]) -> tuple[Any, Any]:
+        """Return many observations as two arrays of floats, checked; see `Likelihood.read_many`."""
+        return self.likelihood.read_many(xs)
 
     @property
     def unsupported(self) -> Mapping[str, str]:

@@ -12,9 +12,12 @@ bint: TypeAlias = builtins.bool
 double: TypeAlias = builtins.float
 int: TypeAlias = builtins.int
 longlong: TypeAlias = builtins.int
+ulonglong: TypeAlias = builtins.int
 Py_ssize_t: TypeAlias = builtins.int
 size_t: TypeAlias = builtins.int
 void: TypeAlias = None
+p_int: TypeAlias = Any
+p_double: TypeAlias = Any
 
 def cclass(decorated: T) -> T: ...
 def cfunc(decorated: T) -> T: ...

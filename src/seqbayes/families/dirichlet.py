@@ -102,6 +102,10 @@ class LabelState(State[H, dict[Any, float], dict[Any, tuple[float, float]], Any]
         """Return the statistics of many observations, without learning them."""
         return self.likelihood.summarise(xs, w, self._categories())
 
+    def read_many(self, xs: Iterable[Any]) -> tuple[Any, Any]:
+        """Return the positions of many labels among the categories."""
+        return self.likelihood.read_many(xs, self._categories())
+
     def get(self) -> dict[Any, float] | None:
         """Return the mean share of every label, the value of the state as a River statistic."""
         shares: dict[Any, float] | None = self.mean

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqbayes.distributions import Distribution
-from seqbayes.errors import ObservationError, PriorError
+from seqbayes.errors import ObservationError, PriorError, UnsupportedError
 from seqbayes.statistics import PairSums, Statistics, arrays, as_real
 
 
@@ -100,6 +100,20 @@ class Likelihood:
         """Return the accumulator of many observations, after validating all of them."""
         total: Statistics = observe_all(self.statistics(), xs, w)
         return total
+
+    def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
+        """Check many observations; return them as two arrays of floats of one length.
+
+        The second one holds the exposures or trials of pairs, and is not used otherwise.
+
+        Raises
+        ------
+        ObservationError
+            If an observation is invalid; it names the first one.
+        UnsupportedError
+            If observations of this likelihood are not numbers.
+        """
+        raise UnsupportedError(f"{type(self).__name__} observations are not numbers")
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the distribution of the next observation under hyperparameters."""

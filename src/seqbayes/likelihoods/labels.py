@@ -40,6 +40,14 @@ class LabelLikelihood(Likelihood):
         counts: LabelCounts = observe_all(self.statistics(categories), xs, w)
         return counts
 
+    def read_many(
+        self, xs: Iterable[Any], categories: tuple[Any, ...] | None = None
+    ) -> tuple[arrays.Array, arrays.Array]:
+        """Check many labels; return their positions among the categories."""
+        if categories is None or not self.labelled:
+            return super().read_many(xs)
+        return arrays.single(arrays.positions(xs, self.statistics(categories)))
+
     def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:
         """Return the distribution of the next observation.
 

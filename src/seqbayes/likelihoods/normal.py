@@ -36,6 +36,12 @@ class Normal(Likelihood):
         """Return a new, empty accumulator."""
         return Moments()
 
+    def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
+        """Check many observations; return them as floats."""
+        values = arrays.reals(xs).astype(float, copy=False)
+        arrays.check(values, np.isfinite(values), "a finite number")
+        return arrays.single(values)
+
     def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
         """Return the accumulator of many observations, after validating all of them."""
         values = arrays.reals(xs)
@@ -87,6 +93,13 @@ class LogNormal(Likelihood):
     def statistics(self) -> Moments:
         """Return a new, empty accumulator."""
         return Moments(logarithm=True)
+
+    def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
+        """Check many observations; return them as floats."""
+        expected = "a finite number > 0"
+        values = arrays.reals(xs, expected).astype(float, copy=False)
+        arrays.check(values, (values > 0.0) & (values < np.inf), expected)
+        return arrays.single(values)
 
     def summarise(self, xs: Iterable[Any], w: Any = None) -> Statistics:
         """Return the accumulator of many observations, after validating all of them."""

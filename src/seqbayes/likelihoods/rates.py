@@ -53,6 +53,15 @@ class Poisson(PairLikelihood):
         """Return a new, empty accumulator."""
         return PoissonSums(self.exposure)
 
+    def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
+        """Check many observations; return counts and exposures."""
+        if self.exposure is None:
+            counts, exposures = arrays.pairs(xs, "a pair (count, exposure)")
+            arrays.check(exposures, (exposures > 0) & (exposures < np.inf), "an exposure > 0")
+            return arrays.whole(counts, EVENTS), exposures
+        counts = arrays.whole(xs, EVENTS)
+        return counts, np.broadcast_to(self.exposure, len(counts))
+
     def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         if self.exposure is None:
             exposures: Any
@@ -107,6 +116,18 @@ class PowerLikelihood(PairLikelihood):
     def statistics(self) -> PowerSums:
         """Return a new, empty accumulator."""
         return PowerSums(*self._form())
+
+    def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
+        """Check many observations; return them as floats."""
+        shape, _, power, _, two_sided = self._form()
+        values = arrays.reals(xs).astype(float, copy=False)
+        if two_sided:
+            arrays.check(values, np.isfinite(values), "a finite number")
+        elif shape * power == 1.0:
+            arrays.check(values, (values >= 0.0) & (values < np.inf), "a finite number >= 0")
+        else:
+            arrays.check(values, (values > 0.0) & (values < np.inf), "a finite number > 0")
+        return arrays.single(values)
 
     def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         values = arrays.reals(xs)
@@ -382,6 +403,13 @@ class Pareto(PairLikelihood):
     def statistics(self) -> ParetoSums:
         """Return a new, empty accumulator."""
         return ParetoSums(self.scale)
+
+    def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
+        """Check many observations; return them as floats."""
+        expected = f"a finite number >= {self.scale:g}"
+        values = arrays.reals(xs, expected).astype(float, copy=False)
+        arrays.check(values, (values >= self.scale) & (values < np.inf), expected)
+        return arrays.single(values)
 
     def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         values = arrays.reals(xs, f"a finite number >= {self.scale:g}")

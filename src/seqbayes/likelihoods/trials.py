@@ -51,6 +51,13 @@ class Bernoulli(PairLikelihood):
         """Return a new, empty accumulator."""
         return BernoulliSums()
 
+    def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
+        """Check many observations; return them as floats."""
+        expected = "True, False, 1 or 0"
+        values = arrays.reals(xs, expected)
+        arrays.check(values, (values == 0) | (values == 1), expected)
+        return arrays.single(values)
+
     def _sums(self, xs: Iterable[Any], w: Any) -> tuple[Any, Any, Any, Any]:
         expected = "True, False, 1 or 0"
         values = arrays.reals(xs, expected)
@@ -148,11 +155,7 @@ class Binomial(PairLikelihood):
         return BinomialSums(self.trials)
 
     def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
-        if self.trials is None:
-            successes, trials = arrays.pairs(xs, "a pair (successes, trials)")
-        else:
-            successes = arrays.reals(xs, "a whole number of successes")
-            trials = np.broadcast_to(float(self.trials), len(successes))
+        successes, trials = self._read(xs)
         n, weights = len(successes), arrays.weights(w, len(successes))
         if arrays.has_large(trials):
             self._check(successes, trials)
@@ -168,6 +171,18 @@ class Binomial(PairLikelihood):
                 total.observe_arrays(*arrays.floats(n, successes, trials, weights))
             else:
                 total.add_sums(*sums)
+
+    def _read(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
+        if self.trials is None:
+            return arrays.pairs(xs, "a pair (successes, trials)")
+        successes = arrays.reals(xs, "a whole number of successes")
+        return successes, np.broadcast_to(float(self.trials), len(successes))
+
+    def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
+        """Check many observations; return successes and trials."""
+        successes, trials = self._read(xs)
+        self._check(successes, trials)
+        return successes.astype(float, copy=False), trials
 
     @staticmethod
     def _check(successes: arrays.Array, trials: arrays.Array) -> None:
@@ -231,6 +246,10 @@ class NegativeBinomial(PairLikelihood):
         """Return a new, empty accumulator."""
         return NegativeBinomialSums(self.successes)
 
+    def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
+        """Check many observations; return them as floats."""
+        return arrays.single(arrays.whole(xs, "a whole number >= 0"))
+
     def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         values = arrays.reals(xs, "a whole number >= 0")
         weights = arrays.weights(w, len(values))
@@ -282,6 +301,11 @@ class Geometric(PairLikelihood):
     def statistics(self) -> NegativeBinomialSums:
         """Return a new, empty accumulator."""
         return NegativeBinomialSums(1.0, self.start)
+
+    def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
+        """Check many observations; return numbers of failures."""
+        expected = f"a whole number >= {self.start}"
+        return arrays.single(arrays.whole(xs, expected, float(self.start)) - self.start)
 
     def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
         expected = f"a whole number >= {self.start}"

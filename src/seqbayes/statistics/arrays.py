@@ -252,6 +252,38 @@ def counted(
     return total(values, w, n), 0.0 if function is None else total(function(values), w, n)
 
 
+def whole(xs: Iterable[Any], expected: str, low: float = 0.0) -> Array:
+    """Return observations as floats after checking that they are whole numbers from `low` on."""
+    values = reals(xs, expected).astype(float, copy=False)
+    with np.errstate(invalid="ignore"):
+        good = (values >= low) & (values < np.inf) & (values == np.floor(values))
+    check(values, good, expected)
+    return values
+
+
+def positions(xs: Iterable[Any], counts: Any) -> Array:
+    """Return the positions of labels among those of a closed vocabulary."""
+    listed = _plain(items(xs))
+    known = {label: float(i) for i, label in enumerate(counts.cells)}
+    try:
+        found = [known.get(label, -1.0) for label in listed]
+    except TypeError:  # a label that cannot be hashed
+        found = [-1.0]
+    if -1.0 in found:
+        for i, label in enumerate(listed):
+            try:
+                counts.observe(label)
+            except ObservationError as error:
+                raise ObservationError(f"{error} at position {i}") from None
+    return np.array(found)
+
+
+def single(values: Array) -> tuple[Array, Array]:
+    """Return observations of one number in the form of `Likelihood.read_many`."""
+    numbers = values.astype(float, copy=False)
+    return numbers, numbers
+
+
 def has_large(counts: Array) -> bool:
     """Whether the rounding errors of these counts' log factorials matter."""
     return bool(len(counts) and counts.max() >= LARGE_COUNT)

@@ -170,6 +170,41 @@ class Statistics:
         """Return all sums; the methods that are common to all kinds of statistics use them."""
         return self._n, self._h
 
+    # Many rows of statistics in columns (see `Columns`).
+
+    def row_sums(self) -> tuple[Sum, ...]:
+        """Return the sums that make up a row of a table, always the same number of them.
+
+        Raises
+        ------
+        UnsupportedError
+            If the statistics are not a fixed number of sums.
+        """
+        raise UnsupportedError(f"{type(self).__name__} statistics cannot be rows of a table")
+
+    def reset_smallest_weight(self) -> None:
+        """Take the total weight as the smallest one, after the sums were replaced."""
+        self._lightest = self._n.total()
+
+    def read_numbers(self, x: cython.double, y: cython.double) -> cython.int:
+        """Read one observation from two checked numbers, as `Likelihood.read_many` has them."""
+        raise NotImplementedError
+
+    def list_terms(self, w: cython.double, which: Any, terms: Any) -> cython.int:
+        """Write the terms of the observation that was read, times a weight.
+
+        `which` gets positions in `row_sums`, and `terms` four numbers for each of them, in order of
+        size. The result is the number of sums, or -1 if a product could overflow.
+        """
+        return -1
+
+    def values(self, sums: Any) -> tuple[Any, Any]:
+        """Return `value` of many rows as arrays, and where it needs a single accumulator.
+
+        `sums` are those of `Columns.sums`; the second result is an array of bool.
+        """
+        raise NotImplementedError
+
     def clear(self) -> None:
         """Remove all data."""
         each: Sum

@@ -64,12 +64,16 @@ class LabelCounts(Statistics):
     cells = cython.declare(dict, visibility="readonly")
     _closed: cython.bint
     _label: object
+    _labels: list[Any]
+    _position: cython.int
 
     def __init__(self, categories: tuple[Any, ...] | None = None) -> None:
         Statistics.__init__(self)
         self._closed = categories is not None
         self.cells = {label: new_sum() for label in categories or ()}
         self._label = None
+        self._labels = []
+        self._position = 0
 
     @property
     def counts(self) -> dict[Any, float]:
@@ -141,6 +145,47 @@ class LabelCounts(Statistics):
     def fits(self, w: cython.double) -> cython.bint:
         """Whether the observation that was read can be added without overflow."""
         return self._n.fits(w)
+
+    def row_sums(self) -> tuple[Sum, ...]:
+        """Return the sums that make up a row of a table, if the vocabulary is closed.
+
+        Raises
+        ------
+        UnsupportedError
+            If the vocabulary is open.
+        """
+        if not self._closed:
+            return Statistics.row_sums(self)
+        return self._n, self._h, *self.cells.values()
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def read_numbers(self, x: cython.double, _: cython.double) -> cython.int:
+        """Read one observation from the position of its label in a closed vocabulary."""
+        if len(self._labels) != len(self.cells):
+            self._labels = list(self.cells)
+        self._position = cython.cast(cython.int, x)
+        self._label = self._labels[self._position]
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-2, check=True)
+    def list_terms(
+        self, w: cython.double, which: cython.p_int, terms: cython.p_double
+    ) -> cython.int:
+        """Write the terms of the observation that was read, times a weight."""
+        i: cython.int
+        for i in range(8):
+            terms[i] = 0.0
+        which[0] = 0
+        which[1] = 2 + self._position
+        terms[0] = terms[4] = w
+        return 2
+
+    def values(self, sums: Any) -> tuple[Any, Any]:
+        """Return `value` of many rows: an array with one column per label."""
+        counts = np.stack([high for high, _, _ in sums[2:]], axis=1)
+        return counts, np.zeros(len(counts), bool)
 
     @cython.cfunc
     def _cell(self, label: object) -> Sum:

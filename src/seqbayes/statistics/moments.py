@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from seqbayes.errors import ObservationError
 
 try:
@@ -42,7 +44,7 @@ else:
     from seqbayes.statistics.sums import LARGE, Sum
 
 from seqbayes.statistics.reading import raise_invalid
-from seqbayes.statistics.sums import as_sum
+from seqbayes.statistics.sums import as_sum, product_errors
 
 # Maximum sum of squares, so that results computed from it are finite.
 LARGEST_SQUARES = cython.declare(cython.double, 1e307)
@@ -223,6 +225,67 @@ class Moments(Statistics):
                 f"the weight is too large: expected at most {MAX_WEIGHT:g} in all"
             )
         raise ObservationError("the observation is too large: its square overflows")
+
+    def row_sums(self) -> tuple[Sum, ...]:
+        """Return the sums that make up a row of a table."""
+        return self._n, self._h, self._s1, self._s2
+
+    def read_numbers(self, x: cython.double, _: cython.double) -> cython.int:
+        """Read one observation from two checked numbers, of which the second is not used."""
+        self._y = x
+        if self._logarithm:
+            self._y = log(x)
+            self._log_base = -self._y
+        return 0
+
+    def list_terms(self, w: cython.double, which: Any, terms: Any) -> cython.int:
+        """Write the terms of the observation that was read, times a weight."""
+        y: cython.double = self._y
+        p: cython.double = y * y
+        p_low: cython.double = square_error(y, p)
+        q: cython.double
+        i: cython.int
+        for i in range(4):
+            which[i] = i
+        for i in range(16):
+            terms[i] = 0.0
+        if not (p <= LARGE and w <= LARGE):
+            return -1
+        terms[0] = w
+        terms[4] = self._log_base
+        terms[8] = y
+        terms[12] = p
+        terms[13] = p_low
+        if w == 1.0:
+            return 4
+        for i in range(4, 16, 4):
+            q = terms[i] * w
+            terms[i + 1] = product_error(terms[i], w, q)
+            terms[i] = q
+        q = p_low * w
+        terms[14] = q
+        terms[15] = product_error(p_low, w, q)
+        return 4
+
+    def values(self, sums: Any) -> tuple[Any, Any]:
+        """Return `value` of many rows as arrays, and where digits cancel."""
+        (n, n_low, _), _, (s1, s1_low, _), (s2, s2_low, s2_third) = sums
+        empty = ~(n > 0.0)
+        count = np.where(empty, 1.0, n)
+        with np.errstate(all="ignore"):
+            origin = s1 / count
+            p = origin * count
+            p_low = product_errors(origin, count, p) + origin * n_low
+            shift = ((s1 - p) + (s1_low - p_low)) / count
+            p = origin * s1
+            p_low = product_errors(origin, s1, p) + origin * s1_low
+            squares = (s2 - p) + ((s2_low - p_low) - shift * count * (origin + shift))
+        exact = (squares == 0.0) & (shift == 0.0)
+        exact &= (s1_low == 0.0) & (s2_third == 0.0) & (n_low == 0.0)
+        for column in (origin, shift, squares):
+            column[empty] = 0.0
+        cancelled = ~exact & (squares < CANCELLATION_SHARE * s2) & ~empty
+        return MomentStatistic(np.where(empty, 0.0, n), origin, shift, squares), cancelled
 
     def add_sums(
         self, n: float, origin: float, shift: float, squares: float, log_base: float

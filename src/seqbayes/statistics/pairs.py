@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from seqbayes.errors import ObservationError
 
 try:
@@ -12,22 +14,34 @@ except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import isfinite
+    from cython.cimports.libc.math import fabs, isfinite
     from cython.cimports.seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
-    from cython.cimports.seqbayes.statistics.exact import add, add_product, new_sum, rounding_error
+    from cython.cimports.seqbayes.statistics.exact import (
+        add,
+        add_product,
+        new_sum,
+        product_error,
+        rounding_error,
+    )
     from cython.cimports.seqbayes.statistics.factorials import (
         log_choose_pair,
         log_factorial_pair,
         times_log,
     )
-    from cython.cimports.seqbayes.statistics.sums import Sum
+    from cython.cimports.seqbayes.statistics.sums import LARGE, Sum
 else:
-    from math import isfinite
+    from math import fabs, isfinite
 
     from seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
-    from seqbayes.statistics.exact import add, add_product, new_sum, rounding_error
+    from seqbayes.statistics.exact import (
+        add,
+        add_product,
+        new_sum,
+        product_error,
+        rounding_error,
+    )
     from seqbayes.statistics.factorials import log_choose_pair, log_factorial_pair, times_log
-    from seqbayes.statistics.sums import Sum
+    from seqbayes.statistics.sums import LARGE, Sum
 
 from seqbayes.statistics.sums import as_sum
 
@@ -165,6 +179,45 @@ class PairSums(Statistics):
     def all_sums(self) -> tuple[Sum, ...]:
         """Return all sums."""
         return self._n, self._h, self._a, self._b
+
+    def row_sums(self) -> tuple[Sum, ...]:
+        """Return the sums that make up a row of a table."""
+        return self._n, self._h, self._a, self._b
+
+    def read_numbers(self, x: cython.double, y: cython.double) -> cython.int:
+        """Read one observation from two checked numbers."""
+        self._set_terms(x, y)
+        return 0
+
+    def list_terms(self, w: cython.double, which: Any, terms: Any) -> cython.int:
+        """Write the terms of the observation that was read, times a weight."""
+        i: cython.int
+        p: cython.double
+        for i in range(4):
+            which[i] = i
+        for i in range(16):
+            terms[i] = 0.0
+        terms[4] = self._log_base
+        terms[8] = self._read_a
+        terms[12] = self._read_b
+        if w == 1.0:
+            terms[0] = 1.0
+            terms[5] = self._log_base_low
+            return 4
+        terms[0] = w
+        for i in range(4, 16, 4):
+            p = terms[i] * w
+            if not (fabs(terms[i]) <= LARGE and w <= LARGE):
+                return -1
+            terms[i + 1] = product_error(terms[i], w, p)
+            terms[i] = p
+        terms[6] = self._log_base_low * w
+        return 4
+
+    def values(self, sums: Any) -> tuple[Any, Any]:
+        """Return `value` of many rows as arrays."""
+        _, _, (a, _, _), (b, _, _) = sums
+        return PairStatistic(np.maximum(a, 0.0), np.maximum(b, 0.0)), np.zeros(len(a), bool)
 
     def add_sums(self, n: Any, a: Any, b: Any, log_base: Any) -> None:
         """Add the sums over many observations; each is a number or a `Sum`."""

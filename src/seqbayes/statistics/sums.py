@@ -318,6 +318,19 @@ class Sum:
             rest.append(-total)
         return parts
 
+    def get_parts(self, renormalise: bool = False) -> tuple[tuple[float, ...], list[float] | None]:
+        """Return the five parts, and the others if there are more."""
+        if renormalise:
+            self.renormalise()
+        parts = (self.high, self.low, self.third, self.fourth, self.fifth)
+        return parts, None if self.more is None else self.more[:]
+
+    def set_parts(self, parts: Sequence[float], more: list[float] | None = None) -> None:
+        """Take parts, as `get_parts` returns them; the sizes of the terms are not known."""
+        self.high, self.low, self.third, self.fourth, self.fifth = parts
+        self.more = None if more is None else more[:]
+        self.smallest_term = ASSUMED_SMALLEST * fabs(self.high)
+
     def pair(self) -> tuple[float, float]:
         """Return the rounded sum, and its rounded rounding error."""
         self.renormalise()
@@ -386,3 +399,14 @@ def as_sum(value: Any) -> Sum:
     total = Sum()
     total.add(value)
     return total
+
+
+def product_errors(x: Any, y: Any, p: Any) -> Any:
+    """Return the rounding errors of ``p = x * y``, arrays."""
+    t = 134217729.0 * x
+    xh = t - (t - x)
+    xl = x - xh
+    u = 134217729.0 * y
+    yh = u - (u - y)
+    yl = y - yh
+    return ((xh * yh - p) + xh * yl + xl * yh) + xl * yl

@@ -66,9 +66,14 @@ class BernoulliSums(PairSums):
             v = real(x, "True, False, 1 or 0")
             if v != 0.0 and v != 1.0:
                 raise_invalid(x, "True, False, 1 or 0")
+        self._set_terms(v, 0.0)
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _set_terms(self, v: cython.double, _: cython.double) -> cython.void:
         self._read_a = v
         self._read_b = 1.0 - v
-        return 0
 
 
 @cython.final

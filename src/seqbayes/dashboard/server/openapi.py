@@ -56,7 +56,7 @@ def document() -> dict[str, Any]:
     Examples
     --------
     >>> document()["openapi"], sorted(document()["paths"])[:2]
-    ('3.1.0', ['/api/alerts', '/api/beliefs'])
+    ('3.1.0', ['/api/alerts', '/api/annotations'])
     """
     bearer = {"type": "http", "scheme": "bearer", "description": "The token of the server."}
     return {

@@ -1,0 +1,9 @@
+"""Hints about memory accesses; compiled modules use memory.pxd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def prefetch(address: Any) -> None:
+    """Load memory into the cache before it is written; uncompiled, do nothing."""

@@ -1,0 +1,6 @@
+"""One belief for each of many keys, stored in columns."""
+
+from seqbayes.table.answers import Answers
+from seqbayes.table.table import Table
+
+__all__ = ["Answers", "Table"]

@@ -1,0 +1,236 @@
+"""What the posteriors of many keys say, as arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqbayes.checks import check_level
+from seqbayes.errors import ObservationError, PriorError
+from seqbayes.state import State
+from seqbayes.statistics.columns import Columns
+
+Array = Any
+
+
+class Answers:
+    """Answers of many states with one prior and likelihood, one value per row.
+
+    They have the names and the meaning of those of a `State`. Values are arrays, or of several
+    parameters what the state returns with arrays in it. Where an answer does not exist it is NaN.
+
+    Parameters
+    ----------
+    state
+        Any state of the family, with the likelihood and the seed.
+    prior
+        The prior's hyperparameters: numbers, or arrays with one value per row.
+    columns
+        The statistics.
+    factors
+        What the data of each row are multiplied by, or None.
+    """
+
+    def __init__(
+        self, state: State, prior: Any, columns: Columns, factors: Array | None = None
+    ) -> None:
+        self._state = state
+        self._prior = prior
+        self._columns = columns
+        self._factors = factors
+        sums = columns.sums(factors)
+        self.n_samples: Array = sums[0][0]
+        self._log_base: Array = sums[1][0]
+        made = state.new_statistics()
+        statistic, single = made.values(sums)
+        for row in np.flatnonzero(single).tolist():
+            for column, value in zip(statistic, self.statistics(row).value, strict=True):
+                column[row] = value
+        self._statistic = statistic
+        self.posterior: Any = state.combine(prior, statistic)
+        self._proper = self._rows_where_proper(self.posterior)
+
+    def __len__(self) -> int:
+        return len(self.n_samples)
+
+    def statistics(self, row: int) -> Any:
+        """Return the statistics of one row."""
+        made = self._columns.statistics(row)
+        if self._factors is not None:
+            made.scale(float(self._factors[row]))
+        return made
+
+    def prior_of(self, row: int) -> Any:
+        """Return the prior's hyperparameters of one row."""
+        return _row(self._prior, row)
+
+    def _rows_where_proper(self, hyperparameters: Any) -> Array | None:
+        """Return where posteriors are proper, as an array of bool; None if all are."""
+        if len(self) == 0 or self._state.is_proper(hyperparameters):
+            return None
+        proper = [self._state.is_proper(_row(hyperparameters, row)) for row in range(len(self))]
+        return np.array(proper, bool)
+
+    def _of_belief(self, answer: Any) -> Any:
+        """Return an answer of the distributions of the parameter, NaN while they are improper."""
+        if self._proper is None:
+            return answer(self._state.belief(self.posterior))
+        rows = np.flatnonzero(self._proper)
+        if len(rows) == 0:
+            return np.full(len(self), np.nan)
+        found = answer(self._state.belief(_row(self.posterior, rows)))
+        return _spread(found, rows, len(self))
+
+    @property
+    def mean(self) -> Any:
+        """The posterior means."""
+        return self._of_belief(lambda belief: belief.mean)
+
+    @property
+    def var(self) -> Any:
+        """The posterior variances."""
+        return self._of_belief(lambda belief: belief.var)
+
+    @property
+    def map(self) -> Any:
+        """The posterior modes; NaN if it does not exist."""
+        found = self._state.belief(self.posterior).mode
+        if found is not None and not isinstance(self._statistic, np.ndarray):
+            return found
+        return self._of_rows(lambda row: self._state.belief(_row(self.posterior, row)).mode)
+
+    @property
+    def mle(self) -> Any:
+        """The maximum likelihood estimates; NaN if it does not exist."""
+        statistic = self._statistic
+        if isinstance(statistic, np.ndarray):  # the weight of every label
+            with np.errstate(all="ignore"):
+                shares = statistic / statistic.sum(axis=1, keepdims=True)
+            return dict(zip(self.posterior.categories, shares.T, strict=True))
+        return self._of_rows(lambda row: self._state.estimate(_row(statistic, row)))
+
+    def _of_rows(self, answer: Any) -> Any:
+        """Return an answer that is computed row by row, NaN where it is None."""
+        found = [answer(row) for row in range(len(self))]
+        rows = np.array([row for row, value in enumerate(found) if value is not None], np.int64)
+        if len(rows) == 0:
+            return np.full(len(self), np.nan)
+        return _spread(_columns([found[row] for row in rows]), rows, len(self))
+
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
+        """Return the credible intervals of the parameter.
+
+        Parameters
+        ----------
+        level
+            Posterior probability inside, between 0 and 1.
+        kind
+            "equal-tailed", or "hdi" for the shortest intervals.
+
+        Returns
+        -------
+        tuple of array
+            Lower and upper ends; one such tuple per parameter or label if there are several.
+
+        Raises
+        ------
+        PriorError
+            If the level or the kind is invalid.
+        """
+        check_level(level, kind)
+        return self._of_belief(lambda belief: belief.interval(level, kind))
+
+    def cdf(self, theta: Any) -> Any:
+        """Return the posterior probabilities that the parameter is at most `theta`."""
+        return self._of_belief(lambda belief: belief.cdf(theta))
+
+    def sf(self, theta: Any) -> Any:
+        """Return the posterior probabilities that the parameter is above `theta`."""
+        return self._of_belief(lambda belief: belief.sf(theta))
+
+    def ppf(self, q: float) -> Any:
+        """Return the posterior quantiles."""
+        return self._of_belief(lambda belief: belief.ppf(q))
+
+    def isf(self, q: float) -> Any:
+        """Return the upper posterior quantiles, whose probability to be exceeded is `q`."""
+        return self._of_belief(lambda belief: belief.isf(q))
+
+    def sample(self, rng: np.random.Generator | None = None) -> Any:
+        """Draw one parameter value for each row."""
+        rng = np.random.default_rng(self._state.seed) if rng is None else rng
+        return self._of_belief(lambda belief: belief.sample(None, rng))
+
+    @property
+    def log_evidence(self) -> Array:
+        """Log marginal likelihoods of the data of every row; NaN under an improper prior."""
+        if len(self) and not self._state.is_proper(self._prior):
+            return np.full(len(self), np.nan)
+        total: Array = self._log_marginal(self._prior, self._statistic) + self._log_base
+        # large logarithms that nearly cancel are not subtracted, but computed row by row
+        for row in np.flatnonzero(np.abs(self._log_base) > 1e4).tolist():
+            total[row] = self._state.log_probability(self.prior_of(row), self.statistics(row))
+        return total
+
+    def log_predictive(self, xs: Any) -> Array:
+        """Return the log predictive density of one observation for each row.
+
+        Raises
+        ------
+        ObservationError
+            If an observation is invalid, or there is not one for each row.
+        """
+        x, y = self._state.read_many(xs)
+        if len(x) != len(self):
+            raise ObservationError(f"expected {len(self)} observations, got {len(x)}")
+        if self._proper is not None:
+            raise PriorError("a posterior is improper: more data are needed")
+        one = Columns(self._state.new_statistics)
+        one.resize(len(self))
+        one.learn(np.arange(len(self)), x, y, None, None)
+        sums = one.sums()
+        statistic, _ = self._state.new_statistics().values(sums)
+        total: Array = self._log_marginal(self.posterior, statistic) + sums[1][0]
+        for row in np.flatnonzero(np.abs(sums[1][0]) > 1e4).tolist():
+            total[row] = self._state.log_probability(_row(self.posterior, row), one.statistics(row))
+        return total
+
+    def _log_marginal(self, hyperparameters: Any, statistic: Any) -> Array:
+        found = self._state.log_marginal(hyperparameters, statistic)
+        return np.broadcast_to(found, len(self)).astype(float)
+
+
+def _row(values: Any, rows: Any) -> Any:
+    """Return hyperparameters at one row as numbers, or at several rows as arrays."""
+    picked = []
+    for value in values:
+        if not isinstance(value, np.ndarray):
+            picked.append(value)
+        elif value.ndim == 1 and np.ndim(rows) == 0:
+            picked.append(float(value[rows]))
+        else:
+            picked.append(value[rows])
+    return type(values)(*picked)
+
+
+def _columns(values: list[Any]) -> Any:
+    """Return a list of values of one form as a value with arrays in it."""
+    first = values[0]
+    if isinstance(first, dict):
+        return {name: _columns([value[name] for value in values]) for name in first}
+    if isinstance(first, tuple):
+        return type(first)(*(_columns(list(column)) for column in zip(*values, strict=True)))
+    return np.array(values, float)
+
+
+def _spread(values: Any, rows: Array, n: int) -> Any:
+    """Return values of some rows as values of all rows, NaN elsewhere."""
+    if isinstance(values, dict):
+        return {name: _spread(value, rows, n) for name, value in values.items()}
+    if isinstance(values, tuple):
+        spread = [_spread(value, rows, n) for value in values]
+        return type(values)(*spread) if hasattr(values, "_fields") else tuple(spread)
+    full = np.full(n, np.nan)
+    full[rows] = values
+    return full

@@ -1,0 +1,545 @@
+"""One belief for each of many keys, stored in columns."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from seqbayes.errors import MergeError, ObservationError, PriorError, UnsupportedError
+from seqbayes.forgetting import Decayed
+from seqbayes.state import State
+from seqbayes.statistics import arrays
+from seqbayes.statistics.columns import Columns
+from seqbayes.statistics.reading import as_real, read_weight
+from seqbayes.table.answers import Answers
+from seqbayes.table.index import Index
+
+Array = Any
+
+_POLICIES = ("lightest", "oldest")
+
+
+class Table:
+    """A belief for each of many keys, with one prior and one likelihood.
+
+    A table equals a dictionary of states: every key learns exactly what a separate state would
+    learn. It takes a few dozen bytes per key, learns arrays of keys and observations in compiled
+    code, and answers for all keys at once, as arrays in the order of `keys`.
+
+    Parameters
+    ----------
+    state
+        The prior and likelihood of every key: a state without data whose statistic is a fixed
+        number of sums (Beta, Gamma, Normal, NormalInverseGamma and Dirichlet), or `Decayed` around
+        one.
+    max_keys
+        If learning makes more keys than this, some are evicted; None for no limit.
+    evict
+        The keys that are evicted first: "lightest" (those with the smallest weight of data), or
+        "oldest" (those that appeared first).
+
+    Raises
+    ------
+    PriorError
+        If the state cannot be the prior of a table, or an option is invalid.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> clicks = Table(Beta())
+    >>> clicks.learn_many(["home", "shop", "home"], [True, False, True])
+    >>> clicks.keys
+    ['home', 'shop']
+    >>> clicks.mean.round(3)
+    array([0.75 , 0.333])
+    >>> clicks["home"].posterior
+    BetaHyperparameters(alpha=3.0, beta=1.0)
+    """
+
+    def __init__(
+        self,
+        state: State | Decayed,
+        *,
+        max_keys: int | None = None,
+        evict: str = "lightest",
+    ) -> None:
+        self._template = state.clone()
+        inner = self._template.as_of() if isinstance(self._template, Decayed) else self._template
+        if not isinstance(inner, State):
+            raise PriorError(f"expected a state as the prior of a table, got {state!r}")
+        if max_keys is not None and not max_keys > 0:
+            raise PriorError(f"expected max_keys to be a whole number > 0, got {max_keys!r}")
+        if evict not in _POLICIES:
+            raise PriorError(f"expected evict to be 'lightest' or 'oldest', got {evict!r}")
+        self.max_keys, self.policy = max_keys, evict
+        self._inner = inner
+        self._index = Index()
+        try:
+            self._rows = Columns(inner.new_statistics, *self._half_life())
+        except UnsupportedError as error:
+            family = type(inner).__name__
+            raise PriorError(f"a {family} cannot be the prior of a table: {error}") from None
+        self._priors: Any = None
+        self._answers: Answers | None = None
+
+    def _half_life(self) -> tuple[float, bool]:
+        template = self._template
+        return (
+            (template.half_life, template.timed) if isinstance(template, Decayed) else (0.0, False)
+        )
+
+    # Keys.
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    @property
+    def keys(self) -> list[Any]:
+        """The keys, in order of first appearance."""
+        return self._index.keys
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._index.keys)
+
+    def __contains__(self, key: Any) -> bool:
+        return self._index.find(key) >= 0
+
+    def __getitem__(self, key: Any) -> State | Decayed:
+        """Return a copy of the belief of a key, as a state.
+
+        Raises
+        ------
+        KeyError
+            If nothing was learned for the key.
+        """
+        row = self._index.find(key)
+        if row < 0:
+            raise KeyError(key)
+        state = self._inner
+        if self._priors is not None:
+            state = state.with_prior(self.answers().prior_of(row))
+        state = state.with_statistics(self._rows.statistics(row))
+        if isinstance(self._template, Decayed):
+            clock = float(self._rows.clocks[row])
+            return self._template.with_data(state, None if clock != clock else clock)
+        return state
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the statistics and of the index, in bytes, without keys that are strings."""
+        return self._rows.n_bytes + self._index.n_bytes
+
+    # Learning.
+
+    def learn_one(self, key: Any, x: Any, w: Any = 1.0, t: Any = None) -> None:
+        """Absorb one observation of a key.
+
+        Parameters
+        ----------
+        key
+            An integer, a string, or a tuple of them.
+        x
+            The observation.
+        w
+            Weight, finite and >= 0.
+        t
+            Its time, where the half-life is one of time.
+
+        Raises
+        ------
+        ObservationError
+            If the key, the observation, its weight or its time is invalid. The table is then
+            unchanged.
+        """
+        weight, time = read_weight(w), self._time(t)
+        before = len(self)
+        row = int(self._index.rows([key], add=True)[0])
+        self._resize()
+        try:
+            self._rows.learn_one(row, x, weight, time)
+        except ObservationError:
+            self._truncate(before)
+            raise
+        self._changed()
+
+    def _time(self, t: Any) -> float | None:
+        _, timed = self._half_life()
+        if timed:
+            return as_real(t, "the time of the observation, a finite number")
+        if t is not None:
+            raise ObservationError(f"only beliefs with a half-life in time take times, got {t!r}")
+        return None
+
+    def learn_many(self, keys: Any, xs: Iterable[Any], w: Any = None, t: Any = None) -> None:
+        """Absorb many observations in order, or none of them if one is invalid.
+
+        Parameters
+        ----------
+        keys
+            n keys: a list, an array, an Arrow array, or a column of a data frame.
+        xs
+            n observations, an array or any iterable.
+        w
+            None, one weight for all, or n weights.
+        t
+            Their n times, where the half-life is one of time.
+
+        Raises
+        ------
+        ObservationError
+            If a key, an observation, a weight or a time is invalid; it names the first one.
+        """
+        xs = arrays.items(xs)
+        times = self._times(t, len(xs))
+        weights = arrays.weights(w, len(xs))
+        numbers = self._numbers(xs)
+        before = len(self)
+        rows = self._index.rows(keys, add=True)
+        try:
+            if len(rows) != len(xs):
+                raise ObservationError(f"expected {len(xs)} keys, got {len(rows)}")
+            self._resize()
+            if numbers is None:
+                self._rows.learn_objects(rows, list(xs), weights, times)
+            else:
+                self._rows.learn(rows, *numbers, weights, times)
+        except ObservationError:
+            self._truncate(before)
+            raise
+        self._changed()
+
+    def _numbers(self, xs: Any) -> tuple[Array, Array] | None:
+        """Return observations as numbers, None if those of the likelihood are not numbers."""
+        try:
+            return self._inner.read_many(xs)
+        except UnsupportedError:
+            return None
+
+    def _times(self, t: Any, n: int) -> Array | None:
+        _, timed = self._half_life()
+        if not timed:
+            self._time(t)
+            return None
+        if t is None:
+            self._time(t)
+        times = arrays.reals(t, "a time, a finite number").astype(float)
+        arrays.check(times, np.isfinite(times), "a time, a finite number")
+        if len(times) != n:
+            raise ObservationError(f"expected {n} times, got {len(times)}")
+        return times
+
+    def _resize(self) -> None:
+        if len(self._index) > self._rows.n_rows:
+            self._rows.resize(len(self._index))
+
+    def _truncate(self, n: int) -> None:
+        """Remove the keys that an invalid call has added."""
+        self._index.truncate(n)
+        if self._rows.n_rows > n:
+            self._rows.resize(n)
+
+    def _changed(self) -> None:
+        self._answers = None
+        if self.max_keys is not None and len(self) > self.max_keys:
+            self.evict(len(self) - self.max_keys)
+
+    def unlearn_one(self, key: Any, x: Any, w: Any = 1.0) -> None:
+        """Remove one observation of a key: the exact inverse of `learn_one`.
+
+        Raises
+        ------
+        ObservationError
+            If the key is unknown, `x` is outside the support, more would be removed than was
+            learned, or the beliefs have a half-life.
+        """
+        if isinstance(self._template, Decayed):
+            raise ObservationError("a table of beliefs with a half-life cannot unlearn")
+        row = self._index.find(key)
+        if row < 0:
+            raise ObservationError(f"cannot unlearn what was not learned: unknown key {key!r}")
+        self._rows.unlearn(row, x, w)
+        self._answers = None
+
+    def forget(self, factor: float) -> None:
+        """Scale the weight of all data by `factor`, which moves posteriors toward the prior.
+
+        Raises
+        ------
+        ObservationError
+            If the factor is not between 0 and 1.
+        """
+        share = as_real(factor, "a factor from 0 to 1")
+        if not 0.0 <= share <= 1.0:
+            raise ObservationError(f"expected a factor from 0 to 1, got {factor!r}")
+        self._rows.scale(share)
+        self._answers = None
+
+    def rollover(self) -> None:
+        """Make every posterior the prior of its key, and empty the statistics.
+
+        Keys that appear later have the prior of the table.
+        """
+        posterior = self.answers().posterior
+        n = len(self)
+        self._priors = type(posterior)(
+            *(
+                value if isinstance(value, (tuple, np.ndarray)) else _repeat(value, n)
+                for value in posterior
+            )
+        )
+        columns = self._rows.empty()
+        columns.resize(n)
+        if self._rows.half_life:
+            columns.clocks[:n] = self._rows.clocks[:n]
+            columns.landmarks[:n] = self._rows.landmarks[:n]
+        self._rows = columns
+        self._answers = None
+
+    def _prior(self) -> Any:
+        """Return the prior's hyperparameters: numbers, or arrays after `rollover`."""
+        prior = self._inner.prior
+        if self._priors is None:
+            return prior
+        new = len(self) - len(self._priors[0])
+        if new:
+            self._priors = type(prior)(
+                *(
+                    old if isinstance(old, tuple) else np.concatenate([old, _repeat(value, new)])
+                    for old, value in zip(self._priors, prior, strict=True)
+                )
+            )
+        return self._priors
+
+    def merge(self, other: Self) -> None:
+        """Add the data of another table; common priors count once, new keys are appended.
+
+        Raises
+        ------
+        MergeError
+            If the tables have different priors, likelihoods or half-lives.
+        """
+        if type(other) is not type(self):
+            raise MergeError(f"cannot merge a {type(other).__name__} into a table")
+        if isinstance(self._template, Decayed) or isinstance(other._template, Decayed):
+            self._merge_decayed(other)
+            return
+        self._inner.check_mergeable(other._inner)
+        if self._priors is not None or other._priors is not None:
+            raise MergeError("tables cannot be merged after rollover: their keys' priors differ")
+        before = len(self)
+        rows = self._index.rows(other._index.keys, add=True)
+        self._resize()
+        try:
+            self._rows.merge(rows, other._rows)
+        except ObservationError:
+            self._truncate(before)
+            raise
+        self._changed()
+
+    def __add__(self, other: Self) -> Self:
+        if not isinstance(other, Table):
+            return NotImplemented
+        total = self.select(self.keys)
+        total.merge(other)
+        return total
+
+    # Parts of a table.
+
+    def select(self, keys: Iterable[Any]) -> Self:
+        """Return a new table with copies of the beliefs of some keys, in this order.
+
+        Raises
+        ------
+        KeyError
+            If a key is unknown.
+        """
+        listed = keys if isinstance(keys, np.ndarray) else list(keys)
+        rows = self._index.rows(listed, add=False)
+        if len(rows) and rows.min() < 0:
+            raise KeyError(listed[int(np.argmax(rows < 0))])
+        return self._take(np.array(list(dict.fromkeys(rows.tolist())), np.int64))
+
+    def _take(self, rows: Array) -> Self:
+        selected: Self = type(self)(self._template, max_keys=self.max_keys, evict=self.policy)
+        selected._index, selected._rows, selected._priors = self._parts(rows)
+        return selected
+
+    def _parts(self, rows: Array) -> tuple[Index, Columns, Any]:
+        """Return copies of the index, the statistics and the priors of these rows."""
+        index, keys, prior = Index(), self._index.keys, None
+        index.rows([keys[row] for row in rows.tolist()], add=True)
+        if self._priors is not None:
+            mine = self._prior()
+            prior = type(mine)(*(v if isinstance(v, tuple) else v[rows] for v in mine))
+        return index, self._rows.take(rows), prior
+
+    def evict(self, n: int) -> list[Any]:
+        """Remove n keys and return them, those first that the policy of the table names."""
+        n = min(n, len(self))
+        if self.policy == "oldest":
+            gone = np.arange(n)
+        else:
+            weights = self.answers().n_samples
+            gone = np.sort(np.argsort(weights, kind="stable")[:n])
+        kept = np.ones(len(self), bool)
+        kept[gone] = False
+        keys = self._index.keys
+        self._index, self._rows, self._priors = self._parts(np.flatnonzero(kept))
+        self._answers = None
+        return [keys[row] for row in gone.tolist()]
+
+    def _merge_decayed(self, other: Self) -> None:
+        if repr(self._half_life()) != repr(other._half_life()):
+            raise MergeError("tables cannot be merged: their half-lives differ")
+        self._inner.check_mergeable(other._inner)
+        if self._priors is not None or other._priors is not None:
+            raise MergeError("tables cannot be merged after rollover: their keys' priors differ")
+        merged = {}
+        for key in other:
+            belief: Any = other[key]
+            if key in self:
+                mine: Any = self[key]
+                mine.merge(belief)
+                belief = mine
+            merged[key] = belief
+        rows = self._index.rows(list(merged), add=True)
+        self._resize()
+        for row, belief in zip(rows.tolist(), merged.values(), strict=True):
+            self._rows.write_decayed(row, belief.undecayed.statistics, belief.clock)
+        self._changed()
+
+    # Answers for all keys.
+
+    def answers(self, at: float | None = None) -> Answers:
+        """Return the answers of all posteriors, each as of the clock of its key.
+
+        Parameters
+        ----------
+        at
+            Of beliefs with a half-life in time, the time as of which data are weighted instead;
+            not before the clock of any key.
+
+        Raises
+        ------
+        ObservationError
+            If the time is before the clock of a key, or beliefs have no half-life in time.
+        """
+        if at is None:
+            if self._answers is None:
+                self._answers = Answers(self._inner, self._prior(), self._rows, self._factors(None))
+            return self._answers
+        if not self._half_life()[1]:
+            raise ObservationError("only beliefs with a half-life in time can be as of a time")
+        return Answers(self._inner, self._prior(), self._rows, self._factors(as_real(at, "a time")))
+
+    def _factors(self, at: float | None) -> Array | None:
+        if not self._rows.half_life:
+            return None
+        return self._rows.decay(at)
+
+    @property
+    def n_samples(self) -> Array:
+        """Total weight of the data of every key."""
+        return self.answers().n_samples
+
+    @property
+    def posterior(self) -> Any:
+        """The posteriors' hyperparameters, a NamedTuple of arrays."""
+        return self.answers().posterior
+
+    @property
+    def mean(self) -> Any:
+        """The posterior means; NaN while a posterior is improper."""
+        return self.answers().mean
+
+    @property
+    def var(self) -> Any:
+        """The posterior variances; NaN while a posterior is improper."""
+        return self.answers().var
+
+    @property
+    def map(self) -> Any:
+        """The posterior modes; NaN if it does not exist."""
+        return self.answers().map
+
+    @property
+    def mle(self) -> Any:
+        """The maximum likelihood estimates; NaN if it does not exist."""
+        return self.answers().mle
+
+    @property
+    def log_evidence(self) -> Array:
+        """Log marginal likelihoods of the data of every key."""
+        return self.answers().log_evidence
+
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
+        """Return the credible intervals of all keys; see `Answers.interval`."""
+        return self.answers().interval(level, kind)
+
+    def cdf(self, theta: Any) -> Any:
+        """Return the posterior probabilities that the parameter is at most `theta`."""
+        return self.answers().cdf(theta)
+
+    def sf(self, theta: Any) -> Any:
+        """Return the posterior probabilities that the parameter is above `theta`.
+
+        Examples
+        --------
+        >>> from seqbayes import Gamma
+        >>> calls = Table(Gamma(1, 1))
+        >>> calls.learn_many(["a", "a", "b"], [5, 7, 1])
+        >>> calls.sf(2.0).round(4)
+        array([0.9912, 0.0916])
+        """
+        return self.answers().sf(theta)
+
+    def top(
+        self, k: int, *, level: float = 0.95, better: str = "higher"
+    ) -> list[tuple[Any, float]]:
+        """Return the k keys whose parameter is surely high, with the lower ends of their intervals.
+
+        Parameters
+        ----------
+        k
+            The number of keys.
+        level
+            Level of the equal-tailed intervals.
+        better
+            "higher", or "lower": then keys with the lowest upper ends come first.
+
+        Raises
+        ------
+        PriorError
+            If `better` or the level is invalid, or the parameter is not one number.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> clicks = Table(Beta())
+        >>> clicks.learn_many([1, 1, 1, 2], [True, True, True, True])
+        >>> [(key, round(low, 4)) for key, low in clicks.top(1)]
+        [(1, 0.3976)]
+        """
+        if better not in ("higher", "lower"):
+            raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+        interval = self.interval(level)
+        if not (isinstance(interval, tuple) and isinstance(interval[0], np.ndarray)):
+            raise PriorError("the keys of several parameters have no order")
+        ends = interval[0] if better == "higher" else interval[1]
+        order = np.argsort(-ends if better == "higher" else ends, kind="stable")[:k]
+        keys = self._index.keys
+        return [(keys[row], float(ends[row])) for row in order.tolist()]
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)
+
+    def __repr__(self) -> str:
+        return f"Table({self._template!r}, {len(self)} keys)"
+
+
+def _repeat(value: Any, n: int) -> Array:
+    """Return a hyperparameter of the prior as an array with one value per row."""
+    return np.repeat(np.asarray(value, float)[np.newaxis], n, axis=0)
