@@ -187,7 +187,7 @@ def test_rewards_can_forget_by_time():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"state": 3}, "expected a state"),
+        ({"state": 3}, "expected a State"),
         ({"better": "best"}, "better"),
         ({"min_share": 0.6}, "min_share"),
         ({"min_share": float("nan")}, "min_share"),
@@ -204,11 +204,11 @@ def test_invalid_parameters_are_refused(arguments, message):
 
 def test_invalid_arms_are_refused():
     bandit = Bandit(Beta(), min_share=0.4)
-    with pytest.raises(PriorError, match="one arm or more"):
+    with pytest.raises(PriorError, match="at least one arm"):
         bandit.pull([])
     with pytest.raises(PriorError, match="too large for 3 arms"):
         bandit.choose("abc")
-    with pytest.raises(PriorError, match="different arms"):
+    with pytest.raises(PriorError, match="distinct arms"):
         bandit.pull("aa")
     with pytest.raises(PriorError, match="beta"):
         TopTwo(beta=1.5)

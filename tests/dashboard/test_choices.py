@@ -202,7 +202,7 @@ def test_choices_need_a_token_and_a_configuration(serve):
         ('belief = "conversion"', 'belief = "conversions"', "did you mean 'conversion'"),
         ('arm = "layout"', 'arm = "city"', "arm: 'city' is not a key field"),
         ('["a", "b"]', "[]", "expected 1 to 1000 arms"),
-        ('["a", "b"]', '["a", "a"]', "expected different arms"),
+        ('["a", "b"]', '["a", "a"]', "expected distinct arms"),
         ('["a", "b"]', '["a", ""]', "expected names of 1 to"),
         ('arm = "layout"', 'arm = "layout"\nmin_share = 0.6', "min_share: expected 0 to"),
         ('arm = "layout"', 'arm = "layout"\nburn_in = -1', "burn_in: expected a number >= 0"),

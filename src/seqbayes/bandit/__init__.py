@@ -1,4 +1,4 @@
-"""Choose between arms by the beliefs about their rewards."""
+"""Choose between arms based on the beliefs about their rewards."""
 
 from typing import Any
 

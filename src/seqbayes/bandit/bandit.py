@@ -1,4 +1,4 @@
-"""A bandit: one belief about the reward of each arm, and a rule of choice."""
+"""A bandit: a belief about the reward of each arm, and a rule for choosing an arm."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
 
-# Maximum number of values that are drawn at once from the belief about an arm not being chosen.
+# Maximum number of values drawn at once from the belief about an arm that is not being chosen.
 MAX_DRAWS = 64
 
 
@@ -37,7 +37,7 @@ class Choice(NamedTuple):
 
 
 class Bandit(Base):
-    """Choose arms by the beliefs about their rewards.
+    """Choose arms based on the beliefs about their rewards.
 
     It has the interface of River's policies (`pull`, `update`, `ranking`), and can be used in
     `river.bandit.evaluate` and `river.bandit.evaluate_offline`.
@@ -45,10 +45,10 @@ class Bandit(Base):
     Parameters
     ----------
     state
-        Prior and likelihood of the reward of an arm: a state about one number, also within
-        `Decayed`, or about labels if `label` is given. Every arm starts from a copy.
+        Prior and likelihood of the reward of an arm: a state about one number (optionally within
+        `Decayed`), or about labels if `label` is given. Every arm starts from a copy.
     rule
-        How an arm is chosen; Thompson sampling by default.
+        The rule for choosing an arm; by default Thompson sampling.
     better
         Whether the "higher" or the "lower" reward is better.
     label
@@ -68,8 +68,8 @@ class Bandit(Base):
 
     Notes
     -----
-    An arm whose belief is improper, as under a flat prior before any reward, is chosen first. Of
-    several such arms, and of those in their burn-in, each is chosen with the same probability.
+    An arm whose belief is improper, as under a flat prior before any reward, is chosen first. If
+    there are several such arms, or arms in their burn-in, each is chosen with the same probability.
 
     References
     ----------
@@ -102,7 +102,7 @@ class Bandit(Base):
     ) -> None:
         belief: Any = state
         if not isinstance(belief, Model) or not belief.conjugate:
-            raise PriorError(f"expected a state as the belief about rewards, got {state!r}")
+            raise PriorError(f"expected a State as the belief about rewards, got {state!r}")
         if rule is not None and not isinstance(rule, Rule):
             raise PriorError(f"expected a rule such as Thompson(), got {rule!r}")
         if better not in BETTER:
@@ -133,7 +133,7 @@ class Bandit(Base):
 
     @property
     def n(self) -> int:
-        """Number of rewards that were learned."""
+        """Number of learned rewards."""
         return self._n
 
     @property
@@ -280,9 +280,9 @@ class Bandit(Base):
     def _checked(self, arm_ids: Sequence[Any]) -> list[Any]:
         arms = list(arm_ids)
         if not arms:
-            raise PriorError("expected one arm or more to choose from, got none")
+            raise PriorError("expected at least one arm to choose from, got none")
         if len(set(arms)) < len(arms):
-            raise PriorError(f"expected different arms, got {arms}")
+            raise PriorError(f"expected distinct arms, got {arms}")
         if len(arms) * self.min_share > 1.0:
             raise PriorError(f"min_share={self.min_share} is too large for {len(arms)} arms")
         return arms
@@ -315,7 +315,7 @@ class Bandit(Base):
         return number
 
     def _draw(self, arm: Any) -> float:
-        # Beliefs about arms that are not chosen do not change: draw several values at once.
+        # Beliefs about arms that are not chosen do not change, so several values are drawn at once.
         draws = self._draws.get(arm)
         if draws:
             return draws.pop()

@@ -1,4 +1,4 @@
-"""Decide between beliefs: which is best, how sure that is, and when to stop."""
+"""Decide between beliefs: which is best, with what probability, and when to stop an experiment."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ class Difference:
     Attributes
     ----------
     name, reference
-        The names of both.
+        The names of the two beliefs.
     p_better : float
         Probability that the first one is better than the reference.
     mean : float or None
@@ -66,8 +66,8 @@ class Comparison:
     p_better : dict
         Probability that each is better than each other one: ``p_better[a][b]``.
     loss : dict
-        Expected loss of choosing each: the expected distance to the best one. None if a mean does
-        not exist.
+        Expected loss of choosing each: the expected distance to the best belief. None if a mean
+        does not exist.
     mean : dict
         Posterior mean of each; None if it does not exist.
     interval : dict
@@ -75,7 +75,7 @@ class Comparison:
     differences : dict
         Difference of each to the reference: the control, or the best one if there is no control.
     decision : Decision or None
-        Answer of the sequential test; None unless `alpha` was given.
+        Result of the sequential test; None unless `alpha` was given.
     """
 
     names: tuple[Hashable, ...]
@@ -144,7 +144,7 @@ def compare(
     ----------
     beliefs
         Two or more states with a proper posterior, or distributions, by name; a sequence is named
-        0, 1, …. Of a mean and a variance, the means are compared.
+        0, 1, …. If a belief is about a mean and a variance, the mean is compared.
     better
         Whether the "higher" or the "lower" number is better.
     control
@@ -262,7 +262,7 @@ def p_best(
     better: str = "higher",
     label: Any = None,
 ) -> dict[Any, float]:
-    """Return the probability that each belief is the best, without the rest of a comparison.
+    """Return only the probability that each belief is the best.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def p_best(
     Raises
     ------
     PriorError
-        As by `compare`.
+        As raised by `compare`.
 
     Examples
     --------
@@ -298,7 +298,7 @@ def checked(
     control: Hashable = None,
     equivalence: float | None = None,
 ) -> tuple[Hashable, ...]:
-    """Return the names of beliefs to compare.
+    """Validate the parameters of a comparison, and return the beliefs by name.
 
     Raises
     ------

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.special as sc
 
 from seqbayes.compare.coordinates import Array
-from seqbayes.compare.grid import FEW, NODES, WEIGHTS, Grid
+from seqbayes.compare.grid import NODES, REDUCED_ORDER, WEIGHTS, Grid
 
 _NEGLIGIBLE = 1e-14
 """Share of the largest mass of a node below which a node is omitted."""
@@ -29,15 +29,15 @@ _SKEWNESS, _KURTOSIS = 1.0, 2.0
 class Contrasts:
     """Differences between numbers, or logarithms of their ratios.
 
-    Probabilities are integrals over the narrower number of the two, on whose scale the tails of the
-    other one are smooth, unless the other one ends there.
+    Probabilities are integrals over the narrower of the two numbers. The tails of the other number
+    are smooth on this scale, unless its support ends there.
 
     Parameters
     ----------
     grid
         A grid of all numbers.
     first, second
-        Rows of the grid: the numbers, and those that they are compared to; of length r.
+        Rows of the grid, of length r: the numbers, and the numbers with which they are compared.
     ratio
         Whether to compare by the logarithm of the ratio. All numbers must then be positive.
     """
@@ -86,10 +86,10 @@ class Contrasts:
         mass = self._mass[pairs]
         parts = [np.einsum("rn,rn->r", mass, part) for part in (below, above, density / slope)]
         if (outside := np.isinf(u)).any():
-            # where the wide number ends among the values, its tails may not be smooth
+            # if the support of the wide number ends among the values, its tails may not be smooth
             near = np.zeros_like(outside)
-            near[:, FEW:] = outside[:, :-FEW]
-            near[:, :-FEW] |= outside[:, FEW:]
+            near[:, REDUCED_ORDER:] = outside[:, :-REDUCED_ORDER]
+            near[:, :-REDUCED_ORDER] |= outside[:, REDUCED_ORDER:]
             error = mass * np.minimum(below, above) * (near & ~outside)
             for row in np.flatnonzero(error.sum(axis=1) > _NEGLIGIBLE).tolist():
                 found = self._merged(int(wide[row]), int(self._narrow[pairs[row]]), float(by[row]))
@@ -99,7 +99,7 @@ class Contrasts:
         return below, above, density
 
     def _merged(self, wide: int, narrow: int, by: float) -> tuple[float, float, float]:
-        """Return the same by panels that end where a panel of either number ends.
+        """Return the result of `_tails`, with panels that end where a panel of either number ends.
 
         The integral is over the wide number, in its coordinate, so that its end is at the end of
         the panels.
@@ -146,7 +146,7 @@ class Contrasts:
         found = float(_between(*start, *end))
         if found > 0.1 * min(max(start[0], end[0]), max(start[1], end[1])):
             return found
-        # the difference of two nearly equal tails has no digits
+        # the difference of two nearly equal tails is inaccurate
         half = (high - low) / 2.0
         points = low + half * (1.0 + NODES)
         return half * float(WEIGHTS @ [tails(point)[2] for point in points.tolist()])
@@ -205,7 +205,7 @@ def _expanded(z: Array, skewness: Array, kurtosis: Array) -> Array:
 
 
 def _windows(masses: Array) -> Any:
-    """Return the indices of the nodes that have mass, the same number for each row."""
+    """Return the indices of the nodes with mass, the same number for each row."""
     kept = masses > _NEGLIGIBLE * masses.max(axis=1, keepdims=True)
     starts = kept.argmax(axis=1)
     ends = masses.shape[1] - kept[:, ::-1].argmax(axis=1)

@@ -1,4 +1,4 @@
-"""E-values of two samples: how many times better a difference explains them than equality.
+"""E-values of two samples: likelihood ratios of a difference against equality.
 
 The null hypothesis is that the parameters of both samples are equal, at any common value. That
 value is eliminated, so that the likelihood ratio of an effect has mean 1 under every null: by
@@ -19,8 +19,8 @@ from seqbayes.state import State
 
 Array = NDArray[np.float64]
 
-SUMMED = 20_000
-"""Largest number of terms of the conditional distribution of a total that are summed."""
+MAX_SUMMED_TERMS = 20_000
+"""Maximum number of terms of the conditional distribution of a total that are summed."""
 
 _SPREADS = (0.7, 1.6)
 _WEIGHTS = (0.85, 0.15)
@@ -50,7 +50,7 @@ class EffectPrior(NamedTuple):
 def effect_prior(effect: float) -> EffectPrior:
     """Return a log-normal mixture around a typical effect.
 
-    Most of it is within a factor of 3, and all within a factor of 60.
+    Most of its probability is within a factor of 3 of the effect, and all within a factor of 60.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class Sample(NamedTuple):
     Attributes
     ----------
     n
-        What is allocated to the arm, without regard to outcomes: trials, or observations.
+        The number of trials or observations that are allocated to the arm, regardless of outcomes.
     a, b
         "trials": successes and failures; "events": events and exposure; "scale": the sum of known
         shapes, and the sum of the statistic; "normal": the mean in known standard deviations, and
@@ -86,7 +86,7 @@ class Sample(NamedTuple):
 
 
 def sample_of(state: State, label: Any = None) -> Sample:
-    """Return the data of a state as those of one arm.
+    """Return the data of a state as a sample.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def log_factors(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> 
     Returns
     -------
     array of shape (2, n)
-        Of effects that make the parameter of the first arm larger, and smaller.
+        For effects that make the parameter of the first arm larger, and smaller.
     """
     effects = np.stack([prior.effects, -prior.effects])
     if kind in ("trials", "labels"):
@@ -188,7 +188,7 @@ def mixed(factors: Array, prior: EffectPrior) -> Array:
 def log_sum(logs: Array) -> Array:
     """Return the logarithm of the sum over the last axis, as `scipy.special.logsumexp`.
 
-    For short arrays it takes a tenth of the time.
+    It is ten times as fast for short arrays.
     """
     top = logs.max(axis=-1, keepdims=True)
     found: Array = top[..., 0] + np.log(np.exp(logs - top).sum(axis=-1))
@@ -234,7 +234,7 @@ def _log_t_ratio(mine: Sample, theirs: Sample, effects: Array) -> Array:
 def log_hypergeometric_mean(n: float, others: float, total: float, effects: Array) -> Array:
     """Return log E exp(effect * K) of the successes K of `n` trials, given those of all."""
     low, high = max(0.0, total - others), min(n, total)
-    if high - low >= SUMMED:
+    if high - low >= MAX_SUMMED_TERMS:
         return log_mean_of_large(n, others, total, effects)
     k = np.arange(low, high + 1.0)
     logs = -(

@@ -136,7 +136,9 @@ class Gate:
         self.better, self.label = better, label
         self.kind = evidence.kind_of(state)
         if self.kind == "labels" and label is None:
-            raise PriorError("a belief about labels is tested by the share of one: pass a label")
+            raise PriorError(
+                "a belief about labels is tested by the share of one label: pass a label"
+            )
         self._prior = evidence.effect_prior(self.effect)
         self._arms = {name: state.clone() for name in self.names}
         self._pairs = [(a, b) for i, a in enumerate(self.names) for b in self.names[i + 1 :]]
@@ -151,7 +153,7 @@ class Gate:
         Raises
         ------
         ObservationError
-            If the observation is outside the support, or there is no such arm.
+            If the observation is outside the support, or the arm does not exist.
         """
         self._arm(arm).learn_one(x)
         self._close(arm)
@@ -162,15 +164,15 @@ class Gate:
         Raises
         ------
         ObservationError
-            If an observation is outside the support, or there is no such arm.
+            If an observation is outside the support, or the arm does not exist.
         """
         self._arm(arm).learn_many(xs)
         self._close(arm)
 
     def look(self, states: Mapping[Any, State]) -> None:
-        """Take the data of states, which have learned more since the last look.
+        """Use the data of states that have learned more since the last call.
 
-        The increments since the last look are one block: any number of looks is allowed.
+        The increments since the last call form one block; any number of calls is allowed.
 
         Parameters
         ----------
@@ -186,7 +188,7 @@ class Gate:
             raise ObservationError(f"expected states of {list(self.names)}, got {list(states)}")
         for name, state in states.items():
             if state.n_samples < self._arms[name].n_samples:
-                raise ObservationError(f"expected arm {name!r} with its earlier data and more")
+                raise ObservationError(f"expected arm {name!r} to have at least its earlier data")
         for name, state in states.items():
             mine = self._arms[name]
             mine.statistics.load(state.statistics.dump())
@@ -214,7 +216,7 @@ class Gate:
     def _close_pair(self, pair: tuple[Any, Any], least: float) -> None:
         """Close the block of a pair if both arms have at least a share of their data in it.
 
-        Whether it is closed depends on the numbers of observations only, not on outcomes.
+        Whether it is closed depends only on the numbers of observations, not on outcomes.
         """
         now, closed = self._samples(pair), self._closed[pair]
         sizes = [mine.n - before.n for mine, before in zip(now, closed, strict=True)]
@@ -227,7 +229,7 @@ class Gate:
         self._closed[pair] = now
 
     def _log_e(self, pair: tuple[Any, Any]) -> Any:
-        """Return the log e-values of a pair now, and remember the largest."""
+        """Return the current log e-values of a pair, and remember the largest."""
         if self.kind in evidence.ADDITIVE:
             found = evidence.mixed(self._factors[pair], self._prior)
         else:
@@ -242,7 +244,7 @@ class Gate:
         return leader if log_e >= math.log(len(self.names) / self.alpha) else None
 
     def decision(self) -> Decision:
-        """Return what the test says now."""
+        """Return the current result of the test."""
         samples = {name: evidence.sample_of(s, self.label) for name, s in self._arms.items()}
         found = self._log_e_values()
         leader, log_e = _leader(found)
@@ -273,7 +275,7 @@ class Gate:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the gate as a small versioned dictionary of JSON values.
+        """Return the gate as a compact, versioned dictionary of JSON values.
 
         Examples
         --------
@@ -300,7 +302,7 @@ class Gate:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the gate that `to_dict` described.
+        """Create a gate from the output of `to_dict`.
 
         Raises
         ------
@@ -333,7 +335,7 @@ def _less(now: evidence.Sample, before: evidence.Sample) -> evidence.Sample:
 
 
 def _leader(found: Mapping[Any, Mapping[Any, float]]) -> tuple[Any, float]:
-    """Return the arm whose weakest evidence against another one is the strongest, and that."""
+    """Return the arm with the largest minimum evidence against others, and this evidence."""
     weakest = {name: min(others.values()) for name, others in found.items()}
     leader = max(weakest, key=weakest.__getitem__)
     return leader, weakest[leader]
@@ -347,7 +349,7 @@ def decide(
     better: str = "higher",
     label: Any = None,
 ) -> Decision:
-    """Return what a sequential test says of states, from the data that they have learned.
+    """Apply a sequential test to the data that states have learned.
 
     Parameters
     ----------
@@ -368,8 +370,8 @@ def decide(
 
     Notes
     -----
-    Before it is called again with more data, the arms are to receive data in constant proportions
-    (those of trials and events); otherwise use a `Gate`, which compares block by block.
+    If it is called repeatedly with more data, the arms must receive data in constant proportions
+    (for trials and events). Otherwise use a `Gate`, which compares block by block.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A common grid for the densities of several numbers, with both tails of each at its nodes."""
+"""A common grid for the densities of several numbers, with both tails at its nodes."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _BELOW = _integrals(_LEGENDRE).T @ _COEFFICIENTS
 """Matrix that integrates a polynomial from -1 to each node, from its values at the nodes."""
 _ABOVE = _BELOW[::-1, ::-1].copy()
 
-FEW = 6
-FEW_NODES, FEW_WEIGHTS = sc.roots_legendre(FEW)
-_TO_FEW = sc.eval_legendre(_DEGREES[:, None], FEW_NODES).T @ _COEFFICIENTS
-"""Matrix of the values at fewer nodes, from those at all."""
+REDUCED_ORDER = 6
+REDUCED_NODES, REDUCED_WEIGHTS = sc.roots_legendre(REDUCED_ORDER)
+_TO_REDUCED = sc.eval_legendre(_DEGREES[:, None], REDUCED_NODES).T @ _COEFFICIENTS
+"""Matrix that maps the values at all nodes to the values at the reduced nodes."""
 
 
 class Grid:
@@ -77,7 +77,7 @@ class Grid:
         self.coordinate = densities.coordinate
         self.numbers = k = densities.numbers
         most = max(map(len, edges))
-        # further panels of comparisons that need fewer ones have the width 0
+        # comparisons that need fewer panels have further panels with a width of 0
         self.edges: Array = np.array([each + each[-1:] * (most - len(each)) for each in edges])
         half = np.diff(self.edges, axis=1) / 2.0
         self._middle = (self.edges[:, 1:] + self.edges[:, :-1]) / 2.0
@@ -115,10 +115,10 @@ class Grid:
 
     def few(self) -> tuple[Array, Array]:
         """Return coordinates (m, n) and masses (m * k, n) of each number at half as many nodes."""
-        masses = (self._panels @ _TO_FEW.T) * (
-            self._half.reshape(len(self._panels), -1, 1) * FEW_WEIGHTS
+        masses = (self._panels @ _TO_REDUCED.T) * (
+            self._half.reshape(len(self._panels), -1, 1) * REDUCED_WEIGHTS
         )
-        return self.at_nodes(FEW_NODES), np.maximum(masses.reshape(len(masses), -1), 0.0)
+        return self.at_nodes(REDUCED_NODES), np.maximum(masses.reshape(len(masses), -1), 0.0)
 
     def locate(self, values: Array, *, log: bool) -> tuple[Array, Array]:
         """Return the coordinates of numbers, or of the numbers with these logarithms.
@@ -130,7 +130,8 @@ class Grid:
     def tails(self, rows: Any, u: Array) -> tuple[Array, Array, Array]:
         """Return P(X <= x), P(X > x) and the density of some numbers, each at its own coordinates.
 
-        They are the polynomials through the nodes of a panel; beyond the panels they are 0 or 1.
+        They are interpolated by polynomials within a panel; outside the panels, the tails are 0 or
+        1.
 
         Parameters
         ----------

@@ -13,8 +13,8 @@ from seqbayes.compare.grid import Grid
 from seqbayes.compare.panels import Densities, edges_of
 from seqbayes.distributions import Distribution
 
-_MOST_NODES = 50_000
-"""Number of nodes, of all numbers, that are computed at once."""
+_MAX_NODES = 50_000
+"""Maximum number of nodes, over all numbers, that are computed at once."""
 
 
 class Quantities(NamedTuple):
@@ -25,14 +25,15 @@ class Quantities(NamedTuple):
     p_best
         Probability that each is the best, of shape (m, k).
     p_better
-        Probability that each is better than each other one, of shape (m, k, k); 1/2 of itself.
+        Probability that each is better than each other one, of shape (m, k, k); 1/2 on the
+        diagonal.
     loss
         Expected loss of choosing each, if the means exist, of shape (m, k).
     reference
         Index of the number to which the others are compared, of shape (m,).
     ends, lifts
         Interval of the difference of each to the reference, of shape (m, k, 2), and median and
-        interval of the ratio minus 1, of shape (m, k, 3); nan of the reference, and of ratios of
+        interval of the ratio minus 1, of shape (m, k, 3); nan for the reference, and for ratios of
         numbers that are not positive.
     equivalent
         Probability that each difference is within the region of equivalence, of shape (m, k).
@@ -68,7 +69,7 @@ def quantities(
     Raises
     ------
     PriorError
-        If the numbers are not of one kind.
+        If the supports of the numbers differ.
     """
     positive = bool(np.all(np.asarray(numbers[0].support[0]) >= 0.0))
     parts = [
@@ -85,7 +86,7 @@ def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array
     Raises
     ------
     PriorError
-        If the numbers are not of one kind.
+        If the supports of the numbers differ.
     """
     return np.concatenate([_p_best(grid, better) for grid in _grids(numbers)])
 
@@ -99,10 +100,10 @@ def _grids(numbers: Sequence[Distribution]) -> Iterator[Grid]:
         stop, most = start, 0
         while stop < len(edges):
             most = max(most, len(edges[stop]))
-            if stop > start and (stop + 1 - start) * k * most * 16 > _MOST_NODES:
+            if stop > start and (stop + 1 - start) * k * most * 16 > _MAX_NODES:
                 break
             stop += 1
-        yield Grid(densities.some(start, stop), edges[start:stop])
+        yield Grid(densities.in_range(start, stop), edges[start:stop])
         start = stop
 
 

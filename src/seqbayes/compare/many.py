@@ -23,7 +23,7 @@ class Differences:
     Attributes
     ----------
     name, reference
-        The names of both.
+        The names of the two beliefs.
     p_better : array
         Probability that the first one is better than the reference.
     mean, interval
@@ -46,7 +46,7 @@ class Differences:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """The answers of many comparisons: as `Comparison`, with arrays in place of numbers.
+    """The results of many comparisons: like `Comparison`, with arrays instead of numbers.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ def compare_many(
     ----------
     beliefs
         Two or more distributions by name, from `seqbayes.distributions`, whose hyperparameters are
-        arrays of one length: an element for each comparison.
+        arrays of equal length: an element for each comparison.
     better, equivalence, level
         As for `compare`.
     control
@@ -161,7 +161,7 @@ def _columns(beliefs: Mapping[Any, Distribution]) -> list[Distribution]:
         columns.append(np.broadcast_arrays(*map(np.atleast_1d, each.hyperparameters())))
     shapes = {column[0].shape for column in columns}
     if len(shapes) != 1 or len(shapes.pop()) != 1:
-        raise PriorError("expected distributions whose hyperparameters are arrays of one length")
+        raise PriorError("expected distributions whose hyperparameters are arrays of equal length")
     pairs = zip(beliefs.values(), columns, strict=True)
     return [type(each)(*column) for each, column in pairs]
 

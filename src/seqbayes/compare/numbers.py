@@ -1,4 +1,4 @@
-"""The numbers that beliefs are about."""
+"""The numbers for which beliefs are compared."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ def product(
 def _share(state: Any, label: Any) -> Distribution:
     weights, unknown = state.label_weights()
     if label is None:
-        raise PriorError(f"a belief about labels is compared by the share of one: {list(weights)}")
+        raise PriorError(
+            f"a belief about labels is compared by the share of one label: {list(weights)}"
+        )
     # a label may be given as its text, as on the command line
     mine = {name for name in weights if name == label or str(name) == label}
     weight = math.fsum(weights[name] for name in mine)

@@ -14,7 +14,7 @@ from seqbayes.distributions import Distribution
 
 _STENCIL = np.concatenate([np.arange(0.0, 8.0, 0.5), 8.0 * 1.3 ** np.arange(8)])
 _FAR_STENCIL = np.concatenate([8.0 * 1.3 ** np.arange(8, 30), 1.6e4 * 4.0 ** np.arange(1, 40)])
-"""Distances from the centre, in standard deviations, at which the extent of a density is found."""
+"""Distances from the centre, in standard deviations, for finding the extent of a density."""
 
 _LEVELS = np.concatenate([[0.5, 2.0, 4.5, 8.0, 12.0, 17.0, 22.0], np.arange(28.0, 210.0, 7.0)])
 """Logarithms by which a density has decreased from its maximum at the ends of panels."""
@@ -23,8 +23,8 @@ _SIGNED_LEVELS = np.concatenate([-_LEVELS[::-1], [0.0], _LEVELS])
 _DROP = 38.0
 """Logarithm below the maximum at which an integrand is negligible."""
 
-_FARTHEST = 165.0
-"""Logarithm below the maximum of two densities at which two numbers count as far apart.
+_SEPARATED = 165.0
+"""Logarithm below the maximum of two densities at which two numbers are treated as far apart.
 
 The probability that the lower one is above the higher one is then below 1e-70, and may be 0.
 """
@@ -33,7 +33,7 @@ _LARGEST_DROP = 1e4
 """Logarithm below the maximum beyond which densities are not distinguished."""
 
 _REFINEMENTS = 12
-"""Largest number of times that the search for the extent of a density is refined."""
+"""Maximum number of refinements of the search for the extent of a density."""
 
 
 class Densities:
@@ -55,7 +55,7 @@ class Densities:
     Raises
     ------
     PriorError
-        If the distributions are not of one kind.
+        If the supports of the distributions differ.
     """
 
     def __init__(self, distributions: Sequence[Distribution]) -> None:
@@ -70,8 +70,8 @@ class Densities:
             columns = [[each] if each.scalar else each.elements() for each in self.distributions]
             self._elements = [each for row in zip(*columns, strict=True) for each in row]
 
-    def some(self, start: int, stop: int) -> Densities:
-        """Return the densities of some successive comparisons."""
+    def in_range(self, start: int, stop: int) -> Densities:
+        """Return the densities of a range of comparisons."""
         if (start, stop) == (0, self.comparisons):
             return self
         found = copy.copy(self)
@@ -79,7 +79,7 @@ class Densities:
         return found
 
     def keep(self, start: int, stop: int) -> None:
-        """Drop all comparisons except some successive ones."""
+        """Keep only a range of comparisons."""
         self.comparisons = stop - start
         rows = slice(start * self.numbers, stop * self.numbers)
         self._elements = self._elements[rows]
@@ -118,11 +118,11 @@ class Densities:
                 return np.stack(
                     [self.coordinate.log_density(self._elements[i], row) for i, row in pairs]
                 )
-            some = self._stacked if rows is None else _taken(self._stacked, rows)
-            return self.coordinate.log_density(some, u)
+            in_range = self._stacked if rows is None else _taken(self._stacked, rows)
+            return self.coordinate.log_density(in_range, u)
 
     def places(self) -> tuple[Array, Array]:
-        """Return coordinates of the numbers' centres, and their approximate deviations."""
+        """Return the coordinates of the numbers' centres, and approximate deviations."""
         if self._stacked is None:
             found = np.concatenate([_place(each) for each in self._elements], axis=1)
         else:
@@ -168,7 +168,7 @@ def edges_of(densities: Densities) -> list[list[float]]:
     shape = densities.comparisons, densities.numbers, -1
     rows = edges.reshape(shape), np.gradient(edges, axis=1).reshape(shape)
     more = graded.reshape(shape), np.gradient(graded, axis=1).reshape(shape)
-    used = np.searchsorted(_LEVELS, _DROP + np.minimum(separation, _FARTHEST), side="right")
+    used = np.searchsorted(_LEVELS, _DROP + np.minimum(separation, _SEPARATED), side="right")
     found = []
     for m, levels in enumerate(used.tolist()):
         chosen = slice(len(_LEVELS) - levels, len(_LEVELS) + levels + 1)
@@ -178,12 +178,12 @@ def edges_of(densities: Densities) -> list[list[float]]:
         candidates = np.concatenate([ends.ravel(), more[0][m][inside]])
         smoothness = np.concatenate([gaps.ravel(), more[1][m][inside]])
         order = np.argsort(candidates)
-        found.append(_thin_out(candidates[order].tolist(), smoothness[order].tolist()))
+        found.append(_merge_narrow_panels(candidates[order].tolist(), smoothness[order].tolist()))
     return found
 
 
 def _extents(densities: Densities, centres: Array, widths: Array) -> tuple[Array, Array]:
-    """Return where each density has decreased by each level on both sides, of shape (rows, n).
+    """Return the points where each density has decreased by each level on both sides (rows, n).
 
     Also, for each comparison, a bound of the decrease of two densities together where they overlap
     most.
@@ -229,7 +229,7 @@ def _extents(densities: Densities, centres: Array, widths: Array) -> tuple[Array
 
 
 def _signed_falls(logs: Array) -> Array:
-    """Return by how much a density has decreased, minus that below its maximum.
+    """Return the decrease of a density from its maximum, with a negative sign below the maximum.
 
     The result does not decrease within a row.
     """
@@ -243,7 +243,7 @@ def _signed_falls(logs: Array) -> Array:
 
 
 def _coarse(falls: Array) -> Array:
-    """Whether a density changes too much between neighbouring points to find all levels."""
+    """Whether a density changes too much between adjacent points to find all levels."""
     size = np.abs(falls)
     low, high = np.minimum(size[:, 1:], size[:, :-1]), np.maximum(size[:, 1:], size[:, :-1])
     found: Array = (high > 2.2 * low + 2.0) & (low <= _LEVELS[-1])
@@ -258,7 +258,7 @@ def _interpolate(values: Array, x: Array, y: Array) -> Array:
     return found
 
 
-def _thin_out(edges: list[float], widths: list[float]) -> list[float]:
+def _merge_narrow_panels(edges: list[float], widths: list[float]) -> list[float]:
     """Return edges at least .8 of the width apart that the narrowest density around them needs."""
     kept, narrow = [edges[0]], math.inf
     for edge, width in zip(edges[1:], widths[1:], strict=True):

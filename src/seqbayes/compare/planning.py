@@ -1,4 +1,4 @@
-"""How many observations a sequential test needs until it decides."""
+"""The number of observations that a sequential test needs until it decides."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BETTER = ("higher", "lower")
 POWER = 0.8
 """Probability of a decision within the planned number of observations."""
 
-_MOST = 1e12
-"""Largest number of observations that is planned."""
+_MAX_OBSERVATIONS = 1e12
+"""Maximum number of observations that is planned."""
 
 _HALVINGS = 12
 _STEPS = 5
@@ -35,7 +35,7 @@ def plan(
     better: str = "higher",
     power: float = POWER,
 ) -> float | None:
-    """Return how many observations, of all arms together, a `Gate` is expected to need.
+    """Return the total number of observations, over all arms, that a `Gate` is expected to need.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def plan(
     alpha, effect, better
         As in `Gate`.
     power
-        Probability that the test has decided by then.
+        Probability that the test has decided by this number of observations.
 
     Returns
     -------
@@ -59,12 +59,12 @@ def plan(
     PriorError
         If a value is invalid.
     UnsupportedError
-        If there is no sequential test for the likelihood, or only one of unknown variance.
+        If there is no sequential test for the likelihood, or only one with unknown variance.
 
     Notes
     -----
-    The test statistic is taken as Normal. In simulations, the share of experiments decided by then
-    is within 4 % of `power`.
+    The test statistic is approximated as Normal. In simulations, the share of experiments with a
+    decision by this number is within 4 % of `power`.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def _assumed(kind: str, state: State, value: float) -> evidence.Sample:
     if kind == "student":
         raise UnsupportedError("a plan needs the variance: pass a Normal state with known_variance")
     rate = check_parameter("a rate", value)
-    # any observation has the exposure of events, or the known shape of a scale
+    # an arbitrary observation provides the exposure of events, or the known shape of a scale
     x = state.likelihood.sample(rate, np.random.default_rng(0))
     a, b = state.observe(x).value
     return (
@@ -106,7 +106,7 @@ def more_observations(
     alpha: float,
     better: str,
 ) -> float | None:
-    """Return how many more observations lead to a decision, if the estimated effects are true."""
+    """Return how many further observations a decision needs if the estimates are true."""
     if any(each.n == 0.0 for each in samples.values()):
         return None
     return _needed(kind, samples, prior, alpha, better, POWER, start=1.0)
@@ -142,7 +142,7 @@ def _needed(
             after = rate * sizes[0] * sizes[1] / (sizes[0] + sizes[1])
             return _passage(effect, before, after, limit, prior)
 
-        low, high = 1.0, _MOST
+        low, high = 1.0, _MAX_OBSERVATIONS
         if probability(high) < power:
             return None
         for _ in range(_HALVINGS):
@@ -158,7 +158,7 @@ def _passage(
     """Return the probability that the e-value reaches its limit while the information grows.
 
     The score is a Brownian motion with drift, from its mean at the information `before`. The
-    boundary is taken as the line that touches the true one at the information `after`.
+    boundary is approximated by the tangent of the true boundary at the information `after`.
     """
     effects, logs = prior.effects, prior.log_weights - prior.effects**2 * after / 2.0
     # Newton's method from above, for a convex function
@@ -190,7 +190,7 @@ def _estimate(kind: str, sample: evidence.Sample) -> float:
 
 
 def _score(kind: str, mine: evidence.Sample, theirs: evidence.Sample) -> tuple[float, float]:
-    """Return the first derivative, and minus the second, of the log likelihood ratio at 0."""
+    """Return the first and the negative second derivative of the log likelihood ratio at 0."""
     n = mine.n + theirs.n
     weight = mine.n * theirs.n / n
     if kind in ("trials", "labels"):

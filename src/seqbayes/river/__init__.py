@@ -1,4 +1,4 @@
-"""River estimators on top of the conjugate states: they learn from feature dicts, one at a time."""
+"""River estimators based on conjugate states, which learn from one feature dict at a time."""
 
 from typing import Any
 

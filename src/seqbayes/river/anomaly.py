@@ -1,4 +1,4 @@
-"""An anomaly detector that scores by posterior predictive surprise."""
+"""An anomaly detector based on posterior predictive surprise."""
 
 from __future__ import annotations
 
@@ -21,30 +21,33 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
     """Score an observation by its surprise under the posterior predictive.
 
     The surprise of a feature is ``log p(most probable value) - log p(x)`` under its posterior
-    predictive: 0 for the most probable value, in any unit, and larger for less probable
-    values. Their sum is the surprise of features that are independent.
+    predictive: 0 for the most probable value, independent of the unit, and larger for less probable
+    values. The sum over the features is the surprise under independence.
 
-    The score is the larger of this sum and of the surprise of the numbers together, under a mixture
-    of one, two or four Normal components: it detects values in a gap between clusters, and values
-    that contradict the correlation of their features. The mixture starts after 40 observations, or
-    ten for each feature, and the number of components is that with the best predictions.
+    The score is the larger of this sum and the joint surprise of the numeric features under a
+    mixture of one, two or four Normal components. The joint surprise detects values in a gap
+    between clusters, and values that contradict the correlation of the features. The mixture starts
+    after 40 observations, or ten per feature. The number of components with the best predictions is
+    used.
 
     Parameters
     ----------
     features
         How to model features, by name: "gaussian" (Student's t predictive), "count"
-        (Gamma-Poisson), "categorical" (open to new labels), or a state of any family with a proper
-        prior. Other features are modelled by their first value: numbers are Gaussian; strings,
-        booleans and everything else are categorical.
+        (Gamma-Poisson), "categorical" (with an open vocabulary), or a state of any family with a
+        proper prior. The model of other features is chosen by their first value: numbers are
+        Gaussian; strings, booleans and all other types are categorical.
     joint
-        Whether to model numbers together as well. This is not done for more than 40 numbers.
+        Whether to also model the numeric features jointly. Ignored if there are more than 40
+        numbers.
 
     Notes
     -----
     Numbers and counts have Jeffreys' prior, so that location and scale are learned from the data
-    alone. A number that never varied has no scale: the surprise at another value is then that of a
-    new label, ``log n`` after n observations. Absent and unknown features have no surprise.
-    Missing values (None, NaN), and values that do not fit the kind of their feature, are refused.
+    alone. A number that has never varied has no scale; the surprise of a different value is then
+    that of a new label, ``log n`` after n observations. Absent and unknown features have no
+    surprise. Missing values (None, NaN) and values that do not match the kind of their feature
+    raise an error.
 
     Raises
     ------
@@ -90,14 +93,14 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         Parameters
         ----------
         x
-            Values by the name of the feature.
+            Mapping of feature names to values.
         w
-            Weight, finite and >= 0; weight 2 is the same as learning twice.
+            Weight, finite and >= 0; weight 2 is equivalent to learning twice.
 
         Raises
         ------
         ObservationError
-            If a value is missing or does not fit its feature. The detector is then unchanged.
+            If a value is missing or does not match its feature. The detector is then unchanged.
         """
         weight = bounded_weight(w)
         found = kinds.checked(x, self._features, self._kinds)
@@ -115,7 +118,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         Raises
         ------
         ObservationError
-            If a value is missing or does not fit its feature.
+            If a value is missing or does not match its feature.
         """
         kinds.check_features(x)
         found = {}
@@ -128,14 +131,14 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return found
 
     def joint_surprise(self, x: Mapping[Any, Any]) -> float:
-        """Return the surprise of the numbers of an observation together.
+        """Return the joint surprise of the numeric features of an observation.
 
         It is 0 without `joint`, and until the mixture has started.
 
         Raises
         ------
         ObservationError
-            If a value is missing or does not fit its feature.
+            If a value is missing or does not match its feature.
 
         Examples
         --------
@@ -150,7 +153,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         >>> print(f"{alone:.0f}, together {together:.0f}")
         1, together 11
         """
-        self.surprises(x)  # which checks the values
+        self.surprises(x)  # validates the values
         return self._together(x)
 
     def _together(self, x: Mapping[Any, Any]) -> float:
@@ -164,12 +167,12 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return {name: float(x[name]) for name, each in known.items() if each.kind is number}
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
-        """Return the surprise of an observation: the sum over features, or that of all numbers.
+        """Return the surprise of an observation: over independent features, or joint if larger.
 
         Raises
         ------
         ObservationError
-            If a value is missing or does not fit its feature.
+            If a value is missing or does not match its feature.
         """
         return max(math.fsum(self.surprises(x).values()), self._together(x))
 
@@ -179,7 +182,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return self.features or {}
 
     def summary(self) -> Summary:
-        """Return the beliefs about the first features; of labels, those with the largest shares."""
+        """Return the beliefs about the first features, with only the most frequent labels."""
         means: dict[str, Any] = {}
         intervals: dict[str, Any] = {}
         for name in self.feature_names[:SUMMARY_SIZE]:
@@ -202,7 +205,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
 
     @property
     def n_samples(self) -> float:
-        """Total weight of the observations, with any features.
+        """Total weight of the observations, regardless of which features they have.
 
         Examples
         --------
@@ -221,7 +224,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return tuple(self._features)
 
     def belief(self, feature: Any) -> State:
-        """Return the belief about a feature, as a separate state.
+        """Return a copy of the belief about a feature.
 
         Raises
         ------
@@ -249,11 +252,11 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return {"sums": [self._n], "features": features, **joint}
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Restore the data that `learned` returned."""
+        """Restore the output of `learned`."""
         self._features.update(document.read_features(learned.get("features"), self._kinds))
         if "sums" in learned:
             (self._n,) = document.read_numbers(learned["sums"], 1)
-        else:  # written before events were counted: at least as many as the most frequent feature
+        else:  # documents of earlier versions lack the count: use that of the most frequent feature
             self._n = max((float(each.seen.n) for each in self._features.values()), default=0.0)
         if self._joint is not None:
             self._joint.load(learned.get("joint"))

@@ -12,13 +12,13 @@ from seqbayes.river import document
 M = TypeVar("M")
 
 TRIAL = 1000.0
-"""Weight of the observations after which only the best mixture is kept."""
+"""Weight of observations after which only the best mixture is kept."""
 
-FIRST_LOOK = 200.0
-"""Weight of the observations before which no mixture is given up."""
+MIN_WEIGHT = 200.0
+"""Weight of observations before which no mixture is discarded."""
 
 CLEARLY_WORSE = 30.0
-"""Difference of log scores with which a mixture is given up."""
+"""Difference of log scores at which a mixture is discarded."""
 
 
 NEEDED = 3.0
@@ -26,7 +26,7 @@ NEEDED = 3.0
 
 
 class Candidates(Generic[M]):
-    """Mixtures of one stream, in increasing order of their number of components.
+    """Mixtures of the same stream, ordered by their number of components.
 
     The best has the largest log score: the sum of its log predictive densities of observations
     before it learned them; a mixture that is added later begins with the score of the best, less
@@ -54,7 +54,7 @@ class Candidates(Generic[M]):
 
     @property
     def best(self) -> M | None:
-        """The mixture with the largest score; the one with fewest components in a tie."""
+        """The mixture with the largest score; in a tie, the one with the fewest components."""
         if not self.mixtures:
             return None
         return self.mixtures[max(range(len(self.scores)), key=self.scores.__getitem__)]
@@ -68,7 +68,7 @@ class Candidates(Generic[M]):
         """Add the log predictive density of each mixture for an observation of this weight."""
         self.scores = [s + w * log_p for s, log_p in zip(self.scores, logs, strict=True)]
         self._scored += w
-        if self._scored >= FIRST_LOOK:
+        if self._scored >= MIN_WEIGHT:
             top = max(self.scores)
             margin = CLEARLY_WORSE if self._scored < TRIAL else 0.0
             kept = [

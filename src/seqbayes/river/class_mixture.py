@@ -39,9 +39,9 @@ class ClassMixture:
     mixture
         The mixture, over products of fields or over vectors with names.
     numbers
-        The field that holds several numbers together as a vector, if any.
+        The field that contains a vector of several numbers, if any.
     known
-        All known features. Labels that are new to the mixture form one category of it.
+        All known features. Labels that are new to the mixture form a single category.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ClassMixture:
             self.mixture.learn_one(found, w)
 
     def clusters(self) -> list[Cluster]:
-        """Return the components, the largest first; empty before the first observation."""
+        """Return the components by decreasing share; empty before the first observation."""
         parameters = self.mixture.parameters
         if parameters is None:
             return []
@@ -109,9 +109,9 @@ class ClassMixture:
         )
 
     def _within_others(self, name: Any, label: Any, seen: Any) -> float:
-        """Return the log share of a label, in all classes, among those new to the mixture.
+        """Return the log share, over all classes, of a label among labels new to the mixture.
 
-        All unknown labels together have the weight of one observation.
+        The total weight of all unknown labels is one observation.
         """
         counts = seen.value
         own = math.fsum(counts.get(each, 0.0) for each in self._labels[name])
@@ -124,7 +124,7 @@ def _fields(state: Any) -> dict[Any, Any]:
 
 
 def _centre(state: Any, parameter: Any) -> Any:
-    """Return the mean observation by field or feature; the most probable label of labels."""
+    """Return the mean by field or feature; for labels, the most probable one."""
     if parts := state.parts():
         return {name: _centre(field, parameter[name]) for name, field in parts.items()}
     if isinstance(parameter, Mapping):
@@ -137,12 +137,12 @@ def _centre(state: Any, parameter: Any) -> Any:
 
 
 def check_component(state: State) -> None:
-    """Refuse a state that cannot be a component of a mixture on a stream.
+    """Raise an error if a state cannot be a component of a mixture on a stream.
 
     Raises
     ------
     PriorError
-        If it, or a field of it, cannot.
+        If the state or one of its fields cannot be a component.
     """
     adapter_of(state)
     for field in state.parts().values():
@@ -151,15 +151,15 @@ def check_component(state: State) -> None:
 
 
 def prototypes(given: Any) -> tuple[State, ...]:
-    """Return states that can be the components of every class.
+    """Validate states as the components of every class.
 
     Raises
     ------
     PriorError
-        If they are invalid, or their observations are not mappings of features.
+        If the states are invalid, or their observations are not mappings of features.
     """
     if not isinstance(given, Sequence) or isinstance(given, str) or not given:
-        raise PriorError(f"expected states, or their number, as components, got {given!r}")
+        raise PriorError(f"expected components to be states or their number, got {given!r}")
     for state in given:
         check_component(state)
         if not state.likelihood.observation_fields:

@@ -1,4 +1,4 @@
-"""Read and write the JSON form of estimators: their parameters and their data."""
+"""Read and write the JSON representation of estimators: their parameters and their data."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ _OWN = "own"
 
 
 class Estimator(Model):
-    """An estimator on feature dicts: a model that is written as its parameters and its data.
+    """Base class of estimators on feature dicts, which are stored as parameters and data.
 
     A subclass defines `learned` and `restore`.
     """
 
     former_defaults: ClassVar[Mapping[str, Any]] = {}
-    """Defaults of parameters in earlier versions, which their stores continue with."""
+    """Defaults of parameters in earlier versions; stores of these versions continue to use them."""
 
     added_parameters: ClassVar[frozenset[str]] = frozenset()
-    """Parameters that earlier versions did not have; the former default has their behaviour."""
+    """Parameters that earlier versions did not have, with values for the earlier behaviour."""
 
     def learned(self) -> dict[str, Any]:
-        """Return the data as JSON values; `restore` reads them."""
+        """Return the data as JSON values, which `restore` reads."""
         raise NotImplementedError
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Restore the data that `learned` returned.
+        """Restore the output of `learned`.
 
         Raises
         ------
         PriorError
-            If they are invalid.
+            If the data are invalid.
         """
         raise NotImplementedError
 
@@ -75,7 +75,7 @@ class Estimator(Model):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the estimator that `to_dict` described.
+        """Create an estimator from the output of `to_dict`.
 
         Raises
         ------
@@ -120,12 +120,12 @@ def _value(value: Any) -> Any:
 
 
 def read_lists(value: Any, length: int = 2) -> list[Any]:
-    """Return lists of this length.
+    """Validate a list of lists of this length, and return it.
 
     Raises
     ------
     PriorError
-        If they are other values.
+        If the value is not a list of such lists.
     """
     if not isinstance(value, (list, tuple)) or any(
         not isinstance(each, (list, tuple)) or len(each) != length for each in value
@@ -154,7 +154,7 @@ def read_statistics(statistics: Statistics, dumped: Any) -> Statistics:
 
 
 def write_features(features: Mapping[Any, Feature]) -> list[Any]:
-    """Return the statistics of every feature, in all classes and in each, as JSON values."""
+    """Return the statistics of every feature, overall and per class, as JSON values."""
     names = {id(kind): name for name, kind in KINDS.items()}
     return [
         [
@@ -171,7 +171,7 @@ def write_features(features: Mapping[Any, Feature]) -> list[Any]:
 
 
 def read_features(written: Any, asked: Mapping[Any, Kind]) -> Iterable[tuple[Any, Feature]]:
-    """Yield the name and the content of every feature in a document.
+    """Yield the name and the statistics of every feature in a document.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def read_root(written: Any) -> SquareRoot:
 
 
 def read_numbers(written: Any, length: int) -> list[float]:
-    """Return a list of finite numbers of the given length.
+    """Validate a list of finite numbers of the given length, and return it.
 
     Raises
     ------

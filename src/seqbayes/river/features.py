@@ -22,7 +22,7 @@ from seqbayes.numerics import special
 from seqbayes.state import State
 from seqbayes.statistics import Statistics, as_real, read_weight
 
-LARGEST = 1e100  # so that sums of weighted squares stay finite
+LARGEST = 1e100  # so that sums of weighted squares are finite
 
 
 def bounded(value: Any, expected: str = "a finite number") -> float:
@@ -52,17 +52,17 @@ def bounded_weight(w: Any) -> float:
 
 
 def check_features(x: Any) -> None:
-    """Refuse features that are not a mapping.
+    """Raise an error if features are not a mapping.
 
     Raises
     ------
     ObservationError
-        If `x` is not a mapping; the message names the remedy for sequences.
+        If `x` is not a mapping; for sequences, the message includes a remedy.
     """
     if type(x) is not dict and not isinstance(x, Mapping):
         raise ObservationError(
             f"expected features by name, such as {{'age': 41}}, got {reprlib.repr(x)}"
-            f" ({type(x).__name__}): for values without names write dict(enumerate(values))"
+            f" ({type(x).__name__}): for values without names, write dict(enumerate(values))"
         )
 
 
@@ -72,7 +72,7 @@ def _student_constant(alpha: float) -> float:
 
 
 def _student_kernel(posterior: NormalInverseGammaHyperparameters, x: float) -> tuple[float, float]:
-    """Return minus the two logs of Student's t density that depend on its scale, and on x."""
+    """Return the negative terms of Student's t log density that depend on its scale and on x."""
     mean, kappa, alpha, beta = posterior
     spread, gap = 2.0 * beta * (1.0 + 1.0 / kappa), x - mean
     ratio = gap * gap / spread
@@ -84,7 +84,7 @@ def _student_kernel(posterior: NormalInverseGammaHyperparameters, x: float) -> t
 
 
 class Feature:
-    """The statistics of one feature: of every class, and of all classes together."""
+    """The statistics of one feature: per class, and over all classes."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -92,7 +92,7 @@ class Feature:
         self.by_class: dict[Any, Statistics] = {}
 
     def learn(self, x: Any, label: Any, w: float) -> None:
-        """Learn a value that `kind.check` has accepted, in an observation of this class."""
+        """Learn a value that `kind.check` has validated, in an observation of this class."""
         own = self.by_class.get(label)
         if own is None:
             own = self.by_class[label] = self.kind.statistics()
@@ -106,14 +106,14 @@ class Kind:
     family: type[State]
     likelihood: likelihoods.Likelihood
     template: State | None = None
-    """The state that the user gave for the feature, from whose prior every class starts."""
+    """The state that the user configured for the feature; every class starts from its prior."""
 
     def statistics(self) -> Statistics:
         """Return a new, empty accumulator."""
         return self.likelihood.statistics()
 
     def check(self, x: Any) -> None:
-        """Raise an error if a value does not fit the kind."""
+        """Raise an error if a value does not match the kind."""
         self.statistics().observe(x)
 
     def prior(self, seen: Any, strength: float) -> Any:
@@ -133,7 +133,7 @@ class Kind:
     def log_predictives(
         self, feature: Feature, x: Any, labels: Iterable[Any], strength: float
     ) -> Iterator[float]:
-        """Yield the log predictive density of a value given each class, without base measure."""
+        """Yield the log predictive density of a value for each class, without the base measure."""
         one = self.statistics()
         one.observe(x)
         prior = self.prior(feature.seen.value, strength)
@@ -145,7 +145,7 @@ class Kind:
             yield log_marginal(posterior, statistic)
 
     def alone(self, seen: Statistics) -> State:
-        """Return the belief given only these data."""
+        """Return the belief after learning only these data."""
         state = self._empty()
         state.statistics.merge(seen)
         return state
@@ -155,7 +155,7 @@ class Kind:
         raise NotImplementedError
 
     def surprise(self, seen: Any, x: Any) -> float:
-        """Return log p(most probable value) - log p(x), given only these data."""
+        """Return log p(most probable value) - log p(x) after learning only these data."""
         raise NotImplementedError
 
 
@@ -179,7 +179,7 @@ class Gaussian(Kind):
     likelihood = likelihoods.Normal()
 
     def check(self, x: Any) -> None:
-        """Refuse a value that is not a number."""
+        """Raise an error if a value is not a number."""
         bounded(x)
 
     def _empty(self) -> State:
@@ -190,14 +190,14 @@ class Gaussian(Kind):
         scale = strength * seen.squares / seen.n
         if not scale > 0.0:
             return (
-                None  # a feature that has never varied has no scale, and does not separate classes
+                None  # a feature that has never varied has no scale and does not separate classes
             )
         return NormalInverseGammaHyperparameters(seen.mean, strength, strength, scale)
 
     def log_predictives(
         self, feature: Feature, x: Any, labels: Iterable[Any], strength: float
     ) -> Iterator[float]:
-        """Yield the log predictive of a number given every class."""
+        """Yield the log predictive density of a number for every class."""
         x = bounded(x)
         prior = self.prior(feature.seen.value, strength)
         if prior is None:
@@ -210,7 +210,7 @@ class Gaussian(Kind):
             yield _student_constant(posterior.alpha) - scale - distance
 
     def surprise(self, seen: Any, x: Any) -> float:
-        """Return the surprise under Jeffreys' prior; of a number that never varied, as a label."""
+        """Return the surprise under Jeffreys' prior; a constant number is treated as a label."""
         x, value = bounded(x), seen.value
         if not value.squares > 0.0:
             return 0.0 if x == value.mean else max(0.0, math.log(value.n))
@@ -239,7 +239,7 @@ class Count(Kind):
 
 
 class Categorical(Kind):
-    """Labels of an open vocabulary, under a Dirichlet process about the shares in all classes."""
+    """Labels of an open vocabulary, with a Dirichlet process prior from all classes."""
 
     family = DirichletProcess
     likelihood = likelihoods.Categorical()
@@ -248,14 +248,14 @@ class Categorical(Kind):
         return DirichletProcess(1.0)  # new labels have the weight of one observation
 
     def prior(self, seen: Any, strength: float) -> DirichletProcessHyperparameters:
-        """Return the prior about the shares of all classes; new labels have weight 1."""
+        """Return the prior centred at the shares over all classes; new labels have weight 1."""
         unit = strength / (math.fsum(seen.values()) + 1.0)
         return DirichletProcessHyperparameters(unit, {label: unit * n for label, n in seen.items()})
 
     def log_predictives(
         self, feature: Feature, x: Any, labels: Iterable[Any], strength: float
     ) -> Iterator[float]:
-        """Yield the log predictive of a label given every class, without visiting all labels."""
+        """Yield the log predictive of a label for every class, without visiting all labels."""
         self.check(x)
         seen, by_class = feature.seen, feature.by_class
         share = strength * seen.value.get(x, 1.0) / (seen.n + 1.0)
@@ -317,7 +317,7 @@ def kinds(features: Mapping[Any, str | State] | None) -> dict[Any, Kind]:
     Raises
     ------
     PriorError
-        If it is neither, or a state whose prior is improper.
+        If a value is neither a name nor a state, or a prior is improper.
     """
     return {name: _kind(name, asked) for name, asked in (features or {}).items()}
 
@@ -329,12 +329,12 @@ def _kind(name: Any, asked: Any) -> Kind:
         return Own(asked)
     if not isinstance(asked, str) or asked not in KINDS:
         expected = " or ".join(map(repr, KINDS))
-        raise PriorError(f"expected {expected} or a state as feature {name!r}, got {asked!r}")
+        raise PriorError(f"expected feature {name!r} to be {expected} or a state, got {asked!r}")
     return KINDS[asked]
 
 
 def kind_of(x: Any) -> Kind:
-    """Return the kind of a feature by its first value: Gaussian for numbers, else categorical."""
+    """Return the kind of a feature for its first value: Gaussian for numbers, else categorical."""
     number = isinstance(x, (numbers.Real, decimal.Decimal)) and not isinstance(x, (bool, np.bool_))
     return KINDS["gaussian" if number else "categorical"]
 
@@ -342,12 +342,12 @@ def kind_of(x: Any) -> Kind:
 def checked(
     x: Mapping[Any, Any], known: Mapping[Any, Feature], asked: Mapping[Any, Kind]
 ) -> dict[Any, Feature]:
-    """Return the features of an observation, known or new, after checking all values.
+    """Validate all values of an observation, and return its known and new features.
 
     Raises
     ------
     ObservationError
-        If a value is missing or does not fit its feature.
+        If a value is missing or does not match its feature.
     """
     check_features(x)
     found = {}

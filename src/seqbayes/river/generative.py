@@ -1,4 +1,4 @@
-"""Base class of classifiers by Bayes' rule: classes, features, and the rule."""
+"""Base class of generative classifiers, which apply Bayes' rule to classes and features."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
     Raises
     ------
     PriorError
-        If it is not above zero.
+        If `class_strength` is not above zero.
     """
 
     features: Mapping[Any, Any] | None
@@ -76,7 +76,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         Raises
         ------
         ObservationError
-            If a value is missing or does not fit its feature.
+            If a value is missing or does not match its feature.
         """
         logs = zip(self._log_shares(), self._log_likelihoods(x)[-1], strict=True)
         return dict(zip(self._classes.value, itertools.starmap(operator.add, logs), strict=True))
@@ -87,7 +87,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         Raises
         ------
         ObservationError
-            If a value is missing or does not fit its feature.
+            If a value is missing or does not match its feature.
         """
         logs, shares = self._log_likelihoods(x), self._log_shares()
         if not shares:
@@ -134,7 +134,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         )
 
     def surprise(self, *arguments: Any) -> float | None:
-        """Return minus the log predictive probability of a class, given its features."""
+        """Return the negative log predictive probability of a class given the features."""
         x, y = arguments[:2]
         share = self.predict_proba_one(x).get(y, 0.0)
         return -math.log(share) if share > 0.0 else None
@@ -177,21 +177,21 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
     def class_share_intervals(
         self, level: float = 0.95, classes: Iterable[Any] | None = None
     ) -> dict[Any, tuple[float, float] | None]:
-        """Return the interval that holds the share with this probability, of known classes.
+        """Return the credible intervals of the shares of known classes.
 
-        None while there is one class only.
+        None while there is only one class.
 
         Parameters
         ----------
         level
             Between 0 and 1.
         classes
-            Whose shares; of all by default.
+            The classes; all by default.
 
         Raises
         ------
         ObservationError
-            If the class is unknown.
+            If a class is unknown.
         PriorError
             If the level is not between 0 and 1.
         """
@@ -227,7 +227,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         return written
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Restore the data that `learned` returned."""
+        """Restore the output of `learned`."""
         document.read_statistics(self._classes, learned.get("classes"))
         self._features.update(document.read_features(learned.get("features"), self._kinds))
         if self._tempering is not None:

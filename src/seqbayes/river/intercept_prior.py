@@ -1,4 +1,4 @@
-"""The prior of a regression's intercept, apart from the square root of its data."""
+"""The prior of a regression's intercept, stored separately from the square root of the data."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from seqbayes.numerics.square_root import SquareRoot
 
 
 class InterceptPrior:
-    """The posterior with one more row, the prior of the intercept, next to the factor R of others.
+    """The posterior with one row for the intercept's prior, besides the factor R of all others.
 
-    The row is as long as the features' distance from 0, relative to their spread, and rotated into
-    the factor it would cost all other rows that many digits. With ``u = R**-T row`` and
-    ``v = R**-T x``, the part of v that is orthogonal to u does not depend on the prior, and the
-    part along u has a closed form. A multiple of the prior's row is first taken from x, so that its
-    farthest feature becomes 0: the orthogonal part of the rest has no cancellation.
+    The length of this row is the features' distance from 0 relative to their spread. If the row
+    were rotated into the factor, all other rows would lose that many digits. With ``u = R**-T row``
+    and ``v = R**-T x``, the part of v that is orthogonal to u does not depend on the prior, and the
+    part along u has a closed form. A multiple of the prior's row is first subtracted from x, so
+    that the farthest feature becomes 0; the orthogonal part of the remainder has no cancellation.
 
     Parameters
     ----------
     root
-        The factor of all rows but the prior's.
+        The factor of all rows except that of the prior.
     row
         The features of the prior's row.
     target
-        Its target, minus the origin of targets, which targets in the factor are relative to.
-    precision
-        Its weight.
+        Its target, relative to the origin of the targets in the factor.
+    precision        The weight of the prior's row.
 
     Attributes
     ----------
@@ -53,7 +52,7 @@ class InterceptPrior:
         self._farthest = int(np.abs(self._row / root.column_lengths()).argmax())
 
     def _split(self, row: Sequence[float]) -> tuple[float, Any]:
-        """Return the share of the prior's row in another, and the rest of that."""
+        """Return the multiple of the prior's row in another row, and the remainder."""
         multiple = row[self._farthest] / self._row[self._farthest]
         left = np.array(row) - multiple * self._row
         left[self._farthest] = 0.0
@@ -75,7 +74,7 @@ class InterceptPrior:
         """Return the parameters."""
         gap = self._precision * (self._y - self._expected) / (1.0 + self._weight)
         theta = self._root.solve(self._target + gap * self._along)
-        # the prior's row determines the parameter of its farthest feature best
+        # the prior's row determines the parameter of its farthest feature most accurately
         theta[self._farthest] = 0.0
         expected = (self._expected + self._weight * self._y) / (1.0 + self._weight)
         rest = math.fsum((expected, *(-self._row * theta).tolist()))
@@ -84,7 +83,7 @@ class InterceptPrior:
 
     @property
     def squares(self) -> float:
-        """The sum of squared residuals, in which the prior's row counts."""
+        """The sum of squared residuals, including the prior's row."""
         gap = self._y - self._expected
         return self._root.squares + self._precision * gap / (1.0 + self._weight) * gap
 

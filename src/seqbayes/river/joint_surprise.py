@@ -1,4 +1,4 @@
-"""The surprise of several numbers together: gaps between clusters, and broken correlations."""
+"""The joint surprise of several numbers, to detect gaps between clusters."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from seqbayes.river.candidates import Candidates
 
 COMPONENTS = (1, 2, 4)
 BUFFER, ROWS_PER_FEATURE = 40, 10
-"""The mixtures start after 40 observations, or ten for each feature if these are more."""
+"""The mixtures start after 40 observations, or ten per feature if this is more."""
 
-MOST_FEATURES = 40
-"""Largest number of features: the cost of an observation grows with its square."""
+MAX_FEATURES = 40
+"""Maximum number of features: the cost of an observation grows with its square."""
 
 GROWTH = 1.1
-"""Ratio by which the number of observations must grow before the largest density is computed."""
+"""Growth of the number of observations after which the largest density is computed again."""
 
 
 class JointSurprise:
     """The surprise of numbers under a mixture of Normal components and a background.
 
-    It is relative to the largest density at the centre of a component. There are one, two or four
-    components: the number that has predicted the observations best. With more
-    than 40 features, nothing is learned.
+    It is relative to the largest density at the centre of a component. The number of components,
+    one, two or four, is the one with the best predictions. With more than 40 features, nothing is
+    learned.
     """
 
     def __init__(self) -> None:
@@ -46,10 +46,10 @@ class JointSurprise:
 
     def _ignore_order(self) -> None:
         for mixture in self._candidates.mixtures:
-            mixture.is_ordered = True  # no warning: the order is not the user's choice
+            mixture.is_ordered = True  # suppress the warning: the user cannot change the order
 
     def learn(self, numbers: Mapping[Any, float], w: float) -> None:
-        """Absorb the numbers of an observation."""
+        """Learn the numbers of an observation."""
         candidates = self._candidates
         if self._is_off or not numbers:
             return
@@ -58,7 +58,7 @@ class JointSurprise:
         first = candidates.mixtures[0]
         if not first.started:
             self._names.update(numbers)
-            if len(self._names) > MOST_FEATURES:
+            if len(self._names) > MAX_FEATURES:
                 self._candidates, self._is_off = Candidates(), True
                 return
         elif candidates.are_open:
@@ -75,7 +75,7 @@ class JointSurprise:
     def surprise(self, numbers: Mapping[Any, float]) -> float:
         """Return log p(centre) - log p(numbers), >= 0; 0 until the mixture has started.
 
-        Features that were not known then are ignored.
+        Features that were unknown at that time are ignored.
         """
         mixture = self._used
         known = numbers.keys() & self._names
@@ -87,7 +87,7 @@ class JointSurprise:
         return max(0.0, peak - mixture.log_predictive(numbers))
 
     def dump(self) -> list[Any]:
-        """Return what was learned as JSON values."""
+        """Return the learned data as JSON values."""
         candidates = self._candidates
         names = [serialization.encode(name) for name in sorted(self._names, key=repr)]
         numbers = [self._peak, self._peak_at, float(self._is_off)]
@@ -95,7 +95,7 @@ class JointSurprise:
         return [numbers, names, candidates.dump_scores(), written]
 
     def load(self, written: Any) -> None:
-        """Read what `dump` returned.
+        """Restore the output of `dump`.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Answers about the parameters of a linear regression, from the square root of its rows."""
+"""Estimates of the parameters of a linear regression, from the square root of its rows."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class LinearAnswers(document.Estimator):
     alpha: float
     beta: float
 
-    _root: SquareRoot  # of all rows and of the prior, but that of the intercept
+    _root: SquareRoot  # of all rows and of the prior, except the prior of the intercept
     _columns: dict[Any, int]  # column of each feature in the factor
-    _origin: list[float]  # of every column; rows hold x - origin
+    _origin: list[float]  # of every column; rows contain x - origin
     _target_origin: float
     _n: float
-    _solution: list[float] | None = None  # of the factor, or None if it is out of date
-    _prior_apart = False  # earlier versions kept the intercept's prior in the root
-    _fit: InterceptPrior | None = None  # or None if it is out of date
+    _solution: list[float] | None = None  # of the factor, or None if it is outdated
+    _prior_apart = False  # earlier versions stored the intercept's prior in the root
+    _fit: InterceptPrior | None = None  # or None if it is outdated
 
     def _row(self, values: Mapping[Any, float]) -> tuple[list[float], list[float]]:
         """Return x - origin by column, and the values of features without a column."""
@@ -71,7 +71,7 @@ class LinearAnswers(document.Estimator):
         return row, unknown
 
     def _fitted(self) -> SquareRoot | InterceptPrior:
-        """Return the square root of all rows, the prior's included."""
+        """Return the square root of all rows, including those of the prior."""
         if not self._prior_apart:
             return self._root
         if self._fit is None:
@@ -79,7 +79,7 @@ class LinearAnswers(document.Estimator):
         return self._fit
 
     def _with_intercept(self, root: SquareRoot) -> InterceptPrior:
-        row = self._row({})[0]  # the intercept is the target where all features are 0
+        row = self._row({})[0]  # the intercept is the target if all features are 0
         return InterceptPrior(root, row, -self._target_origin, self.intercept_precision)
 
     def _theta(self) -> list[float]:
@@ -113,7 +113,7 @@ class LinearAnswers(document.Estimator):
     def weight_intervals(
         self, level: float = 0.95, features: Iterable[Any] | None = None
     ) -> dict[Any, tuple[float, float] | None]:
-        """Return the interval that holds the weight with this probability, of known features.
+        """Return the credible intervals of the weights of known features.
 
         None while the prior is improper and there are too few rows.
 
@@ -122,12 +122,12 @@ class LinearAnswers(document.Estimator):
         level
             Between 0 and 1.
         features
-            Whose weights; of all by default. One costs O(p**2) for p features.
+            The features; all by default. An interval costs O(p**2) for p features.
 
         Raises
         ------
         ObservationError
-            If the feature is unknown.
+            If a feature is unknown.
         PriorError
             If the level is not between 0 and 1.
 
@@ -154,7 +154,7 @@ class LinearAnswers(document.Estimator):
         return found
 
     def intercept_interval(self, level: float = 0.95) -> tuple[float, float] | None:
-        """Return the interval that holds the intercept with this probability.
+        """Return the credible interval of the intercept.
 
         None without an intercept, or while the posterior is improper.
 

@@ -28,28 +28,28 @@ MOST = 3
 class MixtureDiscriminant(GenerativeClassifier):
     """Mixture discriminant analysis: every class is a mixture, learned by online EM.
 
-    The probability of a class is by Bayes' rule: the Dirichlet predictive of the class, times the
-    predictive density of the features under the class's mixture. So a class may have several
-    clusters, of any shapes, where naive Bayes has one whose features are independent.
+    The probability of a class follows from Bayes' rule: the Dirichlet predictive of the class times
+    the predictive density of the features under the mixture of the class. A class can therefore
+    have several clusters of any shape, while naive Bayes has one cluster with independent features.
 
     Parameters
     ----------
     components
-        How many components every class has; or their priors, states that are cloned for every
-        class: products of named fields, or vectors with named features. By default up to three:
-        as many as predict the observations of the class best.
+        Number of components per class. Alternatively their priors, which are cloned for every
+        class: products of named fields, or vectors with named features. By default up to three: as
+        many as predict the observations of the class best.
     features
         How to model features, by name, as in `ConjugateNB`: "gaussian", "count", "categorical", or
-        a state that can be a component. Other features are modelled by their first value.
+        a state that can be a component. The model of other features is chosen by their first value.
     covariance
-        "full": the numbers of a component depend on each other. "diagonal": they do not. Features
-        of other kinds are independent within a component.
+        "full": the numbers of a component are correlated. "diagonal": they are independent.
+        Features of other kinds are always independent within a component.
     strength
-        How many observations the prior of a feature is worth, > 0.
+        Number of observations that the prior of a feature is worth, > 0.
     class_strength
         Dirichlet concentration of every class, > 0.
     buffer
-        Observations of a class from which its mixture begins; by default 25 per component.
+        Number of observations of a class before its mixture starts; by default 25 per component.
     seed
         Seed of the starts.
 
@@ -65,10 +65,11 @@ class MixtureDiscriminant(GenerativeClassifier):
     features. Features that appear later are modelled the same way. The prior of a component comes
     from the data of all classes when its mixture starts.
 
-    A feature absent from an observation is marginalised out; one never learned, or a number that
-    has never varied, is ignored. Missing values (None, NaN) and values that do not fit the kind
-    of their feature are refused before anything is learned: omit them instead. Labels that
-    are new to a mixture are one category to it, within which they share as in all classes.
+    A feature that is absent from an observation is marginalised out. Features that were never
+    learned, and numbers that have never varied, are ignored. Missing values (None, NaN) and values
+    that do not match the kind of their feature raise an error before anything is learned; omit them
+    instead. Labels that are new to a mixture form one category, with the same shares within it as
+    over all classes.
 
     Raises
     ------
@@ -139,7 +140,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         Parameters
         ----------
         x
-            Values by the name of the feature.
+            Mapping of feature names to values.
         y
             The class, any hashable label.
         w
@@ -148,7 +149,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         Raises
         ------
         ObservationError
-            If a value is missing or does not fit its feature. The model is then unchanged.
+            If a value is missing or does not match its feature. The model is then unchanged.
         """
         weight = bounded_weight(w)
         likelihoods.Categorical().statistics().observe(y)
@@ -247,7 +248,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         ]
         labels = list(self._classes.value)
         for name, feature in known.items():
-            # in classes that have one component for it
+            # in classes with a single component
             single = [
                 k
                 for k, mixture in enumerate(mixtures)
@@ -276,7 +277,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         return None if found is None else found.mixture.clone(include_attributes=True)
 
     def clusters(self, label: Any) -> list[Cluster]:
-        """Return name, share and centre of every component of a class, the largest first.
+        """Return name, share and centre of every component of a class, by decreasing share.
 
         The list is empty until its mixture starts.
 
@@ -321,7 +322,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         return written
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Restore the data that `learned` returned."""
+        """Restore the output of `learned`."""
         super().restore(learned)
         found: dict[Any, list[ClassMixture]] = {}
         for label, numbers, mixture in document.read_lists(learned.get("mixtures"), 3):

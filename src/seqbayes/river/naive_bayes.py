@@ -18,32 +18,32 @@ from seqbayes.state import State
 class ConjugateNB(GenerativeClassifier):
     """Naive Bayes with a conjugate state per class and feature.
 
-    A feature's prior within a class comes from its data in all classes together, worth
-    `strength` observations; the values of a class then count in full. So features need no scaling,
-    a class with one or two observations is neither certain nor ignored, and a new value has a
-    probability above zero.
+    The prior of a feature within a class is estimated from its data in all classes, with a weight
+    of `strength` observations; the values of the class have full weight. Features therefore need no
+    scaling, a class with one or two observations is neither certain nor ignored, and new values
+    have a probability above zero.
 
     Parameters
     ----------
     features
         How to model features, by name: "gaussian" (Student's t predictive), "count"
-        (Gamma-Poisson), "categorical" (Dirichlet, open to new labels), or a state of any family,
-        from whose own prior every class then starts. Other features are modelled by their first
-        value: numbers are Gaussian; strings, booleans and everything else are categorical.
+        (Gamma-Poisson), "categorical" (Dirichlet, with an open vocabulary), or a state of any
+        family, which is the prior for every class. The model of other features is chosen by their
+        first value: numbers are Gaussian; strings, booleans and all other types are categorical.
     strength
-        How many observations the prior of a feature is worth, > 0.
+        Number of observations that the prior of a feature is worth, > 0.
     class_strength
         Dirichlet concentration of every class, > 0.
     temper
         Whether to average predictions over powers of the likelihood, by their prequential scores.
-        This corrects the overconfidence of naive Bayes where features depend on each other.
-        Without it, predictions are exact Bayesian inference under the model.
+        This corrects the overconfidence of naive Bayes if features depend on each other. Without
+        tempering, predictions are exact Bayesian inference under the model.
 
     Notes
     -----
     Features absent from an observation, unknown features, and numbers that have never varied are
-    ignored. Missing values (None, NaN) and values that do not fit the
-    kind of their feature are refused before anything is learned: omit them instead.
+    ignored. Missing values (None, NaN) and values that do not match the kind of their feature raise
+    an error before anything is learned; omit them instead.
 
     The prior of a feature changes with its data: an empirical Bayes prior, with the content
     of `strength` observations [1]_.
@@ -95,16 +95,16 @@ class ConjugateNB(GenerativeClassifier):
         Parameters
         ----------
         x
-            Values by the name of the feature.
+            Mapping of feature names to values.
         y
             The class, any hashable label.
         w
-            Weight, finite and >= 0; weight 2 is the same as learning twice.
+            Weight, finite and >= 0; weight 2 is equivalent to learning twice.
 
         Raises
         ------
         ObservationError
-            If a value is missing or does not fit its feature. The model is then unchanged.
+            If a value is missing or does not match its feature. The model is then unchanged.
         """
         weight = bounded_weight(w)
         likelihoods.Categorical().statistics().observe(y)
@@ -135,7 +135,7 @@ class ConjugateNB(GenerativeClassifier):
     def belief(self, label: Any, feature: Any) -> State | None:
         """Return the belief about a feature within a class, as a separate state.
 
-        None for a number that has never varied: its prior has no scale yet.
+        None for a number that has never varied, because the scale of its prior is unknown.
 
         Raises
         ------

@@ -26,9 +26,9 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     """Bayesian linear regression with unknown noise, exact, in square-root form.
 
     ``y = intercept + sum of weight * x + noise``: the noise is Normal with unknown variance, the
-    weights are Normal given that variance, and the variance is inverse gamma. The data are kept
-    as a triangular square root of the information, relative to the first row, so that features
-    that vary little about a large mean keep their digits. One event costs O(p**2) for p features.
+    weights are Normal given that variance, and the variance is inverse gamma. The data are stored
+    as a triangular square root of the information, relative to the first row, so that features with
+    a small spread around a large mean are accurate. One event costs O(p**2) for p features.
 
     Parameters
     ----------

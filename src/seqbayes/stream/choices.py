@@ -326,7 +326,7 @@ def find_errors(table: ChoiceTable, belief: Belief) -> list[tuple[str, str]]:
     if not 1 <= len(table.arms) <= MAX_ARMS:
         found.append(("arms", f"expected 1 to {MAX_ARMS} arms, got {len(table.arms)}"))
     elif len(set(table.arms)) < len(table.arms):
-        found.append(("arms", "expected different arms"))
+        found.append(("arms", "expected distinct arms"))
     elif any(not 0 < len(arm) <= MAX_NAME_LENGTH for arm in table.arms):
         found.append(("arms", f"expected names of 1 to {MAX_NAME_LENGTH} characters"))
     if not 0.0 <= table.min_share * max(len(table.arms), 1) <= 1.0:
