@@ -68,7 +68,7 @@ def test_checks_of_states(state, check):
 
 
 @pytest.mark.parametrize(
-    "model", [ConjugateNB(), ConjugateLinearRegression(), PredictiveSurprise()]
+    "model", [ConjugateNB(), ConjugateLinearRegression(), PredictiveSurprise(joint=False)]
 )
 def test_checks_of_estimators(model, monkeypatch):
     """All of River's checks, none skipped.

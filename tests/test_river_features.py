@@ -233,7 +233,7 @@ def test_surprise_does_not_depend_on_units(rng):
 
 
 def test_detector_ranks_the_anomalies_of_a_shuttle():
-    detector, scores, labels = PredictiveSurprise(), [], []
+    detector, scores, labels = PredictiveSurprise(joint=False), [], []
     for x, y in datasets.Shuttle().take(2000):
         scores.append(detector.score_one(x))
         detector.learn_one(x)

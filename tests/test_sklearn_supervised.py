@@ -94,3 +94,9 @@ def test_refusals():
         SequentialNaiveBayes().partial_fit(X, y)
     with pytest.raises(ValueError, match="weights"):
         SequentialNaiveBayes().fit(X, y, np.zeros(150))
+    counts = SequentialNaiveBayes("count").fit([[1.0], [2.0]], [0, 1])
+    with pytest.raises(ValueError, match="whole"):
+        counts.partial_fit([[5.0], [2.5]], [0, 1])
+    assert counts.model_.n_samples == 2.0
+    with pytest.raises(ValueError, match="Negative"):
+        counts.partial_fit([[5.0], [2.0]], [0, 1], sample_weight=[1.0, -1.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
@@ -31,10 +32,13 @@ class _Learner(BaseEstimator):
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> None:
         X, y = self._read(X, y, reset)
-        weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        weights = _check_sample_weight(sample_weight, X)
+        if (weights < 0.0).any():
+            raise ValueError("Negative values in data passed to `sample_weight`")
         if not weights.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
-        model = self._new_model() if reset else self.model_
+        # a copy, so that nothing is learned if a value is refused
+        model = self._new_model() if reset else copy.deepcopy(self.model_)
         for x, target, w in zip(_rows(X), y.tolist(), weights.tolist(), strict=True):
             model.learn_one(x, target, w)
         self.model_ = model
@@ -147,7 +151,7 @@ class SequentialLinearRegression(RegressorMixin, _Learner):
         Raises
         ------
         ValueError
-            If the table, a target or a weight is invalid.
+            If the table, a target or a weight is invalid. Nothing is learned then.
         """
         self._learn(X, y, sample_weight, reset=not hasattr(self, "model_"))
         return self
@@ -290,7 +294,8 @@ class SequentialNaiveBayes(ClassifierMixin, _Learner):
         Raises
         ------
         ValueError
-            If the table, a class or a weight is invalid, or a class is not among `classes`.
+            If the table, a class or a weight is invalid, or a class is not among `classes`. Nothing
+            is learned then.
         """
         first = not hasattr(self, "model_")
         if first and classes is None:

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from river import checks, datasets
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
@@ -102,3 +103,9 @@ def test_documents_of_earlier_versions_have_no_joint_surprise():
     again = PredictiveSurprise.from_dict(document)
     assert again.joint is False
     assert again.joint_surprise({"x": 3.0}) == 0.0
+
+
+def test_checks_of_the_detector(monkeypatch):
+    monkeypatch.setattr(datasets, "CreditCard", datasets.Shuttle)  # which River does not download
+    for check in checks.yield_checks(PredictiveSurprise()):
+        check(PredictiveSurprise())
