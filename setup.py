@@ -12,6 +12,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 COMPILED = [
+    "seqbayes.mixture.clusters",
     "seqbayes.mixture.components.background",
     "seqbayes.mixture.components.conditioning",
     "seqbayes.mixture.components.discrete",

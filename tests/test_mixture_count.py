@@ -33,9 +33,11 @@ from seqbayes.mixture import (
     Prequential,
 )
 from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.evidence import Evidence, NormalEvidence, log_evidence, log_partition
+from seqbayes.mixture.evidence import evidence_of as evidence_of_components
 from seqbayes.mixture.search import ComponentSearch
 from seqbayes.mixture.settings import Settings
-from seqbayes.mixture.split_merge import ProcessPrior, log_evidence, log_partition
+from seqbayes.mixture.split_merge import ProcessPrior, SplitSearch
 from seqbayes.mixture.start import fit_best_start
 
 
@@ -101,6 +103,28 @@ def test_evidence_of_one_component_is_exact(prior, xs):
     state = prior.clone()
     state.learn_many(xs)
     assert evidence_of(prior, 1, xs) == pytest.approx(state.log_evidence + prior_of_one, rel=1e-9)
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_evidence_of_normal_components_is_that_of_their_states(d):
+    """The closed form from the sums of the kernels equals the algebra of the states."""
+    rng = np.random.default_rng(d)
+    xs = np.concatenate([rng.normal(size=(30, d)), 5.0 + 2.0 * rng.normal(size=(20, d))])
+    prior = NormalInverseWishart(np.full(d, 0.5).tolist(), 0.2, d + 3.0)
+    data = xs.tolist()
+    if d == 1:
+        prior, data = NormalInverseGamma(0.5, 0.2, 2.0, 1.5), xs[:, 0].tolist()
+    model = EMModel([prior] * 2, Settings("full", Dirichlet.flat((0, 1)), Power(), False, 1.0))
+    rows, w = model.rows(data), rng.random(50)
+    fit_best_start(model, rows, w, np.random.default_rng(0), 1, 5)
+    raw = [kernel.parameter for kernel in model.engine.kernels]
+    model.e_step(rows, w)
+    fast = evidence_of_components(model, model.engine)
+    slow = Evidence(model, model.states(model.engine))
+    assert isinstance(fast, NormalEvidence)
+    assert fast.gain_over(raw) == pytest.approx(slow.gain_over(raw), rel=1e-9)
+    gain = slow.together(0, 1) - slow.alone().sum()
+    assert fast.together(0, 1) - fast.alone().sum() == pytest.approx(gain, rel=1e-9)
 
 
 def test_evidence_of_two_components_is_close_to_that_of_all_assignments():
@@ -282,7 +306,9 @@ def test_two_components_of_one_cluster_are_merged(seed):
     """Two components of one cluster are merged; the older name is kept."""
     rng = np.random.default_rng(seed)
     component = NormalInverseGamma(0, 0.05, 2, 2)
-    prior = ProcessPrior(1.0, 20, Settings("full", (1.0,), Power(), True, 1.0), lenient=False)
+    prior = ProcessPrior(
+        1.0, 20, Settings("full", (1.0,), Power(), True, 1.0), ignore_unknown=False
+    )
     halves, w = prior.new_model(component, 2), np.ones(400)
     rows = halves.rows(rng.normal(size=400))
     fit_best_start(halves, rows, w, rng, 1, 20)
@@ -607,9 +633,34 @@ def test_a_copy_amid_the_examination_of_splits_continues_exactly():
     for model in (DirichletProcessMixture(seed=1), Prequential(2, seed=1)):
         copies = []
         for n, x in enumerate(xs):
-            if n in {80, 230, 376, 377, 378}:
+            if n in {6, 80, 230, 376, 377, 378}:
                 copies.append(pickle.loads(pickle.dumps(model)))
                 copies.append(type(model).from_dict(json.loads(json.dumps(model.to_dict()))))
             for each in [model, *copies]:
                 each.learn_one(x)
         assert all(each == model for each in copies)
+
+
+def test_a_copy_of_a_search_for_a_split_takes_the_same_steps():
+    rng = np.random.default_rng(5)
+    prior = NormalInverseWishart([0.0, 0.0], 0.1, 4.0)
+    process = ProcessPrior(1.0, 20, Settings("full", (1.0,), Power(), False, 1.0), False)
+    model = process.new_model(prior, 1)
+    xs = (rng.choice([-4.0, 4.0], (80, 1)) + rng.normal(size=(80, 2))).tolist()
+    xs[7][0] = None
+    for x in xs:
+        model.engine.learn(x, 1.0)
+    one = SplitSearch.of_component(process, model, 0, 0, [(x, 1.0) for x in xs], (1, 2))
+    one.advance()
+    assert one.gain is None
+    other = SplitSearch.from_dict(json.loads(json.dumps(one.to_dict())), process, model)
+    for search in (one, other):
+        while search.gain is None:
+            search.advance()
+    assert one.gain == other.gain > 0.0
+    assert one.to_dict() == other.to_dict()
+
+
+def test_more_components_need_strong_evidence():
+    assert Prequential(3).probabilities == pytest.approx({1: 400 / 421, 2: 20 / 421, 3: 1 / 421})
+    assert Prequential(2, prior={1: 0.5, 2: 0.5}).probabilities == {1: 0.5, 2: 0.5}

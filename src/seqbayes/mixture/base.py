@@ -28,6 +28,10 @@ class BaseMixture(BulkPredictions, StreamClusterer):
     _buffer: Buffer
     _model: EMModel | None
 
+    def spread_start(self) -> None:
+        """Distribute the work of the start over the last third of the buffer's observations."""
+        self._buffer.spread = True
+
     def current_model(self) -> EMModel:
         """Return the current model; before the start, a fit to the buffer."""
         return self._model or self._buffer.provisional()

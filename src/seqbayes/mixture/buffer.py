@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from seqbayes.mixture.components.rows import as_observation
 from seqbayes.mixture.default_prior import check_numbers, scaled_to
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.settings import Settings, check_proper
-from seqbayes.mixture.start import fit_best_start
+from seqbayes.mixture.start import Job, climb, make_sample, seed_model, steps_of_fit
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
@@ -23,6 +23,22 @@ Array = npt.NDArray[np.float64]
 # while the buffer fills.
 FINAL_EFFORT = (10, 100)
 PROVISIONAL_EFFORT = (4, 20)
+
+FIRST_EFFORT = 1, 5
+"""The effort for predictions from fewer than ten observations."""
+
+FEW, FEW_EFFORT, FEW_GROWTH = 40, (2, 10), 1.5
+"""The effort for predictions from fewer observations than this, and the ratio between fits."""
+
+TURN_COST = 3e5
+"""About how many multiplications of a provisional fit one observation waits for."""
+
+SPREAD_SHARE, LEAST_SPREAD = 2.0 / 3.0, 100
+"""Share of the buffer, and number of observations, from which a start can be spread."""
+
+EXTEND_ITERATIONS, COMPARE_ITERATIONS = 12, 8
+"""Iterations of EM over the whole buffer after a start from its first observations, and after a
+start that is compared with it."""
 
 
 class Buffer:
@@ -37,7 +53,13 @@ class Buffer:
     settings, seed
         The settings of the mixture, and the seed of its start.
     size
-        Number of observations to keep.
+        How many observations to keep.
+
+    Attributes
+    ----------
+    spread : bool
+        Whether the start is fitted to the first observations while the rest of the buffer fills,
+        so that no observation waits for all of it.
     """
 
     growth = 1.25
@@ -59,8 +81,11 @@ class Buffer:
         self._kept: list[tuple[Any, float]] = []
         self._checker: EMModel | None = None
         self._provisional: tuple[int, EMModel] | None = None
+        self._next: tuple[int, Job[EMModel]] | None = None
         self._read: tuple[EMModel, tuple[Array, Array]] | None = None
         self._followed = 0
+        self.spread = False
+        self._early: Job[EMModel] | None = None
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -74,9 +99,9 @@ class Buffer:
         return len(self._kept) >= self.size
 
     def clear(self) -> None:
-        """Discard all observations."""
-        self._kept = []
-        self._provisional = self._read = None
+        """Discard all observations; later ones do not start the components."""
+        self._kept, self.spread = [], False
+        self._provisional = self._next = self._read = self._early = None
 
     def first_weights(self) -> tuple[float, ...]:
         """Return the weights of the components before any observation."""
@@ -104,8 +129,13 @@ class Buffer:
         if self.priors is None and self._kept and self._kept[-1][0] == x:
             # equal values have no scale: they are stored once with their total weight
             w += self._kept.pop()[1]
-            self._provisional = None
+            self._provisional = self._next = None
         self._kept.append((x, w))
+        first = max(int(SPREAD_SHARE * self.size), LEAST_SPREAD)
+        if self.spread and len(self._kept) > first:  # the last one may still gain weight
+            if self._early is None:
+                self._early = Job(self._steps(first, *FINAL_EFFORT))
+            self._early.advance((len(self._kept) - first) * TURN_COST)
 
     def check(self, xs: Any) -> None:
         """Raise an error if an observation is outside the support of a component.
@@ -133,10 +163,6 @@ class Buffer:
             model.place_background(model.rows(data))
         return model
 
-    def fit(self) -> EMModel:
-        """Return a model fitted to the buffer."""
-        return self._fit_first(len(self._kept), *FINAL_EFFORT)
-
     def table(self, model: EMModel) -> tuple[Array, Array]:
         """Return the observations as rows, and their weights."""
         if self._read is not None and self._read[0] is model:
@@ -153,32 +179,92 @@ class Buffer:
 
         Predictions depend only on the observations, not on when they were requested.
         """
-        grid = n = len(self._kept)
-        if n > 10:
-            steps = int(np.log(n / 10.0) / np.log(self.growth))
-            grid = int(10.0 * self.growth**steps)
+        n = len(self._kept)
+        grid = self._grid(n)
         if self._provisional is None or self._provisional[0] != grid:
-            model = self._fit_first(grid, *PROVISIONAL_EFFORT) if grid else self.new_model()
-            model.engine.end_burn_in(model.engine.n, memory=model.engine.n)
-            self._provisional, self._followed = (grid, model), grid
+            self._renew_provisional(grid, n)
+        assert self._provisional is not None
         model = self._provisional[1]
         for x, w in self._kept[self._followed :]:
             model.engine.learn(x, w)
         self._followed = n
         return model
 
-    def _fit_first(self, n: int, starts: int, iterations: int) -> EMModel:
-        xs = [x for x, _ in self._kept[:n]]
-        w = np.array([w for _, w in self._kept[:n]])
-        model = self._fit(xs, w, starts, iterations)
+    def _grid(self, n: int) -> int:
+        """Return how many of the first `n` observations provisional fits use."""
+        grid = following = min(n, 10)
+        while 10 <= following <= n:
+            grid = following
+            following = int(grid * (FEW_GROWTH if grid < FEW else self.growth))
+        return grid
+
+    def _renew_provisional(self, grid: int, n: int) -> None:
+        """Take the steps of the next provisional fit that are due; use it after its last one."""
+        earlier = self._grid(grid - 1) if grid > 10 else grid
+        if self._provisional is None or self._provisional[0] != earlier:
+            if self._next is None or self._next[0] != earlier:
+                self._next = earlier, self._start_job(earlier)
+            self._use(earlier, self._next[1].finish())
+        # several mixtures do not start their fits at the same time
+        begin = grid + (self._k - 1 if self.spread and grid >= FEW else 0)
+        if earlier == grid or n < begin:
+            return
+        if self._next is None or self._next[0] != grid:
+            self._next = grid, self._start_job(grid)
+        self._next[1].advance((n - begin + 1) * TURN_COST)
+        if self._next[1].result is not None:
+            self._use(grid, self._next[1].result)
+
+    def _start_job(self, n: int) -> Job[EMModel]:
+        effort = PROVISIONAL_EFFORT if n >= FEW else FEW_EFFORT if n >= 10 else FIRST_EFFORT
+        return Job(self._steps(n, *effort) if n else self._no_steps())
+
+    def _no_steps(self) -> Generator[float, None, EMModel]:
+        yield 0.0
+        return self.new_model()
+
+    def _use(self, grid: int, model: EMModel) -> None:
+        model.engine.end_burn_in(model.engine.n, memory=model.engine.n)
+        self._provisional, self._followed, self._next = (grid, model), grid, None
+
+    def fit(self) -> EMModel:
+        """Return a model fitted to the buffer."""
+        if self._early is not None:
+            early = self._early.finish()
+            model = self.new_model(self.observations)
+            if model.reads_like(early):
+                return self._extend(early, model)
+        return Job(self._steps(len(self._kept), *FINAL_EFFORT)).finish()
+
+    def _extend(self, early: EMModel, model: EMModel) -> EMModel:
+        """Fit by EM from a fit to the first observations, or from a new start if it is better."""
+        xs, w = self._first(len(self._kept))
+        rows = model.rows(xs)
+        self._read = model, (rows, w)
+        shares, _ = early.e_step(rows, w)
+        model.e_step(rows, w, shares)
+        model.m_step()
+        reached, found = climb(model, rows, w, EXTEND_ITERATIONS), model.snapshot()
+        seed_model(model, make_sample(model, rows, w), np.random.default_rng(self._seed))
+        if climb(model, rows, w, COMPARE_ITERATIONS) > reached:
+            climb(model, rows, w, EXTEND_ITERATIONS)
+        else:
+            model.restore(found)
+            model.m_step()
         model.engine.end_burn_in(model.engine.n)
         return model
 
-    def _fit(self, xs: list[Any], w: Array, starts: int, iterations: int) -> EMModel:
-        """Return a model fitted to observations."""
+    def _steps(self, n: int, starts: int, iterations: int) -> Generator[float, None, EMModel]:
+        """Fit a model to the first `n` observations, in steps."""
+        xs, w = self._first(n)
         model = self.new_model(xs)
         rows, rng = model.rows(xs), np.random.default_rng(self._seed)
-        if len(xs) == len(self._kept):
+        if n >= self.size:
             self._read = model, (rows, w)
-        fit_best_start(model, rows, w, rng, starts, iterations)
+        yield from steps_of_fit(model, rows, w, rng, starts, iterations)
+        model.engine.end_burn_in(model.engine.n)
         return model
+
+    def _first(self, n: int) -> tuple[list[Any], Array]:
+        """Return the first `n` observations, and their weights."""
+        return [x for x, _ in self._kept[:n]], np.array([w for _, w in self._kept[:n]])

@@ -13,36 +13,19 @@ from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.base import BaseMixture
-from seqbayes.mixture.buffer import Buffer
 from seqbayes.mixture.components.rows import as_observations
-from seqbayes.mixture.default_prior import scaled_to
+from seqbayes.mixture.counting import CountingBuffer
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.forecast import Forecast
 from seqbayes.mixture.search import ComponentSearch
 from seqbayes.mixture.settings import as_count, check_buffer, check_proper, check_settings
-from seqbayes.mixture.split_merge import ProcessPrior, assemble, log_evidence, parts
-from seqbayes.mixture.start import fit_best_start
+from seqbayes.mixture.split_merge import ProcessPrior
 from seqbayes.model import TableForm
 from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 
 BUFFER = 300
 """Default number of buffered observations for the start, and of recent ones kept for splits."""
-
-TYPICAL = 3
-"""Number of components that is assumed for the scale of a default prior."""
-
-COUNT_SHARE = 2.0 / 3.0
-"""Share of the buffer that is used to find the initial number of components while it fills."""
-
-STARTS, ITERATIONS = 4, 25
-"""Number of starts for each number of components, and of EM iterations from the best start."""
-
-ROWS_PER_COUNT = 5
-"""A fit tries at most one component per this number of observations."""
-
-PATIENCE = 2
-"""The start stops after this many larger numbers of components with less evidence than the best."""
 
 
 class DirichletProcessMixture(BaseMixture):
@@ -290,118 +273,6 @@ class DirichletProcessMixture(BaseMixture):
         model.load(learned)
         self._search.load(learned["census"], model)
         self._model = model
-
-
-class CountingBuffer(Buffer):
-    """A buffer that is fitted with the number of components with the most evidence.
-
-    Parameters
-    ----------
-    prior
-        The truncated Dirichlet process.
-    component
-        The components' prior; None if it is derived from the data.
-    seed
-        The seed of the start.
-    size
-        Number of observations to keep.
-    """
-
-    def __init__(
-        self, prior: ProcessPrior, component: State | None, seed: int | None, size: int
-    ) -> None:
-        priors = None if component is None else (component,)
-        super().__init__((0,), priors, prior.settings, seed, size)
-        self._prior = prior
-
-        self._counts: list[EMModel] = []
-        self._evidence: list[float] = []
-
-    growth = (
-        1.5  # larger than the default, because every fit compares several numbers of components
-    )
-
-    def clear(self) -> None:
-        """Discard all observations."""
-        super().clear()
-        self._counts, self._evidence = [], []
-
-    def add(self, x: Any, w: float) -> None:
-        """Keep an observation; when the buffer is nearly full, also try one more component."""
-        before = len(self)
-        super().add(x, w)
-        first = int(COUNT_SHARE * self.size)
-        if len(self) == before or first < 2 * self._prior.most or self._is_decided:
-            return
-        if len(self._counts) < (len(self) - first) * 2 * self._prior.most // (self.size - first):
-            self._try_count(first)
-
-    @property
-    def _is_decided(self) -> bool:
-        """Whether the latest numbers of components had less evidence than a smaller one."""
-        tried = len(self._evidence)
-        best = int(np.argmax(self._evidence)) + 1 if tried else 0
-        return tried == self._prior.most or tried - best >= PATIENCE
-
-    def _try_count(self, n: int) -> None:
-        """Fit one more component to the first observations."""
-        xs = self.observations[:n]
-        w = np.array([w for _, w in list(self)[:n]])
-        component = scaled_to(xs, TYPICAL) if self.priors is None else self.priors[0]
-        if self._counts:
-            component = self._counts[0].priors[0]
-        self._fit_count(component, xs, w, STARTS, ITERATIONS)
-
-    def _assemble(self, found: EMModel) -> EMModel:
-        """Return a model with the statistics of a fitted model and the prior of the process."""
-        found.engine.end_burn_in(found.engine.n)
-        return assemble(self._prior, found, [[part] for part in parts(found)], 0.0)
-
-    def _fit_first(self, n: int, starts: int, iterations: int) -> EMModel:
-        first = int(COUNT_SHARE * self.size)
-        if first < n < self.size and self._counts and self._is_decided:
-            model = self._assemble(self._counts[int(np.argmax(self._evidence))])
-            for x, w in self._kept[first:n]:
-                model.engine.learn(x, w)
-            return model
-        return super()._fit_first(n, starts, iterations)
-
-    def _fit_count(
-        self, component: State, xs: list[Any], w: Any, starts: int, iterations: int
-    ) -> None:
-        model = self._prior.new_model(component, len(self._counts) + 1, flat=True)
-        rows, rng = model.rows(xs), np.random.default_rng(self._seed)
-        fit_best_start(model, rows, w, rng, starts, iterations)
-        self._counts.append(model)
-        self._evidence.append(log_evidence(model, rows, w, *self._prior[:2]))
-
-    def _fit(self, xs: list[Any], w: Any, starts: int, iterations: int) -> EMModel:
-        share = 1.0 if len(xs) >= self.size else 0.5
-        starts = min(starts, int(share * STARTS))
-        iterations = min(iterations, int(share * ITERATIONS))
-        first = int(COUNT_SHARE * self.size)
-        if len(xs) < self.size or first < 2 * self._prior.most:
-            found = self._fit_all(xs, w, starts, iterations)
-        else:
-            while not self._is_decided:
-                self._try_count(first)
-            k = int(np.argmax(self._evidence)) + 1
-            component = scaled_to(xs, TYPICAL) if self.priors is None else self.priors[0]
-            found = self._prior.new_model(component, k, flat=True)
-            rng = np.random.default_rng(self._seed)
-            fit_best_start(found, found.rows(xs), w, rng, starts, iterations)
-        return self._assemble(found)
-
-    def _fit_all(self, xs: list[Any], w: Any, starts: int, iterations: int) -> EMModel:
-        """Return a model with the number of components that has the most evidence."""
-        kept = self._counts, self._evidence
-        self._counts, self._evidence = [], []
-        component = scaled_to(xs, TYPICAL) if self.priors is None else self.priors[0]
-        while not self._is_decided and len(self._counts) < 1 + len(xs) // ROWS_PER_COUNT:
-            self._fit_count(component, xs, w, starts, iterations)
-        found = self._counts[int(np.argmax(self._evidence))]
-        self._counts, self._evidence = kept
-        return found
 
 
 def _check_component(component: Any) -> State | None:

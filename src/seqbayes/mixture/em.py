@@ -16,7 +16,7 @@ from seqbayes.mixture.components.background import FIRST_SHARE, Background
 from seqbayes.mixture.components.readers import ReaderGroup
 from seqbayes.mixture.components.rows import Reader, Row
 from seqbayes.mixture.engine import Engine
-from seqbayes.mixture.log_prior import LogPrior
+from seqbayes.mixture.evidence import LogPrior
 from seqbayes.mixture.predictive import KernelPredictive, Predictive
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.trace import Iterations, Step, Trace
@@ -250,13 +250,20 @@ class EMModel:
                     " after these observations; use a proper prior"
                 )
 
-    def log_prior(self) -> float:
-        """Return the log prior density of parameters and learned weights, up to a constant."""
+    def log_prior(self, relative: bool = False) -> float:
+        """Return the log prior density of parameters and learned weights, up to a constant.
+
+        Parameters
+        ----------
+        relative
+            Whether to leave out another constant, to compare parameters of the same model fast.
+        """
         if self._log_prior is None:
             self._log_prior = LogPrior(self._adapters, self.settings.weights)
-        engine = self.engine
+        engine, prior = self.engine, self._log_prior
         raw = [kernel.parameter for kernel in self.learning(engine)]
-        total = self._log_prior.log_density(raw, engine.weights[: len(raw)])
+        density = prior.relative if relative else prior.log_density
+        total = density(raw, engine.weights[: len(raw)])
         if self.settings.background:
             total += (BACKGROUND_CONCENTRATION - 1.0) * math.log(engine.weights[-1])
         return total
@@ -360,10 +367,12 @@ class EMModel:
 
     def parameters(self, engine: Engine) -> tuple[Any, ...]:
         """Return the parameters of an engine's components."""
-        return tuple(
-            adapter.parameter(state, kernel.parameter)
-            for (state, adapter), kernel in zip(self._adapters, self.learning(engine), strict=True)
-        )
+        return self.to_parameters([kernel.parameter for kernel in self.learning(engine)])
+
+    def to_parameters(self, raw: Sequence[Any]) -> tuple[Any, ...]:
+        """Return parameters for those of the kernels."""
+        pairs = zip(self._adapters, raw, strict=True)
+        return tuple(adapter.parameter(state, each) for (state, adapter), each in pairs)
 
     def states(self, engine: Engine, weights: Array | None = None) -> tuple[State, ...]:
         """Return the components as states with the statistics of an engine.

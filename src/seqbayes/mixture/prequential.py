@@ -18,11 +18,14 @@ from seqbayes.mixture.mixture import Mixture
 from seqbayes.mixture.predictive import log_sum_exp
 from seqbayes.mixture.settings import as_count, check_proper
 
-N_UNSCORED = 10
-"""Number of initial observations that determine the scale of default priors, and are not scored."""
+FIRST_FORECAST = 5
+"""Number of first observations without forecasts if default priors take their scale from them."""
 
-RENEW_ALL = 30
-"""Number of observations above which forecasts are renewed one after the other."""
+RENEW_ALL = 100
+"""From this many observations on, forecasts from given priors are renewed one after the other."""
+
+STRONG_EVIDENCE = 20.0
+"""Ratio of the prior probabilities of K and K + 1 components."""
 
 BUFFER = 50
 """Number of buffered observations per component of the largest mixture, for every mixture."""
@@ -33,8 +36,8 @@ class Prequential(StreamClusterer):
 
     Before an observation is learned, every mixture forecasts it from all earlier observations. The
     sum of the log predictive densities is its log score: the log evidence of the data in their
-    order of arrival. Mixtures with too few or too many components have lower scores, so no penalty
-    for the number of parameters is needed.
+    order. Mixtures with too few or too many components have lower scores, without a penalty for the
+    number of parameters.
 
     Parameters
     ----------
@@ -43,7 +46,8 @@ class Prequential(StreamClusterer):
         components, the shape of covariances, or any other parameter. Alternatively a number K:
         mixtures of 1, 2, …, K Normal components, named by their number.
     prior
-        Prior probability of every mixture; by default all are equal.
+        Prior probability of every mixture. By default all are equal; or, if `mixtures` is a number,
+        each is a twentieth of the one before, so that another component needs strong evidence.
     half_life
         Number of observations after which the weight of a log score is halved, for streams with
         drift; by default the weight does not decrease.
@@ -52,10 +56,10 @@ class Prequential(StreamClusterer):
 
     Notes
     -----
-    If default priors derive their scale from the data, the first ten observations determine the
-    scale and are not scored; further observations are not scored while all are equal. Forecasts are
-    renewed when the number of observations has grown by 1 %, one after the other if this takes
-    long. While the buffer of a mixture fills, forecasts use a fit to the buffer.
+    If default priors take their scale from the data, the first observations set the scale, and the
+    first forecasts are made one after the other; scores begin when all mixtures have one. Forecasts
+    are renewed when the number of observations has grown by 1 %, one after the other. While the
+    buffer of a mixture fills, it forecasts with a fit to the buffer.
 
     Raises
     ------
@@ -98,7 +102,9 @@ class Prequential(StreamClusterer):
         }
         self.prior, self.half_life, self.seed = prior, half_life, seed
         self._mixtures = {name: mixture.clone() for name, mixture in named.items()}
-        self._log_prior = _log_prior(prior, tuple(named))
+        for mixture in self._mixtures.values():
+            mixture.spread_start()
+        self._log_prior = _log_prior(prior, tuple(named), as_count(mixtures) is not None)
         self._keep = 1.0
         if half_life is not None:
             self._keep = 2.0 ** (-1.0 / check_parameter("half_life", half_life))
@@ -122,18 +128,11 @@ class Prequential(StreamClusterer):
 
     def _learn(self, x: Any, w: float) -> None:
         """Score the forecasts of an observation, and learn it."""
-        if self._has_no_scale():
-            pass
-        elif self._renewing:
-            self._renew(self._renewing.pop(0))
-        elif self._n >= self._due and self._n >= (N_UNSCORED if self._waits else 0.0):
-            self._due = RENEW_AFTER * self._n
-            if self._n < (RENEW_ALL if self._waits else 100.0) or not self._forecasts:
-                for name in self._mixtures:
-                    self._renew(name)
-            else:  # one forecast at a time, since it may need a new fit to a buffer
-                self._renewing = list(self._mixtures)
-        logs = {name: forecast.log_density(x) for name, forecast in self._forecasts.items()}
+        if not self._has_no_scale():
+            self._renew_forecasts()
+        logs = {}
+        if len(self._forecasts) == len(self._mixtures):
+            logs = {name: forecast.log_density(x) for name, forecast in self._forecasts.items()}
         keep = self._keep**w
         for name, mixture in self._mixtures.items():
             mixture.learn_one(x, w)
@@ -145,6 +144,18 @@ class Prequential(StreamClusterer):
         if not self._waits or self._forecasts:
             return False
         return any(m.has_default_priors and m.n_buffered <= 1 for m in self._mixtures.values())
+
+    def _renew_forecasts(self) -> None:
+        """Renew the forecasts that are due, one for each observation."""
+        if self._renewing:
+            self._renew(self._renewing.pop(0))
+        elif not self._waits and self._n < RENEW_ALL:
+            for name in self._mixtures:
+                self._renew(name)
+        elif self._n >= self._due and self._n >= (FIRST_FORECAST if self._waits else 0.0):
+            self._due = RENEW_AFTER * self._n
+            self._renewing = list(self._mixtures)
+            self._renew(self._renewing.pop(0))
 
     def _renew(self, name: Any) -> None:
         """Renew the forecast of a mixture."""
@@ -310,7 +321,7 @@ class Prequential(StreamClusterer):
         self._renewing = names[len(names) - int(left) :] if left else []
         self._forecasts = {}
         if learned["forecasts"]:
-            for name, written in zip(names, learned["forecasts"], strict=True):
+            for name, written in zip(names, learned["forecasts"], strict=False):
                 like = self._mixtures[name].current_model()
                 self._forecasts[name] = Forecast.from_dict(written, like)
 
@@ -340,7 +351,11 @@ def _mixtures(given: Any, seed: int | None) -> dict[Any, Mixture]:
     return {name: mixture.clone() for name, mixture in given.items()}
 
 
-def _log_prior(prior: Any, names: tuple[Any, ...]) -> dict[Any, float]:
+def _log_prior(prior: Any, names: tuple[Any, ...], by_number: bool) -> dict[Any, float]:
+    if prior is None and by_number:
+        decreasing = [STRONG_EVIDENCE**-k for k in range(len(names))]
+        total = math.log(math.fsum(decreasing))
+        return {name: math.log(p) - total for name, p in zip(names, decreasing, strict=True)}
     if prior is None:
         return dict.fromkeys(names, -math.log(len(names)))
     shares = check_proportions(prior)

@@ -11,8 +11,9 @@ from seqbayes.families import Dirichlet
 from seqbayes.mixture.buffer import FINAL_EFFORT, Buffer
 from seqbayes.mixture.default_prior import standardise
 from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.evidence import log_evidence, log_marginal
 from seqbayes.mixture.settings import Settings
-from seqbayes.mixture.split_merge import Part, compose, log_evidence, log_marginal, parts
+from seqbayes.mixture.split_merge import Part, compose, parts
 from seqbayes.mixture.start import fit_best_start
 from seqbayes.state import State
 

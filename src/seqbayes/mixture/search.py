@@ -7,15 +7,13 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from seqbayes import serialization
 from seqbayes.errors import PriorError
 from seqbayes.mixture import split_merge
 from seqbayes.mixture.components.rows import as_observation
 from seqbayes.mixture.em import EMModel, finite
 from seqbayes.mixture.forecast import Forecast
-from seqbayes.mixture.split_merge import ProcessPrior
+from seqbayes.mixture.split_merge import ProcessPrior, SplitSearch
 from seqbayes.statistics import read_weight
 
 DECISIVE_LEAD = 5.0
@@ -29,6 +27,9 @@ TRIAL_RENEW_AFTER = 1.05
 
 URGENT_COUNT = 5.0
 """Number of unexplained observations that starts a trial of a split immediately."""
+
+URGENT_TURNS = 4
+"""Number of turns that the search for a split takes per observation if it is urgent."""
 
 RECENT_LAG = 0.05
 """Lag, as a share of the age, of the components with which observations are compared."""
@@ -192,7 +193,8 @@ class ComponentSearch:
         self._due = self._unexplained = self._since = self._recent_until = 0.0
         self._recent: Forecast | None = None
         self._untested: list[int] = []  # names of components whose split is to be examined
-        self._gains: dict[int, float] = {}  # evidence for the splits examined
+        self._examined: SplitSearch | None = None
+        self._best: SplitSearch | None = None  # the split with the most evidence so far
         self._urgent = False
 
     def start(self, model: EMModel, kept: Iterable[tuple[Any, float]]) -> None:
@@ -221,11 +223,11 @@ class ComponentSearch:
         model.engine.learn(x, w)
         self._window.append((as_observation(x), w))
         model = self._end_trials(model)
-        if model.engine.n >= self._due or self._unexplained >= URGENT_COUNT:
+        examining = bool(self._untested) or self._examined is not None
+        urgent = self._unexplained >= URGENT_COUNT and not (examining and self._urgent)
+        if urgent or (model.engine.n >= self._due and not examining):
             model = self._propose(model)
-        elif (
-            self._untested or self._gains
-        ):  # one split per observation, to bound the time per observation
+        elif examining:  # in steps, so that no observation waits long
             self._examine(model)
         return model
 
@@ -268,8 +270,8 @@ class ComponentSearch:
         """Make another model the current one."""
         self.names = names
         self._next_name = max(self._next_name, *(name + 1 for name in names))
-        self._trials, self._failed, self._recent, self._untested = [], {}, None, []
-        self._gains = {}
+        self._trials, self._failed, self._recent = [], {}, None
+        self._forget_splits()
         self._since = model.engine.n
         self._unexplained, self._due = 0.0, model.engine.n + self._size / 10.0
         return model
@@ -286,7 +288,8 @@ class ComponentSearch:
             smaller = split_merge.without(self._prior, model, k, self._window_weight())
             return self._adopt(smaller, self._names_without(k))
         self._failed = {key: at for key, at in self._failed.items() if n < RETRY_AFTER * at}
-        self._urgent, self._untested, self._gains = urgent, [], {}
+        self._urgent = urgent
+        self._forget_splits()
         if len(self.names) < self._prior.most:
             failed = () if urgent else self._failed
             self._untested = [name for name in self.names if (name,) not in failed]
@@ -319,30 +322,42 @@ class ComponentSearch:
         """
         running = any(trial.grows for trial in self._trials)
         if (running and not self._urgent) or len(self.names) >= self._prior.most:
-            self._untested, self._gains = [], {}
+            self._forget_splits()
             return
-        name = self._untested.pop(0) if self._untested else self._most_promising()
-        xs, w = zip(*self._window, strict=True)
-        seed = None if self._seed is None else [self._seed, int(model.engine.n)]
-        rows, rng = model.rows(xs), np.random.default_rng(seed)
-        at = self.names.index(name)
-        found = split_merge.propose_split(self._prior, model, rows, np.array(w), at, rng)
-        if found is None or found.gain <= (2.0 * DECISIVE_LEAD if running else 0.0):
-            self._gains.pop(name, None)
-            return
-        self._gains[name] = found.gain
-        if not self._untested and self._most_promising() == name:
-            self._split(model, found, name)
+        if self._examined is None:
+            name, seed = self._untested.pop(0), (self._seed or 0, int(model.engine.n))
+            at = self.names.index(name)
+            self._examined = SplitSearch.of_component(
+                self._prior, model, name, at, self._window, seed
+            )
+        else:
+            self._examined.advance(URGENT_TURNS if self._urgent else 1)
+        found = self._examined
+        if found is not None and found.gain is not None:
+            self._examined = None
+            if found.gain < -DECISIVE_LEAD:
+                hopeless = found.gain < -HOPELESS_LOSS
+                self._failed[(found.name,)] = model.engine.n * (
+                    REEXAMINE_AFTER if hopeless else 1.0
+                )
+            best = 2.0 * DECISIVE_LEAD if running else 0.0
+            if self._best is not None and self._best.gain is not None:
+                best = self._best.gain
+            if found.gain > best:
+                self._best = found
+        if self._examined is None and not self._untested and self._best is not None:
+            self._split(model, self._best)
 
-    def _most_promising(self) -> int:
-        return max(self._gains, key=self._gains.__getitem__)
+    def _forget_splits(self) -> None:
+        self._untested, self._examined, self._best = [], None, None
 
-    def _split(self, model: EMModel, found: split_merge.Split, name: int) -> None:
+    def _split(self, model: EMModel, found: SplitSearch) -> None:
         """Start a trial of a split."""
-        larger = split_merge.split(self._prior, model, found, self._window_weight())
+        at = self.names.index(found.name)
+        larger = split_merge.split(self._prior, model, found, at, self._window_weight())
         self._trials = [trial for trial in self._trials if not trial.grows]
-        self._start_trial(model, larger, (*self.names, self._next_name), (name,))
-        self._untested, self._gains = [], {}
+        self._start_trial(model, larger, (*self.names, self._next_name), (found.name,))
+        self._forget_splits()
 
     def _try_fewer(self, model: EMModel, kept: set[int]) -> None:
         """Start a trial without a small component, or with the two most similar components merged.
@@ -396,7 +411,9 @@ class ComponentSearch:
                 *(self._since, self._recent_until),
             ],
             "untested": [self._urgent, *self._untested],
-            "gains": [[name, gain] for name, gain in self._gains.items()],
+            "splits": [
+                None if each is None else each.to_dict() for each in (self._examined, self._best)
+            ],
             "known": None if self._recent is None else self._recent.to_dict(),
             "failed": [[list(key), at] for key, at in self._failed.items()],
             "window": [[serialization.encode(x), w] for x, w in self._window],
@@ -419,6 +436,8 @@ class ComponentSearch:
             self._window.append((as_observation(x), read_weight(w)))
         self._urgent, *untested = data.get("untested", [False])  # missing before version 0.2
         self._untested = [name for name in map(int, untested) if name in self.names]
-        gains = {int(name): float(gain) for name, gain in data.get("gains", [])}
-        self._gains = {name: gain for name, gain in gains.items() if name in self.names}
+        self._examined, self._best = (  # not before version 0.2
+            None if each is None else SplitSearch.from_dict(each, self._prior, model)
+            for each in data.get("splits", [None, None])
+        )
         self._trials = [Trial.from_dict(each, self._prior, model) for each in data["trials"]]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import scipy.special as sc
 
+from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.components.kernel import Kernel
 from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.evidence import evidence_of, log_evidence, log_marginal
 from seqbayes.mixture.settings import Settings
-from seqbayes.mixture.start import fit_best_start
+from seqbayes.mixture.start import Job, step_cost, steps_of_fit
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
@@ -22,7 +24,10 @@ Array = npt.NDArray[np.float64]
 # Number of starts of a split, and of EM iterations from the best start.
 STARTS, ITERATIONS = 3, 12
 
-# A component is dormant if its share of recent observations is below this fraction of its share of
+TURN_COST = 2e5
+"""About how many multiplications of the search for a split one observation waits for."""
+
+# A component is dormant if its share of recent observations is less than this part of its share of
 # all observations.
 DORMANT_SHARE = 0.5
 
@@ -70,69 +75,6 @@ class ProcessPrior(NamedTuple):
         """Whether a new component explains an observation better than all components."""
         rest = self.unseen(model)
         return rest > 0.0 and new + math.log(rest) > known + math.log1p(-rest)
-
-
-# Evidence.
-
-
-def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, most: int) -> float:
-    """Return the log evidence of rows for a model that EM has fitted to them.
-
-    It is the closed-form evidence of the completed data, corrected by the difference between the
-    likelihoods of the rows and of the completed data (Cheeseman and Stutz).
-
-    Parameters
-    ----------
-    model
-        The fitted model; its statistics are replaced by those of the rows.
-    rows, w
-        The rows (n, width) and their weights (n,).
-    concentration, most
-        The parameters of the truncated Dirichlet process, the prior of the weights.
-
-    References
-    ----------
-    .. [1] Cheeseman, P. and Stutz, J. (1996). Bayesian classification (AutoClass): theory and
-       results. Advances in Knowledge Discovery and Data Mining, 153-180.
-    .. [2] Chickering, D. M. and Heckerman, D. (1997). Efficient approximations for the marginal
-       likelihood of Bayesian networks with hidden variables. Machine Learning 29, 181-212.
-    """
-    engine = model.engine
-    parameters = model.parameters(engine)
-    weights = engine.weights.copy()
-    _, total = model.e_step(rows, w)
-    counts = engine.live * engine.memory
-    total += log_partition(counts, concentration, most) - float(sc.xlogy(counts, weights).sum())
-    for state, theta in zip(model.states(engine), parameters, strict=True):
-        statistic = state.statistics.value
-        total += state.log_marginal(state.prior, statistic)
-        total -= state.log_likelihood(state.observation_parameter(theta), statistic)
-    return total
-
-
-def log_partition(counts: Array, concentration: float, most: int) -> float:
-    """Return the log probability of a partition of observations with these counts.
-
-    Components are not labelled: the counts may belong to any of the `most` components. A component
-    with a count below 1/2 is empty.
-    """
-    each = concentration / most
-    n = float(counts.sum())
-    occupied = counts[counts >= 0.5]
-    urn = float((sc.gammaln(each + occupied) - sc.gammaln(each)).sum())
-    urn += math.lgamma(concentration) - math.lgamma(concentration + n)
-    return urn + float(sc.gammaln(most + 1) - sc.gammaln(most - len(occupied) + 1))
-
-
-def log_marginal(*states: State) -> float:
-    """Return the log marginal likelihood of the combined data of states with the same prior."""
-    first, *others = states
-    statistics = first.statistics
-    if others:
-        statistics = first.clone(include_attributes=True).statistics
-        for other in others:
-            statistics.merge(other.statistics)
-    return float(first.log_marginal(first.prior, statistics.value))
 
 
 # Merging two mixtures with the same components.
@@ -272,48 +214,123 @@ def _add(leaf: Kernel, statistic: Array, scale: float) -> None:
         leaf.average(2.0)
 
 
-class Split(NamedTuple):
-    """Two halves of the component at a position, and the log evidence for the split."""
+class SplitSearch:
+    """The search for the best split of a component into two, in steps.
 
-    at: int
-    halves: EMModel
-    gain: float
+    One and two components are fitted to the rows that the component is responsible for.
 
+    Parameters
+    ----------
+    prior
+        The truncated Dirichlet process.
+    component
+        The prior of the component.
+    name
+        Its name.
+    rows, w
+        The rows (n, width), and their weights (n,) times the responsibilities.
+    seed
+        The seed of the starts. All steps depend only on these arguments.
 
-def propose_split(
-    prior: ProcessPrior, model: EMModel, rows: Array, w: Array, k: int, rng: Any
-) -> Split | None:
-    """Return the best split of the component at a position; None if it has too few observations.
-
-    One and two components are fitted to the rows for which the component is responsible.
+    Attributes
+    ----------
+    halves
+        Both halves, after the last step.
     """
-    mine = w * model.responsibilities(rows)[:, k]
-    chosen = mine > 1e-3
-    if mine.sum() < 4.0 or chosen.sum() < 4:
-        return None
-    own, weights = rows[chosen], mine[chosen]
-    whole, halves = (prior.new_model(model.priors[k], count, flat=True) for count in (1, 2))
-    whole.engine.limit_influence(False)
-    whole.e_step(own, weights, np.ones((len(own), 1)))
-    whole.m_step()
-    fit_best_start(halves, own, weights, rng, STARTS, ITERATIONS)
-    logs = [
-        log_evidence(each, own, weights, prior.concentration, prior.most)
-        for each in (whole, halves)
-    ]
-    return Split(k, halves, logs[1] - logs[0])
+
+    def __init__(
+        self,
+        prior: ProcessPrior,
+        component: State,
+        name: int,
+        rows: Array,
+        w: Array,
+        seed: Sequence[int],
+    ) -> None:
+        self.name, self._rows, self._w, self._seed = name, rows, w, list(seed)
+        self.halves = prior.new_model(component, 2, flat=True)
+        self._job = Job(self._steps(prior))
+        self._turns = 0
+
+    @property
+    def gain(self) -> float | None:
+        """The log evidence for two components; None before the last step."""
+        return self._job.result
+
+    @classmethod
+    def of_component(
+        cls,
+        prior: ProcessPrior,
+        model: EMModel,
+        name: int,
+        at: int,
+        window: Collection[tuple[Any, float]],
+        seed: Sequence[int],
+    ) -> SplitSearch | None:
+        """Return a search for the component at a position; None if it has few observations."""
+        rows = model.rows([x for x, _ in window])
+        mine = np.array([w for _, w in window]) * model.responsibilities(rows)[:, at]
+        chosen = mine > 1e-3
+        if mine.sum() < 4.0 or chosen.sum() < 4:
+            return None
+        return cls(prior, model.priors[at], name, rows[chosen], mine[chosen], seed)
+
+    def _steps(self, prior: ProcessPrior) -> Generator[float, None, float]:
+        rows, w, halves = self._rows, self._w, self.halves
+        whole = prior.new_model(halves.priors[0], 1, flat=True)
+        whole.engine.limit_influence(False)
+        whole.e_step(rows, w, np.ones((len(rows), 1)))
+        whole.m_step()
+        alone = log_evidence(whole, rows, w, prior.concentration, prior.most)
+        yield step_cost(halves, len(rows))
+        rng = np.random.default_rng(self._seed)
+        yield from steps_of_fit(halves, rows, w, rng, STARTS, ITERATIONS)
+        return log_evidence(halves, rows, w, prior.concentration, prior.most) - alone
+
+    def advance(self, turns: int = 1) -> None:
+        """Take as many steps as one observation may wait for, or several may."""
+        self._turns += turns
+        self._job.advance(self._turns * TURN_COST)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the search as plain numbers and lists."""
+        return {
+            "name": self.name,
+            "rows": [[None if v != v else v for v in row] for row in self._rows.tolist()],
+            "weights": self._w.tolist(),
+            "seed": self._seed,
+            "turns": self._turns,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], prior: ProcessPrior, model: EMModel) -> SplitSearch:
+        """Return the search that `to_dict` described, after the same steps.
+
+        Raises
+        ------
+        PriorError
+            If the document is invalid.
+        """
+        try:
+            rows = np.array(data["rows"], float).reshape(-1, model.width)  # None becomes NaN
+            w, seed = np.array(data["weights"], float), list(map(int, data["seed"]))
+            found = cls(prior, model.priors[0], int(data["name"]), rows, w, seed)
+            found.advance(int(data["turns"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise PriorError(f"cannot read the search for a split: {error}") from None
+        return found
 
 
-def split(prior: ProcessPrior, model: EMModel, found: Split, path: float) -> EMModel:
-    """Return the model after a split: the larger half in the old position, the smaller last."""
+def split(prior: ProcessPrior, model: EMModel, found: SplitSearch, at: int, path: float) -> EMModel:
+    """Return the model after a split: the larger half at the old position, the smaller last."""
     composition = [[part] for part in parts(model)]
-    _, share, _, explained = composition[found.at][0]
+    _, share, _, explained = composition[at][0]
     halves = found.halves.engine
     new = [
         [Part(kernel, share * each, share, explained * each)]
         for kernel, each in zip(halves.kernels, halves.live.tolist(), strict=True)
     ]
-    composition[found.at], last = sorted(new, key=lambda half: -half[0].share)
+    composition[at], last = sorted(new, key=lambda half: -half[0].share)
     return assemble(prior, model, [*composition, last], path)
 
 
@@ -326,18 +343,18 @@ def most_similar(
     same for their weights. The uncertainty about the component of each observation is ignored, so
     this is an upper bound.
     """
-    states = model.states(model.predicting())
     counts = np.array([part.share for part in parts(model)]) * model.engine.memory
     each = prior.concentration / prior.most
-    own = [log_marginal(state) for state in states]
+    evidence = evidence_of(model, model.predicting())
+    own = evidence.alone()
     found = None
-    for a in range(len(states)):
-        for b in range(a + 1, len(states)):
+    for a in range(len(own)):
+        for b in range(a + 1, len(own)):
             if (a, b) in skip:
                 continue
             both = sc.gammaln(each + counts[a] + counts[b]) + sc.gammaln(each)
             shares = both - sc.gammaln(each + counts[a]) - sc.gammaln(each + counts[b])
-            total = log_marginal(states[a], states[b]) - own[a] - own[b] + float(shares)
+            total = evidence.together(a, b) - float(own[a] + own[b] - shares)
             if found is None or total > found[2]:
                 found = a, b, total
     return found
@@ -358,16 +375,12 @@ def dormant(model: EMModel, least: float) -> set[int]:
     ]
     if not quiet or len(shares) == 1:
         return set()
-    states = model.states(latest, explained)
-    own = [log_marginal(state) for state in states]
+    evidence = evidence_of(model, latest, explained)
+    own = evidence.alone()
     return {
         k
         for k in quiet
-        if all(
-            log_marginal(states[k], states[j]) < own[k] + own[j]
-            for j in range(len(states))
-            if j != k
-        )
+        if all(evidence.together(k, j) < own[k] + own[j] for j in range(len(shares)) if j != k)
     }
 
 

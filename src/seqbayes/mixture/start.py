@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Generator, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from seqbayes.mixture.clusters import cluster, squared_distances
 from seqbayes.mixture.default_prior import standardise
 from seqbayes.mixture.em import EMModel
+from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
+T = TypeVar("T")
 
 # Number of EM iterations after which starts are compared, and number of the best that continue.
 COMPARE_AFTER, CONTINUED = 8, 2
@@ -37,8 +41,8 @@ START_COST, FIT_COST = 2.5e7, 2.5e7
 COMPARE_ROWS, ROWS_PER_FEATURE = 60, 3
 """Sample size for comparing starts: number of rows per component, and minimum per feature."""
 
-MANY = 10
-"""Number of clusters above which k-means++ tries more candidates."""
+STEP_OVERHEAD = 2e4
+"""Cost of an iteration of EM in multiplications, apart from those with the rows."""
 
 OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 10.0
 """Maximum share of outliers among rows, and minimum ratio of their neighbour distance."""
@@ -72,12 +76,16 @@ def seed_model(model: EMModel, sample: Sample, rng: np.random.Generator) -> None
     """Start from k-means++ clusters of the rows, each assigned to the prior that fits best."""
     rows, w, points = sample
     given = cluster(points, w, len(model.priors), rng)
-    model.engine.limit_influence(False)  # the initial parameters do not fit the rows yet
-    if any(prior != model.priors[0] for prior in model.priors):
+    model.engine.limit_influence(False)  # the parameters do not fit the rows yet
+    if not _are_same(model.priors):
         given = np.ascontiguousarray(given[:, _assign(model, rows, w, given)])
     model.e_step(rows, w, given)
     model.m_step()
     model.engine.limit_influence(model.settings.robust)
+
+
+def _are_same(priors: Sequence[State]) -> bool:
+    return all(prior is priors[0] or prior == priors[0] for prior in priors)
 
 
 def _assign(model: EMModel, rows: Array, w: Array, given: Array) -> Any:
@@ -120,7 +128,7 @@ def seed_best(
     rows, w = np.ascontiguousarray(rows[some]), w[some]
     sample = make_sample(model, rows, w)
     k, best, seeded = len(model.priors), -math.inf, []
-    same = all(prior == model.priors[0] for prior in model.priors)
+    same = _are_same(model.priors)
     tries = _tries(model, len(rows), starts)
     fresh = max(1, tries // FRESH_SHARE) if same and starts > 1 else tries
     shares, least = np.empty((0, 0)), 1e-3 * len(rows)
@@ -133,7 +141,7 @@ def seed_best(
         statistics = model.snapshot()
         model.m_step()
         goal = best + least if i > 0 else -math.inf
-        reached = _run_em(model, rows, w, SEED_ITERATIONS, SEED_TOLERANCE, goal)
+        reached = climb(model, rows, w, SEED_ITERATIONS, SEED_TOLERANCE, goal)
         if reached > goal or i == 0:
             best, seeded = reached, statistics
             shares, _ = model.e_step(rows, w)
@@ -193,6 +201,35 @@ CHANGES = (_join_and_split, _move_component, _reassign_half)
 """Changes to a local optimum, from which EM may reach a better one."""
 
 
+class Job(Generic[T]):
+    """Work that is done in steps, so that no observation waits for all of it.
+
+    Parameters
+    ----------
+    steps
+        A generator that yields the cost of every step, and returns the result.
+    """
+
+    def __init__(self, steps: Generator[float, None, T]) -> None:
+        self._rest = steps
+        self.spent = 0.0
+        self.result: T | None = None
+
+    def advance(self, cost: float) -> None:
+        """Take steps until all of them together have cost this, or until there is a result."""
+        while self.result is None and self.spent < cost:
+            try:
+                self.spent += next(self._rest)
+            except StopIteration as end:
+                self.result = end.value
+
+    def finish(self) -> T:
+        """Take all steps that are left, and return the result."""
+        self.advance(math.inf)
+        assert self.result is not None
+        return self.result
+
+
 def fit_best_start(
     model: EMModel,
     rows: Array,
@@ -206,24 +243,47 @@ def fit_best_start(
     All starts run a few iterations on a sample; the best ones continue until convergence. If this
     would take long, there are fewer starts and iterations; online EM continues from the result.
     """
-    # fewer rows would result in covariances that are too small for the other rows
+    Job(steps_of_fit(model, rows, w, rng, starts, iterations)).finish()
+
+
+def steps_of_fit(
+    model: EMModel,
+    rows: Array,
+    w: Array,
+    rng: np.random.Generator,
+    starts: int,
+    iterations: int,
+) -> Generator[float, None, EMModel]:
+    """Take the steps of `fit_best_start`: yield the cost of every start and iteration of EM."""
+    # fewer rows would give covariances that are too small for others
     each = max(COMPARE_ROWS, ROWS_PER_FEATURE * model.width)
     some = _spread_out(len(rows), each * len(model.priors))
     sample = make_sample(model, rows[some], w[some])
+    yield 2.0 * step_cost(model, len(sample.rows))
     starts = min(starts, 1 + _affordable(model, len(sample.rows), START_COST) // COMPARE_AFTER)
     iterations = min(iterations, 2 + _affordable(model, len(rows), FIT_COST))
     found = []
     for _ in range(starts if len(model.priors) > 1 else 1):
         seed_model(model, sample, rng)
-        found.append((_run_em(model, sample.rows, w[some], COMPARE_AFTER), model.snapshot()))
+        yield 2.0 * step_cost(model, len(sample.rows))
+        reached = yield from _climbing(model, sample.rows, w[some], COMPARE_AFTER)
+        found.append((reached, model.snapshot()))
     found.sort(key=lambda each: -each[0])
     ends = []
     for _, snapshot in found[: CONTINUED if iterations > COMPARE_AFTER else 1]:
         model.restore(snapshot)
         model.m_step()
-        ends.append((_run_em(model, rows, w, iterations), model.snapshot()))
+        reached = yield from _climbing(model, rows, w, iterations)
+        ends.append((reached, model.snapshot()))
     model.restore(max(ends, key=lambda each: each[0])[1])
     model.m_step()
+    return model
+
+
+def step_cost(model: EMModel, n: int) -> float:
+    """Return about how many multiplications an iteration over `n` rows takes, and its overhead."""
+    d = model.width
+    return n * len(model.priors) * (d * d + 10.0 * d + 40.0) + STEP_OVERHEAD
 
 
 def _affordable(model: EMModel, n: int, cost: float) -> int:
@@ -237,7 +297,7 @@ def _spread_out(n: int, most: int) -> Any:
     return slice(None) if n <= most else np.linspace(0, n - 1, most).astype(int)
 
 
-def _run_em(
+def climb(
     model: EMModel,
     rows: Array,
     w: Array,
@@ -245,7 +305,19 @@ def _run_em(
     tolerance: float = 1e-6,
     goal: float = -math.inf,
 ) -> float:
-    """Run EM until convergence; return the log posterior.
+    """Take iterations of EM until they gain no more; return the log posterior, up to a constant."""
+    return Job(_climbing(model, rows, w, iterations, tolerance, goal)).finish()
+
+
+def _climbing(
+    model: EMModel,
+    rows: Array,
+    w: Array,
+    iterations: int,
+    tolerance: float = 1e-6,
+    goal: float = -math.inf,
+) -> Generator[float, None, float]:
+    """Take iterations of EM until they gain no more: yield their costs, return the log posterior.
 
     It is minus infinity if, by extrapolation of the gains, it is not expected to reach the goal.
     """
@@ -257,59 +329,14 @@ def _run_em(
             break
         if goal > -math.inf and i >= 4 and i % 2 == 0:
             rate = min(max(gain / gained, 0.0), 0.9)
-            if log_likelihood + gain * rate / (1.0 - rate) + model.log_prior() < goal:
+            if log_likelihood + gain * rate / (1.0 - rate) + model.log_prior(relative=True) < goal:
                 return -math.inf
         before, gained = log_likelihood, gain
         model.m_step()
-    reached = log_likelihood + model.log_prior()
+        yield step_cost(model, len(rows))
+    reached = log_likelihood + model.log_prior(relative=True)
     model.m_step()
     return reached
-
-
-def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
-    """Return responsibilities (n, k) from greedy k-means++, nearly one-hot.
-
-    Every centre is the best of a few candidates.
-
-    Parameters
-    ----------
-    points
-        Vectors (n, d) on a common scale.
-    w
-        Weights (n,).
-    k
-        The number of clusters.
-
-    References
-    ----------
-    .. [1] Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
-    """
-    chances = w / w.sum()
-    centres = points[[rng.choice(len(points), p=chances)]]
-    squared = _squared_distances(points, centres)[:, 0]
-    candidates = 2 + int(math.log(k) * (1.0 if k <= MANY else 4.0))
-    while len(centres) < k:
-        distance = w * squared
-        total = distance.sum()
-        share = distance / total if 0.0 < total < math.inf else chances
-        tried = rng.choice(len(points), candidates, p=share)
-        nearer = np.minimum(squared[:, None], _squared_distances(points, points[tried]))
-        best = int((w @ nearer).argmin())
-        centres, squared = np.vstack([centres, points[tried[best]]]), nearer[:, best]
-    nearest = np.full(len(points), -1)
-    for _ in range(20):
-        assigned = _squared_distances(points, centres).argmin(axis=1)
-        if np.array_equal(assigned, nearest):
-            break
-        nearest = assigned
-        mass = np.bincount(nearest, w, k)
-        filled = mass > 0.0
-        for i, column in enumerate(points.T):
-            sums = np.bincount(nearest, w * column, k)
-            centres[filled, i] = sums[filled] / mass[filled]
-    # every cluster gets a small share of every vector, so that no component starts empty
-    assignment: Array = 0.9 * np.eye(k)[nearest] + 0.1 / k
-    return assignment
 
 
 def _without_outliers(points: Array, w: Array, share: float, ratio: float) -> Array:
@@ -323,15 +350,9 @@ def _without_outliers(points: Array, w: Array, share: float, ratio: float) -> Ar
         return w
     near = np.empty(len(points))
     for i in range(0, len(points), CHUNK):
-        squares = _squared_distances(points[i : i + CHUNK], reference)
+        squares = squared_distances(points[i : i + CHUNK], reference)
         near[i : i + CHUNK] = np.partition(squares, k, axis=1)[:, k]
     usual = np.sort(near)[int((1.0 - share) * (len(near) - 1))]
     outlying = near > ratio**2 * usual
     kept: Array = np.where(outlying, 0.0, w)
     return kept if usual > 0.0 and kept.any() else w
-
-
-def _squared_distances(points: Array, centres: Array) -> Array:
-    squares: Array = (points * points).sum(axis=1)[:, None] + (centres * centres).sum(axis=1)
-    distances: Array = np.maximum(squares - 2.0 * points @ centres.T, 0.0)
-    return distances

@@ -6,6 +6,7 @@ This module is plain Python that Cython compiles; it also runs uncompiled, but s
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,12 @@ else:
 HALF_LOG_TAU = cython.declare(cython.double, 0.9189385332046727)
 # Inner products of fewer numbers are subtracted term by term.
 MIN_PRODUCT_LENGTH = cython.declare(cython.Py_ssize_t, 8)
+
+
+@cache
+def lower_triangle(d: int) -> Any:
+    """Return the rows and columns of a lower triangle, by rows."""
+    return np.tril_indices(d)
 
 
 def log_gamma_ratio(a: cython.double, d: cython.Py_ssize_t) -> cython.double:
@@ -191,7 +198,7 @@ class Factor:
     def squares_of(self, deviations: Any, divisor: float) -> Any:
         """Return the squared distances of many vectors (n, d) of deviations from the mean."""
         lower = np.zeros((self._d, self._d))
-        lower[np.tril_indices(self._d)] = self._lower
+        lower[lower_triangle(self._d)] = self._lower
         np.fill_diagonal(lower, 1.0)
         whitening = np.linalg.inv(lower) * np.sqrt(np.array(self._inverse) * divisor)[:, None]
         with np.errstate(over="ignore", invalid="ignore"):

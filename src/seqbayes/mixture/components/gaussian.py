@@ -33,6 +33,7 @@ else:
     from seqbayes.mixture.components.rows import Row
 
     INFINITY = math.inf
+from seqbayes.mixture.components.factor import lower_triangle
 from seqbayes.statistics.moments import Moments
 
 LOG_TAU = cython.declare(cython.double, 1.8378770664093455)
@@ -73,7 +74,7 @@ class Gaussian(Normal):
         d = self._d
         self.m_step_rows = d / 8.0  # d ** 3 / 6 multiplications, against d ** 2
         self._tied, self._logarithm, self._partial = tied, logarithm, False
-        self._prior_scale = np.array(prior[3], float)[np.tril_indices(d)]
+        self._prior_scale = np.array(prior[3], float)[lower_triangle(d)]
         self._scale = np.zeros(d * (d + 1) // 2)
         self._x, self._factor = np.zeros(d), Factor(d)
         self._conditioning = Conditioning(self._x, self._mean, self._scale)
@@ -272,7 +273,7 @@ class Gaussian(Normal):
         mean, covariance = parameter
         d = self._d
         np.asarray(self._mean)[:] = np.array(mean, float).reshape(d)
-        np.asarray(self._scale)[:] = np.array(covariance, float).reshape(d, d)[np.tril_indices(d)]
+        np.asarray(self._scale)[:] = np.array(covariance, float).reshape(d, d)[lower_triangle(d)]
         self._divisor = 1.0
         self._factorise()
 
@@ -301,7 +302,7 @@ class Gaussian(Normal):
         """Mean (d,) and covariance (d, d)."""
         d = self._d
         covariance = np.zeros((d, d))
-        covariance[np.tril_indices(d)] = np.asarray(self._scale) / self._divisor
+        covariance[lower_triangle(d)] = np.asarray(self._scale) / self._divisor
         lower = np.tril(covariance, -1)
         return np.array(self._mean), covariance + lower.T
 
@@ -315,7 +316,7 @@ class Gaussian(Normal):
             statistics.add_sums(weight, float(mean[0]), 0.0, float(n * live[2]), log_base)
             return
         squares = np.zeros((d, d))
-        squares[np.tril_indices(d)] = n * live[1 + d :]
+        squares[lower_triangle(d)] = n * live[1 + d :]
         squares += np.tril(squares, -1).T
         statistics.add_sums(weight, mean, np.zeros(d), squares, 0.0)
 

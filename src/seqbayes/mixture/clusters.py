@@ -1,0 +1,118 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""Clusters of vectors by k-means, from which components start.
+
+Plain Python source that Cython compiles; it also runs uncompiled, slower.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+try:
+    import cython
+except ImportError:  # without a compiler, this file runs as plain Python
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+Array = npt.NDArray[np.float64]
+
+MANY = 10
+"""Clusters are sought among more candidates if there are more clusters than this."""
+
+REFINEMENTS = 20
+"""Iterations of k-means from the centres found."""
+
+
+def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
+    """Return responsibilities (n, k) from greedy k-means++, nearly one-hot.
+
+    Every centre is the best of a few candidates.
+
+    Parameters
+    ----------
+    points
+        Vectors (n, d) on a common scale.
+    w
+        Weights (n,).
+    k
+        How many clusters.
+
+    References
+    ----------
+    .. [1] Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
+    """
+    chances = w / w.sum()
+    centres = points[[rng.choice(len(points), p=chances)]]
+    squared = squared_distances(points, centres)[:, 0]
+    candidates = 2 + int(math.log(k) * (1.0 if k <= MANY else 4.0))
+    while len(centres) < k:
+        distance = w * squared
+        total = distance.sum()
+        share = distance / total if 0.0 < total < math.inf else chances
+        tried = rng.choice(len(points), candidates, p=share)
+        nearer = np.minimum(squared[:, None], squared_distances(points, points[tried]))
+        best = int((w @ nearer).argmin())
+        centres, squared = np.vstack([centres, points[tried[best]]]), nearer[:, best]
+    nearest = _refine(points, w, centres)
+    # every cluster gets a small share of every vector, so that no component starts empty
+    assignment: Array = 0.9 * np.eye(k)[nearest] + 0.1 / k
+    return assignment
+
+
+def _refine(points: Any, w: Any, centres: Any) -> Any:
+    """Move the centres (k, d) by k-means; return the nearest one of every point."""
+    nearest = np.full(len(points), -1, np.int64)
+    for _ in range(REFINEMENTS):
+        if not _assign_nearest(points, centres, nearest):
+            break
+        _move_centres(points, w, centres, nearest)
+    return nearest
+
+
+def _assign_nearest(points: Any, centres: Any, nearest: Any) -> bool:
+    """Write the nearest centre of every point; return whether one has changed."""
+    table = cython.declare("double[:, ::1]", points)
+    middle = cython.declare("double[:, ::1]", centres)
+    assigned = cython.declare("long long[::1]", nearest)
+    changed: cython.bint = False
+    i: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    best: cython.Py_ssize_t
+    v: cython.double
+    total: cython.double
+    least: cython.double
+    for i in range(table.shape[0]):
+        best = 0
+        least = -1.0
+        for k in range(middle.shape[0]):
+            total = 0.0
+            for j in range(table.shape[1]):
+                v = table[i, j] - middle[k, j]
+                total += v * v
+            if k == 0 or total < least:
+                least = total
+                best = k
+        if assigned[i] != best:
+            assigned[i] = best
+            changed = True
+    return changed
+
+
+def _move_centres(points: Any, w: Any, centres: Any, nearest: Any) -> None:
+    """Move every centre that has points to their mean."""
+    mass = np.bincount(nearest, w, len(centres))
+    filled = mass > 0.0
+    chosen = np.zeros((len(centres), len(points)))
+    chosen[nearest, np.arange(len(points))] = w
+    centres[filled] = (chosen @ points)[filled] / mass[filled, None]
+
+
+def squared_distances(points: Array, centres: Array) -> Array:
+    """Return the squared distances (n, k) of points from centres."""
+    squares: Array = (points * points).sum(axis=1)[:, None] + (centres * centres).sum(axis=1)
+    distances: Array = np.maximum(squares - 2.0 * points @ centres.T, 0.0)
+    return distances

@@ -1,0 +1,149 @@
+"""The buffer of a mixture that finds its number of components."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqbayes.mixture.buffer import Buffer
+from seqbayes.mixture.default_prior import scaled_to
+from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.evidence import log_evidence
+from seqbayes.mixture.split_merge import ProcessPrior, assemble, parts
+from seqbayes.mixture.start import Job, fit_best_start, step_cost, steps_of_fit
+from seqbayes.state import State
+
+Array = npt.NDArray[np.float64]
+
+TYPICAL = 3
+"""Number of components that the scale of a default prior assumes."""
+
+COUNT_SHARE = 2.0 / 3.0
+"""The number of components of the start is found by this share of the buffer, while it fills."""
+
+STARTS, ITERATIONS = 4, 25
+"""Number of starts for each number of components, and iterations of EM from the best."""
+
+ROWS_PER_COUNT = 5
+"""Fits to few observations try at most one more component for this many of them."""
+
+PATIENCE = 2
+"""The start tries larger numbers of components until this many have less evidence than the best."""
+
+COUNT_COST = 1.5e6
+"""About how many multiplications of the search for the number one observation waits for."""
+
+RESTART_COST, REFINE_COST = 1e7, 4e6
+"""The start searches again among all observations if that takes at most the first number of
+multiplications; otherwise the fit to the first observations is continued for the second."""
+
+
+class CountingBuffer(Buffer):
+    """A buffer that is fitted with the number of components that has the most evidence.
+
+    Parameters
+    ----------
+    prior
+        The truncated Dirichlet process.
+    component
+        The components' prior; None if it is derived from the data.
+    seed
+        The seed of the start.
+    size
+        How many observations to keep.
+    """
+
+    growth = 1.5  # every fit compares several numbers of components
+
+    def __init__(
+        self, prior: ProcessPrior, component: State | None, seed: int | None, size: int
+    ) -> None:
+        priors = None if component is None else (component,)
+        super().__init__((0,), priors, prior.settings, seed, size)
+        self._prior = prior
+        self._counting: Job[EMModel] | None = None
+        first = int(COUNT_SHARE * size)
+        self._counted = first if first >= 2 * prior.most else size
+
+    def clear(self) -> None:
+        """Discard all observations."""
+        super().clear()
+        self._counting = None
+
+    def add(self, x: Any, w: float) -> None:
+        """Keep an observation; near the end, also search for the number of components."""
+        super().add(x, w)
+        n = len(self)
+        if self._counted < n and self._counted < self.size:  # the last one may still gain weight
+            if self._counting is None:
+                self._counting = Job(self._count(self._counted, STARTS, ITERATIONS))
+            self._counting.advance((n - self._counted) * COUNT_COST)
+
+    def _component(self, xs: list[Any]) -> State:
+        return scaled_to(xs, TYPICAL) if self.priors is None else self.priors[0]
+
+    def _count(self, n: int, starts: int, iterations: int) -> Generator[float, None, EMModel]:
+        """Fit more and more components until there is less evidence; return the best model."""
+        xs, w = self._first(n)
+        component, rows = self._component(xs), np.empty((0, 0))
+        models: list[EMModel] = []
+        evidence: list[float] = []
+        most = min(self._prior.most, 1 + n // ROWS_PER_COUNT)
+        while len(models) < most:
+            model = self._prior.new_model(component, len(models) + 1, flat=True)
+            if not models:
+                rows = model.rows(xs)
+                yield step_cost(model, n)
+            rng = np.random.default_rng(self._seed)
+            yield from steps_of_fit(model, rows, w, rng, starts, iterations)
+            models.append(model)
+            evidence.append(log_evidence(model, rows, w, *self._prior[:2]))
+            yield step_cost(model, n)
+            if len(models) - int(np.argmax(evidence)) - 1 >= PATIENCE:
+                break
+        return models[int(np.argmax(evidence))]
+
+    def _assemble(self, found: EMModel) -> EMModel:
+        """Return a model with the statistics of a fitted one, and the prior of the process."""
+        found.engine.end_burn_in(found.engine.n)
+        model = assemble(self._prior, found, [[part] for part in parts(found)], 0.0)
+        model.engine.end_burn_in(model.engine.n)
+        return model
+
+    def _steps(self, n: int, starts: int, iterations: int) -> Generator[float, None, EMModel]:
+        """Fit a model to the first `n` observations, in steps."""
+        if n < self.size and self._counting is not None and self._counting.result is not None:
+            model = self._assemble(self._counting.result)
+            for x, w in self._kept[self._counted : n]:
+                model.engine.learn(x, w)
+            yield 0.0
+            return model
+        if n >= self.size and self._counting is not None:
+            found = self._refine(self._counting.finish())
+        else:
+            share = 1.0 if n >= self.size else 0.5
+            effort = min(starts, int(share * STARTS)), min(iterations, int(share * ITERATIONS))
+            found = yield from self._count(n, *effort)
+        return self._assemble(found)
+
+    def _refine(self, counted: EMModel) -> EMModel:
+        """Return a model of the number of components found, fitted to the whole buffer."""
+        xs, w = self._first(len(self))
+        model = self._prior.new_model(self._component(xs), len(counted.priors), flat=True)
+        rows = model.rows(xs)
+        each = step_cost(model, len(rows))
+        whole = (STARTS * 10 + 2 * ITERATIONS) * each
+        if whole <= RESTART_COST or not model.reads_like(counted):
+            rng = np.random.default_rng(self._seed)
+            fit_best_start(model, rows, w, rng, STARTS, ITERATIONS)
+            return model
+        shares, _ = counted.e_step(rows, w)
+        model.e_step(rows, w, shares)
+        model.m_step()
+        for _ in range(max(1, min(ITERATIONS, int(REFINE_COST / each)))):
+            model.e_step(rows, w)
+            model.m_step()
+        return model

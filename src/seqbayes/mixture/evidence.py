@@ -1,0 +1,278 @@
+"""Log prior densities of parameters, and the evidence of the data of components."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.special as sc
+
+from seqbayes.families import Dirichlet
+from seqbayes.mixture.adapters import NumberAdapter, VectorAdapter, adapter_of
+from seqbayes.mixture.components.adapter import ComponentAdapter
+from seqbayes.mixture.components.factor import lower_triangle
+from seqbayes.mixture.components.gaussian import Gaussian
+from seqbayes.state import State
+
+if TYPE_CHECKING:
+    from seqbayes.mixture.em import EMModel
+    from seqbayes.mixture.engine import Engine
+
+Array = npt.NDArray[np.float64]
+
+LOG_2 = math.log(2.0)
+
+
+class LogPrior:
+    """The log prior density of parameters and learned weights, up to a constant.
+
+    Parameters
+    ----------
+    components
+        The components' priors with their adapters.
+    weights
+        Fixed weights, or the prior of learned weights.
+    """
+
+    def __init__(self, components: Sequence[tuple[State, ComponentAdapter]], weights: Any) -> None:
+        beliefs = {id(state): state.belief(state.prior) for state, _ in components}
+        proper = {id(state): state.is_proper(state.prior) for state, _ in components}
+        self._places = [k for k, (state, _) in enumerate(components) if proper[id(state)]]
+        self._components = [(beliefs[id(components[k][0])], *components[k]) for k in self._places]
+        wisharts = [
+            (belief, state, adapter)
+            for belief, state, adapter in self._components
+            if type(adapter) in (NumberAdapter, VectorAdapter)
+        ]
+        self._wishart = Wisharts(wisharts) if len(wisharts) == len(components) else None
+        self._weights = weights
+        self._powers: Any = None
+        self._constant: float | None = None
+        if isinstance(weights, Dirichlet):
+            self._powers = np.array(weights.prior.alpha) - 1.0
+
+    def log_density(self, raw: Sequence[Any], weights: Any) -> float:
+        """Return the log density of the kernels' parameters and the weights."""
+        if self._constant is None:
+            self._constant = self._log_height() + (
+                self._wishart.constant() if self._wishart else 0.0
+            )
+        return self._constant + self.relative(raw, weights)
+
+    def _log_height(self) -> float:
+        """Return the log density of weights whose relative one is 0."""
+        if self._powers is None:
+            return 0.0
+        share = np.full(len(self._powers), 1.0 / len(self._powers))
+        height = self._weights.belief(self._weights.prior).logpdf(share)
+        return float(height - sc.xlogy(self._powers, share).sum())
+
+    def relative(self, raw: Sequence[Any], weights: Any) -> float:
+        """Return the log density up to a constant, which takes some time to compute."""
+        total = 0.0
+        if self._wishart is not None:
+            total = self._wishart.log_density(raw)
+        else:
+            for k, (belief, state, adapter) in zip(self._places, self._components, strict=True):
+                total += belief.logpdf(adapter.parameter(state, raw[k]))
+        if self._powers is not None:
+            total += float(sc.xlogy(self._powers, weights).sum())
+        return float(total)
+
+
+class Wisharts:
+    """Normal-inverse-Wishart priors of all components, evaluated at once."""
+
+    def __init__(self, components: Sequence[tuple[Any, State, Any]]) -> None:
+        priors = [adapter.wishart(state) for _, state, adapter in components]
+        self._mean, self._kappa, self._df, self._scale = (
+            np.array([prior[i] for prior in priors], float) for i in range(4)
+        )
+        self._power = self._df + self._mean.shape[1] + 2.0
+        self._components = components
+
+    def constant(self) -> float:
+        """Return the constant that `log_density` leaves out."""
+        modes = self._scale / self._power[:, None, None]
+        heights: dict[int, float] = {}  # most components have the same prior
+        pairs = zip(self._components, self._mean, modes, strict=True)
+        for (belief, state, adapter), mean, mode in pairs:
+            if id(state) not in heights:
+                heights[id(state)] = belief.logpdf(adapter.parameter(state, (mean, mode)))
+        at_mode = sum(heights[id(state)] for _, state, _ in self._components)
+        return float(at_mode - self.log_density(list(zip(self._mean, modes, strict=True))))
+
+    def log_density(self, parameters: Sequence[Any]) -> float:
+        """Return the sum of the log densities of means and covariances, up to a constant."""
+        means, covariances = (np.array([each[i] for each in parameters]) for i in range(2))
+        inverse = np.linalg.inv(covariances)
+        away = means - self._mean
+        squares = np.einsum("ki,kij,kj->k", away, inverse, away)
+        traces = np.einsum("kij,kij->k", inverse, self._scale)
+        log_det = np.linalg.slogdet(covariances)[1]
+        return -0.5 * float((self._power * log_det + traces + self._kappa * squares).sum())
+
+
+def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, most: int) -> float:
+    """Return the log evidence of rows for a model that EM has fitted to them.
+
+    It is the evidence of the completed data, which is in closed form, corrected by the difference
+    between the likelihoods of the rows and of the completed data (Cheeseman and Stutz).
+
+    Parameters
+    ----------
+    model
+        The fitted model; its statistics become those of the rows.
+    rows, w
+        The rows (n, width) and their weights (n,).
+    concentration, most
+        Those of the truncated Dirichlet process, the prior of the weights.
+
+    References
+    ----------
+    .. [1] Cheeseman, P. and Stutz, J. (1996). Bayesian classification (AutoClass): theory and
+       results. Advances in Knowledge Discovery and Data Mining, 153-180.
+    .. [2] Chickering, D. M. and Heckerman, D. (1997). Efficient approximations for the marginal
+       likelihood of Bayesian networks with hidden variables. Machine Learning 29, 181-212.
+    """
+    engine = model.engine
+    raw = [kernel.parameter for kernel in model.learning(engine)]
+    weights = engine.weights.copy()
+    _, total = model.e_step(rows, w)
+    counts = engine.live * engine.memory
+    total += log_partition(counts, concentration, most) - float(sc.xlogy(counts, weights).sum())
+    return total + evidence_of(model, engine).gain_over(raw)
+
+
+def log_partition(counts: Array, concentration: float, most: int) -> float:
+    """Return the log probability of a partition of observations with these counts.
+
+    Components are not labelled: any of the `most` may have any of the counts. A component with
+    fewer than half an observation is empty.
+    """
+    each = concentration / most
+    n = float(counts.sum())
+    occupied = counts[counts >= 0.5]
+    urn = float((sc.gammaln(each + occupied) - sc.gammaln(each)).sum())
+    urn += math.lgamma(concentration) - math.lgamma(concentration + n)
+    return urn + float(sc.gammaln(most + 1) - sc.gammaln(most - len(occupied) + 1))
+
+
+def log_marginal(*states: State) -> float:
+    """Return the log marginal likelihood of the data of states with the same prior, together."""
+    first, *others = states
+    statistics = first.statistics
+    if others:
+        statistics = first.clone(include_attributes=True).statistics
+        for other in others:
+            statistics.merge(other.statistics)
+    return float(first.log_marginal(first.prior, statistics.value))
+
+
+class Evidence:
+    """Log marginal likelihoods of the data of the components of a model, by their states."""
+
+    def __init__(self, model: EMModel, states: Sequence[State]) -> None:
+        self._model, self._states = model, states
+
+    def alone(self) -> Array:
+        """Return the log marginal likelihood (K,) of the data of every component."""
+        return np.array([log_marginal(state) for state in self._states])
+
+    def together(self, a: int, b: int) -> float:
+        """Return the log marginal likelihood of the data of two components with one parameter."""
+        return log_marginal(self._states[a], self._states[b])
+
+    def gain_over(self, raw: Sequence[Any]) -> float:
+        """Return the log marginal likelihood of all data minus their log likelihood.
+
+        Parameters
+        ----------
+        raw
+            The parameters of the likelihood, as the kernels have them.
+        """
+        total = float(self.alone().sum())
+        for state, theta in zip(self._states, self._model.to_parameters(raw), strict=True):
+            parameter = state.observation_parameter(theta)
+            total -= state.log_likelihood(parameter, state.statistics.value)
+        return total
+
+
+class NormalEvidence(Evidence):
+    """Those of Normal components with the same prior, from the statistics of the kernels.
+
+    The terms of the likelihood that do not depend on the parameters are left out.
+    """
+
+    def __init__(self, model: EMModel, engine: Engine, totals: Array | None, prior: Any) -> None:
+        self._mean, self._kappa, self._df, self._scale = (np.array(part, float) for part in prior)
+        d = len(self._mean)
+        live = np.array([kernel.live for kernel in model.learning(engine)])
+        share = live[:, 0]
+        if totals is None:
+            factor = np.full(len(live), model.engine.memory)
+        else:
+            factor = np.divide(totals, share, out=np.zeros(len(share)), where=share > 0.0)
+        self._w, self._means = factor * share, live[:, 1 : 1 + d]
+        packed = np.zeros((len(live), d, d))
+        lower = lower_triangle(d)
+        packed[:, lower[0], lower[1]] = factor[:, None] * live[:, 1 + d :]
+        self._scatter = packed + np.tril(packed, -1).transpose(0, 2, 1)
+        self._log_det = np.linalg.slogdet(self._scale)[1]
+
+    def _marginal(self, w: Array, means: Array, scatter: Array) -> Array:
+        d, kappa = len(self._mean), self._kappa + w
+        away = means - self._mean
+        scale = self._scale + scatter
+        scale += (self._kappa * w / kappa)[:, None, None] * away[:, :, None] * away[:, None, :]
+        half, before = 0.5 * (self._df + w), 0.5 * self._df
+        found: Array
+        found = 0.5 * d * np.log(self._kappa / kappa) - half * np.linalg.slogdet(scale)[1]
+        steps = 0.5 * np.arange(d)
+        gammas = sc.gammaln(half[:, None] - steps) - sc.gammaln(before - steps)
+        found += before * self._log_det + gammas.sum(axis=1) + 0.5 * d * w * LOG_2
+        return found
+
+    def alone(self) -> Array:
+        """Return the log marginal likelihood (K,) of the data of every component."""
+        return self._marginal(self._w, self._means, self._scatter)
+
+    def together(self, a: int, b: int) -> float:
+        """Return the log marginal likelihood of the data of two components with one parameter."""
+        pair = [a, b]
+        w = self._w[pair].sum()
+        share = self._w[b] / w if w > 0.0 else 0.0
+        away = self._means[b] - self._means[a]
+        scatter = self._scatter[pair].sum(axis=0)
+        scatter += self._w[a] * share * away[:, None] * away
+        mean = self._means[a] + share * away
+        return float(self._marginal(np.array([w]), mean[None], scatter[None])[0])
+
+    def gain_over(self, raw: Sequence[Any]) -> float:
+        """Return the log marginal likelihood of all data minus their log likelihood."""
+        means, covariances = (np.array([each[i] for each in raw]) for i in range(2))
+        away = self._means - means
+        scatter = self._scatter + self._w[:, None, None] * away[:, :, None] * away[:, None, :]
+        log_det = np.linalg.slogdet(covariances)[1]
+        traces = np.trace(np.linalg.solve(covariances, scatter), axis1=1, axis2=2)
+        return float(self.alone().sum() + 0.5 * (self._w * log_det + traces).sum())
+
+
+def evidence_of(model: EMModel, engine: Engine, totals: Array | None = None) -> Evidence:
+    """Return the evidence of the components' data.
+
+    Parameters
+    ----------
+    totals
+        Total weight of every component's observations; by default what the model remembers.
+    """
+    prior = model.priors[0]
+    adapter = adapter_of(prior)
+    same = all(state is prior or state == prior for state in model.priors)
+    packed = all(type(kernel) is Gaussian for kernel in model.learning(engine))
+    if same and packed and isinstance(adapter, NumberAdapter) and prior.is_proper(prior.prior):
+        return NormalEvidence(model, engine, totals, adapter.wishart(prior))
+    return Evidence(model, model.states(engine, totals))
