@@ -216,13 +216,21 @@ def test_charts_can_be_downloaded_as_images_and_data(open_page, experiment):
     assert saved.value.suggested_filename == "conversion-estimates.csv"
     rows = list(csv.reader(Path(saved.value.path()).read_text().splitlines()))
     assert rows[0][:3] == ["key", "n", "mean"]
-    found = {row[0]: float(row[2]) for row in rows[1:]}
-    assert found["green-button"] == pytest.approx(201 / 1002)  # under a uniform prior
+    means = {row[0]: float(row[2]) for row in rows[1:]}
+    assert means["green-button"] == pytest.approx(201 / 1002)  # under a uniform prior
     with page.expect_download() as saved:
         group.get_by_role("button", name="PNG").click()
     picture = Path(saved.value.path()).read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) > 5000
+    group = page.get_by_role("group", name="Download conversion differences")
+    with page.expect_download() as saved:
+        group.get_by_role("button", name="CSV").click()
+    rows = list(csv.reader(Path(saved.value.path()).read_text().splitlines()))
+    assert rows[0] == ["key", "against", "difference", "low 0.95", "high 0.95"]
+    found = {tuple(row[:2]): float(row[2]) for row in rows[1:]}
+    pair = ("green-button", "control")
+    assert found[pair] == pytest.approx(means["green-button"] - means["control"])
 
 
 def test_downloaded_cells_are_not_formulas(open_page):

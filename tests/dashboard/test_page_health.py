@@ -1,5 +1,7 @@
 """The state of the stream on the page: dead letters, unexpected silence, ages."""
 
+from pathlib import Path
+
 import pytest
 from served import CONFIG, Site, visit
 
@@ -101,6 +103,9 @@ def test_alerts_are_listed_with_their_messages(tmp_path, open_page):
         log = page.get_by_role("region", name="Messages of alerts").locator("tbody tr")
         expect(log).to_have_count(1)
         expect(log).to_contain_text("n >= 20")
+        with page.expect_download() as saved:
+            page.get_by_role("group", name="Download event rate").get_by_text("PNG").click()
+        assert Path(saved.value.path()).read_bytes().startswith(b"\x89PNG")
         log.get_by_role("link", name="a <b>").click()
         marks = page.get_by_role("list", name="What happened meanwhile").locator("li")
         expect(marks).to_contain_text("many: firing")

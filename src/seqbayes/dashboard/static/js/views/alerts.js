@@ -67,13 +67,13 @@ function statuses(alerts) {
   const sorted = [...alerts].sort((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || b.since - a.since);
   return table(
     "Alerts",
-    [["Alert"], ["Status"], ["Key"], ["Value", "num"], ["Since"]],
+    [["Alert"], ["Status"], ["Key"], ["Since"], ["Value", "num"]],
     sorted.map((one) => [
       one.alert,
       status(one.status),
       named(one.key),
-      exists(one.value) ? exact(one.value) : "–",
       when(one.since),
+      exists(one.value) ? exact(one.value) : "–",
     ]),
   );
 }

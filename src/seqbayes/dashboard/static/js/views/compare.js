@@ -20,7 +20,7 @@ const BEST = [
   ["highest", "Highest is best"],
   ["lowest", "Lowest is best"],
 ];
-const LEVELS = ["0.8", "0.9", "0.95", "0.99"].map((level) => [level, `${100 * level} %`]);
+const LEVELS = ["0.5", "0.8", "0.9", "0.95", "0.99"].map((level) => [level, `${100 * level} %`]);
 const BEST_KEY = "best"; // instead of a control
 const NO_SHARE = { mean: null, interval: null, density: null };
 const panel = (head, ...children) =>
@@ -246,12 +246,27 @@ export class Compare {
       h(
         "div",
         null,
-        panel([this.question, h("p", null, term("P(best)"))], this.best),
-        panel(much, this.differences),
-        panel([h("h2", null, "What a choice costs"), h("p", null, term("expected loss"))], this.decision),
+        panel(
+          [this.question, h("p", null, term("P(best)"))],
+          this.best,
+          downloads(`${this.name} best`, { element: () => this.best, rows: () => this.#rows() }),
+        ),
+        panel(
+          much,
+          this.differences,
+          downloads(`${this.name} differences`, {
+            element: () => this.differences,
+            rows: () => this.#differenceRows(),
+          }),
+        ),
+        panel(
+          [h("h2", null, "What a choice costs"), h("p", null, term("expected loss"))],
+          this.decision,
+          downloads(`${this.name} choices`, { element: () => this.decision, rows: () => this.#rows() }),
+        ),
       ),
     );
-    this.results = h("div", null, h("section", { class: "panel conclusion" }, this.verdict), columns);
+    this.results = h("div", null, h("section", { class: "panel conclusion" }, this.verdict, h("p", { class: "hint" }, term("anytime-valid test"), " ", term("credible interval"))), columns);
     return this.results;
   }
 
@@ -552,6 +567,7 @@ export class Compare {
           );
     const apart = scale(this.measured, pairs[0]?.interval);
     setText(this.much, `${log ? "ratio" : "difference"}, ${100 * level} % interval`);
+    this.pairs = pairs;
     this.differences.replaceChildren(forest(pairs, named, apart));
     this.decision.replaceChildren(this.#costs(answer, written, limit));
   }
@@ -568,6 +584,18 @@ export class Compare {
         ...[...arm.interval.map(of), arm.p_best, arm.loss, arm.p_above],
       ]),
     ];
+  }
+
+  // Of logarithms, the ratios.
+  #differenceRows() {
+    const of = this.measured === "log" ? Math.exp : (x) => x;
+    const name = (id) => keyName(this.cards.get(id).key, this.name);
+    const rows = this.pairs.map(({ pair: [one, other], mean, interval }) => [
+      ...[name(one), name(other)],
+      ...[mean, ...(interval ?? [null, null])].map((x) => (exists(x) ? of(x) : null)),
+    ]);
+    const what = this.measured === "log" ? "ratio" : "difference";
+    return [["key", "against", what, `low ${this.level}`, `high ${this.level}`], ...rows];
   }
 
   #densities() {

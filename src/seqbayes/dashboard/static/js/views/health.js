@@ -3,6 +3,7 @@
 import { detailPath, get } from "../api.js";
 import { band, line, linear } from "../charts/axis.js";
 import { h, setAttribute, setText, svg, table } from "../dom.js";
+import { downloads } from "../exports.js";
 import { age, count, keyName, rate, span } from "../format.js";
 import { sentence, sourceName } from "../shell.js";
 import { Alerts } from "./alerts.js";
@@ -134,6 +135,7 @@ export class Health {
       this.band,
       this.line,
     );
+    this.plot = h("div", null, this.chart);
     this.letters = new DeadLetters(this.stop.signal);
     this.alerts = new Alerts(this.stop.signal);
     this.warnings = h("ul", { class: "warnings", "aria-label": "Warnings about beliefs" });
@@ -179,7 +181,11 @@ export class Health {
         "section",
         { class: "panel" },
         h("header", null, h("h2", null, "Event rate while this page was open"), this.most),
-        this.chart,
+        this.plot,
+        downloads("event rate", {
+          element: () => this.plot,
+          rows: () => [["time", "events per second"], ...rates.map(([at, speed]) => [new Date(at).toISOString(), speed])],
+        }),
       ),
       h(
         "section",
