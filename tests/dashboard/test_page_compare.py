@@ -195,9 +195,9 @@ def test_negligible_differences_lead_to_no_decision(open_page, experiment):
 def test_terms_are_explained_in_place(open_page, experiment):
     page = open_page("/compare?belief=conversion", at=experiment)
     page.get_by_role("button", name="What is expected loss?").click()
-    expect(page.get_by_text("the price of choosing it")).to_be_visible()
+    expect(page.get_by_text("the expected cost of choosing it")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.get_by_text("the price of choosing it")).to_be_hidden()
+    expect(page.get_by_text("the expected cost of choosing it")).to_be_hidden()
 
 
 def test_the_page_includes_the_data_of_a_comparison(open_page, experiment):
