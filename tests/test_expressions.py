@@ -142,7 +142,7 @@ def test_cells_of_text_are_numbers_where_a_number_is_needed():
         ("x ~ y", "expected a regular expression in quotation marks at column 5"),
         ("x ~ '['", "expected a regular expression .* at column 5"),
         ("x in 3", r"expected '\[' at column 6"),
-        ("x in [y]", "expected a number, or a text"),
+        ("x in [y]", "expected a number, or a string"),
         ("bucket(x, 0)", "expected a width above 0 at column 11"),
         ("bucket(x, [3, 2])", "expected numbers in ascending order at column 11"),
         ("(x + 1", r"expected '\)' at its end"),
@@ -183,7 +183,7 @@ def test_derived_fields_can_need_each_other_but_not_themselves():
     (event,), _ = layout.decode([b'{"c": 3}'], print)
     assert getattr(event, layout.attribute(("a", "number"))) == 4.0
     assert getattr(event, layout.attribute(("c", "number"))) == 6.0
-    with pytest.raises(PriorError, match="needs itself: d, e, d"):
+    with pytest.raises(PriorError, match="depends on itself: d, e, d"):
         derive(["d"], given_)
 
 

@@ -147,7 +147,7 @@ def test_a_hanging_runner_and_a_failing_source_are_reported_by_the_store(serve, 
         server.until(lambda: server.get("/api/health")["status"] == "stalled")
         # within two seconds on an idle machine; the lease lasts thirty
         assert time.monotonic() - began < 15.0
-        assert server.get("/api/health")["error"].endswith("takes no steps")
+        assert server.get("/api/health")["error"].endswith("makes no progress")
         (tmp_path / "hangs").unlink()
         server.until(lambda: server.get("/api/health")["status"] == "ok")
     finally:

@@ -65,8 +65,8 @@ def web():
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(delivery, "FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(delivery, "LONGEST_PAUSE_SECONDS", 0.002)
+    monkeypatch.setattr(delivery, "MIN_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(delivery, "MAX_PAUSE_SECONDS", 0.002)
 
 
 def alert(receiver, condition="n >= 1", **options):
@@ -140,13 +140,13 @@ def test_messages_are_delivered_in_order_with_the_same_id_until_one_is_confirmed
     ]
     assert {path for path, *_ in asked} == {"/"}  # a redirection is not followed
     assert [event for event, *_ in notes] == ["alert_delayed", "alert_delivered"]
-    assert "the receiver answers 500" in notes[0][1]
+    assert "the receiver responded with 500" in notes[0][1]
 
 
 def test_a_message_that_is_too_old_is_abandoned(web, impatient):
     web.statuses.put(500)
     ((_, note),) = deliver(Receiver("webhook", web.url), message(created=0.0))
-    assert note.startswith("the receiver answers 500")
+    assert note.startswith("the receiver responded with 500")
 
 
 def test_alertmanager_gets_alerts_in_its_form(web):
@@ -189,7 +189,10 @@ def test_a_command_gets_the_message_only_on_its_standard_input(tmp_path):
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        ((sys.executable, "-c", "import sys; sys.exit('no disk')"), "ends with status 1: no disk"),
+        (
+            (sys.executable, "-c", "import sys; sys.exit('no disk')"),
+            "exited with status 1: no disk",
+        ),
         (("/no/such/program",), "cannot be started"),
     ],
 )
@@ -209,8 +212,8 @@ def test_pauses_double_up_to_a_limit():
 
 
 def test_messages_that_a_run_did_not_deliver_are_delivered_by_the_next_one(web, url, monkeypatch):
-    monkeypatch.setattr(delivery, "FIRST_PAUSE_SECONDS", 3600.0)
-    monkeypatch.setattr(delivery, "LONGEST_PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(delivery, "MIN_PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(delivery, "MAX_PAUSE_SECONDS", 3600.0)
     web.statuses.put(503)
     receiver = Receiver("webhook", web.url)
     run(url, receiver)

@@ -17,8 +17,8 @@ from seqbayes.stream.alerts import Alert, Alerts, parse_condition
 from seqbayes.stream.alerts.alert import Receiver
 from seqbayes.stream.alerts.evaluation import (
     Evidence,
-    look_at_choice,
-    look_at_key,
+    evaluate_choice,
+    evaluate_key,
     probability,
 )
 from seqbayes.stream.alerts.grammar import Tail
@@ -91,7 +91,7 @@ URL = MEAN + 'to = "webhook"\nurl = "http://x"\n'
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ('when = "mean > 1"', "alert.a.belief: it is missing"),
+        ('when = "mean > 1"', "alert.a.belief: required, but missing"),
         ('when = "mean > 1"\nbelief = "msx"', "alert.a.belief: unknown belief: did you mean 'ms'?"),
         ('when = "meen > 1"\nbelief = "ms"', "alert.a.when: expected P"),
         ('wen = "mean > 1"', "alert.a.wen: unknown key: did you mean 'when'?"),
@@ -100,14 +100,14 @@ URL = MEAN + 'to = "webhook"\nurl = "http://x"\n'
         (MEAN + 'key = ["a", "b"]', "alert.a.key: belief 'ms' is keyed"),
         (MEAN + 'for = "soon"', "alert.a.for: expected a duration"),
         (MEAN + 'to = "webhok"', "did you mean 'webhook'?"),
-        (MEAN + 'to = "webhook"', "alert.a.url: it is missing"),
+        (MEAN + 'to = "webhook"', "alert.a.url: required for to"),
         (URL.replace("http", "ftp"), "alert.a.url: expected"),
-        (MEAN + 'url = "http://x"', "alert.a.url: it cannot be combined"),
-        (MEAN + 'to = "command"', "alert.a.command: it is missing"),
+        (MEAN + 'url = "http://x"', "alert.a.url: cannot be combined"),
+        (MEAN + 'to = "command"', "alert.a.command: required for to"),
         (URL + 'secret = "${NO_SUCH}"', "alert.a.secret: the environment has no variable"),
         ('when = "P(mean > 2 s) > 0.9"\nbelief = "ms"', "alert.a.when: unknown unit 's': the unit"),
         ('when = "P(best = a) > 0.9"\nbelief = "colour"', "has no keys to compare"),
-        ('when = "P(mean > 0.5) > 0.9"\nbelief = "colour"', "needs label"),
+        ('when = "P(mean > 0.5) > 0.9"\nbelief = "colour"', "requires label"),
         ('when = "mean > 0.5"\nbelief = "sold"\nlabel = "x"', "only a belief about labels"),
         ('when = "P(best = a) > 0.9"\nbelief = "fading"', "set anytime = false"),
         ('when = "surprise > 3"\nbelief = "fading"', "alert.a.when: surprise needs"),
@@ -174,10 +174,10 @@ def test_surprise_is_the_mean_of_minus_the_log_predictive_since_the_last_look():
     for x in (4.0, 5.0):
         total -= state.log_predictive(x)
         state.learn_one(x)
-    look = look_at_key(alert, state, before)
-    assert look.value == pytest.approx(total / 2.0, rel=1e-12)
-    assert look.holds is (total / 2.0 > 3.0)
-    assert look_at_key(alert, state, Evidence.of(state)).holds is None
+    evaluate = evaluate_key(alert, state, before)
+    assert evaluate.value == pytest.approx(total / 2.0, rel=1e-12)
+    assert evaluate.holds is (total / 2.0 > 3.0)
+    assert evaluate_key(alert, state, Evidence.of(state)).holds is None
 
 
 def choice(condition, **options):
@@ -187,24 +187,24 @@ def choice(condition, **options):
 
 def test_an_alert_about_the_best_key_needs_the_sequential_test():
     few = {"A": Beta(6, 14), "B": Beta(13, 7)}  # P(best = B) = 0.985, but without any data
-    assert look_at_choice(choice("P(best = B) > 0.95"), few).value > 0.95
-    assert look_at_choice(choice("P(best = B) > 0.95"), few).holds is False
+    assert evaluate_choice(choice("P(best = B) > 0.95"), few).value > 0.95
+    assert evaluate_choice(choice("P(best = B) > 0.95"), few).holds is False
     many = {"A": Beta(), "B": Beta()}
     for key, sold in (("A", 80), ("B", 170)):
         many[key].learn_many([True] * sold + [False] * (400 - sold))
-    assert look_at_choice(choice("P(best = B) > 0.95"), many).holds
+    assert evaluate_choice(choice("P(best = B) > 0.95"), many).holds
     # enumeration of the closed form for integer parameters: P(B > A) for Beta(1, 1), Beta(2, 1)
     simple = {"A": Beta(1, 1), "B": Beta(2, 1)}
-    look = look_at_choice(choice("P(best = B) > 0.5 and expected loss of B < 1"), simple)
-    assert look.value == pytest.approx(2 / 3, rel=1e-12)
-    assert look_at_choice(choice("P(best = A) > 0.5", better="lower"), simple).value == (
+    evaluate = evaluate_choice(choice("P(best = B) > 0.5 and expected loss of B < 1"), simple)
+    assert evaluate.value == pytest.approx(2 / 3, rel=1e-12)
+    assert evaluate_choice(choice("P(best = A) > 0.5", better="lower"), simple).value == (
         pytest.approx(2 / 3, rel=1e-12)
     )
     # loss of B is E[max(A - B, 0)] = the integral of (a - b) 2b over b < a = 1/12
-    loss = look_at_choice(choice("expected loss < 0.1"), simple)
+    loss = evaluate_choice(choice("expected loss < 0.1"), simple)
     assert (loss.value, loss.holds) == (pytest.approx(1 / 12, rel=1e-9), True)
-    assert look_at_choice(choice("expected loss of C < 0.1"), simple).holds is None
-    assert look_at_choice(choice("P(best = B) > 0.5"), {"B": Beta()}).holds is None
+    assert evaluate_choice(choice("expected loss of C < 0.1"), simple).holds is None
+    assert evaluate_choice(choice("P(best = B) > 0.5"), {"B": Beta()}).holds is None
 
 
 def test_the_course_of_an_alert():
@@ -256,7 +256,7 @@ EVENTS = [{"k": "a", "x": True}] * 3 + [{"k": "b", "x": True}] * 2 + [{"k": "a",
 
 def test_each_change_is_reported_once_however_often_the_run_is_resumed(url, monkeypatch):
     """P(mean > 0.6) > 0.75: 1 - .6^4 = .87 after 3 successes, 1 - .6^3 = .784 after two."""
-    monkeypatch.setattr("seqbayes.stream.alerts.outbox.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("seqbayes.stream.alerts.outbox.EVALUATION_SECONDS", 0.0)
     clock, notes, watched = Clock(), [], alert("P(mean > 0.6) > 0.75")
     for count in range(1, len(EVENTS) + 1):
         with pipeline(url, EVENTS[:count], [watched], clock, notes=notes) as running:
@@ -284,7 +284,7 @@ def test_each_change_is_reported_once_however_often_the_run_is_resumed(url, monk
 
 
 def test_an_alert_needs_its_duration_and_fires_while_no_events_arrive(url, monkeypatch):
-    monkeypatch.setattr("seqbayes.stream.alerts.outbox.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("seqbayes.stream.alerts.outbox.EVALUATION_SECONDS", 0.0)
     clock = Clock()
     watched = [alert("n >= 1", lasting=60.0)]
     with pipeline(url, EVENTS[:1], watched, clock) as running:
@@ -308,7 +308,7 @@ def test_an_alert_needs_its_duration_and_fires_while_no_events_arrive(url, monke
 
 
 def test_silence_is_noticed_by_stream_and_by_key(url, monkeypatch):
-    monkeypatch.setattr("seqbayes.stream.alerts.outbox.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("seqbayes.stream.alerts.outbox.EVALUATION_SECONDS", 0.0)
     text = BASE.replace("[alert.a]", "").replace("by =", "max_keys = 9\nby =")
     alerts = parse_config(
         (
@@ -371,7 +371,7 @@ def test_a_store_that_keeps_no_alerts_is_refused(url, monkeypatch):
     monkeypatch.setattr("seqbayes.stream.stores.sql.SqlStore.keeps_alerts", False)
     monkeypatch.setattr("seqbayes.stream.stores.memory.MemoryStore.keeps_alerts", False)
     with (
-        pytest.raises(ValueError, match="does not keep alerts"),
+        pytest.raises(ValueError, match="does not support alerts"),
         pipeline(url, EVENTS, [alert("n >= 1")], Clock()) as running,
     ):
         list(running)
@@ -396,7 +396,7 @@ def test_alerts_over_the_history_are_those_of_the_run(url):
     # after 3 successes, a failure has probability 1/5, and then 2/6
     assert [c.value for c in surprised.changes] == [pytest.approx(math.log(5.0))]
     silent = follow(Alert("s", parse_condition("dead letters > 1 %"), ""), store)
-    assert "does not contain when events arrived" in silent.reason
+    assert "does not contain the times of events" in silent.reason
 
 
 def test_check_reports_past_alerts(tmp_path, monkeypatch, capsys):

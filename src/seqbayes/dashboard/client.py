@@ -1,4 +1,4 @@
-"""A typed client of the API without further dependencies."""
+"""A typed client of the API without additional dependencies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqbayes.errors import SeqbayesError
 
 
 class ApiError(SeqbayesError):
-    """The server refused a request; `status` is the HTTP status, `retry_after` is in seconds."""
+    """The server rejected a request; `status` is the HTTP status, `retry_after` is in seconds."""
 
     def __init__(self, status: int, reason: str, retry_after: float | None = None) -> None:
         super().__init__(f"{status}: {reason}")
@@ -30,14 +30,14 @@ class Client(ClientMethods):
     url
         URL of the server, such as ``http://127.0.0.1:8765``.
     token
-        The token, which writing requires, as does reading from another machine.
+        The token; it is required for writing, and for reading from another machine.
     timeout
-        Seconds without data from the server after which a call fails.
+        Maximum number of seconds without data from the server before a call fails.
 
     Raises
     ------
     ApiError
-        If the server refuses a request.
+        If the server rejects a request.
     OSError
         If the server cannot be reached.
     """
@@ -75,7 +75,7 @@ class Client(ClientMethods):
         Parameters
         ----------
         name
-            Name of a choice of the configuration.
+            Name of a choice in the configuration.
         contexts
             The values of the other key fields of its belief.
         """
@@ -92,7 +92,7 @@ class Client(ClientMethods):
         reward
             The observed value.
         event
-            Further fields of the event, such as its time.
+            Additional fields of the event, such as a timestamp.
         """
         body = schema.RewardBody(decision, reward, dict(event))
         return _read(self._post("/api/reward", body), schema.Outcome, (200, 422))
@@ -117,14 +117,14 @@ class Client(ClientMethods):
         return _read(self._post("/api/annotations", body), schema.AnnotationInfo)
 
     def stream(self, last: str = "", **query: Any) -> Iterator[tuple[str, Any, str]]:
-        """Yield name, data and id of every event, until the server ends.
+        """Yield name, data and id of every event, until the server closes the stream.
 
         Parameters
         ----------
         last
-            Id of the last event that was received.
+            Id of the last event received.
         query
-            belief, key (a text or a list of them), top, hz.
+            Parameters belief, key (each a string or a list of strings), top and hz.
         """
         connection = self._kind(self._host, timeout=self._timeout)
         headers = {**self._headers, "Accept": "text/event-stream"}
@@ -158,7 +158,7 @@ class Client(ClientMethods):
         self.close()
 
     def get(self, path: str, kind: type[T]) -> T:
-        """Return the answer at a path, decoded as a type."""
+        """Return the response at a path, decoded as a type."""
         return _read(self._send(self._connection, "GET", path, None, self._headers), kind)
 
     def _post(self, path: str, body: Any) -> http.client.HTTPResponse:
@@ -173,7 +173,7 @@ class Client(ClientMethods):
             connection.request(method, path, body, headers)
             response: http.client.HTTPResponse = connection.getresponse()
         except (http.client.HTTPException, OSError):
-            connection.close()  # the next call makes a new one
+            connection.close()  # the next call opens a new connection
             raise
         return response
 

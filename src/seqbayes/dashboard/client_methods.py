@@ -15,7 +15,7 @@ class ClientMethods:
     """One method for each path of the API that returns JSON."""
 
     def get(self, path: str, kind: type[T]) -> T:
-        """Return the answer at a path, decoded as a type."""
+        """Return the response at a path, decoded as a type."""
         raise NotImplementedError
 
     @staticmethod
@@ -116,7 +116,7 @@ class ClientMethods:
         return self.get(f"/api/history/{quote(name, '')}" + query, schema.HistoryList)
 
     def health(self) -> schema.Health:
-        """Return the state of pipeline and server."""
+        """Return the status of pipeline and server."""
         return self.get("/api/health", schema.Health)
 
     def session(self) -> schema.Session:

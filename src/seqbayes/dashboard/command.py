@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seqbayes.dashboard.server.access import Access
 
 SWITCH = 0.0005
-"""Switch interval of threads in seconds: a short one, since the hub yields after every client."""
+"""Switch interval of threads in seconds; short, because the hub yields after every client."""
 
 EXAMPLES = """\
 examples:
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
     parser.add_argument(
-        "what", metavar="CONFIG_OR_STORE", help="a TOML file; or a store, file or postgresql://…"
+        "what", metavar="CONFIG_OR_STORE", help="a TOML file; or a store (a file or postgresql://…)"
     )
     add_server(parser)
     add_format(parser)
@@ -106,7 +106,7 @@ def serve_story(args: argparse.Namespace, words: dict[str, Any]) -> int:
 
 
 def is_config(what: str) -> bool:
-    """Whether an argument names a configuration, not a store.
+    """Whether an argument is the name of a configuration, not of a store.
 
     Examples
     --------
@@ -132,16 +132,16 @@ def needed() -> None:
 
 
 def show(args: argparse.Namespace, log: Log, begin: Callable[[], Origin], page: str = "") -> int:
-    """Serve the beliefs of an origin until a signal arrives, and return the exit status.
+    """Serve the beliefs of a source until a signal arrives, and return the exit status.
 
     Parameters
     ----------
     args
         The options of `add_server`.
     log
-        Name of the command in messages.
+        The log of the command.
     begin
-        Returns the origin.
+        Function that returns the source of the beliefs.
     page
         The path of the page to open.
     """
@@ -192,7 +192,7 @@ class _LogHandler(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log a record, except about clients dropped during a stream."""
+        """Log a record, except for clients dropped during a stream."""
         if "without completing response" not in record.getMessage():
             self._log.event("http", self.format(record), record.levelname.lower())
 

@@ -1,4 +1,4 @@
-"""Fields that are computed from others, after an event was decoded."""
+"""Computes derived fields from other fields of decoded events."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Slot = tuple[str, str]
 
 
 def derive(names: Iterable[str], given: Mapping[str, str]) -> dict[str, Expression]:
-    """Return the derived fields among these names, and those that they need.
+    """Return the derived fields among these names, and the derived fields they depend on.
 
     Parameters
     ----------
     names
-        Names of fields. One that is written as an expression is derived by it.
+        Names of fields. A name that is an expression defines a derived field.
     given
-        Expressions by the names of fields.
+        Expressions by field name.
 
     Raises
     ------
@@ -52,9 +52,9 @@ def derive(names: Iterable[str], given: Mapping[str, str]) -> dict[str, Expressi
 
 
 def in_order(derived: Mapping[str, Expression]) -> list[str]:
-    """Return the names of derived fields, each after those that it needs.
+    """Return the names of derived fields in dependency order.
 
-    A field that is derived from one of the same name reads that field of the event.
+    A derived field that refers to its own name reads the field of the event.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def in_order(derived: Mapping[str, Expression]) -> list[str]:
 
     def visit(name: str, path: tuple[str, ...]) -> None:
         if name in path:
-            raise PriorError(f"a derived field needs itself: {', '.join([*path, name])}")
+            raise PriorError(f"a derived field depends on itself: {', '.join([*path, name])}")
         for each in derived[name].names:
             if each != name and each in derived and each not in found:
                 visit(each, (*path, name))
@@ -89,9 +89,9 @@ class Derivation:
     derived
         Expressions by name.
     wanted
-        The slots of derived fields that are needed.
+        The required slots of derived fields.
     attribute
-        Returns the attribute of an event that holds a field as it was read, or a derived slot.
+        Function that returns the event attribute of a field as read, or of a derived slot.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Derivation:
         events
             The events.
         text
-            Whether strings are cells of text.
+            Whether strings are cells to parse.
         """
         for event in events:
             known: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Expressions over the fields of an event: a closed grammar, parsed once into functions."""
+"""Expressions over the fields of an event, parsed once into functions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from seqbayes.events import operations
 from seqbayes.events.operations import Evaluate
 from seqbayes.events.tokens import Tokens
 
-DEEPEST = 50
-"""Maximum number of parentheses and signs within each other."""
+MAX_DEPTH = 50
+"""Maximum nesting depth of parentheses and signs."""
 
 _COMPARISONS = ("==", "!=", ">=", "<=", ">", "<", "=")
 _LITERALS: dict[str, Any] = {"true": True, "false": False, "null": None}
@@ -28,24 +28,24 @@ class Expression:
     Parameters
     ----------
     text
-        The expression. Fields are written by their names, in backticks if these have other signs
-        than letters, digits and ``_``.
+        The expression. Fields are denoted by name, in backticks if the name contains characters
+        other than letters, digits and ``_``.
 
     Attributes
     ----------
     names : tuple of str
-        The fields that it reads.
+        The fields that the expression reads.
 
     Raises
     ------
     PriorError
-        If the expression is invalid; the message names the column.
+        If the expression is invalid; the message contains the column.
 
     Notes
     -----
     A value that is missing makes the result missing, as in SQL: comparisons with it are neither
-    true nor false, except ``= null`` and ``!= null``. A value that cannot be used, such as a text
-    in a sum, makes it invalid.
+    true nor false, except ``= null`` and ``!= null``. A value that cannot be used, such as a
+    string in a sum, makes the result invalid.
 
     Examples
     --------
@@ -74,12 +74,12 @@ class Expression:
         values
             The values of the fields in `names`.
         text
-            Whether a string is a cell of text, which may be a number.
+            Whether strings are cells, which may contain numbers.
 
         Returns
         -------
         object
-            A number, a text, a boolean, the marker of a missing value, or an `InvalidValue`.
+            A number, a string, a boolean, the marker of a missing value, or an `InvalidValue`.
         """
         return self._node(values, text)
 
@@ -94,10 +94,10 @@ class Expression:
 
 
 def is_expression(name: str) -> bool:
-    """Whether the name of a field is written as an expression.
+    """Whether a field name is an expression.
 
-    It is one if it begins with a call, or contains an operator between spaces outside of
-    parentheses.
+    A name is an expression if it begins with a call, or contains an operator between spaces
+    outside of parentheses.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def is_expression(name: str) -> bool:
 
 
 class _Parser:
-    """Parses by recursive descent; each method returns the function of what it has read."""
+    """Parses by recursive descent; each method returns a function for the part it has read."""
 
     def __init__(self, text: str) -> None:
         self._tokens = Tokens(text)
@@ -142,8 +142,8 @@ class _Parser:
 
     def _nested(self, read: Callable[[], Evaluate]) -> Evaluate:
         self._depth += 1
-        if self._depth > DEEPEST:
-            self._tokens.refuse(f"expected at most {DEEPEST} nested parentheses")
+        if self._depth > MAX_DEPTH:
+            self._tokens.refuse(f"expected at most {MAX_DEPTH} nested parentheses")
         found = read()
         self._depth -= 1
         return found
@@ -190,7 +190,7 @@ class _Parser:
         return self._number()
 
     def _number(self) -> float:
-        value = self._tokens.number("expected a number, or a text in quotation marks")
+        value = self._tokens.number("expected a number, or a string in quotation marks")
         return int(value) if value.is_integer() and abs(value) < 2.0**53 else value
 
     def _sum(self) -> Evaluate:
@@ -239,7 +239,7 @@ class _Parser:
         if name == "bucket":
             return self._bucket()
         if name not in known:
-            tokens.refuse("unknown function", token, operations.guess(name))
+            tokens.refuse("unknown function", token, operations.did_you_mean(name))
         fewest, most, function = known[name]
         given = [self._nested(self._either)]
         while tokens.take(","):

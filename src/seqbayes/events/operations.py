@@ -20,19 +20,19 @@ from seqbayes.errors import ObservationError
 from seqbayes.events.values import InvalidValue, coerce, format_value, parse_number
 
 Evaluate = Callable[[Sequence[Any], bool], Any]
-"""Returns a value from the values of fields, and whether strings are cells of text."""
+"""Computes a value from the values of fields; the flag is whether strings are cells to parse."""
 
-LONGEST_TEXT = 10_000
-"""Characters of a text in which a regular expression is searched."""
+MAX_SEARCHED_LENGTH = 10_000
+"""Maximum number of characters in which a regular expression is searched."""
 
 
 def constant(value: Any) -> Evaluate:
-    """Return the function of a constant."""
+    """Return a function that returns a constant."""
     return lambda values, text: value
 
 
 def field(place: int) -> Evaluate:
-    """Return the function of a field."""
+    """Return a function that returns the value of a field."""
 
     def found(values: Sequence[Any], text: bool) -> Any:
         value = values[place]
@@ -42,7 +42,7 @@ def field(place: int) -> Evaluate:
 
 
 def _absent(value: Any) -> bool:
-    """Whether a value is missing or invalid, so that a result is the same."""
+    """Whether a value is missing or invalid; results are then missing or invalid, too."""
     return value is None or value is UNSET or type(value) is InvalidValue
 
 
@@ -69,7 +69,7 @@ def _unusable(value: Any) -> InvalidValue:
 
 
 def _numbers(parts: Sequence[Evaluate], values: Sequence[Any], text: bool) -> Any:
-    """Return the values of parts as a list of numbers, or the first that is absent."""
+    """Return the values of parts as a list of numbers, or the first missing or invalid value."""
     found = []
     for part in parts:
         value = part(values, text)
@@ -82,7 +82,7 @@ def _numbers(parts: Sequence[Evaluate], values: Sequence[Any], text: bool) -> An
 
 
 def _finite(name: str, compute: Callable[..., Any], numbers: Sequence[Any]) -> Any:
-    """Return a finite number, or the reason why the result is not one."""
+    """Return a finite number, or an `InvalidValue` with the reason."""
     try:
         value = compute(*numbers)
         if math.isfinite(value):
@@ -107,7 +107,7 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def arithmetic(op: str, left: Evaluate, right: Evaluate) -> Evaluate:
-    """Return the sum, difference, product or ratio of two."""
+    """Return a function for the sum, difference, product or ratio of two operands."""
     compute = _ARITHMETIC[op]
 
     def found(values: Sequence[Any], text: bool) -> Any:
@@ -126,7 +126,7 @@ def arithmetic(op: str, left: Evaluate, right: Evaluate) -> Evaluate:
 
 
 def call(name: str, function: Callable[..., Any], parts: Sequence[Evaluate]) -> Evaluate:
-    """Return a function of numbers."""
+    """Return a function that applies a numeric function."""
 
     def found(values: Sequence[Any], text: bool) -> Any:
         numbers = _numbers(parts, values, text)
@@ -149,11 +149,11 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "round": (1, 1, round),
     "sqrt": (1, 1, math.sqrt),
 }
-"""Functions by name: the fewest and most arguments, and the function."""
+"""Functions by name: minimum and maximum number of arguments, and the function."""
 
 
-def guess(name: str) -> str:
-    """Return a suggestion of a function."""
+def did_you_mean(name: str) -> str:
+    """Return a suggestion for an unknown function, or a list of functions."""
     near = difflib.get_close_matches(name, [*FUNCTIONS, "bucket"], 1)
     return f": did you mean {near[0]!r}?" if near else f"; there are bucket, {', '.join(FUNCTIONS)}"
 
@@ -236,7 +236,7 @@ def absence(part: Evaluate, negated: bool) -> Evaluate:
 
 
 def equal(a: Any, b: Any, text: bool) -> bool:
-    """Whether two values are equal; a cell of text equals the number or boolean that it spells.
+    """Whether two values are equal; a cell is compared with a number or boolean after parsing.
 
     Examples
     --------
@@ -266,7 +266,7 @@ def membership(part: Evaluate, known: Sequence[Any]) -> Evaluate:
 
 
 def match(part: Evaluate, pattern: re.Pattern[str]) -> Evaluate:
-    """Return whether a text contains a match of a regular expression."""
+    """Return a function that tests whether a string contains a match of a pattern."""
 
     def found(values: Sequence[Any], text: bool) -> Any:
         value = part(values, text)
@@ -275,7 +275,7 @@ def match(part: Evaluate, pattern: re.Pattern[str]) -> Evaluate:
         spelled = coerce(value, "text")
         if not isinstance(spelled, str):
             return spelled
-        return pattern.search(spelled[:LONGEST_TEXT]) is not None
+        return pattern.search(spelled[:MAX_SEARCHED_LENGTH]) is not None
 
     return found
 
@@ -298,12 +298,12 @@ def negation(part: Evaluate) -> Evaluate:
 
 
 def both(left: Evaluate, right: Evaluate) -> Evaluate:
-    """Return whether two conditions are true; one that is false decides."""
+    """Return whether two conditions are true; a false one determines the result."""
     return _joined(left, right, False)
 
 
 def either(left: Evaluate, right: Evaluate) -> Evaluate:
-    """Return whether one of two conditions is true; one that is true decides."""
+    """Return whether one of two conditions is true; a true one determines the result."""
     return _joined(left, right, True)
 
 

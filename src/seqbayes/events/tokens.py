@@ -1,4 +1,4 @@
-"""Tokens of the small languages of configurations: conditions of alerts, and expressions."""
+"""Tokenizer for alert conditions and expressions in configurations."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple, NoReturn
 
 from seqbayes.errors import PriorError
 
-LONGEST = 2000
-"""Maximum number of characters of a text."""
+MAX_LENGTH = 2000
+"""Maximum number of characters of the input."""
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 
 
 class Token(NamedTuple):
-    """A token: its kind, its text and its place.
+    """A token: its kind, its text and its position.
 
     Kinds are "number", "name", "text", "quoted" (a name in backticks), "sign" and "end".
     """
@@ -35,7 +35,7 @@ class Token(NamedTuple):
 
 
 class Tokens:
-    """The tokens of a text, read one after the other.
+    """The tokens of a text, read in order.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Tokens:
     Raises
     ------
     PriorError
-        If it has a character that begins no token, or is too long.
+        If `text` contains an invalid character, or is too long.
 
     Examples
     --------
@@ -59,8 +59,8 @@ class Tokens:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        if len(text) > LONGEST:
-            raise PriorError(f"expected at most {LONGEST} characters, got {len(text)}")
+        if len(text) > MAX_LENGTH:
+            raise PriorError(f"expected at most {MAX_LENGTH} characters, got {len(text)}")
         self._tokens = list(self._split())
         self._place = 0
 
@@ -78,7 +78,7 @@ class Tokens:
 
     @property
     def current(self) -> Token:
-        """The token that is read next."""
+        """The next token to read."""
         return self._tokens[self._place]
 
     def next(self) -> Token:
@@ -88,7 +88,7 @@ class Tokens:
         return token
 
     def take(self, *texts: str) -> bool:
-        """Read these names or signs if they follow, and return whether they do."""
+        """Read these names or signs if they are next; return whether they are."""
         found = self._tokens[self._place : self._place + len(texts)]
         if [each.text for each in found if each.kind in ("name", "sign")] != list(texts):
             return False
@@ -96,7 +96,7 @@ class Tokens:
         return True
 
     def take_one_of(self, *texts: str) -> str | None:
-        """Read one of these names or signs if it follows; return it, or None."""
+        """Read and return the next token if it is one of these names or signs, otherwise None."""
         return next((text for text in texts if self.take(text)), None)
 
     def expect(self, text: str) -> None:
@@ -105,18 +105,18 @@ class Tokens:
         Raises
         ------
         PriorError
-            If another token follows.
+            If the next token is different.
         """
         if not self.take(text):
             self.refuse(f"expected {text!r}")
 
     def refuse(self, expected: str, token: Token | None = None, hint: str = "") -> NoReturn:
-        """Raise the error for a token, by default the one that is read next.
+        """Raise the error for a token, by default the next token.
 
         Parameters
         ----------
         expected
-            What was expected.
+            Description of the expected token.
         token
             The token.
         hint
@@ -131,12 +131,12 @@ class Tokens:
         raise PriorError(f'{expected} at column {at + 1}, got {got!r} in "{self.text}"{hint}')
 
     def end(self, expected: str) -> None:
-        """Check that no token is left.
+        """Check that all tokens have been read.
 
         Raises
         ------
         PriorError
-            If one is.
+            If a token is left.
         """
         if self.current.kind != "end":
             self.refuse(expected)
@@ -147,7 +147,7 @@ class Tokens:
         Raises
         ------
         PriorError
-            If something else follows, or the number is too large.
+            If the next token is not a number, or the number is too large.
         """
         sign = -1.0 if self.take_one_of("-", "+") == "-" else 1.0
         token = self.current

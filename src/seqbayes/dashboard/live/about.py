@@ -63,12 +63,12 @@ def example(belief: Belief) -> dict[str, Any]:
 
 
 def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
-    """Describe a belief of a store, which does not know its fields.
+    """Describe a belief of a store, which does not contain its fields.
 
     Raises
     ------
     PriorError
-        If its state cannot be read.
+        If the state of the belief cannot be read.
     """
     display = Display.of(declaration.get("display", {}))
     return _about(name, read_state(declaration["state"]), list(declaration["by"]), [], display)

@@ -1,4 +1,4 @@
-"""Rate of events, and detection of unexpected silence."""
+"""Estimates the rate of events, and detects unexpected periods without events."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 RATE_SECONDS = 5.0
-"""Time over which the rate is averaged."""
+"""Number of seconds over which the rate is averaged."""
 
 PAST_SECONDS = 60.0
-"""Time before the last event from which the expected rate is estimated."""
+"""Number of seconds before the last event from which the expected rate is estimated."""
 
 UNEXPECTED = 1e-4
-"""A silence is unexpected if its probability is smaller."""
+"""A period without events is unexpected if its probability is below this."""
 
 
 class ArrivalRate(NamedTuple):
@@ -29,7 +29,7 @@ class Arrivals:
     """Estimate the rate of events from a count that is polled.
 
     Events may arrive in batches, so the number n of polls that found new events in s seconds is
-    used. With the flat prior of rates, Gamma(0, 0), the probability of no events in t further
+    used. With the flat prior of rates, Gamma(0, 0), the probability of no events in the next t
     seconds is (s / (s + t)) ** n.
 
     Examples

@@ -17,9 +17,9 @@ from seqbayes.dashboard.live.trail import Happened
 
 @dataclass
 class StreamHealth:
-    """State of the pipeline; ages in seconds, None if unknown.
+    """Status of the pipeline; ages in seconds, None if unknown.
 
-    `quiet` is true if the pipeline works but expected events do not arrive.
+    `quiet` is true if the pipeline is running but expected events do not arrive.
     """
 
     status: str = "ok"
@@ -47,7 +47,7 @@ class Board:
     version
         Increases with every change; each entry has the version of its last change.
     happened, steps
-        Number of published events of watched keys, and the last of them, each with its number,
+        Number of published events of watched keys, and the latest events, each with its number,
         belief and key.
     """
 

@@ -22,7 +22,7 @@ RATE_SECONDS = 10.0
 """Time constant of the average rate of a key."""
 
 LEAST_RATE = 0.01
-"""Events per second below which the rate is 0."""
+"""Rates below this number of events per second are shown as 0."""
 
 SPARK = 60
 STEPS = 10
@@ -43,9 +43,9 @@ class Update:
     events
         Number of events that the key has learned since the previous copy.
     happened
-        These events in order, if each is known.
+        These events in order, if all of them are known.
     watched
-        Whether a client watches the key.
+        Whether a client is watching the key.
     """
 
     state: Any
@@ -58,7 +58,7 @@ class Update:
 
 
 class Entry:
-    """One key: a copy of its state and its recent history."""
+    """A key: a copy of its state and its recent history."""
 
     __slots__ = (
         "_about",
@@ -96,7 +96,7 @@ class Entry:
         self.seeded = False
         self.trail: Trail | None = None
         self._n: float | None = None
-        # weight of the data when it was last counted, and the time of that state
+        # weight of the data at the last update, and the time of that update
         self._before: tuple[float, float] | None = None
         self.known_ranking: views.Ranking | None = None
         self.known_card: dict[str, Any] | None = None
@@ -123,7 +123,7 @@ class Entry:
     def trace(self, update: Update) -> list[Happened]:
         """Keep the events that led to a newer copy; return their effects if a client watches."""
         if not update.happened:
-            if not update.watched:  # there are unknown events after those that were kept
+            if not update.watched:  # events after the stored ones are unknown
                 self.trail = None
             return []
         before = self._about.make() if self._state is None else self.state
@@ -153,7 +153,7 @@ class Entry:
         Raises
         ------
         StoreError
-            If its stored text cannot be read.
+            If the stored JSON cannot be read.
         """
         if type(self._state) is str:
             try:
@@ -184,7 +184,7 @@ class Entry:
         return self._about.kind
 
     def follow(self) -> views.Followed | None:
-        """Return the number in the sparkline with its present value, or None."""
+        """Return the number in the sparkline with its current value, or None."""
         if views.is_numeric(self.kind):
             ranking = self.ranking
             return views.Followed("", (), ranking.mean, ranking.low, ranking.high)
@@ -202,7 +202,7 @@ class Entry:
         return self._followed
 
     def begin(self, points: list[tuple[float | None, ...]]) -> None:
-        """Prepend points that are older than those of the sparkline, as many as fit.
+        """Prepend older points to the sparkline, as many as fit.
 
         Examples
         --------
@@ -224,7 +224,7 @@ class Entry:
         return self.spark[-1][0] or 0.0 if self.spark else 0.0
 
     def note(self, now: float) -> None:
-        """Add a point to the sparkline if one is due; thin out a long one."""
+        """Add a point to the sparkline if one is due; downsample it if it is long."""
         if now - self.sparked < self._gap:
             return
         found = self.follow()
@@ -244,7 +244,7 @@ class Entry:
         now
             Seconds since 1970.
         since
-            The sparkline is omitted if it has no newer point.
+            The sparkline is omitted unless it has a newer point.
         """
         if self.known_card is None:
             make_cards([self])
@@ -266,7 +266,7 @@ class Entry:
         return card
 
     def with_threshold(self, card: dict[str, Any]) -> dict[str, Any]:
-        """Return a card with the probability to exceed the threshold, if there is one."""
+        """Return a card with the probability of exceeding the threshold, if there is one."""
         threshold = self._about.display.threshold
         if threshold is None or not views.is_numeric(self.kind):
             return card
@@ -299,7 +299,7 @@ class Entry:
 
 
 def _recent_rate(events: float, seconds: float) -> float:
-    """Return the contribution of evenly spaced events within some seconds to a decaying rate.
+    """Return what events evenly spaced over the last `seconds` contribute to a decaying rate.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Copies of states that a running pipeline passes on between batches."""
+"""Transfers copies of states from a running pipeline between batches."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ LONGEST = 1.0
 """Maximum number of seconds between two transfers."""
 
 MAX_EVENTS = 2000
-"""Maximum number of single events of a watched key between two transfers."""
+"""Maximum number of individual events of a watched key between two transfers."""
 
 FEW_EVENTS = 5000
 """Maximum number of events of a belief between two transfers for which all keys are watched."""
 
 
 class _Observer:
-    """Record what a table learns: all events if there are few, and those of watched keys.
+    """Records what a table learns: all events if there are few, otherwise those of watched keys.
 
-    For other keys it records the last event and the number of events.
+    For other keys, the last event and the number of events are recorded.
     """
 
     def __init__(self, table: Table) -> None:
@@ -51,7 +51,7 @@ class _Observer:
     def __call__(self, keys: Sequence[Any], arguments: Sequence[tuple[Any, ...]]) -> None:
         table = self.table
         if len(table) >= table.belief.max_keys:
-            # an event beyond the limit was learned under another key
+            # an event over the limit was learned under another key
             keys = [key if key in table else None for key in keys]
         self.last.update(zip(keys, arguments, strict=True))
         self.counts.update(keys)
@@ -86,23 +86,23 @@ class _Observer:
 
 
 class StateFeed(Collector):
-    """A collector that passes copies of changed states to other threads.
+    """A collector that transfers copies of changed states to other threads.
 
     Parameters
     ----------
     now
-        Returns the time in seconds since 1970.
+        Function that returns the time in seconds since 1970.
     longest
         Maximum number of seconds between two transfers.
 
     Attributes
     ----------
     ready
-        Set when something can be taken.
+        Set when `take` has new updates.
     alive
-        When the pipeline last took a step (monotonic seconds).
+        Monotonic time in seconds of the last step of the pipeline.
     pulse
-        How it did then.
+        Status of the pipeline at that step.
     """
 
     def __init__(self, now: Callable[[], float] = time.time, longest: float = LONGEST) -> None:
@@ -121,7 +121,7 @@ class StateFeed(Collector):
         self.committed_at: float | None = None
 
     def attach(self, pipeline: Pipeline) -> None:
-        """Observe a pipeline that was just opened and has not learned anything yet."""
+        """Observe a pipeline that was opened and has not learned any event yet."""
         self._observers = {name: _Observer(table) for name, table in pipeline.tables.items()}
         for observer in self._observers.values():
             observer.table.observer = observer
@@ -140,11 +140,11 @@ class StateFeed(Collector):
         self._wanted = {name: frozenset(_readable(texts)) for name, texts in keys.items()}
 
     def watched(self, name: str) -> frozenset[Any]:
-        """Return the keys of a belief whose events are now recorded one by one."""
+        """Return the keys of a belief whose events are recorded individually."""
         return self._observers[name].watched
 
     def learned(self, pipeline: Pipeline, batch: Any) -> None:
-        """Pass on the states that have changed, if it is time."""
+        """Transfer the changed states, if a transfer is due."""
         now = self.alive = time.monotonic()
         if batch is not None:
             self.events = pipeline.events
@@ -191,7 +191,7 @@ class StateFeed(Collector):
             before = pending.get(key)
             if before is not None and update.state is not None:
                 update.events += before.events
-                # published one by one from the state of the board, or not at all
+                # published individually from the state of the board, or not at all
                 whole = before.happened and update.happened
                 happened = [*before.happened, *update.happened] if whole else ()
                 update.happened = happened if len(happened) <= MAX_EVENTS else ()
@@ -230,7 +230,7 @@ def _stored(store: Store, name: str) -> dict[str, Update]:
 
 
 def _readable(texts: Iterable[str]) -> Iterator[Any]:
-    """Yield the keys with these JSON texts; skip invalid ones."""
+    """Yield the keys with this JSON; skip invalid JSON."""
     for text in texts:
         with suppress(msgspec.MsgspecError, RecursionError):
             yield read_key(text)

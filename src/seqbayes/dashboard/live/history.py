@@ -56,11 +56,11 @@ def history(
     reader
         The reader of the store, or None.
     name, key
-        The belief, and the stored text of its key.
+        The belief, and the stored JSON of its key.
     spark
         The columns of the sparkline.
     part
-        The number that is followed, of a belief about several.
+        The number to plot, for a belief about several numbers.
     """
     path = () if part is None else part.path
     found = [] if reader is None else list(_points(reader, name, key, path))
@@ -74,7 +74,7 @@ def history(
 
 
 def _is_near(t: float, known: list[float]) -> bool:
-    """Return whether one of the ascending times is about the same."""
+    """Return whether one of the ascending times is approximately equal to t."""
     place = bisect.bisect(known, t - _NEAR)
     return place < len(known) and known[place] <= t + _NEAR
 
@@ -95,7 +95,7 @@ def _points(
 def estimate_at(
     summary: dict[str, Any], path: Path
 ) -> tuple[float | None, float | None, float | None]:
-    """Return mean and interval of one number out of a stored summary."""
+    """Return mean and interval of one number from a stored summary."""
     mean, interval = summary.get("mean"), summary.get("interval")
     if not path and isinstance(mean, dict) and set(mean) == {"mean", "variance"}:
         path = ("mean",)
@@ -111,7 +111,7 @@ def estimate_at(
 
 
 def _at(value: Any, path: Path, pairs: bool = False) -> Any:
-    """Return the value at a path of a summary; `pairs` have coordinates within each of two ends.
+    """Return the value at a path of a summary; with `pairs`, of both ends of an interval.
 
     Examples
     --------

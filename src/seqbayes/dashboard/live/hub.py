@@ -1,4 +1,4 @@
-"""Push frames to many clients, computing each once for all clients that want the same."""
+"""Pushes frames to many clients; each frame is computed once per subscription."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FASTEST = 20.0
 """Maximum number of frames per second."""
 
 WATCHED_FOR = 60.0
-"""Seconds for which single events of a key are published after a client requested the key."""
+"""Seconds for which individual events of a key are published after a client requested it."""
 
 encode = msgspec.json.Encoder().encode
 
@@ -41,7 +41,7 @@ def frame(event: str, data: Any, number: str = "") -> bytes:
 
 
 class Subscription(NamedTuple):
-    """The beliefs (none for all) and keys that a client requests, with limits."""
+    """The beliefs (empty for all) and keys that a client requests, with limits."""
 
     beliefs: frozenset[str]
     keys: frozenset[tuple[str, str]]
@@ -93,11 +93,11 @@ class _Group:
         self.known: dict[tuple[str, str], int] = {}
         self.sparked: dict[tuple[str, str], float] = {}
         self.due = 0.0
-        self.steps_sent = 0  # steps up to this number
+        self.steps_sent = 0  # number of the last step sent
 
 
 class Hub:
-    """Compute frames in a thread, and pass them to clients on the event loop."""
+    """Computes frames in a thread, and delivers them to clients on the event loop."""
 
     def __init__(
         self, board: Board, origin: Origin, now: Callable[[], float] = time.monotonic
@@ -187,11 +187,11 @@ class Hub:
     # In any thread.
 
     def health(self) -> dict[str, Any]:
-        """Return the state of pipeline and server as JSON values."""
+        """Return the status of pipeline and server as JSON values."""
         health = self.origin.health()
         health.uptime = self._now() - self.started
         health.clients = len(self.clients)
-        if self.failure is not None:  # the beliefs shown are not up to date
+        if self.failure is not None:  # the displayed beliefs are outdated
             health.status, health.error = "stalled", health.error or self.failure
         document = asdict(health)
         with self.board.lock:
@@ -201,14 +201,14 @@ class Hub:
         return document
 
     def look_at(self, name: str, key: str) -> None:
-        """Publish single events of a key for a while."""
+        """Publish individual events of a key for `WATCH_SECONDS`."""
         with self._lock:
             self._watched_until[name, key] = self._now() + WATCHED_FOR
             while len(self._watched_until) > 200:
                 self._watched_until.pop(next(iter(self._watched_until)))
 
     def opening(self, subscription: Subscription, last: str) -> tuple[int, bytes]:
-        """Return the number and the frames with which a connection begins.
+        """Return the number and the first frames of a connection.
 
         Parameters
         ----------
@@ -232,7 +232,7 @@ class Hub:
         return version, frame("hello", hello) + frame("cards", data, f"{self.boot}.{version}")
 
     def _begin_group(self, subscription: Subscription, selected: list[Entry]) -> None:
-        """Start the frames of a new group from the data that its first client received."""
+        """Initialize a new group with the data that its first client received."""
         with self._lock:
             group = self._groups.get(subscription)
         if group is not None and not group.known:
@@ -240,7 +240,7 @@ class Hub:
             group.steps_sent = self.board.happened
 
     def _selected(self, subscription: Subscription) -> list[Entry]:
-        """Return the entries that a subscription is about; under the board's lock."""
+        """Return the entries of a subscription; requires the lock of the board."""
         chosen: dict[tuple[str, str], Entry] = {}
         for name, shelf in self.board.shelves.items():
             if not subscription.beliefs or name in subscription.beliefs:
@@ -267,14 +267,14 @@ class Hub:
                 self._stop.wait(1.0)
 
     def _pause(self) -> float:
-        """Return the seconds until something is due."""
+        """Return the seconds until the next frame is due."""
         now = self._now()
         with self._lock:
             due = [self._health_due, *(group.due for group in self._groups.values())]
         return min(max(min(due) - now, 0.002), 0.25)
 
     def watched(self) -> dict[str, list[str]]:
-        """Return the keys that clients look at, by belief."""
+        """Return the keys that clients are watching, by belief."""
         now = self._now()
         with self._lock:
             self._watched_until = {
@@ -295,7 +295,7 @@ class Hub:
             groups = [group for group in self._groups.values() if group.due <= now]
         for group in groups:
             period = 1.0 / group.subscription.hz
-            group.due = max(group.due + period, now + period / 2.0)  # at an even rate
+            group.due = max(group.due + period, now + period / 2.0)  # keeps an even rate
             data, number = self._changes(group)
             if data:
                 self._send(group.clients, number, data)
@@ -317,7 +317,7 @@ class Hub:
         return list(self._groups)
 
     def frames(self, subscription: Subscription) -> tuple[bytes, int]:
-        """Return what has changed for a subscription since its last frame, and its number."""
+        """Return the changes for a subscription since its last frame, and their number."""
         return self._changes(self._groups[subscription])
 
     def _changes(self, group: _Group) -> tuple[bytes, int]:

@@ -1,4 +1,4 @@
-"""Origins of beliefs: a pipeline in this process, or a store that another process writes."""
+"""Sources of the displayed beliefs: a pipeline, or a store that another process writes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from seqbayes.stream.choices import Chooser
 
 STALLED = 1.5
-"""Seconds without a step of the pipeline or an answer of the store that count as stalled."""
+"""The pipeline counts as stalled after this many seconds without a step or a response."""
 
 
 class Origin:
-    """The origin of beliefs; this one has none, for servers that only show stories."""
+    """A source of beliefs; the base class has no beliefs, for servers that only show replays."""
 
     reader: StoreReader | None = None
 
@@ -46,11 +46,11 @@ class Origin:
         """Show the contents of the store; call when the pipeline is open."""
 
     def refresh(self, board: Board, timeout: float) -> None:
-        """Show new states, or wait for them."""
+        """Show new states; wait for them for up to `timeout` seconds."""
         time.sleep(timeout)
 
     def watch(self, keys: dict[str, list[str]]) -> None:
-        """Publish all events of these keys, if single events are known."""
+        """Publish all events of these keys, if individual events are available."""
 
     def health(self) -> StreamHealth:
         """Return the health of the pipeline."""
@@ -76,11 +76,11 @@ class PipelineOrigin(Origin):
         self.refresh(board, 0.0)
 
     def refresh(self, board: Board, timeout: float) -> None:
-        """Show the states that the pipeline has passed on, or wait for them."""
+        """Show the states transferred by the pipeline; wait for up to `timeout` seconds."""
         if not self.feed.ready.wait(timeout):
             return
         opened, updates = self.feed.take()
-        if opened:  # events that were learned but not committed are read again
+        if opened:  # uncommitted events are read again, so all states are replaced
             board.declare(describe.of_belief(belief) for belief in self.config.beliefs)
         board.apply(updates)
 
@@ -124,7 +124,7 @@ class PipelineOrigin(Origin):
         )
 
     def close(self) -> None:
-        """Commit the events that were read, and stop."""
+        """Commit the events read, and stop."""
         self.runner.stop()
         super().close()
 
@@ -143,7 +143,7 @@ class StoreOrigin(Origin):
     Parameters
     ----------
     url
-        The store.
+        URL of the store.
     every
         Minimum number of seconds between two polls; a poll is followed by a pause of at least ten
         times its duration.
@@ -173,7 +173,7 @@ class StoreOrigin(Origin):
         self._poll(board)
 
     def refresh(self, board: Board, timeout: float) -> None:
-        """Poll the store if it is time; otherwise wait."""
+        """Poll the store if a poll is due; otherwise wait."""
         left = self._next - time.monotonic()
         if left > 0.0:
             time.sleep(min(left, timeout))
@@ -210,7 +210,7 @@ class StoreOrigin(Origin):
             for key in list(changed):
                 known = shelf.entries.get(key)
                 if known is not None and known.updated >= changed[key].updated == since:
-                    del changed[key]  # from the commit that was read last
+                    del changed[key]  # from the last commit read
         self._seen[name] = max((row.updated for row in rows), default=since)
         if self.reader.count(name) < len(shelf.entries.keys() | changed.keys()):
             kept = {row.key for row in self.reader.rows(name)}
@@ -263,7 +263,7 @@ def _connection_error(runner: StoredRunner) -> str | None:
     if runner.halted:
         return f"{runner.holder} is stopped"
     if runner.silent > STALLED:
-        return f"{runner.holder} takes no steps"
+        return f"{runner.holder} makes no progress"
     return runner.pulse.connection_error
 
 
@@ -276,7 +276,7 @@ PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class PipelineThread:
-    """Run a pipeline in a thread; after an error it restarts from its last commit.
+    """Runs a pipeline in a thread; after an error, it restarts from the last commit.
 
     Parameters
     ----------
@@ -285,7 +285,7 @@ class PipelineThread:
     feed
         The collector of states for the board.
     collectors
-        Further collectors.
+        Additional collectors.
     notify
         Called with the name, text and level of each notice.
     """
@@ -311,7 +311,7 @@ class PipelineThread:
         Raises
         ------
         Exception
-            If it cannot be opened: usually a SeqbayesError or an OSError.
+            If the pipeline cannot be opened: usually a SeqbayesError or an OSError.
         """
         self._thread.start()
         self._opened.wait()
@@ -321,7 +321,7 @@ class PipelineThread:
 
     @property
     def running(self) -> bool:
-        """Whether the pipeline reads."""
+        """Whether the pipeline is running."""
         return not self.ended and self.failure is None
 
     def _run(self) -> None:
@@ -364,7 +364,7 @@ class PipelineThread:
         self._opened.set()
 
     def stop(self, timeout: float = 60.0) -> None:
-        """Commit the events that were read, and stop."""
+        """Commit the events read, and stop."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout)

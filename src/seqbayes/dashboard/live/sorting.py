@@ -13,7 +13,7 @@ _DIGITS = re.compile(r"([0-9]+)")
 def collated(names: Sequence[str] | None) -> tuple[Any, ...]:
     """Return the sort key of names in natural sort order; the pooled rest comes last.
 
-    Accents and case only break ties, and numbers are sorted by size.
+    Accents and case only break ties; numbers are compared by value.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def collated(names: Sequence[str] | None) -> tuple[Any, ...]:
 
 
 def _folded(text: str) -> list[tuple[int, str]]:
-    """Return alternating texts and numbers; a number is its length and its digits."""
+    """Split a text into alternating strings and numbers; a number is its length and its digits."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     parts = _DIGITS.split("".join(c for c in plain if not unicodedata.combining(c)))
     return [

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from seqbayes.dashboard import views
 
 RECENT = 50
-"""Number of the latest events of a key that are kept."""
+"""Maximum number of recent events kept per key."""
 
 
 class Happened(NamedTuple):
@@ -32,7 +32,7 @@ class _Stretch:
     events: list[tuple[float, tuple[Any, ...]]]
 
     def replay(self) -> list[Happened]:
-        """Return the effects of the last events; none if some events are missing."""
+        """Return the effects of the last events; empty if events are missing."""
         state = copy.copy(self.before)
         effects: list[Happened] = []
         for place, (at, arguments) in enumerate(self.events):
@@ -40,15 +40,15 @@ class _Stretch:
                 x, surprise = arguments[0], views.surprise(state, arguments)
                 effects.append(Happened(at, x, surprise, views.step(state, x)))
             state.learn_one(*arguments)
-        # a key may have been dropped and created again in between
+        # the key may have been dropped and recreated in between
         return effects if state.n_samples == self.after.n_samples else []
 
 
 class Trail:
     """The last events of one key.
 
-    A trail keeps copies of a few states and the events between them. It learns the events only when
-    their effects are requested.
+    Copies of a few states are kept, and the events between them. The events are learned again only
+    when their effects are requested.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class Trail:
         self._pending: list[_Stretch] = []
 
     def add(self, before: Any, after: Any, events: Sequence[tuple[Any, ...]], at: float) -> None:
-        """Add the arguments of `learn_one` between two states, which follow those added so far."""
+        """Add the arguments of `learn_one` between two states, after those already added."""
         if not self._pending or len(self._pending[-1].events) >= RECENT:
             self._pending = [*self._pending[-1:], _Stretch(before, after, [])]
         stretch = self._pending[-1]

@@ -1,4 +1,4 @@
-"""Types of the answers of the API, for clients and for its OpenAPI document."""
+"""Types of the responses of the API, for clients and for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -128,6 +128,6 @@ ANSWERS = (
 
 
 def components() -> dict[str, Any]:
-    """Return the JSON schemas of all answers by name."""
+    """Return the JSON schemas of all responses by name."""
     _, found = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")
     return found

@@ -9,4 +9,4 @@ Kind = str
 """How a belief is displayed; the OpenAPI document lists all registered kinds."""
 
 Scale = Literal["", "share", "log"]
-"""How numbers are written: as they are, in percent, or by their exponential."""
+"""The format of numbers: unchanged, in percent, or as their exponential."""

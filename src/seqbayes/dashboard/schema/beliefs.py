@@ -14,7 +14,7 @@ from seqbayes.events.display import Display
 class BeliefInfo(Display, frozen=True, kw_only=True):
     """A belief with its display; `keys` is the number of its keys.
 
-    `example` is an event that it could learn from, if its fields are known.
+    `example` is an event from which it could learn, if its fields are known.
     """
 
     name: str
@@ -39,10 +39,10 @@ class BeliefList(Struct):
 
 
 class Spark(Struct):
-    """Mean and interval over time, in seconds since 1970, as columns.
+    """Mean and interval over time, as columns; times are in seconds since 1970.
 
-    For a belief about several numbers, it is the history of one of them: `part` is its name, and
-    `unit` is set if it is a share.
+    For a belief about several numbers, this is the history of one of them: `part` is its name, and
+    `unit` is "share" if it is a share.
     """
 
     t: list[float]
@@ -83,10 +83,10 @@ class LabelShare(Struct):
 
 
 class Component(Struct):
-    """A component of a mixture; its density is weighted.
+    """A component of a mixture; its density is multiplied by its weight.
 
     `n` is the expected weight of its observations, `fields` are the estimates of its parameters,
-    and `text` contains their means.
+    and `text` shows their means.
     """
 
     name: str
@@ -98,10 +98,10 @@ class Component(Struct):
 
 
 class NamedEstimate(Struct):
-    """One number among several.
+    """The estimate of one of several numbers.
 
-    `n` is the weight of its data, if known; `text` describes it further, such as the location of a
-    component of a class; `unit` is whether it is a share.
+    `n` is the total weight of its observations, if known; `text` is additional information, such as
+    the location of a component of a class; `unit` is "share" if the number is a share.
     """
 
     name: str
@@ -113,7 +113,7 @@ class NamedEstimate(Struct):
 
 
 class Estimate(Struct):
-    """Estimates of a number or of shares of labels; the fields depend on the kind."""
+    """Estimates of a number, or of shares of labels; the fields depend on the kind."""
 
     kind: Kind
     n: Number
@@ -149,8 +149,8 @@ class Start(Struct):
 class Card(Estimate, kw_only=True):
     """Summary of a key of a belief; the fields depend on its kind.
 
-    `p_above` is the probability to exceed the configured threshold.
-    The components of a mixture that is not `settled` may still exchange their names. They are
+    `p_above` is the probability of exceeding the configured threshold.
+    The components of a mixture that is not `settled` may still swap their labels. They are
     fitted to at least four fifths of the events buffered for its `start`.
     """
 

@@ -20,7 +20,7 @@ class Difference(Struct):
 
 
 class ComparedShare(Struct):
-    """The belief of one of several keys about the share of a label."""
+    """The belief about the share of a label, for one of several keys."""
 
     mean: Number
     interval: Interval
@@ -28,7 +28,7 @@ class ComparedShare(Struct):
 
 
 class Contrast(Struct):
-    """The difference of a key to the reference; `lift` is the relative difference.
+    """The difference of a key from the reference; `lift` is the relative difference.
 
     `p_equivalent` is the probability that the difference is within the configured `equivalence`.
     """
@@ -44,7 +44,7 @@ class Contrast(Struct):
 class Arm(Struct):
     """A compared key.
 
-    `loss` is the expected loss of choosing it. `p_above` is the probability to exceed the
+    `loss` is the expected loss of choosing it. `p_above` is the probability of exceeding the
     configured `threshold`, and `contrast` is None for the reference.
     """
 
@@ -58,10 +58,10 @@ class Arm(Struct):
 
 
 class SequentialTest(Struct):
-    """A test whose error rate is bounded whenever an experiment is stopped.
+    """A test whose error rate is bounded, whenever an experiment is stopped.
 
-    `best` is the key that it calls the best, None while it has not decided; `more` is the number of
-    further observations until a decision with probability 80 %.
+    `best` is the best key according to the test, None while it is undecided; `more` is the number
+    of additional observations after which a decision has a probability of 80 %.
     """
 
     guarantee: Literal["anytime-valid", "none"]

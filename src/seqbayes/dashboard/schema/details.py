@@ -41,7 +41,7 @@ class PredictiveCurve(Struct):
 
 
 class Quantile(Struct):
-    """A quantile of the next observation, with a credible interval of that of all observations."""
+    """A quantile of the next observation, with a credible interval of the population quantile."""
 
     p: float
     x: Number
@@ -49,7 +49,7 @@ class Quantile(Struct):
 
 
 class HistoryCurve(Spark, kw_only=True):
-    """Mean and interval over time, with the weight of the data if it is known."""
+    """Mean and interval over time, with the weight of the data, if known."""
 
     n: list[Number]
 

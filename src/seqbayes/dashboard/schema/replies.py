@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Error(Struct):
-    """The reason why a request was refused."""
+    """The reason why a request was rejected."""
 
     error: str
 
@@ -27,7 +27,7 @@ class Session(Struct):
 
 
 class Steps(Struct):
-    """Some steps of a story, of `total`."""
+    """Some of the `total` steps of a story."""
 
     steps: list[dict[str, Any]]
     total: int

@@ -12,7 +12,7 @@ from seqbayes.stream.choices import DecisionResponse
 
 
 class SourceInfo(Struct):
-    """The source of the beliefs; `id` is the field that identifies an event, if any."""
+    """The source of the beliefs; `id` is the field that contains the event id, if any."""
 
     kind: str
     name: str
@@ -33,7 +33,7 @@ class BeliefWarning(Struct):
 class Health(Struct):
     """Health of pipeline and server; ages in seconds.
 
-    `quiet` is true if the pipeline works but expected events do not arrive.
+    `quiet` is true if the pipeline is running but expected events do not arrive.
     """
 
     status: Literal["ok", "stalled", "stopped"]
@@ -54,7 +54,7 @@ class Health(Struct):
 
 
 class DeadLetterInfo(Struct):
-    """An event that a belief could not use; an empty `belief` means that none could."""
+    """An event that a belief could not use; an empty `belief` means that no belief could use it."""
 
     belief: str
     position: str
@@ -65,7 +65,7 @@ class DeadLetterInfo(Struct):
 
 
 class RefusalCount(Struct):
-    """A reason why a belief has refused events, and their number."""
+    """A reason why a belief rejected events, and the number of these events."""
 
     belief: str
     reason: str
@@ -118,7 +118,7 @@ class AlertList(Struct):
 
 
 class Decisions(Struct):
-    """An arm for each context, in their order."""
+    """The chosen arm for each context, in order."""
 
     decisions: list[DecisionResponse]
 

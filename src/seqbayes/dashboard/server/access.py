@@ -20,32 +20,32 @@ SESSION_SECONDS = 30 * 86400
 MIN_TOKEN_LENGTH = 16
 
 FREE_GUESSES = 10
-"""Number of wrong tokens before a client has to wait: 1 s, then twice as long after each one."""
+"""Number of wrong tokens before a client has to wait: 1 s, doubling with each wrong token."""
 
 MAX_WAIT_SECONDS = 5.0
-"""Maximum wait, after which the right token from the same address is accepted."""
+"""Maximum wait in seconds, after which a correct token from the same address is accepted."""
 
 MAX_HELD_REQUESTS = 64
-"""Maximum number of requests of a client that wait at the same time; further ones are refused."""
+"""Maximum number of waiting requests of a client; additional requests are rejected."""
 
 FORGET_SECONDS = 600.0
-"""Time after the last wrong token until the count of a client is reset."""
+"""Seconds after the last wrong token until the count of a client is reset."""
 
 MAX_REMEMBERED_CLIENTS = 10_000
 
 
 class Access:
-    """Decide who may read and write on one server.
+    """Decides who may read from and write to a server.
 
     Parameters
     ----------
     token
-        The token that writing requires; generated if it is None.
+        The token required for writing; generated if None.
     host
         The address that the server is bound to. Unless it is a loopback address, reading requires
         the token, too.
     names
-        Further host names of the server.
+        Additional host names of the server.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Access:
         self._names = {name.lower().rstrip(".") for name in (*own, *names)}
 
     def is_token(self, given: str) -> bool:
-        """Compare with the token, in constant time."""
+        """Compare with the token in constant time."""
         return hmac.compare_digest(given.encode(), self.token.encode())
 
     def make_session(self, now: float | None = None) -> str:
@@ -94,7 +94,7 @@ class Access:
         return valid and self.is_own(value) and name not in self._revoked
 
     def is_own(self, value: str) -> bool:
-        """Return whether a cookie was made by this server, even if expired or revoked."""
+        """Return whether a cookie was issued by this server, even if expired or revoked."""
         text, _, signature = value.rpartition(".")
         return hmac.compare_digest(signature.encode(), self._sign(text).encode())
 
@@ -129,7 +129,7 @@ class Access:
 
 
 class Guesses:
-    """Count wrong tokens by client, and delay clients that sent many.
+    """Counts wrong tokens by client, and delays clients that send many.
 
     The same wrong token counts once, so that a program with an outdated token does not lock out
     others at its address. A request waits for a time that is fixed when it arrives, so that later
@@ -138,9 +138,9 @@ class Guesses:
     Parameters
     ----------
     now
-        Returns the time in seconds.
+        Function that returns the time in seconds.
     sleep
-        Waits for some seconds.
+        Function that waits for some seconds.
 
     Examples
     --------
@@ -176,17 +176,17 @@ class Guesses:
             self._clients.popitem(last=False)
 
     def right(self, client: str) -> None:
-        """Reset the count of a client that has sent the right token."""
+        """Reset the count of a client that has sent the correct token."""
         self._clients.pop(client, None)
 
     def wait(self, client: str) -> float:
-        """Return the seconds before the next token of a client is checked."""
+        """Return the number of seconds before the next token of a client is checked."""
         return max(self._clients.get(client, ((), 0, 0.0))[2] - self._now(), 0.0)
 
     async def hold(self, client: str) -> float:
         """Wait until the token of a request may be checked, and return 0.
 
-        If too many requests of the client wait, return the seconds after which to try again.
+        If too many requests of the client are waiting, return the seconds after which to retry.
         """
         wait = self.wait(client)
         if wait <= 0.0:
@@ -206,7 +206,7 @@ class Guesses:
 def network_of(host: str) -> str:
     """Return the name under which the requests of one host are counted.
 
-    An IPv6 host has at least a whole /64 network of addresses.
+    IPv6 hosts are counted by /64 network, because a host usually has all of its addresses.
 
     Examples
     --------

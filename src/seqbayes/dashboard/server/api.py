@@ -23,7 +23,7 @@ MAX_CARDS = 1000
 MAX_LETTERS = 50
 MAX_REASONS = 20
 MAX_RAW_BYTES = 2000
-"""Characters of a dead letter that are returned."""
+"""Maximum number of characters returned of a dead letter."""
 
 
 class Reads:
@@ -48,7 +48,7 @@ class Reads:
         raise Refusal(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
 
     async def letters(self, request: Request) -> Response:
-        """Return the newest dead letters, and the reasons of all."""
+        """Return the newest dead letters, and the most common reasons."""
         limit = whole(request, "limit", MAX_LETTERS, 0, MAX_CARDS)
         return await self._answer(request, lambda: self.refused(limit))
 
@@ -131,9 +131,9 @@ class Reads:
         return detail
 
     def refused(self, limit: int) -> dict[str, Any]:
-        """Return the newest dead letters, and the reasons of all, as JSON values."""
+        """Return the newest dead letters and the most common reasons, as JSON values."""
         reader = self._hub.origin.reader
-        if reader is None:  # a store in memory has no reader
+        if reader is None:  # an in-memory store has no reader
             total = self._hub.origin.health().dead_letters
             return {"total": total, "reasons": [], "letters": []}
         return {

@@ -35,12 +35,12 @@ from seqbayes.stream.stores import StoreError
 
 
 class Site:
-    """Connect the origin of the beliefs, the access rules and the HTTP handlers.
+    """Connects the source of the beliefs, the access rules and the HTTP handlers.
 
     Parameters
     ----------
     origin
-        The origin of the beliefs.
+        The source of the beliefs.
     access
         The access rules.
     frame_ancestors

@@ -1,4 +1,4 @@
-"""Join the modules of a page into one script, and its style sheets into one, to save requests."""
+"""Bundles the modules and the style sheets of a page into one file each, to save requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EXPORT = re.compile(r"^export ((?:async )?(?:class|function\*?|const) (\w+))", 
 
 
 LAZY = {"./views/mms.js": "/static/replay-mms.js", "./views/coins.js": "/static/replay-coins.js"}
-"""Dynamic imports with a separate script, and its address."""
+"""Dynamic imports with a separate script, and its URL."""
 
 
 def bundle(entry: Path, main: Path | None = None) -> str:
@@ -27,13 +27,13 @@ def bundle(entry: Path, main: Path | None = None) -> str:
     entry
         The file of the module.
     main
-        The module of the script that loads this one, ``/static/app.js``: what it contains is
+        The module of the script that loads this one, ``/static/app.js``; its modules are
         imported from there.
 
     Raises
     ------
     ValueError
-        If modules import each other in a circle, or use another form of import or export.
+        If there is an import cycle, or an unsupported form of import or export.
     """
     numbers: dict[Path, int] = {}
     parts: list[str] = []
@@ -51,13 +51,13 @@ def bundle(entry: Path, main: Path | None = None) -> str:
 
 
 def stylesheet(path: Path) -> str:
-    """Return a style sheet in which the sheets beside it that it imports are included."""
+    """Return a style sheet that includes the style sheets it imports."""
     text = path.read_text(encoding="utf-8")
     return _SHEET.sub(lambda match: stylesheet(path.parent / match[1]), text)
 
 
 def modules(entry: Path) -> list[Path]:
-    """Return the files that a bundle consists of."""
+    """Return the files in a bundle."""
     numbers: dict[Path, int] = {}
     _add(entry.resolve(), numbers, [], ())
     return list(numbers)
@@ -67,7 +67,7 @@ def _add(path: Path, numbers: dict[Path, int], parts: list[str], within: tuple[P
     if path in numbers:
         return
     if path in within:
-        raise ValueError(f"modules import each other in a circle: {path.name}")
+        raise ValueError(f"import cycle: {path.name}")
     text = path.read_text(encoding="utf-8")
     dynamic = [name for name in _DYNAMIC.findall(text) if name not in LAZY]
     for name in [match[3] for match in _IMPORT.finditer(text)] + dynamic:

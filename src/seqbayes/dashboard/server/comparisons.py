@@ -23,10 +23,10 @@ LEVELS = (0.5, 0.999)
 """Lowest and highest level of intervals."""
 
 CHOSEN = 6
-"""Number of keys that are compared if a request names none."""
+"""Number of keys to compare if a request does not name any."""
 
 LEAST_SHARE = 0.01
-"""Keys with a smaller share of the data of the largest are not among them."""
+"""Of these, keys with less than this share of the data of the largest key are excluded."""
 
 
 class Comparisons:
@@ -41,7 +41,7 @@ class Comparisons:
         return answer(request, await run_in_threadpool(lambda: self.read(request, name)))
 
     def read(self, request: Request, name: str) -> dict[str, Any]:
-        """Return the comparison that the query of a request describes, as JSON values."""
+        """Return the comparison requested by a query, as JSON values."""
         query = request.query_params
         with self._board.lock:
             shelf = self._board.shelves.get(name)
@@ -50,7 +50,7 @@ class Comparisons:
             display = shelf.about.display
             entries = _entries(shelf, query.getlist("keys"))
             keys = [entry.key for entry in entries]
-            # states are replaced and never changed, so the lock is not needed any longer
+            # states are immutable, so the lock is no longer needed
             states = [entry.state for entry in entries]
             cards = self._cards(entries)
         if len(set(keys)) < len(keys):
@@ -93,7 +93,7 @@ class Comparisons:
 
 
 def _entries(shelf: Shelf, keys: list[str]) -> list[Entry]:
-    """Return the keys of a request; if it names none, the control and those with most data."""
+    """Return the requested keys; by default the control and the keys with the most data."""
     if not keys:
         top = shelf.top(CHOSEN)
         least = max(LEAST_SHARE * top[0].n, 2.0) if top else 0.0
@@ -112,14 +112,14 @@ def _entries(shelf: Shelf, keys: list[str]) -> list[Entry]:
 
 
 def _control(shelf: Shelf) -> str | None:
-    """Return the configured control if the belief has such a key."""
+    """Return the configured control if it exists as a key."""
     values = shelf.about.display.control_values
     key = None if values is None else msgspec.json.encode(values).decode()
     return key if key in shelf.entries else None
 
 
 def _named(compared: dict[str, Any], keys: list[str]) -> dict[str, Any]:
-    """Return a comparison with keys in place of indices."""
+    """Return a comparison with indices replaced by keys."""
     differences = [
         {**each, "pair": [keys[k] for k in each["pair"]]} for each in compared["differences"]
     ]

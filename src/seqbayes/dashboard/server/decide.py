@@ -18,10 +18,10 @@ from seqbayes.events.keys import write_key
 from seqbayes.stream.choices import Chooser, DecisionError, RewardBody, post_rewards
 
 MAX_DECISIONS = 10_000
-"""Contexts or rewards of a request."""
+"""Maximum number of contexts or rewards in a request."""
 
 LONGEST = 1 << 20
-"""Bytes of a request that asks for choices."""
+"""Maximum size in bytes of a request for choices."""
 
 
 class Decide:

@@ -1,4 +1,4 @@
-"""The data with which a page begins, so that its scripts need not request them."""
+"""Data embedded in a page, so that its scripts need not request them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from seqbayes.dashboard.server.responses import Refusal, segments
 from seqbayes.stream.stores import StoreError
 
 MAX_BELIEFS = 6
-"""Maximum number of beliefs whose cards are included; the scripts request further ones."""
+"""Maximum number of beliefs whose cards are included; the scripts request the others."""
 
 PAGE, FIRST = 60, 12
-"""Number of cards that ``grid.js`` requests for the only and for one of several beliefs."""
+"""Number of cards that ``grid.js`` requests for a single belief, and for one of several."""
 
 COMPARED = ("keys", "best", "label", "level", "control")
 """Parameters of a comparison, in the order of ``compare.js``."""
@@ -33,16 +33,16 @@ LETTERS = 25
 
 
 class FirstData:
-    """The answers of the API that the view of an address requests first, by path and query.
+    """The API responses that the view of a URL requests first, by path and query.
 
-    An address of the API that differs from the one of the scripts costs a request, but is no error.
+    If an API URL differs from that of the scripts, the scripts send another request.
     """
 
     def __init__(self, reads: Reads, comparisons: Comparisons, alerts: AlertReads) -> None:
         self._reads, self._comparisons, self._alerts = reads, comparisons, alerts
 
     async def get(self, request: Request) -> dict[str, Any]:
-        """Return the data of a page; those that cannot be read are left out."""
+        """Return the data of a page; data that cannot be read are omitted."""
         return await run_in_threadpool(lambda: self._read(request))
 
     def _read(self, request: Request) -> dict[str, Any]:

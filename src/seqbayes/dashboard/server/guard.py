@@ -1,4 +1,4 @@
-"""ASGI middleware that refuses forbidden requests and adds security headers."""
+"""ASGI middleware that rejects forbidden requests and adds security headers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POLICY = (
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 PARTS = (".js", ".css", ".woff2")
-"""Suffixes of static files that are parts of pages: the headers of the page cover them."""
+"""Suffixes of static files that are parts of pages and need fewer headers."""
 
 PARTS_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -37,21 +37,21 @@ PARTS_HEADERS = [
 ]
 
 PUBLIC = ("/login", "/logout", "/favicon.ico")
-"""Paths that need no token, in addition to static files."""
+"""Paths that do not require a token, in addition to static files."""
 
 HARMLESS = ("/api/replay/", *PUBLIC)
-"""Paths that accept POST without a token if reading is free: they change no belief."""
+"""Paths that accept POST without a token if reading does: they do not change beliefs."""
 
 
 class Guard:
-    """ASGI middleware that refuses forbidden requests and adds headers to all answers.
+    """ASGI middleware that rejects forbidden requests and adds headers to all responses.
 
     Parameters
     ----------
     app
         The application.
     access
-        The rules.
+        The access rules.
     frame_ancestors
         Pages that may show ``/embed/`` in a frame, as in Content-Security-Policy.
     log
@@ -68,7 +68,7 @@ class Guard:
         self._app, self._access, self._ancestors, self._log = app, access, frame_ancestors, log
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer a request, or refuse it."""
+        """Handle or reject a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -97,7 +97,7 @@ class Guard:
         headers = {
             "content-security-policy": f"{POLICY}; frame-ancestors {ancestors}",
             "x-content-type-options": "nosniff",
-            # Without any referrer a browser names no origin either when it sends the form.
+            # without a referrer, browsers do not send the origin of a form either
             "referrer-policy": "same-origin" if path == "/login" else "no-referrer",
             "cross-origin-opener-policy": "same-origin",
             "cross-origin-resource-policy": "cross-origin" if embedded else "same-origin",
@@ -108,12 +108,12 @@ class Guard:
         return [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def _login_of(self, scope: Any) -> str:
-        """Return the login page to go to; an empty string if the request is allowed.
+        """Return the URL of the login page to redirect to; empty if the request is allowed.
 
         Raises
         ------
         Refusal
-            If it is forbidden.
+            If the request is forbidden.
         """
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
@@ -143,18 +143,18 @@ class Guard:
         if not writes and "text/html" in headers.get("accept", ""):
             page = _page_of(scope)
             return "/login" if page == "/" else f"/login?{urlencode({'next': page})}"
-        reason = "a token is needed: Authorization: Bearer TOKEN, or log in at /login"
+        reason = "a token is required: Authorization: Bearer TOKEN, or log in at /login"
         raise Refusal(401, reason, {"www-authenticate": "Bearer"})
 
     def _check_form(self, headers: Mapping[str, str], writes: bool) -> None:
-        """Refuse ambiguous lengths, unknown hosts, and writes from pages of other origins."""
+        """Reject ambiguous lengths, unknown hosts, and writes from pages of other origins."""
         if "transfer-encoding" in headers and "content-length" in headers:
             reason = "expected either Content-Length or Transfer-Encoding, got both"
             raise Refusal(400, reason, {"connection": "close"})
         if not self._access.is_known_host(headers.get("host", "")):
-            raise Refusal(421, "this server is not known by that name; see --allow-host")
+            raise Refusal(421, "this host name is not allowed; see --allow-host")
         if writes and not is_same_origin(headers):
-            raise Refusal(403, "a page of another origin cannot change anything here")
+            raise Refusal(403, "pages of other origins cannot write")
 
     def _guesser(self, scope: Any, cookie: str) -> str:
         """Return the name under which wrong tokens are counted.

@@ -1,4 +1,4 @@
-"""``POST /api/events``: events for the pipeline, answered when they are committed."""
+"""``POST /api/events``: events for the pipeline; the response is sent after the commit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ONE = ("application/json",)
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl")
 
 PATIENCE = 60.0
-"""Seconds to wait for a commit."""
+"""Maximum number of seconds to wait for a commit."""
 
 MAX_KEY_LENGTH = 255
 MAX_ID_LENGTH = 200
@@ -48,7 +48,7 @@ class Ingest:
 
 
 def http_source(source: Any) -> http.Http:
-    """Return the source to which events are posted.
+    """Return the source that accepts posted events.
 
     Raises
     ------
@@ -57,18 +57,18 @@ def http_source(source: Any) -> http.Http:
     """
     if not isinstance(source, http.Http):
         raise Refusal(
-            409, "this server does not accept events: that needs a source of kind = 'http'"
+            409, "this server does not accept events: this requires a source of kind = 'http'"
         )
     return source
 
 
 async def commit(source: http.Http, given: posted.PostedRequest) -> tuple[posted.Outcome, bool]:
-    """Return the outcome of a request when it is committed, and whether it is an earlier one's.
+    """Return the outcome of a request after its commit, and whether it is of an earlier request.
 
     Raises
     ------
     Refusal
-        If it is not committed.
+        If the request is not committed.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[tuple[posted.Outcome | None, bool]] = loop.create_future()

@@ -17,7 +17,7 @@ from seqbayes.dashboard.server.access import network_of
 from seqbayes.dashboard.server.app import Site
 
 GRACE = 10
-"""Seconds for pending answers when the server stops."""
+"""Seconds allowed for pending responses when the server stops."""
 
 PATIENCE = 20.0
 """Timeout in seconds for the head of a request."""
@@ -72,11 +72,11 @@ class LimitedProtocol(H11Protocol):
         self.by_client[oldest.peer].pop(oldest)
 
     def is_unfinished(self) -> bool:
-        """Return whether the client has not sent a whole request."""
+        """Return whether the client has not sent a complete request."""
         return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
 
     def _check(self) -> None:
-        """Close the connection if no head of a request came since the last check."""
+        """Close the connection if no request head has arrived since the last check."""
         waits = self.conn.their_state is h11.IDLE
         if waits and (self._waited or self.cycle is None):
             self.transport.close()
@@ -115,7 +115,7 @@ class SiteServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Do not install signal handlers; the command has its own."""
+        """Do not install signal handlers; the command handles signals."""
         yield
 
     async def on_tick(self, counter: int) -> bool:
@@ -129,7 +129,7 @@ class SiteServer(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 is any free one.
+    """Return a listening socket; port 0 selects a free port.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""``/metrics``: the pipeline and the keys with most data, in the text format of Prometheus."""
+"""``/metrics``: the pipeline and the keys with the most data, in the text format of Prometheus."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOP = 20
 """Maximum number of exported keys of a belief, those with the most data."""
 
 _RESERVED = ("belief", "label", "part", "rest", "le", "quantile")
-"""Labels that do not come from the fields of a key, or have a meaning to Prometheus."""
+"""Label names with another meaning, here or in Prometheus."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -32,14 +32,14 @@ _SERVER = {
     "seqbayes_events_per_second": ("gauge", "Current events per second.", "rate"),
     "seqbayes_lag": (
         "gauge",
-        "Events, bytes or messages left in the source, in its own unit.",
+        "Unread events, bytes or messages in the source, in its unit.",
         "lag",
     ),
     "seqbayes_commit_age_seconds": ("gauge", "Seconds since the last commit.", "commit_age"),
     "seqbayes_event_age_seconds": ("gauge", "Seconds since the last event.", "event_age"),
     "seqbayes_dead_letters_total": (
         "counter",
-        "Events that no belief or one of the beliefs could not use.",
+        "Events that a belief, or all beliefs, could not use.",
         "dead_letters",
     ),
     "seqbayes_reconnects_total": ("counter", "Reconnections of the source.", "reconnects"),
@@ -60,13 +60,13 @@ _MEASURES = {
         "high": ("median_high", "Upper end of the 95 % interval of the median."),
     },
 }
-"""Names and help of mean, low and high, by whether the belief is about logarithms."""
+"""Names and help texts of mean, low and high; True for beliefs about logarithms."""
 
 Sample = tuple[dict[str, str], float]
 
 
 class Metrics:
-    """Export metrics; the part about beliefs is cached until they change."""
+    """Exports metrics; the metrics of beliefs are cached until they change."""
 
     def __init__(self, hub: Hub, alerts: AlertReads) -> None:
         self._hub, self._alerts = hub, alerts
@@ -142,7 +142,7 @@ class Exported(NamedTuple):
 def _exported(
     labels: dict[str, str], unit: Unit, measures: Iterable[views.Measure]
 ) -> Iterator[Exported]:
-    """Yield the numbers of a key; numbers of the same name get a suffix, to be different series."""
+    """Yield the numbers of a key; repeated names get a suffix, so that series are unique."""
     taken: set[tuple[str, ...]] = set()
     for measure in measures:
         own, k = measure.labels, 1

@@ -1,4 +1,4 @@
-"""The OpenAPI document, generated from the types of the answers."""
+"""The OpenAPI document, generated from the types of the responses."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ JSON, NDJSON, SSE = "application/json", "application/x-ndjson", "text/event-stre
 
 _DESCRIPTIONS = {
     401: "A token is required.",
-    403: "The request comes from a page of another origin.",
+    403: "The request was sent by a page of another origin.",
     404: "Not found.",
-    408: "The body was not sent in time.",
+    408: "The body was not received in time.",
     409: "This server does not accept events.",
     413: "The body is too long.",
-    415: "The body has another content type.",
-    421: "The server is not known by this host name.",
-    422: "The request is invalid; the answer describes the error.",
-    429: "Too many events are waiting, or too many tokens were wrong: try again after Retry-After.",
+    415: "The content type is not supported.",
+    421: "The host name is not allowed.",
+    422: "The request is invalid; the response describes the error.",
+    429: "Too many events are waiting, or too many tokens were wrong: retry after Retry-After.",
     500: "The store cannot be read.",
     503: "Not available at present: try again.",
 }
@@ -64,7 +64,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "seqbayes",
             "version": seqbayes.__version__,
-            "description": "Beliefs that learn from a stream, and events for them to learn.",
+            "description": "Beliefs that learn from a stream, and events to learn from.",
             "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
         },
         "servers": [{"url": "/"}],
@@ -155,19 +155,19 @@ def _read_paths() -> dict[str, Any]:
     )
     keys = _in_query(
         "keys",
-        "Ids of 2 to 12 keys; by default the control and those with most data.",
+        "Ids of 2 to 12 keys; by default the control and the keys with the most data.",
         **{**_texts(12), "minItems": 2},
     )
     best = _in_query(
         "best",
-        "Whether the highest or the lowest is best.",
+        "Whether the highest or the lowest value is best.",
         type="string",
         enum=list(BEST),
         default=BEST[0],
     )
     label = _in_query(
         "label",
-        "The label whose shares are compared; by default the most frequent one.",
+        "The label whose shares are compared; by default the most frequent label.",
         type="string",
     )
     low, high = LEVELS
@@ -175,7 +175,7 @@ def _read_paths() -> dict[str, Any]:
         "level", "Level of the intervals.", type="number", minimum=low, maximum=high, default=0.95
     )
     control = _in_query(
-        "control", "The key to which the others are compared, or best.", type="string"
+        "control", "The key that the others are compared with, or best.", type="string"
     )
     text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     metrics = {
@@ -227,7 +227,7 @@ def _read_paths() -> dict[str, Any]:
             404, 422, 500,
         ),
         "/api/health": _get(
-            "health", "Return the state of pipeline and server.", schema.Health, [], 500
+            "health", "Return the status of pipeline and server.", schema.Health, [], 500
         ),
         "/api/session": _get("session", "Return what this browser may do.", schema.Session, []),
         "/metrics": {"get": metrics},
@@ -260,7 +260,7 @@ def _write_paths() -> dict[str, Any]:
     key = {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Makes a retried request count once.",
+        "description": "Ensures that a repeated request is learned once.",
         "schema": {"type": "string", "maxLength": 255},
     }
     outcome = _content(schema.Outcome)
@@ -271,7 +271,7 @@ def _write_paths() -> dict[str, Any]:
         "/api/events": {
             "post": {
                 "operationId": "events",
-                "summary": "Post events; the answer comes when they are committed.",
+                "summary": "Post events; the response is sent after the commit.",
                 "security": [{"bearer": []}],
                 "parameters": [key],
                 "requestBody": {
@@ -323,14 +323,14 @@ def _choice_paths() -> dict[str, Any]:
             choice,
         ),
         "/api/reward": _post(
-            "reward", "Post rewards of decisions; the answer comes when they are committed.",
+            "reward", "Post rewards of decisions; the response is sent after the commit.",
             rewards, learned,
         ),
     }  # fmt: skip
 
 
 def _story_paths() -> dict[str, Any]:
-    story = _in_path("id", "The id that starting the story returned.")
+    story = _in_path("id", "The id returned when the story was started.")
     first = _in_query("from", "Number of steps to skip.", **_whole(0, 10**6, 0))
     after = _in_query("after", "Number of sets to skip.", **_whole(0, MAX_SKIPPED, 0))
     count = _in_query("count", "Number of steps to return.", **_whole(0, MAX_STEPS, 100))
@@ -348,8 +348,8 @@ def _story_paths() -> dict[str, Any]:
                 }
             }
             for name, summary, options in (
-                ("mms", "Start the story of the candies.", CandyOptions),
-                ("coins", "Start the story of the coins.", CoinOptions),
+                ("mms", "Start the replay of the candies.", CandyOptions),
+                ("coins", "Start the replay of the coins.", CoinOptions),
             )
         },
         "/api/replay/{id}/steps": _get(
@@ -358,7 +358,7 @@ def _story_paths() -> dict[str, Any]:
         "/api/replay/{id}/stream": {
             "get": {
                 "operationId": "endless",
-                "summary": "Stream the coins without end, as server-sent events: replay.",
+                "summary": "Stream coin sets indefinitely, as server-sent events: replay.",
                 "parameters": [story, after],
                 "responses": _responses(events, 404, 422, 503),
             }

@@ -35,23 +35,23 @@ BUNDLES = {
     "replay-mms.js": "js/views/mms.js",
     "replay-coins.js": "js/views/coins.js",
 }
-"""Scripts that contain a module and all modules that it imports, to save requests."""
+"""Bundled scripts, each with a module and all modules that it imports, to save requests."""
 
 
 def root() -> Path:
-    """Return the folder of the static files."""
+    """Return the directory of the static files."""
     return Path(str(resources.files("seqbayes.dashboard") / "static"))
 
 
 class Files:
-    """Cache of static files, compressed once and read again when they change."""
+    """Cache of static files, compressed once and reloaded when they change."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
         self._held: dict[str, tuple[float, bytes, bytes, str]] = {}
 
     def _load(self, name: str) -> tuple[bytes, bytes, str]:
-        missing = Refusal(404, "there is no such file")
+        missing = Refusal(404, "the file does not exist")
         if "\0" in name:
             raise missing
         path = (self._folder / BUNDLES.get(name, name)).resolve()
@@ -72,7 +72,7 @@ class Files:
         return held[1:]
 
     def page(self, request: Request, name: str, data: Mapping[str, Any]) -> Response:
-        """Return a page with data for its scripts, which need not request them.
+        """Return a page with embedded data, so that its scripts need not request them.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class Files:
         name
             The file of the page.
         data
-            Answers of the API by path and query.
+            API responses by path and query.
         """
         if not data:
             return self.response(request, name)
@@ -96,12 +96,12 @@ class Files:
         return Response(body, headers=headers, media_type="text/html")
 
     def response(self, request: Request, name: str) -> Response:
-        """Return a file, or 304 if the client has it.
+        """Return a file, or status 304 if the client has it.
 
         Raises
         ------
         Refusal
-            If there is no such file.
+            If the file does not exist.
         """
         body, small, tag = self._load(name)
         headers = {"etag": tag, "cache-control": "no-cache", "vary": "accept-encoding"}
@@ -132,18 +132,18 @@ class Pages:
         return self._files.response(request, request.path_params["name"])
 
     async def index(self, request: Request) -> Response:
-        """Return the page with its first data; its scripts choose the view by the address."""
+        """Return the page with embedded data; its scripts select the view for the URL."""
         return self._files.page(request, "index.html", await self._data(request))
 
     async def lost(self, request: Request) -> Response:
-        """Return the page with status 404; it shows that the address is unknown."""
+        """Return the page with status 404; it reports that the URL is unknown."""
         found = self._files.response(request, "index.html")
         if found.status_code == 200:
             found.status_code = 404
         return found
 
     async def embed(self, request: Request) -> Response:
-        """Return the page of one belief for a frame."""
+        """Return the page of one belief, for embedding in a frame."""
         return self._files.page(request, "embed.html", await self._data(request))
 
     async def login_page(self, request: Request) -> Response:
@@ -151,7 +151,7 @@ class Pages:
         return self._files.response(request, "login.html")
 
     async def login(self, request: Request) -> Response:
-        """Start a session if the token is right, and redirect to the requested page."""
+        """Start a session if the token is correct, and redirect to the requested page."""
         body = (await body_of(request, 4096)).decode(errors="replace")
         given = parse_qs(body).get("token", [""])[0].strip()
         page = local_page(request.query_params.get("next", "/"))
@@ -172,7 +172,7 @@ class Pages:
         return done
 
     async def logout(self, request: Request) -> Response:
-        """End the session of this browser, also for copies of its cookie."""
+        """End the session of this browser, and invalidate copies of its cookie."""
         self._access.revoke(session_of(request.headers.get("cookie", ""), request.scope))
         form = "text/html" in request.headers.get("accept", "")
         done: Response = RedirectResponse("/", 303) if form else answer(request, {"ok": True})

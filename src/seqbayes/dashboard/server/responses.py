@@ -1,4 +1,4 @@
-"""JSON answers and errors, and reading of request parameters."""
+"""JSON responses and errors, and parsing of request parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SMALL = 4096
 
 
 class Refusal(Exception):  # noqa: N818 - not an error of this program
-    """A request that is refused, with a status and a reason."""
+    """An HTTP error response, with a status and a reason."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
@@ -30,7 +30,7 @@ class Refusal(Exception):  # noqa: N818 - not an error of this program
 def answer(
     request: Request, data: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return JSON, compressed if it is large; bytes are taken as JSON."""
+    """Return JSON, compressed if it is large; bytes are used as JSON."""
     body = data if isinstance(data, bytes) else msgspec.json.encode(data)
     given = {"cache-control": "no-store", **(headers or {})}
     if len(body) > _SMALL and accepts_gzip(request):
@@ -40,7 +40,7 @@ def answer(
 
 
 def accepts_gzip(request: Request) -> bool:
-    """Return whether the client accepts compressed answers."""
+    """Return whether the client accepts compressed responses."""
     return "gzip" in request.headers.get("accept-encoding", "")
 
 
@@ -61,12 +61,12 @@ def segments(request: Request, prefix: str) -> list[str]:
 
 
 def whole(request: Request, name: str, default: int, low: int, high: int) -> int:
-    """Return an integer from the query.
+    """Parse an integer query parameter.
 
     Raises
     ------
     Refusal
-        If it is invalid or out of range.
+        If the parameter is invalid or out of range.
     """
     text = request.query_params.get(name)
     if text is None:
@@ -78,12 +78,12 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
 
 
 def fraction(request: Request, name: str, default: float, low: float, high: float) -> float:
-    """Return a decimal number from the query.
+    """Parse a floating-point query parameter.
 
     Raises
     ------
     Refusal
-        If it is invalid or out of range.
+        If the parameter is invalid or out of range.
     """
     text = request.query_params.get(name)
     if text is None:
@@ -95,16 +95,16 @@ def fraction(request: Request, name: str, default: float, low: float, high: floa
 
 
 def choice(request: Request, name: str, choices: Sequence[str]) -> str:
-    """Return a choice from the query; the first one is the default.
+    """Return a query parameter that must be one of `choices`; the first is the default.
 
     Raises
     ------
     Refusal
-        If it is not one of the choices.
+        If the parameter is not one of `choices`.
     """
     word = request.query_params.get(name, choices[0])
     if word not in choices:
-        raise Refusal(422, f"expected {name} to be {', '.join(choices)}")
+        raise Refusal(422, f"expected {name} to be one of {', '.join(choices)}")
     return word
 
 
@@ -114,7 +114,7 @@ async def body_of(request: Request, most: int) -> bytes:
     Raises
     ------
     Refusal
-        If it is too long or too slow.
+        If the body is too long, or is not received in time.
     """
     too_long = Refusal(413, f"expected a body of at most {most:,} bytes", {"connection": "close"})
     length = request.headers.get("content-length", "")

@@ -1,4 +1,4 @@
-"""The stories of ``seqbayes replay`` as steps that a page plays."""
+"""The stories of ``seqbayes replay``, as steps for a page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from seqbayes.replay.player import encode
 from seqbayes.replay.story import Story
 
 MAX_STORIES = 16
-"""Maximum number of cached stories; the least recently used are computed again on request."""
+"""Maximum number of cached stories; the least recently used are recomputed on request."""
 
 MAX_STEPS = 500
 MAX_ENDLESS = 20
@@ -131,11 +131,11 @@ class Stories:
         return answer(request, await run_in_threadpool(story.steps, first, count))
 
     async def stream(self, request: Request) -> Response:
-        """Stream the coins without end, by online EM, after the first `after` sets."""
+        """Stream coin sets indefinitely, using online EM, skipping the first `after` sets."""
         after = whole(request, "after", 0, 0, MAX_SKIPPED)
         options = _options(request.path_params["id"])
         if not isinstance(options, CoinOptions):
-            raise Refusal(404, "only the story of the coins has an endless stream")
+            raise Refusal(404, "only the coins replay has an endless stream")
         client = client_of(request.scope)
         if self._endless[client] >= MAX_CLIENT_ENDLESS or self._endless.total() >= MAX_ENDLESS:
             raise Refusal(503, "too many endless streams are open", {"retry-after": "5"})
@@ -150,7 +150,7 @@ class Stories:
 
     def _ended(self, client: str) -> None:
         self._endless[client] -= 1
-        self._endless += Counter()  # forget clients without streams
+        self._endless += Counter()  # adding an empty Counter removes clients whose count is zero
 
     async def _sets(self, endless: EndlessCoins, after: int) -> AsyncIterator[bytes]:
         sets = iter(endless)
@@ -179,7 +179,7 @@ def _options(identity: str) -> CandyOptions | CoinOptions:
             raise ValueError
         options: CandyOptions | CoinOptions = msgspec.json.decode(bytes.fromhex(text), type=kind)
     except (msgspec.MsgspecError, ValueError):
-        raise Refusal(404, "no such story: start one by POST") from None
+        raise Refusal(404, "unknown replay: create one with a POST request") from None
     return options
 
 

@@ -17,20 +17,20 @@ from seqbayes.dashboard.server.responses import Refusal, fraction, whole
 
 MAX_KEYS = 200
 PATIENCE = 15.0
-"""Seconds after which a client that does not read is dropped."""
+"""Seconds after which a client that does not read is disconnected."""
 
 
 class EventStream(Response):
-    """A response that ends with its frames, or when its client leaves or stops reading.
+    """A response that ends with its frames, or when the client disconnects or stops reading.
 
     Parameters
     ----------
     frames
         The frames to send.
     ended
-        Called at the end.
+        Called when the response ends.
     dropped
-        Set to drop the client, even while it does not read.
+        Set to disconnect the client, even while it does not read.
     """
 
     media_type = "text/event-stream"
@@ -119,7 +119,7 @@ def _subscription(request: Request) -> Subscription:
 
 
 def _alone(beliefs: list[str], key: str) -> tuple[str, str]:
-    """Return a key of the only belief that was requested."""
+    """Return a key of the only requested belief."""
     if len(beliefs) != 1:
         raise Refusal(422, "expected key=ID with one belief=NAME")
     return beliefs[0], key

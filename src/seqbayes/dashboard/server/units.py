@@ -1,4 +1,4 @@
-"""Units in the names of metrics, as Prometheus recommends: base units, in full and in plural."""
+"""Units in metric names, as recommended by Prometheus: unabbreviated plural base units."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BASES = {
 
 
 class Unit(NamedTuple):
-    """The name of a unit in a metric, and the factor from the configured to the named unit."""
+    """The name of a unit in a metric, and the conversion factor from the configured unit."""
 
     name: str
     factor: float
@@ -57,7 +57,7 @@ _RESERVED = ("count", "sum", "total", "bucket", "info", "low", "high")
 
 
 def unit_of(text: str) -> Unit:
-    """Return the unit of a belief for the names of its metrics; an empty name without a unit.
+    """Return the unit of a belief for the names of its metrics; the name is empty without a unit.
 
     Examples
     --------

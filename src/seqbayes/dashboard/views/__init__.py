@@ -144,15 +144,15 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
 def followed(state: Any, held: Path = ()) -> Followed | None:
     """Return the number of a belief that is plotted over time, or None if it has no such number.
 
-    For labels this is the largest share. A share that was followed before is kept until another
-    one exceeds the upper end of its interval, so that two similar shares do not alternate.
+    For labels this is the largest share. The share plotted so far is kept until another share
+    exceeds the upper end of its interval, so that two similar shares do not alternate.
 
     Parameters
     ----------
     state
         The state.
     held
-        Path of the number that was followed before.
+        Path of the number plotted so far.
 
     Examples
     --------
@@ -207,7 +207,7 @@ def measures(state: Any) -> list[Measure]:
 
 
 def step(state: Any, x: Any) -> dict[str, Any] | None:
-    """Return one step of Bayes' rule in numbers before it is taken, or None if it has none.
+    """Return the terms of Bayes' rule for an observation not yet learned, or None.
 
     Densities are evaluated at the posterior mean after the step. At the mean before it, the
     likelihood and the evidence of a boolean or a label would always be equal. For a label, the
@@ -226,12 +226,12 @@ def step(state: Any, x: Any) -> dict[str, Any] | None:
     """
     try:
         return view_of(state).step(state.as_of(), x)
-    except (SeqbayesError, NotImplementedError, TypeError):  # improper: it has no density
+    except (SeqbayesError, NotImplementedError, TypeError):  # improper, without a density
         return None
 
 
 def surprise(state: Any, arguments: tuple[Any, ...]) -> float | None:
-    """Return the surprise at an observation before it is learned, in nats; None if unknown.
+    """Return the surprise of an observation before it is learned, in nats; None if unknown.
 
     Parameters
     ----------

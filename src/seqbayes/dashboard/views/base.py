@@ -16,7 +16,7 @@ COMPARED_POINTS = 200
 DETAIL_POINTS = 400
 
 MAX_MEASURES = 12
-"""Numbers of one key for monitoring."""
+"""Maximum number of values per key for monitoring."""
 
 Path = tuple[str | int, ...]
 
@@ -47,7 +47,7 @@ class Followed(NamedTuple):
     mean, low, high
         Its current mean and interval.
     share
-        Whether it lies between 0 and 1 and is written in percent.
+        Whether the number is a share, which is written in percent.
     """
 
     name: str
@@ -75,9 +75,9 @@ class Measure(NamedTuple):
     mean, low, high
         Mean and interval.
     logarithmic
-        Whether the state learned logarithms; then they are those of the median.
+        Whether the state learned logarithms; mean and interval are then of the median.
     share
-        Whether it lies between 0 and 1, whatever the unit of the observations is.
+        Whether the number is a share, regardless of the unit of the observations.
     """
 
     labels: dict[str, str]
@@ -89,14 +89,14 @@ class Measure(NamedTuple):
 
     @classmethod
     def of(cls, labels: dict[str, str], found: Followed) -> Measure:
-        """Return a number that can be followed, with labels."""
+        """Return a plottable number, with labels."""
         return cls(labels, found.mean, found.low, found.high, share=found.share)
 
 
 class View:
-    """Show one kind of belief on cards, detail pages, histories, comparisons and embedded pages.
+    """Represents one kind of belief on cards, detail pages, histories, comparisons and in frames.
 
-    A view is stateless. Subclasses override what differs for their kind; `register_view` makes
+    A view is stateless. Subclasses override what is specific to their kind; `register_view` makes
     them available.
     """
 
@@ -162,7 +162,7 @@ class View:
         return []
 
     def leading_estimates(self, name: str, state: Any, most: int) -> list[dict[str, Any]]:
-        """Return the named estimates of a feature among others: all, or the largest of many."""
+        """Return the named estimates of a feature: all, or the largest if there are many."""
         return self.estimates(name, state)
 
     def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Compare beliefs about one number each: which is best, by how much, and what a choice costs."""
+"""Compares beliefs about one number each: the best one, differences and expected losses."""
 
 from __future__ import annotations
 
@@ -28,29 +28,30 @@ def compare(
     equivalence: float | None = None,
     threshold: float | None = None,
 ) -> dict[str, Any]:
-    """Return the probability that each is the best, differences, losses and a verdict.
+    """Return the probabilities of being the best, differences, losses and a verdict.
 
     Parameters
     ----------
     states
-        2 to 12 beliefs about a number, or about a mean and a variance; then the means are compared.
+        2 to 12 beliefs about a number, or about a mean and a variance, whose means are compared.
     lowest
-        Whether the smallest number, not the largest, is the best.
+        Whether the smallest number is the best, instead of the largest.
     label
         The label whose shares are compared, for beliefs about labels.
     level
         Level of the intervals and of the verdict.
     control
-        Index of the state to which the others are compared; by default the best one.
+        Index of the state that the others are compared with; by default the best state.
     equivalence
-        Largest difference that does not matter; of beliefs about logarithms a relative one.
+        Largest difference that does not matter; a relative difference for logarithms.
     threshold
-        A value of the observations; the answer has the probability of each number to exceed it.
+        A value on the scale of the observations; the result contains the probabilities of
+        exceeding it.
 
     Raises
     ------
     PriorError
-        If there are too few or too many states, or one is improper or not about a number.
+        If there are too few or too many states, or a state is improper or not about a number.
 
     Examples
     --------
@@ -71,7 +72,7 @@ def compare(
     with np.errstate(all="ignore"):
         found = comparison.compare(numbers, **asked)
     if not all(map(math.isfinite, found.p_best.values())):
-        raise PriorError("one of the keys has too few data to be compared")
+        raise PriorError("one of the keys has too little data to be compared")
     best: Any = found.best
     others = sorted(found.differences, key=lambda k: -found.p_best[k])
     to_control = found if control in (None, best) else comparison.compare(
@@ -103,7 +104,7 @@ def compare(
 
 
 def probability_above(state: Any, threshold: float) -> float | None:
-    """Return the probability of a number to exceed a value of the observations; None if improper.
+    """Return the probability of exceeding a value of the observations; None if improper.
 
     Examples
     --------
@@ -120,7 +121,7 @@ def probability_above(state: Any, threshold: float) -> float | None:
 
 
 def _number(state: Any, label: str | None) -> Any:
-    """Return the distribution of the number that is compared.
+    """Return the distribution of the compared number.
 
     Raises
     ------
@@ -136,14 +137,14 @@ def _number(state: Any, label: str | None) -> Any:
 
 
 def _reversed(difference: comparison.Difference, level: float) -> dict[str, Any]:
-    """Return the difference of the reference to another number, as JSON values."""
+    """Return the difference of the reference from another number, as JSON values."""
     low, high = difference.interval
     mean = difference.mean
     return {"mean": None if mean is None else -mean, "interval": [-high, -low], "level": level}
 
 
 def _decision(states: Sequence[Any], **asked: Any) -> dict[str, Any]:
-    """Return what a sequential test with a bounded error rate says, as JSON values."""
+    """Return the result of a sequential test with a bounded error rate, as JSON values."""
     with np.errstate(all="ignore"):
         found = comparison.decide(dict(enumerate(states)), **asked)
     return {
@@ -156,7 +157,7 @@ def _decision(states: Sequence[Any], **asked: Any) -> dict[str, Any]:
 
 
 def _contrast(difference: comparison.Difference | None) -> dict[str, Any] | None:
-    """Return the difference to the reference as JSON values; None of the reference itself."""
+    """Return the difference from the reference as JSON values; None for the reference itself."""
     if difference is None:
         return None
     return {

@@ -1,4 +1,4 @@
-"""Grids for many densities at once, fine where a density is curved."""
+"""Grids for many densities, with more points where a density is curved."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 _TAIL = 1e-3
-_REACH = 0.5  # widths of the 95 % interval that are shown of a heavy tail
-_NEAR = 0.25  # share of the range; a closer end of the support is shown
+_REACH = 0.5  # shown length of a heavy tail, in widths of the 95 % interval
+_NEAR = 0.25  # share of the range; an end of the support that is closer is shown
 _EDGE = 1e-4  # share of the range, to stay inside the support
 _POLE = 0.01  # share of the range, to avoid infinite densities
 _STEEP = 0.2  # share of the diagonal; a longer step between two points misses details
@@ -17,14 +17,14 @@ _STEEP = 0.2  # share of the diagonal; a longer step between two points misses d
 def extents(distribution: Any, inner: Any) -> tuple[Any, Any]:
     """Return the ends of the ranges to draw for K distributions, each (K,).
 
-    They are NaN if there is nothing to draw.
+    The ends are NaN if there is nothing to draw.
 
     Parameters
     ----------
     distribution
-        With hyperparameters (K,).
+        Distribution with hyperparameters (K,).
     inner
-        Ends of its 95 % intervals, each (K,).
+        Ends of the 95 % intervals, each (K,).
 
     Examples
     --------
@@ -88,13 +88,13 @@ def grids(narrow: Any, wide: Any, inner: Any, points: int) -> Any:
             peak = density.max(axis=-1, keepdims=True)
             steps = np.hypot(np.diff(x) / width, np.diff(density) / peak)
         x, steepest = _resampled(x, steps, points)
-        if not steepest > _STEEP:  # the distances between points are small enough
+        if not steepest > _STEEP:  # the points are close enough
             break
     return _with_peaks(x, marks[:, -1:])
 
 
 def _with_peaks(x: Any, modes: Any) -> Any:
-    """Move the point that is nearest to the mode onto it."""
+    """Move the point nearest to the mode to the mode."""
     rows = np.arange(len(x))
     nearest = np.abs(np.where(np.isnan(x), np.inf, x) - modes).argmin(axis=-1)
     ends = (nearest == 0) | (nearest == x.shape[-1] - 1)

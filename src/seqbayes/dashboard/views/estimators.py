@@ -31,11 +31,11 @@ from seqbayes.river.generative import GenerativeClassifier
 from seqbayes.state import State
 
 _MAX_ESTIMATES = 60
-"""A classifier has one for each feature in each class."""
+"""Maximum number of estimates; a classifier has one per feature and class."""
 
 _MAX_FEATURE_LABELS = 4
 _MAX_CENTRE = 12
-"""Features of a component that are shown."""
+"""Maximum number of features shown per component."""
 
 
 @register_view

@@ -1,4 +1,4 @@
-"""Numbers in JSON: finite or null, rounded to what a screen can show."""
+"""Numbers for JSON: finite or null, rounded to screen resolution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from seqbayes.console.plain import plain
 
-_DIGITS = 4  # of a curve's height or width: a screen has a few thousand pixels
+_DIGITS = 4  # relative to a curve's height or width, since a screen has a few thousand pixels
 
 
 def finite(value: Any) -> float | None:
@@ -46,21 +46,21 @@ def pair(interval: Any) -> list[float | None] | None:
 
 
 def decimals(scale: float, digits: int = _DIGITS) -> int:
-    """Return how many decimals a number of magnitude `scale` needs for `digits` digits."""
+    """Return the number of decimals for `digits` significant digits at magnitude `scale`."""
     if not (math.isfinite(scale) and scale > 0.0):
         return digits
     return digits - math.floor(math.log10(scale))
 
 
 def heights(values: Any, peak: float) -> list[float | None]:
-    """Return the heights of a curve, rounded to what a screen can show of its peak."""
+    """Return the heights of a curve, rounded relative to its peak."""
     scale = peak if math.isfinite(peak) and peak > 0.0 else 1.0
     shown = rounded(np.asarray(values, float), scale)
     return list(shown.tolist()) if np.isfinite(shown).all() else [finite(y) for y in shown.tolist()]
 
 
 def rounded(values: Any, scale: Any) -> Any:
-    """Return an array (K, n), each row rounded to what a screen can show of its scale (K, 1).
+    """Return an array (K, n), each row rounded relative to its scale (K, 1).
 
     Examples
     --------
@@ -73,18 +73,18 @@ def rounded(values: Any, scale: Any) -> Any:
         shown = np.where(
             digits > 0.0, np.rint(values * power) / power, np.rint(values / power) * power
         )
-    # beyond what a float can be scaled by, nothing needs to be rounded
+    # the scaling would overflow, so the values are not rounded
     return np.where(np.isfinite(shown), shown, values)
 
 
 def places(values: Any) -> list[float]:
-    """Return the positions of a curve's points, rounded to what a screen can show of its width."""
+    """Return the x coordinates of a curve, rounded relative to its width."""
     array = np.asarray(values, float)
     return list((rounded(array, np.ptp(array)) if len(array) > 1 else array).tolist())
 
 
 def values(value: Any) -> Any:
-    """Return hyperparameters or parameter values as JSON values; values that JSON lacks are None.
+    """Return hyperparameters or parameter values as JSON values; infinities and NaN become None.
 
     Examples
     --------

@@ -37,7 +37,7 @@ class LabelsView(View):
     link = " = "
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
-        """Return the largest shares, and what remains for all other labels."""
+        """Return the largest shares, and the remainder for all other labels."""
         return shares(state)
 
     def rankings(self, states: Any) -> list[Ranking]:
@@ -55,7 +55,7 @@ class LabelsView(View):
         return bars(predictive_of(state))
 
     def followed(self, state: Any, held: Path) -> Followed | None:
-        """Return the largest share, or the one followed before while it may be as large."""
+        """Return the largest share, or the share plotted so far if it may be as large."""
         weights, total = _weights(state)
         if not (weights and total > 0.0):
             return None
@@ -105,7 +105,7 @@ class LabelsView(View):
         ]
 
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
-        """Yield the predictive distribution, or None if it is not one of labels."""
+        """Yield the predictive distribution, or None if it is not a distribution of labels."""
         found = predictive_of(state)
         yield name, found if isinstance(found, Categorical) else None
 
@@ -115,7 +115,7 @@ class LabelsView(View):
             step = state.explain(x)
             terms = step.prior, step.likelihood, step.evidence, step.posterior
             return told_step(x, step.at, *terms)
-        state.observe(x)  # refuse an invalid label
+        state.observe(x)  # raises an error for an invalid label
         weights, unseen = state.label_weights()
         known = x in weights
         weight = weights[x] if known else unseen
@@ -136,7 +136,7 @@ def _weights(state: Any) -> tuple[Any, float]:
 
 
 def shares(state: State, most: int = MAX_BARS) -> dict[str, Any]:
-    """Return the labels with the largest mean shares, and what remains for all others."""
+    """Return the labels with the largest mean shares, and the remainder for all others."""
     weights, unseen = state.label_weights()
     total = math.fsum(weights.values()) + unseen
     counts = state.label_counts()

@@ -33,7 +33,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.predictive.labels import Categorical
 
 _MAX_ESTIMATES = 12
-"""Maximum number of numbers shown of a component."""
+"""Maximum number of estimates shown per component."""
 
 _MAX_LINES = 60
 """Maximum number of predicted numbers shown for a mixture of products or vectors."""
@@ -54,14 +54,14 @@ class MixtureView(View):
     warns = True
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
-        """Return components with weights, and their predictive densities if they have one."""
+        """Return components with weights, and their predictive densities, if they exist."""
         weights, components = state.weights, state.components
         order = sorted(range(len(components)), key=lambda k: -weights[k])
         predictives = [scalar(predictive_of(components[k])) for k in order]
         card: dict[str, Any] = {
             **EMPTY,
             "components": [_component(state.names[k], weights[k], components[k]) for k in order],
-            "settled": state.started,  # before that, components may exchange their names
+            "settled": state.started,  # before that, the labels of components may be swapped
             "x": None,
             "total": None,
             "discrete": False,
@@ -73,7 +73,7 @@ class MixtureView(View):
         return card
 
     def details(self, state: Any, last: Any) -> dict[str, Any]:
-        """Return which component made the last observation."""
+        """Return the responsibilities of the components for the last observation."""
         return {"makers": None if last is None else responsibilities(state, last)}
 
     def warnings(self, state: Any) -> list[str]:
@@ -95,7 +95,7 @@ class MixtureView(View):
         return lines(found) if known else None
 
     def followed(self, state: Any, held: Path) -> Followed | None:
-        """Return the share of the component followed before, or of the largest one."""
+        """Return the share of the component plotted so far, or of the largest component."""
         shares = {str(n): w for n, w in zip(state.names, state.weights, strict=True)}
         if not (shares and state.started):
             return None
@@ -190,7 +190,7 @@ def _grid(predictives: list[Any], points: int) -> Any:
 
 def _blended(state: Any) -> Iterator[tuple[str, Any]]:
     """Yield the predictive distribution of a mixture for each number, or for labels, by name."""
-    components = state.components  # empty while the priors wait for the first observation
+    components = state.components  # empty before the first observation determines the priors
     each = zip(state.weights if components else (), components, strict=True)
     parts = [(w, dict(view_of(c).predictive_parts("", c))) for w, c in each if w > 0.0]
     weights = [w for w, _ in parts]

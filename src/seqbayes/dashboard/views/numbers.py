@@ -50,7 +50,7 @@ class NumberView(View):
         ends = self.intervals(chosen)
         densities = _densities(chosen, [lasts[k] for k in proper], ends, points)
         for k, low, high, density in zip(proper, *ends.tolist(), densities, strict=True):
-            # a single observation under a very weak prior leaves no width that a float can hold
+            # with one observation and a very weak prior, the width is not representable
             cards[k]["interval"] = pair((low, high)) if low < high else None
             cards[k]["density"] = density
             cards[k] |= self.more(states[k])
@@ -62,7 +62,7 @@ class NumberView(View):
         return np.asarray(states[0].plotted(posteriors).interval(LEVEL), float)
 
     def more(self, state: Any) -> dict[str, Any]:
-        """Return further fields of the card of a proper belief."""
+        """Return additional fields of the card of a proper belief."""
         return {}
 
     def rankings(self, states: Sequence[Any]) -> list[Ranking]:
@@ -98,7 +98,7 @@ class NumberView(View):
             yield found
 
     def measures(self, state: Any) -> list[Measure]:
-        """Return mean and interval; of logarithms, those of the median."""
+        """Return mean and interval; for logarithms, of the median."""
         found = self.followed(state, ())
         if found is None:
             return []
@@ -170,7 +170,7 @@ def _named_estimates(name: str, mean: Any, interval: Any, logs: bool) -> list[di
 
 
 def columns(tuples: Sequence[Any], tall: bool = False) -> Any:
-    """Return tuples of numbers as one such tuple of arrays, (K,) or, if `tall`, (K, 1)."""
+    """Convert tuples of numbers to one tuple of arrays, (K,) or, if `tall`, (K, 1)."""
     arrays = np.array(tuples, float).T
     values = list(arrays[:, :, None] if tall else arrays)
     kind = type(tuples[0])
@@ -178,7 +178,7 @@ def columns(tuples: Sequence[Any], tall: bool = False) -> Any:
 
 
 def _first(estimate: Any) -> float | None:
-    """Return the estimate of the number that is drawn."""
+    """Return the estimate of the drawn number."""
     return finite(estimate[0] if isinstance(estimate, tuple) else estimate)
 
 
@@ -253,13 +253,13 @@ def _likelihoods(states: Sequence[State], lasts: Sequence[Any], x: Any, peaks: A
             if last is not None:
                 statistics.append(state.observe(last).value)
                 known.append(k)
-        except SeqbayesError:  # the observation does not fit this belief
+        except SeqbayesError:  # the observation is invalid for this belief
             continue
     if not known:
         return found
     state, theta = states[0], states[0].observation_parameter(x[known])
     modes: list[Any] = [states[k].map for k in known]
-    if isinstance(modes[0], tuple):  # of the mean, at the most probable variance
+    if isinstance(modes[0], tuple):  # the mean, at the most probable variance
         theta = (x[known], np.array([mode[1] for mode in modes])[:, None])
     with np.errstate(all="ignore"):
         logs = np.asarray(state.log_likelihood(theta, columns(statistics, True)), float)

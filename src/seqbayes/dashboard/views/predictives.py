@@ -19,7 +19,7 @@ from seqbayes.predictive.labels import Categorical
 _POINTS = 120
 _MAX_BARS = 50
 _MAX_FIELD_LABELS = 4
-"""Labels that are shown of one field among several."""
+"""Maximum number of labels shown per field."""
 
 
 def predictive_of(state: Any) -> Any:
@@ -31,7 +31,7 @@ def predictive_of(state: Any) -> Any:
 
 
 def mean_of(found: Any) -> Any:
-    """Return the mean of a distribution, or None if it has none."""
+    """Return the mean of a distribution, or None if it does not exist."""
     try:
         return found.mean
     except NotImplementedError:
@@ -39,7 +39,7 @@ def mean_of(found: Any) -> Any:
 
 
 def scalar(found: Any) -> Any:
-    """Return a distribution if it is one of numbers, otherwise None."""
+    """Return a distribution of numbers unchanged, otherwise None."""
     try:
         return None if found is None or isinstance(found.mean, (Mapping, np.ndarray)) else found
     except NotImplementedError:
@@ -62,7 +62,7 @@ def curve(found: Any) -> dict[str, Any] | None:
 
 
 def support(found: Sequence[Any], points: int) -> Any:
-    """Return integers that hold nearly all of the probability, thinned if there are many."""
+    """Return integers with nearly all of the probability, evenly spaced if there are many."""
     ends = [each.interval(0.998) for each in found]
     low, high = min(e[0] for e in ends), max(e[1] for e in ends)
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -89,7 +89,7 @@ def _ranked(found: Categorical) -> list[tuple[Any, float]]:
 
 
 def lines(found: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a named estimate of each number that comes next, and of the most probable labels."""
+    """Return named estimates of the next numbers, and of the most probable labels."""
     shown = [line for name, part in found for line in _lines(name, part)]
     return {"kind": "lines", "x": [], "p": [], "lines": shown}
 
@@ -160,7 +160,7 @@ class Blend:
     def interval(self, level: float) -> tuple[float, float]:
         """Return the equal-tailed interval.
 
-        A quantile lies between those of the parts and is found there by bisection.
+        Each quantile lies between the quantiles of the parts, and is found by bisection.
         """
         tail = 0.5 * (1.0 - level)
         lows = [float(part.ppf(tail)) for part in self.parts]

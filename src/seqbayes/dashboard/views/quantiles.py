@@ -11,9 +11,9 @@ PROBABILITIES = (0.5, 0.95, 0.99)
 
 
 def quantiles(state: Any) -> list[dict[str, Any]] | None:
-    """Return quantiles of the next observation, with intervals of those of all observations.
+    """Return quantiles of the next observation, with intervals of the population quantiles.
 
-    None if the likelihood has no such intervals, or the posterior is improper.
+    Returns None if the likelihood does not support such intervals, or the posterior is improper.
 
     Examples
     --------

@@ -42,7 +42,7 @@ class SeveralView(View):
         return lines(self.predictive_parts("", state))
 
     def step(self, state: Any, x: Any) -> dict[str, Any] | None:
-        """Return the step at the point that the state chooses."""
+        """Return the step at the point selected by the state."""
         step = state.explain(x)
         return told_step(x, step.at, step.prior, step.likelihood, step.evidence, step.posterior)
 
@@ -119,7 +119,7 @@ class ProductView(SeveralView):
         return found
 
     def followed(self, state: Any, held: Path) -> Followed | None:
-        """Return the number of the first field that has one."""
+        """Return the plotted number of the first field that has one."""
         return followed_field(state.parts().items(), held)
 
     def followable(self, state: Any) -> Iterator[Followed]:
@@ -142,12 +142,12 @@ class ProductView(SeveralView):
 
 
 def within(name: str, field: Any) -> str:
-    """Return the name of a field inside another one."""
+    """Return the name of a nested field."""
     return f"{name}.{field}" if name else str(field)
 
 
 def followed_field(beliefs: Any, held: Path) -> Followed | None:
-    """Return the number that is followed of the first named belief that has one."""
+    """Return the plotted number of the first named belief that has one."""
     for field, inner in beliefs:
         inside = held[1:] if held[:1] == (str(field),) else ()
         found = view_of(inner).followed(inner, inside)
@@ -157,7 +157,7 @@ def followed_field(beliefs: Any, held: Path) -> Followed | None:
 
 
 def _inside(field: Any, inner: Any, found: Followed) -> Followed:
-    """Return a number of a field as a number of the whole."""
+    """Return a number of a field, with name and path within the belief."""
     name = f"{field}{view_of(inner).link}{found.name}".strip()
     return found._replace(name=name, path=(str(field), *found.path))
 

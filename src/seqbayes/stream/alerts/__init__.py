@@ -1,4 +1,4 @@
-"""Alerts: statements about beliefs and the stream, delivered exactly once."""
+"""Alerts: conditions on beliefs and the stream, with exactly-once delivery."""
 
 from seqbayes.stream.alerts.alert import Alert, Receiver
 from seqbayes.stream.alerts.grammar import parse_condition

@@ -1,4 +1,4 @@
-"""Alerts of a configuration: what each one is about, when it fires, and its receiver."""
+"""Alerts of a configuration: subject, condition and receiver."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class AlertTable(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where messages are delivered; the strings may contain ``${NAME}``."""
+    """The receiver of messages; the strings may contain environment variables, ``${NAME}``."""
 
     kind: str = "log"
     url: str = ""
@@ -71,37 +71,37 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Alert:
-    """A statement about a belief or the stream, which is followed while events are learned.
+    """A condition on a belief or the stream, evaluated while events are learned.
 
     Parameters
     ----------
     name
-        Its name.
+        Name of the alert.
     condition
         Comparisons that must all hold.
     text
-        The condition as it was written.
+        The text of the condition.
     belief
         The belief; None for an alert about the stream.
     key
-        The JSON of the only key; None for all.
+        The JSON of a single key; None for all keys.
     label
-        The label whose share is meant, for a belief about labels.
+        The label whose share is evaluated, for a belief about labels.
     lasting
-        Seconds for which the condition must hold.
+        Number of seconds for which the condition must hold before the alert fires.
     cooldown
-        Seconds after the end of an alert in which it does not fire again.
+        Number of seconds after the end of an alert in which it does not fire again.
     recovery
-        Comparisons that end it; without them it ends when its condition does not hold.
+        Comparisons that end the alert; by default it ends when its condition no longer holds.
     over
-        Seconds of the window in which dead letters are counted.
+        Length of the window for counting dead letters, in seconds.
     alpha, effect
-        Of the sequential test that must agree, see `seqbayes.compare.decide`; None for alpha
-        requires no test.
+        Parameters of the sequential test that must agree; see `seqbayes.compare.decide`. If alpha
+        is None, no test is required.
     receiver
-        Where its messages are delivered.
+        The receiver of the messages.
     summary, labels
-        Added to its messages.
+        Text and labels added to the messages.
     """
 
     name: str
@@ -131,12 +131,12 @@ class Alert:
 def read_alerts(
     tables: Any, beliefs: Sequence[Belief], errors: ErrorList, complete: bool = True
 ) -> list[Alert]:
-    """Return the alerts of a configuration; errors are noted.
+    """Return the alerts of a configuration; errors are added to `errors`.
 
     Parameters
     ----------
     tables
-        The tables by name.
+        The tables of the alerts, by name.
     beliefs
         The beliefs of the configuration that have no errors.
     errors
@@ -185,7 +185,7 @@ def _find_plain_errors(name: str, table: AlertTable) -> Iterator[tuple[str, str]
     if not 0.0 < table.effect < 10.0:
         yield "effect", f"expected a number between 0 and 10, got {table.effect}"
     if table.key is not None and table.belief is None:
-        yield "key", "it needs belief, the name of a belief"
+        yield "key", "requires belief, the name of a belief"
     yield from _find_errors_of_receiver(table)
 
 
@@ -202,9 +202,9 @@ def _find_errors_of_receiver(table: AlertTable) -> Iterator[tuple[str, str]]:
     for option in ("url", "secret", "command"):
         given = getattr(table, option)
         if given and option not in known:
-            yield option, f"it cannot be combined with to = {table.to!r}"
+            yield option, f"cannot be combined with to = {table.to!r}"
         if not given and option in known and option != "secret":
-            yield option, f"it is missing: to = {table.to!r} needs it"
+            yield option, f"required for to = {table.to!r}, but missing"
     if table.url:
         try:
             parts = urlsplit(expand(table.url, quoted=True))
@@ -222,7 +222,7 @@ def _find_errors_of_receiver(table: AlertTable) -> Iterator[tuple[str, str]]:
         except PriorError as error:
             yield "secret", str(error)
     if any("\0" in word for word in table.command):
-        yield "command", "it contains a NUL character"
+        yield "command", "contains a NUL character"
 
 
 def _alert(
@@ -270,7 +270,7 @@ def _as_key(given: str | list[str]) -> tuple[str, ...]:
 
 
 def _find_errors(alert: Alert, table: AlertTable) -> Iterator[tuple[str, str]]:
-    """Yield the errors of an alert with its belief."""
+    """Yield the errors of an alert in combination with its belief."""
     belief, quantities = alert.belief, [each.quantity for each in alert.condition]
     kinds = {_scope(quantity) for quantity in quantities}
     if len(kinds) > 1:
@@ -279,13 +279,13 @@ def _find_errors(alert: Alert, table: AlertTable) -> Iterator[tuple[str, str]]:
     (kind,) = kinds
     for each in alert.recovery:
         if _scope(each.quantity) != kind:
-            yield "recovery", f"expected a condition about {kind}, as when is"
+            yield "recovery", f"expected a condition about {kind}, like when"
             return
     if kind == "the stream":
         if table.key is not None and not isinstance(quantities[0], Silence):
             yield "key", "dead letters are counted by belief, not by key"
     elif belief is None:
-        yield "belief", "it is missing: the condition is about a belief"
+        yield "belief", "required, but missing: the condition is about a belief"
         return
     if belief is not None:
         yield from _find_errors_of_key(belief, table, kind)
@@ -339,7 +339,7 @@ def _without_number(quantity: Any, alert: Alert, state: Any) -> Iterator[str]:
         return
     if now.display_kind == "labels":
         if alert.label is None:
-            yield "a belief about labels needs label, the label whose share is meant"
+            yield "a belief about labels requires label, the label whose share is evaluated"
         elif isinstance(quantity, Tail) and quantity.of == "next":
             yield "the next observation is a label: use mean, its share"
         return

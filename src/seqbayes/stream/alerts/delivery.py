@@ -26,13 +26,13 @@ Notify = Callable[[str, str, str], None]
 """Called with the name of an event, its text and its level."""
 
 TIMEOUT_SECONDS = 10.0
-"""Time for a receiver to answer; a command has three times as long."""
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 300.0
-"""Pauses between attempts double from the first to the longest."""
+"""Time limit for the response of a receiver; three times as long for a command."""
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 300.0
+"""Pauses between attempts double, from the first to the maximum."""
 GIVE_UP_SECONDS = 3 * 86400.0
 """Age at which a message that cannot be delivered is abandoned."""
 RENEW_SECONDS = 300.0
-"""Time after which a firing alert is sent to Alertmanager again, which may have restarted."""
+"""Interval at which firing alerts are sent to Alertmanager again, which may have restarted."""
 VALID_SECONDS = 86400.0
 """Time after which Alertmanager resolves an alert of a runner that has stopped."""
 
@@ -42,14 +42,14 @@ class DeliveryError(Exception):
 
 
 class Delivery:
-    """Delivers messages, those of each alert in order and in a separate thread.
+    """Delivers messages, for each alert in order and in a separate thread.
 
     Parameters
     ----------
     alerts
         The alerts.
     notify
-        Logs messages and failures.
+        Function that logs messages and failures.
     """
 
     def __init__(self, alerts: Iterable[Alert], notify: Notify) -> None:
@@ -61,16 +61,16 @@ class Delivery:
         for message in messages:
             courier = self._couriers.get(message.alert)
             if courier is None:
-                self._done.put((message, "the configuration no longer has this alert"))
+                self._done.put((message, "the alert is no longer in the configuration"))
             else:
                 courier.put(message)
 
     def renew(self, alert: str, body: bytes) -> None:
-        """Send the body of a firing alert regularly, if its receiver needs that."""
+        """Send the body of a firing alert periodically, if its receiver requires it."""
         self._couriers[alert].renew(body)
 
     def done(self) -> list[tuple[StoredMessage, str]]:
-        """Return the messages done since the last call, with the reason of abandoned ones."""
+        """Return the messages completed since the last call, with the reason if abandoned."""
         found = []
         while not self._done.empty():
             found.append(self._done.get())
@@ -84,16 +84,16 @@ class Delivery:
 
 
 class Courier:
-    """Delivers the messages of one alert, one after the other.
+    """Delivers the messages of one alert, in order.
 
     Parameters
     ----------
     alert
         The alert.
     notify
-        Logs messages and failures.
+        Function that logs messages and failures.
     done
-        Receives each message with the reason why it was abandoned, or an empty text.
+        Receives each message with the reason why it was abandoned, or an empty string.
     """
 
     def __init__(
@@ -106,12 +106,12 @@ class Courier:
         self._thread: threading.Thread | None = None
 
     def put(self, message: StoredMessage) -> None:
-        """Deliver a message after those before it."""
+        """Deliver a message after all earlier messages."""
         self._waiting.put(message)
         self._start()
 
     def renew(self, body: bytes) -> None:
-        """Send a firing alert regularly, if the receiver is Alertmanager."""
+        """Send a firing alert periodically, if the receiver is Alertmanager."""
         if self._alert.receiver.kind == "alertmanager":
             self._firing[_subject(body)] = body
             self._start()
@@ -123,7 +123,7 @@ class Courier:
             self._thread.start()
 
     def stop(self, patience: float) -> None:
-        """Wait until the waiting messages were tried once, and stop."""
+        """Wait until each waiting message was tried once, and stop."""
         self._stopping.set()
         if self._thread is not None:
             self._waiting.put(None)
@@ -139,12 +139,12 @@ class Courier:
             if message is None:
                 return
             reason = self._deliver(message)
-            if reason is None:  # it stays in the store, and the next run delivers it
+            if reason is None:  # the message stays in the store, and the next run delivers it
                 return
             self._done.put((message, reason))
 
     def _deliver(self, message: StoredMessage) -> str | None:
-        """Deliver a message; return why it was abandoned, or None if it is left to another run."""
+        """Deliver a message; return the reason if abandoned, or None if left to the next run."""
         attempt = 0
         while True:
             try:
@@ -155,14 +155,14 @@ class Courier:
                     self._notify("alert_abandoned", text, "error")
                     return str(error)
                 if attempt == 0:
-                    text = f"alert {message.alert} is not delivered, retrying: {error}"
+                    text = f"alert {message.alert} could not be delivered, retrying: {error}"
                     self._notify("alert_delayed", text, "warning")
                 if self._stopping.wait(pause(attempt)):
                     return None
                 attempt += 1
                 continue
             if attempt:
-                self._notify("alert_delivered", f"alert {message.alert} is delivered", "info")
+                self._notify("alert_delivered", f"alert {message.alert} was delivered", "info")
             self._remember(message.body)
             return ""
 
@@ -178,17 +178,17 @@ class Courier:
             try:
                 send(self._alert.receiver, body, self._notify)
             except DeliveryError:
-                return  # the next time
+                return  # retry at the next interval
 
 
 def pause(attempt: int) -> float:
-    """Return the seconds to wait after an attempt, with a random part of them."""
-    full = min(FIRST_PAUSE_SECONDS * 2.0 ** min(attempt, 20), LONGEST_PAUSE_SECONDS)
+    """Return the seconds to wait after an attempt, partly random."""
+    full = min(MIN_PAUSE_SECONDS * 2.0 ** min(attempt, 20), MAX_PAUSE_SECONDS)
     return full * random.uniform(0.5, 1.0)
 
 
 def _subject(body: bytes) -> bytes:
-    """Return what identifies the subject of a message: the key of its belief."""
+    """Return the subject of a message: the key of its belief, as JSON."""
     return msgspec.json.encode(msgspec.json.decode(body)["key"])
 
 
@@ -198,7 +198,7 @@ def send(receiver: Receiver, body: bytes, notify: Notify) -> None:
     Raises
     ------
     DeliveryError
-        If the receiver does not confirm it.
+        If the receiver does not confirm the message.
     """
     if receiver.kind == "log":
         message = msgspec.json.decode(body)
@@ -238,9 +238,9 @@ def signed(body: bytes, secret: str, now: float | None = None) -> dict[str, str]
     body
         The body.
     secret
-        The secret; without one there is no signature.
+        The secret; if empty, there is no signature.
     now
-        Seconds since 1970; the present time by default.
+        Seconds since 1970; by default the current time.
 
     Examples
     --------
@@ -256,14 +256,14 @@ def signed(body: bytes, secret: str, now: float | None = None) -> dict[str, str]
 
 
 def for_alertmanager(body: bytes, now: float | None = None) -> dict[str, Any]:
-    """Return a message in the form of version 2 of Alertmanager's API.
+    """Convert a message to the format of version 2 of Alertmanager's API.
 
     Parameters
     ----------
     body
         The message.
     now
-        Seconds since 1970; the present time by default.
+        Seconds since 1970; by default the current time.
     """
     message = msgspec.json.decode(body)
     labels = {"alertname": message["alert"]}
@@ -290,7 +290,7 @@ def _rfc3339(seconds: float) -> str:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Makes a redirection an error: it would turn the request into one without a body."""
+    """Treats a redirection as an error, because the redirected request would have no body."""
 
     def redirect_request(self, *arguments: Any) -> None:
         return None
@@ -306,7 +306,7 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
             answer.read(1 << 16)
     except urllib.error.HTTPError as error:
         error.close()
-        raise DeliveryError(f"the receiver answers {error.code} {error.reason}") from None
+        raise DeliveryError(f"the receiver responded with {error.code} {error.reason}") from None
     except (OSError, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise DeliveryError(f"the receiver cannot be reached: {reason}") from None
@@ -324,4 +324,4 @@ def _run(command: Sequence[str], body: bytes) -> None:
         raise DeliveryError(f"{command[0]} cannot be started: {error}") from None
     if found.returncode:
         last = found.stderr.decode(errors="replace").strip().rpartition("\n")[2][:200]
-        raise DeliveryError(f"{command[0]} ends with status {found.returncode}: {last}")
+        raise DeliveryError(f"{command[0]} exited with status {found.returncode}: {last}")

@@ -22,13 +22,13 @@ from seqbayes.stream.alerts.grammar import (
 )
 
 MAX_COMPARED = 100
-"""Maximum number of keys that are compared: those with the most data, and the one in question."""
+"""Maximum number of compared keys: those with the most data, and the key of the condition."""
 
 
-class Look(NamedTuple):
-    """A look at an alert: the value of its first quantity, and whether it holds or recovers.
+class Evaluation(NamedTuple):
+    """An evaluation of an alert: the value of its first quantity, and whether it holds or recovers.
 
-    Each is None if it is not known.
+    Values that are not known are None.
     """
 
     value: float | None
@@ -36,7 +36,7 @@ class Look(NamedTuple):
     recovers: bool | None
 
 
-UNKNOWN = Look(None, None, None)
+UNKNOWN = Evaluation(None, None, None)
 
 
 class Evidence(NamedTuple):
@@ -47,25 +47,26 @@ class Evidence(NamedTuple):
 
     @classmethod
     def of(cls, state: Any) -> Evidence:
-        """Return those of a state."""
+        """Return log evidence and weight of a state."""
         return cls(float(state.log_evidence), float(state.n_samples))
 
 
-def look(
+def evaluate(
     alert: Alert,
     value_of: Callable[[Quantity], float | None],
     agrees: Callable[[Quantity], bool] = lambda quantity: True,
-) -> Look:
-    """Return a look at an alert.
+) -> Evaluation:
+    """Evaluate an alert.
 
     Parameters
     ----------
     alert
         The alert.
     value_of
-        Returns the value of a quantity, or None.
+        Function that returns the value of a quantity, or None.
     agrees
-        Whether the sequential test of a quantity agrees; called only if the condition holds.
+        Function that returns whether the sequential test of a quantity agrees; called only if the
+        condition holds.
     """
     values = [value_of(each.quantity) for each in alert.condition]
     holds = _hold(alert.condition, values)
@@ -75,7 +76,7 @@ def look(
         recovers = _hold(alert.recovery, [value_of(each.quantity) for each in alert.recovery])
     else:
         recovers = None if holds is None else not holds
-    return Look(values[0], holds, recovers)
+    return Evaluation(values[0], holds, recovers)
 
 
 def _hold(condition: Sequence[Comparison], values: Sequence[float | None]) -> bool | None:
@@ -85,8 +86,8 @@ def _hold(condition: Sequence[Comparison], values: Sequence[float | None]) -> bo
     return all(each.holds(v) for each, v in zip(condition, known, strict=True))
 
 
-def look_at_key(alert: Alert, state: Any, before: Evidence | None = None) -> Look:
-    """Return a look at the state of one key.
+def evaluate_key(alert: Alert, state: Any, before: Evidence | None = None) -> Evaluation:
+    """Evaluate an alert for the state of one key.
 
     Parameters
     ----------
@@ -95,14 +96,14 @@ def look_at_key(alert: Alert, state: Any, before: Evidence | None = None) -> Loo
     state
         The state.
     before
-        Its evidence at the look before, for its surprise since then.
+        The evidence at the previous evaluation, for the surprise since then.
 
     Examples
     --------
     >>> from seqbayes import Gamma
     >>> from seqbayes.stream.alerts.grammar import parse_condition
     >>> alert = Alert("slow", parse_condition("P(mean > 2) > 0.9"), "")
-    >>> found = look_at_key(alert, Gamma(30, 10))
+    >>> found = evaluate_key(alert, Gamma(30, 10))
     >>> round(found.value, 6), found.holds, found.recovers
     (0.978182, True, False)
     """
@@ -113,7 +114,7 @@ def look_at_key(alert: Alert, state: Any, before: Evidence | None = None) -> Loo
         except SeqbayesError:  # the posterior is improper
             return None
 
-    return look(alert, value_of)
+    return evaluate(alert, value_of)
 
 
 def _value(quantity: Quantity, alert: Alert, state: Any, before: Evidence | None) -> float | None:
@@ -150,14 +151,14 @@ def probability(tail: Tail, state: Any, label: str | None = None) -> float:
             limit = math.log(limit)
     else:
         number = now.predictive
-    if number.discrete and tail.op in (">=", "<"):  # counts are whole numbers
+    if number.discrete and tail.op in (">=", "<"):  # counts are integers
         limit = math.ceil(limit) - 1.0
     found = number.sf(limit) if tail.op in (">", ">=") else number.cdf(limit)
     return float(found)
 
 
 def name_of(key: Any) -> str:
-    """Return a key as it is written in a condition.
+    """Format a key as in a condition.
 
     Examples
     --------
@@ -169,8 +170,8 @@ def name_of(key: Any) -> str:
     return " / ".join(key) if isinstance(key, tuple) else str(key)
 
 
-def look_at_choice(alert: Alert, states: Mapping[Any, Any]) -> Look:
-    """Return a look at an alert about the choice between all keys of a belief.
+def evaluate_choice(alert: Alert, states: Mapping[Any, Any]) -> Evaluation:
+    """Evaluate an alert about the choice between all keys of a belief.
 
     Parameters
     ----------
@@ -205,11 +206,11 @@ def look_at_choice(alert: Alert, states: Mapping[Any, Any]) -> Look:
         )
         return decision.best == quantity.key
 
-    return look(alert, value_of, agrees)
+    return evaluate(alert, value_of, agrees)
 
 
 def _compared(alert: Alert, states: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the states that are compared, by the names of their keys."""
+    """Return the compared states, by the names of their keys."""
     chosen: Iterable[Any] = states
     if len(states) > MAX_COMPARED:
         wanted = {getattr(each.quantity, "key", None) for each in alert.condition}

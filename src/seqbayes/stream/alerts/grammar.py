@@ -1,4 +1,4 @@
-"""The conditions of alerts: a closed grammar, parsed once, in which nothing is executed."""
+"""The grammar of alert conditions; conditions are parsed once and never executed as code."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _EXPECTED = "expected P(…), mean, n, expected loss, dead letters or surprise"
 
 @dataclass(frozen=True)
 class Tail:
-    """The probability that the number of a belief, or the next observation, is beyond a limit.
+    """The probability that the number of a belief, or the next observation, exceeds a limit.
 
     Parameters
     ----------
     of
-        "mean" for the number that the belief is about, or "next" for the next observation.
+        "mean" for the number estimated by the belief, or "next" for the next observation.
     op, limit
         The comparison.
     unit
-        The unit that was given with the limit; empty without one.
+        The unit of the limit; empty if omitted.
     """
 
     of: str
@@ -49,7 +49,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Loss:
-    """The expected loss of choosing a key; None for the best one."""
+    """The expected loss of choosing a key; None for the best key."""
 
     key: str | None
 
@@ -73,13 +73,13 @@ class DeadLetters:
 
 @dataclass(frozen=True)
 class Silence:
-    """Seconds without events."""
+    """Number of seconds without events."""
 
 
 Quantity = Tail | Best | Loss | Measure | Surprise | DeadLetters | Silence
 
 PER_KEY = (Tail, Measure, Surprise)
-"""Quantities of each key; `Silence` is one if the alert names a belief."""
+"""Quantities per key; so is `Silence` if the alert has a belief."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Comparison:
     limit: float
 
     def holds(self, value: float) -> bool:
-        """Whether a value of the quantity fulfils the comparison."""
+        """Whether a value of the quantity satisfies the comparison."""
         return OPERATORS[self.op](value, self.limit)
 
 
@@ -106,7 +106,7 @@ def parse_condition(text: str) -> tuple[Comparison, ...]:
     Raises
     ------
     PriorError
-        If the text is invalid; the message names the column.
+        If `text` is invalid; the message contains the column.
 
     Examples
     --------

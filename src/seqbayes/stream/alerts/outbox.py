@@ -1,4 +1,4 @@
-"""Alerts as part of a pipeline: their states and messages are stored with its commits."""
+"""Alerts in a pipeline: their states and messages are stored with its commits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ import msgspec
 from seqbayes.events.keys import read_key, write_key
 from seqbayes.stream.alerts.alert import WHOLE, Alert
 from seqbayes.stream.alerts.delivery import Delivery, Notify
-from seqbayes.stream.alerts.evaluation import UNKNOWN, Evidence, Look, look_at_choice, look_at_key
+from seqbayes.stream.alerts.evaluation import (
+    UNKNOWN,
+    Evaluation,
+    Evidence,
+    evaluate_choice,
+    evaluate_key,
+)
 from seqbayes.stream.alerts.grammar import DeadLetters, Silence, Surprise
 from seqbayes.stream.alerts.state import Instance, advance
 from seqbayes.stream.alerts.traffic import Arrivals, Refusals
@@ -25,10 +31,10 @@ if TYPE_CHECKING:
     from seqbayes.stream.stores import DeadLetter
 
 MAX_DONE = 1000
-"""Messages that are kept after their delivery."""
+"""Maximum number of delivered messages to keep."""
 
-LOOK_SECONDS = 0.5
-"""Time between two looks while no events arrive."""
+EVALUATION_SECONDS = 0.5
+"""Time between two evaluations while no events arrive."""
 
 
 class Alerts(Collector):
@@ -43,9 +49,9 @@ class Alerts(Collector):
     alerts
         The alerts.
     notify
-        Logs messages and failures of their delivery.
+        Function that logs messages and failed deliveries.
     now
-        Returns the time in seconds since 1970.
+        Function that returns the time in seconds since 1970.
     """
 
     def __init__(
@@ -62,22 +68,22 @@ class Alerts(Collector):
         self._kept: list[str] = []
         self._next_look = 0.0
 
-    # What happens in the pipeline.
+    # Events of the pipeline.
 
     def opened(self, pipeline: Pipeline) -> None:
-        """Restore the states of alerts, and deliver the messages that wait."""
+        """Restore the states of alerts, and deliver the waiting messages."""
         if self._delivery is None:
             self._begin(pipeline)
 
     def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
-        """Note what arrived; look at the alerts if nothing has arrived for a while."""
+        """Record arrivals; evaluate the alerts if nothing has arrived for a while."""
         now = self._now()
         if batch is not None:
             self._refusals.count(now, len(batch.records) + len(batch.refused))
         self._arrivals.step(pipeline, now)
         if pipeline.uncommitted or time.monotonic() < self._next_look:
             return
-        self._next_look = time.monotonic() + LOOK_SECONDS
+        self._next_look = time.monotonic() + EVALUATION_SECONDS
         changes = Changes(None, None)
         self._evaluate(pipeline, changes, now, {})
         if changes.messages or changes.alerts or changes.alerts_gone:
@@ -92,11 +98,11 @@ class Alerts(Collector):
         """Add the states of alerts, and messages about their changes, to a commit."""
         now = self._now()
         changed = {name: table.changed_keys for name, table in pipeline.tables.items()}
-        self._arrivals.note(changed, changes.gone, now)
+        self._arrivals.record_changes(changed, changes.gone, now)
         self._evaluate(pipeline, changes, now, changed)
 
     def committed(self, pipeline: Pipeline) -> None:
-        """Deliver the messages that are stored now."""
+        """Deliver the stored messages."""
         self._send()
 
     def closing(self, pipeline: Pipeline) -> None:
@@ -109,7 +115,7 @@ class Alerts(Collector):
         if changes.messages:
             try:
                 pipeline.store.commit(changes)
-            except StoreError as error:  # the messages are delivered again, with the same ids
+            except StoreError as error:  # the messages will be delivered again, with the same ids
                 self._notify("alerts", str(error), "warning")
 
     # Starting.
@@ -117,7 +123,7 @@ class Alerts(Collector):
     def _begin(self, pipeline: Pipeline) -> None:
         store, names = pipeline.store, {alert.name: alert for alert in self._alerts}
         if not store.keeps_alerts:
-            raise StoreError(f"{store.url} is a kind of store that does not keep alerts")
+            raise StoreError(f"{store.url} does not support alerts")
         self._delivery = Delivery(self._alerts, self._notify)
         self._refusals = Refusals(max((alert.over for alert in self._alerts), default=300.0))
         self._arrivals = Arrivals(self._alerts, pipeline, self._now())
@@ -153,7 +159,7 @@ class Alerts(Collector):
         before = dict(self._instances)
         self._new = []
         for alert in self._alerts:
-            for key, found in self._looks(pipeline, alert, now, changed):
+            for key, found in self._evaluations(pipeline, alert, now, changed):
                 self._advance(pipeline, alert, key, found, now)
         for name, known in self._evidence.items():
             table = pipeline.tables[name]
@@ -169,41 +175,43 @@ class Alerts(Collector):
         changes.messages = self._new
         self._note_done(changes, now)
 
-    def _looks(
+    def _evaluations(
         self,
         pipeline: Pipeline,
         alert: Alert,
         now: float,
         changed: Mapping[str, Sequence[Any]],
-    ) -> Iterable[tuple[str, Look]]:
-        """Yield the keys of an alert that can have changed, each with a look at it."""
+    ) -> Iterable[tuple[str, Evaluation]]:
+        """Yield the keys of an alert that may have changed, each with its evaluation."""
         quantity = alert.condition[0].quantity
         if isinstance(quantity, DeadLetters):
             by = None if alert.belief is None else alert.belief.name
             share = self._refusals.share(now, alert.over, by)
-            yield WHOLE, _look_at_share(alert, share)
+            yield WHOLE, _evaluate_share(alert, share)
             return
         with_instance = [key for name, key in self._instances if name == alert.name]
         if isinstance(quantity, Silence):
-            yield from self._arrivals.looks(alert, now, with_instance)
+            yield from self._arrivals.evaluations(alert, now, with_instance)
             return
         assert alert.belief is not None
         table, keys = pipeline.tables[alert.belief.name], changed.get(alert.belief.name, ())
         if not alert.per_key:
             if keys or with_instance:
-                yield WHOLE, look_at_choice(alert, table.states)
+                yield WHOLE, evaluate_choice(alert, table.states)
             return
         evidence = self._evidence.get(alert.belief.name, {})
         for text in dict.fromkeys([*map(write_key, keys), *with_instance]):
             if alert.key in (None, text):
                 key = read_key(text)
                 state = table.state(key)
-                if state is None:  # its key was dropped or reset
-                    yield text, Look(None, False, True)
+                if state is None:  # the key was dropped or reset
+                    yield text, Evaluation(None, False, True)
                 else:
-                    yield text, look_at_key(alert, state, evidence.get(key, Evidence(0.0, 0.0)))
+                    yield text, evaluate_key(alert, state, evidence.get(key, Evidence(0.0, 0.0)))
 
-    def _advance(self, pipeline: Pipeline, alert: Alert, key: str, found: Look, now: float) -> None:
+    def _advance(
+        self, pipeline: Pipeline, alert: Alert, key: str, found: Evaluation, now: float
+    ) -> None:
         place = alert.name, key
         before = self._instances.get(place)
         after, report = advance(
@@ -255,7 +263,7 @@ class Alerts(Collector):
     # Messages.
 
     def _note_done(self, changes: Changes, now: float) -> None:
-        """Add the messages that were delivered or abandoned, and forget the oldest."""
+        """Add the messages that were delivered or abandoned, and delete the oldest."""
         assert self._delivery is not None
         done = [m._replace(done=now, note=note) for m, note in self._delivery.done()]
         changes.messages = [*changes.messages, *done]
@@ -273,9 +281,9 @@ def _all(alert: Alert) -> list[Any]:
     return [*alert.condition, *alert.recovery]
 
 
-def _look_at_share(alert: Alert, share: float | None) -> Look:
+def _evaluate_share(alert: Alert, share: float | None) -> Evaluation:
     if share is None:
         return UNKNOWN
     holds = all(each.holds(share) for each in alert.condition)
     recovers = all(e.holds(share) for e in alert.recovery) if alert.recovery else not holds
-    return Look(share, holds, recovers)
+    return Evaluation(share, holds, recovers)

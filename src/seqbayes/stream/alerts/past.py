@@ -1,4 +1,4 @@
-"""When alerts would have fired over the history that a store keeps."""
+"""Evaluates alerts over the history in a store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 from seqbayes.errors import SeqbayesError
 from seqbayes.events.keys import read_key
 from seqbayes.stream.alerts.alert import WHOLE, Alert
-from seqbayes.stream.alerts.evaluation import Evidence, Look, look_at_choice, look_at_key
+from seqbayes.stream.alerts.evaluation import Evaluation, Evidence, evaluate_choice, evaluate_key
 from seqbayes.stream.alerts.grammar import DeadLetters, Silence, Surprise
 from seqbayes.stream.alerts.state import Instance, advance
 from seqbayes.stream.codec import StateCodec
@@ -31,20 +31,20 @@ class Change(NamedTuple):
 
 @dataclass
 class Course:
-    """The course of an alert over a history.
+    """The changes of an alert over a history.
 
     Attributes
     ----------
     alert
         The alert.
     changes
-        Its changes in the order of time.
+        Its changes in chronological order.
     points
         Number of points of the history that were evaluated.
     stateless
-        Number of points without a state, which earlier versions stored.
+        Number of points without a state, as stored by earlier versions.
     reason
-        Why the alert cannot be evaluated over a history; empty if it can.
+        Reason why the alert cannot be evaluated over a history; empty if it can be evaluated.
     """
 
     alert: Alert
@@ -71,7 +71,7 @@ def follow(alert: Alert, store: ReadableStore) -> Course:
     """
     course = Course(alert)
     if isinstance(alert.condition[0].quantity, (DeadLetters, Silence)):
-        course.reason = "the history does not contain when events arrived"
+        course.reason = "the history does not contain the times of events"
         return course
     assert alert.belief is not None
     codec, states = StateCodec(alert.belief.state), dict[Any, Any]()
@@ -81,13 +81,13 @@ def follow(alert: Alert, store: ReadableStore) -> Course:
     for at, group in itertools.groupby(points, key=attrgetter("at")):
         known = dict(_states(group, codec, course))
         states |= {read_key(key): state for key, state in known.items()}
-        for key, look in _looks(alert, known, states, evidence):
+        for key, evaluate in _evaluations(alert, known, states, evidence):
             before = instances.get(key)
             after, report = advance(
                 before,
-                look.holds,
-                look.recovers,
-                look.value,
+                evaluate.holds,
+                evaluate.recovers,
+                evaluate.value,
                 at,
                 alert.lasting,
                 alert.cooldown,
@@ -97,7 +97,7 @@ def follow(alert: Alert, store: ReadableStore) -> Course:
             else:
                 instances[key] = after
             if report is not None:
-                course.changes.append(Change(key, at, report, look.value))
+                course.changes.append(Change(key, at, report, evaluate.value))
     return course
 
 
@@ -112,24 +112,24 @@ def _states(
                 yield point.key, codec.read(text)
                 course.points += 1
                 continue
-        except (SeqbayesError, msgspec.MsgspecError):  # of another declaration
+        except (SeqbayesError, msgspec.MsgspecError):  # stored under another declaration
             pass
         course.stateless += 1
 
 
-def _looks(
+def _evaluations(
     alert: Alert,
     known: Mapping[str, Any],
     states: Mapping[Any, Any],
     evidence: dict[Any, Evidence],
-) -> Iterator[tuple[str, Look]]:
+) -> Iterator[tuple[str, Evaluation]]:
     if not alert.per_key:
         if known:
-            yield WHOLE, look_at_choice(alert, states)
+            yield WHOLE, evaluate_choice(alert, states)
         return
     surprise = any(isinstance(e.quantity, Surprise) for e in (*alert.condition, *alert.recovery))
     for key, state in known.items():
         if alert.key in (None, key):
-            yield key, look_at_key(alert, state, evidence.get(key, Evidence(0.0, 0.0)))
+            yield key, evaluate_key(alert, state, evidence.get(key, Evidence(0.0, 0.0)))
             if surprise:
                 evidence[key] = Evidence.of(state)

@@ -1,4 +1,4 @@
-"""The course of an alert: pending, firing, resolved."""
+"""The states of an alert: pending, firing, resolved."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Status = Literal["pending", "firing", "resolved"]
 
 
 class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An alert about one key; one whose condition does not hold has no instance.
+    """The state of an alert for one key; without an instance, the condition does not hold.
 
     Parameters
     ----------
     status
-        "pending" while its condition holds, but not for long enough; "firing"; or "resolved", for
-        the time of the cooldown.
+        "pending" while the condition holds, but not for long enough; "firing"; or "resolved" during
+        the cooldown.
     since
-        When that began, in seconds since 1970.
+        Start time of this status, in seconds since 1970.
     value
         The last value of the first quantity of its condition.
     """
@@ -37,20 +37,20 @@ def advance(
     lasting: float = 0.0,
     cooldown: float = 0.0,
 ) -> tuple[Instance | None, Literal["firing", "resolved"] | None]:
-    """Return the next state of an alert, and what is to be reported.
+    """Return the next state of an alert, and the status to report, if any.
 
     Parameters
     ----------
     before
-        The present state.
+        The current state.
     holds, recovers
-        Whether its condition, and that of its recovery, hold; None if this is not known.
+        Whether the condition, and the recovery condition, hold; None if unknown.
     value
-        The value to remember.
+        The value to store.
     now
-        Seconds since 1970. A clock that is set back counts as time that has passed.
+        Seconds since 1970. If the clock is set back, the time is assumed to have passed.
     lasting, cooldown
-        As of `Alert`.
+        See `Alert`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Arrivals of events, for alerts about silence; and refused events, for those about their share."""
+"""Arrivals of events, and shares of rejected events, for alerts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqbayes.events.keys import write_key
 from seqbayes.stream.alerts.alert import WHOLE, Alert
-from seqbayes.stream.alerts.evaluation import Look
+from seqbayes.stream.alerts.evaluation import Evaluation
 from seqbayes.stream.alerts.grammar import Silence
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.stores import DeadLetter
 
 BUCKETS = 300
-"""Parts of the longest window of time in which events are counted."""
+"""Number of intervals into which the longest window is divided for counting."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Refusals:
         self._positions: set[str] = set()
 
     def refuse(self, letter: DeadLetter) -> None:
-        """Note an event of the batch that is counted next."""
+        """Record a rejected event of the next batch to be counted."""
         if letter.position not in self._positions:
             self._refused[None] += 1
             self._positions.add(letter.position)
@@ -77,7 +77,7 @@ class Refusals:
         over
             The window, in seconds.
         belief
-            The belief that refused them; None for any.
+            The belief that rejected the events; None for any belief.
         """
         events = refused = 0
         for bucket in self._buckets:
@@ -89,14 +89,14 @@ class Refusals:
 
 
 class Arrivals:
-    """When events came last, in the stream or under each key.
+    """The times of the last events, in the stream or of each key.
 
     Parameters
     ----------
     alerts
         The alerts; only those about silence are considered.
     pipeline
-        The pipeline, whose store knows earlier arrivals.
+        The pipeline, whose store contains the times of earlier events.
     now
         Seconds since 1970.
     """
@@ -120,15 +120,15 @@ class Arrivals:
         self._caught_up = False
 
     def step(self, pipeline: Pipeline, now: float) -> None:
-        """Note when the stream was read last."""
+        """Record the time at which the stream was last read."""
         self._caught_up = self._caught_up or pipeline.idle or pipeline.lag == 0
         if pipeline.read_at is not None:
             self._stream = pipeline.read_at
 
-    def note(
+    def record_changes(
         self, changed: Mapping[str, Sequence[Any]], gone: Iterable[tuple[str, str]], now: float
     ) -> None:
-        """Note the keys that have changed, and forget those that were dropped."""
+        """Record changed keys, and forget dropped keys."""
         for name, key in gone:
             if name in self._last:
                 self._last[name].pop(key, None)
@@ -138,21 +138,21 @@ class Arrivals:
                 last[text] = now
                 last.move_to_end(text)
 
-    def looks(
+    def evaluations(
         self, alert: Alert, now: float, instances: Sequence[str]
-    ) -> Iterator[tuple[str, Look]]:
-        """Yield the keys under which it is quiet, and those of firing alerts, with a look at each.
+    ) -> Iterator[tuple[str, Evaluation]]:
+        """Yield quiet keys, and keys with firing alerts, each with its evaluation.
 
-        While events that are waiting have not been read since the start, nothing is quiet.
+        Nothing is quiet while events that were waiting at the start have not been read.
         """
         (limit,) = alert.condition
         if alert.belief is None:
-            yield WHOLE, self._look(limit.limit, now - self._stream)
+            yield WHOLE, self._evaluation(limit.limit, now - self._stream)
             return
         last = self._last[alert.belief.name]
         for key in dict.fromkeys([*self._oldest(last, now - limit.limit), *instances]):
             if alert.key in (None, key):
-                yield key, self._look(limit.limit, now - last.get(key, now))
+                yield key, self._evaluation(limit.limit, now - last.get(key, now))
 
     @staticmethod
     def _oldest(last: Mapping[str, float], until: float) -> Iterator[str]:
@@ -161,8 +161,8 @@ class Arrivals:
                 return
             yield key
 
-    def _look(self, limit: float, silent: float) -> Look:
+    def _evaluation(self, limit: float, silent: float) -> Evaluation:
         quiet = silent >= limit
         if quiet and not self._caught_up:
-            return Look(silent, None, None)
-        return Look(silent, quiet, not quiet)
+            return Evaluation(silent, None, None)
+        return Evaluation(silent, quiet, not quiet)
