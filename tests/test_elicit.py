@@ -96,7 +96,7 @@ def test_narrow_and_wide_intervals_have_a_prior(family, low, high, level):
     assert found[1] - found[0] == pytest.approx(high - low, rel=1e-6)
 
 
-def test_an_interval_whose_rate_underflows_is_refused_with_its_ends():
+def test_error_for_an_underflowing_rate_names_the_interval():
     with pytest.raises(PriorError, match=r"between 1e-300 and 1e\+300"):
         sb.Gamma.from_interval(1e-300, 1e300, 0.5)
 
@@ -109,7 +109,7 @@ def test_means_of_extreme_hyperparameters():
 
 
 @given(some.floats(-1e6, 1e6), some.floats(1e-3, 1e6), some.floats(0.01, 0.999))
-def test_a_normal_mean_from_an_interval(low, width, level):
+def test_normal_prior_from_interval_has_that_interval(low, width, level):
     state = sb.Normal.from_interval(low, low + width, level)
     assert state.interval(level) == pytest.approx((low, low + width), rel=1e-9, abs=1e-9 * width)
 
@@ -135,7 +135,7 @@ def test_impossible_intervals_are_refused(family, low, high, level):
 
 
 @pytest.mark.parametrize("low", [-0.1, 0.0])
-def test_intervals_outside_the_parameter_are_refused(low):
+def test_intervals_outside_the_parameter_space_are_rejected(low):
     for family in (sb.Beta, sb.Gamma):
         with pytest.raises(PriorError, match="low"):
             family.from_interval(low, 0.5)
@@ -152,7 +152,7 @@ def test_impossible_means_are_refused(mean):
 
 
 @pytest.mark.parametrize(
-    ("proportions", "said"),
+    ("proportions", "message"),
     [
         ({"red": 0.3, "green": 0.2, "blue": 0.25, "yellow": 0.35}, r"sum to 1\.10"),
         ({"a": 0.5, "b": 0.4}, r"sum to 0\.90"),
@@ -166,10 +166,10 @@ def test_impossible_means_are_refused(mean):
         (0.5, "mapping"),
     ],
 )
-def test_impossible_proportions_are_refused(proportions, said):
-    with pytest.raises(PriorError, match=said):
+def test_impossible_proportions_are_refused(proportions, message):
+    with pytest.raises(PriorError, match=message):
         elicit.check_proportions(proportions)
-    with pytest.raises(PriorError, match=said):
+    with pytest.raises(PriorError, match=message):
         sb.Dirichlet.from_proportions(proportions, strength=10)
 
 

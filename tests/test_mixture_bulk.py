@@ -14,7 +14,7 @@ SHAPES = ("full", "tied", "diag", "spherical")
 
 
 def assert_same(mixture, xs):
-    """Compare bulk answers with those of one observation at a time."""
+    """Compare the results of the *_many methods with those of the *_one methods."""
     shares = [list(mixture.predict_proba_one(x).values()) for x in xs]
     assert mixture.predict_proba_many(xs) == pytest.approx(np.array(shares), rel=1e-9, abs=1e-12)
     assert mixture.predict_many(xs) == [mixture.predict_one(x) for x in xs]
@@ -25,14 +25,14 @@ def assert_same(mixture, xs):
 
 
 @pytest.mark.parametrize(("name", "options", "xs"), STREAMS, ids=lambda value: None)
-def test_bulk_answers_equal_those_of_one_at_a_time(name, options, xs):
+def test_many_methods_match_one_methods(name, options, xs):
     mixture = Mixture(**options, seed=1, **{} if "start" in options else {"buffer": 50})
     mixture.learn_many(xs[:120])
     assert_same(mixture, xs[:30])
 
 
 @pytest.mark.parametrize("covariance", SHAPES)
-def test_bulk_answers_of_vectors_of_all_shapes(covariance):
+def test_bulk_results_for_every_covariance_type(covariance):
     mixture = Mixture(3, seed=1, covariance=covariance, buffer=60)
     xs = clusters(2, 120)
     mixture.learn_many(xs)
@@ -53,14 +53,14 @@ def test_bulk_answers_while_the_buffer_fills():
     assert mixture.predict_many([]) == []
 
 
-def test_bulk_surprise_of_a_dirichlet_process_mixture():
+def test_bulk_scores_of_a_dirichlet_process_mixture():
     mixture = DirichletProcessMixture(seed=1)
     xs = clusters(5, 320)
     mixture.learn_many(xs)
     assert_same(mixture, xs[:20])
 
 
-def test_bulk_questions_name_the_observation_they_refuse():
+def test_bulk_errors_name_the_invalid_observation():
     mixture = Mixture(2, seed=1)
     mixture.learn_many(clusters(1, 30))
     for ask in (mixture.predict_many, mixture.predict_proba_many, mixture.score_many):
@@ -92,7 +92,7 @@ def test_draws_have_the_distribution_of_the_mixture():
         (Dirichlet({"a": 1, "b": 1}), ["a", "b", "b"]),
     ],
 )
-def test_draws_of_every_kind_can_be_learned(prior, xs):
+def test_samples_of_every_family_can_be_learned(prior, xs):
     mixture = Mixture([prior, prior], seed=1, buffer=2)
     mixture.learn_many(xs)
     drawn, names = mixture.sample(5, seed=1)

@@ -398,7 +398,7 @@ def test_copies_continue_bit_for_bit_and_in_bulk(model, xs):
 
 
 @every_kind
-def test_answers_exist_at_every_step(model, xs):
+def test_predictions_are_available_at_every_step(model, xs):
     model = model.clone()
     for n in (0, 1, 2, 12, 41, len(xs)):
         model.learn_many(xs[round(model.n_samples) : n])
@@ -447,7 +447,7 @@ def test_refused_input_changes_nothing(model, xs):
 
 
 @every_kind
-def test_merged_shards_add_their_data(model, xs):
+def test_merging_shards_adds_their_observations(model, xs):
     half = len(xs) // 2
     for first, second in ((half, 2 * half), (half, half + 10), (10, half)):
         left, right = model.clone(), model.clone()
@@ -462,7 +462,7 @@ def test_merged_shards_add_their_data(model, xs):
 
 
 @long_stream
-def test_merged_shards_of_a_process_keep_the_components_of_both():
+def test_merged_dirichlet_process_mixtures_keep_components_of_both():
     rng = np.random.default_rng(7)
     prior = NormalInverseWishart([0, 0], 0.05, 4)
     left, right = (DirichletProcessMixture(prior, seed=k) for k in (1, 2))
@@ -485,7 +485,7 @@ def test_merged_shards_of_a_process_keep_the_components_of_both():
     assert len((few + more).names) == 2
 
 
-def test_invalid_merges_are_refused():
+def test_invalid_merges_raise_merge_error():
     one, two = Prequential(2), Prequential(3)
     with pytest.raises(MergeError, match="differ"):
         one.merge(two)
@@ -505,7 +505,7 @@ def test_invalid_merges_are_refused():
     [Prequential(2, seed=1), DirichletProcessMixture(seed=1)],
     ids=["side by side", "process"],
 )
-def test_checks_of_clusterers(model):
+def test_river_clusterer_checks(model):
     for check in checks.yield_checks(model):
         check(model.clone())
 

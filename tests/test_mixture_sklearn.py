@@ -156,7 +156,7 @@ def test_a_fit_that_does_not_converge_warns():
     assert (model.n_iter_, model.converged_) == (2, False)
 
 
-def test_an_estimator_without_data_is_not_fitted():
+def test_an_unfitted_estimator_raises_not_fitted_error():
     model = SequentialGaussianMixture(2)
     assert not hasattr(model, "means_")
     with pytest.raises(NotFittedError):
@@ -165,7 +165,7 @@ def test_an_estimator_without_data_is_not_fitted():
         model.fit([[1.0]])
 
 
-def test_the_error_without_scikit_learn_names_the_extra():
+def test_import_error_without_scikit_learn_mentions_the_extra():
     code = (
         "import sys; sys.modules['sklearn'] = None\n"
         "import seqbayes; from seqbayes import *\n"

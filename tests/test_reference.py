@@ -152,7 +152,7 @@ class TestFrequentismAndBayesianism:
         wins = sb.Beta(*bob.posterior, likelihood=sb.likelihoods.Binomial(trials=3))
         assert wins.predictive.p(3) == pytest.approx(float(Fraction(1, 11)), rel=1e-13)
         assert bob.mle**3 == pytest.approx(0.0527, abs=5e-5)
-        chain = math.exp(sum(one_more(bob) for _ in range(3)))
+        chain = math.exp(sum(log_probability_of_win(bob) for _ in range(3)))
         assert chain == pytest.approx(1 / 11, rel=1e-13)
 
     def test_three_measurements(self):
@@ -165,7 +165,8 @@ class TestFrequentismAndBayesianism:
         """D = 10, 12, 15: 95 % credible region [9.001423, 10] (Jaynes 1976).
 
         The location of an exponential with known scale has no conjugate prior here; its posterior,
-        density 3 exp(3 theta) below the least observation, is that of the gap as a waiting time.
+        density 3 exp(3 theta) below the least observation, equals the posterior of the distance
+        below the smallest observation, which is exponential.
         """
         grid = np.linspace(0.0, 10.0, 2_000_001)
         density = np.exp(3.0 * (grid - 10.0))
@@ -199,22 +200,22 @@ class TestFrequentismAndBayesianism:
         )
         assert error < 1e-9
         assert higher == pytest.approx(0.99922, abs=5e-6)
-        together = gates[30] + gates[40]
-        factor = gates[30].log_evidence + gates[40].log_evidence - together.log_evidence
+        pooled = gates[30] + gates[40]
+        factor = gates[30].log_evidence + gates[40].log_evidence - pooled.log_evidence
         assert factor == pytest.approx(-0.03, abs=5e-3)
         exact = sum(mp.log(mp.beta(k + 1, n - k + 1)) for k, n in data.values())
         exact -= mp.log(mp.beta(8502 + 8279 + 1, 44700 + 45489 - 8502 - 8279 + 1))
         assert factor == pytest.approx(float(exact), abs=1e-8)
 
 
-def one_more(bob):
+def log_probability_of_win(bob):
     """Return the log probability that Bob wins the next round, and learn that he does."""
     log_p = bob.log_predictive(True)
     bob.learn_one(True)
     return log_p
 
 
-class TestWhereOthersGoWrong:
+class TestKnownBugsOfOtherLibraries:
     """Known errors of other libraries: wrong rules, cancellation, and priors counted twice."""
 
     def test_exponential_is_not_poisson(self):
@@ -237,7 +238,7 @@ class TestWhereOthersGoWrong:
         assert sum(predictive.pmf(np.arange(1, 1000))) + predictive.sf(999) == pytest.approx(1)
         assert predictive.pmf(0) == 0.0
 
-    def test_exposure_changes_the_rate_only(self):
+    def test_exposure_scales_only_the_rate(self):
         alpha, beta = 2.5, 1.5
         state = sb.Gamma(alpha, beta, likelihood=sb.likelihoods.Poisson(exposure=3))
         for x in range(8):
@@ -258,7 +259,7 @@ class TestWhereOthersGoWrong:
         assert state.posterior == (9.5, 4.5)
 
     def test_variance_of_large_numbers(self):
-        """Mean 1e9, variance 1e-3, n = 1000: the posterior scale to 1e-9, by exact fractions."""
+        """Mean 1e9, variance 1e-3, n = 1000: the posterior scale is exact to 1e-9."""
         rng = np.random.default_rng(1)
         xs = (1e9 + rng.normal(0.0, 1e-3**0.5, 1000)).tolist()
         exact = [Fraction(x) for x in xs]

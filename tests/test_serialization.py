@@ -44,7 +44,7 @@ def test_values_survive(value):
         ({("a", 1): 2.0}, {"pairs": [[["a", 1], 2.0]]}),
     ],
 )
-def test_numpy_values_become_plain(value, encoded):
+def test_numpy_values_are_encoded_as_python_values(value, encoded):
     assert serialization.encode(value) == encoded
     json.dumps(serialization.encode(value), allow_nan=False)
 
@@ -72,13 +72,13 @@ def test_values_without_a_json_form_are_refused(value):
         1j,
     ],
 )
-def test_other_documents_are_refused(value):
+def test_invalid_documents_are_rejected(value):
     with pytest.raises(PriorError):
         serialization.decode(value)
 
 
 @given(some.lists(keys.filter(lambda k: k is not None), min_size=1, max_size=6))
-def test_labels_of_any_kind_survive(labels):
+def test_labels_of_any_type_round_trip(labels):
     state = sb.DirichletProcess()
     try:
         state.learn_many(labels)
@@ -91,13 +91,13 @@ def test_labels_of_any_kind_survive(labels):
 
 
 @given(some.floats(1e-300, 1e300), some.floats(1e-300, 1e300), some.integers(0, 2**70))
-def test_priors_survive_to_the_last_digit(alpha, beta, seed):
+def test_priors_round_trip_exactly(alpha, beta, seed):
     state = sb.Beta(alpha, beta, seed=seed)
     read = sb.Beta.from_dict(json.loads(json.dumps(state.to_dict())))
     assert (read.alpha, read.beta, read.seed) == (alpha, beta, seed)
 
 
-def test_improper_priors_survive():
+def test_improper_priors_round_trip():
     for state in (
         sb.Normal.flat(),
         sb.NormalInverseGamma.flat(),
@@ -109,7 +109,7 @@ def test_improper_priors_survive():
         assert sb.State.from_dict(json.loads(text)) == state
 
 
-def test_a_label_without_json_form_is_named():
+def test_error_names_the_type_of_an_unserializable_label():
     state = sb.DirichletProcess()
     state.learn_one(frozenset("ab"))
     with pytest.raises(PriorError, match="frozenset cannot be represented as JSON"):

@@ -124,7 +124,7 @@ def test_published_probabilities(first, second, expected):
     assert round(compare([first, second]).p_best[1], digits) == expected
 
 
-def test_three_beliefs_against_an_integral():
+def test_p_best_of_three_beliefs_equals_numerical_integral():
     numbers = [(3, 9), (5, 11), (2, 4)]
     found = compare([Beta(a, b) for a, b in numbers])
 
@@ -153,7 +153,7 @@ def test_expected_loss_is_the_mean_of_the_positive_part():
         assert relative(found.loss[name], exact) < 1e-10
 
 
-def test_a_small_loss_has_its_digits():
+def test_a_small_loss_is_accurate():
     mean, deviation = mpmath.mpf(-12), mpmath.sqrt(2)
     exact = mean * mpmath.ncdf(mean / deviation) + deviation * mpmath.npdf(mean / deviation)
     assert relative(compare([d.Normal(0.0, 1.0), d.Normal(12.0, 1.0)]).loss[1], exact) < 1e-9

@@ -50,7 +50,7 @@ def test_formulas_of_two_parameters_accept_arrays(case, formula):
     at_once = function(stack(hyperparameters), stack(statistics))
     one_by_one = [function(h, s) for h, s in zip(hyperparameters, statistics, strict=True)]
     wanted = stack(one_by_one) if formula == "combine" else np.array(one_by_one)
-    law = f"{formula} of arrays = of each"
+    law = f"{formula} of arrays equals that of each element"
     if formula == "combine":
         at_once, wanted = components(at_once), components(wanted)
         for path, want in [p for p in wanted.items() if not isinstance(p[1], tuple)]:
@@ -103,7 +103,7 @@ def test_log_marginal_is_a_ratio_of_log_z(case):
     for before, seen in zip(hyperparameters, statistics, strict=True):
         after = case.family.combine(before, seen)
         ratio = case.family.log_z(after) - case.family.log_z(before)
-        ratio += of_the_data(case.family, before, seen)
+        ratio += data_only_factor(case.family, before, seen)
         marginal = case.family.log_marginal(before, seen)
         agree(
             "log_marginal = log ratio of Z",
@@ -116,11 +116,11 @@ def test_log_marginal_is_a_ratio_of_log_z(case):
         )
 
 
-def of_the_data(family, before, seen):
+def data_only_factor(family, before, seen):
     """Return the factors of the log evidence that depend on the data alone."""
     if issubclass(family, sb.Product):
         fields = zip(before.fields, before.families, strict=True)
-        return sum(of_the_data(f, before.fields[k], seen.fields[k]) for k, f in fields)
+        return sum(data_only_factor(f, before.fields[k], seen.fields[k]) for k, f in fields)
     if family is sb.NormalInverseWishart:
         return -0.5 * len(before.mean) * seen.n * math.log(math.tau)
     if family is sb.NormalInverseGamma:

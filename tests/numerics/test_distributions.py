@@ -217,7 +217,7 @@ def test_t_moments_that_do_not_exist(df, var):
 
 
 @pytest.mark.parametrize("d", [Beta(0, 0), Gamma(1, 0), Gamma(0, 0)], ids=repr)
-def test_improper_limits_have_no_moments(d):
+def test_improper_distributions_have_no_moments(d):
     assert d.mean is d.var is d.std is None
 
 
@@ -240,7 +240,7 @@ def test_t_with_infinite_df_is_normal():
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_arrays_equal_scalars(family, rng):
+def test_array_results_equal_scalar_results(family, rng):
     columns = [rng.uniform(1.5, 20.0, size=(3, 1)), np.array([0.3, 1.0, 8.0, 2e6])][
         : len(FAMILIES[family])
     ]
@@ -292,6 +292,6 @@ def test_draws_follow_the_cdf(d, rng):
 
 
 @pytest.mark.parametrize(("level", "kind"), [(0.0, "hdi"), (1.5, "hdi"), (0.9, "widest")])
-def test_intervals_refuse_invalid_arguments(level, kind):
+def test_interval_rejects_invalid_arguments(level, kind):
     with pytest.raises(ValueError, match="expected"):
         Beta(1, 2).interval(level, kind)

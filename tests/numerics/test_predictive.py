@@ -285,7 +285,7 @@ def test_quantiles_are_the_smallest_values_that_reach_the_level(d):
     assert d.ppf(0.0) == d.support[0]
 
 
-def test_quantiles_beyond_the_floats_are_infinite():
+def test_quantiles_beyond_the_float_range_are_infinite():
     d = BetaNegativeBinomial(1, 1e-3, 1.0)
     assert d.isf(1e-3) == math.inf
     assert d.isf(0.9) > 1e40  # (k + 1) ** -1e-3 = .9
@@ -308,7 +308,7 @@ def test_lomax():
     assert d.pdf(0.0) == pytest.approx(1.5)
 
 
-def test_exposure_changes_the_probability_and_not_the_shape():
+def test_exposure_changes_the_probability_but_not_the_shape():
     """Poisson with exposure 3: NegativeBinomial(alpha, beta / (beta + 3))."""
     frozen = scipy.stats.nbinom(3, 2 / 5)
     d = NegativeBinomial(3, 2, exposure=3)

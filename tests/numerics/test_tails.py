@@ -101,15 +101,15 @@ def test_beta_quantiles_of_huge_parameters(a, b, q):
     """scipy's betaincinv finds a tail of 1e-12 off by 6 % of a standard deviation, or by more."""
     for upper, quantile in enumerate((tails.beta_ppf, tails.beta_isf)):
         x = quantile(a, b, q)
-        at_x = beta_tails(a, b, x) if min(a, b) < 1e5 else large_beta_tails(a, b, x)
-        error = quantile_error(x, at_x, q, upper, log_beta_pdf(x, a, b))
+        tails_at_x = beta_tails(a, b, x) if min(a, b) < 1e5 else large_beta_tails(a, b, x)
+        error = quantile_error(x, tails_at_x, q, upper, log_beta_pdf(x, a, b))
         assert error < 1e-11
         odds = (tails.beta_odds_ppf, tails.beta_odds_isf)[upper](a, b, q)
         assert math.isclose(odds, x / (1.0 - x), rel_tol=1e-15 / (1.0 - x) + 1e-13)
 
 
 @pytest.mark.parametrize("shape", [1e3, 1e6, 1e12])
-def test_quantiles_of_the_smallest_levels_are_finite(shape):
+def test_quantiles_at_tiny_probabilities_are_finite(shape):
     for q in (5e-324, 1e-305):
         assert 0.0 < tails.gamma_ppf(shape, q) < shape < tails.gamma_isf(shape, q)
         low, high = tails.beta_ppf(shape, 1e9, q), tails.beta_isf(shape, 1e9, q)
