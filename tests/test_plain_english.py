@@ -24,7 +24,6 @@ PHRASES = {
     r"at work": "'running'",
     r"for ever|forever": "'indefinitely'",
     r"to all digits": "'to double precision'",
-    r"keep(s)? all digits": "'is accurate'",
     r"right also": "'also accurate'",
     r"for the \w+ to refuse": "'raises an error'",
     r"better than by": "'more accurately than'",
