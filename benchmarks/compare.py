@@ -14,10 +14,10 @@ import numpy as np
 
 from seqbayes import Beta
 from seqbayes import distributions as d
-from seqbayes.compare import compare, p_best, plan
+from seqbayes.compare import compare, compare_many, p_best, plan
 from seqbayes.compare import evidence as ev
 
-CASES = 3_000
+CASES = 10_000
 NULLS = 4_000
 """Experiments without a difference at each of the rates."""
 RATES = (0.001, 0.01, 0.05, 0.2, 0.5)
@@ -45,6 +45,8 @@ def timing():
     rng = np.random.default_rng(1)
     counts = [int(rng.binomial(1000, 0.05 + 0.002 * i)) for i in range(10)]
     arms = [Beta(1 + s, 1001 - s) for s in counts]
+    sold = rng.binomial(1000, 0.05, (2, 1000))
+    many = {i: d.Beta(1.0 + row, 1001.0 - row) for i, row in enumerate(sold)}
     draws = None
     if find_spec("bayesian_testing"):
         from bayesian_testing.experiments import BinaryDataTest
@@ -60,6 +62,7 @@ def timing():
         {
             "seqbayes: all quantities": lambda: compare(arms),
             "seqbayes: P(best) alone": lambda: p_best(arms),
+            "seqbayes: two arms, each of 1,000 comparisons": lambda: compare_many(many),
             "bayesian-testing: P(best) and loss, 20,000 draws": draws,
         }
     )
@@ -84,18 +87,34 @@ def generated(rng):
 
 def contradictions(cases=CASES):
     """Return in how many generated cases verdict, P(best), intervals and losses contradict."""
-    rng, found = np.random.default_rng(2), 0
-    for _ in range(cases):
-        result = compare(generated(rng))
-        for each in result.differences.values():
-            low, high = each.interval
-            found += (low > 0.0) != (each.p_better > 0.975) or (high < 0.0) != (
-                each.p_better < 0.025
-            )
-        if result.verdict == "best":
-            losses = [loss for loss in result.loss.values() if loss is not None]
-            found += bool(losses) and result.loss[result.best] != min(losses)
-            found += any(each.interval[1] >= 0.0 for each in result.differences.values())
+    rng = np.random.default_rng(2)
+    return sum(
+        contradicts(compare(generated(rng), better=("higher", "lower")[i % 2], equivalence=0.05))
+        for i in range(cases)
+    )
+
+
+def contradicts(result):
+    """Whether the answers of a comparison contradict each other."""
+    sign = 1.0 if result.better == "higher" else -1.0
+    found = not math.isclose(math.fsum(result.p_best.values()), 1.0, abs_tol=1e-10)
+    for each in result.differences.values():
+        for interval in (each.interval, each.lift_interval):
+            if interval is not None:
+                low, high = sorted(sign * end for end in interval)
+                found |= (low > 0.0) != (each.p_better > 0.975)
+                found |= (high < 0.0) != (each.p_better < 0.025)
+        found |= result.p_best[each.name] > each.p_better * (1.0 + 1e-9) + 1e-70
+        low, high = each.interval
+        within = low > -0.05 and high < 0.05
+        found |= within and each.p_equivalent < 0.95 * (1.0 - 1e-9)
+    losses = [loss for loss in result.loss.values() if loss is not None]
+    if losses:
+        best = min(result.loss, key=result.loss.__getitem__)
+        found |= result.mean[best] != (max if sign > 0.0 else min)(result.mean.values())
+    if result.verdict == "best":
+        found |= bool(losses) and result.loss[result.best] != min(losses)
+        found |= any(max(sign * e for e in d.interval) >= 0.0 for d in result.differences.values())
     return found
 
 
@@ -158,7 +177,8 @@ def report():
     yield "| answer | process time |"
     yield "| --- | ---: |"
     for name, ms in timing().items():
-        yield f"| {name} | {'' if math.isinf(ms) else f'{ms:.1f} ms'} |"
+        ms = ms / 1000 if "1,000 comparisons" in name else ms
+        yield f"| {name} | {'' if math.isinf(ms) else f'{ms:.2g} ms'} |"
     yield "\n## Consistency\n"
     yield f"Contradictions between verdict, P(best), intervals and losses in {CASES:,} generated"
     yield f"comparisons: {contradictions()}.\n"

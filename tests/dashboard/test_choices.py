@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 
@@ -15,6 +16,7 @@ from serving import TOKEN, httpx
 
 from choice_of_layout import CONFIG
 from seqbayes import Beta
+from seqbayes.bandit.rules import shares_of
 from seqbayes.dashboard.client import ApiError, Client
 from seqbayes.stream import dead_letters, merge, open_store
 from seqbayes.stream.choices import RewardBody, post_rewards
@@ -110,6 +112,27 @@ def test_a_rejected_reward_can_be_corrected(serve):
         refused = http.reward(chosen.decision, 7)
         assert (refused.accepted, refused.unused) == (0, 1)
         assert http.reward(chosen.decision, True).accepted == 1
+
+
+def test_the_board_is_not_locked_while_shares_are_computed(serve, monkeypatch):
+    server = serve(CONFIG)
+    lock, free = server.site.hub.board.lock, []
+
+    def take():
+        if lock.acquire(timeout=20):
+            lock.release()
+            free.append(True)
+
+    def observed(*arguments):
+        thread = threading.Thread(target=take)  # the lock can be taken twice by one thread
+        thread.start()
+        thread.join()
+        return shares_of(*arguments)
+
+    monkeypatch.setattr("seqbayes.stream.choices.shares_of", observed)
+    with client(server) as http:
+        http.choose("layout", [{"country": "de"}])
+    assert free == [True]
 
 
 def test_the_reward_of_a_retired_arm_is_learned(serve):

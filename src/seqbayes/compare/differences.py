@@ -19,7 +19,10 @@ _STEPS = 80
 _PRECISION = 1e-7
 """Relative size of a Newton step after which the remaining error is about 1e-14."""
 
-_SMALL = 1e-3
+_FAR = 0.1
+"""Distance of normal scores beyond which a small step does not mean convergence."""
+
+_SMALL = 0.05
 """Probability below which rounding errors of the usual tails are not negligible."""
 
 _SKEWNESS, _KURTOSIS = 1.0, 2.0
@@ -171,17 +174,20 @@ class Contrasts:
                 score = np.where(below < above, sc.ndtri(below), -sc.ndtri(above))
                 low[left] = np.where(score < wanted, here, low[left])
                 high[left] = np.where(score < wanted, high[left], here)
-                slope = density * np.exp(0.5 * score * score) * np.sqrt(2.0 * np.pi)
+                slope = np.exp(np.log(density) + 0.5 * score * score) * np.sqrt(2.0 * np.pi)
                 # where the density is almost 0, Newton's step is limited
                 reach = 4.0 * (spread[left] + np.abs(here - centre[left]))
                 following = here + np.clip((wanted - score) / slope, -reach, reach)
                 beyond = ~((low[left] <= following) & (following <= high[left]))
+                # in a tail that decreases faster than that of a Normal, steps are too short
+                far = ~(np.abs(wanted - score) < _FAR)
+                beyond |= far & (np.abs(following - here) < 1e-3 * spread[left])
                 middle = low[left] + (high[left] - low[left]) / 2.0
             middle = np.where(np.isinf(low[left]), high[left] - spread[left], middle)
             middle = np.where(np.isinf(high[left]), low[left] + spread[left], middle)
             at[left] = np.where(beyond, middle, following)
             error = np.abs(at[left] - here)
-            left = left[error > _PRECISION * np.maximum(spread[left], np.abs(here))]
+            left = left[far | (error > _PRECISION * np.maximum(spread[left], np.abs(here)))]
             if not len(left):
                 break
         found: Array = self._sign[:, None] * at.reshape(shape)

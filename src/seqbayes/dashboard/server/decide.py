@@ -50,14 +50,15 @@ class Decide:
         board, belief = self._hub.board, chooser.belief.name
 
         def state_of(key: tuple[str, ...]) -> Any:
-            entry = board.entry(belief, write_key(key))
-            return None if entry is None else entry.state
+            # states are replaced and never changed: shares are computed without the lock
+            with board.lock:
+                entry = board.entry(belief, write_key(key))
+                return None if entry is None else entry.state
 
         decisions = []
         for i, context in enumerate(contexts, 1):
             try:
-                with board.lock:
-                    decisions.append(chooser.choose(context, state_of))
+                decisions.append(chooser.choose(context, state_of))
             except DecisionError as error:
                 raise Refusal(422, f"context {i}: {error}") from None
         return decisions
