@@ -7,6 +7,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -15,6 +16,9 @@ from hypothesis import settings
 # same examples in every run, so that only a change can make it fail.
 settings.register_profile("seqbayes", deadline=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("seqbayes"), derandomize=True)
+# The precision of mpmath is global: one value for all test modules, whatever order they run in.
+mpmath.mp.dps = 60
+
 settings.load_profile("ci" if os.environ.get("CI") else "seqbayes")
 
 BROWSER_FIXTURES = {"browser", "open_page"}

@@ -16,7 +16,6 @@ from seqbayes.dashboard import views
 from seqbayes.distributions.averaged import NormalCombination, ProductOfTwo
 from seqbayes.stream import check, open_store, run
 
-mpmath.mp.dps = 20
 PAID = [0, 0, 12.5, 0, 31.0, 0, 0, 0, 8.25, 0]
 
 

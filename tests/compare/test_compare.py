@@ -23,8 +23,6 @@ from seqbayes.compare.coordinates import LogitCoordinate
 from seqbayes.errors import PriorError
 from seqbayes.mixture import Mixture
 
-mpmath.mp.dps = 40
-
 
 def share_above_share(a1, b1, a2, b2):
     """P(X1 > X2) for whole a1: a finite sum of positive terms."""

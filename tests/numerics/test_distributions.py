@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from seqbayes.distributions import Beta, Gamma, InverseGamma, Normal, StudentT
 
-mp.mp.dps = 60
-
 shapes = st.floats(-3, 15).map(lambda e: 10.0**e)
 moderate = st.floats(-1, 4).map(lambda e: 10.0**e)
 FAMILIES = {

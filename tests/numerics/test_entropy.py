@@ -7,7 +7,6 @@ import pytest
 from seqbayes.distributions import Beta, Gamma, InverseGamma, Normal, StudentT
 from seqbayes.families import dirichlet_belief
 
-mp.mp.dps = 60
 RNG = np.random.default_rng(5)
 HARD = [tuple(10.0 ** RNG.uniform(-3, 15, 4)) for _ in range(60)]
 CLOSE = [(a, b, a * (1 + 1e-4), b * (1 - 1e-3)) for a, b, _, _ in HARD]

@@ -10,8 +10,6 @@ import pytest
 import seqbayes as sb
 from seqbayes import likelihoods
 
-mp.mp.dps = 60
-
 PRIORS = [(1.0, 1.0), (0.5, 0.5), (1e-3, 2e5), (3.3e14, 1e15)]
 BINOMIAL = [
     [(3, 10**6)],

@@ -35,8 +35,6 @@ from seqbayes.predictive import (
     Transformed,
 )
 
-mp.mp.dps = 60
-
 shapes = st.floats(-3, 15).map(lambda e: 10.0**e)
 moderate = st.floats(-1, 2.5).map(lambda e: 10.0**e)
 COUNTS = [

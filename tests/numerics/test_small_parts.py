@@ -9,8 +9,6 @@ import pytest
 import seqbayes as sb
 from seqbayes.distributions import Beta, Gamma, InverseGamma
 
-mp.mp.dps = 60
-
 PARAMETERS = {
     "Gamma": ("shape", "rate"),
     "InverseGamma": ("shape", "scale"),

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from seqbayes.distributions.gamma import log_gamma_spread
 from seqbayes.numerics import special
 
-mp.mp.dps = 60
-
 positive = st.floats(-3, 15).map(lambda e: 10.0**e)
 
 

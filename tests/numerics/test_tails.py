@@ -19,7 +19,6 @@ from high_precision import (
 
 from seqbayes.numerics import quadrature, tails
 
-mp.mp.dps = 60
 LEVELS = [1e-200, 1e-30, 1e-6, 0.025, 0.3, 0.5, 0.9]
 
 
