@@ -48,7 +48,7 @@ def test_a_lazy_script_imports_from_the_page_script(tmp_path):
     ],
 )
 def test_modules_that_cannot_be_bundled_are_rejected(tmp_path, files):
-    with pytest.raises(ValueError, match=r"circle|cannot be bundled"):
+    with pytest.raises(ValueError, match=r"cycle|cannot be bundled"):
         bundle(write(tmp_path, **files))
 
 

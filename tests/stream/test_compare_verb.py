@@ -57,7 +57,7 @@ def test_json_output_equals_the_result_of_the_function(store, capsys):
     assert found["keys"]["B"]["p_best"] == expected.p_best["B"]
     (difference,) = found["differences"]
     assert (difference["key"], difference["reference"]) == ("B", "A")
-    assert difference["interval"] == list(expected.differences["B"].interval)
+    assert difference["interval"] == pytest.approx(expected.differences["B"].interval, rel=1e-12)
 
 
 def test_text_is_safe_to_print_and_ends_with_a_sentence(store, capsys):
@@ -116,7 +116,7 @@ def test_shares_of_a_label(store, capsys):
     status, out, _ = output(capsys, store, "colour", "--label", "red", "--top", "2", "--json")
     assert status == 0
     expected = compare({"A": Beta(81, 921), "B": Beta(131, 871)})
-    assert json.loads(out)["keys"]["A"]["p_best"] == expected.p_best["A"]
+    assert json.loads(out)["keys"]["A"]["p_best"] == pytest.approx(expected.p_best["A"], rel=1e-12)
 
 
 @pytest.mark.parametrize(

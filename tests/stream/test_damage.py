@@ -20,6 +20,8 @@ from seqbayes.stream.stores import (
     StoredState,
     StoreReader,
 )
+from seqbayes.stream.stores.tables import TABLES
+
 
 BELIEF = Belief("b", Beta(), field="x", by="k")
 
@@ -144,9 +146,8 @@ def test_a_recreated_schema_is_detected(postgres_url):
     store = open_store(postgres_url)
     store.acquire()
     store.commit(Changes("src", 1, 1))
-    tables = ["lease", "meta", "beliefs", "states", "sources", "dead_letters", "history", "ids"]
-    tables += ["alerts", "messages"]
-    query(postgres_url, *(f"DROP TABLE seqbayes_{table}" for table in tables))
+    tables = re.findall(r"CREATE TABLE (seqbayes_\w+)", "\n".join(TABLES))
+    query(postgres_url, *(f"DROP TABLE {table}" for table in tables))
     with pytest.raises(StoreError, match="does not exist"):
         store.commit(Changes("src", 2, 1))
     learn(postgres_url)
