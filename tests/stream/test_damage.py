@@ -22,7 +22,6 @@ from seqbayes.stream.stores import (
 )
 from seqbayes.stream.stores.tables import TABLES
 
-
 BELIEF = Belief("b", Beta(), field="x", by="k")
 
 
