@@ -268,7 +268,7 @@ def test_events_are_shown_only_with_a_live_pipeline(open_page, site, tmp_path):
     store.start()
     try:
         page = open_page(unchanged_key, at=store)
-        expect(page.get_by_text("A store has no single events")).to_have_count(1)
+        expect(page.get_by_text("A store does not keep individual events")).to_have_count(1)
         for title in ("Bayes’ rule, last event", "Surprise", "Last steps of Bayes’ rule"):
             expect(page.get_by_role("heading", name=title)).to_have_count(0)
         expect(page.get_by_role("list", name="Curves").locator("li")).to_have_count(6)
@@ -472,7 +472,7 @@ def test_health_describes_the_stream(open_page, site, shoot):
     page = open_page("/health")
     live(page)
     page.get_by_role("heading", name="No problems").wait_for()
-    page.get_by_text("no event arrives at present; the last one arrived").wait_for()
+    page.get_by_text("no events are arriving at present; the last one arrived").wait_for()
     site.feed(visit("control", False))
     page.get_by_text("Events arrive; the last commit was").wait_for()
     assert page.locator(".vitals dt").all_inner_texts()[:2] == ["Event rate", "Events"]

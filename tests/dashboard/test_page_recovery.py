@@ -53,7 +53,7 @@ def test_a_restarted_server_publishes_new_events(mortal, open_page):
     mortal.until_committed(30)
     mortal.kill()
     mortal.start()
-    expect(page.get_by_text("No event arrived since the server started")).to_have_count(3)
+    expect(page.get_by_text("No event has arrived since the server started")).to_have_count(3)
     mortal.feed(visit("control", True))
     page.get_by_text("Observed true").wait_for()
     expect(page.locator(".surprise i")).to_have_count(1)
@@ -67,7 +67,7 @@ def test_an_unresponsive_server_is_detected(mortal, open_page):
     mortal.hold()
     try:
         page.wait_for_selector("body[data-connection=silent]")
-        page.get_by_text("The server has been silent").wait_for()
+        page.get_by_text("The server has not sent any message").wait_for()
     finally:
         mortal.go_on()
     page.wait_for_selector("body[data-connection=live]")
