@@ -17,6 +17,7 @@ from seqbayes.likelihoods import check_parameter
 from seqbayes.model import Model
 from seqbayes.state import State
 from seqbayes.statistics import arrays
+from seqbayes.statistics.columns import split_time
 from seqbayes.statistics.reading import as_real, read_weight
 from seqbayes.typevars import E, H, I, X
 
@@ -128,12 +129,8 @@ class Decayed(DatedAnswers[H, E, I, X]):
 
     def _split(self, t: float) -> tuple[int, float]:
         """Return the whole half-lives before `t`, and the growth of weights since then."""
-        whole, rest = divmod(t, self.half_life)
-        if not abs(whole) < 2.0**52:
-            raise ObservationError(
-                f"time {t!r} is too large relative to the half-life {self.half_life}"
-            )
-        return int(whole), 2.0 ** (rest / self.half_life)
+        whole, growth = split_time(t, self.half_life)
+        return int(whole), growth
 
     def _time(self, t: Any) -> float:
         if self.by == "time":

@@ -192,9 +192,10 @@ def test_unlearning_is_the_inverse_of_learning(name: str) -> None:
     assert is_same(tuple(table.posterior), tuple(before))
 
 
+@pytest.mark.parametrize("forgetting", FORGETTING)
 @pytest.mark.parametrize("name", BELIEFS)
-def test_forgetting_and_rolling_over_are_those_of_the_states(name: str) -> None:
-    table, states = learn(name, "no decay", weighted=False)
+def test_forgetting_and_rolling_over_are_those_of_the_states(name: str, forgetting: str) -> None:
+    table, states = learn(name, forgetting, weighted=False)
     for change in [lambda b: b.forget(0.3), lambda b: b.forget(0.5), lambda b: b.rollover()]:
         change(table)
         for state in states.values():
@@ -203,9 +204,12 @@ def test_forgetting_and_rolling_over_are_those_of_the_states(name: str) -> None:
             assert is_same(at(tuple(table.posterior), i), tuple(state.posterior))
             assert is_same(tuple(table[key].prior), tuple(state.prior))
     x = next(iter(BELIEFS[name][1](np.random.default_rng(3))))
-    table.learn_one("new", x)
-    states["new"] = BELIEFS[name][0].clone()
-    states["new"].learn_one(x)
+    time = {"t": 99.0} if forgetting == "time" else {}
+    states["new"] = prototype(BELIEFS[name][0], forgetting)
+    for key in ["new", table.keys[0]]:
+        table.learn_one(key, x, **time)
+        states[key].learn_one(x, **time)
+        assert is_same(tuple(table[key].posterior), tuple(states[key].posterior))
     assert is_same(tuple(table["new"].posterior), tuple(states["new"].posterior))
     assert is_same(tuple(table["new"].prior), tuple(states["new"].prior))
 
@@ -278,6 +282,9 @@ def test_improper_posteriors_are_nan() -> None:
     assert table.mean[0] == 1.0
     assert np.isnan(table.mean[1])
     assert np.isnan(table.log_evidence).all()
+    densities = table.answers().log_predictive([1.0, 1.0])
+    assert is_close(densities[0], table["a"].log_predictive(1.0))
+    assert np.isnan(densities[1])
 
 
 @pytest.mark.parametrize(
@@ -364,7 +371,7 @@ def test_eviction_keeps_the_number_of_keys_below_the_limit() -> None:
     table = Table(Beta(), max_keys=2)
     table.learn_many(["a", "a", "b", "c", "c", "c"], [True] * 6)
     assert table.keys == ["a", "c"]
-    table = Table(Beta(), max_keys=2, evict="oldest")
+    table = Table(Beta(), max_keys=2, policy="oldest")
     table.learn_many(["a", "a", "b", "c"], [True] * 4)
     assert table.keys == ["b", "c"]
     assert table.evict(1) == ["b"]
@@ -400,13 +407,67 @@ def test_errors_of_arguments() -> None:
         table.unlearn_one("a", True)
     with pytest.raises(KeyError):
         table.select(["a"])
-    with pytest.raises(PriorError, match="max_keys"):
-        Table(Beta(), max_keys=0)
+    for invalid in (0, -3, 1.5):
+        with pytest.raises(PriorError, match="max_keys"):
+            Table(Beta(), max_keys=invalid)  # type: ignore[arg-type]
+    with pytest.raises(PriorError, match="expected a state"):
+        Table(3)  # type: ignore[arg-type]
     with pytest.raises(PriorError, match="'lightest' or 'oldest'"):
-        Table(Beta(), evict="newest")
+        Table(Beta(), policy="newest")
     with pytest.raises(MergeError, match="priors differ"):
         table.merge(Table(Beta(2, 1)))
     with pytest.raises(ObservationError, match="factor from 0 to 1"):
         table.forget(2.0)
     assert len(table) == 0
     assert table.mean.tolist() == []
+
+
+def test_an_overflow_leaves_the_clock_of_a_key_unchanged() -> None:
+    belief: Any = Decayed(NormalInverseGamma(), half_life=1.0, by="time")
+    table = Table(belief)
+    table.learn_one("a", 2.0, t=0.0)
+    with pytest.raises(ObservationError, match="its square overflows"):
+        table.learn_one("a", 1e160, t=5.0)
+    table.learn_one("a", 4.0, t=0.5)
+    belief.learn_one(2.0, t=0.0)
+    belief.learn_one(4.0, t=0.5)
+    assert is_same(tuple(table["a"].posterior), tuple(belief.posterior))
+
+
+def test_an_observation_that_raises_another_error_changes_nothing() -> None:
+    class Faulty(dict[str, int]):
+        def items(self) -> Any:
+            raise RuntimeError("no items")
+
+    counts = Table(Dirichlet({"a": 1, "b": 2}, likelihood=likelihoods.Multinomial()))
+    counts.learn_one(1, {"a": 2})
+    before = counts.posterior
+    with pytest.raises(RuntimeError):
+        counts.learn_many([1, 2, 3], [{"a": 1}, {"b": 1}, Faulty(a=1)])
+    with pytest.raises(RuntimeError):
+        counts.learn_one(4, Faulty(a=1))
+    assert counts.keys == [1]
+    assert is_same(tuple(counts.posterior), tuple(before))
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "exponential", "normal", "log-normal", "labels"])
+def test_tails_and_quantiles_are_those_of_the_states(name: str) -> None:
+    table, states = learn(name, "no decay", weighted=False)
+    answers = table.answers()
+    for method in ("ppf", "isf"):
+        values = getattr(answers, method)(0.2)
+        for i, state in enumerate(states.values()):
+            assert is_close(at(values, i), getattr(state, method)(0.2))
+    quantiles = next(iter(states.values())).ppf(0.7)
+    for method in ("cdf", "sf"):
+        values = getattr(table, method)(quantiles)
+        for i, state in enumerate(states.values()):
+            assert is_close(at(values, i), getattr(state, method)(quantiles))
+
+
+def test_draws_follow_the_posterior_of_each_key() -> None:
+    table = Table(Beta(seed=1))
+    table.learn_many(np.repeat([1, 2], 400), np.repeat([True, False], 400))
+    draws = np.array([table.answers().sample(np.random.default_rng(k)) for k in range(200)])
+    assert draws.shape == (200, 2)
+    assert np.abs(draws.mean(axis=0) - table.mean).max() < 0.001

@@ -39,13 +39,13 @@ _PARTS = cython.declare(cython.int, PARTS)
 _SAFE = cython.declare(cython.double, 1e280)
 # The weight of older data is 0: this power of two is that of no number.
 _LOWEST_POWER = cython.declare(cython.double, -2000.0)
-_MOST_HALF_LIVES = cython.declare(cython.double, 2.0**52)
+_MAX_HALF_LIVES = cython.declare(cython.double, 2.0**52)
 _SMALLEST_CAPACITY = 16
 # Numbers that one observation adds to a sum, in order of size.
 TERMS = cython.declare(cython.int, 4)
 # Rows are loaded into the cache this many observations ahead.
 _AHEAD = cython.declare(cython.int, 16)
-_MOST_STEPS = 4 * PARTS
+_MAX_STEPS = 4 * PARTS
 
 Array = Any
 
@@ -272,7 +272,7 @@ class Columns:
         Raises
         ------
         ObservationError
-            If a sum overflows, or a time is too far from 0.
+            If a sum overflows, or a time is too large relative to the half-life.
         """
         touched = np.zeros(self.n_rows, bool)
         touched[rows] = True
@@ -309,8 +309,8 @@ class Columns:
     def _add_read(self, row: int, w: float, t: float | None) -> None:
         """Add the observation that the accumulator has read to a row."""
         st: Statistics = self._scratch
-        weight: float = w
-        at: float = 0.0
+        weight = w
+        at = clock = age = whole = 0.0
         self.read(row, st)
         if self.half_life:
             clock = float(self.clocks[row])
@@ -318,17 +318,19 @@ class Columns:
             whole, growth = split_time(at, self.half_life)
             age = whole - float(self.landmarks[row])
             weight = growth if w == 1.0 else growth * w
-            if age > 0.0 or clock != clock:
-                if clock == clock:
-                    st.scale(ldexp(1.0, int(max(-age, _LOWEST_POWER))))
-                self.landmarks[row] = whole
-            elif age != 0.0:
+            if age > 0.0 and clock == clock:
+                st.scale(ldexp(1.0, int(max(-age, _LOWEST_POWER))))
+            elif age < 0.0 and clock == clock:
                 weight = ldexp(weight, int(max(age, _LOWEST_POWER)))
         if weight != 0.0:
             st.add_terms(weight)
+        # nothing is changed before the observation has been accepted
         self.write(row, st)
-        if self.half_life and not at <= self.clocks[row]:
-            self.clocks[row] = at
+        if self.half_life:
+            if age > 0.0 or clock != clock:
+                self.landmarks[row] = whole
+            if not at <= clock:
+                self.clocks[row] = at
 
     def _learn_fast(
         self, rows: Array, xs: Array, ys: Array, ws: Array | None, ts: Array | None, start: int
@@ -357,8 +359,8 @@ class Columns:
         landmarks = cython.declare("double[:]", self.landmarks)
         which_view = cython.declare("int[::1]", np.zeros(self.n_sums, np.intc))
         term_view = cython.declare("double[::1]", np.zeros(TERMS * self.n_sums))
-        changed_view = cython.declare("int[::1]", np.zeros(_MOST_STEPS * self.n_sums, np.intc))
-        before_view = cython.declare("double[::1]", np.zeros(_MOST_STEPS * self.n_sums))
+        changed_view = cython.declare("int[::1]", np.zeros(_MAX_STEPS * self.n_sums, np.intc))
+        before_view = cython.declare("double[::1]", np.zeros(_MAX_STEPS * self.n_sums))
         which = cython.declare(cython.pointer(cython.int), cython.address(which_view[0]))
         terms = cython.declare(cython.pointer(cython.double), cython.address(term_view[0]))
         changed = cython.declare(cython.pointer(cython.int), cython.address(changed_view[0]))
@@ -391,7 +393,7 @@ class Columns:
                     rest += half_life
                     whole -= 1.0
                 whole = floor(whole + 0.5)
-                if not fabs(whole) < _MOST_HALF_LIVES:
+                if not fabs(whole) < _MAX_HALF_LIVES:
                     return i
                 age = whole - landmarks[row_of[i]]
                 if age > 0.0 or clocks[row_of[i]] != clocks[row_of[i]]:
@@ -455,9 +457,11 @@ class Columns:
             for i, x in enumerate(xs):
                 w = 1.0 if ws is None else float(ws[i])
                 self.learn_one(int(rows[i]), x, w, None if ts is None else float(ts[i]))
-        except ObservationError as error:
+        except Exception as error:
             self.put(distinct, before)
-            raise ObservationError(f"{error} at position {i}") from None
+            if isinstance(error, ObservationError):
+                raise ObservationError(f"{error} at position {i}") from None
+            raise
 
     def merge(self, rows: Array, other: Columns) -> None:
         """Add the rows of other columns of the same kind, each to the row at its position.
@@ -576,5 +580,5 @@ def split_time(t: float, half_life: float) -> tuple[float, float]:
     """
     whole, rest = divmod(t, half_life)
     if not abs(whole) < 2.0**52:
-        raise ObservationError(f"time {t!r} is too far from 0 for a half-life {half_life}")
+        raise ObservationError(f"time {t!r} is too large relative to the half-life {half_life}")
     return whole, 2.0 ** (rest / half_life)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.checks import check_level
-from seqbayes.errors import ObservationError, PriorError
+from seqbayes.errors import ObservationError
 from seqbayes.state import State
 from seqbayes.statistics.columns import Columns
 
@@ -167,14 +167,14 @@ class Answers:
         """Log marginal likelihoods of the data of every row; NaN under an improper prior."""
         if len(self) and not self._state.is_proper(self._prior):
             return np.full(len(self), np.nan)
-        total: Array = self._log_marginal(self._prior, self._statistic) + self._log_base
+        total: Array = self._log_marginal(self._prior, self._statistic, len(self)) + self._log_base
         # large logarithms that nearly cancel are not subtracted, but computed row by row
         for row in np.flatnonzero(np.abs(self._log_base) > 1e4).tolist():
             total[row] = self._state.log_probability(self.prior_of(row), self.statistics(row))
         return total
 
     def log_predictive(self, xs: Any) -> Array:
-        """Return the log predictive density of one observation for each row.
+        """Return the log predictive density of one observation for each row; NaN if improper.
 
         Raises
         ------
@@ -184,21 +184,22 @@ class Answers:
         x, y = self._state.read_many(xs)
         if len(x) != len(self):
             raise ObservationError(f"expected {len(self)} observations, got {len(x)}")
-        if self._proper is not None:
-            raise PriorError("a posterior is improper: more data are needed")
+        rows = np.arange(len(self)) if self._proper is None else np.flatnonzero(self._proper)
         one = Columns(self._state.new_statistics)
-        one.resize(len(self))
-        one.learn(np.arange(len(self)), x, y, None, None)
+        one.resize(len(rows))
+        one.learn(np.arange(len(rows)), x[rows], y[rows], None, None)
         sums = one.sums()
         statistic, _ = self._state.new_statistics().values(sums)
-        total: Array = self._log_marginal(self.posterior, statistic) + sums[1][0]
-        for row in np.flatnonzero(np.abs(sums[1][0]) > 1e4).tolist():
-            total[row] = self._state.log_probability(_row(self.posterior, row), one.statistics(row))
-        return total
+        posterior = _row(self.posterior, rows)
+        found: Array = self._log_marginal(posterior, statistic, len(rows)) + sums[1][0]
+        for i in np.flatnonzero(np.abs(sums[1][0]) > 1e4).tolist():
+            found[i] = self._state.log_probability(_row(posterior, i), one.statistics(i))
+        spread: Array = _spread(found, rows, len(self))
+        return spread
 
-    def _log_marginal(self, hyperparameters: Any, statistic: Any) -> Array:
+    def _log_marginal(self, hyperparameters: Any, statistic: Any, n: int) -> Array:
         found = self._state.log_marginal(hyperparameters, statistic)
-        return np.broadcast_to(found, len(self)).astype(float)
+        return np.broadcast_to(found, n).astype(float)
 
 
 def _row(values: Any, rows: Any) -> Any:

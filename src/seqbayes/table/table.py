@@ -37,7 +37,7 @@ class Table:
         one.
     max_keys
         If learning makes more keys than this, some are evicted; None for no limit.
-    evict
+    policy
         The keys that are evicted first: "lightest" (those with the smallest weight of data), or
         "oldest" (those that appeared first).
 
@@ -64,17 +64,17 @@ class Table:
         state: State | Decayed,
         *,
         max_keys: int | None = None,
-        evict: str = "lightest",
+        policy: str = "lightest",
     ) -> None:
-        self._template = state.clone()
-        inner = self._template.as_of() if isinstance(self._template, Decayed) else self._template
-        if not isinstance(inner, State):
+        if not isinstance(state, (State, Decayed)):
             raise PriorError(f"expected a state as the prior of a table, got {state!r}")
-        if max_keys is not None and not max_keys > 0:
+        if max_keys is not None and (max_keys < 1 or int(max_keys) != max_keys):
             raise PriorError(f"expected max_keys to be a whole number > 0, got {max_keys!r}")
-        if evict not in _POLICIES:
-            raise PriorError(f"expected evict to be 'lightest' or 'oldest', got {evict!r}")
-        self.max_keys, self.policy = max_keys, evict
+        if policy not in _POLICIES:
+            raise PriorError(f"expected policy to be 'lightest' or 'oldest', got {policy!r}")
+        self._template = state.clone()
+        inner = self._template.undecayed if isinstance(self._template, Decayed) else self._template
+        self.max_keys, self.policy = max_keys, policy
         self._inner = inner
         self._index = Index()
         try:
@@ -160,7 +160,7 @@ class Table:
         self._resize()
         try:
             self._rows.learn_one(row, x, weight, time)
-        except ObservationError:
+        except Exception:
             self._truncate(before)
             raise
         self._changed()
@@ -206,7 +206,7 @@ class Table:
                 self._rows.learn_objects(rows, list(xs), weights, times)
             else:
                 self._rows.learn(rows, *numbers, weights, times)
-        except ObservationError:
+        except Exception:
             self._truncate(before)
             raise
         self._changed()
@@ -334,7 +334,7 @@ class Table:
         self._resize()
         try:
             self._rows.merge(rows, other._rows)
-        except ObservationError:
+        except Exception:
             self._truncate(before)
             raise
         self._changed()
@@ -363,7 +363,7 @@ class Table:
         return self._take(np.array(list(dict.fromkeys(rows.tolist())), np.int64))
 
     def _take(self, rows: Array) -> Self:
-        selected: Self = type(self)(self._template, max_keys=self.max_keys, evict=self.policy)
+        selected: Self = type(self)(self._template, max_keys=self.max_keys, policy=self.policy)
         selected._index, selected._rows, selected._priors = self._parts(rows)
         return selected
 
