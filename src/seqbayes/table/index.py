@@ -165,8 +165,8 @@ def _from_frame(keys: Any) -> tuple[Array | None, Array | list[Any]] | None:
         raise ObservationError(f"{_EXPECTED}, got {column.null_count} missing ones")
     if pa.types.is_integer(column.type) and column.type != pa.uint64():
         return None, column.to_numpy().astype(np.int64, copy=False)
-    if pa.types.is_dictionary(column.type):  # not all values of a dictionary need occur
-        column = column.cast(column.type.value_type)
+    if pa.types.is_dictionary(column.type):  # not all values of the dictionary need occur
+        return _read(column.to_pylist())
     column = column.dictionary_encode()
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
