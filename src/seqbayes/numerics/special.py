@@ -191,13 +191,14 @@ def product_difference(a: Real, b: Real, c: Real, d: Real) -> Real:
     if not is_array(result) and not abs(result) < 0.25 * abs(p):
         return float(result)
     with np.errstate(all="ignore"):
-        corrected = result + (_product_error(a, b, p) - _product_error(c, d, q))
+        corrected = result + (product_errors(a, b, p) - product_errors(c, d, q))
     if is_array(result):
         return np.where(np.isfinite(corrected), corrected, result)
     return float(corrected if math.isfinite(corrected) else result)
 
 
-def _product_error(a: Real, b: Real, product: Real) -> Real:
+def product_errors(a: Real, b: Real, product: Real) -> Real:
+    """Return the rounding errors of ``product = a * b``."""
     t = _SPLIT * a
     a_high = t - (t - a)
     a_low = a - a_high

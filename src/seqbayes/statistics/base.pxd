@@ -4,7 +4,7 @@ cdef double NEGLIGIBLE_SHARE, MAX_ROUNDING_SHARE, UNLEARN_TOLERANCE
 
 cdef class Statistics:
     cdef Sum _n, _h
-    cdef double _log_base, _log_base_low, _lightest
+    cdef double _log_base, _log_base_low, _smallest_weight
     cdef int read_terms(self, object x) except -1
     cdef int add_terms(self, double w) except -1
     cdef int observe_weighted(self, object x, double w) except -1

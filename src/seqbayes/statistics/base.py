@@ -53,7 +53,7 @@ class Statistics:
         self._n = new_sum()
         self._h = new_sum()
         self._log_base = self._log_base_low = 0.0
-        self._lightest = float("inf")
+        self._smallest_weight = float("inf")
 
     @property
     def n(self) -> float:
@@ -91,8 +91,8 @@ class Statistics:
             add_one(self._n)
         else:
             add(self._n, w)
-        if w < self._lightest and w > 0.0:
-            self._lightest = w
+        if w < self._smallest_weight and w > 0.0:
+            self._smallest_weight = w
         if self._log_base != 0.0:
             if w == 1.0:
                 add(self._h, self._log_base)
@@ -135,7 +135,8 @@ class Statistics:
         weights.renormalise()
         left = (weights.high - v) + weights.low
         return (
-            left <= MAX_ROUNDING_SHARE * weights.high and left <= NEGLIGIBLE_SHARE * self._lightest
+            left <= MAX_ROUNDING_SHARE * weights.high
+            and left <= NEGLIGIBLE_SHARE * self._smallest_weight
         )
 
     def check_remove(self, v: cython.double) -> cython.int:
@@ -184,7 +185,7 @@ class Statistics:
 
     def reset_smallest_weight(self) -> None:
         """Take the total weight as the smallest one, after the sums were replaced."""
-        self._lightest = self._n.total()
+        self._smallest_weight = self._n.total()
 
     def read_numbers(self, x: cython.double, y: cython.double) -> cython.int:
         """Read one observation from two checked numbers, as `Likelihood.read_many` has them."""
@@ -210,7 +211,7 @@ class Statistics:
         each: Sum
         for each in self.all_sums():
             each.clear()
-        self._lightest = float("inf")
+        self._smallest_weight = float("inf")
 
     def scale(self, factor: float) -> None:
         """Multiply every sum by `factor`."""
@@ -220,7 +221,7 @@ class Statistics:
             return
         for each in self.all_sums():
             each.scale(factor)
-        self._lightest *= factor
+        self._smallest_weight *= factor
 
     def merge(self, other: Statistics) -> None:
         """Add the data of another accumulator of the same kind; on error, nothing changes.
@@ -242,12 +243,12 @@ class Statistics:
                 raise ObservationError("the data are too large: a sum over them overflows")
         for mine, theirs in sums:
             mine.merge(theirs)
-        self._lightest = min(self._lightest, smallest_weight)
+        self._smallest_weight = min(self._smallest_weight, smallest_weight)
 
     @property
     def smallest_weight(self) -> float:
         """The smallest weight of an observation, scaled like the data."""
-        return self._lightest
+        return self._smallest_weight
 
     @property
     def value(self) -> Any:
@@ -272,7 +273,7 @@ class Statistics:
         parts = (n, n_low, *others[-2:], *others[:-2])
         for each, high, low in zip(self.all_sums(), parts[::2], parts[1::2], strict=True):
             each.load(high, low)
-        self._lightest = self._n.total()
+        self._smallest_weight = self._n.total()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -101,8 +101,8 @@ class LabelCounts(Statistics):
                 cell: Sum = found
                 add(cell, w)
                 add(self._n, w)
-                if w < self._lightest:
-                    self._lightest = w
+                if w < self._smallest_weight:
+                    self._smallest_weight = w
                 return 0
         Statistics.observe_weighted(self, x, w)
         return 0
@@ -274,10 +274,8 @@ class LabelCounts(Statistics):
 
     def is_possible(self) -> bool:
         """Whether some data have these sums, up to rounding."""
-        smallest_term: cython.double = -UNLEARN_TOLERANCE * self._n.total()
-        return Statistics.is_possible(self) and all(
-            w >= smallest_term for w in self.counts.values()
-        )
+        lowest: cython.double = -UNLEARN_TOLERANCE * self._n.total()
+        return Statistics.is_possible(self) and all(w >= lowest for w in self.counts.values())
 
     def clear(self) -> None:
         """Remove all data."""
@@ -461,6 +459,9 @@ class MultinomialCounts(LabelCounts):
         self.add_terms(-v)
         for label, k in self._reading.items():
             left: cython.double = self._weight(label)
-            if left <= MAX_ROUNDING_SHARE * v * k and left <= NEGLIGIBLE_SHARE * self._lightest:
+            if (
+                left <= MAX_ROUNDING_SHARE * v * k
+                and left <= NEGLIGIBLE_SHARE * self._smallest_weight
+            ):
                 self._drop(label)
         return 0

@@ -193,8 +193,8 @@ class Moments(Statistics):
             add_low(self._s2, p_low)
             if self._log_base == 0.0:
                 add_one(self._n)
-                if self._lightest > 1.0:
-                    self._lightest = 1.0
+                if self._smallest_weight > 1.0:
+                    self._smallest_weight = 1.0
                 return 0
         else:
             q: cython.double = y * w

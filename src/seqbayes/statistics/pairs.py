@@ -240,9 +240,7 @@ class PairSums(Statistics):
 
     def is_possible(self) -> bool:
         """Whether some data have these sums, up to rounding."""
-        smallest_term: cython.double = -UNLEARN_TOLERANCE * self._n.total()
+        lowest: cython.double = -UNLEARN_TOLERANCE * self._n.total()
         return (
-            Statistics.is_possible(self)
-            and smallest_term <= self._a.total()
-            and smallest_term <= self._b.total()
+            Statistics.is_possible(self) and lowest <= self._a.total() and lowest <= self._b.total()
         )

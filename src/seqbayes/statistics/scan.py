@@ -98,7 +98,7 @@ def scan_floats(values: Any) -> tuple[float, float]:
     n: cython.Py_ssize_t = len(values)
     total: cython.double = 0.0
     low: cython.double = 0.0
-    smallest_term: cython.double = float("inf")
+    smallest: cython.double = float("inf")
     s: cython.double
     v: cython.double
     i: cython.Py_ssize_t = 0
@@ -108,7 +108,7 @@ def scan_floats(values: Any) -> tuple[float, float]:
     k: cython.Py_ssize_t
     half: cython.Py_ssize_t
     for k in range(32):
-        m[k] = smallest_term
+        m[k] = smallest
     while n - i >= CHUNK:
         end = i + CHUNK
         for k in range(32):
@@ -134,12 +134,12 @@ def scan_floats(values: Any) -> tuple[float, float]:
         s = total + v
         low += rounding_error(total, v, s)
         total = s
-        smallest_term = v if v < smallest_term else smallest_term
+        smallest = v if v < smallest else smallest
         i += 1
     for k in range(32):
-        smallest_term = m[k] if m[k] < smallest_term else smallest_term
+        smallest = m[k] if m[k] < smallest else smallest
     # the rounding error of an infinite sum is NaN
-    return (total + low if total - total == 0.0 else total), smallest_term
+    return (total + low if total - total == 0.0 else total), smallest
 
 
 def _scan_floats(values: Any) -> tuple[float, float]:
@@ -156,8 +156,8 @@ def _scan_floats(values: Any) -> tuple[float, float]:
         s = total + v
         low += rounding_error(total, v, s)
         total = s
-    smallest_term = float(values.min(initial=np.inf))
-    return (total + low if total - total == 0.0 else total), smallest_term
+    smallest = float(values.min(initial=np.inf))
+    return (total + low if total - total == 0.0 else total), smallest
 
 
 @cython.boundscheck(False)

@@ -117,7 +117,9 @@ class Scatter(Statistics):
                 table[i, j] = v
                 table[j, i] = v
                 k += 1
-            if v < CANCELLATION_SHARE * high[k - 1] and not (v == 0.0 and n == self._lightest):
+            if v < CANCELLATION_SHARE * high[k - 1] and not (
+                v == 0.0 and n == self._smallest_weight
+            ):
                 return from_sums(self._n.parts(), [row.copy() for row in self._sums.rows()], d)
         for i in range(d):
             if table[i, i] == 0.0:  # all values are equal
@@ -271,8 +273,8 @@ class Scatter(Statistics):
                 second.add_scaled(sums[i], shift[j])
                 sums.append(second)
         other._n, other._h = weights, as_sum(log_base)
-        other._lightest = weights.smallest
-        other._sums.smallest_term = other._lightest
+        other._smallest_weight = weights.smallest
+        other._sums.smallest_term = other._smallest_weight
         other._sums.set_columns([total.dump() for total in sums])
         self.merge(other)
 
@@ -333,7 +335,7 @@ class Scatter(Statistics):
         sums = np.abs(np.asarray(self._sums.high)) + np.abs(rows[0])
         if not (sums.max() < MAX_SUM and self._n.high + theirs._n.total() < MAX_SUM):
             raise ObservationError("the data are too large: their squares overflow")
-        self.join_sums(theirs.all_sums(), theirs._lightest)
+        self.join_sums(theirs.all_sums(), theirs._smallest_weight)
         self._sums.merge(rows, theirs._sums.smallest_term)
 
     def dump(self) -> tuple[Any, ...]:

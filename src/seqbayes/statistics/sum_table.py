@@ -30,8 +30,9 @@ else:
 class SumTable:
     """Exact sums (see `sums.Sum`), one per column.
 
-    `high` contains the sums, `low` their rounding errors, `third` the rounding errors of `low`,
-    and `more` further ones if needed. `smallest_term` is the smallest absolute value of a term.
+    `high` contains the sums, `low` their rounding errors; `third`, `fourth` and `fifth` contain the
+    rounding errors of the preceding array, and `more` further ones. The arrays after `third` are
+    empty until they are needed. `smallest_term` is the smallest absolute value of a term.
     """
 
     def __init__(self, size: int) -> None:

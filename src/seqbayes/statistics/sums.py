@@ -28,6 +28,8 @@ else:
 
     from seqbayes.statistics.exact import product_error, rounding_error
 
+from seqbayes.numerics.special import product_errors as product_errors
+
 # Rounding errors below this share of the smallest term are dropped.
 NEGLIGIBLE = cython.declare(cython.double, 2.0**-200)
 # Products of numbers above this are rescaled, so that their rounding error does not overflow.
@@ -399,14 +401,3 @@ def as_sum(value: Any) -> Sum:
     total = Sum()
     total.add(value)
     return total
-
-
-def product_errors(x: Any, y: Any, p: Any) -> Any:
-    """Return the rounding errors of ``p = x * y``, arrays."""
-    t = 134217729.0 * x
-    xh = t - (t - x)
-    xl = x - xh
-    u = 134217729.0 * y
-    yh = u - (u - y)
-    yl = y - yh
-    return ((xh * yh - p) + xh * yl + xl * yh) + xl * yl

@@ -49,8 +49,8 @@ class BernoulliSums(PairSums):
             PairSums.observe_unit(self, x)
             return 0
         add_one(self._n)
-        if self._lightest > 1.0:
-            self._lightest = 1.0
+        if self._smallest_weight > 1.0:
+            self._smallest_weight = 1.0
         return 0
 
     @cython.cfunc
