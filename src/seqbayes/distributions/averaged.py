@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from seqbayes.distributions.base import Distribution
+from seqbayes.distributions.base import Distribution, plain
 from seqbayes.distributions.gamma import InverseGamma
 from seqbayes.distributions.normal import Normal
 from seqbayes.errors import PriorError
@@ -54,15 +54,15 @@ class Averaged(Distribution):
         given, y, log_derivative = self._given(np.asarray(x)[..., None])
         with np.errstate(all="ignore"):
             logs = np.asarray(given.logpdf(y)) + log_derivative + self._log_weights
-        return _plain(sc.logsumexp(logs, axis=-1))
+        return plain(sc.logsumexp(logs, axis=-1))
 
     def _cdf(self, x: Real) -> Any:
         given, y, _ = self._given(np.asarray(x)[..., None])
-        return _plain(np.asarray(given.cdf(y)) @ np.exp(self._log_weights))
+        return plain(np.asarray(given.cdf(y)) @ np.exp(self._log_weights))
 
     def _sf(self, x: Real) -> Any:
         given, y, _ = self._given(np.asarray(x)[..., None])
-        return _plain(np.asarray(given.sf(y)) @ np.exp(self._log_weights))
+        return plain(np.asarray(given.sf(y)) @ np.exp(self._log_weights))
 
     def _ppf(self, q: Real) -> Any:
         return self._solved(q, upper=False)
@@ -72,7 +72,7 @@ class Averaged(Distribution):
 
     def _solved(self, q: Real, upper: bool) -> Any:
         found = [self._quantile_at(each, upper) for each in np.ravel(q).tolist()]
-        return _plain(np.reshape(found, np.shape(q)))
+        return plain(np.reshape(found, np.shape(q)))
 
     def _quantile_at(self, q: float, upper: bool) -> float:
         """Return a quantile, by Newton's method on normal scores within shrinking bounds."""
@@ -291,10 +291,6 @@ class NormalCombination(Averaged):
 
     def __repr__(self) -> str:
         return f"NormalCombination{self._parameters!r}"
-
-
-def _plain(value: Any) -> Any:
-    return float(value) if np.ndim(value) == 0 else value
 
 
 def _nodes(variable: Distribution, width: float) -> tuple[Any, Any]:

@@ -61,6 +61,11 @@ def _log_of(p: Real, other: Real) -> Real:
     return logarithm(p) if p < 0.5 else math.log1p(-other)
 
 
+def plain(value: Any) -> Any:
+    """Return a number of numpy as a float; arrays are returned unchanged."""
+    return float(value) if np.ndim(value) == 0 else value
+
+
 def or_none(exists: Any, value: Real) -> Real:
     """Return a value where it exists, otherwise None (nan in arrays)."""
     if is_array(exists, value):

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqbayes.distributions import StudentT
+from seqbayes.distributions.base import plain
 from seqbayes.errors import MergeError, PriorError
 from seqbayes.families.normal import LOG_TAU
 from seqbayes.families.wishart_belief import (
@@ -243,8 +244,8 @@ class NormalInverseWishart(
         spread = weight[..., None] * (gap[..., :, None] * gap[..., None, :])
         combined = NormalInverseWishartHyperparameters(
             np.where(share[..., None] < 0.5, near, far),
-            _plain(kappa + n),
-            _plain(df + n),
+            plain(kappa + n),
+            plain(df + n),
             scale + (squares + spread),
         )
         factor = triangular(combined.scale)
@@ -357,10 +358,6 @@ def _dimension(value: Any) -> int:
     if type(value) is not int or value < 1:
         raise PriorError(f"expected a dimension, a whole number >= 1, got {value!r}")
     return value
-
-
-def _plain(value: Any) -> Any:
-    return float(value) if np.ndim(value) == 0 else value
 
 
 def _gap(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution
+from seqbayes.distributions.base import Distribution, plain
 
 
 class Hurdle(Distribution):
@@ -39,29 +39,29 @@ class Hurdle(Distribution):
         """Log of the probability of zero, or of the density of another amount."""
         with np.errstate(all="ignore"):
             others = np.asarray(self.amount.logp(x)) + np.log(self.positive)
-            return _plain(np.where(np.equal(x, 0.0), np.log(self.zero), others))
+            return plain(np.where(np.equal(x, 0.0), np.log(self.zero), others))
 
     def cdf(self, x: Any) -> Any:
         """P(X <= x)."""
-        return _plain(self.positive * self.amount.cdf(x) + np.where(np.less(x, 0), 0, self.zero))
+        return plain(self.positive * self.amount.cdf(x) + np.where(np.less(x, 0), 0, self.zero))
 
     def sf(self, x: Any) -> Any:
         """P(X > x), exact in the upper tail."""
-        return _plain(self.positive * self.amount.sf(x) + np.where(np.less(x, 0), self.zero, 0))
+        return plain(self.positive * self.amount.sf(x) + np.where(np.less(x, 0), self.zero, 0))
 
     def logcdf(self, x: Any) -> Any:
         """Log of P(X <= x)."""
         with np.errstate(all="ignore"):
             tail = self.amount.logcdf(x) + np.log(self.positive)
             zero = np.where(np.less(x, 0.0), -np.inf, np.log(self.zero))
-            return _plain(np.logaddexp(tail, zero))
+            return plain(np.logaddexp(tail, zero))
 
     def logsf(self, x: Any) -> Any:
         """Log of P(X > x), also where the probability underflows."""
         with np.errstate(all="ignore"):
             tail = self.amount.logsf(x) + np.log(self.positive)
             zero = np.where(np.less(x, 0.0), np.log(self.zero), -np.inf)
-            return _plain(np.logaddexp(tail, zero))
+            return plain(np.logaddexp(tail, zero))
 
     def ppf(self, q: Any, log: bool = False) -> Any:
         """Quantile: the smallest x with P(X <= x) of at least q."""
@@ -80,7 +80,7 @@ class Hurdle(Distribution):
             low = self.amount.ppf(np.clip(below / self.positive, 0.0, 1.0))
             high = self.amount.isf(np.clip(above / self.positive, 0.0, 1.0))
         found = np.where(below <= negative, low, np.where(above < positive, high, 0.0))
-        return _plain(np.where((below >= 0.0) & (above >= 0.0), found, np.nan))
+        return plain(np.where((below >= 0.0) & (above >= 0.0), found, np.nan))
 
     @property
     def mean(self) -> Any:
@@ -107,7 +107,3 @@ class Hurdle(Distribution):
 
     def __repr__(self) -> str:
         return f"Hurdle({self.share!r}, {self.amount!r})"
-
-
-def _plain(value: Any) -> Any:
-    return float(value) if np.ndim(value) == 0 else value

@@ -74,12 +74,12 @@ class Bernoulli(DiscreteDistribution):
 
     @property
     def mean(self) -> Real:
-        """P."""
+        """The probability p."""
         return self.p_one
 
     @property
     def var(self) -> Real:
-        """P (1 - p)."""
+        """Variance, p (1 - p)."""
         return self.p_one * self.p_zero
 
     @property
