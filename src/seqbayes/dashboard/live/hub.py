@@ -201,7 +201,7 @@ class Hub:
         return document
 
     def look_at(self, name: str, key: str) -> None:
-        """Publish individual events of a key for `WATCH_SECONDS`."""
+        """Publish individual events of a key for `WATCHED_FOR` seconds."""
         with self._lock:
             self._watched_until[name, key] = self._now() + WATCHED_FOR
             while len(self._watched_until) > 200:

@@ -110,7 +110,10 @@ class AlertMessage(Struct):
 
 
 class AlertList(Struct):
-    """The alerts that are not at rest, the newest messages, and how many of them wait."""
+    """The pending, firing and resolved alerts, and the newest messages.
+
+    `waiting` is the number of all messages that are not delivered yet.
+    """
 
     alerts: list[AlertInfo]
     messages: list[AlertMessage]

@@ -12,10 +12,11 @@ from starlette.responses import Response
 import seqbayes
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live import history as past
-from seqbayes.dashboard.live.entries import Entry, make_cards
+from seqbayes.dashboard.live.entries import make_cards
 from seqbayes.dashboard.live.hub import Hub
-from seqbayes.dashboard.live.shelf import SORTS, Shelf
+from seqbayes.dashboard.live.shelf import SORTS
 from seqbayes.dashboard.server.histories import Histories
+from seqbayes.dashboard.server.lookup import entry_of, shelf_of
 from seqbayes.dashboard.server.responses import Refusal, answer, choice, segments, whole
 from seqbayes.stream.stores import DeadLetter
 
@@ -23,7 +24,7 @@ MAX_CARDS = 1000
 MAX_LETTERS = 50
 MAX_REASONS = 20
 MAX_RAW_BYTES = 2000
-"""Maximum number of characters returned of a dead letter."""
+"""Maximum number of bytes returned of a dead letter."""
 
 
 class Reads:
@@ -70,12 +71,6 @@ class Reads:
         version = seqbayes.__version__
         return {"beliefs": self._board.beliefs(), "source": source, "version": version}
 
-    def _shelf(self, name: str) -> Shelf:
-        shelf = self._board.shelves.get(name)
-        if shelf is None:
-            raise Refusal(404, f"there is no belief {name[:200]!r}")
-        return shelf
-
     def _searched(self, request: Request, name: str) -> dict[str, Any]:
         sort = choice(request, "sort", SORTS)
         descending = choice(request, "order", ("desc", "asc")) == "desc"
@@ -95,7 +90,7 @@ class Reads:
     ) -> dict[str, Any]:
         """Return cards of a belief as JSON values."""
         with self._board.lock:
-            shelf, now = self._shelf(name), self._board.now()
+            shelf, now = shelf_of(self._board, name), self._board.now()
             found = shelf.search(text, sort, descending, now)
             chosen = found[offset : offset + limit]
             past.seed(self._hub.origin.reader, chosen)
@@ -107,16 +102,10 @@ class Reads:
                 "cards": cards,
             }
 
-    def _entry(self, shelf: Shelf, key: str) -> Entry:
-        entry = shelf.entries.get(key)
-        if entry is None:
-            raise Refusal(404, f"belief {shelf.about.name!r} has no key {key[:200]}")
-        return entry
-
     def detail(self, name: str, key: str, wanted: str | None = None) -> dict[str, Any]:
         """Return everything about a key as JSON values."""
         with self._board.lock:
-            entry = self._entry(self._shelf(name), key)
+            entry = entry_of(shelf_of(self._board, name), key)
             self._hub.look_at(name, key)
             past.seed(self._hub.origin.reader, [entry])
             now = self._board.now()

@@ -14,6 +14,7 @@ from seqbayes.dashboard.live import history as past
 from seqbayes.dashboard.live.entries import Entry, make_cards
 from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.live.shelf import Shelf
+from seqbayes.dashboard.server.lookup import entry_of, shelf_of
 from seqbayes.dashboard.server.responses import Refusal, answer, choice, fraction, segments
 from seqbayes.errors import SeqbayesError
 
@@ -44,9 +45,7 @@ class Comparisons:
         """Return the comparison requested by a query, as JSON values."""
         query = request.query_params
         with self._board.lock:
-            shelf = self._board.shelves.get(name)
-            if shelf is None:
-                raise Refusal(404, f"there is no belief {name[:200]!r}")
+            shelf = shelf_of(self._board, name)
             display = shelf.about.display
             entries = _entries(shelf, query.getlist("keys"))
             keys = [entry.key for entry in entries]
@@ -102,13 +101,7 @@ def _entries(shelf: Shelf, keys: list[str]) -> list[Entry]:
         first = [] if control is None else [shelf.entries[control]]
         most = [entry for entry in (known if len(known) > 1 else top) if entry.key != control]
         return [*first, *most][:CHOSEN]
-    found = []
-    for key in keys:
-        entry = shelf.entries.get(key)
-        if entry is None:
-            raise Refusal(404, f"belief {shelf.about.name!r} has no key {key[:200]}")
-        found.append(entry)
-    return found
+    return [entry_of(shelf, key) for key in keys]
 
 
 def _control(shelf: Shelf) -> str | None:

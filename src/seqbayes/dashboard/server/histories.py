@@ -14,6 +14,7 @@ from seqbayes.dashboard.live.entries import Entry, columns
 from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.annotations import Annotations
+from seqbayes.dashboard.server.lookup import entry_of, shelf_of
 from seqbayes.dashboard.server.responses import Refusal, answer, segments
 
 MAX_KEYS = 12
@@ -47,18 +48,10 @@ class Histories:
         curves = []
         for key in keys:
             with self._board.lock:
-                entry = self._entry(name, key)
+                entry = entry_of(shelf_of(self._board, name), key)
                 names = entry.names
             curves.append({"id": key, "key": names, **self.curve(entry, wanted)})
         return {"curves": curves, "marks": self.marks(name, None)}
-
-    def _entry(self, name: str, key: str) -> Entry:
-        shelf = self._board.shelves.get(name)
-        if shelf is None:
-            raise Refusal(404, f"there is no belief {name[:200]!r}")
-        if key not in shelf.entries:
-            raise Refusal(404, f"belief {name!r} has no key {key[:200]}")
-        return shelf.entries[key]
 
     def curve(self, entry: Entry, wanted: str | None = None) -> dict[str, Any]:
         """Return the history of a key, or of one of its numbers, as JSON values."""

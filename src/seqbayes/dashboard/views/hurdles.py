@@ -32,8 +32,7 @@ class HurdleView(View):
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
         """Return mean, interval and density of the expected value, and estimates of the parts."""
-        parts = [each for name, part in state.parts().items() for each in _part(name, part)]
-        card: dict[str, Any] = {**EMPTY, "density": None, "fields": parts}
+        card: dict[str, Any] = {**EMPTY, "density": None, "fields": _parts(state)}
         found = self.followed(state, ())
         if found is None:
             return card
@@ -77,15 +76,16 @@ class HurdleView(View):
         found = self.followed(state, ())
         ends = (None, None) if found is None else (found.low, found.high)
         mean = None if found is None else found.mean
-        parts = [each for part, belief in state.parts().items() for each in _part(part, belief)]
         return [
             {"name": name, "mean": mean, "interval": None if None in ends else list(ends)},
-            *({**each, "name": f"{name} {each['name']}"} for each in parts),
+            *({**each, "name": f"{name} {each['name']}"} for each in _parts(state)),
         ]
 
 
-def _part(name: str, state: Any) -> list[dict[str, Any]]:
-    return view_of(state).estimates(name, state)
+def _parts(state: Any) -> list[dict[str, Any]]:
+    """Return estimates of the share and of the amounts."""
+    beliefs = state.parts().items()
+    return [each for name, belief in beliefs for each in view_of(belief).estimates(name, belief)]
 
 
 def _density(state: Any, low: float, high: float, points: int) -> dict[str, Any]:

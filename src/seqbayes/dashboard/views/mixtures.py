@@ -77,7 +77,7 @@ class MixtureView(View):
         return {"makers": None if last is None else responsibilities(state, last)}
 
     def warnings(self, state: Any) -> list[str]:
-        """Return whether the events are ordered, so that early components are forgotten."""
+        """Return a warning if the events are ordered, so that early components are forgotten."""
         return [ORDERED] if state.is_ordered else []
 
     def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:

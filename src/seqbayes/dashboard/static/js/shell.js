@@ -191,12 +191,12 @@ export class Shell {
     const now = this.#now();
     const { health } = this.app.live;
     const ended = now === "stopped" && !health?.error; // no problem
-    const statusIcon = now === "live" && health?.quiet ? "quiet" : ended ? "ended" : now;
-    if (this.live.dataset.state !== statusIcon) {
-      this.live.dataset.state = statusIcon;
-      setText(this.state, STATES[statusIcon] ?? statusIcon);
-      this.statusIcon.setAttribute("d", SHAPES[statusIcon] ?? SHAPES.stopped);
-      const hollow = ["connecting", "lost", "quiet"].includes(statusIcon);
+    const shown = now === "live" && health?.quiet ? "quiet" : ended ? "ended" : now;
+    if (this.live.dataset.state !== shown) {
+      this.live.dataset.state = shown;
+      setText(this.state, STATES[shown] ?? shown);
+      this.statusIcon.setAttribute("d", SHAPES[shown] ?? SHAPES.stopped);
+      const hollow = ["connecting", "lost", "quiet"].includes(shown);
       this.statusIcon.setAttribute("fill", hollow ? "none" : "currentcolor");
       this.statusIcon.setAttribute("stroke", hollow ? "currentcolor" : "none");
     }
