@@ -83,12 +83,12 @@ def test_a_frame_contains_only_changes():
         learn(hub.board, ['["1"]'])
         data, later = hub.frames(ALL)
         assert later > number
-        (recent_events_of,) = cards(data)
-        assert [card["id"] for card in recent_events_of["cards"]] == ['["1"]']
+        (sent,) = cards(data)
+        assert [card["id"] for card in sent["cards"]] == ['["1"]']
         assert hub.frames(ALL)[0] == b""
         learn(hub.board, [], gone=['["0"]'])
-        (recent_events_of,) = cards(hub.frames(ALL)[0])
-        assert recent_events_of["gone"] == [{"belief": "b", "id": '["0"]'}]
+        (sent,) = cards(hub.frames(ALL)[0])
+        assert sent["gone"] == [{"belief": "b", "id": '["0"]'}]
 
     run(main())
 
@@ -154,14 +154,14 @@ def test_the_top_keys_and_the_requested_ones_are_sent():
             learn(hub.board, ['["7"]'])
         learn(hub.board, ['["8"]'])
         wanted = Subscription(frozenset(["b"]), frozenset([("b", '["2"]')]), top=2)
-        _, _, recent_events_of = await _connected(hub, wanted)
-        assert [card["id"] for card in recent_events_of["cards"]] == ['["7"]', '["8"]', '["2"]']
+        _, _, sent = await _connected(hub, wanted)
+        assert [card["id"] for card in sent["cards"]] == ['["7"]', '["8"]', '["2"]']
         assert hub.watched() == {"b": ['["2"]']}
         # a key that enters the selection is sent completely
         for _ in range(5):
             learn(hub.board, ['["5"]'])
-        (recent_events_of,) = cards(hub.frames(wanted)[0])
-        assert [card["id"] for card in recent_events_of["cards"]] == ['["5"]']
+        (sent,) = cards(hub.frames(wanted)[0])
+        assert [card["id"] for card in sent["cards"]] == ['["5"]']
 
     run(main())
 

@@ -101,16 +101,14 @@ def test_the_grafana_dashboard_uses_existing_metrics(serve):
     server.post([{"shop": "a", "sold": True}])
     server.until(lambda: "seqbayes_belief_mean" in server.client.get("/metrics").text)
     text = server.client.get("/metrics").text
-    samples_by_name = {
-        line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")
-    }
-    samples_by_name |= {"seqbayes_lag"}  # if a source knows it
+    names = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    names |= {"seqbayes_lag"}  # if a source knows it
     asked = set()
     for panel in board["panels"]:
         for target in panel.get("targets", []):
             asked |= set(re.findall(r"\bseqbayes_\w+", target["expr"]))
     assert len(asked) > 8
-    assert asked <= samples_by_name
+    assert asked <= names
 
 
 EVERYTHING = """
@@ -235,14 +233,14 @@ def test_metrics_follow_the_rules_of_prometheus(exported):
 
 
 def test_comments_precede_the_samples_of_their_metric(exported):
-    samples_by_name = None
+    name = None
     lines = iter(exported.removesuffix("\n").split("\n"))
     for line in lines:
         if line.startswith("# HELP "):
-            samples_by_name = line.split(" ")[2]
-            assert next(lines).split(" ")[:3] == ["#", "TYPE", samples_by_name]
+            name = line.split(" ")[2]
+            assert next(lines).split(" ")[:3] == ["#", "TYPE", name]
         else:
-            assert re.split("[{ ]", line)[0] == samples_by_name
+            assert re.split("[{ ]", line)[0] == name
 
 
 def test_display_settings_are_read_from_the_store(serve, tmp_path):

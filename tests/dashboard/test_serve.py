@@ -199,7 +199,8 @@ def test_a_story_on_the_page_equals_the_replay(serve, capsys, monkeypatch):
     monkeypatch.setattr(stories, "MAX_STORIES", 1)
     assert client.post("/api/replay/mms", json={"seed": 3, "bags": 1}).status_code == 200
     assert server.get(f"/api/replay/{begun['id']}/steps?from=3&count=1")["steps"] == steps[3:4]
-    assert "no such" not in client.get(f"/api/replay/{begun['id']}/stream").json()["error"]
+    refused = server.get(f"/api/replay/{begun['id']}/stream", 404)
+    assert refused["error"] == "only the coins replay has an endless stream"
 
 
 def test_the_coins_replay_continues_with_an_endless_stream(serve):

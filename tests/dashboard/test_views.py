@@ -420,9 +420,9 @@ def test_the_share_of_a_label_is_a_number():
     words = DirichletProcess(1.0)
     words.learn_one("so")
     assert views.drawn_shares([words], "so")[0]["interval"] == pytest.approx([0.025, 0.975])
-    (detail_of,) = views.drawn_shares([colours], "red")
-    assert detail_of["mean"] == pytest.approx(3 / 8)
-    assert detail_of["density"]["prior"] is None
+    (share,) = views.drawn_shares([colours], "red")
+    assert share["mean"] == pytest.approx(3 / 8)
+    assert share["density"]["prior"] is None
     with pytest.raises(PriorError, match="no information about the share of 'green'"):
         views.drawn_shares([colours], "green")
 
