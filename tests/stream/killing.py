@@ -135,9 +135,9 @@ def kill_often(process, args, rng, during_run, runs=KILLS, max_duration=0.3):
         Starts the runner, with these arguments.
     rng
         Chooses the times.
-    meanwhile
+    during_run
         Called in each run with its number and the time at which the runner will be killed.
-    kills, longest
+    runs, max_duration
         Number of runs, and maximum duration of each in seconds.
     """
     for i in range(runs):

@@ -108,7 +108,7 @@ def learn_events(
         The class of the states if `only_updates_statistics` is true of them; otherwise None.
     dirty
         Set to which the keys of learned events are added, or None.
-    beyond
+    over_limit
         List to which the indices of events with new keys are added, because the limit of keys is
         reached. If None, the loop ends at such an event.
     start

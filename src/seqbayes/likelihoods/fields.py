@@ -95,7 +95,7 @@ class Hurdle(Fields):
 
     @property
     def observation_fields(self) -> Mapping[Any, str]:
-        """None: an observation is one number."""
+        """Empty: an observation is one number."""
         return {}
 
     def __hash__(self) -> int:

@@ -134,7 +134,9 @@ class BulkPredictions:
 
         Parameters
         ----------
-        n            Number of observations, >= 1. seed
+        n
+            Number of observations, >= 1.
+        seed
             Seed of the draws.
 
         Returns

@@ -235,7 +235,8 @@ class Engine(Steps):
 
         Returns
         -------
-        int        Number of learned rows.
+        int
+            Number of learned rows.
         """
         table = cython.declare("double[:, ::1]", rows)
         weights = cython.declare("double[::1]", w)

@@ -180,7 +180,7 @@ class LineOutput(Generic[S]):
         The story.
     as_json
         Whether to write one JSON object per line.
-    in_ascii
+    ascii_only
         Whether to write only ASCII characters.
     flush
         Whether to flush the output after each step.

@@ -28,7 +28,8 @@ class InterceptPrior:
         The features of the prior's row.
     target
         Its target, relative to the origin of the targets in the factor.
-    precision        The weight of the prior's row.
+    precision
+        The weight of the prior's row.
 
     Attributes
     ----------
