@@ -227,6 +227,15 @@ def test_beta_less_of_tiny_parameters_by_quadrature():
     assert relative_error(quadrature.beta_less(0.01, 0.01, 0.01, 0.02), lower + upper) < 1e-10
 
 
+@pytest.mark.parametrize("c", [1e-300, 1e-16])
+@pytest.mark.parametrize("b", [1e300, 1e307])
+def test_beta_less_of_a_variable_below_the_smallest_float(b, c):
+    """P(Y > x) is -c (log x + digamma(d) + gamma) for tiny c and x; its mean is known."""
+    mean_log = mp.digamma(2.5) - mp.digamma(mp.mpf(b) + 2.5)
+    want = mp.log(-mp.mpf(c) * (mean_log + mp.digamma(3) + mp.euler))
+    assert relative_error(quadrature.log_beta_less(2.5, b, c, 3.0), want) < 1e-13
+
+
 @pytest.mark.parametrize(
     ("a", "b", "c", "d"),
     [(5, 15, 10, 5), (60, 180, 120, 60), (150, 50, 50, 250), (2, 3000, 40, 5), (90, 2, 30, 70)],

@@ -9,7 +9,14 @@ import scipy.special as sc
 
 from seqbayes.numerics import tails
 from seqbayes.numerics.log_terms import log_beta_term
-from seqbayes.numerics.special import Array, Real, is_array, log_beta, product_difference
+from seqbayes.numerics.special import (
+    Array,
+    Real,
+    is_array,
+    log_beta,
+    log_rising,
+    product_difference,
+)
 
 # The range of integration ends where the integrand is below exp(-_DROP) times its peak.
 _DROP = 40.0
@@ -102,8 +109,9 @@ class _Integrand:
         result = np.where(y < 1e-290, power_law, log_tail)
         if c > 0.5:
             return result
-        below = np.exp(c * s - math.log(c) - log_beta(c, d))
-        return np.where(x < 1e-290, np.log1p(-np.minimum(below, 1.0)), result)
+        # log of x**c / (c B(c, d)), which is near 0 if c is tiny
+        log_below = c * s + log_rising(1.0 + d, c) - log_rising(1.0, c) - math.log1p(c / d)
+        return np.where(x < 1e-290, np.log(-np.expm1(np.minimum(log_below, 0.0))), result)
 
     def slope(self, t: float) -> float:
         """Derivative of the log, by a central difference."""
@@ -126,8 +134,6 @@ class _Integrand:
             total += float(np.exp(self.log(middle) - height).sum())
             n *= 2
             refined = total * (right - left) / n
-            if refined == 0.0:  # the support is narrower than the spacing of floats
-                return -math.inf
             before, change = change, abs(refined - estimate) / refined
             # Each halving of the step squares the error, until rounding errors dominate.
             if change <= _TOLERANCE or (change < 1e-7 and change > 0.01 * before):
