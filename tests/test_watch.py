@@ -21,7 +21,9 @@ from seqbayes.events.rows import Rows
 from seqbayes.likelihoods import LabelLikelihood
 from seqbayes.stream.table import Table
 
-READ = [case for case in CASES if case.likelihood.columnar and case.family.__name__ != "Hurdle"]
+READ = [
+    case for case in CASES if case.family in spec.families().values() and case.likelihood.columnar
+]
 
 
 def options(case):
@@ -95,6 +97,14 @@ def test_json_lines_of_every_case_are_learned_like_the_state(case, capsys, write
     assert (status, err) == (0, "")
     assert [line.pop("key") for line in output] == [{"who": "a"}, {"who": "b"}]
     assert output == [as_values(train(case, learned)) for learned in (xs, others)]
+
+
+@pytest.mark.parametrize("state", ["hurdle", "product", "Normal-Inverse-Wishart"])
+def test_states_that_only_a_configuration_can_declare_are_refused(state, capsys, write):
+    status, output, err = watch(capsys, write(jsonl({"x": 1})), "--state", state, "--value=x")
+    assert (status, output) == (2, [])
+    assert f"no state '{state}': expected one of beta, " in err
+    assert "declare it in a configuration file" in err
 
 
 @pytest.mark.parametrize("case", READ, ids=lambda case: case.id)

@@ -28,9 +28,15 @@ def option_name(name: str) -> str:
 
 
 def families() -> dict[str, type[State]]:
-    """Return the families whose observations can be read from columns, by name in options."""
-    known = registry.families()
-    return {option_name(name): family for name, family in known.items() if likelihoods_of(family)}
+    """Return the families that options can declare, by name in options.
+
+    Their observations can be read from columns, and their priors do not consist of other states.
+    """
+    return {
+        option_name(name): family
+        for name, family in registry.families().items()
+        if family.table_form is None and likelihoods_of(family)
+    }
 
 
 def likelihoods_of(family: type[State]) -> dict[str, type[Likelihood]]:

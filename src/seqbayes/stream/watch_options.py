@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from seqbayes import registry
 from seqbayes.console.options import add_intervals, add_top, positive, positive_int
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events import spec
@@ -127,6 +128,8 @@ def declare(args: argparse.Namespace) -> Belief:
     family = families.get(spec.option_name(args.state))
     if family is None:
         hint = did_you_mean(args.state, families).replace(":", ";", 1)
+        if spec.option_name(args.state) in map(spec.option_name, registry.families()):
+            hint = "; declare it in a configuration file, for seqbayes run"
         raise SeqbayesError(f"no state {args.state!r}: expected one of {', '.join(families)}{hint}")
     fixed = {
         name.removeprefix("fixed_"): text
