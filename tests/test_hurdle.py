@@ -9,7 +9,17 @@ import pytest
 import scipy.special as sc
 import scipy.stats as st
 
-from seqbayes import Beta, Gamma, Hurdle, Normal, NormalInverseGamma, PriorError, cli, likelihoods
+from seqbayes import (
+    Beta,
+    Dirichlet,
+    Gamma,
+    Hurdle,
+    Normal,
+    NormalInverseGamma,
+    PriorError,
+    cli,
+    likelihoods,
+)
 from seqbayes import distributions as d
 from seqbayes.compare import compare, number_of, product
 from seqbayes.dashboard import views
@@ -302,3 +312,13 @@ def test_the_page_shows_the_expected_value():
     assert card["mean"] is None
     compared = views.compare([state, revenue([2 * x for x in PAID])])
     assert compared["best"] == 1
+
+
+def test_a_quantity_is_not_ignored_where_it_does_not_exist():
+    numbers = [d.Gamma(2.0, 3.0), d.Gamma(3.0, 3.0)]
+    with pytest.raises(PriorError, match="expected a state"):
+        compare(numbers, quantity=0.95)
+    colours = [Dirichlet({"red": 2.0, "blue": 1.0})] * 2
+    with pytest.raises(PriorError, match="labels have no quantiles"):
+        compare(colours, label="red", quantity=0.95)
+    assert repr(number_of(colours[0], "red", "mean")) == "Beta(alpha=2.0, beta=1.0)"

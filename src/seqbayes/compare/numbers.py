@@ -42,6 +42,8 @@ def number_of(
     InverseGamma(shape=3.0, scale=20.0)
     """
     if isinstance(belief, Distribution):
+        if quantity is not None:
+            raise PriorError(f"expected a state to compare its observations, got {belief!r}")
         return belief
     if not isinstance(belief, Model):
         raise PriorError(f"expected beliefs to compare, got {belief!r}")
@@ -51,6 +53,8 @@ def number_of(
     ):
         raise PriorError(f"expected a belief about one number to compare, got {belief}")
     if state.display_kind == "labels":
+        if quantity not in (None, "mean"):
+            raise PriorError(f"labels have no quantiles: expected no quantity, got {quantity!r}")
         return _share(state, label)
     if not state.is_proper(state.posterior):
         raise PriorError(f"{state.posterior} is improper: it cannot be compared before more data")
