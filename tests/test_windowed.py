@@ -126,6 +126,10 @@ def test_refused_observations_leave_the_belief_unchanged():
         belief.learn_many([True, 2], t=[2.0, 3.0])
     with pytest.raises(ObservationError, match="expected 2 times, got 1"):
         belief.learn_many([True, True], t=[2.0])
+    with pytest.raises(ObservationError, match="expected 3 weights, got 2"):
+        belief.learn_many([True] * 3, [1.0, 2.0], [2.0, 3.0, 4.0])
+    with pytest.raises(ObservationError, match=r"got 2\.0"):
+        belief.learn_many([True], t=2.0)
     assert belief.to_dict() == before
     belief.learn_many([True, False], [1.0, 2.0], [2.0, 3.0])
     assert belief.n_samples == 4.0
@@ -141,10 +145,18 @@ def test_shards_merge_to_the_whole():
         learn(shard, told[i::2])
     shards[0].merge(shards[1])
     same(shards[0], whole)
+    same(sum(shards[1:], Windowed(state, 10.0, 2.5)), shards[1])
     assert shards[0].clock == whole.clock
     for other in (Windowed(state, 10.0), Windowed(Beta(), 10.0, 2.5), state):
         with pytest.raises(MergeError):
             shards[0].merge(other)
+
+
+def test_a_belief_with_windows_has_no_methods_that_would_change_only_one_window():
+    belief = Windowed(Beta(), 10.0)
+    belief.learn_one(True, t=1.0)
+    for name in ("unlearn_one", "forget", "rollover", "update", "revert"):
+        assert not hasattr(belief, name)
 
 
 def test_copies_are_independent_and_round_trips_equal():

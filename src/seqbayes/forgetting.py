@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 import numpy as np
 
@@ -25,19 +25,47 @@ _UNITS = ("events", "time")
 
 
 if TYPE_CHECKING:
-    DatedAnswers = Inference
+    _Answers = Inference
 else:
 
-    class DatedAnswers(Model, Generic[H, E, I, X]):
+    class _Answers(Model, Generic[H, E, I, X]):
         """The attributes of a state as of a time."""
 
     # Attributes with a default in `Model` are delegated to the state as of the clock, as are all
-    # attributes that `Model` does not have (see `__getattr__`).
+    # attributes that `Model` does not have (see `DatedAnswers.__getattr__`).
     for _name in (
         *("categories", "display_kind", "forecasts", "in_words", "log_evidence", "n_samples"),
         *("open_ended", "prior_share", "summary", "surprise", "vocabulary"),
     ):
-        setattr(DatedAnswers, _name, property(attrgetter(f"now.{_name}")))
+        setattr(_Answers, _name, property(attrgetter(f"now.{_name}")))
+
+
+class DatedAnswers(_Answers[H, E, I, X]):
+    """A belief that answers with the state as of its clock."""
+
+    _now: State[H, E, I, X] | None
+    _unavailable: ClassVar[tuple[str, ...]] = ("update", "revert")
+    """Methods of the state that would change only the state as of the clock."""
+
+    def __getattr__(self, name: str) -> Any:  # delegate to the state as of the clock
+        if name.startswith("_") or name in self._unavailable:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.now, name)
+
+    @property
+    def now(self) -> State[H, E, I, X]:
+        """The state as of the clock; callers must not change it."""
+        if self._now is None:
+            now: Any = self.as_of()
+            self._now = now
+        return self._now
+
+    def __add__(self, other: Self) -> Self:
+        if type(other) is not type(self):
+            return NotImplemented
+        total = copy.copy(self)
+        total.merge(other)
+        return total
 
 
 class Decayed(DatedAnswers[H, E, I, X]):
@@ -276,18 +304,6 @@ class Decayed(DatedAnswers[H, E, I, X]):
         state.statistics.scale(_scaled(1.0 / growth, self._landmark - whole))
         return state
 
-    def __getattr__(self, name: str) -> Any:  # delegate to the state as of the clock
-        if name.startswith("_") or name in ("update", "revert"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self.now, name)
-
-    @property
-    def now(self) -> State[H, E, I, X]:
-        """The state as of the clock; callers must not change it."""
-        if self._now is None:
-            self._now = self.as_of()
-        return self._now
-
     def merge(self, other: Self) -> None:
         """Add the data of another belief; the common prior is counted once.
 
@@ -326,13 +342,6 @@ class Decayed(DatedAnswers[H, E, I, X]):
         mine.merge(theirs)
         mine.statistics.scale(growth)
         self._state, self._clock, self._landmark, self._now = mine, clock, whole, None
-
-    def __add__(self, other: Self) -> Self:
-        if not isinstance(other, Decayed):
-            return NotImplemented
-        total = copy.copy(self)
-        total.merge(other)
-        return total
 
     def forget(self, factor: float) -> None:
         """Scale the weight of the data by `factor`, in addition to the decay."""

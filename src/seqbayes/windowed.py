@@ -7,13 +7,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
-import numpy as np
-
 from seqbayes import serialization
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.forgetting import DatedAnswers
 from seqbayes.likelihoods import check_parameter
 from seqbayes.state import State
+from seqbayes.statistics import arrays
 from seqbayes.statistics.reading import as_real
 from seqbayes.typevars import E, H, I, X
 
@@ -82,6 +81,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
     conjugate = True
     timed = True
     windowed = True
+    _unavailable = ("update", "revert", "unlearn_one", "forget", "rollover")
 
     def __init__(
         self,
@@ -198,10 +198,11 @@ class Windowed(DatedAnswers[H, E, I, X]):
             If an observation, weight or time is invalid.
         """
         xs = list(xs)
-        times = [] if t is None else list(t)
+        times = [] if t is None else arrays.items(t)
         if len(times) != len(xs):
             raise ObservationError(f"expected {len(xs)} times, got {len(times)}")
-        weights = np.broadcast_to(1.0 if w is None else w, len(xs)).tolist()
+        given = arrays.weights(w, len(xs))
+        weights = [1.0] * len(xs) if given is None else given.tolist()
         learned = copy.copy(self)
         for each in zip(xs, weights, times, strict=True):
             learned.learn_one(*each)
@@ -260,18 +261,6 @@ class Windowed(DatedAnswers[H, E, I, X]):
         self._reported, self._revised = reported, None
         self._prune(min(self._needed, reported + 1 - self._k))
         return found
-
-    def __getattr__(self, name: str) -> Any:  # delegate to the state of the present window
-        if name.startswith("_") or name in ("update", "revert", "unlearn_one"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self.now, name)
-
-    @property
-    def now(self) -> State[H, E, I, X]:
-        """The state of the present window; callers must not change it."""
-        if self._now is None:
-            self._now = self.as_of()
-        return self._now
 
     def merge(self, other: Self) -> None:
         """Add the data of another belief; the common prior is counted once.
