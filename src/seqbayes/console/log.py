@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TextIO, TypeVar
+from typing import Any, Self, TextIO, TypeVar
 
 import msgspec
 
@@ -96,6 +96,8 @@ class Log:
 class Tracker:
     """Counts items and shows rate and time left, on a terminal after two seconds.
 
+    A ``with`` statement removes the progress line at its end.
+
     Parameters
     ----------
     log
@@ -120,6 +122,12 @@ class Tracker:
         self._now = now
         self._start = self._shown = now()
         self.count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.done()
 
     def track(self, items: Iterable[T]) -> Iterator[T]:
         """Yield the items."""

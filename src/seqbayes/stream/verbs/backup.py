@@ -156,11 +156,8 @@ def command(args: argparse.Namespace) -> int:
 
 
 def _backup(args: argparse.Namespace, log: Log) -> int:
-    tracker = Tracker(log)
-    try:
+    with Tracker(log) as tracker:
         saved = backup(args.store, args.target, tracker)
-    finally:
-        tracker.done()
     if args.log_format == "json":
         log.event("saved", **saved._asdict(), target=args.target)
     else:

@@ -243,11 +243,8 @@ def _retry(args: argparse.Namespace, log: Log) -> int:
     config = load_or_report(args.retry)
     if config is None:
         return USAGE_ERROR
-    tracker = Tracker(log)
-    try:
+    with Tracker(log) as tracker:
         done = dead_letters(args.store, args.source).retry(config, tracker)
-    finally:
-        tracker.done()
     again = f", {done.duplicates:,} were learned before" if done.duplicates else ""
     log.event(
         "retried",

@@ -278,14 +278,11 @@ def command(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace, log: Log) -> int:
-    tracker = Tracker(log)
     view = View(args.level, args.interval)
-    try:
+    with Tracker(log) as tracker:
         count = export(
             args.store, args.file, args.what, args.format, args.belief, view, args.as_of, tracker
         )
-    finally:
-        tracker.done()
     text = f"{count_of(count, 'row')} of {args.what} to {args.file}"
     log.event("exported", text, file=args.file, rows=count)
     return 0

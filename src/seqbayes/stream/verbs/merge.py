@@ -245,11 +245,8 @@ def command(args: argparse.Namespace) -> int:
 
 
 def _merge(args: argparse.Namespace, log: Log) -> int:
-    tracker = Tracker(log)
-    try:
+    with Tracker(log) as tracker:
         merged = merge(args.stores, args.output, tracker)
-    finally:
-        tracker.done()
     for warning in merged.warnings:
         log.event("places", warning, "warning")
     counts: dict[str, Any] = {

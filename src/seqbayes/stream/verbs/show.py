@@ -148,9 +148,13 @@ def command(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace, view: View) -> int:
-    with open_store(args.store, "read") as store, store.snapshot():
+    with (
+        open_store(args.store, "read") as store,
+        store.snapshot(),
+        Tracker(Log("text", "show")) as tracker,
+    ):
         beliefs = stored_beliefs(store, args.belief)
-        tracker = Tracker(Log("text", "show"), sum(store.entry_count(b.name) for b in beliefs))
+        tracker.total = sum(store.entry_count(b.name) for b in beliefs)
 
         def states(stored: StoredBelief) -> Iterator[KeyState]:
             return tracker.track(_found(store, stored, args.key, args.rest, args.as_of))
@@ -169,7 +173,6 @@ def _show(args: argparse.Namespace, view: View) -> int:
             if args.belief is None:
                 for text in _footer(store):
                     console.print(text, markup=False, style="dim")
-        tracker.done()
     if not tracker.count:
         raise MissingError(f"{args.store} has learned nothing yet")
     return 0
