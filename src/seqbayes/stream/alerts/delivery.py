@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import hmac
+import http.client
 import queue
 import random
 import re
@@ -77,7 +78,7 @@ class Delivery:
         return found
 
     def close(self, patience: float = 5.0) -> None:
-        """Wait until each message was tried at least once, and stop."""
+        """Try the waiting messages of each alert until one fails or the time is over, and stop."""
         deadline = time.monotonic() + patience
         for courier in self._couriers.values():
             courier.stop(deadline - time.monotonic())
@@ -123,18 +124,21 @@ class Courier:
             self._thread.start()
 
     def stop(self, patience: float) -> None:
-        """Wait until each waiting message was tried once, and stop."""
+        """Try the waiting messages until one fails or the time is over, and stop."""
         self._stopping.set()
         if self._thread is not None:
             self._waiting.put(None)
             self._thread.join(max(patience, 0.0))
 
     def _run(self) -> None:
+        renewal = time.monotonic() + RENEW_SECONDS
         while True:
             try:
-                message = self._waiting.get(timeout=RENEW_SECONDS if self._firing else None)
+                left = renewal - time.monotonic()
+                message = self._waiting.get(timeout=max(left, 0.0) if self._firing else None)
             except queue.Empty:
                 self._renew_all()
+                renewal = time.monotonic() + RENEW_SECONDS
                 continue
             if message is None:
                 return
@@ -269,7 +273,7 @@ def for_alertmanager(body: bytes, now: float | None = None) -> dict[str, Any]:
     labels = {"alertname": message["alert"]}
     if message["belief"]:
         labels["belief"] = message["belief"]
-    for field, value in {**(message["key"] or {}), **message["labels"]}.items():
+    for field, value in [*(message["key"] or {}).items(), *message["labels"].items()]:
         label = re.sub(r"\W", "_", field, flags=re.ASCII)
         label = label if re.match("[a-zA-Z_]", label) else f"_{label}"
         while label in labels:
@@ -307,7 +311,7 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
     except urllib.error.HTTPError as error:
         error.close()
         raise DeliveryError(f"the receiver responded with {error.code} {error.reason}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise DeliveryError(f"the receiver cannot be reached: {reason}") from None
 
