@@ -11,7 +11,8 @@ from memory import Listed, lines
 from seqbayes import Beta, Dirichlet, Gamma, Normal, NormalInverseGamma, cli
 from seqbayes.errors import PriorError
 from seqbayes.events.display import Display
-from seqbayes.likelihoods import LogNormal
+from seqbayes.families import Hurdle
+from seqbayes.likelihoods import Exponential, LogNormal
 from seqbayes.stream import Belief, Pace, Pipeline, open_store
 from seqbayes.stream.alerts import Alert, Alerts, parse_condition
 from seqbayes.stream.alerts.alert import Receiver
@@ -116,6 +117,8 @@ URL = MEAN + 'to = "webhook"\nurl = "http://x"\n'
         (MEAN + 'recovery = "dead letters < 1 %"', "alert.a.recovery: expected a condition about"),
         ('quiet = "1 h"\nrecovery = "n > 1"', "alert.a.recovery: an alert about silence"),
         (MEAN + 'alpha = 2.0', "alert.a.alpha: expected"),
+        ('quiet = 0', "alert.a.quiet: expected a duration"),
+        ('when = "dead letters > 1 %"\nover = 0', "alert.a.over: expected a duration"),
     ],
 )  # fmt: skip
 def test_errors_of_alerts_name_their_path(text, error):
@@ -158,6 +161,9 @@ def test_probabilities_are_those_of_an_independent_source():
         expected = sum(mass[:below])
         assert probability(Tail("next", op, 3.0), state) == pytest.approx(expected, rel=1e-12)
     assert probability(Tail("next", ">=", 2.5), state) == probability(Tail("next", ">", 2), state)
+    money = Hurdle(Gamma(2, 1, likelihood=Exponential()), share=Beta(1, 3))
+    for op, expected in ((">", 0.25), (">=", 1.0), ("<", 0.0), ("<=", 0.75)):
+        assert probability(Tail("next", op, 0.0), money) == pytest.approx(expected, rel=1e-12)
     share = probability(Tail("mean", ">", 0.5), Dirichlet({"a": 3, "b": 1, "c": 1}), "a")
     assert share == pytest.approx(float(mpmath.betainc(3, 2, 0.5, 1, regularized=True)), rel=1e-12)
     slow = NormalInverseGamma(0.0, 2.0, 3.0, 1.0, likelihood=LogNormal())
@@ -342,17 +348,18 @@ def test_silence_is_noticed_by_stream_and_by_key(url, monkeypatch):
 
 def test_the_share_of_dead_letters_is_that_of_the_window(url):
     clock = Clock()
-    watched = Alert("dead", parse_condition("dead letters > 10 %"), "", over=60.0)
-    events = [{"k": "a", "x": 7}] + [{"k": "a", "x": True}] * 20
-    with pipeline(url, events, [watched], clock, size=7) as running:
-        shares = []
-        for step in running:
-            shares += [json.loads(m.body) for m in step.store.messages()]
+    condition = parse_condition("dead letters > 10 %")
+    watched = Alert("dead", condition, "", over=60.0)
+    longer = Alert("longer", parse_condition("dead letters > 90 %"), "", over=90 * 86400.0)
+    events = [{"k": "a", "x": 7}] + [{"k": "a", "x": True}] * 18 + [{"k": "a", "x": 7}] * 2
+    with pipeline(url, events, [watched, longer], clock, size=7) as running:
+        for _ in running:
             clock.now += 40.0
         bodies = [json.loads(each.body) for each in running.store.messages()]
     assert [(b["status"], b["value"]) for b in bodies] == [
         ("firing", pytest.approx(1 / 7)),
         ("resolved", pytest.approx(1 / 14)),
+        ("firing", pytest.approx(2 / 14)),
     ]
 
 
@@ -365,6 +372,68 @@ def test_alerts_that_are_removed_leave_the_store(url):
         list(running)
         assert running.store.alerts() == []
         assert len(running.store.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Alert("a", parse_condition("expected loss > 9"), "", alert("n > 1").belief),
+        Alert("a", parse_condition("dead letters > 99 %"), ""),
+        alert("n >= 1", key='["z"]'),
+        Alert("a", parse_condition("n >= 9"), "", Belief("c", Beta(), field="x", by=("k", "x"))),
+    ],
+)
+def test_alerts_that_change_their_subject_leave_the_former_one(url, other):
+    """In both directions: from each key to another subject, and back."""
+    clock = Clock()
+    beliefs = [alert("n > 1").belief, Belief("c", Beta(), field="x", by=("k", "x"))]
+
+    def learn(count, watched):
+        source, collector = Listed(lines(*EVENTS[:count])), Alerts([watched], now=clock)
+        store = open_store(url)
+        with Pipeline(source, beliefs, store, Pace(seconds=0.0), [collector]) as running:
+            list(running)
+            return {each.key for each in store.alerts()}
+
+    assert learn(1, alert("n >= 1")) == {'["a"]'}
+    assert learn(2, other) == set()
+    whole = Alert("a", parse_condition("expected loss < 9"), "", beliefs[0])
+    assert learn(5, whole) == {""}
+    assert learn(6, alert("n >= 1")) == {'["a"]'}
+
+
+def test_the_surprise_of_a_key_that_was_removed_is_that_of_its_new_data(url):
+    clock, watched = Clock(), alert("surprise > 0")
+    belief = Belief("b", Beta(), field="x", by="k", max_keys=1, over="drop")
+    events = [{"k": "a", "x": True}, {"k": "b", "x": True}, *[{"k": "a", "x": False}] * 2]
+    collector, seen = Alerts([watched], now=clock), []
+    source = Listed(lines(*events), size=1)
+    with Pipeline(source, [belief], open_store(url), Pace(seconds=0.0), [collector]) as running:
+        for step in running:
+            seen += [json.loads(each.state)["value"] for each in step.store.alerts()]
+    # each first value has probability 1/2, and a second failure 2/3
+    assert seen == pytest.approx([*[math.log(2.0)] * 3, math.log(1.5)])
+
+
+def test_a_key_that_a_condition_names_is_compared_though_it_has_little_data():
+    states = {str(i): Beta(1, 1) for i in range(102)}
+    for state in list(states.values())[:101]:
+        state.learn_one(True)
+    found = choice("expected loss < 1")
+    found = Alert("a", found.condition, "", found.belief, recovery=parse_condition(
+        "expected loss of 101 > 0"))  # fmt: skip
+    assert evaluate_choice(found, states).recovers is True
+
+
+def test_alerts_see_the_keys_that_the_retention_removes_in_the_same_commit(tmp_path):
+    (tmp_path / "x").write_bytes(b"")
+    text = BASE.replace("a.db", "memory:").replace('"x" }', f'"{tmp_path}/x" }}', 1)
+    config = parse_config(
+        ("retention = { keys = 9 }\n" + text + 'when = "n > 5"\nbelief = "sold"\n').encode()
+    )
+    with config.open() as running:
+        names = [type(each).__name__ for each in running.collectors]
+    assert names.index("Retention") < names.index("Alerts")
 
 
 def test_a_store_that_keeps_no_alerts_is_refused(url, monkeypatch):

@@ -96,15 +96,15 @@ class Config:
             from seqbayes.stream.windows import Windows
 
             own.append(Windows(self.windows))
-        if self.alerts:
-            from seqbayes.stream.alerts.outbox import Alerts
-
-            own.append(Alerts(self.alerts, notify))
         if self.retention:
             from seqbayes.stream.retention import Retention
 
             kept = self.retention
             own.append(Retention(kept.get("keys"), kept.get("dead_letters")))
+        if self.alerts:  # after the retention, so that they see which keys a commit removes
+            from seqbayes.stream.alerts.outbox import Alerts
+
+            own.append(Alerts(self.alerts, notify))
         with ExitStack() as opened:
             source = self.open_source()
             opened.callback(source.close)

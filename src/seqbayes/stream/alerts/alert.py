@@ -13,7 +13,7 @@ from seqbayes.compare import decide, number_of
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.durations import format_duration, parse_duration
-from seqbayes.events.keys import write_key
+from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.stream.alerts.grammar import (
     PER_KEY,
     Best,
@@ -127,6 +127,15 @@ class Alert:
             self.condition[0].quantity, (*PER_KEY, Silence)
         )
 
+    def concerns(self, key: str) -> bool:
+        """Whether the alert has a state under this key, `WHOLE` or the JSON of a key."""
+        if self.belief is None or not self.per_key or key == WHOLE:
+            return key == WHOLE and not self.per_key
+        names = read_key(key)
+        values = names if isinstance(names, tuple) else (names,)
+        fits = names is REST or len(values) == len(self.belief.by)
+        return fits and self.key in (None, key)
+
 
 def read_alerts(
     tables: Any, beliefs: Sequence[Belief], errors: ErrorList, complete: bool = True
@@ -232,7 +241,7 @@ def _alert(
         return errors.catch(join(path, key), lambda: parse_condition(text)) or ()
 
     def duration(key: str, given: _Duration) -> float:
-        if given == 0:
+        if given == 0 and key in ("for", "cooldown"):
             return 0.0
         return errors.catch(join(path, key), lambda: parse_duration(given)) or 0.0
 
@@ -325,7 +334,7 @@ def _unsuitable(each: Comparison, alert: Alert, belief: Belief) -> Iterator[str]
     if isinstance(quantity, Surprise) and (
         state.clock is not None or state.timed or state.log_evidence is None
     ):
-        yield "surprise needs a proper prior, and a belief without a half-life"
+        yield "surprise needs a proper prior, and a belief without a half-life or a window"
     if isinstance(quantity, Best) and alert.alpha is not None and belief.by:
         decision = decide({"a": state, "b": state}, label=alert.label)
         if decision.guarantee == "none":

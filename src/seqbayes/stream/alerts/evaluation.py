@@ -22,7 +22,7 @@ from seqbayes.stream.alerts.grammar import (
 )
 
 MAX_COMPARED = 100
-"""Maximum number of compared keys: those with the most data, and the key of the condition."""
+"""Maximum number of compared keys: those with the most data, and the keys of the conditions."""
 
 
 class Evaluation(NamedTuple):
@@ -151,8 +151,8 @@ def probability(tail: Tail, state: Any, label: str | None = None) -> float:
             limit = math.log(limit)
     else:
         number = now.predictive
-    if number.discrete and tail.op in (">=", "<"):  # counts are integers
-        limit = math.ceil(limit) - 1.0
+    if tail.op in (">=", "<"):  # the limit itself can have a probability
+        limit = math.nextafter(limit, -math.inf)
     found = number.sf(limit) if tail.op in (">", ">=") else number.cdf(limit)
     return float(found)
 
@@ -213,7 +213,9 @@ def _compared(alert: Alert, states: Mapping[Any, Any]) -> dict[str, Any]:
     """Return the compared states, by the names of their keys."""
     chosen: Iterable[Any] = states
     if len(states) > MAX_COMPARED:
-        wanted = {getattr(each.quantity, "key", None) for each in alert.condition}
+        wanted = {
+            getattr(each.quantity, "key", None) for each in (*alert.condition, *alert.recovery)
+        }
         chosen = heapq.nlargest(MAX_COMPARED, states, key=lambda key: states[key].n_samples)
         chosen = dict.fromkeys([*chosen, *(key for key in states if name_of(key) in wanted)])
     return {name_of(key): states[key] for key in chosen}

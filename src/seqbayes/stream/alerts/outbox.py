@@ -79,8 +79,9 @@ class Alerts(Collector):
         """Record arrivals; evaluate the alerts if nothing has arrived for a while."""
         now = self._now()
         if batch is not None:
-            self._refusals.count(now, len(batch.records) + len(batch.refused))
-        self._arrivals.step(pipeline, now)
+            for refusals in self._refusals.values():
+                refusals.count(now, len(batch.records) + len(batch.refused))
+        self._arrivals.step(pipeline)
         if pipeline.uncommitted or time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + EVALUATION_SECONDS
@@ -92,7 +93,8 @@ class Alerts(Collector):
 
     def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
         """Count an event that could not be used."""
-        self._refusals.refuse(letter)
+        for refusals in self._refusals.values():
+            refusals.refuse(letter)
 
     def committing(self, pipeline: Pipeline, changes: Changes) -> None:
         """Add the states of alerts, and messages about their changes, to a commit."""
@@ -125,11 +127,15 @@ class Alerts(Collector):
         if not store.keeps_alerts:
             raise StoreError(f"{store.url} does not support alerts")
         self._delivery = Delivery(self._alerts, self._notify)
-        self._refusals = Refusals(max((alert.over for alert in self._alerts), default=300.0))
+        self._refusals = {
+            alert.over: Refusals(alert.over)
+            for alert in self._alerts
+            if isinstance(alert.condition[0].quantity, DeadLetters)
+        }
         self._arrivals = Arrivals(self._alerts, pipeline, self._now())
         self._unknown = []
         for stored in store.alerts():
-            if stored.alert in names:
+            if stored.alert in names and names[stored.alert].concerns(stored.key):
                 instance = msgspec.json.decode(stored.state, type=Instance)
                 self._instances[stored.alert, stored.key] = instance
             else:
@@ -161,6 +167,8 @@ class Alerts(Collector):
         for alert in self._alerts:
             for key, found in self._evaluations(pipeline, alert, now, changed):
                 self._advance(pipeline, alert, key, found, now)
+        for name, key in changes.gone:  # a key that is used again starts from the prior
+            self._evidence.get(name, {}).pop(read_key(key), None)
         for name, known in self._evidence.items():
             table = pipeline.tables[name]
             known.update({key: Evidence.of(table.state(key)) for key in changed.get(name, ())})
@@ -186,7 +194,7 @@ class Alerts(Collector):
         quantity = alert.condition[0].quantity
         if isinstance(quantity, DeadLetters):
             by = None if alert.belief is None else alert.belief.name
-            share = self._refusals.share(now, alert.over, by)
+            share = self._refusals[alert.over].share(now, by)
             yield WHOLE, _evaluate_share(alert, share)
             return
         with_instance = [key for name, key in self._instances if name == alert.name]

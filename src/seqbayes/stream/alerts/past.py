@@ -42,7 +42,7 @@ class Course:
     points
         Number of points of the history that were evaluated.
     stateless
-        Number of points without a state, as stored by earlier versions.
+        Number of points without a state, such as those of windows, or stored by earlier versions.
     reason
         Reason why the alert cannot be evaluated over a history; empty if it can be evaluated.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.stores import DeadLetter
 
 BUCKETS = 300
-"""Number of intervals into which the longest window is divided for counting."""
+"""Number of intervals into which a window is divided for counting."""
 
 
 @dataclass
@@ -32,19 +32,19 @@ class Refusals:
 
     Parameters
     ----------
-    longest
-        Longest window, in seconds.
+    over
+        Length of the window, in seconds.
 
     Examples
     --------
     >>> refusals = Refusals(60.0)
     >>> refusals.count(0.0, 3)
-    >>> refusals.share(1.0, 60.0), refusals.share(61.5, 60.0)
+    >>> refusals.share(1.0), refusals.share(61.5)
     (0.0, None)
     """
 
-    def __init__(self, longest: float) -> None:
-        self._longest, self._width = longest, longest / BUCKETS
+    def __init__(self, over: float) -> None:
+        self._over, self._width = over, over / BUCKETS
         self._buckets: deque[_Bucket] = deque()
         self._refused: Counter[str | None] = Counter()
         self._positions: set[str] = set()
@@ -64,24 +64,22 @@ class Refusals:
         self._buckets[-1].refused.update(self._refused)
         self._refused.clear()
         self._positions.clear()
-        while abs(now - self._buckets[0].start) > self._longest:
+        while abs(now - self._buckets[0].start) > self._over:
             self._buckets.popleft()
 
-    def share(self, now: float, over: float, belief: str | None = None) -> float | None:
+    def share(self, now: float, belief: str | None = None) -> float | None:
         """Return the share of events that became dead letters; None without events.
 
         Parameters
         ----------
         now
             Seconds since 1970.
-        over
-            The window, in seconds.
         belief
             The belief that rejected the events; None for any belief.
         """
         events = refused = 0
         for bucket in self._buckets:
-            if abs(now - bucket.start) <= over:
+            if abs(now - bucket.start) <= self._over:
                 events += bucket.events
                 refused += bucket.refused[belief]
                 refused += 0 if belief is None else bucket.refused[""]  # it was not decoded
@@ -119,7 +117,7 @@ class Arrivals:
                 self._last[alert.belief.name].setdefault(alert.key, now)
         self._caught_up = False
 
-    def step(self, pipeline: Pipeline, now: float) -> None:
+    def step(self, pipeline: Pipeline) -> None:
         """Record the time at which the stream was last read."""
         self._caught_up = self._caught_up or pipeline.idle or pipeline.lag == 0
         if pipeline.read_at is not None:
