@@ -236,6 +236,12 @@ def test_beta_less_of_a_variable_below_the_smallest_float(b, c):
     assert relative_error(quadrature.log_beta_less(2.5, b, c, 3.0), want) < 1e-13
 
 
+def test_beta_less_of_variables_narrower_than_the_spacing_of_floats():
+    """X is a / b almost surely, and P(Y > x) is exp(-d x) to leading order."""
+    a, b, c, d = 9.165233211501968e187, 4.501387147930518e247, 9.582205054431667e63, 4.988e137
+    assert quadrature.log_beta_less(a, b, c, d) == pytest.approx(-d * (a / b), rel=1e-10)
+
+
 @pytest.mark.parametrize(
     ("a", "b", "c", "d"),
     [(5, 15, 10, 5), (60, 180, 120, 60), (150, 50, 50, 250), (2, 3000, 40, 5), (90, 2, 30, 70)],

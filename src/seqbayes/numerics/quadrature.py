@@ -134,6 +134,8 @@ class _Integrand:
             total += float(np.exp(self.log(middle) - height).sum())
             n *= 2
             refined = total * (right - left) / n
+            if refined == 0.0:  # narrower than the spacing of floats: the width does not matter
+                return height
             before, change = change, abs(refined - estimate) / refined
             # Each halving of the step squares the error, until rounding errors dominate.
             if change <= _TOLERANCE or (change < 1e-7 and change > 0.01 * before):
