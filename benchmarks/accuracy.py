@@ -7,6 +7,7 @@ of the ends of HDIs are relative to their width. Cases are drawn with a fixed se
 over the ordinary and over the hard range.
 """
 
+import importlib.util
 import math
 import sys
 import warnings
@@ -163,6 +164,10 @@ def interval_errors(family, p, ours, rng):
             yield f'interval(kind="{kind}")', "seqbayes", error("", got, wanted, scale)
 
 
+PEERS = {"scipy"} | ({"conjugate-models"} if importlib.util.find_spec("conjugate") else set())
+"""Installed libraries whose predictive distributions are measured too."""
+
+
 def pair_errors(pair, bounds, n, rng):
     """Yield (function, library, error) for `n` random cases of a prior with a likelihood."""
     shape = shapes(bounds, rng)
@@ -180,7 +185,7 @@ def pair_errors(pair, bounds, n, rng):
         yield from explanation_errors(pair, p, state, x, wanted)
         libraries = {"seqbayes": state.predictive if pair.tails else None}
         for library, make in (("scipy", pair.scipys), ("conjugate-models", pair.conjugate)):
-            if make is not None:
+            if make is not None and library in PEERS:
                 libraries[library] = make(parameters)
         if libraries["seqbayes"] is not None:
             yield from predictive_errors(pair, p, libraries, x, wanted, LEVELS[bounds])
@@ -357,6 +362,8 @@ def table(worst):
 
 
 def main():
+    if "conjugate-models" not in PEERS:
+        sys.exit("install conjugate-models, which is compared")
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     low, high = HARD
     Path(__file__).with_suffix(".md").write_text(

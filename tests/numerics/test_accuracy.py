@@ -61,6 +61,6 @@ def test_every_measured_function_is_documented_and_within_its_bound(worst):
     assert checked > 200
 
 
-@pytest.mark.parametrize("library", ["scipy", "River", "conjugate-models"])
+@pytest.mark.parametrize("library", ["scipy", "River"])
 def test_other_libraries_are_measured_on_the_same_cases(worst, library):
     assert any(key[2] == library for key in worst)
