@@ -292,3 +292,15 @@ def test_one_shape_takes_an_array_of_points(tail, shape):
     points = [0.99 * shape, shape, 1.01 * shape]
     expected = [tail(shape, x) for x in points]
     assert tail(shape, np.array(points)).tolist() == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        (2.68820320e208, 2.34229664e-270, 1.57586028e116, 4.69702432e-280),
+        (1.38139221e-272, 4.03073388e242, 1.15463046e-232, 1.44214466e193),
+        (9.01048722e-260, 2.68773066e95, 1.66526676e-172, 3.95358045e255),
+    ],
+)
+def test_beta_comparisons_beyond_the_range_of_floats_are_nan(parameters):
+    assert math.isnan(quadrature.log_beta_less(*parameters))

@@ -60,6 +60,8 @@ def beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
 def log_beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
     """Log of `beta_less`, also where the probability underflows.
 
+    NaN if the integrand cannot be located, which needs parameters beyond 1e-200 and 1e200.
+
     Examples
     --------
     >>> round(log_beta_less(3000.0, 1000.0, 1000.0, 3000.0), 6)
@@ -120,6 +122,8 @@ class _Integrand:
 
     def log_integral(self) -> float:
         peak, height = self._peak()
+        if math.isnan(height):
+            return math.nan
         left = self._edge(peak, height, -self.width)
         right = self._edge(peak, height, self.width)
         n = 48
@@ -149,6 +153,8 @@ class _Integrand:
         low, high = -2.0 * self.width, 0.0
         while not self.slope(low) >= 0.0:
             low, high = 3.0 * low, low
+            if low == -math.inf:
+                return low, math.nan
         for _ in range(20):
             grid = np.linspace(low, high, 17)
             values = self.log(grid)
