@@ -108,6 +108,30 @@ def test_import_is_light():
     assert run(code) == ""
 
 
+# what a keyed Beta does not need, and takes long to import or much memory
+UNNEEDED = {
+    *("asyncio", "difflib", "email", "importlib.metadata", "numpy.polynomial", "numpy.testing"),
+    *("pandas", "rich", "scipy.optimize", "scipy.special", "scipy.stats"),
+    *("seqbayes.dashboard", "seqbayes.families.gamma", "seqbayes.mixture", "seqbayes.river"),
+}
+
+
+def test_run_imports_only_what_its_beliefs_need(tmp_path):
+    Path(tmp_path, "e.jsonl").write_text('{"shop": "north", "sold": true}\n')
+    Path(tmp_path, "c.toml").write_text(
+        f"store = '{tmp_path}/b.db'\nhistory = false\n"
+        f"source = {{ kind = 'file', path = '{tmp_path}/e.jsonl' }}\n"
+        "[belief.sold]\nstate = 'beta'\nfield = 'sold'\nby = 'shop'\n"
+    )
+    code = f"""
+import sys
+from seqbayes import cli
+assert cli.main(["run", "{tmp_path}/c.toml"]) == 0
+print(*sorted({UNNEEDED!r} & set(sys.modules)))
+"""
+    assert run(code) == ""
+
+
 def run(code):
     """Run Python code in a fresh interpreter and return what it prints."""
     command = [sys.executable, "-W", "error", "-c", code]

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes import distributions
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.numerics import sc
 
 _NORMAL_SHAPE = 1e15
 """Shape above which the logarithm of a gamma variable is normal to double precision."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shlex
 import shutil
 import sys
-from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -54,6 +52,9 @@ class _Source:
 
 
 def _source() -> _Source:
+    import json
+    from importlib import metadata
+
     try:
         recorded = metadata.distribution("seqbayes").read_text("direct_url.json")
         found = json.loads(recorded or "{}")

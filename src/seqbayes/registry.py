@@ -10,7 +10,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, TypeVar, overload
 
 from seqbayes.errors import PriorError
@@ -112,6 +111,8 @@ def _add_likelihood(cls: type[Likelihood], family: Any) -> None:
 
 def _check_name_is_free(known: dict[str, Any], cls: type, what: str) -> None:
     """Raise an error if another class has this name; a class may be redefined."""
+    if not cls.__module__.startswith("seqbayes."):
+        _load_built_in()
     other = known.get(cls.__name__)
     if other is not None and _path(other) != _path(cls):
         raise PriorError(
@@ -136,10 +137,12 @@ def families(plugins: bool = True) -> dict[str, Any]:
     >>> "Gamma" in families()
     True
     """
-    import_module(_BUILT_IN)
+    _load_built_in()
     if plugins:
         _load_plugins()
-    return dict(_families)
+    built_in = import_module(_BUILT_IN).__all__
+    first = {name: _families[name] for name in built_in if name in _families}
+    return first | _families
 
 
 def find_family(name: str) -> Any:
@@ -150,10 +153,40 @@ def find_family(name: str) -> Any:
     PriorError
         If no family has this name.
     """
-    found = families(plugins=False).get(name) or families().get(name)
+    found = known_family(name)
     if found is None:
-        raise PriorError(f"expected family {' or '.join(_families)}, got {name!r}")
+        raise PriorError(f"expected family {' or '.join(families())}, got {name!r}")
     return found
+
+
+def known_family(name: Any, plugins: bool = True) -> Any:
+    """Return a family by name, or None. Other built-in families are not imported.
+
+    Parameters
+    ----------
+    name
+        The name of the class.
+    plugins
+        Whether to load plug-ins if the name is unknown.
+
+    Examples
+    --------
+    >>> known_family("Beta").__name__, known_family("Alpha")
+    ('Beta', None)
+    """
+    package = import_module(_BUILT_IN)
+    if name not in _families and name in package.__all__:
+        getattr(package, name)  # registers it
+    if name not in _families and plugins:
+        _load_plugins()
+    return _families.get(name)
+
+
+def _load_built_in() -> None:
+    """Import all built-in families."""
+    package = import_module(_BUILT_IN)
+    for name in package.__all__:
+        getattr(package, name)
 
 
 def likelihoods_of(family: Any, plugins: bool = True) -> dict[str, type[Likelihood]]:
@@ -204,8 +237,10 @@ def _load_plugins() -> None:
     if _plugins_loaded:
         return
     _plugins_loaded = True
-    import_module(_BUILT_IN)
+    from importlib.metadata import entry_points  # takes longer than most of the core
+
     for entry in entry_points(group=GROUP):
+        _load_built_in()
         try:
             entry.load()
         except Exception as error:

@@ -306,16 +306,23 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         """
         document = serialization.Document(data)
         family = document.choose(
-            "family", partial(cls._named_families, False), partial(cls._named_families, True)
+            "family", partial(cls._named_family, data.get("family")), cls._named_families
         )
         state: Self = family.from_document(document)
         return state
 
     @classmethod
-    def _named_families(cls, plugins: bool) -> dict[str, Any]:
+    def _named_family(cls, name: Any) -> dict[Any, Any]:
+        """Return the class of this name, if it is this class or one that derives from it."""
+        kind = registry.known_family(name, plugins=False) if isinstance(name, str) else None
+        own = {cls.__name__: cls} if cls.likelihoods else {}
+        return ({name: kind} if kind is not None and issubclass(kind, cls) else {}) | own
+
+    @classmethod
+    def _named_families(cls) -> dict[str, Any]:
         """Return this class, and the registered ones that derive from it, by name."""
         own = {cls.__name__: cls} if cls.likelihoods else {}
-        known = registry.families(plugins)
+        known = registry.families()
         return {name: kind for name, kind in known.items() if issubclass(kind, cls)} | own
 
     @classmethod

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import ndtri
-
 from seqbayes.checks import check_level
 from seqbayes.errors import ObservationError
+from seqbayes.numerics import sc
 
 
 class InversePropensity:
@@ -146,5 +145,5 @@ class InversePropensity:
         else:
             centre = self._mean
             error = math.sqrt(self._squares / (self.n - 1) / self.n)
-        half = float(ndtri((1.0 + level) / 2.0)) * error
+        half = float(sc.ndtri((1.0 + level) / 2.0)) * error
         return centre - half, centre + half

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.special as sc
 from numpy.typing import NDArray
 
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
+from seqbayes.numerics import sc
 
 Array = NDArray[np.float64]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes.compare.coordinates import Array
 from seqbayes.compare.grid import NODES, REDUCED_ORDER, WEIGHTS, Grid
+from seqbayes.numerics import sc
 
 _NEGLIGIBLE = 1e-14
 """Share of the largest mass of a node below which a node is omitted."""

@@ -11,10 +11,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.special as sc
 from numpy.typing import NDArray
 
 from seqbayes.errors import UnsupportedError
+from seqbayes.numerics import sc
 from seqbayes.state import State
 
 Array = NDArray[np.float64]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 from numpy.polynomial.legendre import leg2poly
 
 from seqbayes.compare.coordinates import Array
 from seqbayes.compare.panels import Densities
+from seqbayes.numerics import sc
 
 ORDER = 16
 NODES, WEIGHTS = sc.roots_legendre(ORDER)

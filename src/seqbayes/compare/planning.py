@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes.compare import evidence
 from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.numerics import sc
 from seqbayes.state import State
 
 BETTER = ("higher", "lower")

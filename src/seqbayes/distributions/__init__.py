@@ -1,16 +1,21 @@
-"""The distributions of parameters: beta, gamma, inverse gamma, normal and Student's t.
+"""The distributions of parameters: beta, gamma, inverse gamma, normal and Student"s t.
 
 Each is a set of pure functions of hyperparameters, which may be floats or arrays, so that a single
 belief and a table of many keys call the same formulas. Floats in, float out; arrays broadcast
 against each other and against the argument.
 """
 
-from seqbayes.distributions.base import Distribution
-from seqbayes.distributions.beta import Beta
-from seqbayes.distributions.gamma import Gamma, InverseGamma
-from seqbayes.distributions.multivariate import Covariance, MultivariateT
-from seqbayes.distributions.normal import Normal, StudentT
-from seqbayes.distributions.product import Product
+from typing import TYPE_CHECKING
+
+from seqbayes import _lazy
+
+if TYPE_CHECKING:
+    from seqbayes.distributions.base import Distribution
+    from seqbayes.distributions.beta import Beta
+    from seqbayes.distributions.gamma import Gamma, InverseGamma
+    from seqbayes.distributions.multivariate import Covariance, MultivariateT
+    from seqbayes.distributions.normal import Normal, StudentT
+    from seqbayes.distributions.product import Product
 
 __all__ = [
     "Beta",
@@ -23,3 +28,15 @@ __all__ = [
     "Product",
     "StudentT",
 ]
+
+__getattr__, __dir__ = _lazy.attributes(
+    __name__,
+    {
+        "base": "Distribution",
+        "beta": "Beta",
+        "gamma": "Gamma InverseGamma",
+        "multivariate": "Covariance MultivariateT",
+        "normal": "Normal StudentT",
+        "product": "Product",
+    },
+)

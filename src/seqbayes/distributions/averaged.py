@@ -12,12 +12,12 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes.distributions.base import Distribution, plain
 from seqbayes.distributions.gamma import InverseGamma
 from seqbayes.distributions.normal import Normal
 from seqbayes.errors import PriorError
+from seqbayes.numerics import sc
 from seqbayes.numerics.special import Real
 
 _DROP = 110.0

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, overload
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes.errors import UnsupportedError
-from seqbayes.numerics import regions
+from seqbayes.numerics import regions, sc
 from seqbayes.numerics.special import Real, is_array
 
 _LARGEST_LOG = 709.78

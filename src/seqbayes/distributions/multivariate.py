@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes.distributions.base import Distribution
 from seqbayes.distributions.gamma import InverseGamma
 from seqbayes.distributions.normal import StudentT
-from seqbayes.numerics import special
+from seqbayes.numerics import sc, special
 
 
 class MultivariateT(Distribution):

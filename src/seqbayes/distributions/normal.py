@@ -6,10 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes.distributions.base import Distribution, choose, logarithm, or_none, parameters
-from seqbayes.numerics import information, tails
+from seqbayes.numerics import information, sc, tails
 from seqbayes.numerics.special import HALF_LOG_TWO_PI, Real, deviance, is_array, log_rising
 
 # Above this df, the distribution equals the normal distribution to double precision.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -101,6 +100,8 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
          ('threshold', 'expected a share between 0 and 1, got 2.0')]
         """
         if self.better not in ("", *BETTER):
+            import difflib
+
             near = difflib.get_close_matches(self.better, BETTER, 1)
             hint = f": did you mean {near[0]!r}?" if near else ""
             yield "better", f"expected 'higher' or 'lower', got {self.better!r}{hint}"

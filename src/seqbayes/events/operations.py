@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import difflib
 import itertools
 import math
 import operator
@@ -154,6 +153,8 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
 
 def did_you_mean(name: str) -> str:
     """Return a suggestion for an unknown function, or a list of functions."""
+    import difflib
+
     near = difflib.get_close_matches(name, [*FUNCTIONS, "bucket"], 1)
     return f": did you mean {near[0]!r}?" if near else f"; there are bucket, {', '.join(FUNCTIONS)}"
 

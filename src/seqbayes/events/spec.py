@@ -35,14 +35,38 @@ def families() -> dict[str, type[State]]:
     return {
         option_name(name): family
         for name, family in registry.families().items()
-        if family.table_form is None and likelihoods_of(family)
+        if family.table_form is None and has_likelihoods(family)
     }
 
 
-def likelihoods_of(family: type[State]) -> dict[str, type[Likelihood]]:
+def find_family(name: str) -> type[State] | None:
+    """Return a family by its name in options, or None; built-in families are imported singly.
+
+    Examples
+    --------
+    >>> find_family("normal-inverse-gamma").__name__
+    'NormalInverseGamma'
+    """
+    class_name = "".join(map(str.capitalize, name.split("-")))
+    found: type[State] | None = registry.known_family(class_name, plugins=False)
+    return table_families().get(name, families().get(name)) if found is None else found
+
+
+def table_families() -> dict[str, type[State]]:
+    """Return the families with their own schema of tables, by name in options."""
+    known = registry.families()
+    return {option_name(n): family for n, family in known.items() if family.table_form is not None}
+
+
+def likelihoods_of(family: type[State], plugins: bool = True) -> dict[str, type[Likelihood]]:
     """Return the likelihoods of a family by their names in options; the first is the default."""
-    known = registry.likelihoods_of(family)
+    known = registry.likelihoods_of(family, plugins)
     return {option_name(name): kind for name, kind in known.items() if kind.columnar}
+
+
+def has_likelihoods(family: type[State]) -> bool:
+    """Whether a family has a likelihood whose observations can be read from columns."""
+    return bool(likelihoods_of(family, plugins=False) or likelihoods_of(family))
 
 
 def fixed_parameters() -> dict[str, list[str]]:
@@ -110,7 +134,9 @@ def make_likelihood(
     >>> make_likelihood(Gamma, None, {}, values=2)
     Poisson(exposure=None)
     """
-    known = likelihoods_of(family)
+    known = likelihoods_of(family, plugins=False)
+    if name is not None and option_name(name) not in known:
+        known = likelihoods_of(family)
     kind = next(iter(known.values())) if name is None else known.get(option_name(name))
     if kind is None:
         raise PriorError(

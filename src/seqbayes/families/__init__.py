@@ -1,20 +1,28 @@
 """The prior families, one file each."""
 
-from seqbayes.families.beta import Beta, BetaHyperparameters
-from seqbayes.families.dirichlet import Dirichlet, DirichletHyperparameters
-from seqbayes.families.dirichlet_process import DirichletProcess, DirichletProcessHyperparameters
-from seqbayes.families.gamma import Gamma, GammaHyperparameters
-from seqbayes.families.hurdle import Hurdle
-from seqbayes.families.normal import Normal, NormalHyperparameters
-from seqbayes.families.normal_inverse_gamma import (
-    NormalInverseGamma,
-    NormalInverseGammaHyperparameters,
-    NormalParameters,
-)
-from seqbayes.families.normal_inverse_wishart import NormalInverseWishart
-from seqbayes.families.product import Product, ProductHyperparameters
-from seqbayes.families.wishart_belief import MultivariateParameters
-from seqbayes.families.wishart_parameters import NormalInverseWishartHyperparameters
+from typing import TYPE_CHECKING
+
+from seqbayes import _lazy
+
+if TYPE_CHECKING:
+    from seqbayes.families.beta import Beta, BetaHyperparameters
+    from seqbayes.families.dirichlet import Dirichlet, DirichletHyperparameters
+    from seqbayes.families.dirichlet_process import (
+        DirichletProcess,
+        DirichletProcessHyperparameters,
+    )
+    from seqbayes.families.gamma import Gamma, GammaHyperparameters
+    from seqbayes.families.hurdle import Hurdle
+    from seqbayes.families.normal import Normal, NormalHyperparameters
+    from seqbayes.families.normal_inverse_gamma import (
+        NormalInverseGamma,
+        NormalInverseGammaHyperparameters,
+        NormalParameters,
+    )
+    from seqbayes.families.normal_inverse_wishart import NormalInverseWishart
+    from seqbayes.families.product import Product, ProductHyperparameters
+    from seqbayes.families.wishart_belief import MultivariateParameters
+    from seqbayes.families.wishart_parameters import NormalInverseWishartHyperparameters
 
 __all__ = [
     "Beta",
@@ -37,3 +45,21 @@ __all__ = [
     "Product",
     "ProductHyperparameters",
 ]
+
+__getattr__, __dir__ = _lazy.attributes(
+    __name__,
+    {
+        "beta": "Beta BetaHyperparameters",
+        "dirichlet": "Dirichlet DirichletHyperparameters",
+        "dirichlet_process": "DirichletProcess DirichletProcessHyperparameters",
+        "gamma": "Gamma GammaHyperparameters",
+        "hurdle": "Hurdle",
+        "normal": "Normal NormalHyperparameters",
+        "normal_inverse_gamma": "NormalInverseGamma NormalInverseGammaHyperparameters"
+        " NormalParameters",
+        "normal_inverse_wishart": "NormalInverseWishart",
+        "product": "Product ProductHyperparameters",
+        "wishart_belief": "MultivariateParameters",
+        "wishart_parameters": "NormalInverseWishartHyperparameters",
+    },
+)

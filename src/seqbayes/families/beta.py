@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple, Self
 
-import scipy.special as sc
-
 from seqbayes import distributions, likelihoods
 from seqbayes.checks import all_positive
 from seqbayes.elicit import between, match_beta
 from seqbayes.formulas import has_large_base
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.numerics import log_terms, special
+from seqbayes.numerics import log_terms, sc, special
 from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import PairStatistic

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.elicit import check_proportions
@@ -20,7 +19,7 @@ from seqbayes.families.dirichlet_belief import (
 )
 from seqbayes.formulas import has_large_base
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
-from seqbayes.numerics import log_terms, special
+from seqbayes.numerics import log_terms, sc, special
 from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import LabelCounts, Statistics, is_missing, plain_label

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes import distributions
 from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError, UnsupportedError
-from seqbayes.numerics import information
+from seqbayes.numerics import information, sc
 from seqbayes.numerics.special import is_array
 
 

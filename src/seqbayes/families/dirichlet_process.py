@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.distributions.base import logarithm
@@ -16,7 +15,7 @@ from seqbayes.explanation import Explanation
 from seqbayes.families.dirichlet import LabelState, by_label
 from seqbayes.families.dirichlet_belief import DirichletBelief, log_multivariate_beta
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
-from seqbayes.numerics import special
+from seqbayes.numerics import sc, special
 from seqbayes.registry import register
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.checks import all_positive
 from seqbayes.elicit import between, match_gamma
 from seqbayes.formulas import has_large_base
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.numerics import log_terms, special
+from seqbayes.numerics import log_terms, sc, special
 from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import PairStatistic

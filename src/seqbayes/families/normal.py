@@ -6,11 +6,11 @@ import math
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.elicit import between
 from seqbayes.likelihoods import Likelihood, check_parameter
+from seqbayes.numerics import sc
 from seqbayes.numerics.special import normal_quantile
 from seqbayes.registry import register
 from seqbayes.state import State

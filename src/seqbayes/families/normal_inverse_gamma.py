@@ -6,7 +6,6 @@ import math
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes import distributions, likelihoods
 from seqbayes.checks import all_positive
@@ -15,7 +14,7 @@ from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
 from seqbayes.families.normal import FAR, LOG_TAU, move, rounded_off
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.numerics import information, special
+from seqbayes.numerics import information, sc, special
 from seqbayes.numerics.special import is_array
 from seqbayes.registry import register
 from seqbayes.state import State

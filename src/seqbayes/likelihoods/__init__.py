@@ -4,51 +4,53 @@ A likelihood is a small immutable value. It creates the accumulators of `seqbaye
 arrays, returns the predictive distribution under its conjugate prior, and samples observations.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from seqbayes.likelihoods.base import (
-    Likelihood,
-    PairLikelihood,
-    check_parameter,
-)
-from seqbayes.likelihoods.fields import (
-    Fields,
-    Hurdle,
-)
-from seqbayes.likelihoods.labels import (
-    Categorical,
-    LabelLikelihood,
-    Multinomial,
-)
-from seqbayes.likelihoods.multivariate import (
-    MultivariateNormal,
-    check_matrix,
-    check_vector,
-)
-from seqbayes.likelihoods.normal import (
-    LogNormal,
-    Normal,
-)
-from seqbayes.likelihoods.rates import (
-    Exponential,
-    GammaShape,
-    InverseGamma,
-    Laplace,
-    Maxwell,
-    NormalPrecision,
-    Pareto,
-    Poisson,
-    PowerLikelihood,
-    Rayleigh,
-    Weibull,
-)
-from seqbayes.likelihoods.trials import (
-    Bernoulli,
-    Binomial,
-    Geometric,
-    NegativeBinomial,
-)
-from seqbayes.misplaced import missing
+from seqbayes import _lazy
+
+if TYPE_CHECKING:
+    from seqbayes.likelihoods.base import (
+        Likelihood,
+        PairLikelihood,
+        check_parameter,
+    )
+    from seqbayes.likelihoods.fields import (
+        Fields,
+        Hurdle,
+    )
+    from seqbayes.likelihoods.labels import (
+        Categorical,
+        LabelLikelihood,
+        Multinomial,
+    )
+    from seqbayes.likelihoods.multivariate import (
+        MultivariateNormal,
+        check_matrix,
+        check_vector,
+    )
+    from seqbayes.likelihoods.normal import (
+        LogNormal,
+        Normal,
+    )
+    from seqbayes.likelihoods.rates import (
+        Exponential,
+        GammaShape,
+        InverseGamma,
+        Laplace,
+        Maxwell,
+        NormalPrecision,
+        Pareto,
+        Poisson,
+        PowerLikelihood,
+        Rayleigh,
+        Weibull,
+    )
+    from seqbayes.likelihoods.trials import (
+        Bernoulli,
+        Binomial,
+        Geometric,
+        NegativeBinomial,
+    )
 
 __all__ = [
     "Bernoulli",
@@ -81,6 +83,16 @@ __all__ = [
     "check_vector",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    raise missing(__name__, name)
+__getattr__, __dir__ = _lazy.attributes(
+    __name__,
+    {
+        "base": "Likelihood PairLikelihood check_parameter",
+        "fields": "Fields Hurdle",
+        "labels": "Categorical LabelLikelihood Multinomial",
+        "multivariate": "MultivariateNormal check_matrix check_vector",
+        "normal": "LogNormal Normal",
+        "rates": "Exponential GammaShape InverseGamma Laplace Maxwell NormalPrecision"
+        " Pareto Poisson PowerLikelihood Rayleigh Weibull",
+        "trials": "Bernoulli Binomial Geometric NegativeBinomial",
+    },
+)

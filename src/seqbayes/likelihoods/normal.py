@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from seqbayes import predictive
 from seqbayes.distributions import Distribution
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods.base import Likelihood
+from seqbayes.numerics import sc
 from seqbayes.statistics import Moments, Statistics, arrays
 
 
@@ -56,7 +56,7 @@ class Normal(Likelihood):
 
     def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
         """Return a credible interval of the mean plus a number of standard deviations."""
-        return posterior.quantile_interval(float(ndtri(p)), 0.5 - 0.5 * level)
+        return posterior.quantile_interval(float(sc.ndtri(p)), 0.5 - 0.5 * level)
 
     def expectation(self, posterior: Any) -> Distribution:
         """Return the distribution of the mean."""
@@ -65,7 +65,7 @@ class Normal(Likelihood):
 
     def quantile(self, posterior: Any, p: float) -> Distribution:
         """Return the distribution of the mean plus a number of standard deviations."""
-        found: Distribution = posterior.combination(float(ndtri(p)))
+        found: Distribution = posterior.combination(float(sc.ndtri(p)))
         return found
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:

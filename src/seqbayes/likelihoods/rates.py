@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaincinv
 
 from seqbayes import predictive
 from seqbayes.distributions import Distribution, Gamma, StudentT
 from seqbayes.distributions import InverseGamma as InverseGammaDistribution
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
+from seqbayes.numerics import sc
 from seqbayes.numerics.combinatorics import log_factorial
 from seqbayes.statistics import PairSums, ParetoSums, PoissonSums, PowerSums, arrays, scan_floats
 from seqbayes.statistics.rates import EVENTS
@@ -206,9 +206,9 @@ class PowerLikelihood(PairLikelihood):
         shape, scale, power, _, two_sided = self._form()
         if two_sided:
             return None
-        rates = gammaincinv(posterior.shape, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
+        rates = sc.gammaincinv(posterior.shape, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
         with np.errstate(all="ignore"):
-            x = (gammaincinv(shape, p) * posterior.rate / (scale * rates)) ** (1.0 / power)
+            x = (sc.gammaincinv(shape, p) * posterior.rate / (scale * rates)) ** (1.0 / power)
         return tuple(sorted(x.tolist()))
 
     def expectation(self, posterior: Any) -> Distribution | None:
@@ -224,7 +224,9 @@ class PowerLikelihood(PairLikelihood):
         shape, _, power, _, two_sided = self._form()
         if two_sided:
             return None
-        return self._function(posterior, float(gammaincinv(shape, p if power > 0.0 else 1.0 - p)))
+        return self._function(
+            posterior, float(sc.gammaincinv(shape, p if power > 0.0 else 1.0 - p))
+        )
 
     def _function(self, posterior: Any, constant: float) -> Distribution:
         """Return the distribution of ``(constant / (rate * scale)) ** (1 / power)``."""

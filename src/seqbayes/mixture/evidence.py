@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.special as sc
 
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.adapters import NumberAdapter, VectorAdapter, adapter_of
 from seqbayes.mixture.components.adapter import ComponentAdapter
 from seqbayes.mixture.components.factor import lower_triangle
 from seqbayes.mixture.components.gaussian import Gaussian
+from seqbayes.numerics import sc
 from seqbayes.state import State
 
 if TYPE_CHECKING:

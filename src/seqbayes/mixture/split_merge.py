@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.special as sc
 
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
@@ -17,6 +16,7 @@ from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.evidence import evidence_of, log_evidence, log_marginal
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.start import Job, step_cost, steps_of_fit
+from seqbayes.numerics import sc
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
+from seqbayes.numerics import sc
 from seqbayes.numerics.elementwise_tails import log_integral, log_tail, select
 from seqbayes.numerics.gamma_tails import gamma_cdf, gamma_logcdf, gamma_logsf, gamma_sf
 from seqbayes.numerics.log_terms import beta_difference, log_beta_term
@@ -110,7 +110,8 @@ def _lower(a: Real, b: Real, x: Real, y: Real) -> Real:
 
 
 def _complement(a: Array, b: Array, _: Array, y: Array) -> Array:
-    return sc.betaincc(b, a, y)
+    found: Array = sc.betaincc(b, a, y)
+    return found
 
 
 def _large_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:

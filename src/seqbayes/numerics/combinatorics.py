@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
-from seqbayes.numerics import special
+from seqbayes.numerics import sc, special
 
 
 def log_factorial(k: Any) -> Any:

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
+from seqbayes.numerics import sc
 from seqbayes.numerics.elementwise_tails import SMALLEST_ACCURATE, log_integral, log_tail, select
 from seqbayes.numerics.log_terms import log_gamma_term
 from seqbayes.numerics.special import Real, deviance, horner, is_array

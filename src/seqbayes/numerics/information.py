@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.special as sc
 
+from seqbayes.numerics import sc
 from seqbayes.numerics.special import (
     HALF_LOG_TWO_PI,
     Real,

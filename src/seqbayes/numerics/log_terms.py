@@ -9,8 +9,8 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
+from seqbayes.numerics import sc
 from seqbayes.numerics.special import (
     DIRECT,
     Array,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.special as sc
 
-from seqbayes.numerics import tails
+from seqbayes.numerics import sc, tails
 from seqbayes.numerics.log_terms import log_beta_term
 from seqbayes.numerics.special import (
     Array,

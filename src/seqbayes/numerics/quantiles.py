@@ -13,9 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
-from seqbayes.numerics import beta_tails, gamma_tails
+from seqbayes.numerics import beta_tails, gamma_tails, sc
 from seqbayes.numerics.beta_tails import EXTREME_SHAPE, is_extreme, is_large
 from seqbayes.numerics.elementwise_tails import log_complement, select
 from seqbayes.numerics.gamma_tails import LARGE_SHAPE

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import scipy.special as sc
+from seqbayes.numerics import sc
 
 # Above this, not every whole number is a float.
 _EXACT = 2.0**53

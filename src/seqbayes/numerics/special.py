@@ -21,7 +21,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import scipy.special as sc
+
+from seqbayes.numerics import sc
 
 Array: TypeAlias = npt.NDArray[Any]
 Real: TypeAlias = Any

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
+from seqbayes.numerics import sc
 from seqbayes.numerics.beta_tails import beta_cdf, beta_logcdf
 from seqbayes.numerics.elementwise_tails import select
 from seqbayes.numerics.special import Real, is_array, log_beta

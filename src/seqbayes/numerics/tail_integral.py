@@ -34,7 +34,44 @@ _MAX_PANELS = cython.declare(cython.int, 100)
 _LARGEST = cython.declare(cython.double, 600.0)
 _LOWEST = cython.declare(cython.double, -np.inf)
 
-_points, _weights = np.polynomial.legendre.leggauss(32)
+# numpy.polynomial.legendre.leggauss(32): the positive nodes and their weights. They are literals
+# because numpy.polynomial takes long to import.
+_NODE = (
+    0.048307665687738324,
+    0.1444719615827965,
+    0.23928736225213706,
+    0.33186860228212767,
+    0.42135127613063533,
+    0.5068999089322294,
+    0.5877157572407623,
+    0.6630442669302152,
+    0.7321821187402897,
+    0.7944837959679424,
+    0.84936761373257,
+    0.8963211557660521,
+    0.9349060759377397,
+    0.9647622555875064,
+    0.9856115115452684,
+    0.9972638618494816,
+)
+_NODE_WEIGHT = (
+    0.09654008851472766,
+    0.09563872007927471,
+    0.09384439908080451,
+    0.09117387869576378,
+    0.08765209300440378,
+    0.08331192422694671,
+    0.07819389578707023,
+    0.07234579410884834,
+    0.06582222277636168,
+    0.058684093478535565,
+    0.05099805926237609,
+    0.042835898022226836,
+    0.034273862913021765,
+    0.025392065309262024,
+    0.016274394730905743,
+    0.007018610009470506,
+)
 if cython.compiled:
     _POINT = cython.declare("double[32]")
     _WEIGHT = cython.declare("double[32]")
@@ -44,9 +81,10 @@ else:
 
 def _fill_table() -> None:
     i: cython.int
-    for i in range(32):
-        _POINT[i] = 0.5 + 0.5 * float(_points[i])
-        _WEIGHT[i] = 0.5 * float(_weights[i])
+    for i in range(16):
+        _POINT[15 - i] = 0.5 - 0.5 * _NODE[i]
+        _POINT[16 + i] = 0.5 + 0.5 * _NODE[i]
+        _WEIGHT[15 - i] = _WEIGHT[16 + i] = 0.5 * _NODE_WEIGHT[i]
 
 
 _fill_table()

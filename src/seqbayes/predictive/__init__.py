@@ -1,14 +1,18 @@
 """Predictive distributions: distributions of observations, averaged over the parameter."""
 
-from seqbayes.distributions import Normal, StudentT
-from seqbayes.predictive.base import DiscreteDistribution
-from seqbayes.predictive.compound import CompoundGamma, Symmetric, Transformed
-from seqbayes.predictive.counts import BetaNegativeBinomial, NegativeBinomial
-from seqbayes.predictive.hurdle import Hurdle
-from seqbayes.predictive.labels import Categorical, DirichletMultinomial
-from seqbayes.predictive.product import Product
-from seqbayes.predictive.transforms import Exponential, Power, Transform
-from seqbayes.predictive.trials import Bernoulli, BetaBinomial
+from typing import TYPE_CHECKING
+
+from seqbayes import _lazy
+
+if TYPE_CHECKING:
+    from seqbayes.predictive.base import DiscreteDistribution
+    from seqbayes.predictive.compound import CompoundGamma, Symmetric, Transformed
+    from seqbayes.predictive.counts import BetaNegativeBinomial, NegativeBinomial
+    from seqbayes.predictive.hurdle import Hurdle
+    from seqbayes.predictive.labels import Categorical, DirichletMultinomial
+    from seqbayes.predictive.product import Product
+    from seqbayes.predictive.transforms import Exponential, Power, Transform
+    from seqbayes.predictive.trials import Bernoulli, BetaBinomial
 
 __all__ = [
     "Bernoulli",
@@ -21,11 +25,23 @@ __all__ = [
     "Exponential",
     "Hurdle",
     "NegativeBinomial",
-    "Normal",
     "Power",
     "Product",
-    "StudentT",
     "Symmetric",
     "Transform",
     "Transformed",
 ]
+
+__getattr__, __dir__ = _lazy.attributes(
+    __name__,
+    {
+        "base": "DiscreteDistribution",
+        "compound": "CompoundGamma Symmetric Transformed",
+        "counts": "BetaNegativeBinomial NegativeBinomial",
+        "hurdle": "Hurdle",
+        "labels": "Categorical DirichletMultinomial",
+        "product": "Product",
+        "transforms": "Exponential Power Transform",
+        "trials": "Bernoulli BetaBinomial",
+    },
+)

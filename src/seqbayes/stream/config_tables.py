@@ -15,7 +15,13 @@ from seqbayes.events.durations import UNITS, parse_duration
 from seqbayes.stream.pipeline import Pace
 from seqbayes.stream.priors import BeliefTable, make_state
 from seqbayes.stream.schema import ErrorList, did_you_mean, join
-from seqbayes.stream.source import Source, load_source, source_kinds, source_parameters
+from seqbayes.stream.source import (
+    Source,
+    has_source,
+    load_source,
+    source_kinds,
+    source_parameters,
+)
 
 if TYPE_CHECKING:
     from seqbayes.stream.alerts.alert import Alert
@@ -81,7 +87,8 @@ def read_source(table: Any, errors: ErrorList) -> tuple[type[Source], dict[str, 
         return None
     options = dict(table)
     kind = options.pop("kind", None)
-    if kind not in (kinds := source_kinds()):
+    if not has_source(kind):
+        kinds = source_kinds()
         known = ", ".join(kinds)
         got = "required, but missing" if kind is None else f"unknown kind {kind!r}"
         hint = did_you_mean(kind, kinds) or f"; expected one of {known}"

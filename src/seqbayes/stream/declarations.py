@@ -87,7 +87,7 @@ def _keep(stored: Any, declared: Any) -> tuple[Any, list[str]]:
 
 def _is_former(family: Any, stored: Any, declared: Any) -> bool:
     """Whether the declared prior is the default of a family, and the stored prior a former one."""
-    known = registry.families().get(family)
+    known = registry.known_family(family)
     if known is None or stored not in known.former_priors:
         return False
     return bool(declared == known().to_dict()["prior"])

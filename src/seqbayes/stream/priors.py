@@ -9,13 +9,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from seqbayes import registry, river
 from seqbayes.errors import PriorError
 from seqbayes.events import spec
 from seqbayes.events.display import Display
 from seqbayes.events.durations import parse_duration, parse_half_life
 from seqbayes.forgetting import Decayed
-from seqbayes.mixture import DirichletProcessMixture, Mixture
 from seqbayes.model import Model, TableForm
 from seqbayes.state import State
 from seqbayes.stream.schema import ErrorList, did_you_mean, join
@@ -30,8 +28,11 @@ ESTIMATORS = {
 """The estimators of `seqbayes.river` by their names in a configuration."""
 
 
-MIXTURES = (Mixture, DirichletProcessMixture)
-"""The models that are neither families nor estimators."""
+MIXTURES = {
+    "mixture": "Mixture",
+    "dirichlet-process-mixture": "DirichletProcessMixture",
+}
+"""The models of `seqbayes.mixture` by their names in a configuration."""
 
 SEED = 0
 """The default seed; fixed, so that a run that crashed before its first commit is reproducible."""
@@ -124,7 +125,7 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: 
             errors.add(join(path, "state"), "required, but missing")
         return None
     name = spec.option_name(table.state)
-    kind = _table_models(inner=False).get(name)
+    kind = _mixture(name) or _table_family(name)
     form = _ESTIMATOR if name in ESTIMATORS else None if kind is None else kind.table_form
     decays = name not in ESTIMATORS and (kind is None or kind.conjugate)
     allowed = _PLAIN if form is None else form.keys
@@ -166,13 +167,20 @@ def _windowed(path: str, table: BeliefTable, state: State, errors: ErrorList) ->
     return errors.catch(join(path, "window"), lambda: Windowed(state, length, slide, late))
 
 
-def _table_models(inner: bool) -> dict[str, type[Model]]:
-    """Return the models that a table can configure, by name; with `inner`, only possible parts."""
-    families = {spec.option_name(name): family for name, family in registry.families().items()}
-    kinds: dict[str, type[Model]] = (
-        {} if inner else {spec.option_name(m.__name__): m for m in MIXTURES}
-    )
-    return kinds | {name: kind for name, kind in families.items() if kind.table_form is not None}
+def _mixture(name: str) -> type[Model] | None:
+    """Return a mixture by its name in a configuration, or None."""
+    if name not in MIXTURES:
+        return None
+    from seqbayes import mixture  # most configurations do not need it
+
+    found: type[Model] = getattr(mixture, MIXTURES[name])
+    return found
+
+
+def _table_family(name: str) -> type[Model] | None:
+    """Return the family of this name if it has its own schema of tables, otherwise None."""
+    family = spec.find_family(name)
+    return None if family is None or family.table_form is None else family
 
 
 def _check_keys(
@@ -214,6 +222,8 @@ def _model_from_table(
 def _estimator(path: str, table: BeliefTable, errors: ErrorList) -> Any:
     if not table.features:
         errors.add(join(path, "features"), "required, but missing: list the fields to learn from")
+    from seqbayes import river  # most configurations do not need it
+
     kind = getattr(river, ESTIMATORS[spec.option_name(table.state)])
     seeded = {"seed": SEED} if "seed" in inspect.signature(kind).parameters else {}
     if seeded:
@@ -255,7 +265,7 @@ def _inner(
     errors: ErrorList,
 ) -> Any:
     """Return a state that is part of another model."""
-    kind = _table_models(inner=True).get(spec.option_name(table.state))
+    kind = _table_family(spec.option_name(table.state))
     allowed = _PLAIN if kind is None or kind.table_form is None else kind.table_form.keys
     _check_keys(path, table.state, given, allowed, errors)
     if kind is not None:
@@ -269,10 +279,9 @@ def _check_seed(path: str, seed: Any, errors: ErrorList) -> None:
 
 
 def _state(path: str, table: StateTable, values: int, errors: ErrorList) -> State | None:
-    families = spec.families()
-    family = families.get(spec.option_name(table.state))
-    if family is None:
-        known = [*families, *_table_models(inner=True)]
+    family = spec.find_family(spec.option_name(table.state))
+    if family is None or not spec.has_likelihoods(family):
+        known = [*spec.families(), *spec.table_families()]
         hint = did_you_mean(table.state, known) or f"; expected one of {', '.join(known)}"
         errors.add(join(path, "state"), f"no state {table.state!r}{hint}")
         return None

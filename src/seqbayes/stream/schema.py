@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -147,6 +146,8 @@ def did_you_mean(given: Any, known: Iterable[Any]) -> str:
     >>> did_you_mean("betta", ["beta", "gamma"]), did_you_mean("x", ["beta"])
     (": did you mean 'beta'?", '')
     """
+    import difflib
+
     near = difflib.get_close_matches(str(given), [str(each) for each in known], 1)
     return f": did you mean {near[0]!r}?" if near else ""
 

@@ -7,12 +7,13 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqbayes.errors import SourceError as SourceError
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from seqbayes.stream.pipeline import Collector
     from seqbayes.stream.stores import SeenId
 
@@ -180,8 +181,21 @@ def _path(source: str | type[Source]) -> str:
     return f"{source.__module__}:{source.__qualname__}"
 
 
-def _entry_points() -> dict[str, metadata.EntryPoint]:
+def _entry_points() -> dict[str, EntryPoint]:
+    from importlib import metadata  # takes long, and is rarely needed
+
     return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+
+
+def has_source(kind: object) -> bool:
+    """Whether a kind is registered, or defined by an installed package.
+
+    Examples
+    --------
+    >>> has_source("stdin"), has_source("telepathy")
+    (True, False)
+    """
+    return isinstance(kind, str) and (kind in _targets or kind in _entry_points())
 
 
 def source_kinds() -> list[str]:

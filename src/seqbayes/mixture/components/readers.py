@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
 
 from seqbayes.errors import ObservationError
+from seqbayes.numerics import sc
 
 try:
     import cython
@@ -183,7 +183,7 @@ class Counts(Reader):
                 good &= values == np.floor(values)
             trials = self._state.likelihood.trials
             if good.all() and (trials is None or (totals == trials).all()):
-                log_base = gammaln(totals + 1.0) - gammaln(values + 1.0).sum(axis=1)
+                log_base = sc.gammaln(totals + 1.0) - sc.gammaln(values + 1.0).sum(axis=1)
                 return np.ascontiguousarray(np.column_stack([values, log_base]))
         return Reader.read_all(self, xs, width)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -126,6 +125,8 @@ class Dataset(Iterated):
 
         known = [n for n, kind in vars(datasets).items() if inspect.isclass(kind)]
         if dataset not in known:
+            import difflib
+
             near = difflib.get_close_matches(dataset, known, 1)
             hint = f": is it {near[0]!r}?" if near else ""
             raise SourceError(f"River has no data set {dataset!r}{hint}")

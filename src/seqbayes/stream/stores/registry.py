@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 import re
-from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seqbayes.stream.stores.base import Mode, Store
 from seqbayes.stream.stores.records import StoreError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "seqbayes.stores"
 """The entry-point group in which installed packages register kinds of stores."""
@@ -49,7 +52,9 @@ def _name(store: str | type[Store]) -> str:
     return store if isinstance(store, str) else f"{store.__module__}:{store.__qualname__}"
 
 
-def _entry_points() -> dict[str, metadata.EntryPoint]:
+def _entry_points() -> dict[str, EntryPoint]:
+    from importlib import metadata  # takes long, and is rarely needed
+
     return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
 
 

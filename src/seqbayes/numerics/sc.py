@@ -1,0 +1,21 @@
+"""The functions of `scipy.special`, which is imported at the first use of one of them.
+
+The import takes longer than all others together, and more memory; learning does not need it.
+
+Examples
+--------
+>>> from seqbayes.numerics import sc
+>>> float(sc.expit(0.0))
+0.5
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    import scipy.special
+
+    found = globals()[name] = getattr(scipy.special, name)
+    return found
