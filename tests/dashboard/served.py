@@ -121,7 +121,7 @@ class Site:
         output = ""
         for line in self.program.stdout:
             output += line
-            found = re.search(r"the token for writing is (\S+)", line)
+            found = re.search(r"the token is (\S+)", line)
             if found:
                 self.token = found[1]
                 # Further output must not fill the pipe.

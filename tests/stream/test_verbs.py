@@ -80,7 +80,7 @@ VERBS = {
 
 def test_every_verb_of_stores_is_a_command_a_function_and_a_module():
     commands = {name.replace("-", "_"): command for name, command in cli.COMMANDS.items()}
-    assert set(commands) - VERBS == {"completion", "replay", "serve", "watch"}
+    assert set(commands) - VERBS == {"completion", "mcp", "replay", "serve", "watch"}
     for name in VERBS:
         function = getattr(stream, name)
         assert name in stream.__all__

@@ -64,6 +64,11 @@ COMMANDS = {
         "write a commented configuration to start from",
         "seqbayes init seqbayes.toml",
     ),
+    "mcp": Command(
+        "seqbayes.agents.command",
+        "let AI agents read the beliefs of a store (Model Context Protocol)",
+        "seqbayes mcp beliefs.db",
+    ),
     "merge": Command(
         "seqbayes.stream.verbs.merge",
         "combine several stores into one; the prior is counted once",

@@ -45,30 +45,33 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
 
 
 def add_server(parser: argparse.ArgumentParser, sparing: bool = False) -> None:
-    """Declare the options of a server; with `sparing`, the help omits the less common ones."""
+    """Declare the options of a server of pages; with `sparing`, the help omits the rarer ones."""
+    add_address(parser, "token required for writing", sparing)
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument(
+        "--frame-ancestors",
+        default="'self'",
+        metavar="SOURCES",
+        help=argparse.SUPPRESS
+        if sparing
+        else "pages that may frame /embed/, in the syntax of Content-Security-Policy (%(default)s)",
+    )
+
+
+def add_address(parser: argparse.ArgumentParser, token: str, sparing: bool = False) -> None:
+    """Declare the options of an HTTP server: its address, and its token with the help `token`."""
     rare = argparse.SUPPRESS if sparing else None
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
         "--port", type=_port, default=8765, help="the port; 0 selects a free port (%(default)s)"
     )
-    parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    parser.add_argument(
-        "--token",
-        help=rare or f"token required for writing (default: ${TOKEN})",
-    )
+    parser.add_argument("--token", help=rare or f"{token} (default: ${TOKEN})")
     parser.add_argument(
         "--allow-host",
         action="append",
         default=[],
         metavar="NAME",
         help=rare or "an additional host name of the server; may be repeated",
-    )
-    parser.add_argument(
-        "--frame-ancestors",
-        default="'self'",
-        metavar="SOURCES",
-        help=rare
-        or "pages that may frame /embed/, in the syntax of Content-Security-Policy (%(default)s)",
     )
 
 

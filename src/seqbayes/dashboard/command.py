@@ -9,12 +9,12 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from seqbayes.console.log import Log, add_format
 from seqbayes.console.options import TOKEN, add_server
-from seqbayes.console.signals import Interruption, interruptible
+from seqbayes.console.signals import interruptible
 from seqbayes.console.status import FAILED, STORE_IN_USE, USAGE_ERROR
 from seqbayes.errors import SeqbayesError
 from seqbayes.extras import missing_extra
@@ -25,6 +25,10 @@ from seqbayes.stream.verbs.shared import load_or_report
 if TYPE_CHECKING:
     from seqbayes.dashboard.live.origins import Origin
     from seqbayes.dashboard.server.access import Access
+    from seqbayes.dashboard.server.app import Site
+    from seqbayes.dashboard.server.listener import Served
+
+Opened = TypeVar("Opened", bound="Origin")
 
 SWITCH = 0.0005
 """Switch interval of threads in seconds; short, because the hub yields after every client."""
@@ -132,7 +136,7 @@ def needed() -> None:
 
 
 def show(args: argparse.Namespace, log: Log, begin: Callable[[], Origin], page: str = "") -> int:
-    """Serve the beliefs of a source until a signal arrives, and return the exit status.
+    """Serve the page of a source of beliefs until a signal arrives, and return the exit status.
 
     Parameters
     ----------
@@ -145,8 +149,50 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], Origin], page: 
     page
         The path of the page to open.
     """
-    from seqbayes.dashboard.server.access import MIN_TOKEN_LENGTH, Access
     from seqbayes.dashboard.server.app import Site
+
+    if any(c in ";,\r\n" for c in args.frame_ancestors):
+        raise SeqbayesError(
+            f"expected sources such as https://example.org, got {args.frame_ancestors!r}"
+        )
+
+    def build(origin: Origin, access: Access) -> Site:
+        return Site(origin, access, args.frame_ancestors, log.event)
+
+    return serve_until_signal(args, log, begin, build, page, args.open)
+
+
+def serve_until_signal(
+    args: argparse.Namespace,
+    log: Log,
+    begin: Callable[[], Opened],
+    build: Callable[[Opened, Access], Served],
+    page: str = "",
+    browse: bool = False,
+) -> int:
+    """Serve the beliefs of a source until a signal arrives, and return the exit status.
+
+    Parameters
+    ----------
+    args
+        The options of `add_address`.
+    log
+        The log of the command.
+    begin
+        Function that returns the source of the beliefs.
+    build
+        Function that returns the application.
+    page
+        The path to announce.
+    browse
+        Whether to open it in a browser.
+
+    Raises
+    ------
+    SeqbayesError
+        If the token is too short.
+    """
+    from seqbayes.dashboard.server.access import MIN_TOKEN_LENGTH, Access
     from seqbayes.dashboard.server.listener import listen, serve, url_of
 
     token = args.token if args.token is not None else os.environ.get(TOKEN)
@@ -154,10 +200,6 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], Origin], page: 
         raise SeqbayesError(
             f"expected a token of at least {MIN_TOKEN_LENGTH} characters; without --token, a token"
             " is generated"
-        )
-    if any(c in ";,\r\n" for c in args.frame_ancestors):
-        raise SeqbayesError(
-            f"expected sources such as https://example.org, got {args.frame_ancestors!r}"
         )
     access = Access(token, args.host, args.allow_host)
     with interruptible() as interruption, listen(args.host, args.port) as listening:
@@ -170,14 +212,15 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], Origin], page: 
         url = url_of(listening) + page
         logging.getLogger("uvicorn").addHandler(_LogHandler(log))
         sys.setswitchinterval(SWITCH)
+
+        def ready() -> None:
+            _announce(log, url, access)
+            if browse and not interruption:
+                webbrowser.open(url)
+            sys.stderr.flush()
+
         try:
-            site = Site(origin, access, args.frame_ancestors, log.event)
-            serve(
-                site,
-                listening,
-                interruption,
-                lambda: _announce(args, log, url, access, interruption),
-            )
+            serve(build(origin, access), listening, interruption, ready)
         finally:
             origin.close()
         log.event("stopped", "the server has stopped", signal=interruption.signal)
@@ -197,15 +240,10 @@ class _LogHandler(logging.Handler):
             self._log.event("http", self.format(record), record.levelname.lower())
 
 
-def _announce(
-    args: argparse.Namespace, log: Log, url: str, access: Access, interruption: Interruption
-) -> None:
+def _announce(log: Log, url: str, access: Access) -> None:
     log.event("started", f"{url}", url=url)
     if access.generated:
-        log.event("token", f"the token for writing is {access.token}", token=access.token)
-    if args.open and not interruption:
-        webbrowser.open(url)
-    sys.stderr.flush()
+        log.event("token", f"the token is {access.token}", token=access.token)
 
 
 def _fail(log: Log, error: Exception, status: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from seqbayes.dashboard.live.entries import Entry, make_cards
 from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.live.shelf import Shelf
 from seqbayes.dashboard.server.lookup import entry_of, shelf_of
-from seqbayes.dashboard.server.responses import Refusal, answer, choice, fraction, segments
+from seqbayes.dashboard.server.responses import Refusal, answer, fraction, segments
 from seqbayes.errors import SeqbayesError
 
 BEST = ("highest", "lowest")
@@ -44,29 +45,71 @@ class Comparisons:
     def read(self, request: Request, name: str) -> dict[str, Any]:
         """Return the comparison requested by a query, as JSON values."""
         query = request.query_params
+        return self.compared(
+            name,
+            query.getlist("keys"),
+            best=query.get("best"),
+            control=query.get("control"),
+            label=query.get("label"),
+            level=fraction(request, "level", views.LEVEL, *LEVELS),
+        )
+
+    def compared(
+        self,
+        name: str,
+        keys: Sequence[str] = (),
+        *,
+        best: str | None = None,
+        control: str | None = None,
+        label: str | None = None,
+        level: float = views.LEVEL,
+    ) -> dict[str, Any]:
+        """Return a comparison as JSON values.
+
+        Parameters
+        ----------
+        name
+            The name of the belief.
+        keys
+            The keys, each as JSON; by default the control and the keys with the most data.
+        best
+            Whether the "highest" or the "lowest" number is the best; by default as configured.
+        control
+            The key that the others are compared with, or "best"; by default the configured one.
+        label
+            The label whose shares are compared; by default the most frequent label.
+        level
+            Level of the intervals and of the verdict.
+
+        Raises
+        ------
+        Refusal
+            If there is no such belief or key, or the keys cannot be compared.
+        """
         with self._board.lock:
             shelf = shelf_of(self._board, name)
             display = shelf.about.display
-            entries = _entries(shelf, query.getlist("keys"))
-            keys = [entry.key for entry in entries]
+            entries = _entries(shelf, keys)
+            chosen = [entry.key for entry in entries]
             # states are immutable, so the lock is no longer needed
             states = [entry.state for entry in entries]
             cards = self._cards(entries)
-        if len(set(keys)) < len(keys):
+        if len(set(chosen)) < len(chosen):
             raise Refusal(422, "expected different keys to compare")
-        best = BEST[::-1] if display.better == "lower" else BEST
-        control = query.get("control", _control(shelf))
-        if "control" in query and control not in (*keys, "best"):
+        if control is not None and control not in (*chosen, "best"):
             raise Refusal(422, "expected control to be one of the compared keys, or best")
-        label = query.get("label", views.leading_label(states))
-        lowest = choice(request, "best", best) == "lowest"
+        if best not in (None, *BEST):
+            raise Refusal(422, f"expected best to be one of {', '.join(BEST)}")
+        control = _control(shelf) if control is None else control
+        label = views.leading_label(states) if label is None else label
+        lowest = (best or BEST[display.better == "lower"]) == "lowest"
         try:
             compared = views.compare(
                 states,
                 lowest,
                 label=label,
-                level=fraction(request, "level", views.LEVEL, *LEVELS),
-                control=keys.index(control) if control in keys else None,
+                level=level,
+                control=chosen.index(control) if control in chosen else None,
                 equivalence=display.equivalence,
                 threshold=display.threshold,
             )
@@ -74,7 +117,7 @@ class Comparisons:
         except SeqbayesError as error:
             raise Refusal(422, str(error)) from None
         return {
-            **_named(compared, keys),
+            **_named(compared, chosen),
             **shares,
             "lowest": lowest,
             "label": label,
@@ -91,7 +134,7 @@ class Comparisons:
         ]
 
 
-def _entries(shelf: Shelf, keys: list[str]) -> list[Entry]:
+def _entries(shelf: Shelf, keys: Sequence[str]) -> list[Entry]:
     """Return the requested keys; by default the control and the keys with the most data."""
     if not keys:
         top = shelf.top(CHOSEN)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import h11
 import uvicorn
@@ -14,7 +14,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from seqbayes.console.signals import Interruption
 from seqbayes.dashboard.server.access import network_of
-from seqbayes.dashboard.server.app import Site
 
 GRACE = 10
 """Seconds allowed for pending responses when the server stops."""
@@ -94,10 +93,25 @@ class LimitedProtocol(H11Protocol):
         super().connection_lost(exc)
 
 
+class Served(Protocol):
+    """An application that can be served.
+
+    Attributes
+    ----------
+    app
+        The ASGI application.
+    """
+
+    app: Any
+
+    def close_clients(self) -> None:
+        """Close all streams; called on the event loop when the server stops."""
+
+
 class SiteServer(uvicorn.Server):
     """Serves a site until it is interrupted."""
 
-    def __init__(self, site: Site, interruption: Interruption) -> None:
+    def __init__(self, site: Served, interruption: Interruption) -> None:
         config = uvicorn.Config(
             site.app,
             log_config=None,
@@ -162,7 +176,7 @@ def url_of(listening: socket.socket) -> str:
 
 
 def serve(
-    site: Site,
+    site: Served,
     listening: socket.socket,
     interruption: Interruption,
     ready: Callable[[], None] = lambda: None,

@@ -101,13 +101,44 @@ def predict(
     result: dict[str, Any] = {"belief": belief, "key": name}
     if prior:
         result["prior"] = True
+    return {**result, **forecast(state, values, level)}
+
+
+def forecast(state: Any, values: Sequence[Any] = (), level: float = 0.95) -> dict[str, Any]:
+    """Return the predictive distribution of a state, a mixture or an estimator as JSON values.
+
+    Parameters
+    ----------
+    state
+        The state, mixture or estimator.
+    values
+        Observations, or feature mappings for an estimator.
+    level
+        Probability of the predictive interval.
+
+    Returns
+    -------
+    dict
+        The values described in `predict`.
+
+    Raises
+    ------
+    ObservationError
+        If a value is not a valid observation.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> forecast(Beta(2, 1), [True])["values"]
+    [{'value': True, 'log_predictive': -0.4054651081081644}]
+    """
     if state.conjugate:
-        return {**result, **_expect(state, values, level)}
+        return _expect(state, values, level)
     if state.display_kind == "mixture":
-        result |= {"n": state.n_samples, "predictive": str(state)}
+        result = {"n": state.n_samples, "predictive": str(state)}
         forecasts = [{"value": plain(x), **plain(state.forecasts(x))} for x in values]
         return {**result, "values": forecasts} if values else result
-    return {**result, "values": [_estimate(state, each) for each in values]}
+    return {"values": [_estimate(state, each) for each in values]}
 
 
 def _expect(state: Any, values: Sequence[Any], level: float) -> dict[str, Any]:
