@@ -12,6 +12,7 @@ for name in ("starlette", "uvicorn", "httpx"):
 
 import httpx  # noqa: E402
 
+from seqbayes.console.service import Service  # noqa: E402
 from seqbayes.dashboard.live.feed import StateFeed  # noqa: E402
 from seqbayes.dashboard.live.origins import (  # noqa: E402
     PipelineOrigin,
@@ -63,7 +64,8 @@ class Served:
         self._listening = listen("127.0.0.1", 0)
         self.url = url_of(self._listening).rstrip("/")
         self._stop, ready = Stop(), threading.Event()
-        arguments = (self.site, self._listening, self._stop, ready.set)
+        service = Service(environ={})
+        arguments = (self.site, self._listening, self._stop, ready.set, service)
         self._thread = threading.Thread(target=serve, args=arguments, daemon=True)
         self._thread.start()
         assert ready.wait(30)

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from seqbayes.console.log import Log, add_format
 from seqbayes.console.options import TOKEN, add_server
+from seqbayes.console.service import Service
 from seqbayes.console.signals import interruptible
 from seqbayes.console.status import FAILED, STORE_IN_USE, USAGE_ERROR
 from seqbayes.errors import SeqbayesError
@@ -202,6 +203,7 @@ def serve_until_signal(
             " is generated"
         )
     access = Access(token, args.host, args.allow_host)
+    service = Service(log.event)
     with interruptible() as interruption, listen(args.host, args.port) as listening:
         try:
             origin = begin()
@@ -220,8 +222,9 @@ def serve_until_signal(
             sys.stderr.flush()
 
         try:
-            serve(build(origin, access), listening, interruption, ready)
+            serve(build(origin, access), listening, interruption, ready, service)
         finally:
+            service.stopping()
             origin.close()
         log.event("stopped", "the server has stopped", signal=interruption.signal)
         return interruption.status

@@ -12,6 +12,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from seqbayes.console.service import Service
 from seqbayes.console.signals import Interruption
 from seqbayes.dashboard.server.access import network_of
 
@@ -111,7 +112,7 @@ class Served(Protocol):
 class SiteServer(uvicorn.Server):
     """Serves a site until it is interrupted."""
 
-    def __init__(self, site: Served, interruption: Interruption) -> None:
+    def __init__(self, site: Served, interruption: Interruption, service: Service) -> None:
         config = uvicorn.Config(
             site.app,
             log_config=None,
@@ -125,7 +126,7 @@ class SiteServer(uvicorn.Server):
             http=LimitedProtocol,
         )
         super().__init__(config)
-        self._site, self._interruption = site, interruption
+        self._site, self._interruption, self._service = site, interruption, service
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -133,7 +134,8 @@ class SiteServer(uvicorn.Server):
         yield
 
     async def on_tick(self, counter: int) -> bool:
-        """Check for signals."""
+        """Send a sign of life to the service manager, and check for signals."""
+        self._service.alive()
         if self._interruption:
             self.should_exit = True
         ending = await super().on_tick(counter)
@@ -179,17 +181,33 @@ def serve(
     site: Served,
     listening: socket.socket,
     interruption: Interruption,
-    ready: Callable[[], None] = lambda: None,
+    ready: Callable[[], None],
+    service: Service,
 ) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted.
+
+    Parameters
+    ----------
+    site
+        The site.
+    listening
+        The listening socket.
+    interruption
+        Whether a signal to stop has arrived.
+    ready
+        Called when the server answers requests.
+    service
+        The service manager, which is notified then, and of every sign of life.
+    """
 
     async def main() -> None:
-        server = SiteServer(site, interruption)
+        server = SiteServer(site, interruption, service)
         task = asyncio.ensure_future(server.serve(sockets=[listening]))
         while not server.started and not task.done():
             await asyncio.sleep(0.01)
         if server.started:
             ready()
+            service.ready()
         await task
 
     asyncio.run(main())

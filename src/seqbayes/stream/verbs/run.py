@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqbayes.console.log import Log, add_format
+from seqbayes.console.service import Service
 from seqbayes.console.signals import Interruption, interruptible
 from seqbayes.console.status import FAILED, NO_RESULT, STORE_IN_USE, USAGE_ERROR
 from seqbayes.console.text import count_of
@@ -92,13 +93,17 @@ def command(args: argparse.Namespace) -> int:
     log = Log(args.log_format, "run")
     if config.source[0].served:
         return fail(log, ConfigError(args.config, [SERVED]), USAGE_ERROR)
+    service = Service(log.event)
     with interruptible() as interruption:
         try:
             with config.open([Progress(log)], log.event) as pipeline:
                 _log_start(log, pipeline)
+                service.ready()
                 for step in pipeline:
+                    service.alive()
                     if interruption or (args.once and step.idle):
                         break
+                service.stopping()
         except LeaseError as error:
             return fail(log, error, STORE_IN_USE)
         except DeclarationError as error:
