@@ -46,6 +46,7 @@ TESTS = str(Path(__file__).parent)
 
 REMEDIES = (
     (r"Chromium", "apt-get install chromium"),
+    (r"Node", "apt-get install nodejs"),
     (
         r"Playwright|axe|starlette|schemathesis|psycopg|matplotlib|pyarrow",
         "install the extra 'test'",

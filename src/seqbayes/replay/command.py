@@ -20,6 +20,7 @@ EXAMPLES = """\
 examples:
   seqbayes replay mms
   seqbayes replay coins --plain
+  seqbayes replay mms --html mms.html
 
 keys in a terminal: space pauses and resumes, n or → shows the next step, q quits
 
@@ -124,6 +125,12 @@ def _add_forms(parser: argparse.ArgumentParser, step: str) -> None:
     )
     form.add_argument("--json", action="store_true", help="print one JSON event per line")
     form.add_argument("--serve", action="store_true", help="show the story in the browser")
+    form.add_argument(
+        "--html",
+        metavar="FILE",
+        help="write the story as one HTML file that needs no server and no network; - is standard"
+        " output",
+    )
     add_server(parser, sparing=True)
 
 
@@ -136,7 +143,7 @@ def _start(text: str) -> tuple[float, float]:
     return a, b
 
 
-def make_story(args: argparse.Namespace) -> Story[Any]:
+def make_story(args: argparse.Namespace) -> CandyStory | CoinStory:
     """Return the story that the options describe.
 
     Raises
@@ -183,7 +190,7 @@ def command(args: argparse.Namespace) -> int:
         If the prior or the start is invalid.
     """
     with interruptible() as interruption:
-        story = make_story(args)
+        story: Story[Any] = make_story(args)
         drawn = can_draw() and not (args.json or args.plain)
         keyboard = open_keyboard()
         schedule = story.schedule if drawn else even(0.0)

@@ -143,14 +143,14 @@ class Candies:
         bags = len(shuffled_bags) if bags is None else bags
         if not 1 <= bags <= len(shuffled_bags):
             raise PriorError(f"expected 1 to {len(shuffled_bags)} bags, got {bags!r}")
-        self._bags = shuffled_bags[:bags]
+        self.contents = shuffled_bags[:bags]
         mixes = factory_mixes()
         self._claims = mixes["mars_2008"].shares
         even = dict.fromkeys(COLOURS, 1.0 / len(COLOURS))
         self._mixes = [(mix.name, mix.title, mix.shares) for mix in mixes.values()]
         self._mixes.append(("equal", "equal shares", even))
         self._log_shares = np.log([[mix[c] for c in COLOURS] for _, _, mix in self._mixes])
-        total = sum(map(len, self._bags))
+        total = sum(map(len, self.contents))
         belief = self._snapshot(prior.state(), np.zeros(len(COLOURS)))
         self.opening = CandyOpening(prior, seed, bags, total, count.source, belief)
 
@@ -159,7 +159,7 @@ class Candies:
         counts = np.zeros(len(COLOURS))
         belief = self.opening.belief
         number = hits = 0
-        for bag, contents in enumerate(self._bags, 1):
+        for bag, contents in enumerate(self.contents, 1):
             for place, colour in enumerate(contents, 1):
                 predicted = belief.next
                 rule, next_rule = self._explain(belief, colour)

@@ -7,17 +7,14 @@ import csv
 import io
 import itertools
 import os
-import secrets
-import stat
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from seqbayes.checks import check_level
+from seqbayes.console.files import check_target, replacing
 from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.console.options import add_intervals
 from seqbayes.console.plain import plain
@@ -111,77 +108,32 @@ def export(
         raise SeqbayesError(f"expected a file ending in {', '.join(FORMATS)}, or a format: {path}")
     if what not in SHEETS:
         raise SeqbayesError(f"expected to export {' or '.join(SHEETS)}, got {what!r}")
-    target = None if path == "-" else _check_target(path, url)
+    target = _check_target(path, url)
     with open_store(url, "read") as store, store.snapshot():
         beliefs = stored_beliefs(store, belief)
         sheet = SHEETS[what](Contents(store, beliefs, view, as_of, tracker or Tracker()))
-        with _replacing(target) as file:
+        with replacing(target) as file:
             return _WRITERS[form](file, sheet)
 
 
-def _check_target(path: str, url: str) -> Path:
-    """Return the file to write, symbolic links resolved.
+def _check_target(path: str, url: str) -> Path | None:
+    """Return the file to write, symbolic links resolved; None for standard output.
 
     Raises
     ------
     SeqbayesError
         If it is a file of the store, or exists and is not a regular file.
     """
-    if not path:
-        raise SeqbayesError("expected the name of a file, got ''")
-    target = Path(os.path.realpath(path))
     store = store_path(url)
-    if store is not None:
+    if store is not None and path not in ("", "-"):
+        target = Path(os.path.realpath(path))
         real = os.path.realpath(store)
         own = [Path(f"{real}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")]
         if target in own or any(
             target.exists() and each.exists() and target.samefile(each) for each in own
         ):
             raise SeqbayesError(f"{path} belongs to the store {url}; choose another file")
-    try:
-        found = os.stat(path)  # not `target`: a pipe has no real path
-    except FileNotFoundError:
-        if not target.parent.is_dir():
-            raise SeqbayesError(f"{path}: the directory {target.parent} does not exist") from None
-        return target
-    if stat.S_ISDIR(found.st_mode):
-        raise SeqbayesError(f"{path} is not a regular file but a directory; choose a file")
-    if not stat.S_ISREG(found.st_mode):
-        raise SeqbayesError(
-            f"{path} is not a regular file; to write to a pipe or device, export to - and redirect"
-            " standard output"
-        )
-    if any(_is_open_as(descriptor, found) for descriptor in range(3)):
-        raise SeqbayesError(f"{path} is standard input or output; export to - instead")
-    return target
-
-
-def _is_open_as(descriptor: int, found: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), found)
-    except OSError:
-        return False
-
-
-@contextmanager
-def _replacing(target: Path | None) -> Iterator[Any]:
-    """Open a temporary file that replaces the target when it is complete."""
-    if target is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    except BaseException as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            error.filename = str(target)
-        raise
+    return check_target(path)
 
 
 def _write_json(file: Any, sheet: Sheet) -> int:

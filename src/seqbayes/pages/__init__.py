@@ -1,0 +1,10 @@
+"""Self-contained HTML files: lessons in the browser, and the contents of a store.
+
+A file needs neither a server nor a network: styles, scripts, the font and the data are in it.
+"""
+
+from seqbayes.pages.build import build_page
+from seqbayes.pages.candies import candies_page
+from seqbayes.pages.coins import coins_page
+
+__all__ = ["build_page", "candies_page", "coins_page"]

@@ -1,0 +1,57 @@
+"""The lesson on M&M's as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from seqbayes.console.palette import LETTER
+from seqbayes.datasets import COLOURS, factory_mixes, madison, walk_in_the_park
+from seqbayes.pages.build import build_page
+from seqbayes.replay.mms import CandyStory
+from seqbayes.replay.mms.priors import STRENGTH
+
+
+def candies_page(story: CandyStory, prior: str = "park", strength: float | None = None) -> str:
+    """Return the lesson on M&M's as a self-contained HTML page.
+
+    Parameters
+    ----------
+    story
+        The candies.
+    prior
+        The prior at first: ``uniform``, ``jeffreys``, ``park``, or proportions.
+    strength
+        The weight of ``park`` or the proportions, as a number of imagined candies; 100 by default.
+
+    Returns
+    -------
+    str
+        The document, which makes no requests.
+
+    Examples
+    --------
+    >>> from seqbayes.replay.mms import CandyStory, Prior
+    >>> page = candies_page(CandyStory(Prior.park(), bags=1))
+    >>> len(page.encode()) < 300_000
+    True
+    """
+    equal = dict.fromkeys(COLOURS, 1.0 / len(COLOURS))
+    mixes = [(mix.title, mix.source, mix.shares) for mix in factory_mixes().values()]
+    mixes.append(("equal shares", "An assumption.", equal))
+    data = {
+        "letters": "".join(LETTER[colour] for bag in story.contents for colour in bag),
+        "source": madison().source,
+        "prior": prior.strip().lower(),
+        "strength": STRENGTH if strength is None else strength,
+        "park": dict(walk_in_the_park().shares),
+        "claims": dict(factory_mixes()["mars_2008"].shares),
+        "mixes": [
+            {"title": title, "source": source, "shares": _in_order(shares)}
+            for title, source, shares in mixes
+        ],
+    }
+    return build_page("One bag of M&M's", "mms.js", data)
+
+
+def _in_order(shares: Mapping[str, float]) -> list[float]:
+    return [shares[colour] for colour in COLOURS]

@@ -1,0 +1,138 @@
+// The lesson on M&M's: one candy per step.
+
+import { h, segments, setText } from "../../../dashboard/static/js/dom.js";
+import { count } from "../../../dashboard/static/js/format.js";
+import { COLOURS, Candies, LETTERS, readBag } from "./candies.js";
+import { Steps, mount, onAddress, panel, readAddress, readData, writeAddress } from "./frame.js";
+import { Densities, Eleven, Estimates, Rivals } from "./mms-panels.js";
+import { BagForm, STRENGTH, priorForm, readPrior } from "./setup.js";
+import { candy } from "./terms.js";
+
+const SHOWN = 60; // candies of the bag
+
+class Lesson {
+  constructor(data) {
+    this.data = data;
+    this.real = readBag(data.letters).bag;
+    this.state = this.#asked();
+    this.rivals = new Rivals(data.mixes);
+    this.eleven = new Eleven(this.state.share, (share) => this.#set({ share }));
+    this.densities = new Densities((share) => this.#set({ share }));
+    this.estimates = new Estimates();
+    this.says = h("p", { class: "narration", "aria-live": "polite" });
+    this.strip = h("p", { class: "strip" });
+    this.steps = new Steps({
+      unit: "Candy",
+      total: 1,
+      change: () => this.#draw(),
+      pace: (k) => Math.min(400, 1.2 * (1 + k / 9) ** 1.25),
+    });
+    this.bag = new BagForm(this.state.bag, (bag) => this.#set({ bag }, bag === null ? 0 : bag.length));
+    this.prior = priorForm(this.state, (chosen) => this.#set(chosen, 0));
+    this.colours = segments(
+      "Colour",
+      COLOURS.map((colour) => [colour, colour]),
+      this.state.colour,
+      (colour) => this.#set({ colour, share: data.claims[colour] }),
+    );
+    onAddress(() => this.#follow());
+  }
+
+  // The state in the address, completed by the options that the page was written with.
+  #asked() {
+    const { prior, strength, claims } = this.data;
+    const asked = readAddress();
+    const colour = COLOURS.includes(asked.get("colour")) ? asked.get("colour") : "green";
+    const share = Number(asked.get("share"));
+    return {
+      prior: asked.get("prior") ?? prior,
+      strength: Number(asked.get("strength") ?? strength ?? STRENGTH),
+      bag: asked.has("bag") ? readBag(asked.get("bag")).bag.map((one) => LETTERS[one]).join("") : null,
+      colour,
+      share: share > 0 && share < 1 ? share : claims[colour],
+    };
+  }
+
+  #follow() {
+    this.state = this.#asked();
+    this.colours.select(this.state.colour);
+    this.#learn();
+    this.steps.go(Number(readAddress().get("step")));
+  }
+
+  #set(change, step = this.steps.step) {
+    Object.assign(this.state, change);
+    if ("prior" in change || "bag" in change) this.#learn();
+    this.steps.go(step);
+  }
+
+  #learn() {
+    const { prior, strength, bag } = this.state;
+    try {
+      const alpha = readPrior(prior, strength, this.data.park);
+      this.prior.showError(null);
+      this.alpha = alpha;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.prior.showError(error.message);
+      this.alpha ??= readPrior("park", STRENGTH, this.data.park);
+    }
+    const eaten = bag === null ? this.real : readBag(bag).bag;
+    this.candies = new Candies(this.alpha, eaten, this.data.mixes.map(({ shares }) => shares));
+    this.steps.resize(eaten.length);
+  }
+
+  #draw() {
+    const k = this.steps.step;
+    const { prior, strength, bag, colour, share } = this.state;
+    const followed = COLOURS.indexOf(colour);
+    const weighted = prior === "uniform" || prior === "jeffreys" ? null : strength;
+    this.steps.link.href = writeAddress({ step: k, prior, strength: weighted, bag, colour, share });
+    this.#narrate(k);
+    this.rivals.update(this.candies, k);
+    this.eleven.update(this.candies, k, followed, share);
+    this.densities.update(this.candies, k, followed, share);
+    this.estimates.update(this.candies, k);
+  }
+
+  #narrate(k) {
+    const { bag, strength } = this.candies;
+    const weight = Math.round((100 * strength) / (strength + k));
+    this.strip.replaceChildren(...bag.slice(Math.max(0, k - SHOWN), k).map(candy));
+    if (!k) {
+      setText(this.says, `Nothing is eaten yet: the belief is only the prior, worth ${count(strength)} imagined candies.`);
+      return;
+    }
+    const guess = this.candies.prediction(k - 1);
+    const colour = COLOURS[bag[k - 1]];
+    const right = guess.colour === bag[k - 1] ? "as predicted" : `but ${COLOURS[guess.colour]} was predicted`;
+    setText(this.says, `Candy ${count(k)} is ${colour}, ${right}. The prior now has ${weight} % of the weight, the eaten candies ${100 - weight} %.`);
+  }
+
+  mount() {
+    const { data } = this;
+    mount(
+      "One bag of M&M’s, one candy at a time",
+      `Every candy is one step of Bayes’ rule. ${count(this.real.length)} real M&M’s (${data.source}) in random order; choose another prior or enter the candies of your bag below.`,
+      h("div", { class: "board-top" }, this.steps.element, this.says, this.strip),
+      this.rivals.element,
+      h("div", { class: "chooser" }, h("span", { class: "muted" }, "Colour in the next two parts"), h("div", { class: "scroll" }, this.colours)),
+      this.eleven.element,
+      this.densities.element,
+      this.estimates.element,
+      panel("Your prior", "A prior is a belief before the data: shares, and a weight as a number of imagined candies.", this.prior.element),
+      panel("Your bag", "Open a bag and enter its candies: every one is a step.", this.bag.element),
+      this.#mixes(),
+    );
+    this.#follow();
+  }
+
+  #mixes() {
+    const rows = this.data.mixes.map(({ title, source, shares }) =>
+      h("li", null, h("b", null, title), `: ${COLOURS.map((colour, i) => `${colour} ${(100 * shares[i]).toFixed(1)} %`).join(", ")}. ${source}`),
+    );
+    return panel("Sources", `Candies: ${this.data.source}.`, h("ul", { class: "sources" }, ...rows));
+  }
+}
+
+new Lesson(readData()).mount();

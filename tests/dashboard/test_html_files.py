@@ -1,0 +1,162 @@
+"""The HTML files of lessons in a real browser, opened from disk."""
+
+import json
+
+import pytest
+
+import lesson_vectors
+from conftest import Watch
+from seqbayes.cli import main
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
+
+LIMIT = 300_000
+"""Largest size of a page, in bytes."""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The page of each story."""
+    folder = tmp_path_factory.mktemp("pages")
+    for name in ("mms", "coins"):
+        assert main(["replay", name, "--html", str(folder / f"{name}.html")]) == 0
+    return folder
+
+
+@pytest.fixture
+def open_file(browser, files):
+    """Open a page from disk; it must make no requests and log no errors."""
+    contexts = []
+
+    def open_one(name, place="", width=1280, theme="light", **more):
+        context = browser.new_context(
+            viewport={"width": width, "height": 844}, color_scheme=theme, **more
+        )
+        address = f"file://{files / name}.html"
+        watch = Watch(context, address)
+        contexts.append((context, watch))
+        page = context.new_page()
+        page.goto(address + place)
+        page.wait_for_selector(".steps .where")
+        return page
+
+    yield open_one
+    wrong = []
+    for context, watch in contexts:
+        context.close()
+        wrong += watch.verdict()
+    assert wrong == []
+
+
+def violations(page):
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is not installed"
+    )
+    found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return ["{}: {html}".format(one["id"], **one["nodes"][0]) for one in found]
+
+
+def where(page):
+    return page.locator(".where").inner_text()
+
+
+def test_pages_are_small_and_complete(files):
+    for path in files.iterdir():
+        text = path.read_text("utf-8")
+        assert len(text.encode()) <= LIMIT
+        assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+        assert not [word for word in ('src="', "@import", "url(../") if word in text]
+
+
+def test_chromium_agrees_with_python(browser):
+    page = browser.new_page()
+    found = page.evaluate(f"() => {{ {lesson_vectors.program()} return calculated; }}")
+    page.close()
+    committed = json.loads(lesson_vectors.FILE.read_text("utf-8"))
+    assert list(lesson_vectors.differences(json.loads(found), committed)) == []
+
+
+@pytest.mark.parametrize("name", ["mms", "coins"])
+def test_axe_finds_no_violations_and_phones_show_all_content(open_file, name):
+    for theme, place in (("light", "#step=9"), ("dark", "#step=0")):
+        page = open_file(name, place, theme=theme, width=1280 if theme == "light" else 390)
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+
+def test_steps_go_forward_and_back_by_keys_and_buttons(open_file):
+    page = open_file("mms", "#step=2", reduced_motion="reduce")
+    assert where(page) == "Candy 2 of 2,620"
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Forward").click()
+    assert where(page) == "Candy 4 of 2,620"
+    before = page.locator(".rivals tbody tr").first.locator("td").last.inner_text()
+    page.keyboard.press("ArrowRight")
+    # the posterior is the prior of the next candy
+    assert page.locator(".rivals tbody tr").first.locator("td").first.inner_text() == before
+    page.keyboard.press("Home")
+    expect(page.get_by_role("button", name="Back")).to_be_disabled()
+    page.keyboard.press("End")
+    assert where(page) == "Candy 2,620 of 2,620"
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_a_link_leads_to_the_same_step_with_prior_and_bag(open_file):
+    page = open_file("mms", "#prior=uniform")
+    page.get_by_role("button", name="Your own bag").click()
+    page.get_by_label("Or type letters").fill("green, R R brown")
+    assert where(page) == "Candy 4 of 4"
+    page.get_by_role("button", name="A walk in the park").click()
+    page.get_by_role("button", name="Start with this prior").click()
+    page.get_by_role("group", name="Colour").get_by_role("button", name="red").click()
+    page.keyboard.press("End")
+    link = page.get_by_role("link", name="Link to this step").get_attribute("href")
+    narration = page.locator(".narration").inner_text()
+    assert "Candy 4 is brown" in narration
+    other = open_file("mms", link)
+    assert where(other) == "Candy 4 of 4"
+    assert other.locator(".narration").inner_text() == narration
+    table = other.get_by_role("region", name="The shares of all colours")
+    red = table.locator("tr", has_text="red").inner_text().split()
+    assert red[2:5] == ["2", "50.0", "%"]  # eaten, MLE
+    # the prior, worth 102 candies, has 25 red ones
+    assert f"{100 * 27 / 106:.1f} %" in table.locator("tr", has_text="red").inner_text()
+
+
+def test_an_invalid_prior_or_bag_is_explained_and_changes_nothing(open_file):
+    page = open_file("mms", "#step=3")
+    page.get_by_role("button", name="Your own", exact=True).click()
+    page.get_by_role("slider", name="red").fill("0.9")
+    page.get_by_role("button", name="Start with this prior").click()
+    alert = page.get_by_role("alert").filter(visible=True)
+    expect(alert).to_have_text("proportions must sum to 1, but they sum to 1.70")
+    page.get_by_role("button", name="Your own bag").click()
+    page.get_by_label("Or type letters").fill("g purple")
+    expect(page.get_by_text("got purple")).to_be_visible()
+    assert where(page) == "Candy 1 of 1"
+
+
+def test_print_hides_the_controls(open_file):
+    page = open_file("mms", "#step=5")
+    page.emulate_media(media="print")
+    expect(page.get_by_role("button", name="Forward")).to_be_hidden()
+    expect(page.get_by_role("heading", name="Every share")).to_be_visible()
+
+
+def test_the_coins_show_mle_map_and_em_on_the_same_tosses(open_file):
+    page = open_file("coins", "#step=99")
+    rows = page.get_by_role("region", name="Estimates").locator("tbody tr").all_inner_texts()
+    assert [row.split("\t")[-2:] for row in rows] == [
+        ["0.800", "0.450"],
+        ["0.781", "0.455"],
+        ["0.797", "0.520"],
+    ]
+    page.get_by_role("slider", name="Prior").fill("6")
+    assert "0.725" in page.get_by_role("region", name="Estimates").inner_text()  # (24+5)/(30+10)
+    page.get_by_label("Sets of tosses").fill("AHHHT\nBxT")
+    expect(page.get_by_role("alert")).to_contain_text("got BXT")
+    page.get_by_label("Sets of tosses").fill("AHHHT\nBTTTT")
+    assert (
+        "A 0.750"
+        in open_file("coins", "#step=3&sets=AHHHT,BTTTT").locator(".narration").inner_text()
+    )
