@@ -66,6 +66,12 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     component_adapter_reason: ClassVar[str] = ""
     """Why states cannot be the components of a mixture, if there is no adapter."""
 
+    population: ClassVar[Any] = None
+    """How a prior of the family describes the parameters of many keys, for partial pooling.
+
+    A `seqbayes.table.pooling.Population`, or its "module:name". None if keys cannot be pooled.
+    """
+
     conjugate: ClassVar[bool] = True
 
     _given: ClassVar[attrgetter[Any]]

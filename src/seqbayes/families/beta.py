@@ -71,6 +71,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
     parameters = ("alpha", "beta")
     unit = "share"
     component_adapter = "seqbayes.mixture.adapters:BETA"
+    population = "seqbayes.table.pooling.populations:BETA"
 
     def __init__(
         self,

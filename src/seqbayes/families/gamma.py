@@ -75,6 +75,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
     )
     parameters = ("shape", "rate")
     component_adapter = "seqbayes.mixture.adapters:GAMMA"
+    population = "seqbayes.table.pooling.populations:GAMMA"
 
     def __init__(
         self,

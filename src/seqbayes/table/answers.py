@@ -36,7 +36,6 @@ class Answers:
         self, state: State, prior: Any, columns: Columns, factors: Array | None = None
     ) -> None:
         self._state = state
-        self._prior = prior
         self._columns = columns
         self._factors = factors
         sums = columns.sums(factors)
@@ -48,11 +47,26 @@ class Answers:
             for column, value in zip(statistic, self.statistics(row).value, strict=True):
                 column[row] = value
         self._statistic = statistic
-        self.posterior: Any = state.combine(prior, statistic)
-        self._proper = self._rows_where_proper(self.posterior)
+        self.set_prior(prior)
 
     def __len__(self) -> int:
         return len(self.n_samples)
+
+    def set_prior(self, prior: Any) -> None:
+        """Replace the prior of all rows."""
+        self._prior = prior
+        self._posterior: Any = self._state.combine(prior, self._statistic)
+        self._proper = self._rows_where_proper(self._posterior)
+
+    @property
+    def statistic(self) -> Any:
+        """The sufficient statistics, a NamedTuple of arrays, or an array of shape (n, labels)."""
+        return self._statistic
+
+    @property
+    def posterior(self) -> Any:
+        """The posteriors' hyperparameters, a NamedTuple of arrays."""
+        return self._posterior
 
     def statistics(self, row: int) -> Any:
         """Return the statistics of one row."""
@@ -75,11 +89,11 @@ class Answers:
     def _of_belief(self, answer: Any) -> Any:
         """Return an answer of the distributions of the parameter, NaN while they are improper."""
         if self._proper is None:
-            return answer(self._state.belief(self.posterior))
+            return answer(self._state.belief(self._posterior))
         rows = np.flatnonzero(self._proper)
         if len(rows) == 0:
             return np.full(len(self), np.nan)
-        found = answer(self._state.belief(_row(self.posterior, rows)))
+        found = answer(self._state.belief(_row(self._posterior, rows)))
         return _spread(found, rows, len(self))
 
     @property
@@ -95,10 +109,10 @@ class Answers:
     @property
     def map(self) -> Any:
         """The posterior modes; NaN if it does not exist."""
-        found = self._state.belief(self.posterior).mode
+        found = self._state.belief(self._posterior).mode
         if found is not None and not isinstance(self._statistic, np.ndarray):
             return found
-        return self._of_rows(lambda row: self._state.belief(_row(self.posterior, row)).mode)
+        return self._of_rows(lambda row: self._state.belief(_row(self._posterior, row)).mode)
 
     @property
     def mle(self) -> Any:
@@ -107,7 +121,7 @@ class Answers:
         if isinstance(statistic, np.ndarray):  # the weight of every label
             with np.errstate(all="ignore"):
                 shares = statistic / statistic.sum(axis=1, keepdims=True)
-            return dict(zip(self.posterior.categories, shares.T, strict=True))
+            return dict(zip(self._posterior.categories, shares.T, strict=True))
         return self._of_rows(lambda row: self._state.estimate(_row(statistic, row)))
 
     def _of_rows(self, answer: Any) -> Any:
@@ -190,7 +204,7 @@ class Answers:
         one.learn(np.arange(len(rows)), x[rows], y[rows], None, None)
         sums = one.sums()
         statistic, _ = self._state.new_statistics().values(sums)
-        posterior = _row(self.posterior, rows)
+        posterior = _row(self._posterior, rows)
         found: Array = self._log_marginal(posterior, statistic, len(rows)) + sums[1][0]
         for i in np.flatnonzero(np.abs(sums[1][0]) > 1e4).tolist():
             found[i] = self._state.log_probability(_row(posterior, i), one.statistics(i))

@@ -16,13 +16,16 @@ from seqbayes.statistics.columns import Columns
 from seqbayes.statistics.reading import as_real, read_weight
 from seqbayes.table.answers import Answers
 from seqbayes.table.index import Index
+from seqbayes.table.pooled import PooledAnswers
+from seqbayes.table.pooling import Pool, PooledPrior, estimate, population_of, read_pool
+from seqbayes.table.summaries import Summaries
 
 Array = Any
 
 _POLICIES = ("lightest", "oldest")
 
 
-class Table:
+class Table(Summaries):
     """A belief for each of many keys, with one prior and one likelihood.
 
     A table equals a dictionary of states: every key learns exactly what a separate state would
@@ -40,6 +43,10 @@ class Table:
     policy
         The keys that are evicted first: "lightest" (those with the smallest weight of data), or
         "oldest" (those that appeared first).
+    pool
+        Whether keys share a prior that is estimated from the data of all of them (partial pooling,
+        for Beta, Gamma and Normal): True, the name of a method, or a `Pool`. The prior of `state`
+        then applies only while the data do not determine another.
 
     Raises
     ------
@@ -65,6 +72,7 @@ class Table:
         *,
         max_keys: int | None = None,
         policy: str = "lightest",
+        pool: bool | str | Pool | None = None,
     ) -> None:
         if not isinstance(state, (State, Decayed)):
             raise PriorError(f"expected a state as the prior of a table, got {state!r}")
@@ -84,6 +92,10 @@ class Table:
             raise PriorError(f"a {family} cannot be the prior of a table: {error}") from None
         self._priors: Any = None
         self._answers: Answers | None = None
+        self.pool = read_pool(pool)
+        if self.pool is not None:
+            population_of(inner)
+        self._estimated: tuple[PooledPrior, float, int] | None = None
 
     def _half_life(self) -> tuple[float, bool]:
         template = self._template
@@ -114,12 +126,14 @@ class Table:
         ------
         KeyError
             If nothing was learned for the key.
+        UnsupportedError
+            If the key's posterior is averaged over the priors of a grid or of nested levels.
         """
         row = self._index.find(key)
         if row < 0:
             raise KeyError(key)
         state = self._inner
-        if self._priors is not None:
+        if self._priors is not None or self.pool is not None:
             state = state.with_prior(self.answers().prior_of(row))
         state = state.with_statistics(self._rows.statistics(row))
         if isinstance(self._template, Decayed):
@@ -281,7 +295,14 @@ class Table:
         """Make every posterior the prior of its key, and empty the statistics.
 
         Keys that appear later have the prior of the table.
+
+        Raises
+        ------
+        UnsupportedError
+            If keys are pooled: their prior is estimated from all of the data.
         """
+        if self.pool is not None:
+            raise UnsupportedError("a table that pools its keys cannot roll over")
         posterior = self.answers().posterior
         n = len(self)
         self._priors = type(posterior)(
@@ -323,6 +344,10 @@ class Table:
         """
         if type(other) is not type(self):
             raise MergeError(f"cannot merge a {type(other).__name__} into a table")
+        if self.pool != other.pool:
+            raise MergeError(
+                f"cannot merge tables that pool differently: {self.pool}, {other.pool}"
+            )
         if isinstance(self._template, Decayed) or isinstance(other._template, Decayed):
             self._merge_decayed(other)
             return
@@ -363,7 +388,9 @@ class Table:
         return self._take(np.array(list(dict.fromkeys(rows.tolist())), np.int64))
 
     def _take(self, rows: Array) -> Self:
-        selected: Self = type(self)(self._template, max_keys=self.max_keys, policy=self.policy)
+        selected: Self = type(self)(
+            self._template, max_keys=self.max_keys, policy=self.policy, pool=self.pool
+        )
         selected._index, selected._rows, selected._priors = self._parts(rows)
         return selected
 
@@ -429,109 +456,75 @@ class Table:
         """
         if at is None:
             if self._answers is None:
-                self._answers = Answers(self._inner, self._prior(), self._rows, self._factors(None))
+                self._answers = self._pooled(self._unpooled(None))
             return self._answers
-        if not self._half_life()[1]:
-            raise ObservationError("only beliefs with a half-life in time can be as of a time")
-        return Answers(self._inner, self._prior(), self._rows, self._factors(as_real(at, "a time")))
+        return self._pooled(self._unpooled(at))
+
+    def unpooled(self, at: float | None = None) -> Answers:
+        """Return the answers without pooling: every key has the prior with which it was declared.
+
+        Parameters
+        ----------
+        at
+            As for `answers`.
+
+        Raises
+        ------
+        ObservationError
+            As raised by `answers`.
+        """
+        return self.answers(at) if self.pool is None else self._unpooled(at)
+
+    def _unpooled(self, at: float | None) -> Answers:
+        if at is not None:
+            if not self._half_life()[1]:
+                raise ObservationError("only beliefs with a half-life in time can be as of a time")
+            at = as_real(at, "a time")
+        return Answers(self._inner, self._prior(), self._rows, self._factors(at))
+
+    def _pooled(self, answers: Answers) -> Answers:
+        """Return the answers of the same data under the common prior."""
+        if self.pool is None:
+            return answers
+        found = self._estimate(self.pool, answers)
+        if found.method in ("none", "empirical"):
+            answers.set_prior(found.hyperparameters)
+            return answers
+        return PooledAnswers(answers, found)
+
+    def _estimate(self, pool: Pool, answers: Answers) -> PooledPrior:
+        """Return the common prior; an earlier estimate while the data have changed little."""
+        weight, n = float(answers.n_samples.sum()), len(self)
+        if self._estimated is not None and pool.refresh > 0.0:
+            found, before, keys = self._estimated
+            if abs(weight - before) <= pool.refresh * before and (
+                found.groups is None or keys == n
+            ):
+                return found
+        names = self.keys if pool.method == "nested" else []
+        found = estimate(pool, self._inner, answers.statistic, names)
+        self._estimated = found, weight, n
+        return found
+
+    @property
+    def pooled_prior(self) -> PooledPrior:
+        """The prior that the keys have in common, estimated from their data.
+
+        Raises
+        ------
+        UnsupportedError
+            If the table does not pool its keys.
+        """
+        if self.pool is None:
+            raise UnsupportedError("the table does not pool its keys: make it with pool=True")
+        self.answers()
+        assert self._estimated is not None
+        return self._estimated[0]
 
     def _factors(self, at: float | None) -> Array | None:
         if not self._rows.half_life:
             return None
         return self._rows.decay(at)
-
-    @property
-    def n_samples(self) -> Array:
-        """Total weight of the data of every key."""
-        return self.answers().n_samples
-
-    @property
-    def posterior(self) -> Any:
-        """The posteriors' hyperparameters, a NamedTuple of arrays."""
-        return self.answers().posterior
-
-    @property
-    def mean(self) -> Any:
-        """The posterior means; NaN while a posterior is improper."""
-        return self.answers().mean
-
-    @property
-    def var(self) -> Any:
-        """The posterior variances; NaN while a posterior is improper."""
-        return self.answers().var
-
-    @property
-    def map(self) -> Any:
-        """The posterior modes; NaN if it does not exist."""
-        return self.answers().map
-
-    @property
-    def mle(self) -> Any:
-        """The maximum likelihood estimates; NaN if it does not exist."""
-        return self.answers().mle
-
-    @property
-    def log_evidence(self) -> Array:
-        """Log marginal likelihoods of the data of every key."""
-        return self.answers().log_evidence
-
-    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
-        """Return the credible intervals of all keys; see `Answers.interval`."""
-        return self.answers().interval(level, kind)
-
-    def cdf(self, theta: Any) -> Any:
-        """Return the posterior probabilities that the parameter is at most `theta`."""
-        return self.answers().cdf(theta)
-
-    def sf(self, theta: Any) -> Any:
-        """Return the posterior probabilities that the parameter is above `theta`.
-
-        Examples
-        --------
-        >>> from seqbayes import Gamma
-        >>> calls = Table(Gamma(1, 1))
-        >>> calls.learn_many(["a", "a", "b"], [5, 7, 1])
-        >>> calls.sf(2.0).round(4)
-        array([0.9912, 0.0916])
-        """
-        return self.answers().sf(theta)
-
-    def top(
-        self, k: int, *, level: float = 0.95, better: str = "higher"
-    ) -> list[tuple[Any, float]]:
-        """Return the k keys whose parameter is surely high, with the lower ends of their intervals.
-
-        Parameters
-        ----------
-        k
-            The number of keys.
-        level
-            Level of the equal-tailed intervals.
-        better
-            "higher", or "lower": then keys with the lowest upper ends come first.
-
-        Raises
-        ------
-        PriorError
-            If `better` or the level is invalid, or the parameter is not one number.
-
-        Examples
-        --------
-        >>> from seqbayes import Beta
-        >>> clicks = Table(Beta())
-        >>> clicks.learn_many([1, 1, 1, 2], [True, True, True, True])
-        >>> [(key, round(low, 4)) for key, low in clicks.top(1)]
-        [(1, 0.3976)]
-        """
-        if better not in ("higher", "lower"):
-            raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
-        interval = self.interval(level)
-        if not (isinstance(interval, tuple) and isinstance(interval[0], np.ndarray)):
-            raise PriorError("the keys of several parameters have no order")
-        ends = interval[0] if better == "higher" else interval[1]
-        order = np.argsort(-ends if better == "higher" else ends, kind="stable")[:k]
-        keys = self._index.keys
-        return [(keys[row], float(ends[row])) for row in order.tolist()]
 
     def __copy__(self) -> Self:
         return copy.deepcopy(self)

@@ -1,0 +1,147 @@
+"""Answers of keys with a common prior that is known only up to a distribution."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+import scipy.special as sc
+
+from seqbayes.errors import ObservationError, UnsupportedError
+from seqbayes.statistics.columns import Columns
+from seqbayes.table.answers import Answers
+from seqbayes.table.pooling import MixedBelief, PooledPrior, population_of
+
+Array = Any
+
+
+class PooledAnswers(Answers):
+    """Answers averaged over the priors of a `PooledPrior`.
+
+    A posterior is an average of posteriors of the family, and not one of them. Means, variances,
+    intervals, tails, draws and predictive densities are available.
+
+    Parameters
+    ----------
+    answers
+        The answers without pooling.
+    pooled
+        The common prior.
+    """
+
+    def __init__(self, answers: Answers, pooled: PooledPrior) -> None:
+        self.__dict__.update(answers.__dict__)
+        self._proper = None
+        self._pooled = pooled
+        self._population = population_of(self._state)
+        groups = [] if pooled.groups is None else [pooled.groups]
+        rows = np.column_stack([*self._statistic, *groups])
+        # rows with equal statistics have equal answers
+        _, self._first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        self._inverse = inverse.ravel()
+        self._distinct = self._mixed(self._first)
+
+    def _mixed(self, rows: Array) -> MixedBelief:
+        pooled, statistic = self._pooled, self._statistic
+        return MixedBelief(
+            self._state,
+            self._population,
+            pooled.priors,
+            pooled.weights,
+            type(statistic)(*(column[rows] for column in statistic)),
+            None if pooled.groups is None else pooled.groups[rows],
+        )
+
+    def _of_belief(self, answer: Any) -> Any:
+        if len(self) == 0:
+            return np.zeros(0)
+        found = answer(self._distinct)
+        if isinstance(found, tuple):
+            return tuple(part[self._inverse] for part in found)
+        return found[self._inverse]
+
+    def cdf(self, theta: Any) -> Any:
+        """Return the posterior probabilities that the parameter is at most `theta`."""
+        return self._tail("cdf", theta)
+
+    def sf(self, theta: Any) -> Any:
+        """Return the posterior probabilities that the parameter is above `theta`."""
+        return self._tail("sf", theta)
+
+    def _tail(self, name: str, theta: Any) -> Any:
+        if np.ndim(theta) == 0:
+            return self._of_belief(lambda belief: getattr(belief, name)(theta))
+        return getattr(self._mixed(np.arange(len(self))), name)(theta)
+
+    def sample(self, rng: np.random.Generator | None = None) -> Any:
+        """Draw one parameter value for each row."""
+        rng = np.random.default_rng(self._state.seed) if rng is None else rng
+        return self._mixed(np.arange(len(self))).sample(None, rng)
+
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
+        """Return the equal-tailed credible intervals of the parameter.
+
+        Raises
+        ------
+        PriorError
+            If the level or the kind is invalid.
+        UnsupportedError
+            If the shortest intervals are requested.
+        """
+        if kind == "hdi":
+            raise UnsupportedError(
+                "pooled posteriors on a grid have no shortest intervals: use kind='equal-tailed'"
+            )
+        return super().interval(level, kind)
+
+    def log_predictive(self, xs: Any) -> Array:
+        """Return the log predictive density of one observation for each row.
+
+        Raises
+        ------
+        ObservationError
+            If an observation is invalid, or there is not one for each row.
+        """
+        x, y = self._state.read_many(xs)
+        if len(x) != len(self):
+            raise ObservationError(f"expected {len(self)} observations, got {len(x)}")
+        one = Columns(self._state.new_statistics)
+        one.resize(len(self))
+        one.learn(np.arange(len(self)), x, y, None, None)
+        sums = one.sums()
+        statistic, _ = self._state.new_statistics().values(sums)
+        mixed, found = self._mixed(np.arange(len(self))), np.empty(len(self))
+        step = max(1, (1 << 18) // self._pooled.weights.shape[1])
+        for start in range(0, len(self), step):
+            rows = slice(start, start + step)
+            part = type(statistic)(*(column[rows][:, None] for column in statistic))
+            logs = self._state.log_marginal(mixed.posteriors(rows), part)
+            with np.errstate(divide="ignore"):
+                found[rows] = sc.logsumexp(logs + np.log(mixed.weights_of(rows)), axis=1)
+        total: Array = found + sums[1][0]
+        return total
+
+    def prior_of(self, row: int) -> NoReturn:
+        """Not available."""
+        raise self._unsupported("one prior")
+
+    @property
+    def posterior(self) -> NoReturn:
+        """Not available."""
+        raise self._unsupported("hyperparameters")
+
+    @property
+    def map(self) -> NoReturn:
+        """Not available."""
+        raise self._unsupported("mode")
+
+    @property
+    def log_evidence(self) -> NoReturn:
+        """Not available."""
+        raise self._unsupported("evidence of every key")
+
+    def _unsupported(self, what: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"keys pooled by {self._pooled.method!r} have posteriors averaged over priors, without"
+            f" {what}: use mean, var and interval, or pool='empirical'"
+        )

@@ -1,0 +1,152 @@
+"""The common prior of many keys, estimated from their statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqbayes.state import State
+from seqbayes.table.pooling.empirical import maximise
+from seqbayes.table.pooling.grid import posterior_nodes
+from seqbayes.table.pooling.nested import nested_nodes
+from seqbayes.table.pooling.options import Pool
+from seqbayes.table.pooling.populations import Population, population_of
+
+Array = Any
+
+FEW_KEYS = 200
+"""Fewer keys than this with data are pooled on a grid by the method "auto"."""
+
+
+class PooledPrior(NamedTuple):
+    """The prior that the keys have in common.
+
+    Attributes
+    ----------
+    method : str
+        "empirical", "grid" or "nested"; "none" if the data do not determine the prior, because
+        there are too few keys with several observations. Then the prior of the table applies.
+    hyperparameters
+        The prior; its posterior mean on a grid; with nested levels, that of a key of a new group.
+    dispersions : tuple of float
+        How much the keys differ, one number for each level, from the outermost: the standard
+        deviation of a Normal prior, the ratio of standard deviation and mean of a Gamma prior, or
+        one over the square root of the strength of a Beta prior. They are posterior means on a
+        grid.
+    n_keys : int
+        Number of keys with data.
+    priors
+        The hyperparameters of the K priors that are averaged, arrays of shape (groups, K); there is
+        one group without nested levels.
+    weights : array of shape (groups, K)
+        Their probabilities.
+    groups : array of int, or None
+        The group of every row of the table, if there are several.
+    """
+
+    method: str
+    hyperparameters: Any
+    dispersions: tuple[float, ...]
+    n_keys: int
+    priors: Any
+    weights: Array
+    groups: Array | None
+
+
+def estimate(pool: Pool, state: State, statistic: Any, keys: Sequence[Any]) -> PooledPrior:
+    """Estimate the prior that the keys have in common.
+
+    Parameters
+    ----------
+    pool
+        The method.
+    state
+        A state of the family, whose prior applies if the data do not determine another.
+    statistic
+        The statistics of all keys, as arrays.
+    keys
+        The keys, in the same order, of which only nested levels depend.
+
+    Raises
+    ------
+    PriorError
+        If the family cannot be pooled, or keys are not tuples of equal length for nested levels.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> from seqbayes.statistics import PairStatistic
+    >>> hits = np.tile([2.0, 5.0, 9.0], 100)
+    >>> found = estimate(Pool("empirical"), Beta(), PairStatistic(hits, 20.0 - hits), [])
+    >>> [round(float(value), 2) for value in found.hyperparameters]
+    [3.46, 7.52]
+    """
+    population = population_of(state)
+    groups = population.groups(state, statistic)
+    n_keys = int(groups.counts.sum())
+    if n_keys < 2:
+        return _template(state, n_keys)
+    method = pool.method
+    if method == "auto":
+        method = "grid" if n_keys < FEW_KEYS else "empirical"
+    if method == "nested":
+        found = nested_nodes(population, state, statistic, keys)
+        if found is None:
+            return _template(state, n_keys)
+        u = found.log_spread
+        new = population.hyperparameters(state, found.x_new, np.full(len(found.x_new), u))
+        return PooledPrior(
+            method,
+            _average(new, found.weights_new),
+            found.dispersions,
+            n_keys,
+            population.hyperparameters(state, found.x, np.full(found.x.shape, u)),
+            found.weights,
+            found.groups,
+        )
+    terms = population.terms(state, groups)
+    if method == "empirical":
+        best = maximise(population, state, terms)
+        return (
+            _template(state, n_keys) if best is None else _single(population, state, best, n_keys)
+        )
+    nodes = posterior_nodes(population, terms)
+    if nodes is None:
+        return _template(state, n_keys)
+    priors = population.hyperparameters(state, nodes.x[None], nodes.u[None])
+    return PooledPrior(
+        method,
+        _average(priors, nodes.weights[None]),
+        (float((np.exp(nodes.u) * nodes.weights).sum()),),
+        n_keys,
+        priors,
+        nodes.weights[None],
+        None,
+    )
+
+
+def _single(
+    population: Population, state: State, at: tuple[float, float], n_keys: int
+) -> PooledPrior:
+    found = population.hyperparameters(state, *at)
+    prior = type(found)(*map(float, found))
+    dispersion = float(np.exp(at[1]))
+    priors = type(prior)(*(np.array([[value]]) for value in prior))
+    return PooledPrior("empirical", prior, (dispersion,), n_keys, priors, np.ones((1, 1)), None)
+
+
+def _template(state: State, n_keys: int) -> PooledPrior:
+    prior = state.prior
+    return PooledPrior("none", prior, (), n_keys, prior, np.ones((1, 1)), None)
+
+
+def _average(priors: Any, weights: Array) -> Any:
+    """Return the average of hyperparameters; those that are one number stay."""
+    return type(priors)(
+        *(
+            float((value * weights).sum()) if isinstance(value, np.ndarray) else float(value)
+            for value in priors
+        )
+    )

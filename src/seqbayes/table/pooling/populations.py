@@ -1,0 +1,209 @@
+"""The populations from which the parameters of many keys are drawn, by family.
+
+A population is a distribution of the family. It is described by a location x without bounds (the
+log odds of the mean, the log mean, or the mean) and a dispersion d > 0 (one over the square root of
+the strength of a Beta or of the shape of a Gamma distribution, or the standard deviation of a
+Normal one), whose logarithm is u. A family class declares its population as `population`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import scipy.special as sc
+
+from seqbayes.errors import PriorError
+from seqbayes.families.beta import BetaHyperparameters
+from seqbayes.families.gamma import GammaHyperparameters
+from seqbayes.families.normal import NormalHyperparameters
+from seqbayes.state import State
+from seqbayes.table.pooling.groups import Groups, grouped
+from seqbayes.table.pooling.terms import BetaTerms, GammaTerms, NormalTerms, Terms
+
+Array = Any
+
+
+class Population(ABC):
+    """How priors of one family describe a population; see the module."""
+
+    @abstractmethod
+    def groups(self, state: State, statistic: Any) -> Groups:
+        """Return what matters of the statistics of all keys with data, counted."""
+
+    @abstractmethod
+    def terms(self, state: State, groups: Groups) -> Terms:
+        """Return the log marginal likelihood of these statistics."""
+
+    @abstractmethod
+    def hyperparameters(self, state: State, x: Any, u: Any) -> Any:
+        """Return the prior with a location and a log dispersion, numbers or arrays."""
+
+    @abstractmethod
+    def location(self, theta: Array) -> Array:
+        """Return the location of parameter values."""
+
+    @abstractmethod
+    def parameter(self, x: Array) -> Array:
+        """Return the parameter values at locations."""
+
+    @abstractmethod
+    def log_slope(self, x: Array) -> Array:
+        """Return the log derivative of the parameter by the location."""
+
+    @abstractmethod
+    def log_hyperprior(self, x: Array) -> Array:
+        """Return the log density of the hyperprior, by x and d, up to a constant."""
+
+
+def population_of(state: State) -> Population:
+    """Return the population that the family of a state declares.
+
+    Raises
+    ------
+    PriorError
+        If it declares none.
+    """
+    declared = type(state).population
+    if declared is None:
+        raise PriorError(
+            f"the keys of a {type(state).__name__} table cannot be pooled: expected a prior such as"
+            " Beta, Gamma or Normal"
+        )
+    found: Population = _load(declared) if isinstance(declared, str) else declared
+    return found
+
+
+@cache
+def _load(name: str) -> Any:
+    """Import and return the object with the name ``module:object``."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+class BetaPopulation(Population):
+    """A Beta population: log odds of the mean, and the strength to the power -1/2.
+
+    The hyperprior is uniform in the mean and in the dispersion: it is proportional to
+    ``(alpha + beta)**(-5/2)`` [1]_.
+
+    References
+    ----------
+    .. [1] Gelman, A. et al. (2013). Bayesian Data Analysis, 3rd ed., section 5.3.
+    """
+
+    def groups(self, state: State, statistic: Any) -> Groups:
+        """Return the distinct pairs of sums."""
+        return _pairs_with_data(*statistic)
+
+    def terms(self, state: State, groups: Groups) -> Terms:
+        """Return the log marginal likelihood of these statistics."""
+        return BetaTerms(groups)
+
+    def hyperparameters(self, state: State, x: Any, u: Any) -> BetaHyperparameters:
+        """Return the prior with a location and a log dispersion, numbers or arrays."""
+        strength = np.exp(-2.0 * u)
+        return BetaHyperparameters(strength * sc.expit(x), strength * sc.expit(-x))
+
+    def location(self, theta: Array) -> Array:
+        """Return the log odds."""
+        return sc.logit(theta)
+
+    def parameter(self, x: Array) -> Array:
+        """Return the share with these log odds."""
+        return sc.expit(x)
+
+    def log_slope(self, x: Array) -> Array:
+        """Return the log derivative of the share by its log odds."""
+        return sc.log_expit(x) + sc.log_expit(-x)
+
+    def log_hyperprior(self, x: Array) -> Array:
+        """Return the log density of a uniform mean."""
+        return self.log_slope(x)
+
+
+class GammaPopulation(Population):
+    """A Gamma population: the log mean, and the ratio of standard deviation and mean.
+
+    The hyperprior is uniform in both.
+    """
+
+    def groups(self, state: State, statistic: Any) -> Groups:
+        """Return the distinct pairs of sums."""
+        return _pairs_with_data(*statistic)
+
+    def terms(self, state: State, groups: Groups) -> Terms:
+        """Return the log marginal likelihood of these statistics."""
+        return GammaTerms(groups)
+
+    def hyperparameters(self, state: State, x: Any, u: Any) -> GammaHyperparameters:
+        """Return the prior with a location and a log dispersion, numbers or arrays."""
+        return GammaHyperparameters(np.exp(-2.0 * u), np.exp(-2.0 * u - x))
+
+    def location(self, theta: Array) -> Array:
+        """Return the logarithm."""
+        return np.log(theta)
+
+    def parameter(self, x: Array) -> Array:
+        """Return the number with this logarithm."""
+        return np.exp(x)
+
+    def log_slope(self, x: Array) -> Array:
+        """Return the logarithm of the derivative, which is the number itself."""
+        return x
+
+    def log_hyperprior(self, x: Array) -> Array:
+        """Return the log density of a uniform log mean."""
+        return np.zeros_like(x)
+
+
+class NormalPopulation(Population):
+    """A Normal population: its mean and standard deviation.
+
+    The hyperprior is uniform in both.
+    """
+
+    def groups(self, state: State, statistic: Any) -> Groups:
+        """Return the distinct weights and means."""
+        n, mean = statistic.n, statistic.mean
+        known = n > 0.0
+        return grouped(n[known], mean[known])
+
+    def terms(self, state: State, groups: Groups) -> Terms:
+        """Return the log marginal likelihood of these statistics."""
+        _, _, known = state.prior
+        return NormalTerms(groups, known)
+
+    def hyperparameters(self, state: State, x: Any, u: Any) -> NormalHyperparameters:
+        """Return the prior with a location and a log dispersion, numbers or arrays."""
+        _, _, known = state.prior
+        return NormalHyperparameters(x, np.exp(2.0 * u), known)
+
+    def location(self, theta: Array) -> Array:
+        """Return the number itself."""
+        return theta
+
+    def parameter(self, x: Array) -> Array:
+        """Return the number itself."""
+        return x
+
+    def log_slope(self, x: Array) -> Array:
+        """Return zeros."""
+        return np.zeros_like(x)
+
+    def log_hyperprior(self, x: Array) -> Array:
+        """Return the log density of a uniform mean."""
+        return np.zeros_like(x)
+
+
+def _pairs_with_data(a: Array, b: Array) -> Groups:
+    known = (a > 0.0) | (b > 0.0)
+    return grouped(a[known], b[known])
+
+
+BETA = BetaPopulation()
+GAMMA = GammaPopulation()
+NORMAL = NormalPopulation()

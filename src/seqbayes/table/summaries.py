@@ -1,0 +1,119 @@
+"""Summaries of the beliefs of all keys of a table."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from seqbayes.errors import PriorError
+from seqbayes.table.answers import Answers
+
+Array = Any
+
+
+class Summaries(ABC):
+    """Arrays with one value for each key, in the order of `keys`."""
+
+    @property
+    @abstractmethod
+    def keys(self) -> list[Any]:
+        """The keys, in order of first appearance."""
+
+    @abstractmethod
+    def answers(self, at: float | None = None) -> Answers:
+        """Return the answers of all posteriors."""
+
+    @property
+    def n_samples(self) -> Array:
+        """Total weight of the data of every key."""
+        return self.answers().n_samples
+
+    @property
+    def posterior(self) -> Any:
+        """The posteriors' hyperparameters, a NamedTuple of arrays."""
+        return self.answers().posterior
+
+    @property
+    def mean(self) -> Any:
+        """The posterior means; NaN while a posterior is improper."""
+        return self.answers().mean
+
+    @property
+    def var(self) -> Any:
+        """The posterior variances; NaN while a posterior is improper."""
+        return self.answers().var
+
+    @property
+    def map(self) -> Any:
+        """The posterior modes; NaN if it does not exist."""
+        return self.answers().map
+
+    @property
+    def mle(self) -> Any:
+        """The maximum likelihood estimates; NaN if it does not exist."""
+        return self.answers().mle
+
+    @property
+    def log_evidence(self) -> Array:
+        """Log marginal likelihoods of the data of every key."""
+        return self.answers().log_evidence
+
+    def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
+        """Return the credible intervals of all keys; see `Answers.interval`."""
+        return self.answers().interval(level, kind)
+
+    def cdf(self, theta: Any) -> Any:
+        """Return the posterior probabilities that the parameter is at most `theta`."""
+        return self.answers().cdf(theta)
+
+    def sf(self, theta: Any) -> Any:
+        """Return the posterior probabilities that the parameter is above `theta`.
+
+        Examples
+        --------
+        >>> from seqbayes import Gamma
+        >>> calls = Table(Gamma(1, 1))
+        >>> calls.learn_many(["a", "a", "b"], [5, 7, 1])
+        >>> calls.sf(2.0).round(4)
+        array([0.9912, 0.0916])
+        """
+        return self.answers().sf(theta)
+
+    def top(
+        self, k: int, *, level: float = 0.95, better: str = "higher"
+    ) -> list[tuple[Any, float]]:
+        """Return the k keys whose parameter is surely high, with the lower ends of their intervals.
+
+        Parameters
+        ----------
+        k
+            The number of keys.
+        level
+            Level of the equal-tailed intervals.
+        better
+            "higher", or "lower": then keys with the lowest upper ends come first.
+
+        Raises
+        ------
+        PriorError
+            If `better` or the level is invalid, or the parameter is not one number.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> clicks = Table(Beta())
+        >>> clicks.learn_many([1, 1, 1, 2], [True, True, True, True])
+        >>> [(key, round(low, 4)) for key, low in clicks.top(1)]
+        [(1, 0.3976)]
+        """
+        if better not in ("higher", "lower"):
+            raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+        interval = self.interval(level)
+        if not (isinstance(interval, tuple) and isinstance(interval[0], np.ndarray)):
+            raise PriorError("the keys of several parameters have no order")
+        ends = interval[0] if better == "higher" else interval[1]
+        order = np.argsort(-ends if better == "higher" else ends, kind="stable")[:k]
+        keys = self.keys
+        return [(keys[row], float(ends[row])) for row in order.tolist()]
