@@ -10,7 +10,9 @@ import scipy.special as sc
 from seqbayes.errors import ObservationError, UnsupportedError
 from seqbayes.statistics.columns import Columns
 from seqbayes.table.answers import Answers
-from seqbayes.table.pooling import MixedBelief, PooledPrior, population_of
+from seqbayes.table.pooling.mixed import MixedBelief
+from seqbayes.table.pooling.options import PooledPrior
+from seqbayes.table.pooling.population import population_of
 
 Array = Any
 

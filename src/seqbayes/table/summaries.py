@@ -74,6 +74,7 @@ class Summaries(ABC):
         Examples
         --------
         >>> from seqbayes import Gamma
+        >>> from seqbayes.table import Table
         >>> calls = Table(Gamma(1, 1))
         >>> calls.learn_many(["a", "a", "b"], [5, 7, 1])
         >>> calls.sf(2.0).round(4)
@@ -103,6 +104,7 @@ class Summaries(ABC):
         Examples
         --------
         >>> from seqbayes import Beta
+        >>> from seqbayes.table import Table
         >>> clicks = Table(Beta())
         >>> clicks.learn_many([1, 1, 1, 2], [True, True, True, True])
         >>> [(key, round(low, 4)) for key, low in clicks.top(1)]

@@ -16,8 +16,7 @@ from seqbayes.statistics.columns import Columns
 from seqbayes.statistics.reading import as_real, read_weight
 from seqbayes.table.answers import Answers
 from seqbayes.table.index import Index
-from seqbayes.table.pooled import PooledAnswers
-from seqbayes.table.pooling import Pool, PooledPrior, estimate, population_of, read_pool
+from seqbayes.table.pooling.options import Pool, PooledPrior, read_pool
 from seqbayes.table.summaries import Summaries
 
 Array = Any
@@ -94,6 +93,8 @@ class Table(Summaries):
         self._answers: Answers | None = None
         self.pool = read_pool(pool)
         if self.pool is not None:
+            from seqbayes.table.pooling.population import population_of
+
             population_of(inner)
         self._estimated: tuple[PooledPrior, float, int] | None = None
 
@@ -490,6 +491,8 @@ class Table(Summaries):
         if found.method in ("none", "empirical"):
             answers.set_prior(found.hyperparameters)
             return answers
+        from seqbayes.table.pooled import PooledAnswers
+
         return PooledAnswers(answers, found)
 
     def _estimate(self, pool: Pool, answers: Answers) -> PooledPrior:
@@ -501,6 +504,8 @@ class Table(Summaries):
                 found.groups is None or keys == n
             ):
                 return found
+        from seqbayes.table.pooling.estimate import estimate
+
         names = self.keys if pool.method == "nested" else []
         found = estimate(pool, self._inner, answers.statistic, names)
         self._estimated = found, weight, n

@@ -1,16 +1,5 @@
 """Partial pooling: keys with few data borrow strength from the others."""
 
-from seqbayes.table.pooling.estimate import PooledPrior, estimate
-from seqbayes.table.pooling.mixed import MixedBelief
-from seqbayes.table.pooling.options import Pool, read_pool
-from seqbayes.table.pooling.populations import Population, population_of
+from seqbayes.table.pooling.options import Pool, PooledPrior
 
-__all__ = [
-    "MixedBelief",
-    "Pool",
-    "PooledPrior",
-    "Population",
-    "estimate",
-    "population_of",
-    "read_pool",
-]
+__all__ = ["Pool", "PooledPrior"]

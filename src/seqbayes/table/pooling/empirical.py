@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.table.pooling.populations import Population
+from seqbayes.table.pooling.population import Population
 from seqbayes.table.pooling.terms import Derivatives, Terms
 
 Array = Any

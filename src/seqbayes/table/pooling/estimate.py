@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -11,48 +11,13 @@ from seqbayes.state import State
 from seqbayes.table.pooling.empirical import maximise
 from seqbayes.table.pooling.grid import posterior_nodes
 from seqbayes.table.pooling.nested import nested_nodes
-from seqbayes.table.pooling.options import Pool
-from seqbayes.table.pooling.populations import Population, population_of
+from seqbayes.table.pooling.options import Pool, PooledPrior
+from seqbayes.table.pooling.population import Population, population_of
 
 Array = Any
 
 FEW_KEYS = 200
 """Fewer keys than this with data are pooled on a grid by the method "auto"."""
-
-
-class PooledPrior(NamedTuple):
-    """The prior that the keys have in common.
-
-    Attributes
-    ----------
-    method : str
-        "empirical", "grid" or "nested"; "none" if the data do not determine the prior, because
-        there are too few keys with several observations. Then the prior of the table applies.
-    hyperparameters
-        The prior; its posterior mean on a grid; with nested levels, that of a key of a new group.
-    dispersions : tuple of float
-        How much the keys differ, one number for each level, from the outermost: the standard
-        deviation of a Normal prior, the ratio of standard deviation and mean of a Gamma prior, or
-        one over the square root of the strength of a Beta prior. They are posterior means on a
-        grid.
-    n_keys : int
-        Number of keys with data.
-    priors
-        The hyperparameters of the K priors that are averaged, arrays of shape (groups, K); there is
-        one group without nested levels.
-    weights : array of shape (groups, K)
-        Their probabilities.
-    groups : array of int, or None
-        The group of every row of the table, if there are several.
-    """
-
-    method: str
-    hyperparameters: Any
-    dispersions: tuple[float, ...]
-    n_keys: int
-    priors: Any
-    weights: Array
-    groups: Array | None
 
 
 def estimate(pool: Pool, state: State, statistic: Any, keys: Sequence[Any]) -> PooledPrior:
@@ -81,7 +46,7 @@ def estimate(pool: Pool, state: State, statistic: Any, keys: Sequence[Any]) -> P
     >>> hits = np.tile([2.0, 5.0, 9.0], 100)
     >>> found = estimate(Pool("empirical"), Beta(), PairStatistic(hits, 20.0 - hits), [])
     >>> [round(float(value), 2) for value in found.hyperparameters]
-    [3.46, 7.52]
+    [4.32, 11.89]
     """
     population = population_of(state)
     groups = population.groups(state, statistic)

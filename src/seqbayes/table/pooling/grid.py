@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqbayes.table.pooling.populations import Population
+from seqbayes.table.pooling.population import Population
 from seqbayes.table.pooling.terms import Terms
 
 Array = Any

@@ -11,7 +11,7 @@ import scipy.special as sc
 
 from seqbayes.distributions import Distribution
 from seqbayes.state import State
-from seqbayes.table.pooling.populations import Population
+from seqbayes.table.pooling.population import Population
 
 Array = Any
 

@@ -22,7 +22,7 @@ import scipy.special as sc
 from seqbayes.errors import PriorError
 from seqbayes.state import State
 from seqbayes.table.pooling.empirical import maximise
-from seqbayes.table.pooling.populations import Population
+from seqbayes.table.pooling.population import Population
 
 Array = Any
 

@@ -1,11 +1,13 @@
-"""The options of pooling."""
+"""The options and the result of pooling."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from seqbayes.errors import PriorError
+
+Array = Any
 
 METHODS = ("auto", "empirical", "grid", "nested")
 
@@ -66,3 +68,38 @@ def read_pool(pool: Any) -> Pool | None:
     if isinstance(pool, Pool):
         return pool
     raise PriorError(f"expected pool to be True, a method of {METHODS} or a Pool, got {pool!r}")
+
+
+class PooledPrior(NamedTuple):
+    """The prior that the keys have in common.
+
+    Attributes
+    ----------
+    method : str
+        "empirical", "grid" or "nested"; "none" if the data do not determine the prior, because
+        there are too few keys with several observations. Then the prior of the table applies.
+    hyperparameters
+        The prior; its posterior mean on a grid; with nested levels, that of a key of a new group.
+    dispersions : tuple of float
+        How much the keys differ, one number for each level, from the outermost: the standard
+        deviation of a Normal prior, the ratio of standard deviation and mean of a Gamma prior, or
+        one over the square root of the strength of a Beta prior. They are posterior means on a
+        grid.
+    n_keys : int
+        Number of keys with data.
+    priors
+        The hyperparameters of the K priors that are averaged, arrays of shape (groups, K); there is
+        one group without nested levels.
+    weights : array of shape (groups, K)
+        Their probabilities.
+    groups : array of int, or None
+        The group of every row of the table, if there are several.
+    """
+
+    method: str
+    hyperparameters: Any
+    dispersions: tuple[float, ...]
+    n_keys: int
+    priors: Any
+    weights: Array
+    groups: Array | None

@@ -1,87 +1,21 @@
-"""The populations from which the parameters of many keys are drawn, by family.
-
-A population is a distribution of the family. It is described by a location x without bounds (the
-log odds of the mean, the log mean, or the mean) and a dispersion d > 0 (one over the square root of
-the strength of a Beta or of the shape of a Gamma distribution, or the standard deviation of a
-Normal one), whose logarithm is u. A family class declares its population as `population`.
-"""
+"""Beta, Gamma and Normal populations."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 import scipy.special as sc
 
-from seqbayes.errors import PriorError
 from seqbayes.families.beta import BetaHyperparameters
 from seqbayes.families.gamma import GammaHyperparameters
 from seqbayes.families.normal import NormalHyperparameters
 from seqbayes.state import State
 from seqbayes.table.pooling.groups import Groups, grouped
+from seqbayes.table.pooling.population import Population
 from seqbayes.table.pooling.terms import BetaTerms, GammaTerms, NormalTerms, Terms
 
 Array = Any
-
-
-class Population(ABC):
-    """How priors of one family describe a population; see the module."""
-
-    @abstractmethod
-    def groups(self, state: State, statistic: Any) -> Groups:
-        """Return what matters of the statistics of all keys with data, counted."""
-
-    @abstractmethod
-    def terms(self, state: State, groups: Groups) -> Terms:
-        """Return the log marginal likelihood of these statistics."""
-
-    @abstractmethod
-    def hyperparameters(self, state: State, x: Any, u: Any) -> Any:
-        """Return the prior with a location and a log dispersion, numbers or arrays."""
-
-    @abstractmethod
-    def location(self, theta: Array) -> Array:
-        """Return the location of parameter values."""
-
-    @abstractmethod
-    def parameter(self, x: Array) -> Array:
-        """Return the parameter values at locations."""
-
-    @abstractmethod
-    def log_slope(self, x: Array) -> Array:
-        """Return the log derivative of the parameter by the location."""
-
-    @abstractmethod
-    def log_hyperprior(self, x: Array) -> Array:
-        """Return the log density of the hyperprior, by x and d, up to a constant."""
-
-
-def population_of(state: State) -> Population:
-    """Return the population that the family of a state declares.
-
-    Raises
-    ------
-    PriorError
-        If it declares none.
-    """
-    declared = type(state).population
-    if declared is None:
-        raise PriorError(
-            f"the keys of a {type(state).__name__} table cannot be pooled: expected a prior such as"
-            " Beta, Gamma or Normal"
-        )
-    found: Population = _load(declared) if isinstance(declared, str) else declared
-    return found
-
-
-@cache
-def _load(name: str) -> Any:
-    """Import and return the object with the name ``module:object``."""
-    module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)
 
 
 class BetaPopulation(Population):

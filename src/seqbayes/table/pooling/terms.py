@@ -1,6 +1,6 @@
 """The marginal likelihood of the data of many keys, by location and dispersion of their population.
 
-The coordinates are those of `seqbayes.table.pooling.populations`.
+The coordinates are those of `seqbayes.table.pooling.population`.
 """
 
 from __future__ import annotations
