@@ -42,6 +42,7 @@ COMPILED = [
     "seqbayes.statistics.sums",
     "seqbayes.statistics.trials",
     "seqbayes.table.hashing",
+    "seqbayes.events.cells",
     "seqbayes.events.loops",
 ]
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, overload
 T = TypeVar("T")
 
 compiled: bool
+NULL: Any
 
 bint: TypeAlias = builtins.bool
 double: TypeAlias = builtins.float
@@ -16,6 +17,8 @@ ulonglong: TypeAlias = builtins.int
 Py_ssize_t: TypeAlias = builtins.int
 size_t: TypeAlias = builtins.int
 void: TypeAlias = None
+char: TypeAlias = builtins.int
+p_char: TypeAlias = Any
 p_int: TypeAlias = Any
 p_double: TypeAlias = Any
 
@@ -30,6 +33,7 @@ def cdivision(value: bool) -> Callable[[T], T]: ...
 def wraparound(value: bool) -> Callable[[T], T]: ...
 def exceptval(value: Any = ..., *, check: bool = ...) -> Callable[[T], T]: ...
 def locals(**types: Any) -> Callable[[T], T]: ...
+def address(value: Any) -> Any: ...
 def returns(to: Any) -> Callable[[T], T]: ...
 def cast(to: type[T], value: Any, typecheck: bool = ...) -> T: ...
 @overload

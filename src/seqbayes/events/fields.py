@@ -18,7 +18,6 @@ from seqbayes.events.values import (
     InvalidValue,
     coerce,
     format_value,
-    parse_column,
 )
 
 _STRICT: dict[str, Any] = {
@@ -151,13 +150,13 @@ class Layout:
 
     def _parse(self, records: Cells) -> list[Any]:
         """Return the events in rows of CSV, parsed column by column."""
-        columns = []
-        for name, kind in self.slots:
-            if name in records.header:
-                i = records.header.index(name)
-                columns.append(parse_column([row[i] for row in records.rows], kind))
-            else:
-                columns.append([_absent(name, records.header)] * len(records))
+        header = records.header
+        found = [(header.index(name), kind) for name, kind in self.slots if name in header]
+        values = iter(records.read(found))
+        columns = [
+            next(values) if name in header else [_absent(name, header)] * len(records)
+            for name, _ in self.slots
+        ]
         return list(map(self._event, *columns))
 
     def _read(self, record: Any) -> Any:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any, Protocol, overload
 
 import msgspec
 
 from seqbayes.errors import SourceError
+from seqbayes.events.cells import KINDS, OTHER, read_columns
 from seqbayes.events.loops import line_starts
+from seqbayes.events.values import coerce, parse_column
 
 MAX_RECORD_BYTES = 16 << 20
 """Default maximum size of a record in bytes; longer records are rejected."""
@@ -90,10 +94,15 @@ class Cells(Sequence[Mapping[str, str]]):
     """
 
     def __init__(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        self.header, self.rows = header, rows
+        self.header, self._rows = header, rows
+
+    @property
+    def rows(self) -> Sequence[Sequence[str]]:
+        """The lists of cells."""
+        return self._rows
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._rows)
 
     @overload
     def __getitem__(self, index: int) -> dict[str, str]: ...
@@ -103,8 +112,18 @@ class Cells(Sequence[Mapping[str, str]]):
 
     def __getitem__(self, index: int | slice) -> dict[str, str] | Cells:
         if isinstance(index, slice):
-            return Cells(self.header, self.rows[index])
-        return dict(zip(self.header, self.rows[index], strict=True))
+            return Cells(self.header, self._rows[index])
+        return dict(zip(self.header, self._rows[index], strict=True))
+
+    def read(self, columns: Sequence[tuple[int, str]]) -> list[list[Any]]:
+        """Return the values of the columns with these indices and kinds.
+
+        Examples
+        --------
+        >>> Cells(["shop", "sold"], [["north", "1"], ["south", "0"]]).read([(1, "boolean")])
+        [[True, False]]
+        """
+        return [parse_column([row[i] for row in self.rows], kind) for i, kind in columns]
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
@@ -113,6 +132,71 @@ class Cells(Sequence[Mapping[str, str]]):
 
     def __repr__(self) -> str:
         return repr(list(self))
+
+
+class PlainCells(Cells):
+    r"""Rows of CSV, kept as bytes in one piece so that only the columns in use are read.
+
+    Parameters
+    ----------
+    header
+        Names of the columns.
+    delimiter
+        The character between cells.
+    data, first, starts
+        As of `Block`; `row_starts` returned the offsets.
+
+    Examples
+    --------
+    >>> cells = PlainCells(["k", "x"], ",", b"a,1\nb,2\n", 100, array("q", [100, 104, 108]))
+    >>> cells[1], len(cells[:1]), cells.rows
+    ({'k': 'b', 'x': '2'}, 1, [['a', '1'], ['b', '2']])
+    """
+
+    def __init__(
+        self, header: Sequence[str], delimiter: str, data: bytes, first: int, starts: array[int]
+    ) -> None:
+        self.header, self._delimiter = header, delimiter
+        self._data, self._first, self._starts = data, first, starts
+
+    @property
+    def rows(self) -> Sequence[Sequence[str]]:
+        """The lists of cells."""
+        first, last = self._starts[0] - self._first, self._starts[-1] - self._first
+        lines = self._data[first:last].decode().removesuffix("\n").split("\n")
+        return list(csv.reader(lines, delimiter=self._delimiter)) if len(self) else []
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, str]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Cells: ...
+
+    def __getitem__(self, index: int | slice) -> dict[str, str] | Cells:
+        if isinstance(index, slice):
+            first, last, _ = index.indices(len(self))
+            starts = self._starts[first : max(first, last) + 1]
+            return PlainCells(self.header, self._delimiter, self._data, self._first, starts)
+        i = range(len(self))[index]
+        return dict(zip(self.header, self[i : i + 1].rows[0], strict=True))
+
+    def read(self, columns: Sequence[tuple[int, str]]) -> list[list[Any]]:
+        """Return the values of the columns with these indices and kinds."""
+        order = sorted(range(len(columns)), key=columns.__getitem__)
+        found = read_columns(
+            self._data,
+            self._starts,
+            self._first,
+            ord(self._delimiter),
+            [columns[k][0] for k in order],
+            [KINDS.get(columns[k][1], OTHER) for k in order],
+            [partial(coerce, kind=columns[k][1], text=True) for k in order],
+        )
+        by_place = dict(zip(order, found, strict=True))
+        return [by_place[k] for k in range(len(columns))]
 
 
 @dataclass

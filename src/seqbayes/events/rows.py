@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 
 from seqbayes.errors import SourceError
+from seqbayes.events.cells import row_starts
 from seqbayes.events.records import (
     BOM,
     MAX_KEPT_BYTES,
@@ -13,6 +14,7 @@ from seqbayes.events.records import (
     Cells,
     Lines,
     Part,
+    PlainCells,
     Splitter,
     check_start,
     starts_of,
@@ -61,12 +63,45 @@ class Rows(Lines):
         self.header = None if header is None else list(header)
 
     def _split(self, data: bytes, last: bool) -> Part:
+        if self.header is None:
+            data = self._read_plain_header(data)
+        if not last and (part := self._split_plain(data)) is not None:
+            return part
         lines = data.split(b"\n")
         part, taken = self._all_rows(data, lines, last) or self._one_by_one(lines, last)
         self._rest = b"\n".join(lines[taken:])
         self._end += len(data) - len(self._rest)
         part.end = self._end
         return part
+
+    def _read_plain_header(self, data: bytes) -> bytes:
+        """Read the header if it is the first line and has no quotes; return the other lines."""
+        end = data.find(b"\n")
+        line = data[: max(end, 0)]
+        if line.strip() and b'"' not in line and end <= self._longest:
+            self._read(line)
+            self._end += end + 1
+            return data[end + 1 :]
+        return data
+
+    def _split_plain(self, data: bytes) -> Part | None:
+        """Return the rows in one piece; None if one of them needs the csv module, or is refused."""
+        end, first = data.rfind(b"\n") + 1, self._end
+        if self.header is None or not end or len(data) - end > self._longest:
+            return None
+        if not self._delimiter.isascii() or data.find(b"\0", 0, end) >= 0:
+            return None
+        if not data.isascii():
+            try:
+                data[:end].decode()
+            except UnicodeDecodeError:
+                return None
+        starts = row_starts(data, end, first, self._longest, ord(self._delimiter), len(self.header))
+        if starts is None:
+            return None
+        self._rest, self._end = data[end:], first + end
+        cells = PlainCells(self.header, self._delimiter, data, first, starts)
+        return Part(cells, starts[:-1], self._end)
 
     @property
     def is_cut_short(self) -> bool:
@@ -145,7 +180,7 @@ class Rows(Lines):
         count = len(self.header)
         if len(parsed) < len(rows) or set(map(len, parsed)) != {count}:
             return None
-        if count == 1 and not all(map(bytes.strip, rows)):
+        if not all(map(bytes.strip, rows)):
             return None  # a blank line is not a row
         return parsed
 
