@@ -139,21 +139,74 @@ def test_a_retry_skips_an_event_whose_corrected_copy_was_learned(
     assert serve(url, [GOOD, GOOD | {"id": 2}]) == [0]
 
 
-@pytest.mark.parametrize("corrected", [False, True])
-def test_a_retry_learns_an_event_that_another_belief_had_learned(corrected, tmp_path):
+SHARED = [Belief("all", Beta(), field="bought"), BELIEFS[0]]
+SHARED_CONFIG = CONFIG.replace("[belief.south]", "[belief.all]").replace(
+    'where = { shop = "south" }', ""
+)
+PARTLY_LEARNED = REFUSED | {"bought": True}
+CORRECTED = PARTLY_LEARNED | {"sold": True}
+
+
+def posteriors(url):
+    return {name: next(iter(stream.show(url, name))).state.posterior for name in ("all", "north")}
+
+
+@pytest.mark.parametrize(
+    ("requests", "accepted", "retried"),
+    [
+        ([[PARTLY_LEARNED]], [1], (1, 0, 0)),
+        ([[PARTLY_LEARNED], [CORRECTED]], [1, 1], (0, 1, 0)),
+        ([[PARTLY_LEARNED], [PARTLY_LEARNED], [CORRECTED], [CORRECTED]], [1, 0, 1, 0], (0, 1, 0)),
+        ([[PARTLY_LEARNED, CORRECTED]], [1], (1, 0, 0)),
+    ],
+)
+def test_each_belief_learns_one_copy_of_an_event(requests, accepted, retried, tmp_path):
     url = str(tmp_path / "b.db")
-    beliefs = [Belief("all", Beta(), field="bought"), BELIEFS[0]]
-    config = CONFIG.replace("[belief.south]", "[belief.all]")
-    config = config.replace('where = { shop = "south" }', "")
-    event = REFUSED | {"bought": True}
-    # the second copy is a duplicate: the first one was learned by the other belief
-    requests = [[event], [event | {"sold": True}]][: 1 + corrected]
-    assert serve(url, *requests, beliefs=beliefs) == [1, 0][: 1 + corrected]
-    assert retry(url, config) == (1, 0, 0)
-    for name in ("all", "north"):
-        (found,) = stream.show(url, name)
-        assert found.state.posterior == (2.0, 1.0)
-    assert retry(url, config) == (0, 0, 0)
+    for events, expected in zip(requests, accepted, strict=True):
+        assert serve(url, events, beliefs=SHARED) == [expected]  # after a restart, too
+    assert retry(url, SHARED_CONFIG) == retried
+    assert posteriors(url) == {"all": (2.0, 1.0), "north": (2.0, 1.0)}
+    assert retry(url, SHARED_CONFIG) == (0, 0, 0)
+    assert serve(url, [CORRECTED], beliefs=SHARED) == [0]
+
+
+def test_a_corrected_event_is_learned_only_by_the_beliefs_that_rejected_it():
+    server = Server(open_store(":memory:"), SHARED)
+    assert server.post(PARTLY_LEARNED).refusals[0]["belief"] == "north"
+    outcome = server.post(CORRECTED | {"bought": False}, GOOD | {"id": 2, "bought": True})
+    assert (outcome.accepted, outcome.duplicates, outcome.refused, outcome.unused) == (2, 0, 0, 0)
+    assert server.post(CORRECTED).duplicates == 1
+    states = {name: table.state(()) for name, table in server.pipeline.tables.items()}
+    assert {name: s.posterior for name, s in states.items()} == {
+        "all": (3.0, 1.0),
+        "north": (3.0, 1.0),
+    }
+
+
+def test_the_same_copy_of_a_partly_learned_event_is_a_duplicate():
+    server = Server(open_store(":memory:"), [*SHARED, Belief("city", Beta(), field="city")])
+    for copy in (PARTLY_LEARNED, CORRECTED, CORRECTED | {"city": 7}):
+        assert server.post(copy).duplicates == 0
+        outcome = server.post(copy)
+        assert (outcome.duplicates, outcome.refused, outcome.unused) == (1, 0, 0)
+    assert server.post(CORRECTED | {"city": True}).accepted == 1
+    assert server.post(CORRECTED | {"city": False}).duplicates == 1
+
+
+def test_a_copy_in_the_same_request_as_a_rejected_event_is_sent_again():
+    server = Server(open_store(":memory:"), SHARED)
+    outcome = server.post(PARTLY_LEARNED, CORRECTED)
+    assert (outcome.accepted, outcome.duplicates, outcome.unused) == (1, 0, 1)
+    assert "send this event again" in outcome.refusals[-1]["reason"]
+    assert server.post(CORRECTED).accepted == 1
+
+
+def test_an_event_learned_by_a_retry_is_not_learned_from_a_later_copy(tmp_path):
+    url = str(tmp_path / "b.db")
+    serve(url, [PARTLY_LEARNED], beliefs=SHARED)
+    assert retry(url, SHARED_CONFIG) == (1, 0, 0)
+    assert serve(url, [CORRECTED], beliefs=SHARED) == [0]
+    assert posteriors(url) == {"all": (2.0, 1.0), "north": (2.0, 1.0)}
 
 
 def test_a_retry_of_an_event_that_no_belief_selects_leaves_it(tmp_path):

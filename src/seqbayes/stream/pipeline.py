@@ -189,8 +189,7 @@ class Pipeline:
         unused = set(range(len(batch.records)) if batch.prompt or self._selective else ())
         for name, table in self.tables.items():
             learned = table.learn(
-                events,
-                index,
+                *batch.select(name, events, index),
                 lambda i, why, by=name: self._add_dead_letter(batch, i, by, why),  # type: ignore[misc]
             )
             if unused:

@@ -12,6 +12,7 @@ from seqbayes.console.text import printable
 from seqbayes.events.belief import layout_of
 from seqbayes.stream.config import Config
 from seqbayes.stream.declarations import continue_stored
+from seqbayes.stream.learned import LearnedEvent
 from seqbayes.stream.pipeline import MAX_RAW_BYTES
 from seqbayes.stream.source import Source
 from seqbayes.stream.sources.posted import HORIZON, decided_at, key_of, read_identity
@@ -62,8 +63,8 @@ class Retry:
             store.declare(name, table.declaration)
             table.restore((row.key, row.state, row.used) for row in store.states(name))
         known = [] if source.id is None else list(store.ids(source.name))
-        self._learned_positions = {each.id: each.note for each in known}
-        self._horizon = int(self._learned_positions.get(HORIZON, -1))
+        self._notes = {each.id: each.note for each in known}
+        self._horizon = int(self._notes.get(HORIZON, -1))
         self._number = max((each.number for each in known), default=0)
         self._settled: set[int] = set()
         self._refused: list[DeadLetter] = []
@@ -117,18 +118,16 @@ class Retry:
         """Whether this is a reward for a decision so old that it may already have been learned."""
         key = self._key(letter)
         decided = None if key is None else decided_at(key.removeprefix("e:"))
-        return (
-            decided is not None and decided <= self._horizon and key not in self._learned_positions
-        )
+        return decided is not None and decided <= self._horizon and key not in self._notes
 
     def _is_duplicate(self, each: StoredLetter) -> bool:
-        """Whether another event with the same id was learned."""
+        """Whether the belief has learned another event with the same id."""
         key = self._key(each.letter)
-        # other beliefs may have learned the same event; older stores do not record that
-        return key is not None and self._learned_positions.get(key, "") not in (
-            "",
-            each.letter.position,
-        )
+        if key is None or key not in self._notes:
+            return False
+        learned = LearnedEvent.read(self._notes[key]).position_of(each.letter.belief)
+        # older stores do not record the position
+        return learned not in (None, "", each.letter.position)
 
     def _learn_by(self, name: str, letters: Sequence[StoredLetter]) -> None:
         """Learn letters that a belief rejected or, if `name` is empty, that were not decoded."""
@@ -147,7 +146,10 @@ class Retry:
             )
             learned.update(found)
         self.done.used += len(learned)
-        self._note_ids([letters[i] for i in sorted(learned)])
+        rejected: dict[int, set[str]] = {}
+        for i, by, _ in refused:
+            rejected.setdefault(letters[i].number, set()).add(by)
+        self._note_ids(name, [letters[i] for i in sorted(learned)], rejected)
         if not name:  # each belief that rejected the event gets a separate letter
             self._refused += [
                 letters[i].letter._replace(belief=by, reason=printable(why, 500))
@@ -167,14 +169,25 @@ class Retry:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
 
-    def _note_ids(self, letters: Sequence[StoredLetter]) -> None:
+    def _note_ids(
+        self, name: str, letters: Sequence[StoredLetter], rejected: Mapping[int, set[str]]
+    ) -> None:
         """Record the ids of learned events, so that repeated posts are detected as duplicates."""
         for each in letters:
-            key = self._key(each.letter)
-            if key is not None and key not in self._learned_positions:
-                self._number += 1
-                self._learned_positions[key] = each.letter.position
-                self._ids.append(SeenId(key, self._number, each.letter.position))
+            key, position = self._key(each.letter), each.letter.position
+            if key is None:
+                continue
+            if key in self._notes:
+                event = LearnedEvent.read(self._notes[key])
+                if name not in event.missing:
+                    continue
+                event.learn({name}, position)
+            else:
+                by = sorted(rejected.get(each.number, ()))
+                event = LearnedEvent(position, dict.fromkeys(by))
+            self._number += 1
+            self._notes[key] = event.write()
+            self._ids.append(SeenId(key, self._number, event.write()))
 
     def _commit(self) -> None:
         states = [

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqbayes.errors import SourceError as SourceError
@@ -42,6 +42,8 @@ class Batch:
         Whether a client is waiting for the commit.
     line_of
         Returns the number of the line at a position, if the records are lines of text.
+    only
+        For each record that only some beliefs may learn, by its index, the names of these beliefs.
     """
 
     records: Sequence[bytes] | Sequence[Mapping[str, Any]]
@@ -51,6 +53,26 @@ class Batch:
     remaining: int | None = None
     prompt: bool = False
     line_of: Callable[[Any], int] | None = None
+    only: Mapping[int, frozenset[str]] = field(default_factory=dict)
+
+    def select(
+        self, belief: str, events: Sequence[Any], index: Sequence[int]
+    ) -> tuple[Sequence[Any], Sequence[int]]:
+        """Return the decoded events that a belief may learn, and the index of each.
+
+        Parameters
+        ----------
+        belief
+            Name of the belief.
+        events
+            The decoded events.
+        index
+            The index of the record of each event.
+        """
+        if not self.only:
+            return events, index
+        kept = [j for j, i in enumerate(index) if belief in self.only.get(i, {belief})]
+        return [events[j] for j in kept], [index[j] for j in kept]
 
 
 class Source:

@@ -61,7 +61,8 @@ class Http(Source):
     -----
     All events of a request are in the same batch and are committed together with their ids: after a
     crash, either the whole request is stored or none of it. The id of an event is remembered only
-    if at least one belief learned the event.
+    if at least one belief learned the event. If other beliefs rejected it, a corrected event with
+    the same id is passed to those beliefs only.
     """
 
     kind = "http"
@@ -204,7 +205,9 @@ class Http(Source):
     def _batch(self, requests: Sequence[PostedRequest]) -> Batch:
         records = [record for request in requests for record in request.records]
         places = [[request.number, line] for request in requests for line in request.lines]
-        return Batch(records, self._number, places, remaining=self._queued, prompt=True)
+        lines = [(request, line) for request in requests for line in request.lines]
+        only = {i: r.only[line] for i, (r, line) in enumerate(lines) if line in r.only}
+        return Batch(records, self._number, places, (), self._queued, prompt=True, only=only)
 
     def mark_unused(self, positions: Iterable[tuple[int, int]]) -> None:
         """Record which events, given as pairs of request number and line, no belief has learned."""
@@ -217,8 +220,12 @@ class Http(Source):
         letters = _letters(changes)
         with self._condition:
             for request in self._taken:
-                outcome = _outcome(request, letters.get(request.number, []))
-                self._seen.remember(request, outcome, changes)
+                refusals = letters.get(request.number, [])
+                rejected: dict[int, set[str]] = {}
+                for each in refusals:
+                    rejected.setdefault(each["line"], set()).add(each["belief"])
+                outcome = _outcome(request, refusals)
+                self._seen.remember(request, outcome, rejected, changes)
 
     def settle(self) -> None:
         """Answer all committed requests."""
@@ -275,14 +282,19 @@ def _outcome(request: PostedRequest, letters: list[dict[str, Any]]) -> Outcome:
         {"line": line, "belief": "", "reason": "no belief selects this event"}
         for line in request.unused - refused
     ]
-    # an event that repeats the id of an unused event was not read: it must be sent again
-    again = [line for line, first in request.repeated.items() if first in request.unused]
+    # an event that repeats the id of an event that a belief could not use was not read: it must be
+    # sent again
+    again = [
+        line
+        for line, first in request.repeated.items()
+        if first in request.unused or first in refused
+    ]
     reasons += [
         {
             "line": line,
             "belief": "",
-            "reason": f"not read: line {request.repeated[line]}, which could not be used, has the"
-            " same id; send this event again",
+            "reason": f"not read: line {request.repeated[line]}, which a belief could not use, has"
+            " the same id; send this event again",
         }
         for line in again
     ]

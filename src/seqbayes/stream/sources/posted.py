@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from seqbayes.errors import SeqbayesError
+from seqbayes.stream.learned import LearnedEvent, digest_of
 from seqbayes.stream.stores import Changes, SeenId
 
 
@@ -38,7 +39,8 @@ class Outcome(msgspec.Struct):
     accepted
         Events that at least one belief learned, and that are committed.
     duplicates
-        Events that had already been learned, and were not read again.
+        Events that had already been learned by every belief that uses them, and were not read
+        again.
     refused
         Events that at least one belief could not use; they are dead letters.
     refusals
@@ -97,6 +99,8 @@ class PostedRequest:
         Lines with rewards that may already have been learned; they are not read.
     unused
         Lines that no belief learned.
+    only
+        For each line with an event that some beliefs have already learned, the other beliefs.
     """
 
     records: Sequence[bytes]
@@ -110,6 +114,7 @@ class PostedRequest:
     repeated: dict[int, int] = field(default_factory=dict)
     too_late: list[int] = field(default_factory=list)
     unused: set[int] = field(default_factory=set)
+    only: dict[int, frozenset[str]] = field(default_factory=dict)
     also: list[Done] = field(default_factory=list)
 
     def finish(self, outcome: Outcome | None) -> None:
@@ -196,11 +201,20 @@ class SeenIds:
             if identity == HORIZON:
                 self.horizon = int(stored)
             else:
-                self._known[identity] = stored if identity.startswith("k:") else ""
+                whole = identity.startswith("k:") or LearnedEvent.read(stored).missing
+                self._known[identity] = stored if whole else ""
 
     def has(self, identity: str) -> bool:
         """Whether an event with this id was learned, or is being learned."""
         return key_of(identity) in self._known or identity in self._pending
+
+    def _missing(self, identity: str, record: bytes) -> frozenset[str]:
+        """Return the beliefs that rejected a learned event, if this is a corrected copy of it."""
+        note = self._known.get(key_of(identity))
+        if not note or identity in self._pending:
+            return frozenset()
+        event = LearnedEvent.read(note)
+        return event.missing if event.can_learn(record) else frozenset()
 
     def too_late(self, identity: str) -> bool:
         """Whether this is a reward for a decision so old that it may already have been learned."""
@@ -213,28 +227,55 @@ class SeenIds:
         return None if text is None else msgspec.json.decode(text, type=RequestNote)
 
     def begin(self, request: PostedRequest) -> None:
-        """Register a request; drop events already learned, and lines that repeat an event id."""
+        """Register a request; drop events already learned, and lines that repeat an event id.
+
+        A corrected copy of an event that some beliefs learned and others rejected is passed to the
+        latter.
+        """
         first: dict[str, int] = {}
         for index, identity in enumerate(request.ids):
             if self.too_late(identity):
                 request.too_late.append(request.lines[index])
-            elif self.has(identity):
-                request.duplicates += 1
             elif identity in first:
                 request.repeated[request.lines[index]] = request.lines[first[identity]]
+            elif missing := self._missing(identity, request.records[index]):
+                request.only[request.lines[index]] = missing
+                first[identity] = index
+            elif self.has(identity):
+                request.duplicates += 1
             else:
                 first[identity] = index
         if len(first) < len(request.ids):
             request.keep(list(first.values()))
         self._pending.update(first)
 
-    def remember(self, request: PostedRequest, outcome: Outcome, changes: Changes) -> None:
-        """Remember a request and its learned events, both in memory and in the commit."""
+    def remember(
+        self,
+        request: PostedRequest,
+        outcome: Outcome,
+        rejected: Mapping[int, set[str]],
+        changes: Changes,
+    ) -> None:
+        """Remember a request and its learned events, both in memory and in the commit.
+
+        `rejected` contains the beliefs that rejected each line.
+        """
         self._outcomes[request.number] = outcome
-        for identity, line in zip(request.ids, request.lines, strict=False):
-            if line not in request.unused:
-                # the position lets a retry of dead letters recognise this event
-                self._add(changes, key_of(identity), f"[{request.number},{line}]", "")
+        rows = zip(request.ids, request.lines, request.records, strict=False)
+        for identity, line, record in rows:
+            # the position lets a retry of dead letters recognise this event
+            key, position = key_of(identity), f"[{request.number},{line}]"
+            by = rejected.get(line, set())
+            if line in request.only:
+                event = LearnedEvent.read(self._known[key])
+                if line not in request.unused:
+                    event.learn(request.only[line] - by, position)
+            elif line in request.unused:
+                continue
+            else:
+                event = LearnedEvent(position, dict.fromkeys(sorted(by)))
+            event.digest = digest_of(record) if event.missing else ""
+            self._add(changes, key, event.write(), event.write() if event.missing else "")
         if request.key:
             stored = msgspec.json.encode(RequestNote(request.digest, outcome)).decode()
             self._add(changes, f"k:{request.key}", stored, stored)
