@@ -62,6 +62,7 @@ def stored(url, belief="truth"):
 
 
 VERBS = {
+    "backfill",
     "backup",
     "check",
     "choose",

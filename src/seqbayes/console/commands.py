@@ -24,6 +24,11 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "backfill": Command(
+        "seqbayes.stream.verbs.backfill",
+        "learn a table or file at once, with sums that an SQL engine computes",
+        "seqbayes backfill events.jsonl -c seqbayes.toml",
+    ),
     "backup": Command(
         "seqbayes.stream.verbs.backup",
         "write a consistent copy of a store that may be in use, and verify it",

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqbayes.distributions import Distribution
 from seqbayes.errors import ObservationError, PriorError, UnsupportedError
+from seqbayes.likelihoods.sql import SqlForm
 from seqbayes.statistics import PairSums, Statistics, arrays, as_real
 
 
@@ -114,6 +115,19 @@ class Likelihood:
             If observations of this likelihood are not numbers.
         """
         raise UnsupportedError(f"{type(self).__name__} observations are not numbers")
+
+    def sql_form(self) -> SqlForm:
+        """Return the aggregates of an SQL query from which the statistic is computed.
+
+        Raises
+        ------
+        UnsupportedError
+            If it cannot be computed by SQL; the message gives the reason.
+        """
+        raise UnsupportedError(
+            f"{type(self).__name__} observations have no aggregates in SQL: their statistic is not"
+            " a few sums over one or two columns"
+        )
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the distribution of the next observation under hyperparameters."""

@@ -13,6 +13,7 @@ from seqbayes import predictive
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods.base import Likelihood, check_parameter, observe_all
+from seqbayes.likelihoods.sql import SqlForm, X
 from seqbayes.statistics import LabelCounts, MultinomialCounts, arrays
 
 
@@ -82,6 +83,10 @@ class Categorical(LabelLikelihood):
         for label, weight in arrays.tally(xs, w):
             total.observe_label(label, weight)
         return total
+
+    def sql_form(self) -> SqlForm:
+        """Return the weights of the labels."""
+        return SqlForm(f"{X} IS NOT NULL", labelled=True)
 
     def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:
         """Return the distribution of the next label."""

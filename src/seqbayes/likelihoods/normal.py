@@ -13,6 +13,7 @@ from seqbayes import predictive
 from seqbayes.distributions import Distribution
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods.base import Likelihood
+from seqbayes.likelihoods.sql import MAX_SQUARED, SqlForm, X, between
 from seqbayes.numerics import sc
 from seqbayes.statistics import Moments, Statistics, arrays
 
@@ -48,6 +49,10 @@ class Normal(Likelihood):
         total = self.statistics()
         _add_values(total, values, arrays.weights(w, len(values)), logarithm=False)
         return total
+
+    def sql_form(self) -> SqlForm:
+        """Return the moments of the observations."""
+        return SqlForm(between(X, -MAX_SQUARED, MAX_SQUARED), centred=X)
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the Normal or Student's t distribution of the next observation."""
@@ -107,6 +112,10 @@ class LogNormal(Likelihood):
         total = self.statistics()
         _add_values(total, values, arrays.weights(w, len(values)), logarithm=True)
         return total
+
+    def sql_form(self) -> SqlForm:
+        """Return the moments of the logarithms."""
+        return SqlForm(f"{between(X, 0.0)} AND {X} > 0", (f"-LN({X})",), centred=f"LN({X})")
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the log-Normal or log-t distribution of the next observation."""

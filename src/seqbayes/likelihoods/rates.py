@@ -13,6 +13,19 @@ from seqbayes import predictive
 from seqbayes.distributions import Distribution, Gamma, StudentT
 from seqbayes.distributions import InverseGamma as InverseGammaDistribution
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
+from seqbayes.likelihoods.sql import (
+    LARGE_COUNT,
+    SqlForm,
+    X,
+    Y,
+    between,
+    log1p,
+    number,
+    whole,
+)
+from seqbayes.likelihoods.sql import (
+    log_factorial as sql_log_factorial,
+)
 from seqbayes.numerics import sc
 from seqbayes.numerics.combinatorics import log_factorial
 from seqbayes.statistics import PairSums, ParetoSums, PoissonSums, PowerSums, arrays, scan_floats
@@ -83,6 +96,16 @@ class Poisson(PairLikelihood):
         n = arrays.total(1.0, weights, len(counts))
         total.add_sums(n, a, arrays.total(exposures, weights, len(counts)), log_base)
 
+    def sql_form(self) -> SqlForm:
+        """Return events, exposure and the log base measure."""
+        valid, log_base = whole(X, 0.0, LARGE_COUNT), f"-{sql_log_factorial(X)}"
+        if self.exposure is None:
+            valid += f" AND {between(Y, 0.0)} AND {Y} > 0"
+            return SqlForm(valid, (f"({X} * LN({Y}) + {log_base})", X, Y))
+        if self.exposure != 1.0:
+            log_base = f"({X} * {number(math.log(self.exposure))} + {log_base})"
+        return SqlForm(valid, (log_base, X, self.exposure))
+
     def predictive(self, posterior: Any) -> Distribution:
         """Return the negative binomial distribution (of unit exposure if it varies)."""
         shape, rate = posterior
@@ -142,6 +165,27 @@ class PowerLikelihood(PairLikelihood):
             total.observe_arrays(*arrays.floats(len(values), values, 0.0, weights))
         else:
             total.add_sums(*sums)
+
+    def sql_form(self) -> SqlForm:
+        """Return the known shapes, the scaled powers and the log base measure."""
+        shape, scale, power, origin, two_sided = self._form()
+        slope = shape * power - 1.0
+        value = X if not two_sided else f"ABS({X} - {number(origin)})"
+        valid = between(X, -math.inf if two_sided else 0.0)
+        if slope != 0.0:
+            valid += f" AND {value} > 0"
+        powered = value if power == 1.0 else f"POWER({value}, {number(power)})"
+        powered = powered if power != 2.0 else f"{value} * {value}"
+        term = powered if scale == 1.0 else f"({number(scale)} * {powered})"
+        if term != X:  # beyond the limit, the term of an observation could overflow
+            limit = 10.0 ** (280.0 / max(abs(power), 1.0))
+            valid += f" AND {between(value, 0.0 if power > 0.0 else 1.0 / limit, limit)}"
+        constant = shape * math.log(scale) + math.log(abs(power)) - math.lgamma(shape)
+        constant -= math.log(2.0) * two_sided
+        log_base: str | float = constant
+        if slope != 0.0:
+            log_base = f"({number(constant)} + {number(slope)} * LN({value}))"
+        return SqlForm(valid, (log_base, shape, term))
 
     def _plain_sums(self, values: arrays.Array) -> tuple[Any, Any, Any, Any] | None:
         """Return the sums if the statistic is x itself.
@@ -437,6 +481,12 @@ class Pareto(PairLikelihood):
             b = arrays.total(logs, weights, len(values))
         arrays.check_finite(values, b)
         return n, n, b, -(b + n * math.log(scale))
+
+    def sql_form(self) -> SqlForm:
+        """Return the numbers of observations and the logarithms of their ratio to the scale."""
+        scale = number(self.scale)
+        ratio = log1p(f"({X} - {scale}) / {scale}")
+        return SqlForm(between(X, self.scale), (f"-LN({X})", 1.0, ratio))
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the distribution of the next observation: log(x / scale) is Lomax."""

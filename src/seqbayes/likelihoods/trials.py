@@ -11,8 +11,10 @@ import numpy as np
 
 from seqbayes import predictive
 from seqbayes.distributions import Beta, Distribution
-from seqbayes.errors import PriorError
+from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
+from seqbayes.likelihoods.sql import LARGE_COUNT, SqlForm, X, Y, number, whole
+from seqbayes.likelihoods.sql import log_choose as sql_log_choose
 from seqbayes.numerics.combinatorics import log_choose
 from seqbayes.statistics import (
     BernoulliSums,
@@ -70,6 +72,11 @@ class Bernoulli(PairLikelihood):
         arrays.check(values, (values == 0) | (values == 1), expected)
         n, ones = len(values), arrays.total(values, weights, len(values))
         return arrays.total(1.0, weights, n), ones, arrays.total(1.0 - values, weights, n), 0.0
+
+    def sql_form(self) -> SqlForm:
+        """Return the number of successes and failures."""
+        valid = f"({X} = {number(0)} OR {X} = {number(1)})"
+        return SqlForm(valid, (0.0, X, f"{number(1)} - {X}"))
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the Bernoulli distribution of the next trial."""
@@ -184,6 +191,15 @@ class Binomial(PairLikelihood):
         self._check(successes, trials)
         return successes.astype(float, copy=False), trials
 
+    def sql_form(self) -> SqlForm:
+        """Return successes, failures and the log of the binomial coefficients."""
+        trials = Y if self.trials is None else number(self.trials)
+        valid = f"{whole(X, 0.0, LARGE_COUNT)} AND {X} <= {trials}"
+        if self.trials is None:
+            valid += f" AND {whole(Y, 0.0, LARGE_COUNT)}"
+        failures = f"({trials} - {X})"
+        return SqlForm(valid, (sql_log_choose(X, failures), X, failures))
+
     @staticmethod
     def _check(successes: arrays.Array, trials: arrays.Array) -> None:
         good = (successes >= 0) & (successes <= trials) & (trials < np.inf)
@@ -264,6 +280,25 @@ class NegativeBinomial(PairLikelihood):
         n = arrays.total(1.0, weights, len(values))
         total.add_sums(n, n * r, b, log_base)
 
+    def sql_form(self) -> SqlForm:
+        """Return successes, failures and the log of the binomial coefficients.
+
+        Raises
+        ------
+        UnsupportedError
+            If the number of successes is not whole.
+        """
+        r = self.successes
+        if r != math.floor(r):
+            raise UnsupportedError(
+                f"NegativeBinomial observations with {r:g} successes have no aggregates in SQL:"
+                " these need a whole number of successes"
+            )
+        # C(x + r - 1, x) = C(x + r, x) r / (x + r)
+        share = f"LN({number(r)} / ({X} + {number(r)}))"
+        log_base: str | float = f"({sql_log_choose(X, number(r))} + {share})"
+        return SqlForm(whole(X, 0.0, LARGE_COUNT), (0.0 if r == 1.0 else log_base, r, X))
+
     def predictive(self, posterior: Any) -> Distribution:
         """Return the beta negative binomial distribution."""
         return predictive.BetaNegativeBinomial(self.successes, *posterior)
@@ -318,6 +353,11 @@ class Geometric(PairLikelihood):
             return
         n = arrays.total(1.0, weights, len(values))
         total.add_sums(n, n, b - n * self.start, 0.0)
+
+    def sql_form(self) -> SqlForm:
+        """Return successes and failures."""
+        failures = f"({X} - {number(self.start)})" if self.start else X
+        return SqlForm(whole(X, self.start, LARGE_COUNT), (0.0, 1.0, failures))
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the beta-geometric distribution."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pace, Pipeline
     from seqbayes.stream.source import Batch, Source, SourceError, register_source
     from seqbayes.stream.stores import DeadLetter, LeaseError, Store, StoreError, open_store
+    from seqbayes.stream.verbs.backfill import backfill
     from seqbayes.stream.verbs.backup import backup
     from seqbayes.stream.verbs.check import check
     from seqbayes.stream.verbs.choose import choose
@@ -42,6 +43,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Times",
+    "backfill",
     "backup",
     "check",
     "choose",

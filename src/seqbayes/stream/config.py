@@ -74,6 +74,7 @@ class Config:
         self,
         collectors: Sequence[Collector] = (),
         notify: Callable[[str, str, str], None] = lambda event, text, level: None,
+        source: Source | None = None,
     ) -> Pipeline:
         """Open the pipeline: acquire the lease, and restore the beliefs and the position.
 
@@ -83,6 +84,8 @@ class Config:
             Further observers of the pipeline.
         notify
             Logs alerts: called with the name of an event, its text and its level.
+        source
+            Read instead of the source of the configuration.
 
         Raises
         ------
@@ -106,7 +109,7 @@ class Config:
 
             own.append(Alerts(self.alerts, notify))
         with ExitStack() as opened:
-            source = self.open_source()
+            source = self.open_source() if source is None else source
             opened.callback(source.close)
             store = open_store(self.store)
             opened.callback(store.close)

@@ -154,6 +154,16 @@ class Source:
         """
         raise NotImplementedError
 
+    def end(self) -> Any:
+        """Return the token of the end of everything present, for a backfill; nothing is read.
+
+        Raises
+        ------
+        SourceError
+            If this kind of source has none, or it ends within a record.
+        """
+        raise SourceError(f"{self.name} cannot be read in bulk: it has no end that is known before")
+
     def load_ids(self, ids: Iterable[SeenId]) -> None:
         """Load the event ids in the store, before the first batch is read."""
 

@@ -354,6 +354,30 @@ class Table:
                 f"belief {self.belief.name!r} has its {self._labels:,} labels, and no room for more"
             )
 
+    def merge(self, key: Any, state: Any, n: int = 0) -> None:
+        """Add the data of a state that was learned elsewhere from `n` events.
+
+        Raises
+        ------
+        LimitError
+            If the key is new and there are `max_keys` already.
+        MergeError
+            If the prior of the state is not that of this belief.
+        """
+        known = self.state(key)
+        if known is None and len(self._states) >= self.belief.max_keys:
+            raise LimitError(
+                f"belief {self.belief.name!r} has its {self.belief.max_keys:,} keys, and no room"
+                f" for {write_key(key)[:200]}: increase max_keys"
+            )
+        if known is not None:
+            known.merge(state)
+            state = self._states.pop(key)
+        self._states[key] = state  # the most recently used one is the last
+        self._gone.discard(key)
+        self._dirty.add(key)
+        self.used += n
+
     @property
     def dirty(self) -> int:
         """Number of keys that have changed."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, Self
 
 import numpy as np
@@ -103,6 +104,106 @@ class Table(Summaries):
         return (
             (template.half_life, template.timed) if isinstance(template, Decayed) else (0.0, False)
         )
+
+    @classmethod
+    def from_query(
+        cls,
+        state: State | Decayed,
+        data: Any,
+        *,
+        key: str | Sequence[str],
+        value: str | Sequence[str],
+        weight: str | None = None,
+        time: str | None = None,
+        connection: Any = None,
+        refuse: Callable[[Mapping[str, Any], ObservationError], None] | None = None,
+    ) -> Self:
+        """Return the beliefs of all keys in a query, file or data frame.
+
+        The sums of every key are computed by the engine, not row by row in Python. Rows that are
+        not certain to be valid are learned with `learn_one`.
+
+        Parameters
+        ----------
+        state
+            The prior, as for `Table`.
+        data
+            A SELECT statement or the name of a table; a Parquet file; or a data frame of Polars.
+        key
+            The column of the key, or several.
+        value
+            The column of the observation, or the two columns of a pair.
+        weight, time
+            The columns of weights, and of times for a half-life in time.
+        connection
+            What executes the query: a connection of DuckDB or psycopg, or ``postgresql://…``; by
+            default a new connection of DuckDB.
+        refuse
+            Called with each row that cannot be learned, and the reason. By default the first such
+            row raises an error.
+
+        Raises
+        ------
+        UnsupportedError
+            If the statistics of the state have no aggregates in SQL.
+        ObservationError
+            If a row is invalid, or a sum overflows.
+        SourceError
+            If the engine cannot execute the query.
+
+        Examples
+        --------
+        >>> from seqbayes import Gamma
+        >>> calls = "SELECT * FROM (VALUES ('a', 5), ('b', 1), ('a', 7)) AS calls(shop, n)"
+        >>> table = Table.from_query(Gamma(1, 1), calls, key="shop", value="n")
+        >>> sorted(zip(table.keys, table.mean.round(2).tolist()))
+        [('a', 4.33), ('b', 1.0)]
+        """
+        from seqbayes.bulk import Selection, aggregate, open_relation
+
+        table = cls(state)
+        by = [key] if isinstance(key, str) else list(key)
+        names = [value] if isinstance(value, str) else list(value)
+        kind = table._inner.likelihood.observation_kind
+        values = [(name, kind if len(names) == 1 else "number") for name in names]
+        if not by:
+            raise ObservationError("expected at least one column as the key")
+        selection = Selection(table._template, values, by, texts=False, weight=weight, time=time)
+        with closing(open_relation(data, connection)) as relation:
+            found, plan = aggregate(relation, selection)
+            keys = found.keys[0] if len(by) == 1 else list(zip(*found.keys, strict=True))
+            if found.n:
+                table._index.rows(keys, add=True)
+                table._rows = found.columns
+            if found.n < relation.count():
+                table._learn_rows(plan.doubtful(), by, names, weight, time, refuse)
+        return table
+
+    def _learn_rows(
+        self,
+        rows: Iterable[tuple[Any, Mapping[str, Any]]],
+        by: Sequence[str],
+        names: Sequence[str],
+        weight: str | None,
+        time: str | None,
+        refuse: Callable[[Mapping[str, Any], ObservationError], None] | None,
+    ) -> None:
+        """Learn rows that are perhaps not valid, one at a time."""
+        from seqbayes.bulk import as_seconds
+
+        for _, row in rows:
+            key, x = (
+                row[columns[0]] if len(columns) == 1 else tuple(row[name] for name in columns)
+                for columns in (by, names)
+            )
+            w = 1.0 if weight is None else row[weight]
+            t = None if time is None else as_seconds(row[time])
+            try:
+                self.learn_one(key, x, w, t)
+            except ObservationError as error:
+                if refuse is None:
+                    raise
+                refuse(row, error)
 
     # Keys.
 

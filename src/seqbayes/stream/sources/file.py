@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -12,7 +13,7 @@ from seqbayes.errors import PriorError
 from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources import rotation
-from seqbayes.stream.sources.reading import Format, Reading, check_regular
+from seqbayes.stream.sources.reading import BLOCK, Format, Reading, check_regular
 from seqbayes.stream.sources.rotation import Generation
 
 GRACE = 1.0
@@ -115,6 +116,34 @@ class File(Source):
             late = rotation.find(self._path, tail)
             if late is not None and late.path != found.path:
                 self._tails.append(self._open(late.path, tail["offset"]))
+
+    @property
+    def delimiter(self) -> str:
+        """The character between cells of CSV."""
+        return self._layout.delimiter
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def end(self) -> Any:
+        """Return the token of the end of the file, as it is now.
+
+        Raises
+        ------
+        SourceError
+            If the file cannot be read, or its last line has no end.
+        """
+        with closing(self._open(self._path)) as reading:
+            handle, last = reading.handle, b""
+            if not handle.compressed and handle.left:
+                handle.skip_to(handle.left - 1)
+            while block := handle.read(BLOCK):
+                last = block[-1:]
+            if last not in (b"\n", b""):
+                raise SourceError(f"{self._path} ends within a line: append a newline")
+            return reading.token(handle.offset)
 
     def _open(self, path: Path, offset: int = 0) -> Reading:
         try:

@@ -115,6 +115,30 @@ class Query(Broker):
         self._begun = False
         self._next = self._next_count = -math.inf
 
+    def end(self) -> Any:
+        """Return the token of the row with the largest cursor, as of now.
+
+        Raises
+        ------
+        SourceError
+            If the query fails, or its cursor is NULL or has ties among the last rows.
+        """
+        self._open()
+        try:
+            column = _quoted(self._cursor)
+            names, rows = self._execute(f"ORDER BY {column} DESC LIMIT {WINDOW}")
+            marks = self._marks(names, rows)[::-1]
+            if not marks:
+                raise SourceError(f"{self.name} has no rows")
+            for before, mark in itertools.pairwise(marks):
+                self._check_tie(before, mark)
+            where = f"WHERE {column} <= {self._mark}"
+            _, ((count,),) = self._execute(where, marks[-1], what="count(*)")
+        finally:
+            self._disconnect()
+        whole = count == len(marks)
+        return {"last": marks[-1], "count": count, "recent": marks, "whole": whole}
+
     @property
     def _token(self) -> dict[str, Any]:
         recent = list(self._recent)

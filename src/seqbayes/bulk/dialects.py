@@ -1,0 +1,203 @@
+"""SQL of three engines: conversion of the values of columns to the kinds that beliefs read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from seqbayes.errors import ObservationError
+from seqbayes.likelihoods.sql import between, number
+
+MAX_TEXT = 1000
+"""Maximum number of characters of a key."""
+
+_EXACT_INTEGER = 2.0**53
+
+
+def quoted(name: str) -> str:
+    """Return a name of a column as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a string as an SQL literal."""
+    if "\0" in text:
+        raise ObservationError(f"expected a text without NUL characters, got {text!r}")
+    return "'" + text.replace("'", "''") + "'"
+
+
+class Dialect:
+    """The differences between engines that matter for the aggregates.
+
+    Attributes
+    ----------
+    name : str
+        Name of the engine.
+    """
+
+    name = "SQL"
+    text_type = "VARCHAR"
+
+    def matches(self, x: str, pattern: str) -> str:
+        """Return the condition that a text matches a regular expression completely."""
+        return f"regexp_full_match({x}, {literal(pattern)})"
+
+    def epoch(self, x: str) -> str:
+        """Return a time as seconds since 1970; without a zone, it is in UTC."""
+        return f"CAST(EPOCH({x}) AS DOUBLE PRECISION)"
+
+    def parse_time(self, x: str) -> str:
+        """Return a text in RFC 3339 as seconds since 1970, NULL if it is not one."""
+        zoned, plain = "TIMESTAMP WITH TIME ZONE", "TIMESTAMP"
+        return (
+            f"(CASE WHEN {self.matches(x, _TIME + _ZONE)} THEN {self.epoch(self.parse(x, zoned))}"
+            f" WHEN {self.matches(x, _TIME)} THEN {self.epoch(self.parse(x, plain))} END)"
+        )
+
+    def parse(self, x: str, kind: str) -> str:
+        """Convert a text that was checked; an engine may evaluate this for other texts too."""
+        return f"TRY_CAST({x} AS {kind})"
+
+
+class DuckDialect(Dialect):
+    """The SQL of DuckDB."""
+
+    name = "DuckDB"
+
+
+class PostgresDialect(Dialect):
+    """The SQL of PostgreSQL."""
+
+    name = "PostgreSQL"
+    text_type = "TEXT"
+
+    def matches(self, x: str, pattern: str) -> str:
+        """Return the condition that a text matches a regular expression completely."""
+        return f"{x} ~ {literal(f'^({pattern})$')}"
+
+    def epoch(self, x: str) -> str:
+        """Return a time as seconds since 1970; without a zone, it is in UTC."""
+        return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
+
+    def parse(self, x: str, kind: str) -> str:
+        """Convert a text that was checked; the branches of CASE are evaluated one by one."""
+        return f"CAST({x} AS {kind})"
+
+
+class PolarsDialect(Dialect):
+    """The SQL of Polars."""
+
+    name = "Polars"
+
+    def matches(self, x: str, pattern: str) -> str:
+        """Return the condition that a text matches a regular expression completely."""
+        return f"REGEXP_LIKE({x}, {literal(f'^({pattern})$')})"
+
+    def epoch(self, x: str) -> str:
+        """Return a time as seconds since 1970; without a zone, it is in UTC."""
+        return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
+
+
+class Column(NamedTuple):
+    """A column of a relation.
+
+    Parameters
+    ----------
+    expression
+        The SQL expression of its values.
+    category
+        "boolean", "integer", "decimal", "float", "text" or "other"; "date" and "time" for
+        times; "cell" for cells of CSV; "json" for values of JSON.
+    """
+
+    expression: str
+    category: str
+
+
+_NUMBER = r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*"
+_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+_ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})"
+
+
+def as_number(column: Column, dialect: Dialect) -> str:
+    """Return the number of a column, NULL where the value may not be one."""
+    x = column.expression
+    if column.category in ("integer", "decimal", "float"):
+        return f"CAST({x} AS DOUBLE PRECISION)"
+    if column.category == "cell":
+        cast = dialect.parse(x, "DOUBLE PRECISION")
+        return f"(CASE WHEN {dialect.matches(x, _NUMBER)} THEN {cast} END)"
+    if column.category == "json":
+        kinds = "('DOUBLE', 'BIGINT', 'UBIGINT')"
+        return f"(CASE WHEN json_type({x}) IN {kinds} THEN CAST({x} AS DOUBLE) END)"
+    return _nothing("DOUBLE PRECISION")
+
+
+def as_boolean(column: Column, dialect: Dialect) -> str:
+    """Return the truth value of a column as a number, NULL where the value may not be one."""
+    x, yes, no = column.expression, number(1.0), number(0.0)
+    if column.category == "boolean":
+        return f"(CASE WHEN {x} THEN {yes} WHEN NOT {x} THEN {no} END)"
+    if column.category == "cell":
+        trimmed = f"LOWER(TRIM({x}))"
+        true, false = "('true', 'yes', '1')", "('false', 'no', '0')"
+        return f"(CASE WHEN {trimmed} IN {true} THEN {yes} WHEN {trimmed} IN {false} THEN {no} END)"
+    if column.category == "json":
+        # compared as text, which is faster than the conversion of JSON
+        text = f"CAST({x} AS VARCHAR)"
+        return (
+            f"(CASE WHEN {text} IN ('true', '1', '1.0') THEN {yes}"
+            f" WHEN {text} IN ('false', '0', '0.0') THEN {no} END)"
+        )
+    return as_number(column, dialect)
+
+
+def as_text(column: Column, dialect: Dialect) -> str:
+    """Return the text of a column, NULL where the value may not be one."""
+    x, to = column.expression, dialect.text_type
+    if column.category == "text":
+        return f"(CASE WHEN {_short(x)} THEN CAST({x} AS {to}) END)"
+    if column.category == "cell":
+        return f"(CASE WHEN {_starts_visibly(x)} AND {_short(x)} THEN {x} END)"
+    if column.category == "boolean":
+        return f"(CASE WHEN {x} THEN 'true' WHEN NOT {x} THEN 'false' END)"
+    if column.category in ("integer", "date"):
+        return f"CAST({x} AS {to})"
+    if column.category == "float":
+        limit = between(x, -_EXACT_INTEGER, _EXACT_INTEGER)
+        return (
+            f"(CASE WHEN {limit} AND {x} = FLOOR({x}) THEN CAST(CAST({x} AS BIGINT) AS {to}) END)"
+        )
+    if column.category == "json":
+        kinds = "('VARCHAR', 'BIGINT', 'UBIGINT', 'BOOLEAN')"
+        return f"(CASE WHEN json_type({x}) IN {kinds} AND {_short(f'{x}')} THEN {x} ->> '$' END)"
+    return _nothing(to)
+
+
+def _short(x: str) -> str:
+    return f"LENGTH({x}) <= {MAX_TEXT}"
+
+
+def _starts_visibly(x: str) -> str:
+    """Return the condition that the first character of a cell is not a space of any kind."""
+    spaces = "(133, 160, 5760, 8232, 8233, 8239, 8287, 12288)"
+    code = f"UNICODE({x})"
+    return f"({code} > 32 AND {code} NOT IN {spaces} AND {code} NOT BETWEEN 8192 AND 8202)"
+
+
+def as_time(column: Column, unit: float, dialect: Dialect) -> str:
+    """Return the time of a column in seconds since 1970, NULL where the value may not be one."""
+    x = column.expression
+    if column.category == "time":
+        return dialect.epoch(x)
+    text = f"{x} ->> '$'" if column.category == "json" else x
+    plain = as_number(column, dialect)
+    if unit != 1.0:
+        plain = f"{plain} * {number(unit)}"
+    if column.category in ("text", "cell", "json"):
+        parsed = dialect.parse_time(text)
+        return parsed if column.category == "text" else f"COALESCE({plain}, {parsed})"
+    return plain
+
+
+def _nothing(kind: str) -> str:
+    return f"CAST(NULL AS {kind})"

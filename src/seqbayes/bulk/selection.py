@@ -1,0 +1,201 @@
+"""What beliefs select from rows, and its SQL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqbayes.bulk import dialects
+from seqbayes.bulk.dialects import literal
+from seqbayes.bulk.relation import Relation
+from seqbayes.errors import UnsupportedError
+from seqbayes.forgetting import Decayed
+from seqbayes.likelihoods.sql import SqlForm, between, number
+from seqbayes.state import State
+from seqbayes.statistics.columns import Columns
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows and columns from which the beliefs of many keys are learned.
+
+    Parameters
+    ----------
+    state
+        The prior: a state, or a `Decayed` by time.
+    values
+        Columns of the observation, each with its kind: "number", "boolean" or "text".
+    by
+        Columns of the key.
+    texts
+        Whether values of keys are converted to texts; otherwise integers remain integers.
+    weight, time
+        Columns of the weight and of the time.
+    unit
+        Length of one unit of times that are numbers, in seconds.
+    latest
+        The latest time that is learned.
+    where
+        Values that columns must have; a sequence lists alternatives.
+
+    Raises
+    ------
+    UnsupportedError
+        If the statistics have no form in SQL; the message gives the reason.
+    """
+
+    state: Any
+    values: Sequence[tuple[str, str]]
+    by: Sequence[str] = ()
+    texts: bool = True
+    weight: str | None = None
+    time: str | None = None
+    unit: float = 1.0
+    latest: float = math.inf
+    where: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        state = self.state
+        if not isinstance(state, (State, Decayed)):
+            name = type(state).__name__
+            raise UnsupportedError(
+                f"a {name} cannot be learned by SQL: what it learns from an observation depends on"
+                " the observations before it, or on their order"
+            )
+        if isinstance(state, Decayed) and not state.timed:
+            raise UnsupportedError(
+                "a half-life in events cannot be learned by SQL: weights depend on the order of"
+                " rows"
+            )
+        form, _ = self.form, self.columns()
+        if form.labelled and not all(isinstance(label, str) for label in self.labels):
+            raise UnsupportedError("categories that are not strings cannot be learned by SQL")
+
+    @property
+    def inner(self) -> State:
+        """The state without decay."""
+        state = self.state
+        return state.undecayed if isinstance(state, Decayed) else state
+
+    @property
+    def form(self) -> SqlForm:
+        """The sums of the likelihood."""
+        form: SqlForm = self.inner.likelihood.sql_form()
+        return form
+
+    @property
+    def labels(self) -> list[Any]:
+        """The categories, in order."""
+        return list(self.inner.prior.categories)
+
+    @property
+    def half_life(self) -> float:
+        """The half-life, 0 for none."""
+        return self.state.half_life if isinstance(self.state, Decayed) else 0.0
+
+    def columns(self) -> Columns:
+        """Return empty statistics of many keys."""
+        return Columns(self.inner.new_statistics, self.half_life, self.half_life > 0.0)
+
+
+class Part:
+    """The SQL of one selection.
+
+    Parameters
+    ----------
+    relation
+        The rows.
+    selection
+        What is selected.
+    prefix
+        The beginning of the names of its columns.
+
+    Attributes
+    ----------
+    keys : list of str
+        Names of the columns of the key.
+    items : list of str
+        Items of a SELECT list: the columns of key, observation, weight and time.
+    chosen : str
+        The condition that the row is selected; never NULL.
+    certain : str
+        The condition that the row is not selected, or certainly valid.
+    """
+
+    def __init__(self, relation: Relation, selection: Selection, prefix: str) -> None:
+        self.selection, self.prefix = selection, prefix
+        form, dialect = selection.form, relation.dialect
+        self.keys = [f"{prefix}k{i}" for i in range(len(selection.by))]
+        items = {
+            f"{prefix}{'xy'[i]}": _value(relation, *value)
+            for i, value in enumerate(selection.values)
+        }
+        conditions = [self.rename(form.valid)]
+        if form.labelled:
+            known = ", ".join(map(literal, selection.labels))
+            conditions = [f"{prefix}x IN ({known})"]
+        for key, name in zip(self.keys, selection.by, strict=True):
+            column = relation.column(name)
+            native = not selection.texts and column.category == "integer"
+            items[key] = column.expression if native else dialects.as_text(column, dialect)
+            conditions.append(f"{key} IS NOT NULL")
+        if selection.weight is not None:
+            column = relation.column(selection.weight)
+            items[f"{prefix}w"] = dialects.as_number(column, dialect)
+            conditions.append(between(f"{prefix}w", 0.0, 1e100))
+        if selection.time is not None:
+            column = relation.column(selection.time)
+            items[f"{prefix}t"] = dialects.as_time(column, selection.unit, dialect)
+            conditions.append(between(f"{prefix}t", -math.inf, selection.latest))
+        self.items = [f"{expression} AS {name}" for name, expression in items.items()]
+        chosen = [_matches(relation, name, value) for name, value in selection.where.items()]
+        self.chosen = " AND ".join(chosen) or "TRUE"
+        good = " AND ".join(f"({each})" for each in conditions)
+        self.certain = f"(NOT ({self.chosen}) OR ({good}))" if chosen else f"({good})"
+
+    def rename(self, sql: str) -> str:
+        """Return SQL of a likelihood with the prefix of this selection."""
+        return sql.replace("sb_", self.prefix)
+
+
+def _value(relation: Relation, name: str, kind: str) -> str:
+    convert = {
+        "number": dialects.as_number,
+        "boolean": dialects.as_boolean,
+        "text": dialects.as_text,
+    }
+    if kind not in convert:
+        raise UnsupportedError(
+            f"column {name!r}: an observation that is one value of several parts cannot be learned"
+            " by SQL; name one column for each part"
+        )
+    return convert[kind](relation.column(name), relation.dialect)
+
+
+def _matches(relation: Relation, name: str, wanted: Any) -> str:
+    """Return the condition that a column has a value, or one of several; never NULL."""
+    column, dialect = relation.column(name), relation.dialect
+    conditions = []
+    for value in wanted if isinstance(wanted, (list, tuple)) else (wanted,):
+        if isinstance(value, str):
+            texts = column.category in ("text", "cell", "json")
+            x = column.expression
+            if column.category == "json":
+                x = f"(CASE WHEN json_type({x}) = 'VARCHAR' THEN {x} ->> '$' END)"
+            conditions.append(f"{x} = {literal(value)}" if texts else "FALSE")
+        elif isinstance(value, bool):
+            if column.category == "json":
+                x = f"CAST({column.expression} AS VARCHAR)"
+                conditions.append(f"{x} = '{str(value).lower()}'")
+            elif column.category in ("boolean", "cell"):
+                x = dialects.as_boolean(column, dialect)
+                conditions.append(f"{x} = {number(value)}")
+            else:
+                conditions.append("FALSE")
+        elif isinstance(value, (int, float)):
+            conditions.append(f"{dialects.as_number(column, dialect)} = {number(value)}")
+        else:
+            raise UnsupportedError(f"where {name} = {value!r} cannot be selected by SQL")
+    return f"COALESCE({' OR '.join(conditions)}, FALSE)"

@@ -1,0 +1,301 @@
+"""``backfill``: learn a table or file at once, with sums that an SQL engine computes."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqbayes.bulk import Relation, open_relation
+from seqbayes.bulk.dialects import as_time, literal, quoted
+from seqbayes.console.log import Log, add_format
+from seqbayes.console.status import USAGE_ERROR
+from seqbayes.console.text import count_of, printable
+from seqbayes.errors import PriorError
+from seqbayes.likelihoods.sql import number
+from seqbayes.stream.bulk import Bulk, Counter, FileRows, Rows, identity, same_file, selection_of
+from seqbayes.stream.config import Config, load_config
+from seqbayes.stream.pipeline import Pace, Pipeline
+from seqbayes.stream.source import SourceError
+from seqbayes.stream.sources.file import File
+from seqbayes.stream.urls import expand
+from seqbayes.stream.verbs.shared import load_or_report, moment, run_reporting_errors
+
+EXAMPLES = """\
+examples:
+  seqbayes backfill events.jsonl -c seqbayes.toml
+  seqbayes backfill history.parquet -c seqbayes.toml --until 2024-05-01T00:00Z
+  seqbayes backfill postgresql://user@host/shop -c seqbayes.toml
+
+If the rows are those of the configured source, the stream continues after them. Otherwise --until
+separates the rows from the stream, or --separate declares that no row is also in the stream.
+
+exit status: 0; 2 for a usage error, or a belief that cannot be learned in bulk; 3 if another
+process is using the store; 4 if rows or store cannot be read or written (nothing is stored)
+"""
+
+_POSTGRES = ("postgresql://", "postgres://")
+_NEVER = Pace(math.inf, sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
+"""A single commit, at the end."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The limit between the rows of a backfill and a stream.
+
+    Parameters
+    ----------
+    until
+        Rows with this time or later are not learned; seconds since 1970.
+    time
+        The column of the time; by default that of the beliefs.
+    separate
+        Whether no row is in the stream too, so that no limit is needed.
+    """
+
+    until: float | None = None
+    time: str | None = None
+    separate: bool = False
+
+
+@dataclass
+class Backfilled:
+    """Result of a backfill.
+
+    Attributes
+    ----------
+    source
+        The name under which the store records what was read.
+    rows
+        Number of rows.
+    used
+        Number of rows learned, by belief.
+    rejected
+        Belief, reason, number of rows and the first bytes of one of them; most frequent first.
+    """
+
+    source: str
+    rows: int
+    used: dict[str, int] = field(default_factory=dict)
+    rejected: list[tuple[str, str, int, bytes]] = field(default_factory=list)
+
+
+def backfill(
+    data: str, config: str | Path | Config, query: str | None = None, bound: Bound = Bound()
+) -> Backfilled:
+    """Learn all rows of a file or query in one transaction, with sums that an engine computes.
+
+    Rows are validated as in a stream, and those that cannot be used become dead letters. If they
+    are the rows of the configured source, it continues after them. The store records what was read,
+    so that it cannot be learned twice.
+
+    Parameters
+    ----------
+    data
+        A file of Parquet, JSON Lines or CSV, read by DuckDB; or ``postgresql://…``.
+    config
+        The configuration, or its file.
+    query
+        For PostgreSQL, a SELECT statement or the name of a table; by default the query of the
+        configured source.
+    bound
+        Which rows belong to the backfill, if they are not those of the configured source.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration has errors.
+    PriorError
+        If a belief cannot be learned in bulk, or the limit between rows and stream is not clear.
+    SourceError
+        If the rows cannot be read, have been read before, or change meanwhile.
+    StoreError
+        If the store cannot be written; nothing is stored.
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    for belief in config.beliefs:
+        selection_of(belief)
+    opened = _open_query if data.startswith(_POSTGRES) else _open_file
+    with ExitStack() as stack:
+        rows, name, end = opened(data, config, query, bound)
+        stack.callback(rows.close)
+        token = end()
+
+        def finish() -> int:
+            if end() != token:
+                raise SourceError(f"{data} has changed while it was read; nothing is stored")
+            return rows.count()
+
+        counter = Counter(finish)
+        single = dataclasses.replace(config, pace=_NEVER)
+        pipeline = single.open([counter], source=Bulk(name, token, rows))
+        with pipeline:
+            _merge(pipeline, rows)
+            for _ in pipeline:
+                pass
+            total = pipeline.store.events(name)
+    rejected = sorted(((*key, *value) for key, value in counter.reasons.items()), key=_by_count)
+    used = {name: table.used for name, table in pipeline.tables.items()}
+    return Backfilled(name, total, used, rejected)
+
+
+def _by_count(row: tuple[str, str, int, bytes]) -> tuple[int, str, str]:
+    return -row[2], row[0], row[1]
+
+
+def _merge(pipeline: Pipeline, rows: Rows) -> None:
+    """Add the aggregates to the beliefs."""
+    for table, found in zip(pipeline.tables.values(), rows.aggregates(), strict=False):
+        template: Any = table.belief.state
+        inner = template.undecayed if template.timed else template
+        keys: Iterable[Any] = [()]
+        if found.keys:
+            keys = zip(*found.keys, strict=True) if len(found.keys) > 1 else found.keys[0]
+        for row, key in zip(range(found.columns.n_rows), keys, strict=False):
+            state = inner.with_statistics(found.columns.statistics(row))
+            if template.timed:
+                state = template.with_data(state, float(found.columns.clocks[row]))
+            table.merge(key, state)
+        table.used += found.n
+
+
+def _open_file(
+    data: str, config: Config, query: str | None, bound: Bound
+) -> tuple[Rows, str, Callable[[], Any]]:
+    """Return the rows of a file, the name for the store, and a function for the position."""
+    if query is not None:
+        raise PriorError("a query is for postgresql://…; a file has none")
+    kind, options = config.source
+    if not os.path.isfile(data):
+        raise SourceError(f"cannot read {data}: no such file")
+    own = kind.kind == "file" and same_file(data, options.get("path"))
+    within = _limit(config, bound, own)
+    if own:
+        file: Any = config.open_source()
+        return FileRows(data, config.beliefs, file, within), file.name, file.end
+    name = f"backfill:{os.path.abspath(data)}"
+    if Path(data).suffix == ".parquet":
+        relation = open_relation(Path(data))
+        rows = Rows(relation, config.beliefs, within(relation))
+    else:
+        rows = FileRows(data, config.beliefs, File(data), within)
+    return rows, name, lambda: {**identity(data), "until": bound.until}
+
+
+def _open_query(
+    data: str, config: Config, query: str | None, bound: Bound
+) -> tuple[Rows, str, Callable[[], Any]]:
+    """Return the rows of a query, the name for the store, and a function for the position."""
+    kind, options = config.source
+    url = expand(data, quoted=True)
+    own = (
+        kind.kind == "query"
+        and expand(options["url"], quoted=True) == url
+        and query in (None, options["query"])
+    )
+    query = options.get("query") if own else query
+    if query is None:
+        raise PriorError("expected a query, because the configured source is another one: --query")
+    within = _limit(config, bound, own)
+    relation = open_relation(query, url)
+    if not own:
+        rows = Rows(relation, config.beliefs, within(relation))
+        token = {"query": query, "until": bound.until}
+        return rows, f"backfill:{query}", lambda: token
+    source = config.open_source()
+    position = source.end()
+    cursor, last = quoted(options["cursor"]), position["last"]
+    value = literal(last) if isinstance(last, str) else str(last)
+    rows = Rows(relation, config.beliefs, f"COALESCE({cursor} <= {value}, FALSE)")
+    if (n := rows.count()) != position["count"]:
+        raise SourceError(f"{source.name}: rows up to {last!r} have changed: {n:,} are visible now")
+    return rows, source.name, lambda: position
+
+
+def _limit(config: Config, bound: Bound, own: bool) -> Callable[[Relation], str]:
+    """Return a function for the condition of the rows that belong to the backfill.
+
+    Raises
+    ------
+    PriorError
+        If it is not clear which rows are in the stream too.
+    """
+    if own:
+        if bound.until is not None:
+            raise PriorError("the stream continues after these rows: --until is not possible")
+        return lambda relation: "TRUE"
+    if bound.until is None:
+        if not bound.separate:
+            raise PriorError(
+                "these are not the rows of the configured source: give the time at which the stream"
+                " begins (--until), or declare that no row is also in the stream (--separate)"
+            )
+        return lambda relation: "TRUE"
+    timed = {belief.time: belief.times.unit for belief in config.beliefs if belief.time}
+    if bound.time is None and len(timed) != 1:
+        raise PriorError("expected the column of the time, which the beliefs do not name: --time")
+    name = bound.time or next(iter(timed))
+    unit, until = timed.get(name, 1.0), bound.until
+
+    def within(relation: Relation) -> str:
+        at = as_time(relation.column(name), unit, relation.dialect)
+        return f"COALESCE({at} < {number(until)}, TRUE)"
+
+    return within
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = EXAMPLES
+    parser.add_argument(
+        "data", metavar="DATA", help="a file of Parquet, JSON Lines or CSV, or postgresql://…"
+    )
+    parser.add_argument(
+        "-c", "--config", metavar="CONFIG", default="seqbayes.toml", help="(%(default)s)"
+    )
+    parser.add_argument(
+        "--query",
+        metavar="SQL",
+        help="for PostgreSQL: a SELECT statement or a table (that of the configured source)",
+    )
+    parser.add_argument(
+        "--until", type=moment, metavar="TIME", help="learn rows before this time, as in --as-of"
+    )
+    parser.add_argument("--time", metavar="FIELD", help="the column of the time for --until")
+    parser.add_argument(
+        "--separate", action="store_true", help="no row is also in the configured source"
+    )
+    add_format(parser)
+
+
+def command(args: argparse.Namespace) -> int:
+    """Learn the rows, report what was rejected, and return the exit status."""
+    config = load_or_report(args.config)
+    if config is None:
+        return USAGE_ERROR
+    log = Log(args.log_format, "backfill")
+    bound = Bound(args.until, args.time, args.separate)
+
+    def act() -> int:
+        _report(log, backfill(args.data, config, args.query, bound))
+        return 0
+
+    return run_reporting_errors(log, act)
+
+
+def _report(log: Log, done: Backfilled) -> None:
+    for belief, reason, n, sample in done.rejected:
+        name = f"{belief}: " if belief else ""
+        text = f"{name}{count_of(n, 'row')} rejected: {reason}; such as"
+        text = f"{text} {printable(sample.decode(errors='replace'), 200)}"
+        log.event("rejected", text, "warning", belief=belief, reason=reason, rows=n)
+    counts = ", ".join(f"{name} learned {count:,}" for name, count in done.used.items())
+    text = f"{count_of(done.rows, 'row')}: {counts}"
+    log.event("learned", text, rows=done.rows, used=done.used, source=done.source)
