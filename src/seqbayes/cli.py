@@ -65,7 +65,7 @@ def _run(arguments: list[str], name: str) -> int:
     if args.command == "replay" and args.html is not None:
         from seqbayes.pages.command import write_story
 
-        return write_story(args, module.make_story(args))
+        return write_story(args)
     status: int = module.command(args)
     return status
 

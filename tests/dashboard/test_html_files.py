@@ -18,7 +18,7 @@ LIMIT = 300_000
 def files(tmp_path_factory):
     """The page of each story."""
     folder = tmp_path_factory.mktemp("pages")
-    for name in ("mms", "coins"):
+    for name in ("mms", "coins", "estimates"):
         assert main(["replay", name, "--html", str(folder / f"{name}.html")]) == 0
     return folder
 
@@ -160,3 +160,36 @@ def test_the_coins_show_mle_map_and_em_on_the_same_tosses(open_file):
         "A 0.750"
         in open_file("coins", "#step=3&sets=AHHHT,BTTTT").locator(".narration").inner_text()
     )
+
+
+def test_every_step_of_mle_map_and_em_has_something_to_drag(open_file):
+    page = open_file("estimates")
+    steps = page.locator(".lesson-step")
+    assert steps.count() == 16
+    for number in range(1, 17):
+        step = page.locator(".lesson-step:visible")
+        assert step.locator("h2").inner_text().startswith(f"{number}. ")
+        assert step.locator(".sentence").inner_text().count(". ") == 0  # one sentence
+        step.get_by_role("slider").first.focus()
+        page.keyboard.press("End")
+        dragged = step.inner_text()
+        page.keyboard.press("Home")
+        assert step.inner_text() != dragged, number
+        if number in (7, 14):
+            assert violations(page) == []
+        page.get_by_role("button", name="Forward").click(force=True)
+    assert where(page) == "16 of 16"
+
+
+def test_the_estimates_of_the_page_are_those_of_closed_forms(open_file):
+    page = open_file("estimates", "#step=4", width=390)
+    step = page.locator(".lesson-step:visible")
+    assert "12.0 ÷ 30 = 40.0 %; MLE = 30 %" in step.inner_text()
+    step.get_by_role("slider", name="Its weight").fill("0")
+    assert "6.0 ÷ 20 = 30.0 %" in step.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    other = open_file("estimates", "#step=16", theme="dark")
+    other.get_by_role("button", name="Labels hidden").click()
+    assert "EM for the MLE, A 0.797, B 0.520" in other.locator(".lesson-step:visible").inner_text()
+    other.emulate_media(media="print")
+    assert other.locator(".lesson-step:visible").count() == 16

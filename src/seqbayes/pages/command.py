@@ -8,25 +8,29 @@ import sys
 from seqbayes.console.files import check_target, replacing
 from seqbayes.pages.candies import candies_page
 from seqbayes.pages.coins import coins_page
-from seqbayes.replay.coins import CoinStory
+from seqbayes.pages.estimates import estimates_page
+from seqbayes.replay.command import make_story
 from seqbayes.replay.mms import CandyStory
 
 
-def write_story(args: argparse.Namespace, story: CandyStory | CoinStory) -> int:
+def write_story(args: argparse.Namespace) -> int:
     """Write the page of a story, and return the exit status.
 
     Parameters
     ----------
     args
         Options of the story; `html` is the file.
-    story
-        The story that the options describe.
 
     Raises
     ------
+    PriorError
+        If the prior or the start is invalid.
     SeqbayesError
         If the file cannot be replaced.
     """
+    if args.story == "estimates":
+        return write_page(args.html, estimates_page())
+    story = make_story(args)
     if isinstance(story, CandyStory):
         return write_page(args.html, candies_page(story, args.prior, args.strength))
     return write_page(args.html, coins_page(story))

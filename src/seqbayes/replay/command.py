@@ -16,11 +16,14 @@ from seqbayes.replay.mms import CandyStory, Prior
 from seqbayes.replay.player import LineOutput, Output, play
 from seqbayes.replay.story import Story, even
 
+HTML = "write the story as one HTML file that needs no server and no network; - is standard output"
+
 EXAMPLES = """\
 examples:
   seqbayes replay mms
   seqbayes replay coins --plain
   seqbayes replay mms --html mms.html
+  seqbayes replay estimates --html estimates.html
 
 keys in a terminal: space pauses and resumes, n or → shows the next step, q quits
 
@@ -51,6 +54,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             allow_abbrev=False,
         )
     )
+
+    _add_estimates(
+        stories.add_parser(
+            "estimates",
+            help="MLE, MAP and EM: an interactive page",
+            description="What MLE, MAP and EM are and how they are related, as one HTML file with"
+            " something to drag in each step.",
+            allow_abbrev=False,
+        )
+    )
+
+
+def _add_estimates(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--html", metavar="FILE", required=True, help=HTML)
+    parser.set_defaults(serve=False)
 
 
 def _add_candies(parser: argparse.ArgumentParser) -> None:
@@ -125,12 +143,7 @@ def _add_forms(parser: argparse.ArgumentParser, step: str) -> None:
     )
     form.add_argument("--json", action="store_true", help="print one JSON event per line")
     form.add_argument("--serve", action="store_true", help="show the story in the browser")
-    form.add_argument(
-        "--html",
-        metavar="FILE",
-        help="write the story as one HTML file that needs no server and no network; - is standard"
-        " output",
-    )
+    form.add_argument("--html", metavar="FILE", help=HTML)
     add_server(parser, sparing=True)
 
 
