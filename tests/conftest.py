@@ -7,6 +7,10 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+# One test process runs on each core: threads of BLAS would only wait for each other. NumPy reads
+# this when it is imported, also in the programs that tests start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import mpmath
 import numpy as np
 import pytest

@@ -238,6 +238,9 @@ def compositions(predictive):
             yield dict(zip(labels, counts, strict=True))
 
 
+NODES = np.polynomial.legendre.leggauss(120)
+
+
 def expectation(predictive, function):
     """Sum, or integrate between far quantiles, a function of the next observation."""
     if predictive.discrete:
@@ -252,7 +255,7 @@ def expectation(predictive, function):
     positive = predictive.support[0] >= 0.0
     total = 0.0
     for low, high in itertools.pairwise(np.log(knots) if positive else knots):
-        nodes, weights = np.polynomial.legendre.leggauss(120)
+        nodes, weights = NODES
         u = low + (high - low) * (nodes + 1.0) / 2.0
         x = np.exp(u) if positive else u
         density = predictive.p(x) * function(x) * (x if positive else 1.0)
