@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
 from seqbayes.errors import MergeError
+from seqbayes.figures.shown import Plotted
 
 SUMMARY_SIZE = 12
 """Largest number of names in a summary of an estimator."""
@@ -45,7 +46,7 @@ class TableForm(NamedTuple):
     by_field: bool = False
 
 
-class Model:
+class Model(Plotted):
     """A state, a state with decay, a mixture or an estimator.
 
     Streams, stores and the dashboard use models through this class only. The defaults are those of

@@ -25,7 +25,8 @@ from seqbayes import (
 )
 from seqbayes.dashboard import generate, views
 from seqbayes.dashboard.server import openapi
-from seqbayes.dashboard.views import base, curves
+from seqbayes.dashboard.views import base
+from seqbayes.figures import curves
 from seqbayes.likelihoods import Binomial, LogNormal, Multinomial
 from seqbayes.mixture import DirichletProcessMixture, Mixture
 

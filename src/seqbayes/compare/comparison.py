@@ -14,6 +14,8 @@ from seqbayes.compare.numbers import number_of
 from seqbayes.compare.planning import BETTER
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
+from seqbayes.figures.panels import Panel, Row, Rows
+from seqbayes.figures.shown import Tabular
 from seqbayes.model import Model
 
 
@@ -50,7 +52,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Tabular):
     """Probabilities, differences and losses of a choice between beliefs.
 
     Attributes
@@ -124,6 +126,38 @@ class Comparison:
         if all(p is not None and p >= self.level for p in within):
             return "equivalent"
         return "undecided"
+
+    def __str__(self) -> str:
+        chance = f"P(best) of {self.best} is {self.p_best[self.best]:.4g}"
+        return f"{self.verdict}: {chance} ({self.better} is better)"
+
+    def figure_panels(self, level: float = 0.95) -> list[Panel]:
+        """Return the mean and interval of each, and the difference of each to the reference.
+
+        The level is that of the comparison.
+        """
+        rows = [Row(str(name), self.mean[name], *self.interval[name]) for name in self.names]
+        differences = [
+            Row(f"{each.name} − {each.reference}", each.mean, *each.interval)
+            for each in self.differences.values()
+        ]
+        return [Rows("", "value", rows), Rows("", "difference", differences)]
+
+    def as_columns(self, level: float = 0.95) -> dict[str, Sequence[Any]]:
+        """Return one row for each belief. The level is that of the comparison."""
+        others = [self.differences.get(name) for name in self.names]
+        return {
+            "name": list(map(str, self.names)),
+            "mean": [self.mean[name] for name in self.names],
+            "low": [self.interval[name][0] for name in self.names],
+            "high": [self.interval[name][1] for name in self.names],
+            "p_best": [self.p_best[name] for name in self.names],
+            "loss": [self.loss[name] for name in self.names],
+            "difference": [None if each is None else each.mean for each in others],
+            "difference low": [None if each is None else each.interval[0] for each in others],
+            "difference high": [None if each is None else each.interval[1] for each in others],
+            "p_better": [None if each is None else each.p_better for each in others],
+        }
 
 
 def compare(

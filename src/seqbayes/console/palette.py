@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-RULE = {
-    "prior": "#008748",
-    "likelihood": "#d73a3a",
-    "evidence": "#c03fb4",
-    "posterior": "#c25400",
-    "next": "#2574d8",
-}
-"""Colours of Bayes' rule, with a contrast of at least 4.5 on black and on white."""
+from seqbayes.figures.colours import RULE
+
+__all__ = ["ASCII", "CANDY", "COIN", "LETTER", "RULE", "UNICODE", "Signs"]
 
 CANDY = {
     "blue": "#2f80ed",

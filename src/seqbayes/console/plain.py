@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.console.summary import View, is_named, reciprocal_of
+from seqbayes.console.summary import View, reciprocal_of
+from seqbayes.figures.named import is_named
 from seqbayes.state import State
 
 

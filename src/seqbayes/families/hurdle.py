@@ -166,13 +166,15 @@ class Hurdle(Product):
     def expected(self) -> distributions.Distribution | None:
         """The distribution of the expected value of an observation: share times mean amount.
 
-        None while a prior is improper, and if amounts have no finite mean.
+        None while a prior is improper, and if amounts have no finite mean or may be negative.
         """
         posterior = self.posterior.fields
         if not self.is_proper(self.posterior):
             return None
         amount = self.amount.likelihood.expectation(posterior["amount"])
-        return None if amount is None else ProductOfTwo(Beta.belief(posterior["share"]), amount)
+        if amount is None or amount.support[0] < 0.0:
+            return None
+        return ProductOfTwo(Beta.belief(posterior["share"]), amount)
 
     def predict_one(self, x: Any = None) -> Any:
         """Predict the next number: the mean."""

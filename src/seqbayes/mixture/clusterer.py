@@ -20,6 +20,8 @@ from seqbayes.statistics import arrays
 class StreamClusterer(base.Clusterer, Model):
     """A clusterer that learns from a stream, and can be copied, stored and merged."""
 
+    _repr_html_ = Model._repr_html_  # River's estimators have one, too
+
     _given: dict[str, Any]
 
     def check(self, x: Any) -> None:

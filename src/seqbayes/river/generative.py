@@ -36,6 +36,8 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         If `class_strength` is not above zero.
     """
 
+    _repr_html_ = document.Estimator._repr_html_  # River's estimators have one, too
+
     features: Mapping[Any, Any] | None
 
     def __init__(self, class_strength: float) -> None:

@@ -13,6 +13,7 @@ from seqbayes.checks import check_level
 from seqbayes.distributions import StudentT
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.model import Model
 from seqbayes.numerics import special
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
@@ -83,6 +84,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     >>> print("{:.2f} to {:.2f}".format(*model.predict_interval({"time": 1e6 + 5}, level=0.9)))
     9.78 to 11.92
     """
+
+    _repr_html_ = Model._repr_html_  # River's estimators have one, too
 
     former_defaults: ClassVar = {"precision": 0.01}
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from seqbayes.console.log import Tracker
-from seqbayes.console.summary import View, parts
+from seqbayes.console.summary import View
 from seqbayes.events.keys import read_key
+from seqbayes.figures.named import parts
 from seqbayes.stream.stores import Store
 from seqbayes.stream.verbs.stored import KeyState, StoredBelief, header, key_states, rows, timestamp
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from seqbayes.checks import check_level
 from seqbayes.errors import ObservationError
+from seqbayes.figures.named import is_named
 from seqbayes.state import State
 from seqbayes.statistics.columns import Columns
 
@@ -155,6 +156,24 @@ class Answers:
         check_level(level, kind)
         return self._of_belief(lambda belief: belief.interval(level, kind))
 
+    def columns(self, level: float = 0.95) -> dict[str, Array]:
+        """Return weight, estimates and interval ends as one column each, NaN if they do not exist.
+
+        If there are several parameters or labels, the names of columns begin with theirs.
+        """
+        columns: dict[str, Array] = {"n": self.n_samples}
+        nothing = np.full(len(self), np.nan)
+        means, ends, mles, modes = map(
+            _by_name, (self.mean, self.interval(level), self.mle, self.map)
+        )
+        for name, mean in means.items():
+            found = ends.get(name, nothing)
+            low, high = found if isinstance(found, tuple) else (nothing, nothing)
+            estimates = mean, low, high, mles.get(name, nothing), modes.get(name, nothing)
+            for part, column in zip(("mean", "low", "high", "mle", "map"), estimates, strict=True):
+                columns[f"{name} {part}".strip()] = column
+        return columns
+
     def cdf(self, theta: Any) -> Any:
         """Return the posterior probabilities that the parameter is at most `theta`."""
         return self._of_belief(lambda belief: belief.cdf(theta))
@@ -249,3 +268,10 @@ def _spread(values: Any, rows: Array, n: int) -> Any:
     full = np.full(n, np.nan)
     full[rows] = values
     return full
+
+
+def _by_name(value: Any) -> dict[str, Any]:
+    """Return answers by parameter or label; those of a single number have the name ''."""
+    if is_named(value):
+        value = value._asdict()
+    return {str(k): v for k, v in value.items()} if isinstance(value, dict) else {"": value}

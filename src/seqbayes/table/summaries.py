@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 
 import numpy as np
 
 from seqbayes.errors import PriorError
+from seqbayes.figures.html import MAX_TABLE_ROWS, page
+from seqbayes.figures.models import estimates
+from seqbayes.figures.panels import Panel, Row, Rows
+from seqbayes.figures.shown import Tabular
 from seqbayes.table.answers import Answers
 
 Array = Any
 
 
-class Summaries(ABC):
+class Summaries(Tabular, ABC):
     """Arrays with one value for each key, in the order of `keys`."""
 
     @property
     @abstractmethod
     def keys(self) -> list[Any]:
         """The keys, in order of first appearance."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, key: Any) -> Any: ...
+
+    @abstractmethod
+    def select(self, keys: Iterable[Any]) -> Self:
+        """Return a table of these keys."""
 
     @abstractmethod
     def answers(self, at: float | None = None) -> Answers:
@@ -119,3 +134,35 @@ class Summaries(ABC):
         order = np.argsort(-ends if better == "higher" else ends, kind="stable")[:k]
         keys = self.keys
         return [(keys[row], float(ends[row])) for row in order.tolist()]
+
+    def figure_panels(self, level: float = 0.95) -> list[Panel]:
+        """Return mean and interval of the keys with the most data."""
+        shown = self._heaviest(MAX_TABLE_ROWS)
+        return (
+            [Rows("", "mean", [_row(k, shown[k], level) for k in shown.keys])] if len(shown) else []
+        )
+
+    def as_columns(self, level: float = 0.95) -> dict[str, Any]:
+        """Return the estimates as columns, one row for each key."""
+        return {"key": self.keys, **self.answers().columns(level)}
+
+    def _repr_html_(self) -> str:
+        """Return figure and estimates of the keys with the most data, for notebooks."""
+        shown = self._heaviest(MAX_TABLE_ROWS)
+        more = f", {len(shown)} with the most data" if len(shown) < len(self) else ""
+        return page(
+            f"{self!r}{more}", self.figure_panels(), shown.as_columns() if len(shown) else {}
+        )
+
+    def _heaviest(self, k: int) -> Self:
+        """Return the `k` keys with the most data, in descending order."""
+        if not len(self):
+            return self
+        rows = np.argsort(-self.n_samples, kind="stable")[:k]
+        return self.select([self.keys[row] for row in rows.tolist()])
+
+
+def _row(key: Any, state: Any, level: float) -> Row:
+    """Return the first number of the belief of a key."""
+    found = estimates(state, level)[0]
+    return Row(str(key), found.mean, found.low, found.high)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.dashboard.views import curves
 from seqbayes.dashboard.views.base import (
     EMPTY,
     LEVEL,
@@ -27,9 +26,9 @@ from seqbayes.dashboard.views.predictives import (
     mean_of,
     predictive_of,
     scalar,
-    support,
 )
 from seqbayes.errors import SeqbayesError
+from seqbayes.figures import curves
 from seqbayes.predictive.labels import Categorical
 
 _MAX_ESTIMATES = 12
@@ -167,7 +166,7 @@ def brief(number: float | None) -> str:
 
 def _draw(card: dict[str, Any], predictives: list[Any], weights: list[float], points: int) -> None:
     discrete = any(each.discrete for each in predictives)
-    x = support(predictives, points) if discrete else _grid(predictives, points)
+    x = curves.support(predictives, points) if discrete else _grid(predictives, points)
     if x is None:
         return
     weighted = [

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqbayes.dashboard.views import curves
 from seqbayes.dashboard.views.base import (
     LEVEL,
     Followed,
@@ -25,6 +24,7 @@ from seqbayes.dashboard.views.base import (
 from seqbayes.dashboard.views.figures import finite, pair, rounded, values
 from seqbayes.dashboard.views.predictives import curve, predictive_of, scalar
 from seqbayes.errors import SeqbayesError
+from seqbayes.figures import curves
 from seqbayes.predictive.labels import Categorical
 from seqbayes.state import State
 

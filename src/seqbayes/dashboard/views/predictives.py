@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.dashboard.views import curves
 from seqbayes.dashboard.views.base import LEVEL
 from seqbayes.dashboard.views.figures import decimals, finite, heights, pair, places
 from seqbayes.errors import SeqbayesError
+from seqbayes.figures import curves
 from seqbayes.predictive import Bernoulli
 from seqbayes.predictive.labels import Categorical
 
@@ -52,23 +52,13 @@ def curve(found: Any) -> dict[str, Any] | None:
         return bars(found)
     if scalar(found) is None:
         return None
-    x = support([found], _POINTS) if found.discrete else curves.grid(found, _POINTS)
+    x = curves.support([found], _POINTS) if found.discrete else curves.grid(found, _POINTS)
     if x is None:
         return None
     p = np.asarray(found.p(x), float)
     top = float(np.nanmax(np.where(np.isfinite(p), p, np.nan))) if np.isfinite(p).any() else 0.0
     kind = "pmf" if found.discrete else "pdf"
     return {"kind": kind, "x": places(x), "p": heights(p, top)}
-
-
-def support(found: Sequence[Any], points: int) -> Any:
-    """Return integers with nearly all of the probability, evenly spaced if there are many."""
-    ends = [each.interval(0.998) for each in found]
-    low, high = min(e[0] for e in ends), max(e[1] for e in ends)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return None
-    step = max(1, math.ceil((high - low + 1) / points))
-    return np.arange(math.floor(low), math.ceil(high) + 1, step, dtype=float)
 
 
 def bars(found: Any) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.dashboard.views import curves
 from seqbayes.dashboard.views.base import (
     EMPTY,
     LEVEL,
@@ -21,6 +20,7 @@ from seqbayes.dashboard.views.base import (
 from seqbayes.dashboard.views.figures import finite, heights, pair, places
 from seqbayes.dashboard.views.numbers import told_step
 from seqbayes.dashboard.views.predictives import lines, predictive_of
+from seqbayes.figures import curves
 
 _POINTS = 100
 _MAX_MARGINALS = 12

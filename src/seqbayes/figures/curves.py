@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -103,7 +105,10 @@ def _with_peaks(x: Any, modes: Any) -> Any:
 
 
 def _modes(distribution: Any) -> Any:
-    mode = distribution.mode
+    try:
+        mode = distribution.mode
+    except NotImplementedError:  # of a product of two variables
+        return np.nan
     return np.nan if mode is None else mode
 
 
@@ -123,3 +128,13 @@ def grid(distribution: Any, points: int) -> Any:
     """Return the points for one distribution of numbers, without repetition; None if empty."""
     (x,) = grids(distribution, distribution, distribution.interval(0.95), points)
     return None if np.isnan(x).any() else np.unique(x)
+
+
+def support(found: Sequence[Any], points: int) -> Any:
+    """Return integers with nearly all of the probability, evenly spaced if there are many."""
+    ends = [each.interval(0.998) for each in found]
+    low, high = min(e[0] for e in ends), max(e[1] for e in ends)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    step = max(1, math.ceil((high - low + 1) / points))
+    return np.arange(math.floor(low), math.ceil(high) + 1, step, dtype=float)

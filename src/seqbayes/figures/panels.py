@@ -1,0 +1,85 @@
+"""What a figure shows, independent of how it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve, or the bars of probabilities of whole numbers.
+
+    Attributes
+    ----------
+    role
+        Its role in Bayes' rule, which determines its colour.
+    label
+        Its name in the legend.
+    x, y
+        Its points.
+    dash
+        "solid", "dashed" or "dotted", so that curves are distinguishable without colours.
+    shaded
+        The ends of the credible interval, under which the curve is shaded.
+    band
+        Lower and upper values at `x` of a band around the curve.
+    bars
+        Whether to draw a bar at each `x`.
+    """
+
+    role: str
+    label: str
+    x: Array
+    y: Array
+    dash: str = "solid"
+    shaded: tuple[float, float] | None = None
+    band: tuple[Array, Array] | None = None
+    bars: bool = False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An estimate, marked on the horizontal axis."""
+
+    role: str
+    label: str
+    x: float
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A panel of curves over one number."""
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: Sequence[Line]
+    marks: Sequence[Mark] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One named number: a mean with an interval, and its prior mean or MLE if they are known."""
+
+    name: str
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    prior: float | None = None
+    mle: float | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A panel with one line per named number, on a common axis."""
+
+    title: str
+    x_label: str
+    rows: Sequence[Row]
+
+
+Panel = Curves | Rows

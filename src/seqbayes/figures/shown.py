@@ -1,0 +1,209 @@
+"""What notebooks and data frame libraries ask of an object: HTML, columns and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from seqbayes.figures.panels import Panel
+
+
+class Tabular:
+    """An object with estimates that notebooks show, and that data frames and plots contain."""
+
+    def figure_panels(self, level: float = 0.95) -> list[Panel]:
+        """Return the panels of `plot`; see `seqbayes.figures.panels`.
+
+        Parameters
+        ----------
+        level
+            Probability of the credible intervals.
+        """
+        raise NotImplementedError
+
+    def as_columns(self, level: float = 0.95) -> dict[str, Sequence[Any]]:
+        """Return the estimates as columns of equal length, by name.
+
+        Parameters
+        ----------
+        level
+            Probability of the credible intervals.
+        """
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        """Return figures as inline SVG, and a table of estimates, for notebooks."""
+        from seqbayes.figures.html import page
+
+        return page(str(self), self.figure_panels(), self.as_columns())
+
+    def plot(self, ax: Any = None, level: float = 0.95) -> Any:
+        """Plot with matplotlib, in the colours of Bayes' rule.
+
+        The prior is green, the likelihood red and the posterior orange. MLE, MAP and mean are
+        marked on the axis, and the credible interval is shaded.
+
+        Parameters
+        ----------
+        ax
+            The axes to draw on; by default those of a new figure. For several numbers, as many
+            axes as `figure_panels` has panels.
+        level
+            Probability of the credible intervals.
+
+        Returns
+        -------
+        matplotlib.axes.Axes, or an array of several
+
+        Raises
+        ------
+        SeqbayesError
+            If there is nothing to plot, or matplotlib is not installed (extra ``plot``).
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> state = Beta(2, 2)
+        >>> state.learn_many([True, True, False])
+        >>> from matplotlib.figure import Figure
+        >>> ax = state.plot(Figure().add_subplot())
+        >>> [text.get_text() for text in ax.get_legend().get_texts()][:2]
+        ['prior', 'likelihood (scaled)']
+        """
+        from seqbayes.figures.plots import plot
+
+        return plot(self.figure_panels(level), ax)
+
+    def to_pandas(self, level: float = 0.95) -> Any:
+        """Return the estimates as a pandas.DataFrame (extra ``frames``).
+
+        Parameters
+        ----------
+        level
+            Probability of the credible intervals.
+
+        Raises
+        ------
+        SeqbayesError
+            If narwhals or pandas is not installed.
+
+        Examples
+        --------
+        >>> from seqbayes import Dirichlet
+        >>> Dirichlet({"red": 3.0, "blue": 1.0}).to_pandas()["mean"].tolist()
+        [0.75, 0.25]
+        """
+        from seqbayes.figures.frames import frame
+
+        return frame(self.as_columns(level), "pandas")
+
+    def to_polars(self, level: float = 0.95) -> Any:
+        """Return the estimates as a polars.DataFrame (extra ``frames``); see `to_pandas`."""
+        from seqbayes.figures.frames import frame
+
+        return frame(self.as_columns(level), "polars")
+
+    def to_arrow(self, level: float = 0.95) -> Any:
+        """Return the estimates as a pyarrow.Table (extra ``frames``); see `to_pandas`."""
+        from seqbayes.figures.frames import frame
+
+        return frame(self.as_columns(level), "pyarrow")
+
+
+class Plotted(Tabular):
+    """A model whose parameter, predictions and history can be plotted."""
+
+    def figure_panels(self, level: float = 0.95) -> list[Panel]:
+        """Return the panels of `plot`: the densities or estimates of the parameter."""
+        from seqbayes.figures.models import panels
+
+        return panels(self, level)
+
+    def as_columns(self, level: float = 0.95) -> dict[str, Sequence[Any]]:
+        """Return the estimates, one row for each number of the parameter."""
+        from seqbayes.figures.models import Estimate, estimates
+
+        found = [each._replace(name=each.name or "parameter") for each in estimates(self, level)]
+        columns = zip(*found, strict=True) if found else [()] * len(Estimate._fields)
+        names = ("parameter", *Estimate._fields[1:])
+        return {name: list(column) for name, column in zip(names, columns, strict=True)}
+
+    def plot_predictive(self, ax: Any = None, level: float = 0.95) -> Any:
+        """Plot the predictive distribution of the next observation with matplotlib.
+
+        It is magenta, the colour of the evidence: p(x) of the next observation x is its evidence.
+
+        Parameters
+        ----------
+        ax
+            The axes to draw on; by default those of a new figure.
+        level
+            Probability of the predictive interval.
+
+        Returns
+        -------
+        matplotlib.axes.Axes, or an array of several
+
+        Raises
+        ------
+        SeqbayesError
+            If there is nothing to plot, or matplotlib is not installed (extra ``plot``).
+        """
+        from seqbayes.figures.models import predicted
+        from seqbayes.figures.plots import plot
+
+        return plot(predicted(self, level), ax)
+
+    def plot_history(self, xs: Iterable[Any], ax: Any = None, level: float = 0.95) -> Any:
+        """Plot how the first number changes while a copy learns observations one at a time.
+
+        Parameters
+        ----------
+        xs
+            The observations; this state does not learn them.
+        ax
+            The axes to draw on; by default those of a new figure.
+        level
+            Probability of the credible intervals.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ObservationError
+            If an observation is invalid.
+        SeqbayesError
+            If matplotlib is not installed (extra ``plot``).
+        """
+        from seqbayes.figures.models import history
+        from seqbayes.figures.plots import plot
+
+        return plot(history(self, xs, level), ax)
+
+    def to_arviz(self, draws: int = 1000, chains: int = 4) -> Any:
+        """Return samples of posterior, prior and next observation for ArviZ (extra ``arviz``).
+
+        Parameters
+        ----------
+        draws, chains
+            The shape of the samples. They are independent, so chains exist only for ArviZ.
+
+        Returns
+        -------
+        xarray.DataTree
+            With the groups posterior, prior (if it is proper) and posterior_predictive.
+
+        Raises
+        ------
+        UnsupportedError
+            If the model is not a state.
+        PriorError
+            If the posterior is improper.
+        SeqbayesError
+            If arviz-base is not installed.
+        """
+        from seqbayes.figures.samples import to_arviz
+
+        return to_arviz(self, draws, chains)
