@@ -284,6 +284,28 @@ def test_a_damaged_history_raises_a_single_clear_error(durable_url, tmp_path, ca
     assert "is damaged: the history of belief 'b' cannot be read" in capsys.readouterr().err
 
 
+def test_a_large_file_is_checked_unless_the_requested_key_is_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("seqbayes.stream.stores.sqlite.CHECKED_PAGES", 0)
+    learn("b.db")
+    data = bytearray((tmp_path / "b.db").read_bytes())
+    ((page,),) = query(
+        "b.db",
+        "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_seqbayes_states_1'",
+    )
+    ((size,),) = query("b.db", "PRAGMA page_size")
+    start = size * (page - 1)
+    at = data.index(b'["b"]', start, start + size)
+    data[at : at + 5] = b'["c"]'
+    (tmp_path / "b.db").write_bytes(data)
+    assert [found.key for found in stream.show("b.db", "b", "a")] == [{"k": "a"}]
+    for words in (["b"], ["b", "b"], ["b", "missing"]):
+        assert cli.main(["show", "b.db", *words]) == 4
+        assert "is damaged" in capsys.readouterr().err
+    with pytest.raises(StoreError, match="is damaged"):
+        open_store("b.db")
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_flipped_bit_is_detected_or_harmless(seed, tmp_path, capsys, monkeypatch):
     """Flip 100 bits in all, each in a fresh copy; every verb works rightly or gives one error."""

@@ -12,9 +12,12 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from seqbayes.stream.stores.base import Mode
-from seqbayes.stream.stores.records import Lease, StoreError
+from seqbayes.stream.stores.records import Lease, StoredEntry, StoreError
 from seqbayes.stream.stores.sql import SqlStore
 from seqbayes.stream.stores.tables import Row
+
+CHECKED_PAGES = 4096
+"""Files of up to this many pages are checked when they are opened for reading."""
 
 
 class SqliteStore(SqlStore):
@@ -47,13 +50,17 @@ class SqliteStore(SqlStore):
     def __init__(self, url: str, mode: Mode = "create") -> None:
         path = url.removeprefix("sqlite:")
         super().__init__(path, mode)
+        self._checked = False
         self._stamp: tuple[int, int] | None = None
         self._checkpointed = [0, 0]
         self._files: dict[str, tuple[int, int] | None] = {}
         self._connection: sqlite3.Connection = self._connect(path, mode)
         try:
             with self._translated():
-                self._check_file()
+                self._check_owner()
+                ((pages,),) = self._run("PRAGMA page_count")
+                if mode != "read" or pages <= CHECKED_PAGES:
+                    self._check_pages()
                 if mode != "read":
                     self._connection.execute("PRAGMA journal_mode = WAL")
             self._files = self._open_files(path, mode)
@@ -123,12 +130,41 @@ class SqliteStore(SqlStore):
         names = (path,) if mode == "read" else (path, f"{path}-wal")
         return {name: _file_id(name) for name in names if os.path.exists(name)}
 
-    def _check_file(self) -> None:
-        """Raise an error if the file is damaged or belongs to another program."""
+    def _check_pages(self) -> None:
+        """Raise an error if the file is damaged; check it once."""
+        if self._checked:
+            return
         ((verdict,),) = self._run("PRAGMA integrity_check(1)")
         if verdict != "ok":
             verdict = " ".join(verdict.split())
             raise StoreError(f"{self.url} is damaged ({verdict}): restore a backup")
+        self._checked = True
+
+    def entries(
+        self,
+        belief: str,
+        key: str | None = None,
+        since: float | None = None,
+        strict: bool = True,
+    ) -> Iterator[StoredEntry]:
+        """Yield the states of a belief, least recently used first; see `ReadableStore`.
+
+        The check of a large file takes seconds, so it is omitted for a key that is found: its row
+        has checksums, but a damaged index can hide rows.
+        """
+        if key is None and not since:
+            with self._translated():
+                self._check_pages()
+        missing = True
+        for entry in super().entries(belief, key, since, strict):
+            missing = False
+            yield entry
+        if missing:
+            with self._translated():
+                self._check_pages()
+
+    def _check_owner(self) -> None:
+        """Raise an error if the file belongs to another program."""
         others = self._run("SELECT name FROM sqlite_master WHERE type = 'table'")
         if others and not self._has_tables():
             raise StoreError(f"{self.url} belongs to another program")

@@ -154,7 +154,8 @@ def _show(args: argparse.Namespace, view: View) -> int:
         Tracker(Log("text", "show")) as tracker,
     ):
         beliefs = stored_beliefs(store, args.belief)
-        tracker.total = sum(store.entry_count(b.name) for b in beliefs)
+        if not args.key:
+            tracker.total = sum(store.entry_count(b.name) for b in beliefs)
 
         def states(stored: StoredBelief) -> Iterator[KeyState]:
             return tracker.track(_found(store, stored, args.key, args.rest, args.as_of))

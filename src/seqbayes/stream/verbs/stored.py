@@ -15,7 +15,6 @@ from seqbayes.console.text import count_of
 from seqbayes.errors import SeqbayesError
 from seqbayes.events.display import Display
 from seqbayes.events.keys import REST, read_key, write_key
-from seqbayes.mixture.base import BaseMixture
 from seqbayes.stream.codec import StateCodec, read_state
 from seqbayes.stream.stores import Store, StoredEntry, StoreError
 from seqbayes.stream.verbs.shared import MissingError
@@ -160,7 +159,7 @@ def describe_any(state: Any, view: View) -> dict[str, Any]:
         found = describe({}, state, view)
         del found["key"]
         return found
-    if isinstance(state, BaseMixture):
+    if state.display_kind == "mixture":
         return {
             "n": state.n_samples,
             "components": {
@@ -265,7 +264,7 @@ def lines(found: KeyState, view: View) -> list[Line]:
 
 
 def _lines(key: Any, state: Any, view: View) -> Iterator[Line]:
-    if isinstance(state, BaseMixture):
+    if state.display_kind == "mixture":
         for name, weight, component in ranked_components(state):
             share = f"{name} weight"
             yield Line(*_start(key, state), weight, None, None, None, share)._replace(part=share)
