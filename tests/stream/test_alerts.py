@@ -346,21 +346,26 @@ def test_silence_is_noticed_by_stream_and_by_key(url, monkeypatch):
     assert not {each for each in found if each[0] == "key" and each[2] == "b"}
 
 
-def test_the_share_of_dead_letters_is_that_of_the_window(url):
+def test_the_time_of_silence_is_stored_less_often_than_it_is_evaluated(monkeypatch):
+    monkeypatch.setattr("seqbayes.stream.alerts.outbox.EVALUATION_SECONDS", 0.0)
+    text = BASE.replace("[alert.a]", '[alert.all]\nquiet = 60\nfor = "1 h"')
     clock = Clock()
-    condition = parse_condition("dead letters > 10 %")
-    watched = Alert("dead", condition, "", over=60.0)
-    longer = Alert("longer", parse_condition("dead letters > 90 %"), "", over=90 * 86400.0)
-    events = [{"k": "a", "x": 7}] + [{"k": "a", "x": True}] * 18 + [{"k": "a", "x": 7}] * 2
-    with pipeline(url, events, [watched, longer], clock, size=7) as running:
-        for _ in running:
-            clock.now += 40.0
-        bodies = [json.loads(each.body) for each in running.store.messages()]
-    assert [(b["status"], b["value"]) for b in bodies] == [
-        ("firing", pytest.approx(1 / 7)),
-        ("resolved", pytest.approx(1 / 14)),
-        ("firing", pytest.approx(2 / 14)),
-    ]
+    collector = Alerts(parse_config(text.encode()).alerts, now=clock)
+    source = Listed(lines(*EVENTS))
+    source.caught_up = True
+    belief, store = Belief("sold", Beta(), field="x", by="k"), open_store(":memory:")
+    with Pipeline(source, [belief], store, Pace(seconds=0.0), [collector]) as running:
+        next(iter(running))
+        read_at = running.read_at = clock.now
+
+        def stored_after(seconds):
+            clock.now = read_at + seconds
+            collector.learned(running, None)
+            return [json.loads(each.state).get("value") for each in store.alerts()]
+
+        assert [stored_after(seconds) for seconds in (59, 61, 62, 63)] == [[], [61], [61], [61]]
+        monkeypatch.setattr("seqbayes.stream.alerts.outbox.time.monotonic", lambda: 1e12)
+        assert stored_after(64) == [64]
 
 
 def test_alerts_that_are_removed_leave_the_store(url):

@@ -36,6 +36,9 @@ MAX_DONE = 1000
 EVALUATION_SECONDS = 0.5
 """Time between two evaluations while no events arrive."""
 
+REFRESH_SECONDS = 10.0
+"""Time between two commits of values that change while no events arrive."""
+
 
 class Alerts(Collector):
     """A collector that evaluates alerts at every commit, and delivers their messages.
@@ -63,10 +66,11 @@ class Alerts(Collector):
         self._alerts, self._notify, self._now = alerts, notify, now
         self._delivery: Delivery | None = None
         self._instances: dict[tuple[str, str], Instance] = {}
+        self._stored: dict[tuple[str, str], Instance] = {}
         self._evidence: dict[str, dict[Any, Evidence]] = {}
         self._new: list[StoredMessage] = []
         self._kept: list[str] = []
-        self._next_look = 0.0
+        self._next_look = self._next_refresh = 0.0
 
     # Events of the pipeline.
 
@@ -87,9 +91,9 @@ class Alerts(Collector):
         self._next_look = time.monotonic() + EVALUATION_SECONDS
         changes = Changes(None, None)
         self._evaluate(pipeline, changes, now, {})
-        if changes.messages or changes.alerts or changes.alerts_gone:
+        if self._is_due(changes):
             pipeline.store.commit(changes)
-            self._send()
+            self._finish_commit()
 
     def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
         """Count an event that could not be used."""
@@ -105,7 +109,7 @@ class Alerts(Collector):
 
     def committed(self, pipeline: Pipeline) -> None:
         """Deliver the stored messages."""
-        self._send()
+        self._finish_commit()
 
     def closing(self, pipeline: Pipeline) -> None:
         """Wait for deliveries, and store which messages were delivered."""
@@ -140,6 +144,7 @@ class Alerts(Collector):
                 self._instances[stored.alert, stored.key] = instance
             else:
                 self._unknown.append((stored.alert, stored.key))
+        self._stored = dict(self._instances)
         for (name, key), instance in self._instances.items():
             if instance.status == "firing":
                 body = self._body(pipeline, names[name], key, instance, instance.since)
@@ -162,7 +167,6 @@ class Alerts(Collector):
         now: float,
         changed: Mapping[str, Sequence[Any]],
     ) -> None:
-        before = dict(self._instances)
         self._new = []
         for alert in self._alerts:
             for key, found in self._evaluations(pipeline, alert, now, changed):
@@ -175,13 +179,23 @@ class Alerts(Collector):
         changes.alerts = [
             StoredAlert(*place, msgspec.json.encode(instance).decode(), now)
             for place, instance in self._instances.items()
-            if before.get(place) != instance
+            if self._stored.get(place) != instance
         ]
-        gone = [place for place in before if place not in self._instances]
+        gone = [place for place in self._stored if place not in self._instances]
         changes.alerts_gone = [*self._unknown, *gone]
         self._unknown = []
         changes.messages = self._new
         self._note_done(changes, now)
+
+    def _is_due(self, changes: Changes) -> bool:
+        """Whether to commit changes now; a value alone, such as a time of silence, can wait."""
+        if changes.messages or changes.alerts_gone:
+            return True
+        for place, instance in self._instances.items():
+            stored = self._stored.get(place)
+            if stored is None or (stored.status, stored.since) != (instance.status, instance.since):
+                return True
+        return bool(changes.alerts) and time.monotonic() >= self._next_refresh
 
     def _evaluations(
         self,
@@ -279,8 +293,11 @@ class Alerts(Collector):
         surplus = max(len(self._kept) - MAX_DONE, 0)
         changes.messages_gone, self._kept = self._kept[:surplus], self._kept[surplus:]
 
-    def _send(self) -> None:
+    def _finish_commit(self) -> None:
+        """Record what was stored, and deliver its messages."""
         assert self._delivery is not None
+        self._stored = dict(self._instances)
+        self._next_refresh = time.monotonic() + REFRESH_SECONDS
         self._delivery.send(self._new)
         self._new = []
 
