@@ -62,10 +62,10 @@ def _run(arguments: list[str], name: str) -> int:
         from seqbayes.dashboard.command import serve_story
 
         return serve_story(args, module.page_options(args))
-    if args.command == "replay" and args.html is not None:
-        from seqbayes.pages.command import write_story
+    if args.command in ("replay", "show") and args.html is not None:
+        from seqbayes.pages.command import write_store, write_story
 
-        return write_story(args)
+        return write_story(args) if args.command == "replay" else write_store(args)
     status: int = module.command(args)
     return status
 

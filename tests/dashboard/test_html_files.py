@@ -6,7 +6,12 @@ import pytest
 
 import lesson_vectors
 from conftest import Watch
+from seqbayes import Beta, Dirichlet, stream
 from seqbayes.cli import main
+from seqbayes.console.summary import View
+from seqbayes.errors import SeqbayesError
+from seqbayes.pages.store import store_page
+from seqbayes.stream.sources import Iterated
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
@@ -20,6 +25,15 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     for name in ("mms", "coins", "estimates"):
         assert main(["replay", name, "--html", str(folder / f"{name}.html")]) == 0
+    store = str(folder / "beliefs.db")
+    events = [{"shop": "<b>&amp;", "sold": i % 4 == 0, "candy": "red"} for i in range(40)]
+    beliefs = [
+        stream.Belief("sales", Beta(), field="sold", by="shop"),
+        stream.Belief("candies", Dirichlet.flat(["red", "green"]), field="candy"),
+    ]
+    with stream.Pipeline(Iterated(events, name="e"), beliefs, stream.open_store(store)) as pipeline:
+        list(pipeline)
+    assert main(["show", store, "--html", str(folder / "show.html")]) == 0
     return folder
 
 
@@ -37,7 +51,7 @@ def open_file(browser, files):
         contexts.append((context, watch))
         page = context.new_page()
         page.goto(address + place)
-        page.wait_for_selector(".steps .where")
+        page.wait_for_selector("h1")
         return page
 
     yield open_one
@@ -61,7 +75,7 @@ def where(page):
 
 
 def test_pages_are_small_and_complete(files):
-    for path in files.iterdir():
+    for path in files.glob("*.html"):
         text = path.read_text("utf-8")
         assert len(text.encode()) <= LIMIT
         assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
@@ -193,3 +207,37 @@ def test_the_estimates_of_the_page_are_those_of_closed_forms(open_file):
     assert "EM for the MLE, A 0.797, B 0.520" in other.locator(".lesson-step:visible").inner_text()
     other.emulate_media(media="print")
     assert other.locator(".lesson-step:visible").count() == 16
+
+
+def test_a_store_is_shown_with_a_chart_and_a_table_for_each_key(open_file):
+    page = open_file("show", theme="dark", width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    key = page.get_by_role("article").filter(has_text="<b>&amp;")
+    assert key.locator("path.d-posterior").get_attribute("d").startswith("M")
+    cells = key.locator("tbody tr td").all_inner_texts()
+    assert cells[:2] == ["40", "0.2619"]  # (1 + 10) / (2 + 40)
+    assert cells[3] == "0.2500"
+    assert page.get_by_role("article").count() == 2
+    key.get_by_role("link").click()
+    assert page.url.endswith("#belief=sales&key=%3Cb%3E%26amp%3B")
+    assert violations(page) == []
+
+
+def test_a_page_of_many_keys_has_those_that_fit(tmp_path):
+    path = str(tmp_path / "many.db")
+    events = [{"key": f"<{i}>" * 10, "sold": True} for i in range(400)]
+    belief = stream.Belief("sales", Beta(), field="sold", by="key")
+    with stream.Pipeline(Iterated(events, name="e"), [belief], stream.open_store(path)) as pipeline:
+        list(pipeline)
+    view = View(top=400)
+    text = store_page(path, view=view)
+    assert 200_000 < len(text.encode()) <= LIMIT
+    assert '"total":400' in text
+    with pytest.raises(SeqbayesError, match="has no"):
+        store_page(path, "sales", "missing", view=view)
+
+
+def test_a_page_never_replaces_the_store(files, capsys):
+    store = str(files / "beliefs.db")
+    assert main(["show", store, "--html", store]) == 2
+    assert "belongs to the store" in capsys.readouterr().err

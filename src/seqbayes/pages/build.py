@@ -109,7 +109,9 @@ def build_page(title: str, script: str, data: Mapping[str, Any], body: str = _NO
 def _styles() -> str:
     """Return the style sheets, with the font as data."""
     shared = dashboard_files()
-    sheets = [shared / "css" / name for name in ("tokens.css", "base.css", "replay.css")]
+    sheets = [
+        shared / "css" / name for name in ("tokens.css", "base.css", "charts.css", "replay.css")
+    ]
     sheets.append(page_files() / "css" / "lesson.css")
     text = "\n".join(sheet.read_text("utf-8") for sheet in sheets)
     font = base64.b64encode((shared / "fonts" / "inter.woff2").read_bytes()).decode()

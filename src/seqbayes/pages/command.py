@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 
+from seqbayes.checks import check_level
 from seqbayes.console.files import check_target, replacing
+from seqbayes.console.log import Log
+from seqbayes.console.summary import View
 from seqbayes.pages.candies import candies_page
 from seqbayes.pages.coins import coins_page
 from seqbayes.pages.estimates import estimates_page
+from seqbayes.pages.store import store_page
 from seqbayes.replay.command import make_story
 from seqbayes.replay.mms import CandyStory
+from seqbayes.stream.verbs.export import check_store_target
+from seqbayes.stream.verbs.shared import run_reporting_errors
 
 
 def write_story(args: argparse.Namespace) -> int:
@@ -34,6 +40,30 @@ def write_story(args: argparse.Namespace) -> int:
     if isinstance(story, CandyStory):
         return write_page(args.html, candies_page(story, args.prior, args.strength))
     return write_page(args.html, coins_page(story))
+
+
+def write_store(args: argparse.Namespace) -> int:
+    """Write the page of a store, and return the exit status.
+
+    Parameters
+    ----------
+    args
+        Options of ``show``; `html` is the file.
+
+    Raises
+    ------
+    ObservationError
+        If the level is invalid.
+    """
+    check_level(args.level, args.interval)
+    view = View(args.level, args.interval, args.top)
+
+    def write() -> int:
+        check_store_target(args.html, args.store)
+        page = store_page(args.store, args.belief, args.key, args.rest, args.as_of, view)
+        return write_page(args.html, page)
+
+    return run_reporting_errors(Log("text", "show"), write)
 
 
 def write_page(path: str, page: str) -> int:

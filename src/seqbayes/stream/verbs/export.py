@@ -108,7 +108,7 @@ def export(
         raise SeqbayesError(f"expected a file ending in {', '.join(FORMATS)}, or a format: {path}")
     if what not in SHEETS:
         raise SeqbayesError(f"expected to export {' or '.join(SHEETS)}, got {what!r}")
-    target = _check_target(path, url)
+    target = check_store_target(path, url)
     with open_store(url, "read") as store, store.snapshot():
         beliefs = stored_beliefs(store, belief)
         sheet = SHEETS[what](Contents(store, beliefs, view, as_of, tracker or Tracker()))
@@ -116,7 +116,7 @@ def export(
             return _WRITERS[form](file, sheet)
 
 
-def _check_target(path: str, url: str) -> Path | None:
+def check_store_target(path: str, url: str) -> Path | None:
     """Return the file to write, symbolic links resolved; None for standard output.
 
     Raises

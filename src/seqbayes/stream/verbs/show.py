@@ -53,6 +53,7 @@ examples:
   seqbayes show beliefs.db
   seqbayes show beliefs.db conversion A --interval hdi
   seqbayes show beliefs.db seconds --as-of now --csv > seconds.csv
+  seqbayes show beliefs.db --html beliefs.html
 
 {EPILOG}"""
 
@@ -102,10 +103,10 @@ def show(
     """
     with open_store(url, "read") as store, store.snapshot():
         for stored in stored_beliefs(store, belief):
-            yield from _found(store, stored, key, rest, as_of)
+            yield from found_states(store, stored, key, rest, as_of)
 
 
-def _found(
+def found_states(
     store: Store,
     stored: StoredBelief,
     key: str | Sequence[str],
@@ -129,6 +130,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON line per key")
     form.add_argument("--csv", action="store_true", help="print one row per estimated parameter")
+    form.add_argument(
+        "--html",
+        metavar="FILE",
+        help="write one HTML file that needs no server and no network; - is standard output",
+    )
     add_intervals(parser)
     add_top(parser)
     add_as_of(parser)
@@ -158,7 +164,7 @@ def _show(args: argparse.Namespace, view: View) -> int:
             tracker.total = sum(store.entry_count(b.name) for b in beliefs)
 
         def states(stored: StoredBelief) -> Iterator[KeyState]:
-            return tracker.track(_found(store, stored, args.key, args.rest, args.as_of))
+            return tracker.track(found_states(store, stored, args.key, args.rest, args.as_of))
 
         if args.json:
             for found in (found for stored in beliefs for found in states(stored)):
@@ -214,7 +220,7 @@ def _table(
     keys = count_of(total, "key")
     shown = keys if len(chosen) == total else f"{len(chosen)} of {keys}"
     title = Text.assemble((stored.name, "bold"), f" {stored.keyed}: {shown}")
-    prior = _prior(stored)
+    prior = prior_text(stored)
     prior_dominated = sum(
         (each.state.prior_share or 0.0) > 0.5 for each in chosen if n_samples(each) > 0.0
     )
@@ -230,7 +236,7 @@ def _table(
     return Group(title, prior, "", table, "")
 
 
-def _prior(stored: StoredBelief) -> Text:
+def prior_text(stored: StoredBelief) -> Text:
     """Return the line with prior and likelihood, each in its colour."""
     from rich.text import Text
 
