@@ -140,7 +140,8 @@ def _omit(beliefs: list[dict[str, Any]], room: int) -> None:
     """
     each = room // max(1, len(beliefs))
     for belief in beliefs:
-        used, kept = 0, []
+        used = 0
+        kept: list[Any] = []
         for found in belief["keys"]:
             # "<" becomes six characters in the page
             text = msgspec.json.encode(found)
