@@ -1,10 +1,12 @@
 """`seqbayes watch` learns the same as the states, from every format of events."""
 
 import csv
+import gzip
 import json
 import math
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -383,3 +385,22 @@ def test_files_that_cannot_be_read(capsys, tmp_path):
         assert status == 2
         assert str(path) in err
         assert message in err
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("name", ["x", "x.gz", "x.zst", "x.{form}.gz", "x.{form}.zst", "x.log.gz"])
+def test_compressed_files_of_any_name_are_read_in_their_format(name, form, tmp_path, capsys):
+    rows = [{"k": "a", "x": True}, {"k": "b", "x": False}] * 500
+    text = "\n" + ("k,x\n" if form == "csv" else "")
+    for row in rows:
+        text += f"{row['k']},{row['x']}\n" if form == "csv" else f"{json.dumps(row)}\n"
+    data, name = text.encode(), name.format(form=form)
+    if name.endswith(".gz"):
+        data = gzip.compress(data[:99]) + gzip.compress(data[99:])
+    elif name.endswith(".zst"):
+        data = zstandard.compress(data[:99]) + zstandard.compress(data[99:])
+    (tmp_path / name).write_bytes(data)
+    words = ["watch", "--state=beta", "--value=x", "--by=k", "--json"]
+    assert main([*words, str(tmp_path / name)]) == 0
+    found = list(map(json.loads, capsys.readouterr().out.splitlines()))
+    assert [(each["key"]["k"], each["n"]) for each in found] == [("a", 500), ("b", 500)]

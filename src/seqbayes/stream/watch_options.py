@@ -22,7 +22,8 @@ from seqbayes.events.rows import Sniffed, find_format
 from seqbayes.stream.schema import did_you_mean
 from seqbayes.stream.source import Source
 from seqbayes.stream.sources.file import File
-from seqbayes.stream.sources.reading import FORMATS, Format
+from seqbayes.stream.sources.handle import Handle
+from seqbayes.stream.sources.reading import BLOCK, FORMATS, Format
 from seqbayes.stream.sources.stdin import Pipe, open_stdin
 
 _EXAMPLES = """\
@@ -169,8 +170,7 @@ def open_input(args: argparse.Namespace) -> Iterator[Source]:
     form = args.format
     if path != "-" and stat.S_ISREG(_mode(path)):
         if form is None and not any(suffix in FORMATS for suffix in Path(path.lower()).suffixes):
-            with open(path, "rb") as start:
-                form = find_format(start.read(MAX_RECORD_BYTES))
+            form = _format_of(Path(path))
         source = File(path, format=form, delimiter=delimiter)
         try:
             yield source
@@ -189,6 +189,15 @@ def open_input(args: argparse.Namespace) -> Iterator[Source]:
     if os.isatty(descriptor):
         print_error("reading events from the terminal; Ctrl-D ends them")
     yield Pipe(descriptor, splitter, "standard input")
+
+
+def _format_of(path: Path) -> str | None:
+    """Return the format of a file, after decompression; None if all of it is blank."""
+    form = None
+    with Handle(path) as handle:
+        while form is None and handle.offset < MAX_RECORD_BYTES and (block := handle.read(BLOCK)):
+            form = find_format(block)
+    return form
 
 
 def _mode(path: str) -> int:
