@@ -44,7 +44,7 @@ def main(folder):
     with tarfile.open(sdist) as archive:
         carried = {name.partition("/")[2] for name in archive.getnames()}
     top = {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "setup.py"}
-    top |= {"SECURITY.md", "CITATION.cff", ".ci/run", ".ci/release_notes.py"}
+    top |= {"SECURITY.md", "CITATION.cff", "mkdocs.yml", ".ci/run", ".ci/release_notes.py"}
     sources = tracked("src", "tests", "demos", "benchmarks", "docs", "deploy", ".github")
     check("missing from the sdist", (sources | top) - carried)
     check("binaries in the sdist", {name for name in carried if Path(name).suffix in BINARY})

@@ -9,14 +9,15 @@ import pytest
 
 from seqbayes import cli
 from seqbayes.console.commands import build_parser
+from seqbayes.stream.config import parse_config
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
-    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
 ]
 BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SEPARATORS = {"|", "&&", ";"}
+SEPARATORS = {"|", "&", "&&", ";"}
 
 
 def commands(page):
@@ -74,3 +75,16 @@ def test_documented_commands_of_a_first_session_work(tmp_path, monkeypatch, caps
             shutil.copy("seqbayes.toml", words[-1])
         confirmed = ["--yes"] if words[0] == "reset" else []  # standard input is not a terminal
         assert cli.main([*words, *confirmed]) == 0, (words, capsys.readouterr().err)
+
+
+GUIDES = sorted(ROOT.glob("docs/guides/*.md"))
+TOML = re.compile(r"^ *```toml\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_configurations_of_guides_are_valid(page, monkeypatch):
+    monkeypatch.setenv("KAFKA_PASSWORD", "of the tests")
+    for text in TOML.findall(page.read_text(encoding="utf-8")):
+        if "source" not in text:  # a part of a configuration
+            text = f'store = "b.db"\nsource = {{ kind = "file", path = "e.jsonl" }}\n{text}'
+        parse_config(text.encode())
