@@ -57,7 +57,7 @@ def read_pool(pool: Any) -> Pool | None:
     Raises
     ------
     PriorError
-        If the argument is none of these.
+        If the argument is invalid.
     """
     if pool is None or pool is False:
         return None
