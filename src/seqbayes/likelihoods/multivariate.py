@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seqbayes import tables
 from seqbayes.distributions import Distribution
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods.base import Likelihood
@@ -79,7 +80,7 @@ class MultivariateNormal(Likelihood):
         return total
 
     def _table(self, xs: Iterable[Any], dimension: int) -> arrays.Array:
-        xs = arrays.items(xs)
+        xs = arrays.items(self._by_feature(xs))
         if isinstance(xs, np.ndarray) and xs.ndim == 2 and xs.dtype.kind in "fiu":
             values = xs.astype(float, copy=False)
             if values.shape[1] == dimension and np.isfinite(values).all():
@@ -93,6 +94,21 @@ class MultivariateNormal(Likelihood):
                 raise ObservationError(f"observation {i}: {error}") from None
             rows.append([x[f] for f in self.features or ()] if isinstance(x, Mapping) else x)
         return np.array(rows, float).reshape(len(rows), dimension)
+
+    def _by_feature(self, xs: Any) -> Any:
+        """Return columns by feature as rows in the order of the features; leave rows unchanged."""
+        if self.features is None or isinstance(xs, np.ndarray):
+            return xs
+        columns = tables.columns(xs, dict.fromkeys(self.features))
+        if columns is None:
+            return xs
+        for name in self.features:
+            if name not in columns:
+                raise ObservationError(f"expected a column of every feature, got none of {name!r}")
+        listed = [columns[name] for name in self.features]
+        if all(isinstance(column, np.ndarray) for column in listed):
+            return np.column_stack(listed)
+        return list(zip(*listed, strict=True))
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the multivariate Student's t distribution of the next observation."""

@@ -475,13 +475,72 @@ class Columns:
         mine[rows] = self.cells[rows].any(axis=1)
         new = np.flatnonzero(~mine[rows])
         shared = np.flatnonzero(mine[rows])
-        added = other.take(new)
-        merged = [self.statistics(int(rows[i])) for i in shared]
-        for i, total in zip(shared, merged, strict=True):
-            total.merge(other.statistics(int(i)))
-        self.put(rows[new], added)
-        for i, total in zip(shared, merged, strict=True):
-            self.write(int(rows[i]), total)
+        targets = np.ascontiguousarray(rows[shared], np.int64)
+        before = self.take(targets)
+        position = 0
+        try:
+            while position < len(shared):
+                position = self._merge_fast(targets, other, shared, position)
+                if position < len(shared):
+                    total = self.statistics(int(targets[position]))
+                    total.merge(other.statistics(int(shared[position])))
+                    self.write(int(targets[position]), total)
+                    position += 1
+        except ObservationError:
+            self.put(targets, before)
+            raise
+        self.put(rows[new], other.take(new))
+
+    def _merge_fast(self, targets: Array, other: Columns, sources: Array, start: int) -> int:
+        """Add rows of other columns from a position on; return that of the first one not added.
+
+        It is one for which a column is missing, or whose sum needs more parts, or could overflow.
+        """
+        if not cython.compiled or self.more or other.more or 0 in (self.n_columns, other.n_columns):
+            return start
+        n: cython.Py_ssize_t = len(targets)
+        i: cython.Py_ssize_t
+        target_of = cython.declare("const long long[::1]", targets)
+        source_of = cython.declare("const long long[::1]", sources)
+        cells = cython.declare("double[:, ::1]", self.cells)
+        others = cython.declare("const double[:, :]", other.cells)
+        places = cython.declare("const int[::1]", self.places)
+        theirs = cython.declare("const int[::1]", other.places)
+        term_view = cython.declare("double[::1]", np.zeros(TERMS))
+        changed_view = cython.declare("int[::1]", np.zeros(_MAX_STEPS * self.n_sums, np.intc))
+        before_view = cython.declare("double[::1]", np.zeros(_MAX_STEPS * self.n_sums))
+        terms = cython.declare(cython.pointer(cython.double), cython.address(term_view[0]))
+        changed = cython.declare(cython.pointer(cython.int), cython.address(changed_view[0]))
+        before = cython.declare(cython.pointer(cython.double), cython.address(before_view[0]))
+        base = cython.declare(cython.pointer(cython.double))
+        n_sums: cython.int = self.n_sums
+        j: cython.int
+        k: cython.int
+        r: cython.int
+        p: cython.int
+        for i in range(start, n):
+            base = cython.address(cells[target_of[i], 0])
+            k = 0
+            for j in range(n_sums):
+                for r in range(TERMS):
+                    p = theirs[j * _PARTS + r]
+                    terms[r] = 0.0 if p < 0 else others[source_of[i], p]
+                p = theirs[j * _PARTS + _PARTS - 1]
+                if p >= 0 and others[source_of[i], p] != 0.0:  # more parts than terms
+                    k = -1 - k
+                else:
+                    k = _add_sum(
+                        base, cython.address(places[j * _PARTS]), terms, changed, before, k
+                    )
+                if k < 0:
+                    break
+            if k < 0:
+                k = -1 - k
+                while k > 0:
+                    k -= 1
+                    base[changed[k]] = before[k]
+                return i
+        return n
 
     def scale(self, factor: float) -> None:
         """Multiply every sum by a factor."""
