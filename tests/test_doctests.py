@@ -38,6 +38,8 @@ def test_docstrings(name):
         pytest.importorskip("starlette", reason="the extra 'dashboard' is not installed")
     if name.startswith("seqbayes.agents"):
         pytest.importorskip("mcp", reason="the extra 'mcp' is not installed")
+    if name.startswith("seqbayes.spark."):
+        pytest.importorskip("pyspark", reason="the extra 'spark' is not installed")
     for test in doctest.DocTestFinder().find(importlib.import_module(name), name):
         run(test)
 

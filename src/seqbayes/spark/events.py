@@ -1,0 +1,273 @@
+"""Events of a data frame as keys, observations, weights and times."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812 (as in Spark's documentation)
+from pyspark.sql import types as T  # noqa: N812
+
+from seqbayes.errors import PriorError
+from seqbayes.events.belief import Belief
+from seqbayes.events.values import InvalidValue, parse_column
+
+Array = Any
+
+KEY, WEIGHT, TIME = "__key", "__weight", "__time"
+"""Columns of the events; those of the observation have their own names."""
+
+
+def check_belief(belief: Belief) -> None:
+    """Raise an error if Spark cannot learn a belief.
+
+    Raises
+    ------
+    PriorError
+        If the belief is an estimator, selects or derives fields, has windows, or depends on the
+        order of the events.
+    """
+    state = belief.state
+    if belief.features or (belief.likelihood is None and not belief.field):
+        raise PriorError(
+            f"belief {belief.name!r}: a {type(state).__name__} cannot be learned in parts and"
+            " merged; Spark learns states and mixtures"
+        )
+    if belief.where or belief.derived:
+        raise PriorError(
+            f"belief {belief.name!r}: select and derive with Spark instead, by"
+            " DataFrame.where and withColumn"
+        )
+    if state.windowed:
+        raise PriorError(f"belief {belief.name!r}: Spark does not learn beliefs with windows")
+    if state.clock is not None and not state.timed:
+        raise PriorError(
+            f"belief {belief.name!r} has a half-life in events, which depends on the order of all"
+            ' events of a key; use a half-life in time: Decayed(..., by="time")'
+        )
+
+
+def select(frame: DataFrame, belief: Belief, *others: Column) -> DataFrame:
+    """Return the columns that a belief reads, and other columns.
+
+    Raises
+    ------
+    PriorError
+        If the belief cannot be learned, or a column does not exist.
+    """
+    check_belief(belief)
+    names = [name for name, _ in belief.values]
+    optional = [name for name in (belief.weight, belief.time) if name is not None]
+    for name in [*names, *belief.by, *optional]:
+        if name not in frame.columns:
+            known = ", ".join(frame.columns)
+            raise PriorError(f"belief {belief.name!r}: no column {name!r}; columns: {known}")
+    columns = [key_column(frame, belief).alias(KEY)] if belief.by else []
+    for name, kind in belief.values:
+        column = F.col(_quoted(name))
+        columns.append((column.cast("string") if kind == "text" else column).alias(name))
+    if belief.weight is not None:
+        columns.append(F.col(_quoted(belief.weight)).cast("double").alias(WEIGHT))
+    if belief.time is not None:
+        columns.append(_seconds(frame, belief.time, belief.times.unit).alias(TIME))
+    return frame.select(*columns, *others)
+
+
+def key_column(frame: DataFrame, belief: Belief) -> Column:
+    """Return the key: an integer or a string, or of several fields a JSON array of strings."""
+    if len(belief.by) == 1:
+        kind = frame.schema[belief.by[0]].dataType
+        return F.col(_quoted(belief.by[0])).cast(
+            "long" if isinstance(kind, T.IntegralType) else "string"
+        )
+    parts = [F.col(_quoted(name)).cast("string") for name in belief.by]
+    missing = parts[0].isNull()
+    for part in parts[1:]:
+        missing = missing | part.isNull()
+    return F.when(~missing, F.to_json(F.array(*parts)))
+
+
+def key_values(key: Any, belief: Belief) -> tuple[str, ...]:
+    """Return the values of a key from its column."""
+    if not belief.by:
+        return ()
+    if len(belief.by) == 1:
+        return (str(key),)
+    return tuple(msgspec.json.decode(key, type=list[str]))
+
+
+def _seconds(frame: DataFrame, name: str, unit: float) -> Column:
+    column = F.col(_quoted(name))
+    if isinstance(frame.schema[name].dataType, (T.TimestampType, T.TimestampNTZType)):
+        return F.unix_micros(column.cast("timestamp")) / F.lit(1e6)
+    return column.cast("double") * F.lit(unit)
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+@dataclass
+class Events:
+    """Events of one batch.
+
+    Parameters
+    ----------
+    keys
+        The keys, an Arrow array; None if the belief has no key.
+    xs
+        The observations: an array, a list, or columns by field.
+    ws, ts
+        Weights and times, or None.
+    n
+        The number of events.
+    reasons
+        Why events cannot be used, by position.
+    """
+
+    keys: Any
+    xs: Any
+    ws: Array | None
+    ts: Array | None
+    n: int
+    reasons: dict[int, str]
+
+    def take(self, rows: Array) -> Events:
+        """Return the events at some positions, without the reasons."""
+        return Events(
+            None if self.keys is None else self.keys.take(pa.array(rows)),
+            take(self.xs, rows),
+            None if self.ws is None else self.ws[rows],
+            None if self.ts is None else self.ts[rows],
+            len(rows),
+            {},
+        )
+
+    def usable(self) -> Events:
+        """Return the events that can be used."""
+        if not self.reasons:
+            return self
+        kept = np.ones(self.n, bool)
+        kept[list(self.reasons)] = False
+        return self.take(np.flatnonzero(kept))
+
+
+def take(xs: Any, rows: Array) -> Any:
+    """Return the observations at some positions."""
+    if isinstance(xs, dict):
+        return {name: take(column, rows) for name, column in xs.items()}
+    return xs[rows] if isinstance(xs, np.ndarray) else [xs[row] for row in rows.tolist()]
+
+
+def read(batch: pa.RecordBatch, belief: Belief) -> Events:
+    """Return the events of an Arrow batch of the columns that `select` returns."""
+    reasons: dict[int, str] = {}
+    keys = batch.column(KEY) if belief.by else None
+    if keys is not None:
+        _note(keys.is_null(), "the key is missing", reasons)
+    ws = None if belief.weight is None else _floats(batch.column(WEIGHT))
+    ts = None if belief.time is None else _floats(batch.column(TIME))
+    if ws is not None:
+        _note(~(np.isfinite(ws) & (ws >= 0.0)), "the weight is not a finite number >= 0", reasons)
+    if ts is not None:
+        _note(~np.isfinite(ts), "the time is missing or not finite", reasons)
+        ahead = belief.times.future
+        if ahead is not None:
+            _note(ts > time.time() + ahead, "the time is in the future", reasons)
+    columns = {name: _column(batch.column(name), name, kind) for name, kind in belief.values}
+    xs = _observations(columns, belief, reasons)
+    return Events(keys, xs, ws, ts, batch.num_rows, reasons)
+
+
+def _note(bad: Any, reason: str, reasons: dict[int, str]) -> None:
+    flags = bad if isinstance(bad, np.ndarray) else bad.to_numpy(zero_copy_only=False)
+    for row in np.flatnonzero(flags).tolist():
+        reasons.setdefault(row, reason)
+
+
+def _floats(column: pa.Array) -> Array:
+    """Return numbers, NaN where they are missing."""
+    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+
+
+def _column(column: pa.Array, name: str, kind: str) -> Any:
+    """Return a column of observations as an array or a list, which may hold None."""
+    kinds = pa.types
+    if kinds.is_string(column.type) and kind in ("number", "boolean"):
+        return parse_column([cell or "" for cell in column.to_pylist()], kind)
+    primitive = kinds.is_integer(column.type) or kinds.is_floating(column.type)
+    if (primitive or kinds.is_boolean(column.type)) and not column.null_count:
+        return column.to_numpy(zero_copy_only=False)
+    if kinds.is_list(column.type) and not column.null_count:
+        vectors = _vectors(column)
+        if vectors is not None:
+            return vectors
+    if kinds.is_map(column.type):
+        return [None if pairs is None else dict(pairs) for pairs in column.to_pylist()]
+    return column.to_pylist()
+
+
+def _vectors(column: pa.Array) -> Array | None:
+    """Return lists of numbers of one length as an array (n, d); None of other lists."""
+    values, n = column.flatten(), len(column)
+    width = len(values) // n if n else 0
+    if not width or values.null_count or not pa.types.is_floating(values.type):
+        return None
+    lengths = column.value_lengths().to_numpy(zero_copy_only=False)
+    return values.to_numpy().reshape(n, width) if (lengths == width).all() else None
+
+
+def _observations(columns: dict[str, Any], belief: Belief, reasons: dict[int, str]) -> Any:
+    """Return the observations; note the positions of those that are missing or invalid."""
+    complete = True
+    for name, column in columns.items():
+        for row, value in enumerate(column if isinstance(column, list) else ()):
+            if isinstance(value, InvalidValue):
+                reasons.setdefault(row, f"{name}: {value.reason}")
+            elif value is None or _present(value) is not value:
+                complete = False
+                if value is None and not belief.mapped:
+                    reasons.setdefault(row, f"{name} is missing")
+    if belief.mapped:
+        if complete and belief.state.conjugate and not belief.state.timed:
+            return columns
+        return _mappings(columns, reasons)
+    if len(columns) == 1 and not belief.counted:
+        return next(iter(columns.values()))
+    if all(isinstance(column, np.ndarray) for column in columns.values()) and not belief.counted:
+        return np.column_stack(list(columns.values()))
+    rows = zip(*map(listed, columns.values()), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows] if belief.counted else list(rows)
+
+
+def _mappings(columns: dict[str, Any], reasons: dict[int, str]) -> list[Any]:
+    """Return one mapping of the present fields for each event."""
+    found = []
+    for i, row in enumerate(zip(*map(listed, columns.values()), strict=True)):
+        x = _present(dict(zip(columns, row, strict=True)))
+        if x is None:
+            reasons.setdefault(i, f"{', '.join(columns)} are missing")
+        found.append(x)
+    return found
+
+
+def _present(value: Any) -> Any:
+    """Return a mapping without missing fields, None if all are missing; other values unchanged."""
+    if not isinstance(value, dict):
+        return value
+    present = {name: _present(inner) for name, inner in value.items()}
+    kept = {name: inner for name, inner in present.items() if inner is not None}
+    if len(kept) == len(value) and all(kept[name] is value[name] for name in kept):
+        return value
+    return kept or None
+
+
+def listed(column: Any) -> list[Any]:
+    """Return a column as a list."""
+    found: list[Any] = column.tolist() if isinstance(column, np.ndarray) else column
+    return found
