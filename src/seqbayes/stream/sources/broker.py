@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from seqbayes.errors import PriorError
+from seqbayes.events.messages import Messages
+from seqbayes.events.records import MAX_KEPT_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
 
 FIRST_CONNECTION_TIMEOUT = 10.0
@@ -50,6 +52,8 @@ class Broker(Source):
     """
 
     finite = False
+    _messages: Messages | None = None
+    """Decodes the messages; None for JSON."""
     _connection_errors: tuple[type[Exception], ...] = (OSError,)
 
     def __init__(
@@ -108,7 +112,19 @@ class Broker(Source):
             if batch is not None and self._gaps:
                 batch = replace(batch, refused=[*self._gaps, *batch.refused])
                 self._gaps = []
-            yield batch
+            yield batch if batch is None else self._decoded(batch)
+
+    def _decoded(self, batch: Batch) -> Batch:
+        """Return a batch with messages of another format than JSON decoded."""
+        if self._messages is None or not batch.records:
+            return batch
+        raw: Any = batch.records
+        records, index, refused = self._messages.decode(raw)
+        letters = [(batch.positions[i], bytes(raw[i])[:MAX_KEPT_BYTES], why) for i, why in refused]
+        positions = [batch.positions[i] for i in index]
+        return replace(
+            batch, records=records, positions=positions, refused=[*batch.refused, *letters]
+        )
 
     def _on_connection_lost(self, error: Exception) -> None:
         """Record that the connection was lost."""

@@ -18,6 +18,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 from seqbayes.errors import PriorError
+from seqbayes.events.messages import MessageFormat, messages_of
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.sources.kafka_messages import SILENT, Positions, mark_of, setting
@@ -67,6 +68,12 @@ class KafkaTopic(Broker):
     settings
         Additional client settings by their librdkafka names (``"security.protocol"``); ``${NAME}``
         in a value is replaced by that environment variable.
+    format
+        Format of the messages: "json", "msgpack", "avro" or "protobuf".
+    schema, message
+        See `Messages`: the file of the schema, and the name of the Protobuf message.
+    registry
+        URL of a schema registry, for Avro and Protobuf.
     lost
         What to do if a partition no longer has the next offset, or the topic was deleted and
         recreated: "stop" fails, "restart" starts at the partition's beginning and adds a dead
@@ -112,6 +119,10 @@ class KafkaTopic(Broker):
         lost: Lost = "stop",
         patience: float = 300.0,
         name: str | None = None,
+        format: MessageFormat = "json",  # noqa: A002
+        schema: str | None = None,
+        message: str | None = None,
+        registry: str | None = None,
     ) -> None:
         if not brokers or not topic:
             raise PriorError("expected brokers 'host:port', and the name of a topic")
@@ -130,6 +141,7 @@ class KafkaTopic(Broker):
             str(value) for key, value in given.items() if "password" in key or "secret" in key
         )
         super().__init__(name or f"kafka:{topic}{chosen}", lost, patience, secrets)
+        self._messages = messages_of(format, schema, message, registry, topic)
         self._topic, self._group = topic, group
         self._chosen = None if partitions is None else sorted(set(partitions))
         self.settings: dict[str, Any] = {

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from seqbayes.errors import PriorError
+from seqbayes.events.messages import MessageFormat, messages_of
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.sources.nats_feed import (
@@ -40,6 +41,10 @@ class JetStream(Broker):
         The JetStream domain.
     credentials_file
         A NATS credentials (.creds) file.
+    format
+        Format of the messages: "json", "msgpack", "avro" or "protobuf".
+    schema, message
+        See `Messages`: the file of the schema, and the name of the Protobuf message.
     lost
         What to do if messages were deleted before they were read, or the stream was deleted and
         recreated: "stop" fails, "restart" continues with what is available and adds a dead letter
@@ -77,6 +82,9 @@ class JetStream(Broker):
         lost: Lost = "stop",
         patience: float = 300.0,
         name: str | None = None,
+        format: MessageFormat = "json",  # noqa: A002
+        schema: str | None = None,
+        message: str | None = None,
     ) -> None:
         if not stream or set(stream) & set(" .*>/\\"):
             raise PriorError(f"expected the name of a stream, got {stream!r}")
@@ -86,6 +94,7 @@ class JetStream(Broker):
         secrets = [text or "" for each in urls for text in credentials(each)]
         read = f"/{subject}" if subject else ""
         super().__init__(name or f"nats:{stream}{read}", lost, patience, tuple(secrets))
+        self._messages = messages_of(format, schema, message, name=self.name)
         self._server = NatsServer(urls, stream, subject, domain, credentials_file)
         self._position: int | None = None
         self._created: str | None = None  # when the stream was created

@@ -17,6 +17,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 from seqbayes.errors import PriorError
+from seqbayes.events.messages import MessageFormat, messages_of
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.sources.redis_entries import make_client, make_pool, order_of, read_records
@@ -58,6 +59,10 @@ class RedisStream(Broker):
         A consumer group to join; it is created if it does not exist.
     consumer
         The name in the group, the same after every restart.
+    format
+        Format of the messages: "json", "msgpack", "avro" or "protobuf".
+    schema, message
+        See `Messages`: the file of the schema, and the name of the Protobuf message.
     lost
         What to do if entries were removed before they were read, or the stream ends before the
         position up to which it was read: "stop" fails, "restart" continues with what is available
@@ -98,14 +103,20 @@ class RedisStream(Broker):
         lost: Lost = "stop",
         patience: float = 300.0,
         name: str | None = None,
+        format: MessageFormat = "json",  # noqa: A002
+        schema: str | None = None,
+        message: str | None = None,
     ) -> None:
         if not stream:
             raise PriorError("expected the key of a stream")
+        if field is None and format != "json":
+            raise PriorError(f"format {format!r} needs the field that holds the message")
         url = expand(url, quoted=True)
         read_as = f"/{group}/{consumer}" if group else ""
         super().__init__(
             name or f"redis:{stream}{read_as}", lost, patience, (credentials(url)[1] or "",)
         )
+        self._messages = messages_of(format, schema, message, name=self.name)
         self.text = field is None
         self._stream, self._group, self._consumer = stream, group, consumer
         self._field = None if field is None else field.encode()
