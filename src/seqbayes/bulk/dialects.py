@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from seqbayes.errors import ObservationError
-from seqbayes.likelihoods.sql import between, number
+from seqbayes.likelihoods.sql import between, log_factorial, number
 
 MAX_TEXT = 1000
 """Maximum number of characters of a key."""
@@ -37,6 +37,14 @@ class Dialect:
     name = "SQL"
     text_type = "VARCHAR"
 
+    def log_factorial(self, x: str) -> str:
+        """Return log x! of a whole number."""
+        return log_factorial(x)
+
+    def from_boolean(self, x: str) -> str:
+        """Return a truth value as a double."""
+        return f"CAST({x} AS DOUBLE PRECISION)"
+
     def matches(self, x: str, pattern: str) -> str:
         """Return the condition that a text matches a regular expression completely."""
         return f"regexp_full_match({x}, {literal(pattern)})"
@@ -63,12 +71,20 @@ class DuckDialect(Dialect):
 
     name = "DuckDB"
 
+    def log_factorial(self, x: str) -> str:
+        """Return log x! of a whole number."""
+        return f"LGAMMA({x} + {number(1.0)})"
+
 
 class PostgresDialect(Dialect):
     """The SQL of PostgreSQL."""
 
     name = "PostgreSQL"
     text_type = "TEXT"
+
+    def from_boolean(self, x: str) -> str:
+        """Return a truth value as a double."""
+        return f"CAST(CAST({x} AS INTEGER) AS DOUBLE PRECISION)"
 
     def matches(self, x: str, pattern: str) -> str:
         """Return the condition that a text matches a regular expression completely."""
@@ -136,7 +152,7 @@ def as_boolean(column: Column, dialect: Dialect) -> str:
     """Return the truth value of a column as a number, NULL where the value may not be one."""
     x, yes, no = column.expression, number(1.0), number(0.0)
     if column.category == "boolean":
-        return f"(CASE WHEN {x} THEN {yes} WHEN NOT {x} THEN {no} END)"
+        return dialect.from_boolean(x)
     if column.category == "cell":
         trimmed = f"LOWER(TRIM({x}))"
         true, false = "('true', 'yes', '1')", "('false', 'no', '0')"

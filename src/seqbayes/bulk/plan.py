@@ -36,7 +36,9 @@ class Plan:
         ]
         self._items = ", ".join(item for part in self._parts for item in part.items)
         self.size = len(self._parts)
-        self._certain = " AND ".join([relation.certain, *(part.certain for part in self._parts)])
+        self._certain = " AND ".join(
+            [each for each in (relation.certain, *(p.certain for p in self._parts)) if each]
+        )
 
     def doubtful(self) -> Iterator[tuple[Any, Any]]:
         """Yield number and record of each row that is not aggregated."""
@@ -58,10 +60,9 @@ class Plan:
             If a sum overflows.
         """
         part = self._parts[i]
-        rows = (
-            f"(SELECT *, {self._items} FROM {self.relation.table}) AS sb_all"
-            f" WHERE COALESCE({self._within} AND {self._certain} AND {part.chosen}, FALSE)"
-        )
+        conditions = [self._within, self._certain, part.chosen]
+        where = " AND ".join(each for each in conditions if each != "TRUE")
+        rows = f"(SELECT *, {self._items} FROM {self.relation.table}) AS sb_all WHERE {where}"
         return aggregate_rows(self.relation, part, rows)
 
 

@@ -67,7 +67,7 @@ class Relation:
 
     dialect: Dialect
     columns: Mapping[str, Column]
-    certain: str = "TRUE"
+    certain: str = ""
     """The condition that the values of a row are those that a stream would read."""
     table = "sb_rows"
     """The name of the rows in queries."""

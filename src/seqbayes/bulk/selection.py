@@ -12,7 +12,7 @@ from seqbayes.bulk.dialects import literal
 from seqbayes.bulk.relation import Relation
 from seqbayes.errors import UnsupportedError
 from seqbayes.forgetting import Decayed
-from seqbayes.likelihoods.sql import SqlForm, between, number
+from seqbayes.likelihoods.sql import SqlForm, X, between, log_factorial, number
 from seqbayes.state import State
 from seqbayes.statistics.columns import Columns
 
@@ -132,7 +132,12 @@ class Part:
             f"{prefix}{'xy'[i]}": _value(relation, *value)
             for i, value in enumerate(selection.values)
         }
+        self._dialect = dialect
         conditions = [self.rename(form.valid)]
+        if [kind for _, kind in selection.values] == ["boolean"]:
+            column = relation.column(selection.values[0][0])
+            if column.category in ("boolean", "cell", "json"):
+                conditions = [f"{prefix}x IS NOT NULL"]
         if form.labelled:
             known = ", ".join(map(literal, selection.labels))
             conditions = [f"{prefix}x IN ({known})"]
@@ -157,7 +162,8 @@ class Part:
 
     def rename(self, sql: str) -> str:
         """Return SQL of a likelihood with the prefix of this selection."""
-        return sql.replace("sb_", self.prefix)
+        portable = log_factorial(X)
+        return sql.replace(portable, self._dialect.log_factorial(X)).replace("sb_", self.prefix)
 
 
 def _value(relation: Relation, name: str, kind: str) -> str:

@@ -13,7 +13,7 @@ from seqbayes.bulk.dialects import literal
 from seqbayes.bulk.relation import Relation, as_floats
 from seqbayes.bulk.selection import Part
 from seqbayes.errors import ObservationError
-from seqbayes.likelihoods.sql import number
+from seqbayes.likelihoods.sql import Complement, number
 from seqbayes.numerics.special import product_errors
 from seqbayes.statistics.columns import PARTS, Columns, split_time
 
@@ -116,7 +116,7 @@ def _query(part: Part, rows: str, pivot: str) -> str:
             weight = f"{decay} * {weight}" if weight else decay
         pivot = "sb_p"
         source, keys = _joined(first, keys, rows)
-    terms = [part.rename(term) for term in form.terms if isinstance(term, str)]
+    terms = [part.rename(term) for term in _summed(form.terms, bool(weight))]
     if form.centred:
         terms += [f"({centred} - {pivot})", f"({centred} - {pivot}) * ({centred} - {pivot})"]
     if form.labelled:
@@ -143,6 +143,17 @@ def _joined(first: Sequence[str], keys: Sequence[str], rows: str) -> tuple[str, 
         return f"{every} CROSS JOIN {aggregates}", []
     equal = " AND ".join(f"sb_each.{key} = sb_first.{key}" for key in keys)
     return f"{every} JOIN {aggregates} ON {equal}", [f"sb_each.{key}" for key in keys]
+
+
+def _summed(terms: Sequence[str | float | Complement], weighted: bool) -> list[str]:
+    """Return the terms that are summed; with weights, also complements, which could cancel."""
+    summed = []
+    for term in terms:
+        if isinstance(term, str):
+            summed.append(term)
+        elif isinstance(term, Complement) and weighted:
+            summed.append(f"{number(term.total)} - {terms[term.of]}")
+    return summed
 
 
 def _weights(sums: Mapping[str, Any]) -> Array:
@@ -175,8 +186,10 @@ def _assemble(part: Part, sums: Mapping[str, Any], pivot: Any) -> Aggregated:
     parts: list[list[Array]] = [[n]]
     taken = iter(summed)
     for term in form.terms:
-        if isinstance(term, str):
+        if isinstance(term, str) or (isinstance(term, Complement) and "sb_w" in sums):
             parts.append([next(taken)])
+        elif isinstance(term, Complement):
+            parts.append([n * term.total, -parts[1 + term.of][0]])
         else:
             parts.append([n * term, product_errors(n, np.broadcast_to(term, n.shape), n * term)])
     if form.centred:

@@ -19,6 +19,22 @@ _EXACT = 16
 
 
 @dataclass(frozen=True)
+class Complement:
+    """A term that is a constant minus an earlier term; both are whole numbers.
+
+    Parameters
+    ----------
+    of
+        Position of the earlier term.
+    total
+        The constant.
+    """
+
+    of: int
+    total: float
+
+
+@dataclass(frozen=True)
 class SqlForm:
     """The sums over observations from which a statistic is computed, as SQL.
 
@@ -47,7 +63,7 @@ class SqlForm:
     """
 
     valid: str
-    terms: tuple[str | float, ...] = (0.0,)
+    terms: tuple[str | float | Complement, ...] = (0.0,)
     centred: str = ""
     labelled: bool = False
 
@@ -98,17 +114,19 @@ def stirling_error(k: str) -> str:
 
 
 def log_factorial(k: str) -> str:
-    """Return log k! of a whole number."""
-    table = " ".join(
-        f"WHEN {k} = {number(i)} THEN {number(math.lgamma(i + 1.0))}" for i in range(_EXACT)
-    )
-    m = f"(({k}) * ({k}))"
+    """Return log k! of a whole number.
+
+    It is log (k + 16)! by Stirling's formula, minus the logarithm of the last 16 factors.
+    """
+    z = f"({k} + {number(_EXACT)})"
+    factors = " * ".join(f"({k} + {number(i)})" for i in range(1, _EXACT + 1))
+    m = f"({z} * {z})"
     series = number(1 / 1680)
     for denominator in (1260, 360, 12):
         series = f"({number(1 / denominator)} - {series} / {m})"
     return (
-        f"(CASE {table} ELSE ({k} + {number(0.5)}) * LN({k}) - {k} + {number(_HALF_LOG_TAU)}"
-        f" + {series} / ({k}) END)"
+        f"(({z} + {number(0.5)}) * LN({z}) - {z} + {number(_HALF_LOG_TAU)}"
+        f" + {series} / {z} - LN({factors}))"
     )
 
 

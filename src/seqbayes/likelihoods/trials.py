@@ -13,7 +13,7 @@ from seqbayes import predictive
 from seqbayes.distributions import Beta, Distribution
 from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
-from seqbayes.likelihoods.sql import LARGE_COUNT, SqlForm, X, Y, number, whole
+from seqbayes.likelihoods.sql import LARGE_COUNT, Complement, SqlForm, X, Y, number, whole
 from seqbayes.likelihoods.sql import log_choose as sql_log_choose
 from seqbayes.numerics.combinatorics import log_choose
 from seqbayes.statistics import (
@@ -76,7 +76,7 @@ class Bernoulli(PairLikelihood):
     def sql_form(self) -> SqlForm:
         """Return the number of successes and failures."""
         valid = f"({X} = {number(0)} OR {X} = {number(1)})"
-        return SqlForm(valid, (0.0, X, f"{number(1)} - {X}"))
+        return SqlForm(valid, (0.0, X, Complement(1, 1.0)))
 
     def predictive(self, posterior: Any) -> Distribution:
         """Return the Bernoulli distribution of the next trial."""
@@ -198,7 +198,8 @@ class Binomial(PairLikelihood):
         if self.trials is None:
             valid += f" AND {whole(Y, 0.0, LARGE_COUNT)}"
         failures = f"({trials} - {X})"
-        return SqlForm(valid, (sql_log_choose(X, failures), X, failures))
+        rest = failures if self.trials is None else Complement(1, float(self.trials))
+        return SqlForm(valid, (sql_log_choose(X, failures), X, rest))
 
     @staticmethod
     def _check(successes: arrays.Array, trials: arrays.Array) -> None:
