@@ -304,7 +304,21 @@ def test_a_large_table_shows_the_keys_with_the_most_data():
     assert found.to_pandas().shape == (91, 7)
     (panel,) = found.figure_panels()
     assert panel.rows[0].name == "heavy"
-    assert (panel.rows[0].low, panel.rows[0].high) == found["heavy"].interval()
+    ends = panel.rows[0].low, panel.rows[0].high
+    assert ends == pytest.approx(found["heavy"].interval(), rel=1e-12)
+
+
+def test_a_table_that_pools_its_keys_shows_their_pooled_estimates():
+    keys = [f"k{k % 30}" for k in range(300)] + ["heavy"] * 50
+    found = Table(Beta(), pool=True)
+    found.learn_many(keys, [k % 3 == 0 for k in range(len(keys))])
+    (panel,) = found.figure_panels()
+    assert len(panel.rows) == 20
+    heavy, mean = panel.rows[0], dict(zip(found.keys, found.mean, strict=True))
+    assert (heavy.name, heavy.mean) == ("heavy", mean["heavy"])
+    assert [row.mean for row in panel.rows] == [mean[row.name] for row in panel.rows]
+    assert "heavy" in found._repr_html_()
+    assert found.to_pandas()["map"].isna().all()
 
 
 def test_samples_for_arviz_have_the_moments_of_the_state():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.checks import check_level
-from seqbayes.errors import ObservationError
+from seqbayes.errors import ObservationError, UnsupportedError
 from seqbayes.figures.named import is_named
 from seqbayes.state import State
 from seqbayes.statistics.columns import Columns
@@ -163,9 +163,11 @@ class Answers:
         """
         columns: dict[str, Array] = {"n": self.n_samples}
         nothing = np.full(len(self), np.nan)
-        means, ends, mles, modes = map(
-            _by_name, (self.mean, self.interval(level), self.mle, self.map)
-        )
+        try:
+            mode = self.map
+        except UnsupportedError:  # of posteriors that are averaged over priors
+            mode = nothing
+        means, ends, mles, modes = map(_by_name, (self.mean, self.interval(level), self.mle, mode))
         for name, mean in means.items():
             found = ends.get(name, nothing)
             low, high = found if isinstance(found, tuple) else (nothing, nothing)

@@ -10,7 +10,6 @@ import numpy as np
 
 from seqbayes.errors import PriorError
 from seqbayes.figures.html import MAX_TABLE_ROWS, page
-from seqbayes.figures.models import estimates
 from seqbayes.figures.panels import Panel, Row, Rows
 from seqbayes.figures.shown import Tabular
 from seqbayes.table.answers import Answers
@@ -20,6 +19,9 @@ Array = Any
 
 class Summaries(Tabular, ABC):
     """Arrays with one value for each key, in the order of `keys`."""
+
+    pool: Any
+    """How the prior of the keys is estimated from all of them; None if it is not."""
 
     @property
     @abstractmethod
@@ -137,10 +139,7 @@ class Summaries(Tabular, ABC):
 
     def figure_panels(self, level: float = 0.95) -> list[Panel]:
         """Return mean and interval of the keys with the most data."""
-        shown = self._heaviest(MAX_TABLE_ROWS)
-        return (
-            [Rows("", "mean", [_row(k, shown[k], level) for k in shown.keys])] if len(shown) else []
-        )
+        return _panels(self._heaviest(level)) if len(self) else []
 
     def as_columns(self, level: float = 0.95) -> dict[str, Any]:
         """Return the estimates as columns, one row for each key."""
@@ -148,21 +147,28 @@ class Summaries(Tabular, ABC):
 
     def _repr_html_(self) -> str:
         """Return figure and estimates of the keys with the most data, for notebooks."""
-        shown = self._heaviest(MAX_TABLE_ROWS)
-        more = f", {len(shown)} with the most data" if len(shown) < len(self) else ""
-        return page(
-            f"{self!r}{more}", self.figure_panels(), shown.as_columns() if len(shown) else {}
-        )
-
-    def _heaviest(self, k: int) -> Self:
-        """Return the `k` keys with the most data, in descending order."""
         if not len(self):
-            return self
-        rows = np.argsort(-self.n_samples, kind="stable")[:k]
-        return self.select([self.keys[row] for row in rows.tolist()])
+            return page(repr(self), [], {})
+        more = f", {MAX_TABLE_ROWS} with the most data" if len(self) > MAX_TABLE_ROWS else ""
+        shown = self._heaviest(0.95)
+        return page(f"{self!r}{more}", _panels(shown), shown)
+
+    def _heaviest(self, level: float) -> dict[str, list[Any]]:
+        """Return the columns of the keys with the most data, in descending order."""
+        rows = np.argsort(-self.n_samples, kind="stable")[:MAX_TABLE_ROWS].tolist()
+        if self.pool is None:
+            found = self.select([self.keys[row] for row in rows]).as_columns(level)
+            return {name: list(column) for name, column in found.items()}
+        # the prior of a selection would be estimated from its keys alone
+        return {n: [column[row] for row in rows] for n, column in self.as_columns(level).items()}
 
 
-def _row(key: Any, state: Any, level: float) -> Row:
-    """Return the first number of the belief of a key."""
-    found = estimates(state, level)[0]
-    return Row(str(key), found.mean, found.low, found.high)
+def _panels(columns: dict[str, list[Any]]) -> list[Panel]:
+    """Return a panel of the first number."""
+    first = next(name for name in columns if name.endswith("mean")).removesuffix("mean")
+    ends = zip(*(columns[f"{first}{part}"] for part in ("mean", "low", "high")), strict=True)
+    rows = [
+        Row(str(key), *(None if not np.isfinite(each) else float(each) for each in estimates))
+        for key, estimates in zip(columns["key"], ends, strict=True)
+    ]
+    return [Rows("", f"{first}mean", rows)]
