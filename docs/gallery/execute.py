@@ -23,7 +23,7 @@ HEADING = """\
 Each notebook shows one use of seqbayes, with its outputs. The tests execute them. To run one,
 install [Jupyter](https://jupyter.org) and the extras `plot`, `frames` and `arviz`, and open it. The
 A/B test is also a [marimo](https://marimo.io) notebook, a Python script:
-[ab_test_marimo.py](ab_test_marimo.py).
+`docs/gallery/ab_test_marimo.py`.
 
 """
 
