@@ -1,6 +1,7 @@
 """The documentation site: generated pages, formulas of conjugate pairs, links and navigation."""
 
 import importlib
+import inspect
 import math
 import re
 import sys
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import seqbayes
 from seqbayes import registry
 
 pytest.importorskip("starlette", reason="the extra 'dashboard' is not installed")
@@ -94,6 +96,8 @@ def test_the_page_of_pairs_names_every_pair_and_prior(site):
 
 def test_the_reference_names_every_public_name(site):
     api = site("api")
+    modules = [name for name in seqbayes.__all__ if inspect.ismodule(getattr(seqbayes, name))]
+    assert {f"seqbayes.{name}" for name in modules} <= set(api.MODULES)
     for module in api.MODULES:
         text = api.page(importlib.import_module(module))
         for name in api.names(importlib.import_module(module)):

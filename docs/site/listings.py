@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
-import pkgutil
 import types
-from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
@@ -30,32 +30,44 @@ PUBLIC = ("seqbayes", "seqbayes.stream", "seqbayes.dashboard.client")
 """Modules from which errors are imported, the preferred one first."""
 
 
-def descendants(kind: type) -> Iterator[type]:
-    """Yield the subclasses of a class, and theirs."""
-    for each in kind.__subclasses__():
-        yield each
-        yield from descendants(each)
+def classes() -> dict[str, tuple[str, list[str], str]]:
+    """Return module, base classes and summary of every class of the package, by name.
+
+    The sources are parsed, not imported, because some modules need optional packages.
+    """
+    found = {}
+    root = Path(seqbayes.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        module = ".".join(path.relative_to(root.parent).with_suffix("").parts)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+                summary = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+                found[node.name] = (module.removesuffix(".__init__"), bases, summary)
+    return found
 
 
-def location(kind: type) -> str:
+def is_error(name: str, known: dict[str, tuple[str, list[str], str]]) -> bool:
+    """Return whether a class is `SeqbayesError` or derives from it."""
+    bases = known[name][1] if name in known else []
+    return name == SeqbayesError.__name__ or any(is_error(base, known) for base in bases)
+
+
+def location(name: str, module: str) -> str:
     """Return the name by which an error is imported."""
-    for module in PUBLIC:
-        if kind.__name__ in dir(import_module(module)):
-            return f"{module}.{kind.__name__}"
-    return f"{kind.__module__}.{kind.__name__}"
+    for public in PUBLIC:
+        if name in dir(import_module(public)):
+            return f"{public}.{name}"
+    return f"{module}.{name}"
 
 
 def errors() -> str:
     """Return the page about errors."""
-    for module in pkgutil.walk_packages(seqbayes.__path__, "seqbayes."):
-        if not module.name.endswith("__main__"):
-            import_module(module.name)
-    found = sorted({SeqbayesError, *descendants(SeqbayesError)}, key=lambda kind: kind.__name__)
+    known = classes()
     rows = [
-        f"| `{location(kind)}` | `{kind.__bases__[0].__name__}` |"
-        f" {' '.join((inspect.getdoc(kind) or '').split(chr(10) * 2)[0].split())} |"
-        for kind in found
-        if kind.__module__.startswith("seqbayes.")
+        f"| `{location(name, module)}` | `{bases[0]}` | {summary} |"
+        for name, (module, bases, summary) in sorted(known.items())
+        if is_error(name, known)
     ]
     return "\n".join(
         [

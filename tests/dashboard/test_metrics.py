@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from serving import HTTP
@@ -13,6 +14,7 @@ from seqbayes.dashboard.server.metrics import family, labels_of
 from seqbayes.dashboard.server.units import unit_of
 from seqbayes.events.belief import Belief
 
+ROOT = Path(__file__).resolve().parents[2]
 parser = pytest.importorskip(
     "prometheus_client.parser", reason="prometheus-client is not installed"
 )
@@ -36,6 +38,8 @@ def test_metrics_are_in_the_prometheus_format(serve):
     assert samples_by_name['seqbayes_status{status="ok"}'] == "1"
     names = {line.split(" ")[2] for line in lines if line.startswith("# TYPE")}
     assert {name.partition("{")[0] for name in samples_by_name} == names
+    page = (ROOT / "docs/reference/metrics.md").read_text(encoding="utf-8")
+    assert not [name for name in names if f"`{name}`" not in page], "undocumented metrics"
     assert "".join(family("m", "gauge", "M.", [({}, float("nan")), ({}, 1e300)])).endswith(
         "1e300\n"
     )
