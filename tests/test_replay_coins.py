@@ -397,3 +397,11 @@ def test_a_dumb_terminal_gets_plain_lines():
     assert status == 0
     assert "\x1b" not in written
     assert written.replace("\r\n", "\n") == replay("coins").stdout
+
+
+def test_known_coins_have_an_mle_and_a_map_and_the_expectation_is_explained():
+    story = CoinStory()
+    lines = [line for step in story for line in story.step_lines(step)]
+    # (24 + 1) / (30 + 2) and (9 + 1) / (20 + 2)
+    assert "# These are the MLE. The MAP with the prior Beta(2, 2) is A 0.781, B 0.455" in lines
+    assert any("expectation" in line for line in lines)

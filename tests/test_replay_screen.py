@@ -183,4 +183,4 @@ def test_help_describes_every_option():
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     args = parser.parse_args(["mms"])
-    assert (args.prior, args.seed, args.bags, args.speed) == ("uniform", 1, None, None)
+    assert (args.prior, args.seed, args.bags, args.speed) == ("park", 1, None, None)

@@ -20,7 +20,7 @@ def in_jars(page):
 
 @pytest.fixture
 def candies(open_page):
-    page = open_page("/replay/mms")
+    page = open_page("/replay/mms?prior=uniform")
     page.wait_for_selector(".factory-panel tbody tr")
     return page
 

@@ -10,6 +10,7 @@ from seqbayes.console.palette import Signs
 from seqbayes.console.text import count_of, density, signed
 from seqbayes.replay.coins.steps import (
     COINS,
+    PRIORS,
     CoinOpening,
     Coins,
     CoinStep,
@@ -87,6 +88,10 @@ class CoinStory(Coins, Story[CoinStep]):
             start = step.path[0]
             a, b = map(chance, start.thetas)
             yield "# 2. The coins are unknown: split every set, update the coins, repeat"
+            yield (
+                "# A coin receives its probability times the heads and tails of a set: their"
+                " expectation, the average over both possible coins"
+            )
             yield f"start A {a}, B {b}; {self._objective(start)}"
         elif step.kind == StepKind.ROW:
             yield f"{where} {_describe_row(step.rows[-1])}"
@@ -103,6 +108,8 @@ class CoinStory(Coins, Story[CoinStep]):
                 before, after = (objective(one, self.opening) for one in step.path[-2:])
                 line += f"; {objective_name(self.opening)} {signed(before)} → {signed(after)}"
             yield f"{where} {line}"
+            if not step.path and self.opening.flat:
+                yield f"# {with_prior(step)}"
 
     def _objective(self, state: EmState) -> str:
         return f"{objective_name(self.opening)} {signed(objective(state, self.opening))}"
@@ -168,6 +175,17 @@ class CoinStory(Coins, Story[CoinStep]):
             _clusters(opening, last),
             _prior(opening, last),
         ]
+
+
+def with_prior(step: CoinStep) -> str:
+    """Return the estimates of known coins with a prior, to compare with those without it."""
+    assert step.sums is not None
+    a, b = PRIORS["beta22"]
+    estimates = ", ".join(
+        f"{coin} {(one.heads + a - 1.0) / (one.heads + one.tails + a + b - 2.0):.3f}"
+        for coin, one in zip(COINS, step.sums, strict=True)
+    )
+    return f"These are the MLE. The MAP with the prior Beta({a:g}, {b:g}) is {estimates}"
 
 
 def reading(plan: tuple[PlannedStep, ...]) -> Schedule:

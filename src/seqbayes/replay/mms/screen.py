@@ -25,7 +25,7 @@ from seqbayes.console.palette import CANDY, LETTER, RULE, Signs
 from seqbayes.console.text import density, percent, probability, signed
 from seqbayes.explanation import Explanation
 from seqbayes.replay.mms.priors import UNNAMED
-from seqbayes.replay.mms.steps import CandyBelief, CandyOpening, CandyStep
+from seqbayes.replay.mms.steps import HYPOTHESIS, CandyBelief, CandyOpening, CandyStep
 
 AXIS = 0.5
 """Upper limit of the axis of shares in the curves of Bayes' rule."""
@@ -188,7 +188,7 @@ class CandyScreen:
             return [fit(line, width) for line in self._introduction()]
         rule, next_rule, signs = step.rule, step.next_rule, self._signs
         curves = rule_curves(rule, next_rule, width - 25, AXIS, signs, rows)
-        chance = [Text(f"probability of {step.colour}", RULE["evidence"])]
+        chance = [Text(f"probability of {self._observed(step)}", RULE["evidence"])]
         factors = [
             ("  prior", "prior", rule.prior, curves["prior"]),
             (f"{signs.times} likelihood", "likelihood", rule.likelihood, curves["likelihood"]),
@@ -210,31 +210,34 @@ class CandyScreen:
 
     def _claim(self, step: CandyStep) -> str:
         claim = percent(step.rule.at, 0)
-        return f"Are {claim} % of all candies {step.colour}, as Mars said in 2008?"
+        return f"Are {claim} % of all candies {HYPOTHESIS}, as Mars said in 2008?"
+
+    def _observed(self, step: CandyStep) -> str:
+        return HYPOTHESIS if step.fits else f"not {HYPOTHESIS}"
 
     def _conclusion(self, step: CandyStep) -> Text:
         factor = step.rule.likelihood / step.rule.evidence
         return Text.assemble(
-            "This candy makes it ",
-            (f"{density(factor)} times as", "bold"),
+            f"This candy, {self._observed(step)}, makes it ",
+            (f"{density(factor)} times", "bold"),
             " as probable.",
         )
 
     def _introduction(self) -> list[Text]:
         signs = self._signs
         return [
-            Text("Is each colour as common as Mars said?"),
+            Text(f"Is {HYPOTHESIS} as common as Mars said?"),
             Text("  prior: density before this candy", RULE["prior"]),
             Text(f"{signs.times} likelihood: of this candy at this share", RULE["likelihood"]),
             Text(f"{signs.over} evidence: of this candy at any share", RULE["evidence"]),
-            Text("= posterior: density after this candy", RULE["posterior"]),
+            Text("= posterior: density after it, the next prior", RULE["posterior"]),
         ]
 
     def _rule_in_words(self, step: CandyStep) -> list[Text]:
         """Return Bayes' rule in short lines."""
         rule, signs = step.rule, self._signs
         return [
-            Text(f"Are {percent(rule.at, 0)} % {step.colour}, as Mars said?"),
+            Text(f"Are {percent(rule.at, 0)} % {HYPOTHESIS}, as Mars said?"),
             Text.assemble(
                 (f"  prior {density(rule.prior)}", RULE["prior"]),
                 (f" {signs.times} likelihood {density(rule.likelihood)}", RULE["likelihood"]),
@@ -346,5 +349,8 @@ def rule_curves(
         name: curve(heights.tolist(), highest, mark, RULE[name], signs, rows)
         for name, heights in curves.items()
     }
-    drawn["likelihood"] = curve(at.tolist(), top, mark, RULE["likelihood"], signs, rows)
+    likelihood = at if rule.x else 1.0 - at
+    drawn["likelihood"] = curve(
+        likelihood.tolist(), float(likelihood.max()), mark, RULE["likelihood"], signs, rows
+    )
     return drawn

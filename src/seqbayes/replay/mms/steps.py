@@ -15,6 +15,9 @@ from seqbayes.replay.mms.priors import Prior
 
 LEVEL = 0.95
 
+HYPOTHESIS = "green"
+"""The colour of the hypothesis: the same share in every step, so that posteriors become priors."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColourShare:
@@ -108,9 +111,10 @@ class CandyStep:
     hits : int
         Number of correct predictions so far.
     rule : Explanation
-        Bayes' rule for the share of this colour, evaluated at the share that Mars published.
+        Bayes' rule for the share of `HYPOTHESIS`, evaluated at the share that Mars published; the
+        observation is whether the candy has that colour. Its posterior is the next step's prior.
     next_rule : Explanation
-        Bayes' rule if the next candy has the same colour.
+        Bayes' rule if the same is observed for the next candy.
     belief : CandyBelief
         The belief after this candy.
     """
@@ -127,6 +131,11 @@ class CandyStep:
     rule: Explanation
     next_rule: Explanation
     belief: CandyBelief
+
+    @property
+    def fits(self) -> bool:
+        """Whether the candy has the colour of the hypothesis."""
+        return self.colour == HYPOTHESIS
 
     @property
     def is_hit(self) -> bool:
@@ -184,12 +193,12 @@ class Candies:
                 )
 
     def _explain(self, belief: CandyBelief, colour: str) -> tuple[Explanation, Explanation]:
-        """Apply Bayes' rule to the share of one colour, whose marginal is a Beta distribution."""
-        alpha = belief.share(colour).alpha
-        rest = sum(share.alpha for share in belief.shares) - alpha
-        claim = self._claims[colour]
-        rule = Beta(alpha, rest).explain(True, at=claim)
-        return rule, Beta(alpha + 1.0, rest).explain(True, at=claim)
+        """Apply Bayes' rule to the share of `HYPOTHESIS`, whose marginal is a Beta distribution."""
+        alpha = belief.share(HYPOTHESIS).alpha
+        rest = sum(share.alpha for share in belief.shares if share.colour != HYPOTHESIS)
+        claim, fits = self._claims[HYPOTHESIS], colour == HYPOTHESIS
+        after = (alpha + 1.0, rest) if fits else (alpha, rest + 1.0)
+        return Beta(alpha, rest).explain(fits, at=claim), Beta(*after).explain(fits, at=claim)
 
     def _snapshot(self, state: Dirichlet, counts: np.ndarray) -> CandyBelief:
         probabilities = state.predict_proba_one()

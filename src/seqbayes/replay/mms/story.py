@@ -8,7 +8,7 @@ from typing import Any
 
 from seqbayes.console.palette import Signs
 from seqbayes.console.text import count_of, density, percent, probability, signed, times
-from seqbayes.replay.mms.steps import Candies, CandyBelief, CandyStep
+from seqbayes.replay.mms.steps import HYPOTHESIS, Candies, CandyBelief, CandyStep
 from seqbayes.replay.story import Schedule, Story, StoryScreen
 
 
@@ -65,8 +65,13 @@ class CandyStory(Candies, Story[CandyStep]):
         yield f"Prior: {opening.prior.name}."
         yield from opening.prior.notes
         yield (
-            "P(p | colour) at p, the share that Mars published in 2008 ="
-            " prior × likelihood ÷ evidence"
+            f"Hypothesis: {percent(self._claims[HYPOTHESIS], 0)} % of all candies are {HYPOTHESIS},"
+            " as Mars published in 2008. Its density is"
+            " prior × likelihood ÷ evidence, and then the prior of the next candy"
+        )
+        yield (
+            "MLE: the shares under which the eaten candies are most probable. MAP: the most"
+            " probable shares. Mean: their average over the posterior, used for predictions"
         )
 
     def step_lines(self, step: CandyStep) -> Iterator[str]:
@@ -76,8 +81,8 @@ class CandyStory(Candies, Story[CandyStep]):
         outcome = "yes" if step.is_hit else f"no, {step.predicted.colour}"
         yield (
             f"{step.number} bag {step.bag} {step.colour} (predicted: {outcome})"
-            f" at {percent(rule.at, 0)} %: {density(rule.prior)} × {density(rule.likelihood)}"
-            f" ÷ {density(rule.evidence)} = {density(rule.posterior)};"
+            f" {HYPOTHESIS} {percent(rule.at, 0)} %: {density(rule.prior)}"
+            f" × {density(rule.likelihood)} ÷ {density(rule.evidence)} = {density(rule.posterior)};"
             f" mean {percent(share.mean)} % [{percent(share.low)}, {percent(share.high)}];"
             f" log evidence {signed(step.belief.log_evidence)};"
             f" {leading_mix.title} {signed(leading_mix.log_bayes_factor)}"
@@ -117,6 +122,8 @@ class CandyStory(Candies, Story[CandyStep]):
             },
             "hits": step.hits,
             "rule": {
+                "colour": HYPOTHESIS,
+                "observed": step.fits,
                 "share": rule.at,
                 "prior": rule.prior,
                 "likelihood": rule.likelihood,

@@ -1,4 +1,4 @@
-// The density of one share before and after a candy, and after another candy of the same colour.
+// The density of one share before and after a candy, and after another one that is the same.
 
 import { h, setAttribute, svg } from "../dom.js";
 import { greatest, line, linear } from "./axis.js";
@@ -67,9 +67,10 @@ export class Update {
         (x) =>
           height * Math.exp((a - 1) * Math.log(x / at) + (b - 1) * Math.log((1 - x) / (1 - at))),
       );
-    const before = density(alpha - 1, rest, rule.prior);
+    const [a, b] = rule.observed === false ? [0, 1] : [1, 0];
+    const before = density(alpha - a, rest - b, rule.prior);
     const after = density(alpha, rest, rule.posterior);
-    const next = density(alpha + 1, rest, rule.next_posterior);
+    const next = density(alpha + a, rest + b, rule.next_posterior);
     const sx = linear([0, widest], [0, width]);
     // A prior with a pole at an end of the axis has no maximum.
     const highest = greatest(after, next);

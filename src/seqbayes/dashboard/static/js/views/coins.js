@@ -221,7 +221,7 @@ export class Coins {
     const heads = step?.tosses ? [...step.tosses].filter((toss) => toss === "H").length : 0;
     let says = "Press play: first the coins are known, then unknown.";
     if (rule && step.event === "row")
-      says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? The set is split according to the posteriors.`;
+      says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? Each coin receives its posterior probability times the heads and tails: their expectation, the average over both possible coins.`;
     else if (step?.event === "row")
       says = `Set ${step.set} was tossed with coin ${step.A.responsibility ? "A" : "B"}: the whole set is attributed to it.`;
     else if (step?.event === "hide") says = "The labels are hidden. EM starts from an initial guess.";
@@ -250,8 +250,19 @@ export class Coins {
           thetas ? h("b", null, ` = ${decimals(thetas[coin], 3)}`) : "",
         );
       }),
-      known && thetas ? h("p", { class: "hint" }, "With known labels, a single division is sufficient.") : "",
+      known && thetas ? h("p", { class: "hint" }, this.#known()) : "",
     );
+  }
+
+  // MLE and MAP of the known coins.
+  #known() {
+    const enough = "With known labels, a single division is sufficient";
+    if (this.start.prior.name !== "flat") return `${enough}: the MAP.`;
+    const map = COINS.map((coin) => {
+      const { heads, tails } = this.sums[coin];
+      return `${coin} ${decimals((heads + 1) / (heads + tails + 2), 3)}`;
+    });
+    return `${enough}: the MLE. With the prior Beta(2, 2), one imagined head and tail for each coin, the MAP is ${map.join(", ")}.`;
   }
 
   #height() {

@@ -45,7 +45,7 @@ export class Candies {
     this.followed = "green";
     const number = (name) => (search.get(name) ? Number(search.get(name)) : undefined);
     this.asked = { seed: number("seed"), bags: number("bags") };
-    this.first = { prior: search.get("prior") ?? "uniform", strength: number("strength") };
+    this.first = { prior: search.get("prior") ?? "park", strength: number("strength") };
   }
 
   async mount() {
@@ -234,16 +234,17 @@ export class Candies {
       setText(this.prediction, `${this.start.prior.name} prior`);
       return;
     }
-    const { share, next_posterior: next, ...terms } = step.rule;
+    const { colour, observed, share, next_posterior: next, ...terms } = step.rule;
+    const event = observed ? colour : `not ${colour}`;
     this.rule.update(terms, "");
     this.rule.says.replaceChildren(
-      `Densities at ${probability(share, 0)}, the share of ${step.colour} that Mars published in 2008, before and after this candy; if the next one is ${step.colour}, too, `,
+      `Are ${probability(share, 0)} of all candies ${colour}, as Mars published in 2008? Densities before and after this candy, which is ${event}; the posterior is the prior of the next candy. If that is ${event}, too, `,
       h("b", { class: "c-next" }, next.toPrecision(3)),
       ".",
     );
-    setText(this.nextName, `after one more ${step.colour} one`);
-    const alpha = this.now.alpha[step.colour];
-    const rest = COLOURS.reduce((sum, colour) => sum + this.now.alpha[colour], 0) - alpha;
+    setText(this.nextName, `after one more that is ${event}`);
+    const alpha = this.now.alpha[colour];
+    const rest = COLOURS.reduce((sum, one) => sum + this.now.alpha[one], 0) - alpha;
     this.update.update(step.rule, alpha, rest, this.#widest());
     const guess = step.predicted;
     const right = probability(step.hits / step.number, 0);
