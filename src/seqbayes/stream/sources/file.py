@@ -13,6 +13,7 @@ from seqbayes.errors import PriorError
 from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources import rotation
+from seqbayes.stream.sources.container import SUFFIXES, Container
 from seqbayes.stream.sources.reading import BLOCK, Format, Reading, check_regular
 from seqbayes.stream.sources.rotation import Generation
 
@@ -33,7 +34,8 @@ class File(Source):
     follow
         Whether to wait for more data at the end of the file, as ``tail -F`` does.
     format
-        "jsonl" or "csv"; by default determined by the suffix.
+        "jsonl", "csv", "parquet", "avro" or "msgpack"; by default determined by the suffix. The
+        last three are read by records, and cannot be followed.
     delimiter
         The character between cells of CSV; by default a comma, or a tab in ``.tsv``.
     longest
@@ -75,21 +77,26 @@ class File(Source):
         self,
         path: str,
         follow: bool = False,
-        format: Literal["jsonl", "csv"] | None = None,  # noqa: A002
+        format: Literal["jsonl", "csv", "parquet", "avro", "msgpack"] | None = None,  # noqa: A002
         delimiter: str | None = None,
         longest: int = MAX_RECORD_BYTES,
         lost: Literal["stop", "restart"] = "stop",
         name: str | None = None,
     ) -> None:
         self._path = Path(path)
-        self._layout = Format(format, path, delimiter, longest)
+        kind = format or SUFFIXES.get(self._path.suffix)
+        contained = kind in SUFFIXES.values()
+        self._layout = Format("jsonl" if contained else format, path, delimiter, longest)
         if lost not in ("stop", "restart"):
             raise PriorError(f"expected lost 'stop' or 'restart', got {lost!r}")
         if follow and self._path.suffix in (".gz", ".zst"):
             raise PriorError(f"cannot follow {path}: it is compressed, and does not grow")
+        if follow and contained:
+            raise PriorError(f"cannot follow {path}: a file of {kind} is complete when it is read")
         check_regular(self._path)
         self._restart = lost == "restart"
         self.name = name or f"file:{os.path.abspath(path)}"
+        self._container = Container(self._path, str(kind), self.name) if contained else None
         self.finite = not follow
         self.text = self._layout.text
         self._reading: Reading | None = None
@@ -104,6 +111,9 @@ class File(Source):
     def seek(self, token: Any) -> None:
         """Resume after the record with this token; None means from the beginning."""
         self.close()
+        if self._container is not None:
+            self._container.seek(token)
+            return
         self._older, self._listed = None if token is None else token.get("older"), 0
         if token is None:
             return
@@ -123,9 +133,9 @@ class File(Source):
         return self._layout.delimiter
 
     @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
+    def contained(self) -> bool:
+        """Whether the file is one of records instead of lines."""
+        return self._container is not None
 
     def end(self) -> Any:
         """Return the token of the end of the file, as it is now.
@@ -135,6 +145,8 @@ class File(Source):
         SourceError
             If the file cannot be read, or its last line has no end.
         """
+        if self._container is not None:
+            return self._container.token(self._container.count())
         with closing(self._open(self._path)) as reading:
             handle, last = reading.handle, b""
             if not handle.compressed and handle.left:
@@ -171,6 +183,9 @@ class File(Source):
         SourceError
             If the file cannot be read, or the next file cannot be found.
         """
+        if self._container is not None:
+            yield from self._container.batches(size)
+            return
         while True:
             reading = self._reading = self._reading or self._begin()
             if reading is None:

@@ -179,14 +179,23 @@ def _open_file(
     within = _limit(config, bound, own)
     if own:
         file: Any = config.open_source()
+        if file.contained:
+            return Rows(_parquet(data), config.beliefs), file.name, file.end
         return FileRows(data, config.beliefs, file, within), file.name, file.end
     name = f"backfill:{os.path.abspath(data)}"
-    if Path(data).suffix == ".parquet":
-        relation = open_relation(Path(data))
+    file = File(data)
+    if file.contained:
+        relation = _parquet(data)
         rows = Rows(relation, config.beliefs, within(relation))
     else:
-        rows = FileRows(data, config.beliefs, File(data), within)
+        rows = FileRows(data, config.beliefs, file, within)
     return rows, name, lambda: {**identity(data), "until": bound.until}
+
+
+def _parquet(data: str) -> Relation:
+    if Path(data).suffix != ".parquet":
+        raise SourceError(f"{data} is not Parquet, JSON Lines or CSV: learn it with seqbayes run")
+    return open_relation(Path(data))
 
 
 def _open_query(

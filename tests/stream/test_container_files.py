@@ -1,0 +1,140 @@
+"""Files of Parquet, Avro and MessagePack: the beliefs of the same events in JSON Lines."""
+
+import datetime
+import json
+
+import msgspec
+import pytest
+
+from seqbayes import Beta, Gamma
+from seqbayes.errors import PriorError, SourceError
+from seqbayes.events.packed import object_end
+from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream.sources import File
+
+fastavro = pytest.importorskip("fastavro")
+pyarrow = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+EVENTS = [
+    {"shop": f"s{i % 3}", "sold": i % 2 == 0, "calls": -1 if i == 7 else i % 5} for i in range(40)
+]
+BELIEFS = [
+    Belief("sold", Beta(), field="sold", by="shop"),
+    Belief("calls", Gamma(), field="calls", by="shop"),
+]
+SCHEMA = {
+    "type": "record",
+    "name": "Event",
+    "fields": [
+        {"name": "shop", "type": "string"},
+        {"name": "sold", "type": "boolean"},
+        {"name": "calls", "type": "long"},
+    ],
+}
+FORMATS = ["parquet", "avro", "msgpack"]
+
+
+def write(path, events=EVENTS):
+    """Write a file in the format of its suffix, in several blocks."""
+    if path.suffix == ".parquet":
+        parquet.write_table(pyarrow.Table.from_pylist(events), path, row_group_size=9)
+    elif path.suffix == ".avro":
+        with path.open("wb") as file:
+            fastavro.writer(file, fastavro.parse_schema(SCHEMA), events, sync_interval=40)
+    elif path.suffix == ".msgpack":
+        path.write_bytes(b"".join(map(msgspec.msgpack.encode, events)))
+    else:
+        path.write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    return path
+
+
+def learn(path, url="memory:", stop=None):
+    with Pipeline(File(str(path)), BELIEFS, open_store(url), size=7) as pipeline:
+        for step in pipeline:
+            step.commit()
+            if step.commits == stop:
+                break
+        states = {name: dict(table.states) for name, table in pipeline.tables.items()}
+        letters = [(letter.belief, letter.reason) for _, letter, _ in pipeline.store.letters()]
+    return states, letters, pipeline.events
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_beliefs_and_dead_letters_equal_those_of_json_lines(name, tmp_path):
+    states, letters, n = learn(write(tmp_path / "e.jsonl"))
+    found = learn(write(tmp_path / f"e.{name}"))
+    assert found[0] == states
+    assert [belief for belief, _ in found[1]] == [belief for belief, _ in letters] == ["calls"]
+    assert found[2] == n == len(EVENTS)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("stop", [1, 2, 4])
+def test_a_run_resumes_after_the_last_commit(name, stop, tmp_path):
+    path, url = write(tmp_path / f"e.{name}"), str(tmp_path / "b.db")
+    learn(path, url, stop)
+    states, _, n = learn(path, url)
+    assert n == len(EVENTS) - 7 * stop
+    assert states == learn(path)[0]
+    assert learn(path, url)[2] == 0
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_another_file_at_the_path_is_refused(name, tmp_path):
+    path, url = write(tmp_path / f"e.{name}"), str(tmp_path / "b.db")
+    learn(path, url)
+    write(path, [*EVENTS[:3], {"shop": "x", "sold": True, "calls": 1}])
+    with pytest.raises(SourceError, match=r"is not the file that was read|ends before record"):
+        learn(path, url)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_damaged_file_stops_with_the_place(name, tmp_path):
+    path = write(tmp_path / f"e.{name}")
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(SourceError, match=r"cannot read .* after record \d+: \w"):
+        learn(path)
+    path.write_bytes(b"\xc1 nothing")
+    with pytest.raises(SourceError, match="after record 0"):
+        learn(path)
+
+
+def test_values_of_parquet_are_those_of_python(tmp_path):
+    day = datetime.datetime(2024, 1, 1)
+    path = write(tmp_path / "e.parquet", [{"at": day, "tags": ["x"], "n": None}])
+    (batch,) = File(str(path)).batches()
+    assert batch.records == [{"at": day, "tags": ["x"], "n": None}]
+
+
+def test_objects_of_messagepack_that_are_not_records_become_dead_letters(tmp_path):
+    path = tmp_path / "e.data"
+    path.write_bytes(b"".join(map(msgspec.msgpack.encode, [EVENTS[0], [1], {1: 2}, EVENTS[1]])))
+    (batch,) = File(str(path), format="msgpack").batches()
+    assert (batch.records, batch.positions) == (EVENTS[:2], [0, 3])
+    assert [(place, raw) for place, raw, _ in batch.refused] == [(1, b"[1]"), (2, b"{1: 2}")]
+
+
+def test_files_of_records_cannot_be_followed(tmp_path):
+    with pytest.raises(PriorError, match="cannot follow"):
+        File(str(tmp_path / "e.parquet"), follow=True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, True, 0, -1, 127, 128, -33, 2**16, 2**40, -(2**40), 1.5, "x", "x" * 31),
+        *("y" * 32, "z" * 300, "u" * 70000, b"b", b"b" * 300, b"c" * 70000, [], [1] * 15),
+        *([1] * 16, [[2]] * 70000, {}, {str(i): [i] for i in range(16)}),
+        {"a": {"b": [1, {"c": None}]}},
+        *(msgspec.msgpack.Ext(5, b"e" * n) for n in (1, 2, 3, 4, 8, 16, 17, 300)),
+        {i: i for i in range(70000)},
+        datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC),
+    ],
+    ids=lambda value: f"{type(value).__name__}-{len(str(value))}",
+)
+def test_the_end_of_an_object_is_where_its_encoding_ends(value):
+    data = msgspec.msgpack.encode(value)
+    assert object_end(b"\x00" + data + b"\x01", 1) == len(data) + 1
+    with pytest.raises(ValueError, match="ends within"):
+        object_end(data[:-1], 0)
