@@ -36,6 +36,8 @@ def run(test):
 def test_docstrings(name):
     if name.startswith("seqbayes.dashboard"):
         pytest.importorskip("starlette", reason="the extra 'dashboard' is not installed")
+    if name.startswith("seqbayes.widgets"):
+        pytest.importorskip("anywidget", reason="the extra 'notebook' is not installed")
     if name.startswith("seqbayes.agents"):
         pytest.importorskip("mcp", reason="the extra 'mcp' is not installed")
     if name.startswith("seqbayes.spark."):
