@@ -50,7 +50,7 @@ class SqliteStore(SqlStore):
     def __init__(self, url: str, mode: Mode = "create") -> None:
         path = url.removeprefix("sqlite:")
         super().__init__(path, mode)
-        self._checked = False
+        self._checked = self._in_file = False
         self._stamp: tuple[int, int] | None = None
         self._checkpointed = [0, 0]
         self._files: dict[str, tuple[int, int] | None] = {}
@@ -71,6 +71,7 @@ class SqliteStore(SqlStore):
             elif self.path(url) is not None:
                 with self._translated():  # so that the file itself contains the tables
                     self._run("PRAGMA wal_checkpoint(PASSIVE)")
+                self._in_file = True
                 self._check_in_place()
         except BaseException:
             self._connection.close()
@@ -194,7 +195,7 @@ class SqliteStore(SqlStore):
                     f"{name} was deleted or replaced while it was in use; put the file back and"
                     " run again, or start a new store"
                 )
-        if self._files and self._identity is not None and self.mode != "read":
+        if self._files and self._in_file:
             self._check_overwritten(next(iter(self._files)))
 
     def _check_overwritten(self, path: str) -> None:
