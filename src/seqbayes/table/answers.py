@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.checks import check_level
-from seqbayes.errors import ObservationError, UnsupportedError
+from seqbayes.errors import ObservationError, PriorError, UnsupportedError
 from seqbayes.figures.named import is_named
 from seqbayes.state import State
 from seqbayes.statistics.columns import Columns
@@ -191,6 +191,29 @@ class Answers:
     def isf(self, q: float) -> Any:
         """Return the upper posterior quantiles, whose probability to be exceeded is `q`."""
         return self._of_belief(lambda belief: belief.isf(q))
+
+    def p_best(self, better: str = "higher") -> Array:
+        """Return the probability of each row to have the largest parameter of all.
+
+        Probabilities are exact given the model, with an absolute error below 1e-9.
+
+        Parameters
+        ----------
+        better
+            "higher", or "lower" for the smallest parameter.
+
+        Raises
+        ------
+        PriorError
+            If `better` is invalid, a posterior is improper, or there are several parameters.
+        """
+        from seqbayes.table.best import probabilities_of_best
+
+        if self._proper is not None:
+            raise PriorError("an improper posterior cannot be compared before more data")
+        if self._state.display_kind not in ("number", "normal"):
+            raise PriorError("keys of beliefs about several numbers have no best one")
+        return probabilities_of_best(self._state.plotted(self.posterior), better)
 
     def sample(self, rng: np.random.Generator | None = None) -> Any:
         """Draw one parameter value for each row."""

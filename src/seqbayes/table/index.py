@@ -48,6 +48,11 @@ class Index:
         return keys
 
     @property
+    def array(self) -> Array | list[Any]:
+        """The keys in order of their rows, as an array if all are integers of 64 bits."""
+        return self.keys if self._integers is None else self._integers.keys
+
+    @property
     def n_bytes(self) -> int:
         """Memory of the index in bytes, without the keys of a dict themselves."""
         return self._others.__sizeof__() if self._integers is None else self._integers.n_bytes

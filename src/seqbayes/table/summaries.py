@@ -99,6 +99,25 @@ class Summaries(Tabular, ABC):
         """
         return self.answers().sf(theta)
 
+    def p_best(self, better: str = "higher") -> Array:
+        """Return the probability of each key to have the largest parameter; see `Answers.p_best`.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> from seqbayes.table import Table
+        >>> clicks = Table(Beta(2, 10))
+        >>> clicks.learn_many(["blue"] * 190 + ["green"] * 190, [True] * 20 + [False] * 170
+        ...     + [True] * 30 + [False] * 160)
+        >>> clicks.p_best().round(6)
+        array([0.069938, 0.930062])
+        """
+        return self.answers().p_best(better)
+
+    def sample(self, rng: np.random.Generator | None = None) -> Any:
+        """Draw one parameter value for each key; see `Answers.sample`."""
+        return self.answers().sample(rng)
+
     def top(
         self, k: int, *, level: float = 0.95, better: str = "higher"
     ) -> list[tuple[Any, float]]:

@@ -15,14 +15,16 @@ from seqbayes.state import State
 from seqbayes.statistics import arrays
 from seqbayes.statistics.columns import Columns
 from seqbayes.statistics.reading import as_real, read_weight
+from seqbayes.table import arrow
 from seqbayes.table.answers import Answers
 from seqbayes.table.index import Index
+from seqbayes.table.order import Order
 from seqbayes.table.pooling.options import Pool, PooledPrior, read_pool
 from seqbayes.table.summaries import Summaries
 
 Array = Any
 
-_POLICIES = ("lightest", "oldest")
+_POLICIES = ("lightest", "oldest", "inactive")
 
 
 class Table(Summaries):
@@ -41,8 +43,9 @@ class Table(Summaries):
     max_keys
         If learning makes more keys than this, some are evicted; None for no limit.
     policy
-        The keys that are evicted first: "lightest" (those with the smallest weight of data), or
-        "oldest" (those that appeared first).
+        The keys that are evicted first: "lightest" (those with the smallest weight of data),
+        "oldest" (those that appeared first), or "inactive" (those whose last observation was
+        learned first).
     pool
         Whether keys share a prior that is estimated from the data of all of them (partial pooling,
         for Beta, Gamma and Normal): True, the name of a method, or a `Pool`. The prior of `state`
@@ -79,7 +82,7 @@ class Table(Summaries):
         if max_keys is not None and (max_keys < 1 or int(max_keys) != max_keys):
             raise PriorError(f"expected max_keys to be a whole number > 0, got {max_keys!r}")
         if policy not in _POLICIES:
-            raise PriorError(f"expected policy to be 'lightest' or 'oldest', got {policy!r}")
+            raise PriorError(f"expected policy to be one of {_POLICIES}, got {policy!r}")
         self._template = state.clone()
         inner = self._template.undecayed if isinstance(self._template, Decayed) else self._template
         self.max_keys, self.policy = max_keys, policy
@@ -91,6 +94,7 @@ class Table(Summaries):
             family = type(inner).__name__
             raise PriorError(f"a {family} cannot be the prior of a table: {error}") from None
         self._priors: Any = None
+        self._order = Order() if policy == "inactive" else None
         self._answers: Answers | None = None
         self.pool = read_pool(pool)
         if self.pool is not None:
@@ -248,6 +252,11 @@ class Table(Summaries):
         """Memory of the statistics and of the index, in bytes, without keys that are strings."""
         return self._rows.n_bytes + self._index.n_bytes
 
+    @property
+    def statistics_bytes(self) -> int:
+        """Memory of the statistics, in bytes."""
+        return self._rows.n_bytes
+
     # Learning.
 
     def learn_one(self, key: Any, x: Any, w: Any = 1.0, t: Any = None) -> None:
@@ -279,7 +288,7 @@ class Table(Summaries):
         except Exception:
             self._truncate(before)
             raise
-        self._changed()
+        self._changed([row])
 
     def _time(self, t: Any) -> float | None:
         _, timed = self._half_life()
@@ -325,7 +334,7 @@ class Table(Summaries):
         except Exception:
             self._truncate(before)
             raise
-        self._changed()
+        self._changed(rows)
 
     def _numbers(self, xs: Any) -> tuple[Array, Array] | None:
         """Return observations as numbers, None if those of the likelihood are not numbers."""
@@ -357,8 +366,11 @@ class Table(Summaries):
         if self._rows.n_rows > n:
             self._rows.resize(n)
 
-    def _changed(self) -> None:
+    def _changed(self, rows: Any) -> None:
+        """Note that these rows have learned, in this order; evict keys if there are too many."""
         self._answers = None
+        if self._order is not None:
+            self._order.touch(rows, len(self))
         if self.max_keys is not None and len(self) > self.max_keys:
             self.evict(len(self) - self.max_keys)
 
@@ -464,7 +476,7 @@ class Table(Summaries):
         except Exception:
             self._truncate(before)
             raise
-        self._changed()
+        self._changed(rows if other._order is None else rows[other._order.rows()])
 
     def __add__(self, other: Self) -> Self:
         if not isinstance(other, Table):
@@ -494,6 +506,8 @@ class Table(Summaries):
             self._template, max_keys=self.max_keys, policy=self.policy, pool=self.pool
         )
         selected._index, selected._rows, selected._priors = self._parts(rows)
+        if self._order is not None:
+            selected._order = self._order.take(rows)
         return selected
 
     def _parts(self, rows: Array) -> tuple[Index, Columns, Any]:
@@ -510,13 +524,18 @@ class Table(Summaries):
         n = min(n, len(self))
         if self.policy == "oldest":
             gone = np.arange(n)
+        elif self._order is not None:
+            gone = np.sort(self._order.rows()[:n])
         else:
             weights = self.answers().n_samples
             gone = np.sort(np.argsort(weights, kind="stable")[:n])
         kept = np.ones(len(self), bool)
         kept[gone] = False
         keys = self._index.keys
-        self._index, self._rows, self._priors = self._parts(np.flatnonzero(kept))
+        rows = np.flatnonzero(kept)
+        self._index, self._rows, self._priors = self._parts(rows)
+        if self._order is not None:
+            self._order = self._order.take(rows)
         self._answers = None
         return [keys[row] for row in gone.tolist()]
 
@@ -538,7 +557,85 @@ class Table(Summaries):
         self._resize()
         for row, belief in zip(rows.tolist(), merged.values(), strict=True):
             self._rows.write_decayed(row, belief.undecayed.statistics, belief.clock)
-        self._changed()
+        self._changed(rows if other._order is None else rows[other._order.rows()])
+
+    # Arrow.
+
+    def to_arrow(self) -> Any:
+        """Return the table as an Arrow table, with all that `from_arrow` needs.
+
+        Raises
+        ------
+        SeqbayesError
+            If pyarrow is not installed.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> clicks = Table(Beta())
+        >>> clicks.learn_many(["home", "shop", "home"], [True, False, True])
+        >>> clicks.to_arrow().column_names
+        ['key', 'sum_0_0', 'sum_2_0', 'sum_3_0']
+        >>> Table.from_arrow(clicks.to_arrow()).mean.round(3)
+        array([0.75 , 0.333])
+        """
+        options = {
+            "state": self._template.to_dict(),
+            "max_keys": self.max_keys,
+            "policy": self.policy,
+            "pool": None if self.pool is None else [self.pool.method, self.pool.refresh],
+        }
+        numbers: dict[str, Array] = {}
+        if self._priors is not None:
+            prior = self._prior()._asdict()
+            if any(isinstance(v, tuple) for v in prior.values()):
+                raise UnsupportedError("a table of labels that rolled over has no Arrow form")
+            numbers = {f"prior_{name}": v for name, v in prior.items()}
+        if self._order is not None:
+            numbers["last"] = self._order.last(len(self))
+        return arrow.write(arrow.Contents(options, self._index.array, self._rows, numbers))
+
+    @classmethod
+    def from_arrow(cls, table: Any) -> Self:
+        """Return the table that `to_arrow` has written.
+
+        Parameters
+        ----------
+        table
+            An Arrow table, or any object with the Arrow interface, such as a frame of Polars.
+
+        Raises
+        ------
+        PriorError
+            If it is not such a table, has a newer version, or a value is invalid.
+        """
+        read, document = arrow.document_of(table)
+        try:
+            declared = document["state"]
+            kind: Any = Decayed if "decayed" in declared else State
+            pool = document["pool"]
+            found = cls(
+                kind.from_dict(declared),
+                max_keys=document["max_keys"],
+                policy=document["policy"],
+                pool=None if pool is None else Pool(*pool),
+            )
+        except (KeyError, TypeError) as error:
+            raise PriorError(f"expected the options of a table, got {document!r}") from error
+        try:
+            rows = found._index.rows(arrow.read_keys(read, document), add=True)
+        except ObservationError as error:
+            raise PriorError(str(error)) from None
+        if len(rows) != len(found):
+            raise PriorError("expected different keys, got some twice")
+        arrow.read_columns(read, document, found._rows)
+        names = found._inner.prior._fields
+        if f"prior_{names[0]}" in read.column_names:
+            columns = [arrow.numbers(read, f"prior_{name}") for name in names]
+            found._priors = type(found._inner.prior)(*columns)
+        if found._order is not None:
+            found._order = Order.of(arrow.numbers(read, "last"))
+        return found
 
     # Answers for all keys.
 

@@ -1,0 +1,199 @@
+"""Tables as Arrow tables, with a versioned schema.
+
+The columns are ``key``, one ``sum_i_j`` for part j of sum i of the statistics, and if they apply
+``clock`` and ``landmark`` (of a half-life), ``prior_name`` (after a rollover) and ``last`` (the
+position of the last observation, of the policy "inactive"). The schema's metadata has the entry
+``seqbayes.table``, a JSON document with the version, the state and the options.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqbayes.errors import PriorError
+from seqbayes.extras import missing_extra
+from seqbayes.statistics.columns import PARTS, Columns
+
+Array = Any
+
+VERSION = 1
+_ENTRY = b"seqbayes.table"
+
+
+class Contents(NamedTuple):
+    """What a table consists of: keys, statistics, and numbers of each row by name."""
+
+    options: Mapping[str, Any]
+    keys: Any
+    columns: Columns
+    numbers: Mapping[str, Array]
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+    except ImportError:
+        raise missing_extra("the Arrow form of a table", "pyarrow", "parquet") from None
+    return pyarrow
+
+
+def write(contents: Contents) -> Any:
+    """Return an Arrow table.
+
+    Raises
+    ------
+    SeqbayesError
+        If pyarrow is not installed.
+    """
+    pa = _pyarrow()
+    columns, n = contents.columns, contents.columns.n_rows
+    keys, encoded = contents.keys, False
+    if not isinstance(keys, np.ndarray):
+        encoded = not all(type(key) is str for key in keys)
+        keys = [json.dumps(key) for key in keys] if encoded else keys
+    arrays = {"key": pa.array(keys, None if isinstance(keys, np.ndarray) else pa.string())}
+    for place in np.flatnonzero(columns.places >= 0).tolist():
+        values = np.ascontiguousarray(columns.cells[:n, columns.places[place]])
+        arrays["sum_{}_{}".format(*divmod(place, PARTS))] = pa.array(values)
+    if columns.half_life:
+        arrays["clock"] = pa.array(columns.clocks[:n])
+        arrays["landmark"] = pa.array(columns.landmarks[:n])
+    for name, numbers in contents.numbers.items():
+        arrays[name] = pa.array(np.ascontiguousarray(numbers))
+    document = {
+        "version": VERSION,
+        **contents.options,
+        "encoded_keys": encoded,
+        "more": [[*at, parts] for at, parts in sorted(columns.more.items())],
+    }
+    return pa.table(arrays).replace_schema_metadata({_ENTRY: json.dumps(document)})
+
+
+def document_of(table: Any) -> tuple[Any, dict[str, Any]]:
+    """Return an Arrow table and its document, of any object with the Arrow interface.
+
+    Raises
+    ------
+    PriorError
+        If it is not an Arrow table that a `Table` has written, or has a newer version.
+    """
+    pa = _pyarrow()
+    try:
+        read = table if isinstance(table, pa.Table) else pa.table(table)
+    except (TypeError, ValueError):
+        raise PriorError(f"expected an Arrow table, got {table!r}") from None
+    try:
+        document = json.loads((read.schema.metadata or {})[_ENTRY])
+        version = document["version"]
+    except (KeyError, TypeError, ValueError):
+        raise PriorError("expected an Arrow table from Table.to_arrow, got another one") from None
+    if type(version) is not int or not 1 <= version <= VERSION:
+        raise PriorError(
+            f"expected version {VERSION} of a table or an older one, got {version!r}:"
+            " a newer seqbayes has written it"
+        )
+    return read, document
+
+
+def read_keys(table: Any, document: Mapping[str, Any]) -> Any:
+    """Return the keys as an array of integers or a list.
+
+    Raises
+    ------
+    PriorError
+        If they are invalid.
+    """
+    column = _column(table, "key")
+    if not document.get("encoded_keys"):
+        kind = column.type
+        if _pyarrow().types.is_integer(kind):
+            return column.to_numpy()
+        return column.to_pylist()
+    try:
+        return [_key(json.loads(text)) for text in column.to_pylist()]
+    except (TypeError, ValueError):
+        raise PriorError("expected keys as JSON texts") from None
+
+
+def _key(value: Any) -> Any:
+    return tuple(map(_key, value)) if isinstance(value, list) else value
+
+
+def _column(table: Any, name: str) -> Any:
+    if name not in table.column_names:
+        raise PriorError(f"expected a column {name!r} of a table, got {table.column_names}")
+    column = table.column(name)
+    if column.null_count:
+        raise PriorError(f"expected a column {name!r} without missing values")
+    return column
+
+
+def numbers(table: Any, name: str, valid: Callable[[Array], Array] = np.isfinite) -> Array:
+    """Return a column of numbers.
+
+    Raises
+    ------
+    PriorError
+        If it is missing, or a number is invalid.
+    """
+    column = _column(table, name)
+    try:
+        values: Array = column.to_numpy().astype(float)
+    except (TypeError, ValueError):
+        raise PriorError(f"expected numbers in the column {name!r}, got {column.type}") from None
+    if not valid(values).all():
+        bad = values[~valid(values)][0]
+        raise PriorError(f"expected valid numbers in the column {name!r}, got {float(bad)!r}")
+    return values
+
+
+def read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> None:
+    """Fill empty columns with the statistics of an Arrow table.
+
+    Raises
+    ------
+    PriorError
+        If a column is missing or invalid.
+    """
+    names = [name for name in table.column_names if name.startswith("sum_")]
+    places = {}
+    for name in names:
+        try:
+            j, i = map(int, name.split("_")[1:])
+        except ValueError:
+            j = i = -1
+        if not (0 <= j < columns.n_sums and 0 <= i < PARTS):
+            raise PriorError(f"a table of this prior has no column {name!r}")
+        places[j * PARTS + i] = numbers(table, name)
+    n = table.num_rows
+    columns.resize(n)
+    # the main part of each sum first, so that parts of a row are read in order
+    order = sorted(places)
+    if n and order:
+        columns.cells = np.ascontiguousarray(np.column_stack([places[place] for place in order]))
+        columns.places[order] = np.arange(len(order))
+        columns.n_columns = len(order)
+    if 0 in places and not (places[0] >= 0.0).all():
+        raise PriorError("expected weights of data >= 0")
+    for row, j, parts in _more(document, n, columns.n_sums):
+        columns.more[row, j] = parts
+    if columns.half_life:
+        clocks = numbers(table, "clock", lambda values: ~np.isinf(values))
+        columns.clocks, columns.landmarks = clocks, numbers(table, "landmark")
+
+
+def _more(document: Mapping[str, Any], n: int, n_sums: int) -> list[tuple[int, int, list[float]]]:
+    found = []
+    for each in document.get("more", []):
+        try:
+            row, j, parts = int(each[0]), int(each[1]), [float(v) for v in each[2]]
+        except (TypeError, ValueError, IndexError):
+            row = -1
+        if not (0 <= row < n and 0 <= j < n_sums and np.isfinite(parts).all()):
+            raise PriorError(f"expected the parts of a sum of a row, got {each!r}")
+        found.append((row, j, parts))
+    return found
