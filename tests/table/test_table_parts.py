@@ -63,7 +63,7 @@ def test_a_table_read_from_arrow_continues_identically(name: str) -> None:
     pytest.importorskip("pyarrow")
     for keys in KEYS.values():
         table = filled(*TABLES[name], keys)
-        read = Table.from_arrow(table.to_arrow())
+        read = Table.from_arrow(table.to_arrow(statistics=True))
         same(read, table)
         x = next(iter(TABLES[name][1](np.random.default_rng(9))))
         time = {"t": 70.0} if name == "time" else {}
@@ -78,20 +78,20 @@ def test_options_and_priors_survive_the_arrow_form() -> None:
     options = {"max_keys": 9, "policy": "inactive", "pool": Pool("empirical", 0.5)}
     table = filled(*TABLES["beta"], KEYS["integers"], **options)
     table.learn_one(-1, True)
-    read = Table.from_arrow(table.to_arrow())
+    read = Table.from_arrow(table.to_arrow(statistics=True))
     assert (read.max_keys, read.policy, read.pool) == (9, "inactive", table.pool)
     assert read.evict(3) == table.evict(3)
     rolled = filled(*TABLES["far from zero"], KEYS["strings"])
     rolled.rollover()
     rolled.learn_one("new", 1.0)
-    read = Table.from_arrow(rolled.to_arrow())
+    read = Table.from_arrow(rolled.to_arrow(statistics=True))
     same(read, rolled)
     assert read["key 3"].prior == rolled["key 3"].prior
     labels = filled(*TABLES["labels"], KEYS["strings"])
     labels.rollover()
     with pytest.raises(UnsupportedError, match="rolled over"):
-        labels.to_arrow()
-    empty = Table.from_arrow(Table(Beta()).to_arrow())
+        labels.to_arrow(statistics=True)
+    empty = Table.from_arrow(Table(Beta()).to_arrow(statistics=True))
     assert len(empty) == 0
     empty.learn_one("a", True)
     assert empty["a"].mean == 2 / 3
@@ -99,7 +99,7 @@ def test_options_and_priors_survive_the_arrow_form() -> None:
 
 def test_other_arrow_tables_are_refused() -> None:
     pa = pytest.importorskip("pyarrow")
-    good = filled(*TABLES["events"], KEYS["integers"]).to_arrow()
+    good = filled(*TABLES["events"], KEYS["integers"]).to_arrow(statistics=True)
     document = json.loads(good.schema.metadata[b"seqbayes.table"])
 
     def changed(**entries: Any) -> Any:
@@ -111,7 +111,8 @@ def test_other_arrow_tables_are_refused() -> None:
 
     bad = [
         (7, "expected an Arrow table"),
-        (pa.table({"key": [1]}), "Table.to_arrow"),
+        (filled(*TABLES["beta"], KEYS["integers"]).to_arrow(), "statistics=True"),
+        (pa.table({"key": [1]}), "statistics=True"),
         (changed(version=2), "newer seqbayes"),
         (changed(version="1"), "version"),
         (changed(state={}), "expected"),

@@ -90,7 +90,9 @@ def document_of(table: Any) -> tuple[Any, dict[str, Any]]:
         document = json.loads((read.schema.metadata or {})[_ENTRY])
         version = document["version"]
     except (KeyError, TypeError, ValueError):
-        raise PriorError("expected an Arrow table from Table.to_arrow, got another one") from None
+        raise PriorError(
+            "expected an Arrow table from Table.to_arrow(statistics=True), got another one"
+        ) from None
     if type(version) is not int or not 1 <= version <= VERSION:
         raise PriorError(
             f"expected version {VERSION} of a table or an older one, got {version!r}:"

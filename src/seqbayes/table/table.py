@@ -561,13 +561,23 @@ class Table(Summaries):
 
     # Arrow.
 
-    def to_arrow(self) -> Any:
-        """Return the table as an Arrow table, with all that `from_arrow` needs.
+    def to_arrow(self, level: float = 0.95, statistics: bool = False) -> Any:
+        """Return the estimates, or the statistics of all keys, as a pyarrow.Table.
+
+        Parameters
+        ----------
+        level
+            Probability of the credible intervals.
+        statistics
+            Whether to return the statistics and options instead of estimates: all that
+            `from_arrow` needs. The schema has a version.
 
         Raises
         ------
         SeqbayesError
             If pyarrow is not installed.
+        UnsupportedError
+            If the statistics are those of labels after a rollover.
 
         Examples
         --------
@@ -575,10 +585,15 @@ class Table(Summaries):
         >>> clicks = Table(Beta())
         >>> clicks.learn_many(["home", "shop", "home"], [True, False, True])
         >>> clicks.to_arrow().column_names
+        ['key', 'n', 'mean', 'low', 'high', 'mle', 'map']
+        >>> stored = clicks.to_arrow(statistics=True)
+        >>> stored.column_names
         ['key', 'sum_0_0', 'sum_2_0', 'sum_3_0']
-        >>> Table.from_arrow(clicks.to_arrow()).mean.round(3)
+        >>> Table.from_arrow(stored).mean.round(3)
         array([0.75 , 0.333])
         """
+        if not statistics:
+            return super().to_arrow(level)
         options = {
             "state": self._template.to_dict(),
             "max_keys": self.max_keys,
@@ -597,7 +612,7 @@ class Table(Summaries):
 
     @classmethod
     def from_arrow(cls, table: Any) -> Self:
-        """Return the table that `to_arrow` has written.
+        """Return the table that `to_arrow` has written with ``statistics=True``.
 
         Parameters
         ----------
