@@ -382,3 +382,26 @@ def test_a_dumb_terminal_gets_plain_lines():
     assert status == 0
     assert "\x1b" not in written
     assert written.replace("\r\n", "\n") == replay("mms", "--bags", "1").stdout
+
+
+def test_the_reader_can_enter_a_bag(capsys):
+    assert main(["replay", "mms", "--bag", "GGR brown", "--prior", "uniform", "--json"]) == 0
+    start, *candies, end = events(capsys.readouterr().out)
+    assert (start["source"], start["seed"], start["bags"]) == ("your bag", None, 1)
+    assert [event["colour"] for event in candies] == ["green", "green", "red", "brown"]
+    # of a uniform mix: 1/6 × 2/7 × 1/8 × 1/9
+    assert math.isclose(end["belief"]["log_evidence"], math.log(2 / (6 * 7 * 8 * 9)), rel_tol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--bag", "GX"), "got 'gx'"),
+        (("--bag", " "), "expected the candies of a bag"),
+        (("--bag", "G", "--bags", "2"), "expected 1 to 1 bags"),
+        (("--bag", "G", "--serve"), "omit --bag"),
+    ],
+)
+def test_an_invalid_bag_is_rejected(args, message, capsys):
+    assert main(["replay", "mms", *args]) == 2
+    assert message in capsys.readouterr().err

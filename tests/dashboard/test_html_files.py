@@ -150,6 +150,17 @@ def test_an_invalid_prior_or_bag_is_explained_and_changes_nothing(open_file):
     assert where(page) == "Candy 1 of 1"
 
 
+def test_a_page_can_be_written_for_a_bag(open_file, files):
+    path = files / "bag.html"
+    assert main(["replay", "mms", "--bag", "rrg", "--html", str(path)]) == 0
+    page = open_file("bag", "#step=9")
+    assert where(page) == "Candy 3 of 3"
+    page.get_by_role("button", name="48 real bags").click()
+    assert where(page) == "Candy 0 of 2,620"
+    page.reload()
+    assert where(page) == "Candy 0 of 2,620"
+
+
 def test_print_hides_the_controls(open_file):
     page = open_file("mms", "#step=5")
     page.emulate_media(media="print")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from seqbayes.console.palette import LETTER
 from seqbayes.datasets import COLOURS, factory_mixes, madison, walk_in_the_park
@@ -38,8 +38,10 @@ def candies_page(story: CandyStory, prior: str = "park", strength: float | None 
     equal = dict.fromkeys(COLOURS, 1.0 / len(COLOURS))
     mixes = [(mix.title, mix.source, mix.shares) for mix in factory_mixes().values()]
     mixes.append(("equal shares", "An assumption.", equal))
+    own = story.opening.seed is None
     data = {
-        "letters": "".join(LETTER[colour] for bag in story.contents for colour in bag),
+        "letters": _letters(madison().deal(1) if own else story.contents),
+        "bag": _letters(story.contents) if own else None,
         "source": madison().source,
         "prior": prior.strip().lower(),
         "strength": STRENGTH if strength is None else strength,
@@ -51,6 +53,10 @@ def candies_page(story: CandyStory, prior: str = "park", strength: float | None 
         ],
     }
     return build_page("One bag of M&M's", "mms.js", data)
+
+
+def _letters(bags: Iterable[Iterable[str]]) -> str:
+    return "".join(LETTER[colour] for bag in bags for colour in bag)
 
 
 def _in_order(shares: Mapping[str, float]) -> list[float]:

@@ -10,9 +10,11 @@ from seqbayes.console.keyboard import open_keyboard
 from seqbayes.console.options import add_server, speed, whole
 from seqbayes.console.signals import interruptible
 from seqbayes.console.streams import ascii_only, can_draw
+from seqbayes.errors import ObservationError
 from seqbayes.replay.coins import CoinStory
 from seqbayes.replay.coins.steps import PRIORS
 from seqbayes.replay.mms import CandyStory, Prior
+from seqbayes.replay.mms.bag import read_bag
 from seqbayes.replay.player import LineOutput, Output, play
 from seqbayes.replay.story import Story, even
 
@@ -91,6 +93,11 @@ def _add_candies(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="weight of park or the proportions, as a number of candies (100)",
     )
+    parser.add_argument(
+        "--bag",
+        metavar="CANDIES",
+        help="candies of your bag in order, such as GGRBN (N is brown), instead of the real ones",
+    )
     _add_forms(parser, "candy")
 
 
@@ -165,7 +172,9 @@ def make_story(args: argparse.Namespace) -> CandyStory | CoinStory:
         If the prior or the start is invalid.
     """
     if args.story == "mms":
-        return CandyStory(Prior.parse(args.prior, args.strength), args.seed, args.bags)
+        prior = Prior.parse(args.prior, args.strength)
+        bag = None if args.bag is None else read_bag(args.bag)
+        return CandyStory(prior, args.seed, args.bags, bag)
     return CoinStory(args.iterations, args.start, args.prior, args.learn_weights)
 
 
@@ -179,6 +188,8 @@ def page_options(args: argparse.Namespace) -> dict[str, Any]:
     """
     make_story(args)
     if args.story == "mms":
+        if args.bag is not None:
+            raise ObservationError("--serve shows the published candies: omit --bag, or use --html")
         names = ("seed", "bags", "prior", "strength")
         return {name: value for name, value in vars(args).items() if name in names and value}
     return {

@@ -129,7 +129,9 @@ class CandyScreen:
         bag = 0 if step is None else step.bag
         if width >= 72:
             left = "Tonight's posterior is tomorrow's prior"
-            right = f"bag {bag} of {opening.bags}, shuffled with seed {opening.seed}"
+            right = f"bag {bag} of {opening.bags}"
+            if opening.seed is not None:
+                right += f", shuffled with seed {opening.seed}"
         else:
             left, right = "The M&M story", f"bag {bag}/{opening.bags}"
         return edges(left, right, width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +84,8 @@ class CandyOpening:
     """The story before the first candy."""
 
     prior: Prior
-    seed: int
+    seed: int | None
+    """The seed of the division into bags; None for the reader's bag."""
     bags: int
     total: int
     source: str
@@ -146,9 +147,15 @@ class CandyStep:
 class Candies:
     """The candies of a story and the belief after each; see `CandyStory`."""
 
-    def __init__(self, prior: Prior, seed: int = 1, bags: int | None = None) -> None:
+    def __init__(
+        self,
+        prior: Prior,
+        seed: int = 1,
+        bags: int | None = None,
+        bag: Sequence[str] | None = None,
+    ) -> None:
         count = madison()
-        shuffled_bags = count.deal(seed)
+        shuffled_bags = count.deal(seed) if bag is None else (tuple(bag),)
         bags = len(shuffled_bags) if bags is None else bags
         if not 1 <= bags <= len(shuffled_bags):
             raise PriorError(f"expected 1 to {len(shuffled_bags)} bags, got {bags!r}")
@@ -161,7 +168,9 @@ class Candies:
         self._log_shares = np.log([[mix[c] for c in COLOURS] for _, _, mix in self._mixes])
         total = sum(map(len, self.contents))
         belief = self._snapshot(prior.state(), np.zeros(len(COLOURS)))
-        self.opening = CandyOpening(prior, seed, bags, total, count.source, belief)
+        source = count.source if bag is None else "your bag"
+        used = seed if bag is None else None
+        self.opening = CandyOpening(prior, used, bags, total, source, belief)
 
     def __iter__(self) -> Iterator[CandyStep]:
         state = self.opening.prior.state()

@@ -23,6 +23,8 @@ class CandyStory(Candies, Story[CandyStep]):
         Seed for dividing the published totals into bags.
     bags
         Number of bags to use, up to 48; by default all.
+    bag
+        Colours of the candies of another bag, in order, instead of the published ones.
 
     Raises
     ------
@@ -61,7 +63,8 @@ class CandyStory(Candies, Story[CandyStep]):
         opening = self.opening
         bags = "bag" if opening.bags == 1 else "bags"
         yield f"{opening.total:,} M&M's from {opening.bags:,} real {bags}"
-        yield f"totals: {opening.source}; randomly divided into bags with seed {opening.seed}"
+        divided = f"; randomly divided into bags with seed {opening.seed}"
+        yield f"totals: {opening.source}{'' if opening.seed is None else divided}"
         yield f"Prior: {opening.prior.name}."
         yield from opening.prior.notes
         yield (

@@ -47,10 +47,16 @@ class Lesson {
     return {
       prior: asked.get("prior") ?? prior,
       strength: Number(asked.get("strength") ?? strength ?? STRENGTH),
-      bag: asked.has("bag") ? readBag(asked.get("bag")).bag.map((one) => LETTERS[one]).join("") : null,
+      bag: this.#bag(asked.get("bag")),
       colour,
       share: share > 0 && share < 1 ? share : claims[colour],
     };
+  }
+
+  // The letters of a bag in the address; null for the real bags.
+  #bag(text) {
+    if (text === null) return this.data.bag;
+    return text === "real" ? null : readBag(text).bag.map((one) => LETTERS[one]).join("");
   }
 
   #follow() {
@@ -87,7 +93,14 @@ class Lesson {
     const { prior, strength, bag, colour, share } = this.state;
     const followed = COLOURS.indexOf(colour);
     const weighted = prior === "uniform" || prior === "jeffreys" ? null : strength;
-    this.steps.link.href = writeAddress({ step: k, prior, strength: weighted, bag, colour, share });
+    this.steps.link.href = writeAddress({
+      step: k,
+      prior,
+      strength: weighted,
+      bag: bag ?? (this.data.bag === null ? null : "real"),
+      colour,
+      share,
+    });
     this.#narrate(k);
     this.rivals.update(this.candies, k);
     this.eleven.update(this.candies, k, followed, share);
