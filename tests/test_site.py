@@ -150,6 +150,17 @@ def test_links_to_other_folders_keep_their_target(site):
     assert build.typeset("a `$y$` b") == "a `$y$` b"
 
 
+def test_notebooks_become_pages(site):
+    page = site("notebooks").page(ROOT / "docs/gallery/mms.ipynb")
+    assert page.startswith("# ")
+    assert "```python\n" in page
+    assert "<svg" in page or "data:image/png" in page
+    outputs = site("notebooks").output
+    assert outputs({"output_type": "stream", "text": ["a\n", "b\n"]}) == "```text\na\nb\n```\n"
+    rich = {"output_type": "display_data", "data": {"text/html": "<b>\n\nx</b>", "text/plain": "x"}}
+    assert outputs(rich) == '<div class="output"><b> x</b></div>\n'
+
+
 def test_requests_to_other_hosts_are_found(tmp_path, site):
     pytest.importorskip("yaml", reason="PyYAML is not installed: install the extra 'docs'")
     pytest.importorskip("latex2mathml", reason="latex2mathml is not installed: install 'docs'")

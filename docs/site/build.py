@@ -26,6 +26,7 @@ from latex2mathml import converter
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import api
 import listings
+import notebooks
 import pairs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,7 @@ REQUEST = re.compile(
 def pages() -> dict[str, str]:
     """Return the paths of the files of the site: in the repository, and on the site."""
     inside = {
-        path.relative_to(ROOT).as_posix(): path.relative_to(ROOT / "docs").as_posix()
+        path.relative_to(ROOT).as_posix(): site_name(path.relative_to(ROOT / "docs").as_posix())
         for path in sorted((ROOT / "docs").rglob("*"))
         if path.is_file() and path.suffix in {".md", ".png", ".svg", ".css", ".js", ".ipynb"}
     }
@@ -58,7 +59,20 @@ def pages() -> dict[str, str]:
     }
     outside = [path for pattern in OUTSIDE for path in sorted(ROOT.glob(pattern))]
     names = [path.relative_to(ROOT).as_posix() for path in outside]
-    return kept | {name: name.replace("README.md", "index.md") for name in names}
+    return kept | {name: site_name(name) for name in names}
+
+
+def site_name(name: str) -> str:
+    """Return the path on the site of a file: notebooks become pages.
+
+    Examples
+    --------
+    >>> site_name("benchmarks/README.md"), site_name("gallery/mms.ipynb")
+    ('benchmarks/index.md', 'gallery/mms.md')
+    """
+    return name.replace("README.md", "index.md").removesuffix(".ipynb") + (
+        ".md" if name.endswith(".ipynb") else ""
+    )
 
 
 def generated() -> dict[str, str]:
@@ -123,6 +137,11 @@ def listed(nav: Any) -> Iterator[str]:
             yield from listed(each)
 
 
+def text_of(path: Path) -> str:
+    """Return a page or a notebook as Markdown."""
+    return notebooks.page(path) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
+
+
 def stage(folder: Path) -> None:
     """Write the pages and the configuration of the site into a folder."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -131,7 +150,7 @@ def stage(folder: Path) -> None:
         path = folder / "pages" / target
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".md":
-            text = (ROOT / source).read_text(encoding="utf-8")
+            text = text_of(ROOT / source)
             path.write_text(typeset(relink(text, source, known)), encoding="utf-8")
         else:
             shutil.copy(ROOT / source, path)
