@@ -328,3 +328,23 @@ def test_a_mixture_of_an_ordered_stream_is_reported():
     assert (warning["belief"], warning["id"]) == ("size", "[]")
     assert "sorted or arrive in blocks" in warning["text"]
     assert views.detail(mixture)["warnings"] == [warning["text"]]
+
+
+def test_the_order_of_keys_is_kept_until_a_key_changes():
+    board = made(keys=30).board
+    learn(board, ['["7"]', '["7"]', '["9"]'])
+    learn(board, ['["7"]'])
+    keys = board.shelves["b"]
+
+    def first(sort="n", text=""):
+        return [entry.key for entry in keys.search(text, sort, True, 0.0)[:2]]
+
+    assert first() == ['["7"]', '["9"]']
+    assert keys.search("", "n", True, 0.0) is keys.search("", "n", True, 1.0)
+    assert keys.search("", "rate", True, 0.0) is not keys.search("", "rate", True, 1.0)
+    assert (first("key"), first("n", "9")) == (['["29"]', '["28"]'], ['["9"]', '["19"]'])
+    learn(board, ['["9"]'] * 3)
+    learn(board, ['["9"]'])
+    learn(board, ['["9"]'], gone=['["7"]'])
+    assert first()[0] == '["9"]'
+    assert '["7"]' not in [entry.key for entry in keys.search("", "n", True, 0.0)]

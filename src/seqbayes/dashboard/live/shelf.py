@@ -29,6 +29,7 @@ class Shelf:
         self.about = about
         self.entries: dict[str, Entry] = {}
         self._top: tuple[int, int, list[Entry]] | None = None
+        self._found: tuple[tuple[Any, ...], list[Entry]] | None = None
         self.trailed: dict[str, Entry] = {}
         self.version = 0
 
@@ -73,7 +74,17 @@ class Shelf:
         return found
 
     def search(self, text: str, sort: str, descending: bool, now: float) -> list[Entry]:
-        """Return the entries whose keys contain a text, in order."""
+        """Return the entries whose keys contain a text, in order.
+
+        The last order is kept while no key changes, so that reading page after page does not sort
+        all keys for each of them. Rates change with time alone.
+        """
+        query = (self.version, text, sort, descending)
+        if self._found is None or self._found[0] != query or sort == "rate":
+            self._found = (query, self._ranked(text, sort, descending, now))
+        return self._found[1]
+
+    def _ranked(self, text: str, sort: str, descending: bool, now: float) -> list[Entry]:
         wanted = text.casefold()
         found = [e for e in self.entries.values() if not wanted or wanted in e.key.casefold()]
         rank: Mapping[str, Callable[[Entry], Any]] = {
