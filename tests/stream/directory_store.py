@@ -171,7 +171,7 @@ class DirectoryStore(Store):
         data = self._data
         gone = {tuple(each) for each in changes.gone}
         states = {tuple(row[:2]): row for row in data["entries"] if tuple(row[:2]) not in gone}
-        for belief, key, state, used in changes.states:
+        for belief, key, state, used, _ in changes.states:
             since = states.get((belief, key), (None,) * 4 + (at,))[4]
             states[belief, key] = StoredEntry(belief, key, state, used, since, at)
         data["entries"] = list(states.values())

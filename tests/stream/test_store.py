@@ -66,7 +66,7 @@ def test_a_commit_stores_everything(store):
     assert store.token("src") == {"line": 7}
     assert store.token("other") is None
     assert store.events("src") == 5
-    assert states(store) == [tuple(row)[1:] for row in rows]
+    assert states(store) == [tuple(row)[1:4] for row in rows]
     assert [each[:2] for each in store.letters()] == [(1, letter)]
     assert store.dead_letter_count() == 1
     assert store.history("b", "[]") == [point]
@@ -572,3 +572,64 @@ def test_a_store_without_retention_counts_events():
         assert (store.token("src"), store.events("src"), store.dead_letter_count()) == (7, 3, 1)
         assert not [*store.entries("b"), *store.letters(), *store.points("b")]
         assert not store.retains
+
+
+def stored(url):
+    rows = query(url, "SELECT key, state FROM seqbayes_states ORDER BY key")
+    return dict(rows)
+
+
+def test_a_database_stores_only_the_statistics_of_states_that_share_the_rest(durable_url):
+    full = Beta(2, 3)
+    full.learn_one(True)
+    with Pipeline(
+        Listed(lines({"x": True, "k": "a"})),
+        [Belief("b", Beta(2, 3), field="x", by="k")],
+        open_store(durable_url),
+    ) as pipeline:
+        list(pipeline)
+    assert stored(durable_url) == {'["a"]': "[1.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0]"}
+    with open_store(durable_url, "read") as store:
+        (entry,) = store.entries("b")
+        (state,) = store.states("b", ordered=False)
+        assert Beta.from_dict(store.decode(entry.state, "a state")) == full
+    assert state.state == entry.state
+
+
+def test_states_of_older_versions_are_abbreviated_when_they_change(durable_url):
+    belief = Belief("b", Beta(), field="x", by="k")
+    for records in (lines({"x": True, "k": "a"}, {"x": True, "k": "b"}), []):
+        with Pipeline(Listed(records), [belief], open_store(durable_url)) as pipeline:
+            list(pipeline)
+    with open_store(durable_url, "read") as store:
+        full = {row.key: row.state for row in store.states("b")}
+    for key, state in full.items():  # rows of an older version: the JSON in full, no checksums
+        changed = f"state = '{state}', crc = NULL, since_crc = NULL"
+        query(durable_url, f"UPDATE seqbayes_states SET {changed} WHERE key = '{key}'")
+    query(durable_url, "UPDATE seqbayes_meta SET value = '8' WHERE name = 'version'")
+    more = lines({"x": True, "k": "a"}, {"x": True, "k": "b"}, {"x": False, "k": "a"})
+    with Pipeline(Listed(more), [belief], open_store(durable_url)) as pipeline:
+        list(pipeline)
+    found = stored(durable_url)
+    assert found['["a"]'] == "[2.0,0.0,1.0,0.0,1.0,0.0,0.0,0.0]"
+    assert found['["b"]'] == full['["b"]']
+
+
+def test_places_that_another_program_has_changed_are_not_used(tmp_path):
+    """VACUUM can give rows other numbers; the states are then written by their keys."""
+    path = str(tmp_path / "b.db")
+    with open_store(path) as store:
+        store.acquire()
+        changes = Changes("s", 1, states=[StoredState("b", f'["{i}"]', "{}", 1) for i in range(3)])
+        store.commit(changes)
+        assert changes.first_place is not None
+        rows = {row.key: row for row in store.states("b")}
+        assert [rows[f'["{i}"]'].place - changes.first_place for i in range(3)] == [0, 1, 2]
+        query(path, "UPDATE seqbayes_states SET rowid = rowid + 10")
+        wrong = [row._replace(state='{"n":1}', used=2) for row in rows.values()]
+        new = StoredState("b", '["new"]', "{}", 3)
+        changes = Changes("s", 2, states=[*wrong, new])
+        store.commit(changes)
+        assert changes.first_place is None
+        found = {row.key: (row.state, row.used) for row in store.states("b")}
+        assert found == {**{key: ('{"n":1}', 2) for key in rows}, '["new"]': ("{}", 3)}

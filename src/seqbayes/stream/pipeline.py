@@ -138,7 +138,9 @@ class Pipeline:
         self.store.acquire()
         for name, table in self.tables.items():
             self.store.declare(name, table.declaration)
-            table.restore((row.key, row.state, row.used) for row in self.store.states(name))
+            table.restore(
+                (row.key, row.state, row.used) for row in self.store.states(name, table.ordered)
+            )
         self._token = self.store.token(self.source.name)
         self._seek()
         self.source.load_ids(self.store.ids(self.source.name))

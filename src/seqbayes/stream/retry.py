@@ -61,7 +61,9 @@ class Retry:
         store.acquire()
         for name, table in self._tables.items():
             store.declare(name, table.declaration)
-            table.restore((row.key, row.state, row.used) for row in store.states(name))
+            table.restore(
+                (row.key, row.state, row.used) for row in store.states(name, table.ordered)
+            )
         known = [] if source.id is None else list(store.ids(source.name))
         self._notes = {each.id: each.note for each in known}
         self._horizon = int(self._notes.get(HORIZON, -1))

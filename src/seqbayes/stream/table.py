@@ -82,6 +82,11 @@ class Table:
         self._kind = type(belief.state) if only_updates_statistics(belief.state) else None
 
     @property
+    def ordered(self) -> bool:
+        """Whether states are restored in the order of their last use."""
+        return self.belief.over == "drop"
+
+    @property
     def declaration(self) -> str:
         """Prior, keys and display as JSON; only the display may change later."""
         declared = {"state": self.codec.empty, "by": list(self.belief.by)}

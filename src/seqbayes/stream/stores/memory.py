@@ -228,7 +228,7 @@ class MemoryStore(Store):
             self._forget_points(belief, key)
         if (oldest := changes.letters_before) is not None:
             tables.letters = {n: each for n, each in tables.letters.items() if each.at >= oldest}
-        for belief, key, state, used in states:
+        for belief, key, state, used, _ in states:
             known = tables.entries.setdefault(belief, {})
             since = known[key].since if key in known else at
             known[key] = StoredEntry(belief, key, state, used, since, at)

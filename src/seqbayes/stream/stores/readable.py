@@ -129,8 +129,16 @@ class ReadableStore:
             for name, text in self.declarations().items()
         }
 
-    def states(self, belief: str) -> Iterator[StoredState]:
-        """Yield the states of a belief without times, least recently used first."""
+    def states(self, belief: str, ordered: bool = True) -> Iterator[StoredState]:
+        """Yield the states of a belief without times.
+
+        Parameters
+        ----------
+        belief
+            Name of the belief.
+        ordered
+            Whether the least recently used states come first; otherwise the order is undefined.
+        """
         return (StoredState(*entry[:4]) for entry in self.entries(belief))
 
     def entry_count(self, belief: str) -> int:

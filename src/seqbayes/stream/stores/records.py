@@ -39,12 +39,17 @@ class DeadLetter(NamedTuple):
 
 
 class StoredState(NamedTuple):
-    """A state of a belief with its key, both as JSON; `used` orders the keys by last use."""
+    """A state of a belief with its key, both as JSON; `used` orders the keys by last use.
+
+    `place` is the number under which the store finds the state faster than by its key; None if
+    there is none, or if it is not known.
+    """
 
     belief: str
     key: str
     state: str
     used: int
+    place: int | None = None
 
 
 class SeenId(NamedTuple):
@@ -269,6 +274,10 @@ class Changes:
         New and changed states of alerts, and alert and key of those to delete.
     messages, messages_gone
         New and changed messages of alerts, and the ids of those to delete.
+    first_place
+        Set by a commit: the place of the first of the `states` without one; the others have the
+        following numbers, in order. It remains None if the store has no places. A state whose key
+        was stored before keeps its place, which is then not known.
     """
 
     source: str | None
@@ -287,6 +296,7 @@ class Changes:
     messages_gone: Sequence[str] = ()
     points_gone: Sequence[tuple[str, str]] = ()
     letters_before: float | None = None
+    first_place: int | None = None
 
 
 @dataclass

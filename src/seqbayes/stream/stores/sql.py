@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 
+from seqbayes.stream.stores.abbreviation import Abbreviation
 from seqbayes.stream.stores.database import NUMBER, Database, have_types
 from seqbayes.stream.stores.records import (
     Annotation,
@@ -23,11 +25,12 @@ from seqbayes.stream.stores.records import (
     StoredEntry,
     StoredLetter,
     StoredMessage,
+    StoredState,
     surplus_times,
 )
+from seqbayes.stream.stores.rows import entry_row, is_intact_state, read_states, state_rows
 from seqbayes.stream.stores.tables import (
     Row,
-    checksum,
     is_intact,
     with_checksums,
 )
@@ -40,6 +43,8 @@ class SqlStore(Database):
     """Base class of SQL stores: reads and writes the contents, using a `Database`."""
 
     keeps_alerts = True
+    _place = "NULL"
+    """SQL of the place of a state."""
 
     # Reading.
 
@@ -68,19 +73,49 @@ class SqlStore(Database):
             f"SELECT belief, key, state, used, since, updated, {self._crc(4)}, {since_crc}"
             f" FROM seqbayes_states WHERE {condition} ORDER BY used"
         )
-        return (self._entry(row, strict) for row in self._stream(sql, parameters))
+        short = self._abbreviations(belief)[belief]
+        return (self._entry(row, strict, short) for row in self._stream(sql, parameters))
 
-    def _entry(self, row: Row, strict: bool) -> StoredEntry:
+    def _abbreviations(self, belief: str | None = None) -> dict[str, Abbreviation]:
+        """Return the abbreviation of the states of each belief, or of one."""
+        condition, values = _where(name=belief)
+        sql = f"SELECT name, declaration, {self._crc()} FROM seqbayes_beliefs WHERE {condition}"
+        found = (
+            self._verified(row, f"the declaration of belief {row[0]!r}", str, str)
+            for row in self._query(sql, values)
+        )
+        short: defaultdict[str, Abbreviation] = defaultdict(Abbreviation)
+        short.update((name, Abbreviation.of(text)) for name, text in found)
+        return short
+
+    def states(self, belief: str, ordered: bool = True) -> Iterator[StoredState]:
+        """Yield the states of a belief without times; see `ReadableStore`."""
+        if self.version < 6:  # without the second checksum
+            yield from super().states(belief, ordered)
+            return
+        short = self._abbreviations(belief)[belief]
+        sql = (
+            f"SELECT {self._place}, key, state, used, since, updated, crc, since_crc"
+            " FROM seqbayes_states WHERE belief = ?"
+        )
+        rows = self._stream(f"{sql} ORDER BY used" if ordered else sql, [belief])
+        while chunk := list(itertools.islice(rows, _CHUNK)):
+            while chunk:
+                found = read_states(chunk, belief, short)
+                yield from found
+                chunk = chunk[len(found) :]
+                if chunk:  # damaged, or written before the second checksum
+                    place, key, state, used, since, updated, *crcs = chunk.pop(0)
+                    row = (belief, key, state, used, since, updated, *crcs)
+                    entry = self._entry(row, True, short)
+                    yield StoredState(belief, entry.key, entry.state, entry.used, place)
+
+    def _entry(self, row: Row, strict: bool, short: Abbreviation) -> StoredEntry:
         """Return a state after verifying its checksum."""
-        *values, crc, since_crc = row
-        entry = StoredEntry(*values)
+        entry = StoredEntry(*row[:6])
         right = have_types(entry, _ENTRY_TYPES)
-        if (
-            right
-            and is_intact(_updated_columns(entry), crc, entry.key, entry.state)
-            and is_intact(_initial_columns(entry), since_crc)
-        ):
-            return entry
+        if right and is_intact_state(entry, *row[6:]):
+            return entry._replace(state=short.expand(entry.state))
         if right and not strict:
             return entry._replace(state="")
         what = f"the state of {str(entry.key)[:200]} of belief {entry.belief!r}"
@@ -244,12 +279,7 @@ class SqlStore(Database):
             self._run("DELETE FROM seqbayes_history WHERE belief = ? AND key = ?", [belief, key])
         if changes.letters_before is not None:
             self._run("DELETE FROM seqbayes_dead_letters WHERE at < ?", [changes.letters_before])
-        self._insert(
-            _STATES,
-            [_state_row(StoredEntry(*row, at, at)) for row in changes.states],
-            "(belief, key) DO UPDATE SET state = excluded.state, used = excluded.used,"
-            " updated = excluded.updated, crc = excluded.crc",  # `since` is kept
-        )
+        self._write_states(changes, at)
         self._insert(
             "seqbayes_dead_letters (source, position, belief, raw, reason, at, crc)",
             with_checksums((*letter, at) for letter in changes.dead_letters),
@@ -284,6 +314,12 @@ class SqlStore(Database):
             "(name) DO UPDATE SET token = excluded.token, crc = excluded.crc,"
             " events = excluded.events, updated = excluded.updated",
         )
+
+    def _write_states(self, changes: Changes, at: float) -> None:
+        """Store new and changed states."""
+        if changes.states:
+            rows = state_rows(changes.states, at, self._abbreviations())
+            self._insert(STATES, rows, CHANGED)
 
     def _apply_alerts(self, changes: Changes) -> None:
         for alert, key in changes.alerts_gone:
@@ -328,9 +364,9 @@ class SqlStore(Database):
         self._fill("alerts (alert, key, state, updated, crc)", contents.alerts)
         self._fill("messages (id, alert, body, created, done, note, crc)", contents.messages)
         self._fill(_ANNOTATIONS.removeprefix("seqbayes_"), contents.annotations, "DO NOTHING")
-        entries = iter(contents.entries)
+        entries, short = iter(contents.entries), self._abbreviations()
         while chunk := list(itertools.islice(entries, _CHUNK)):
-            self._insert(_STATES, list(map(_state_row, chunk)))
+            self._insert(STATES, [entry_row(entry, short[entry.belief]) for entry in chunk])
 
     def _fill(self, table: str, rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
         rows = iter(rows)
@@ -362,23 +398,11 @@ class SqlStore(Database):
 
 
 _ANNOTATIONS = "seqbayes_annotations (id, at, belief, text, crc)"
-_STATES = "seqbayes_states (belief, key, state, used, since, updated, crc, since_crc)"
-
-
-def _state_row(entry: StoredEntry) -> Row:
-    """Return a state with its checksums."""
-    return (*entry, checksum(*_updated_columns(entry)), checksum(*_initial_columns(entry)))
-
-
-def _updated_columns(entry: StoredEntry) -> Row:
-    """Return the columns that every commit of a state updates."""
-    return (*entry[:4], entry.updated)
-
-
-def _initial_columns(entry: StoredEntry) -> Row:
-    """Return the columns that only the first commit of a state writes."""
-    return entry.belief, entry.key, entry.since
-
+STATES = "seqbayes_states (belief, key, state, used, since, updated, crc, since_crc)"
+CHANGED = (
+    "(belief, key) DO UPDATE SET state = excluded.state, used = excluded.used,"
+    " updated = excluded.updated, crc = excluded.crc"  # `since` is kept
+)
 
 _ALERT_TYPES = (str, str, str, NUMBER)
 _MESSAGE_TYPES = (str, str, bytes, NUMBER, NUMBER, str)

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from seqbayes.stream.stores.base import Mode
-from seqbayes.stream.stores.records import Lease, StoredEntry, StoreError
-from seqbayes.stream.stores.sql import SqlStore
+from seqbayes.stream.stores.records import Changes, Lease, StoredEntry, StoreError
+from seqbayes.stream.stores.rows import state_rows, updated_rows
+from seqbayes.stream.stores.sql import CHANGED, STATES, SqlStore
 from seqbayes.stream.stores.tables import Row
 
 CHECKED_PAGES = 4096
@@ -46,6 +47,7 @@ class SqliteStore(SqlStore):
     """
 
     _types: ClassVar = {"identity": "INTEGER PRIMARY KEY", "bytes": "BLOB"}
+    _place = "rowid"
 
     def __init__(self, url: str, mode: Mode = "create") -> None:
         path = url.removeprefix("sqlite:")
@@ -53,6 +55,7 @@ class SqliteStore(SqlStore):
         self._checked = self._in_file = False
         self._stamp: tuple[int, int] | None = None
         self._checkpointed = [0, 0]
+        self._has_places = True
         self._files: dict[str, tuple[int, int] | None] = {}
         self._connection: sqlite3.Connection = self._connect(path, mode)
         try:
@@ -268,11 +271,41 @@ class SqliteStore(SqlStore):
             then = f" ON CONFLICT {conflict}" if conflict else ""
             self._connection.executemany(f"INSERT INTO {table} VALUES ({placeholders}){then}", rows)
 
+    def _write_states(self, changes: Changes, at: float) -> None:
+        """Store new and changed states, those with a place by the number of their row.
+
+        VACUUM by another program may change these numbers. Then states are written by their keys.
+        """
+        if not changes.states:
+            return
+        short, new = self._abbreviations(), changes.states
+        if self._has_places:
+            known = [state for state in new if state.place is not None]
+            rows = updated_rows(known, at, short)
+            if not rows or self._connection.executemany(_UPDATE, rows).rowcount == len(rows):
+                new = [state for state in new if state.place is None]
+            else:
+                self._has_places = False
+        rows = state_rows(new, at, short)
+        if not self._has_places:
+            self._insert(STATES, rows, CHANGED)
+            return
+        ((last,),) = self._run("SELECT coalesce(max(rowid), 0) FROM seqbayes_states")
+        changes.first_place = last + 1
+        placed = [(place, *row) for place, row in enumerate(rows, last + 1)]
+        self._insert(STATES.replace("(", "(rowid, "), placed, CHANGED)
+
     def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         with self._translated():
             # "yield from" would close an abandoned cursor, possibly after its connection
             for row in self._connection.execute(sql, parameters):  # noqa: UP028
                 yield row
+
+
+_UPDATE = (
+    "UPDATE seqbayes_states SET state = ?, used = ?, updated = ?, crc = ?"
+    " WHERE rowid = ? AND +belief = ? AND +key = ?"
+)
 
 
 def _access(path: str, mode: Mode) -> str:

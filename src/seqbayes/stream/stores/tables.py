@@ -8,7 +8,7 @@ from typing import Any
 
 Row = tuple[Any, ...]
 
-VERSION = 8
+VERSION = 9
 """Version of the tables: older tables are upgraded, newer ones raise an error."""
 
 _IDS = """CREATE TABLE seqbayes_ids (
@@ -75,8 +75,12 @@ MIGRATIONS: dict[int, Sequence[str]] = {
     5: _ADD_NUMBER_CHECKSUMS,
     6: _ALERTS,
     7: _ANNOTATIONS,
+    8: (),
 }
 """Statements that upgrade the tables from each version to the next.
+
+Since version 9, a state is stored as the `Abbreviation` of its JSON if it has one. Older rows
+remain in full until their state changes.
 
 Rows have no checksum if they were written before version 4 (states), 6 (the lease) or 5 (other
 tables). In rows written before version 6, the checksum covers only the text columns.
