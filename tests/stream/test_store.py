@@ -632,4 +632,4 @@ def test_places_that_another_program_has_changed_are_not_used(tmp_path):
         store.commit(changes)
         assert changes.first_place is None
         found = {row.key: (row.state, row.used) for row in store.states("b")}
-        assert found == {**{key: ('{"n":1}', 2) for key in rows}, '["new"]': ("{}", 3)}
+        assert found == {**dict.fromkeys(rows, ('{"n":1}', 2)), '["new"]': ("{}", 3)}

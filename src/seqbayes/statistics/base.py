@@ -192,7 +192,7 @@ class Statistics:
         raise NotImplementedError
 
     def list_terms(self, w: cython.double, which: Any, terms: Any) -> cython.int:
-        """Write the terms of the observation that was read, times a weight.
+        """Write the terms of the last observation read, by either method, times a weight.
 
         `which` gets positions in `row_sums`, and `terms` four numbers for each of them, in order of
         size. The result is the number of sums, or -1 if a product could overflow.

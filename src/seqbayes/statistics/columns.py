@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -90,6 +90,30 @@ def _add_sum(
             v = rounding_error(old, v, s)
             part += 1
     return k
+
+
+class NewKeys(NamedTuple):
+    """How to treat keys without a row.
+
+    Parameters
+    ----------
+    keys
+        The keys of all rows, to which new ones are appended.
+    accept
+        Whether an observation with a new key can be learned, given key and observation.
+    max_rows
+        Maximum number of rows.
+    rest
+        The row of all keys beyond this limit; -1 for none.
+    beyond
+        List to which the index of an observation beyond the limit is appended; None to stop there.
+    """
+
+    keys: list[Any]
+    accept: Callable[[Any, Any], bool]
+    max_rows: int
+    rest: int = -1
+    beyond: list[int] | None = None
 
 
 class Columns:
@@ -222,33 +246,40 @@ class Columns:
         """Copy a row into an accumulator."""
         each: Sum
         j: cython.int
-        parts: list[float]
+        values: list[float] = self.cells[row].tolist()
+        values.append(0.0)  # of the parts without a column, whose place is -1
+        places: list[int] = self.places.tolist()
         for j, each in enumerate(statistics.row_sums()):
-            parts = [
-                0.0 if place < 0 else float(self.cells[row, place])
-                for place in self.places[j * _PARTS : (j + 1) * _PARTS]
-            ]
-            each.set_parts(parts, self.more.get((row, j)))
+            parts = [values[place] for place in places[j * _PARTS : (j + 1) * _PARTS]]
+            each.set_parts(parts, self.more.get((row, j)) if self.more else None)
         statistics.reset_smallest_weight()
+
+    def dump(self, row: int) -> tuple[Any, ...]:
+        """Return `Statistics.dump` of a row."""
+        self.read(row, self._scratch)
+        return self._scratch.dump()
 
     def write(self, row: int, statistics: Statistics) -> None:
         """Copy an accumulator into a row."""
         each: Sum
         j: cython.int
         i: cython.int
+        places: list[int] = self.places.tolist()
+        values: list[float] = [0.0] * (self.n_columns + 1)
         for j, each in enumerate(statistics.row_sums()):
             parts, more = each.get_parts()
             for i in range(_PARTS):
                 place = j * _PARTS + i
-                if self.places[place] < 0:
-                    if parts[i] == 0.0:
-                        continue
+                if places[place] < 0 and parts[i] != 0.0:
                     self._add_column(place)
-                self.cells[row, self.places[place]] = parts[i]
-            if more is None:
-                self.more.pop((row, j), None)
-            else:
+                    places[place] = self.n_columns - 1
+                    values.append(0.0)
+                values[places[place]] = parts[i]  # the last value is that of no column
+            if more is not None:
                 self.more[row, j] = more
+            elif self.more:
+                self.more.pop((row, j), None)
+        self.cells[row, : self.n_columns] = values[:-1]
 
     def statistics(self, row: int) -> Statistics:
         """Return the statistics of a row."""
@@ -434,6 +465,118 @@ class Columns:
             if decayed and not at <= clocks[row_of[i]]:
                 clocks[row_of[i]] = at
         return n
+
+    def reserve(self, n_rows: int) -> None:
+        """Make room for a number of rows, without appending them."""
+        if n_rows > len(self.cells):
+            capacity = max(n_rows, len(self.cells) * 5 // 4, _SMALLEST_CAPACITY)
+            self._reallocate(capacity, self.cells.shape[1])
+
+    def learn_keyed(
+        self,
+        rows: dict[Any, int],
+        keys: list[Any],
+        xs: list[Any],
+        start: int,
+        changed: Array,
+        new: NewKeys,
+    ) -> int:
+        """Add observations by key, up to the first one that this loop cannot add.
+
+        Parameters
+        ----------
+        rows
+            The row of each key. New keys get the next rows, for which there is room.
+        keys, xs
+            Keys and observations.
+        start
+            Index of the first observation.
+        changed : array of uint8
+            Set to 1 for every row that gets an observation. It has room for all rows.
+        new
+            How to treat new keys.
+
+        Returns
+        -------
+        int
+            Index of the first observation that was not added: it may be invalid, its key may not be
+            accepted, or a sum may need another column. The number of observations if all were.
+        """
+        st: Statistics = self._scratch
+        n: cython.Py_ssize_t = len(keys)
+        i: cython.Py_ssize_t = start
+        if not cython.compiled or self.more or self.half_life or self.n_columns == 0:
+            return start
+        row: cython.Py_ssize_t
+        last: cython.Py_ssize_t = self.n_rows
+        limit: cython.Py_ssize_t = min(new.max_rows, len(self.cells))
+        rest: cython.Py_ssize_t = new.rest
+        cells = cython.declare("double[:, ::1]", self.cells)
+        places = cython.declare("const int[::1]", self.places)
+        flags = cython.declare("unsigned char[::1]", changed)
+        which_view = cython.declare("int[::1]", np.zeros(self.n_sums, np.intc))
+        term_view = cython.declare("double[::1]", np.zeros(TERMS * self.n_sums))
+        changed_view = cython.declare("int[::1]", np.zeros(_MAX_STEPS * self.n_sums, np.intc))
+        before_view = cython.declare("double[::1]", np.zeros(_MAX_STEPS * self.n_sums))
+        which = cython.declare(cython.pointer(cython.int), cython.address(which_view[0]))
+        terms = cython.declare(cython.pointer(cython.double), cython.address(term_view[0]))
+        steps = cython.declare(cython.pointer(cython.int), cython.address(changed_view[0]))
+        before = cython.declare(cython.pointer(cython.double), cython.address(before_view[0]))
+        base = cython.declare(cython.pointer(cython.double))
+        m: cython.int
+        k: cython.int
+        q: cython.int
+        try:
+            while i < n:
+                key = keys[i]
+                found = rows.get(key)
+                if found is not None:
+                    row = found
+                elif not new.accept(key, xs[i]):
+                    break
+                elif last < limit:
+                    row = last
+                elif rest >= 0:
+                    row = rest
+                elif new.beyond is None:
+                    break
+                else:
+                    new.beyond.append(i)
+                    i += 1
+                    continue
+                st.read_terms(xs[i])
+                m = st.list_terms(1.0, which, terms)
+                if m < 0:
+                    break
+                base = cython.address(cells[row, 0])
+                k = 0
+                for q in range(m):
+                    k = _add_sum(
+                        base,
+                        cython.address(places[which[q] * _PARTS]),
+                        terms + TERMS * q,
+                        steps,
+                        before,
+                        k,
+                    )
+                    if k < 0:
+                        break
+                if k < 0:
+                    k = -1 - k
+                    while k > 0:
+                        k -= 1
+                        base[steps[k]] = before[k]
+                    break
+                flags[row] = 1
+                if row == last:
+                    rows[key] = row
+                    last += 1
+                    new.keys.append(key)
+                i += 1
+        except (AttributeError, TypeError, ValueError):
+            pass  # the caller finds out what is wrong with this observation
+        self.n_rows = last
+        return i
 
     def unlearn(self, row: int, x: Any, w: Any) -> None:
         """Remove one observation from a row.

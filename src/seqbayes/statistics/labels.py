@@ -65,6 +65,7 @@ class LabelCounts(Statistics):
     _closed: cython.bint
     _label: object
     _labels: list[Any]
+    _positions: dict[Any, int]
     _position: cython.int
 
     def __init__(self, categories: tuple[Any, ...] | None = None) -> None:
@@ -73,6 +74,7 @@ class LabelCounts(Statistics):
         self.cells = {label: new_sum() for label in categories or ()}
         self._label = None
         self._labels = []
+        self._positions = {}
         self._position = 0
 
     @property
@@ -116,6 +118,7 @@ class LabelCounts(Statistics):
         except TypeError:
             raise_invalid(x, "a hashable label")
         self._label = x if known else self._new(x)
+        self._position = -1
         return 0
 
     def _new(self, x: Any) -> Any:
@@ -175,12 +178,20 @@ class LabelCounts(Statistics):
     ) -> cython.int:
         """Write the terms of the observation that was read, times a weight."""
         i: cython.int
+        if self._position < 0:
+            self._position = self._find_position(self._label)
         for i in range(8):
             terms[i] = 0.0
         which[0] = 0
         which[1] = 2 + self._position
         terms[0] = terms[4] = w
         return 2
+
+    def _find_position(self, label: Any) -> int:
+        """Return the position of a label of a closed vocabulary."""
+        if len(self._positions) != len(self.cells):
+            self._positions = {each: i for i, each in enumerate(self.cells)}
+        return self._positions[label]
 
     def values(self, sums: Any) -> tuple[Any, Any]:
         """Return `value` of many rows: an array with one column per label."""
@@ -385,6 +396,26 @@ class MultinomialCounts(LabelCounts):
                 h -= log_factorial(k)
             self._log_base = h + log_factorial(n)
         return 0
+
+    @cython.cfunc
+    @cython.exceptval(-2, check=True)
+    def list_terms(
+        self, w: cython.double, which: cython.p_int, terms: cython.p_double
+    ) -> cython.int:
+        """Write the terms of the observation that was read, times a weight of 1."""
+        m: cython.int = 2
+        i: cython.int
+        if w != 1.0:
+            return -1
+        for i in range(4 * (2 + len(self._reading))):
+            terms[i] = 0.0
+        which[0], which[1] = 0, 1
+        terms[0], terms[4], terms[5] = 1.0, self._log_base, self._log_base_low
+        for label, k in self._reading.items():
+            which[m] = 2 + self._find_position(label)
+            terms[4 * m] = k
+            m += 1
+        return m
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)

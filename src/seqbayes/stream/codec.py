@@ -12,6 +12,7 @@ from seqbayes.errors import PriorError
 from seqbayes.events import spec
 from seqbayes.forgetting import Decayed
 from seqbayes.state import State
+from seqbayes.statistics.base import Statistics
 from seqbayes.windowed import Windowed
 
 _FLOATS = {float}
@@ -79,6 +80,11 @@ class StateCodec:
             self._head, self._tail = before + key, self._tail.removeprefix("null")
 
     @property
+    def is_compact(self) -> bool:
+        """Whether the states differ only in their statistics, see `write_statistics`."""
+        return bool(self._head)
+
+    @property
     def empty(self) -> dict[str, Any]:
         """The dictionary form of a state without data."""
         document: dict[str, Any] = self._template.to_dict()
@@ -87,12 +93,15 @@ class StateCodec:
     def write(self, state: Any) -> str:
         """Return the JSON of a state."""
         if self._head:
-            sums = state.statistics.dump()
-            text = write_json(sums) if all(map(_is_plain, sums)) else "null"
-            if "null" in text:  # null also stands for infinity
-                text = write_json(serialization.encode(sums))
-            return f"{self._head}{text}{self._tail}"
+            return self.write_statistics(state.statistics.dump())
         return write_json(state.to_dict())
+
+    def write_statistics(self, sums: tuple[Any, ...]) -> str:
+        """Return the JSON of the state with these statistics, as `Statistics.dump` returns them."""
+        text = write_json(sums) if all(map(_is_plain, sums)) else "null"
+        if "null" in text:  # null also stands for infinity
+            text = write_json(serialization.encode(sums))
+        return f"{self._head}{text}{self._tail}"
 
     def read(self, text: str) -> Any:
         """Parse a state from JSON.
@@ -102,15 +111,32 @@ class StateCodec:
         PriorError
             If the JSON does not describe a state of this belief.
         """
-        head, tail = self._head, self._tail
-        if head and text.startswith(head) and text.endswith(tail):
+        if self._has_common_parts(text):
             state = self.make()
-            data = msgspec.json.decode(text[len(head) : len(text) - len(tail)])
-            serialization.Document({"seqbayes": serialization.VERSION, "statistics": data}).load(
-                state.statistics
-            )
+            self.load(text, state.statistics)
             return state
         return type(self._template).from_dict(msgspec.json.decode(text))
+
+    def _has_common_parts(self, text: str) -> bool:
+        return bool(self._head) and text.startswith(self._head) and text.endswith(self._tail)
+
+    def load(self, text: str, statistics: Statistics) -> None:
+        """Replace statistics by those of a state in JSON.
+
+        Raises
+        ------
+        PriorError
+            If the JSON does not describe a state of this belief, or differs from that of other
+            states in more than the statistics.
+        """
+        if not self._has_common_parts(text):
+            text = self.write(self.read(text))  # possibly of an older version
+            if not self._has_common_parts(text):
+                raise PriorError("the state differs from the others in more than its statistics")
+        data = msgspec.json.decode(text[len(self._head) : len(text) - len(self._tail)])
+        serialization.Document({"seqbayes": serialization.VERSION, "statistics": data}).load(
+            statistics
+        )
 
 
 def _is_plain(value: Any) -> bool:

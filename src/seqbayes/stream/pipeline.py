@@ -138,9 +138,7 @@ class Pipeline:
         self.store.acquire()
         for name, table in self.tables.items():
             self.store.declare(name, table.declaration)
-            table.restore(
-                (row.key, row.state, row.used) for row in self.store.states(name, table.ordered)
-            )
+            table.restore(self.store.states(name, table.ordered))
         self._token = self.store.token(self.source.name)
         self._seek()
         self.source.load_ids(self.store.ids(self.source.name))
@@ -290,8 +288,9 @@ class Pipeline:
         self._room -= len(self._dead)
         if changes.letters_before is not None:
             self._room = self._most_dead_letters - self.store.dead_letter_count()
+        place = changes.first_place
         for table in self.tables.values():
-            table.committed()
+            place = table.committed(place)
         if self._moved:
             self.source.committed(self._token)
         self.commits += 1

@@ -61,9 +61,7 @@ class Retry:
         store.acquire()
         for name, table in self._tables.items():
             store.declare(name, table.declaration)
-            table.restore(
-                (row.key, row.state, row.used) for row in store.states(name, table.ordered)
-            )
+            table.restore(store.states(name, table.ordered))
         known = [] if source.id is None else list(store.ids(source.name))
         self._notes = {each.id: each.note for each in known}
         self._horizon = int(self._notes.get(HORIZON, -1))
@@ -201,9 +199,9 @@ class Retry:
         name = self._source.name if self._ids else None
         token = None if name is None else self._store.token(name)
         settled = sorted(self._settled)
-        self._store.commit(
-            Changes(name, token, 0, states, gone, self._refused, [], settled, self._ids)
-        )
+        changes = Changes(name, token, 0, states, gone, self._refused, [], settled, self._ids)
+        self._store.commit(changes)
+        place = changes.first_place
         for table in self._tables.values():
-            table.committed()
+            place = table.committed(place)
         self._settled, self._refused, self._ids = set(), [], []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from seqbayes.errors import ObservationError, SeqbayesError
+from seqbayes.errors import ObservationError, SeqbayesError, UnsupportedError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout, Refuse
 from seqbayes.events.keys import MAX_NAME_LENGTH, REST, read_key, write_key
@@ -19,7 +19,8 @@ from seqbayes.events.loops import is_complete, learn_columns, learn_events, only
 from seqbayes.events.reader import MissingValueError, Reader
 from seqbayes.events.values import InvalidValue
 from seqbayes.stream.codec import StateCodec, write_json
-from seqbayes.stream.stores import StoreError
+from seqbayes.stream.column_states import ColumnStates
+from seqbayes.stream.stores import StoredState, StoreError
 
 _FAILURES = (AttributeError, TypeError, ValueError)
 """Errors of events that `_learn_one` handles: an invalid key, a state not yet decoded, …"""
@@ -66,7 +67,7 @@ class Table:
         self.belief = belief
         self._explains = explains
         self.codec = StateCodec(belief.state)
-        self._states: dict[Any, Any] = {}  # a state remains JSON until it is first used
+        self._states: MutableMapping[Any, Any] = {}  # a state remains JSON until it is first used
         self._unread = False
         self.used = self.refused = self.filtered = self.incomplete = self.over_limit = 0
         self.missing: Counter[str] = Counter()
@@ -80,6 +81,18 @@ class Table:
         self._labels_of = _find_vocabulary(belief.state)
         self._plain = self._reader.plain and self._labels_of is None and belief.over != "drop"
         self._kind = type(belief.state) if only_updates_statistics(belief.state) else None
+        self._columns = self._make_columns()
+        if self._columns is not None:
+            self._states = self._columns
+
+    def _make_columns(self) -> ColumnStates | None:
+        """Return states in columns if the belief supports them."""
+        if not (self._plain and self._kind and self.codec.is_compact):
+            return None
+        try:
+            return ColumnStates(self.codec, self.belief.state)
+        except UnsupportedError:
+            return None
 
     @property
     def ordered(self) -> bool:
@@ -93,15 +106,22 @@ class Table:
         display = msgspec.to_builtins(self.belief.display)
         return write_json(declared | ({"display": display} if display else {}))
 
-    def restore(self, rows: Iterable[tuple[str, str, int]]) -> None:
-        """Restore states from their JSON: key, state and last use, least recently used first.
+    def restore(self, rows: Iterable[StoredState]) -> None:
+        """Restore states, least recently used first if they are `ordered`.
 
-        States are decoded when they are first used, so that restoring a million keys is fast.
+        States that are not kept in columns are decoded when they are first used.
         """
-        for key, text, used in rows:
-            name = read_key(key)
-            self._states[name] = text
-            self._uses = max(self._uses, used)
+        rows = iter(rows)
+        if self._columns is not None:
+            self._uses, other = self._columns.restore(rows)
+            if other is None:
+                return
+            self._states, self._columns = dict(self._columns), None
+            rows = itertools.chain([other], rows)
+        for stored in rows:
+            name = read_key(stored.key)
+            self._states[name] = stored.state
+            self._uses = max(self._uses, stored.used)
             if self._labels_of is not None:
                 self._labels += len(self._labels_of(self.state(name)))
         self._unread = True
@@ -192,13 +212,19 @@ class Table:
         """Learn observations that have neither weight nor time."""
         reader, states, simple = self._reader, self._states, self._reader.simple
         events = events if isinstance(events, list) else list(events)
-        keys, values = ([], []) if simple else (reader.keys(events), list(reader.values(events)))
+        columns = self._columns
+        keys, values = [], []
+        if simple is None or columns is not None:
+            keys, values = reader.keys(events), list(reader.values(events))
         i = 0
         while True:
             # usually all keys have already changed
             dirty = self._dirty if len(self._dirty) < len(states) else None
             beyond: list[int] | None = None if self._explains or self._has_room else []
-            if simple is None:
+            if columns is not None:
+                rest = self.belief.over == "pool"
+                i = columns.learn(keys, values, i, is_complete, self.belief.max_keys, rest, beyond)
+            elif simple is None:
                 i = learn_columns(states, keys, values, self._kind, dirty, beyond, i)
             else:
                 i = learn_events(states, events, *simple, self._kind, dirty, beyond, i)
@@ -296,7 +322,8 @@ class Table:
             self._put_last(key, state)
         else:
             self._states[key] = state
-        self._dirty.add(key)
+        if self._columns is None:
+            self._dirty.add(key)
 
     def _count(self, error: SeqbayesError) -> None:
         """Count a rejected event by its reason."""
@@ -386,17 +413,23 @@ class Table:
     @property
     def dirty(self) -> int:
         """Number of keys that have changed."""
-        return len(self._dirty) + len(self._gone)
+        changed = len(self._dirty) if self._columns is None else self._columns.n_changed
+        return changed + len(self._gone)
 
-    def changes(self) -> Iterator[tuple[str, str, int]]:
-        """Yield key, state and last use of every key that has changed."""
+    def changes(self) -> Iterator[tuple[str, str, int, int | None]]:
+        """Yield key, state, last use and place of every key that has changed."""
+        if self._columns is not None:
+            for row in self._columns.changes(self._uses):
+                self._uses = row[2]
+                yield row
+            return
         keys: Iterable[Any] = self._dirty
         if self.belief.over == "drop":  # changed states are last, in order
             tail = itertools.islice(reversed(self._states), len(self._dirty))
             keys = reversed(list(tail))
         for key in keys:
             self._uses += 1
-            yield write_key(key), self.codec.write(self._states[key]), self._uses
+            yield write_key(key), self.codec.write(self._states[key]), self._uses, None
 
     @property
     def gone(self) -> list[str]:
@@ -406,12 +439,27 @@ class Table:
     @property
     def changed_keys(self) -> list[Any]:
         """The keys that have changed."""
-        return list(self._dirty)
+        return list(self._dirty) if self._columns is None else self._columns.changed_keys
 
-    def committed(self) -> None:
-        """Clear the record of changes after they have been stored."""
+    def committed(self, first_place: int | None) -> int | None:
+        """Clear the record of changes after they have been stored.
+
+        Parameters
+        ----------
+        first_place
+            The place of the first of the changed states without one, see `Changes`.
+
+        Returns
+        -------
+        int or None
+            The place after those of the changed states.
+        """
+        changed = len(self._dirty)
         self._dirty.clear()
         self._gone.clear()
+        if self._columns is not None:
+            return self._columns.committed(first_place)
+        return None if first_place is None else first_place + changed
 
 
 def _missing_kind(value: Any) -> int:

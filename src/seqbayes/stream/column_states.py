@@ -1,0 +1,212 @@
+"""The states of one belief by key, as rows of numbers instead of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from seqbayes.errors import SeqbayesError
+from seqbayes.events.keys import REST, read_key, write_key
+from seqbayes.state import State
+from seqbayes.statistics.columns import Columns, NewKeys
+from seqbayes.stream.codec import StateCodec
+from seqbayes.stream.stores import StoredState
+
+Array = Any
+
+
+class ColumnStates(MutableMapping[Any, Any]):
+    """The states of a belief by key, each a row of numbers.
+
+    It equals a dictionary of states: a state that it returns is a copy, and one that is assigned is
+    copied. Observations are learned in the rows.
+
+    Parameters
+    ----------
+    codec
+        The codec of the states.
+    template
+        A state without data.
+
+    Raises
+    ------
+    UnsupportedError
+        If the statistics of the states are not a fixed number of sums.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> states = ColumnStates(StateCodec(Beta()), Beta())
+    >>> states.learn(["a", "b", "a"], [True, False, True], 0, lambda key, x: True)
+    3
+    >>> print(states["a"])
+    Beta(1, 1) + 2 observed (Bernoulli) = Beta(3, 1)
+    >>> states.changed_keys
+    ['a', 'b']
+    """
+
+    def __init__(self, codec: StateCodec, template: State) -> None:
+        self._codec, self._template = codec, template
+        self._columns = Columns(template.new_statistics)
+        self._scratch = template.new_statistics()
+        self._rows: dict[Any, int] = {}
+        self._keys: list[Any] = []
+        self._changed: Array = np.zeros(0, np.uint8)
+        self._places: Array = np.zeros(0, np.int64)  # in the store; 0 if not known
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._rows
+
+    def __getitem__(self, key: Any) -> State:
+        return self._template.with_statistics(self._columns.statistics(self._rows[key]))
+
+    def __setitem__(self, key: Any, state: State) -> None:
+        row = self._row(key)
+        self._columns.write(row, state.statistics)
+        self._changed[row] = 1
+
+    def __delitem__(self, key: Any) -> None:
+        row, last = self._rows.pop(key), len(self._rows)
+        if row < last:  # the last row takes its place
+            self._columns.put(np.array([row]), self._columns.take([last]))
+            for values in (self._keys, self._changed, self._places):
+                values[row] = values[last]
+            self._rows[self._keys[row]] = row
+        self._keys.pop()
+        self._columns.resize(last)
+        self._changed[last] = self._places[last] = 0
+
+    def _row(self, key: Any) -> int:
+        """Return the row of a key, a new one if it has none."""
+        row = self._rows.get(key)
+        if row is None:
+            row = len(self._rows)
+            self._reserve(row + 1)
+            self._columns.resize(row + 1)
+            self._rows[key] = row
+            self._keys.append(key)
+        return row
+
+    def _reserve(self, n_rows: int) -> None:
+        """Make room for a number of rows."""
+        self._columns.reserve(n_rows)
+        more = len(self._columns.cells) - len(self._changed)
+        if more:
+            self._changed = np.concatenate([self._changed, np.zeros(more, np.uint8)])
+            self._places = np.concatenate([self._places, np.zeros(more, np.int64)])
+
+    def restore(self, rows: Iterable[StoredState]) -> tuple[int, StoredState | None]:
+        """Add stored states, up to the first that is not like the others.
+
+        Returns
+        -------
+        tuple of int and StoredState
+            The largest `used` of the states, and the state that was not added, or None.
+        """
+        used = 0
+        for stored in rows:
+            try:
+                self._codec.load(stored.state, self._scratch)
+            except (SeqbayesError, msgspec.MsgspecError):
+                return used, stored
+            row = self._row(read_key(stored.key))
+            self._columns.write(row, self._scratch)
+            self._places[row] = stored.place or 0
+            used = max(used, stored.used)
+        return used, None
+
+    def learn(
+        self,
+        keys: list[Any],
+        xs: list[Any],
+        start: int,
+        accept: Callable[[Any, Any], bool],
+        max_keys: int | None = None,
+        rest: bool = False,
+        beyond: list[int] | None = None,
+    ) -> int:
+        """Learn observations, up to the first one that must be checked.
+
+        Parameters
+        ----------
+        keys, xs
+            Keys and observations.
+        start
+            Index of the first observation.
+        accept
+            Whether an observation with a new key can be learned, given key and observation.
+        max_keys
+            Maximum number of keys; None for no limit.
+        rest
+            Whether observations beyond the limit belong to the key `REST`, once it has a state.
+        beyond
+            List to which the index of an observation beyond the limit is appended; None to stop
+            there.
+
+        Returns
+        -------
+        int
+            The index of the first observation that was neither learned nor appended to `beyond`.
+        """
+        n = len(self._rows)
+        self._reserve(n + len(keys) - start)
+        most = len(self._changed) if max_keys is None else max_keys
+        rest_row = self._rows.get(REST, -1) if rest else -1
+        new = NewKeys(self._keys, accept, most, rest_row, beyond)
+        return self._columns.learn_keyed(self._rows, keys, xs, start, self._changed, new)
+
+    @property
+    def n_changed(self) -> int:
+        """Number of keys that have changed."""
+        return int(np.count_nonzero(self._changed.view(bool)))
+
+    @property
+    def changed_keys(self) -> list[Any]:
+        """The keys that have changed, in order of their rows."""
+        return [self._keys[row] for row in np.flatnonzero(self._changed).tolist()]
+
+    def changes(self, used: int) -> Iterator[tuple[str, str, int, int | None]]:
+        """Yield key, state, last use and place of every key that has changed.
+
+        Parameters
+        ----------
+        used
+            The last use before the first of them.
+        """
+        dump, write, keys = self._columns.dump, self._codec.write_statistics, self._keys
+        rows = np.flatnonzero(self._changed)
+        places = self._places[rows].tolist()
+        for row, place in zip(rows.tolist(), places, strict=True):
+            used += 1
+            yield write_key(keys[row]), write(dump(row)), used, place or None
+
+    def committed(self, first_place: int | None) -> int | None:
+        """Clear the record of changes; store the places of new states.
+
+        Parameters
+        ----------
+        first_place
+            The place of the first of the changed states without one; None if there are no places.
+
+        Returns
+        -------
+        int or None
+            The place after those of the changed states.
+        """
+        if first_place is None:
+            self._places[:] = 0
+        else:
+            new = np.flatnonzero(self._changed.astype(bool) & (self._places == 0))
+            self._places[new] = np.arange(first_place, first_place + len(new))
+            first_place += len(new)
+        self._changed[:] = 0
+        return first_place
