@@ -29,7 +29,7 @@ class ColumnStates(MutableMapping[Any, Any]):
     codec
         The codec of the states.
     template
-        A state without data.
+        A `State` without data.
 
     Raises
     ------
@@ -48,7 +48,7 @@ class ColumnStates(MutableMapping[Any, Any]):
     ['a', 'b']
     """
 
-    def __init__(self, codec: StateCodec, template: State) -> None:
+    def __init__(self, codec: StateCodec, template: Any) -> None:
         self._codec, self._template = codec, template
         self._columns = Columns(template.new_statistics)
         self._scratch = template.new_statistics()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -67,7 +67,7 @@ class Table:
         self.belief = belief
         self._explains = explains
         self.codec = StateCodec(belief.state)
-        self._states: MutableMapping[Any, Any] = {}  # a state remains JSON until it is first used
+        self._states: Any = {}  # a mapping; a state remains JSON until it is first used
         self._unread = False
         self.used = self.refused = self.filtered = self.incomplete = self.over_limit = 0
         self.missing: Counter[str] = Counter()
