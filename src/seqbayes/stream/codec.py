@@ -130,7 +130,7 @@ class StateCodec:
             states in more than the statistics.
         """
         if not self._has_common_parts(text):
-            text = self.write(self.read(text))  # possibly of an older version
+            text = write_json(self.read(text).to_dict())  # possibly of an older version
             if not self._has_common_parts(text):
                 raise PriorError("the state differs from the others in more than its statistics")
         data = msgspec.json.decode(text[len(self._head) : len(text) - len(self._tail)])

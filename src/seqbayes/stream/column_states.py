@@ -66,7 +66,7 @@ class ColumnStates(MutableMapping[Any, Any]):
     def __contains__(self, key: object) -> bool:
         return key in self._rows
 
-    def __getitem__(self, key: Any) -> State:
+    def __getitem__(self, key: Any) -> Any:
         return self._template.with_statistics(self._columns.statistics(self._rows[key]))
 
     def __setitem__(self, key: Any, state: State) -> None:

@@ -157,7 +157,8 @@ class Table:
             for key in self._states:
                 self.state(key)
             self._unread = False
-        return self._states
+        states: Mapping[Any, Any] = self._states
+        return states
 
     def learn(self, events: Sequence[Any], index: Sequence[int], refuse: Refuse) -> Sequence[int]:
         """Learn events in order; an event that cannot be used changes no state.

@@ -41,8 +41,8 @@ class DeadLetter(NamedTuple):
 class StoredState(NamedTuple):
     """A state of a belief with its key, both as JSON; `used` orders the keys by last use.
 
-    `place` is the number under which the store finds the state faster than by its key; None if
-    there is none, or if it is not known.
+    `place` is a number by which the store finds the state faster than by its key; None if it is not
+    known.
     """
 
     belief: str

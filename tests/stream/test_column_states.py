@@ -1,0 +1,123 @@
+"""States of a pipeline in columns equal a dictionary of states, bit for bit."""
+
+import random
+
+import pytest
+from memory import Listed, lines
+
+from cases import CASES
+from seqbayes import Beta
+from seqbayes.errors import ObservationError
+from seqbayes.events.loops import only_updates_statistics
+from seqbayes.statistics.columns import Columns
+from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream.codec import StateCodec
+from seqbayes.stream.column_states import ColumnStates
+from seqbayes.stream.stores import Changes
+
+
+def is_column(case):
+    """Whether the states of a case can be rows of numbers, as the table of a pipeline decides."""
+    state = case.new()
+    try:
+        Columns(state.new_statistics)
+    except ValueError:
+        return False
+    return only_updates_statistics(state)
+
+
+COLUMN_CASES = [case for case in CASES if is_column(case)]
+
+
+def accept(key, x):
+    return True
+
+
+def learn(states, keys, xs, new):
+    """Learn as the table of a pipeline does; refused observations are left out."""
+    i = 0
+    while (i := states.learn(keys, xs, i, accept)) < len(keys):
+        state = states.get(keys[i], new())
+        try:
+            state.learn_one(xs[i])
+            states[keys[i]] = state
+        except ObservationError:
+            pass
+        i += 1
+
+
+@pytest.mark.parametrize("case", COLUMN_CASES, ids=lambda case: case.id)
+def test_columns_equal_a_dictionary_of_states(case):
+    rng = random.Random(3)
+    template = case.new()
+    codec = StateCodec(template)
+    columns, objects = ColumnStates(codec, template), {}
+    data = case.observations(60)
+    data[20:20] = [None, "invalid", data[0], float("nan")]
+    keys = [f"key {rng.randrange(7)}" for _ in data]
+    for start in range(0, len(data), 16):
+        batch = slice(start, start + 16)
+        learn(columns, keys[batch], data[batch], codec.make)
+        for key, x in zip(keys[batch], data[batch], strict=True):
+            state = objects.get(key, codec.make())
+            try:
+                state.learn_one(x)
+                objects[key] = state
+            except ObservationError:
+                pass
+        if start == 16:  # a row is removed, and the last one takes its place
+            gone = next(iter(objects))
+            del columns[gone], objects[gone]
+            columns.committed(None)
+    assert {key: codec.write(state) for key, state in columns.items()} == {
+        key: codec.write(state) for key, state in objects.items()
+    }
+    changed = set(keys[32:])
+    assert {row[0]: row[1] for row in columns.changes(0)} == {
+        f'["{key}"]': codec.write(objects[key]) for key in changed
+    }
+
+
+def test_there_are_columns_for_all_scalar_families_and_fixed_categories():
+    assert {"Beta", "Gamma", "Normal", "NormalInverseGamma", "Dirichlet"} <= {
+        case.family.__name__ for case in COLUMN_CASES
+    }
+
+
+def run(path, records, belief):
+    with Pipeline(Listed(records), [belief], open_store(path), size=7) as pipeline:
+        for step in pipeline:
+            step.commit()
+        table = pipeline.tables["b"]
+        return {key: table.codec.write(state) for key, state in table.states.items()}
+
+
+def test_restored_columns_continue_as_if_the_run_had_not_ended(tmp_path):
+    rng = random.Random(5)
+    belief = Belief("b", Beta(2, 3), field="x", by="k")
+    records = lines(*({"x": rng.random() < 0.3, "k": f"k{rng.randrange(40)}"} for _ in range(500)))
+    split = str(tmp_path / "split.db")
+    run(split, records[:230], belief)
+    assert run(split, records, belief) == run(str(tmp_path / "whole.db"), records, belief)
+    with open_store(split, "read") as one, open_store(str(tmp_path / "whole.db"), "read") as other:
+        stored = [{row.key: row.state for row in store.states("b")} for store in (one, other)]
+    assert stored[0] == stored[1]
+    assert len(stored[0]) == 40
+
+
+def test_a_state_that_differs_in_more_than_its_statistics_is_kept(tmp_path):
+    """A store of another program may contain a state with another prior under the same belief."""
+    path = str(tmp_path / "b.db")
+    belief = Belief("b", Beta(2, 3), field="x", by="k")
+    run(path, lines({"x": True, "k": "a"}, {"x": True, "k": "b"}), belief)
+    with open_store(path) as store:
+        rows = {row.key: row for row in store.states("b")}
+        other = Beta(5, 5)
+        other.learn_one(False)
+        store.acquire()
+        changes = rows['["a"]']._replace(state=StateCodec(Beta(5, 5)).write(other))
+        store.commit(Changes(None, None, states=[changes]))
+    with Pipeline(Listed([]), [belief], open_store(path)) as pipeline:
+        states = pipeline.tables["b"].states
+        assert states["a"] == other
+        assert states["b"].posterior == (3.0, 3.0)
