@@ -1,6 +1,6 @@
 """Many keys: `seqbayes run` compared with a loop by hand, DuckDB and Polars; commits; memory.
 
-Every alternative is a process of its own. Its processor time includes its start.
+Every alternative runs in a separate process, whose processor time includes its start.
 """
 
 import os

@@ -49,6 +49,9 @@ _MAX_STEPS = 4 * PARTS
 
 Array = Any
 
+LEARNS_KEYED = bool(cython.compiled)
+"""Whether `Columns.learn_keyed` learns; without a compiler, it leaves everything to its caller."""
+
 
 @cython.cfunc
 @cython.inline

@@ -40,12 +40,13 @@ class ColumnStates(MutableMapping[Any, Any]):
     --------
     >>> from seqbayes import Beta
     >>> states = ColumnStates(StateCodec(Beta()), Beta())
-    >>> states.learn(["a", "b", "a"], [True, False, True], 0, lambda key, x: True)
-    3
-    >>> print(states["a"])
-    Beta(1, 1) + 2 observed (Bernoulli) = Beta(3, 1)
+    >>> state = Beta()
+    >>> state.learn_one(True)
+    >>> states["a"] = state
+    >>> states["a"].posterior
+    BetaHyperparameters(alpha=2.0, beta=1.0)
     >>> states.changed_keys
-    ['a', 'b']
+    ['a']
     """
 
     def __init__(self, codec: StateCodec, template: Any) -> None:

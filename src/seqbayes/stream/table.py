@@ -18,6 +18,7 @@ from seqbayes.events.keys import MAX_NAME_LENGTH, REST, read_key, write_key
 from seqbayes.events.loops import is_complete, learn_columns, learn_events, only_updates_statistics
 from seqbayes.events.reader import MissingValueError, Reader
 from seqbayes.events.values import InvalidValue
+from seqbayes.statistics.columns import LEARNS_KEYED
 from seqbayes.stream.codec import StateCodec, write_json
 from seqbayes.stream.column_states import ColumnStates
 from seqbayes.stream.stores import StoredState, StoreError
@@ -87,7 +88,7 @@ class Table:
 
     def _make_columns(self) -> ColumnStates | None:
         """Return states in columns if the belief supports them."""
-        if not (self._plain and self._kind and self.codec.is_compact):
+        if not (LEARNS_KEYED and self._plain and self._kind and self.codec.is_compact):
             return None
         try:
             return ColumnStates(self.codec, self.belief.state)
