@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from seqbayes.stream.stores.base import Mode
-from seqbayes.stream.stores.records import Changes, Lease, StoredEntry, StoreError
+from seqbayes.stream.stores.records import Changes, Lease, StoredEntry, StoredState, StoreError
 from seqbayes.stream.stores.rows import state_rows, updated_rows
 from seqbayes.stream.stores.sql import CHANGED, STATES, SqlStore
 from seqbayes.stream.stores.tables import Row
@@ -143,6 +143,12 @@ class SqliteStore(SqlStore):
             verdict = " ".join(verdict.split())
             raise StoreError(f"{self.url} is damaged ({verdict}): restore a backup")
         self._checked = True
+
+    def states(self, belief: str, ordered: bool = True) -> Iterator[StoredState]:
+        """Yield the states of a belief without times; see `ReadableStore`."""
+        with self._translated():
+            self._check_pages()
+        yield from super().states(belief, ordered)
 
     def entries(
         self,
