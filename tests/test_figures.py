@@ -355,3 +355,50 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(seqbayes.SeqbayesError, match=rf"needs {package}.*\[{extra}\]"):
         call(Beta(2, 2))
+
+
+def test_the_history_in_a_store_is_plotted_over_time(tmp_path):
+    from seqbayes.stream import (
+        Belief,
+        History,
+        MissingError,
+        Pace,
+        Pipeline,
+        open_store,
+        plot_history,
+    )
+    from seqbayes.stream.sources import Iterated
+
+    path = str(tmp_path / "beliefs.db")
+    events = [{"shop": "north", "sold": k % 2 == 0, "colour": "red"} for k in range(4)]
+    beliefs = [
+        Belief("sales", Beta(), field="sold", by="shop"),
+        Belief("colours", Dirichlet({"red": 1, "blue": 1}), field="colour"),
+    ]
+    clock = iter(range(1_700_000_000, 1_700_000_100)).__next__
+    source = Iterated(events, name="visits")
+    recorder = History(every=0.5, now=clock)
+    store, pace = open_store(path), Pace(events=1)
+    with Pipeline(source, beliefs, store, pace, [recorder], size=1) as pipeline:
+        list(pipeline)
+    expected = [Beta(1, 1) for _ in events]
+    for k, belief in enumerate(expected):
+        belief.learn_many([event["sold"] for event in events[: k + 1]])
+    ax = plot_history(path, "sales", "north", ax=Figure().add_subplot())
+    (line,) = ax.get_lines()
+    drawn = line.get_ydata().tolist()
+    assert drawn == pytest.approx([each.mean for each in expected][: len(drawn)])
+    assert len(drawn) == len(expected)
+    assert str(line.get_xdata()[0]).startswith("2023-11-14T22:13")
+    ax = plot_history(path, "colours", part="blue", ax=Figure().add_subplot())
+    assert ax.get_lines()[0].get_ydata()[-1] == pytest.approx(1 / 6)
+    assert plot_history(path, "colours", ax=Figure().add_subplot()).get_lines()
+    for call in (
+        lambda: plot_history(path, "nothing"),
+        lambda: plot_history(path, "sales", "west"),
+        lambda: plot_history(path, "colours", part="green"),
+    ):
+        with pytest.raises(MissingError):
+            call()
+    with pytest.raises(seqbayes.SeqbayesError, match="expected 1 value as its key"):
+        plot_history(path, "sales")

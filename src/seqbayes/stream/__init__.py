@@ -8,6 +8,7 @@ from seqbayes.misplaced import missing
 if TYPE_CHECKING:
     from seqbayes.events.belief import Belief, Times
     from seqbayes.stream.collector import Collector
+    from seqbayes.stream.figures import plot_history
     from seqbayes.stream.history import History
     from seqbayes.stream.pipeline import Pace, Pipeline
     from seqbayes.stream.source import Batch, Source, SourceError, register_source
@@ -53,6 +54,7 @@ __all__ = [
     "init",
     "merge",
     "open_store",
+    "plot_history",
     "predict",
     "register_source",
     "reset",
@@ -65,6 +67,7 @@ __all__ = [
 _HOMES = {
     "seqbayes.events.belief": ("Belief", "Times"),
     "seqbayes.stream.collector": ("Collector",),
+    "seqbayes.stream.figures": ("plot_history",),
     "seqbayes.stream.history": ("History",),
     "seqbayes.stream.pipeline": ("Pace", "Pipeline"),
     "seqbayes.stream.source": ("Batch", "Source", "SourceError", "register_source"),
