@@ -26,7 +26,7 @@ def compiled_modules():
 
 
 def test_version_is_the_same_everywhere():
-    assert metadata.version("seqbayes") == seqbayes.__version__
+    assert metadata.version("seqbayes") == seqbayes.__version__, "reinstall: the version changed"
 
 
 def test_the_changelog_describes_this_version():
