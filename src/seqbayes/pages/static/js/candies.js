@@ -25,7 +25,10 @@ export function dirichletMode(alpha) {
 export function readBag(text) {
   const bag = [];
   const unknown = [];
-  for (const word of text.toLowerCase().split(/[^a-z]+/).filter(Boolean)) {
+  for (const word of text
+    .toLowerCase()
+    .split(/[^a-z]+/)
+    .filter(Boolean)) {
     const colour = COLOURS.indexOf(word);
     const letters = [...word].map((letter) => LETTERS.indexOf(letter.toUpperCase()));
     if (colour >= 0) bag.push(colour);

@@ -50,10 +50,28 @@ export class Sets {
     });
     if (sums) {
       const counts = sums.flatMap(({ heads, tosses: all }) => [heads, all - heads]);
-      cells.push(["sum", "", ...sums.map((one) => decimals(one.sets, 1)), ...counts.map((n) => decimals(n, 1))]);
+      cells.push([
+        "sum",
+        "",
+        ...sums.map((one) => decimals(one.sets, 1)),
+        ...counts.map((n) => decimals(n, 1)),
+      ]);
     }
-    const heads = [["Set"], ["Tosses"], ["P(A)", "num coin-A"], ["P(B)", "num coin-B"], ["A: heads", "num coin-A"], ["tails", "num coin-A"], ["B: heads", "num coin-B"], ["tails", "num coin-B"]];
-    this.holder.replaceChildren(table("Tosses of every set, divided between the coins", heads, cells, { class: sums ? "summed" : "" }));
+    const heads = [
+      ["Set"],
+      ["Tosses"],
+      ["P(A)", "num coin-A"],
+      ["P(B)", "num coin-B"],
+      ["A: heads", "num coin-A"],
+      ["tails", "num coin-A"],
+      ["B: heads", "num coin-B"],
+      ["tails", "num coin-B"],
+    ];
+    this.holder.replaceChildren(
+      table("Tosses of every set, divided between the coins", heads, cells, {
+        class: sums ? "summed" : "",
+      }),
+    );
   }
 }
 
@@ -67,7 +85,12 @@ export class Which {
 
   update(set, number, row) {
     if (!row?.likelihood) {
-      setText(this.says, row ? "The coin is known: the whole set is its own." : "As long as the coins are known, no rule is needed: each set belongs to its coin.");
+      setText(
+        this.says,
+        row
+          ? "The coin is known: the whole set is its own."
+          : "As long as the coins are known, no rule is needed: each set belongs to its coin.",
+      );
       return this.rules.replaceChildren();
     }
     const [a, b] = row.likelihood;
@@ -75,12 +98,24 @@ export class Which {
     const ratio = Math.max(a, b) / Math.min(a, b);
     this.says.replaceChildren(
       `Set ${number} has ${set.heads} heads in ${set.tosses} tosses, ${decimals(ratio, 1)} times as probable with `,
-      coin(more), " as with ", coin(less),
+      coin(more),
+      " as with ",
+      coin(less),
       `. Choosing ${more} outright would claim a certainty that the tosses do not give, so ${more} receives ${decimals(100 * Math.max(...row.posterior), 0)} % of every toss: in many sets like this one, that is the share which ${more} would have produced on average, its expectation.`,
     );
     return this.rules.replaceChildren(
       ...COINS.map((name, i) =>
-        h("div", null, h("h3", { class: `coin-${name}` }, `Coin ${name}`), rule({ prior: row.prior[i], likelihood: row.likelihood[i], evidence: row.evidence, posterior: row.posterior[i] })),
+        h(
+          "div",
+          null,
+          h("h3", { class: `coin-${name}` }, `Coin ${name}`),
+          rule({
+            prior: row.prior[i],
+            likelihood: row.likelihood[i],
+            evidence: row.evidence,
+            posterior: row.posterior[i],
+          }),
+        ),
       ),
     );
   }
@@ -96,19 +131,34 @@ export class Three {
       "With labels one division is enough; a prior adds imagined tosses; without labels EM alternates the two: it shares, divides, and repeats.",
       this.holder,
       this.plot.element,
-      legend(["line", "A", "probability of heads of A, by iteration"], ["line", "B", "of B"], ["line", "evidence", "objective, which no iteration lowers (scaled)"]),
+      legend(
+        ["line", "A", "probability of heads of A, by iteration"],
+        ["line", "B", "of B"],
+        ["line", "evidence", "objective, which no iteration lowers (scaled)"],
+      ),
     );
   }
 
   update({ rows, path, objective, iterations }) {
     Object.assign(this, { path, objective, iterations });
-    const shown = (pair) => (pair ? pair.map((theta) => (theta === null ? "does not exist" : decimals(theta, 3))) : ["–", "–"]);
+    const shown = (pair) =>
+      pair
+        ? pair.map((theta) => (theta === null ? "does not exist" : decimals(theta, 3)))
+        : ["–", "–"];
     const cells = rows.map(([name, how, pair]) => [name, how, ...shown(pair)]);
     this.holder.replaceChildren(
-      table("Estimates of the probability of heads", [["Estimate"], ["How"], ["A", "num coin-A"], ["B", "num coin-B"]], cells),
+      table(
+        "Estimates of the probability of heads",
+        [["Estimate"], ["How"], ["A", "num coin-A"], ["B", "num coin-B"]],
+        cells,
+      ),
     );
     const last = path.at(-1);
-    this.plot.describe(last ? `After ${path.length - 1} iterations: A ${decimals(last.thetas[0], 3)}, B ${decimals(last.thetas[1], 3)}, ${objective.name} ${signed(last[objective.field])}` : "EM has not started");
+    this.plot.describe(
+      last
+        ? `After ${path.length - 1} iterations: A ${decimals(last.thetas[0], 3)}, B ${decimals(last.thetas[1], 3)}, ${objective.name} ${signed(last[objective.field])}`
+        : "EM has not started",
+    );
     this.plot.update();
   }
 
@@ -117,14 +167,23 @@ export class Three {
     plot.range = [0, iterations];
     plot.top = 1;
     for (const [i, name] of COINS.entries()) {
-      plot.line(name, path.map(({ thetas }, k) => [k, thetas[i]]));
+      plot.line(
+        name,
+        path.map(({ thetas }, k) => [k, thetas[i]]),
+      );
       if (path.length) plot.point(name, path.length - 1, path.at(-1).thetas[i]);
     }
     const heights = path.map((state) => state[objective.field]);
     const [low, high] = [objective.low, objective.high];
     const scale = (y) => 0.05 + (0.35 * (y - low)) / (high - low || 1);
-    plot.line("evidence", heights.map((y, k) => [k, scale(y)]));
+    plot.line(
+      "evidence",
+      heights.map((y, k) => [k, scale(y)]),
+    );
     const step = Math.max(1, Math.ceil(iterations / 10));
-    plot.axis(Array.from({ length: Math.floor(iterations / step) + 1 }, (_, k) => k * step), String);
+    plot.axis(
+      Array.from({ length: Math.floor(iterations / step) + 1 }, (_, k) => k * step),
+      String,
+    );
   }
 }

@@ -4,7 +4,16 @@ import { button, h, segments, setText } from "../../../dashboard/static/js/dom.j
 import { decimals, signed } from "../../../dashboard/static/js/format.js";
 import { Sets, Three, Which } from "./coins-panels.js";
 import { counted, divide, readSets, runEm } from "./em.js";
-import { Steps, mount, onAddress, panel, readAddress, readData, slider, writeAddress } from "./frame.js";
+import {
+  Steps,
+  mount,
+  onAddress,
+  panel,
+  readAddress,
+  readData,
+  slider,
+  writeAddress,
+} from "./frame.js";
 
 const OBJECTIVES = [
   ["likelihood", "the likelihood (EM)"],
@@ -34,7 +43,8 @@ class Lesson {
     return {
       start: valid ? start : data.start,
       prior: weight >= 1 && weight <= 20 ? weight : data.prior,
-      objective: ["likelihood", "posterior"].find((one) => one === asked.get("objective")) ?? data.objective,
+      objective:
+        ["likelihood", "posterior"].find((one) => one === asked.get("objective")) ?? data.objective,
       sets: sets.length && !wrong ? asked.get("sets") : data.sets,
     };
   }
@@ -43,32 +53,56 @@ class Lesson {
     const { start, prior, objective, sets } = this.state;
     const heads = (coin) =>
       slider({
-        id: `start-${coin}`, name: `Start of ${"AB"[coin]}`, min: 0.01, max: 0.99, step: 0.01, value: start[coin],
+        id: `start-${coin}`,
+        name: `Start of ${"AB"[coin]}`,
+        min: 0.01,
+        max: 0.99,
+        step: 0.01,
+        value: start[coin],
         text: (theta) => decimals(theta, 2),
-        act: (theta) => this.#set({ start: this.state.start.map((old, i) => (i === coin ? theta : old)) }),
+        act: (theta) =>
+          this.#set({ start: this.state.start.map((old, i) => (i === coin ? theta : old)) }),
       });
     this.starts = [heads(0), heads(1)];
     this.weight = slider({
-      id: "prior", name: "Prior", min: 1, max: 10, step: 0.5, value: prior,
+      id: "prior",
+      name: "Prior",
+      min: 1,
+      max: 10,
+      step: 0.5,
+      value: prior,
       text: (a) => (a === 1 ? "Beta(1, 1), flat" : `Beta(${a}, ${a})`),
       act: (a) => this.#set({ prior: a }),
     });
-    this.objective = segments("EM maximises", OBJECTIVES, objective, (one) => this.#set({ objective: one }));
+    this.objective = segments("EM maximises", OBJECTIVES, objective, (one) =>
+      this.#set({ objective: one }),
+    );
     this.problem = h("p", { class: "refusal", role: "alert", hidden: true });
-    this.field = h("textarea", { id: "sets", class: "text-field", rows: 5, spellcheck: "false" }, this.#lines(sets));
+    this.field = h(
+      "textarea",
+      { id: "sets", class: "text-field", rows: 5, spellcheck: "false" },
+      this.#lines(sets),
+    );
     this.field.addEventListener("input", () => this.#typed());
   }
 
   #lines(text) {
-    return readSets(text).sets.map(({ coin, sequence }) => `${coin}${sequence}`).join("\n");
+    return readSets(text)
+      .sets.map(({ coin, sequence }) => `${coin}${sequence}`)
+      .join("\n");
   }
 
   #typed() {
     const { sets, wrong } = readSets(this.field.value);
-    const reason = wrong ? `expected A or B, then H and T, such as AHHTH, got ${wrong}` : sets.length ? "" : "expected at least one set";
+    const reason = wrong
+      ? `expected A or B, then H and T, such as AHHTH, got ${wrong}`
+      : sets.length
+        ? ""
+        : "expected at least one set";
     this.problem.hidden = reason === "";
     setText(this.problem, reason);
-    if (reason === "") this.#set({ sets: sets.map(({ coin, sequence }) => coin + sequence).join(",") });
+    if (reason === "")
+      this.#set({ sets: sets.map(({ coin, sequence }) => coin + sequence).join(",") });
   }
 
   #follow() {
@@ -103,7 +137,10 @@ class Lesson {
       ["map"],
       ["hide"],
       ...this.tossed.map((_, i) => ["row", i]),
-      ...this.path.slice(1).flatMap((_, i) => [["sums", i], ["divide", i]]),
+      ...this.path.slice(1).flatMap((_, i) => [
+        ["sums", i],
+        ["divide", i],
+      ]),
     ];
     this.steps.resize(this.plan.length - 1);
   }
@@ -112,7 +149,13 @@ class Lesson {
     const { step } = this.steps;
     const { start, prior, objective, sets } = this.state;
     const asked = sets === this.data.sets ? null : sets;
-    this.steps.link.href = writeAddress({ step, start: start.join(","), prior, objective, sets: asked });
+    this.steps.link.href = writeAddress({
+      step,
+      start: start.join(","),
+      prior,
+      objective,
+      sets: asked,
+    });
     const [kind, index = 0] = this.plan[step];
     const labelled = ["start", "known", "mle", "map"].includes(kind);
     this.#rows(kind, index, labelled);
@@ -126,7 +169,8 @@ class Lesson {
       ? tossed.map(({ coin }) => ({ posterior: coin === "A" ? [1, 0] : [0, 1] }))
       : path[kind === "row" ? 0 : index].rows;
     const shown = { start: 0, known: index + 1, hide: 0, row: index + 1 }[kind] ?? tossed.length;
-    const summed = { mle: known, map: known, sums: path[index].sums, divide: path[index].sums }[kind] ?? null;
+    const summed =
+      { mle: known, map: known, sums: path[index].sums, divide: path[index].sums }[kind] ?? null;
     this.sets.update(tossed, all.slice(0, shown), summed, labelled);
     const current = kind === "row" || kind === "known" ? index : 0;
     this.which.update(tossed[current], current + 1, shown ? all[current] : null);
@@ -140,35 +184,64 @@ class Lesson {
     const field = state.objective === "posterior" ? "logPosterior" : "logLikelihood";
     const heights = path.map((one) => one[field]);
     const pair = (a) => known.map(({ heads, tosses }) => divide(heads, tosses, a));
-    const fraction = (a) => known.map(({ heads, tosses }) => `${decimals(heads + a - 1, 1)} ÷ ${decimals(tosses + 2 * a - 2, 1)}`).join(", ");
+    const fraction = (a) =>
+      known
+        .map(
+          ({ heads, tosses }) =>
+            `${decimals(heads + a - 1, 1)} ÷ ${decimals(tosses + 2 * a - 2, 1)}`,
+        )
+        .join(", ");
     const name = state.objective === "posterior" ? "EM with the prior" : "EM";
     this.three.update({
       rows: [
         ["MLE, coins known", `heads ÷ tosses: ${fraction(1)}`, reached("mle") ? pair(1) : null],
-        ["MAP, coins known", `with imagined tosses: ${fraction(state.prior)}`, this.steps.step >= at ? pair(state.prior) : null],
-        [name, done > 0 ? `coins unknown, ${done - 1} iterations` : "coins unknown", done > 0 ? path[done - 1].thetas : null],
+        [
+          "MAP, coins known",
+          `with imagined tosses: ${fraction(state.prior)}`,
+          this.steps.step >= at ? pair(state.prior) : null,
+        ],
+        [
+          name,
+          done > 0 ? `coins unknown, ${done - 1} iterations` : "coins unknown",
+          done > 0 ? path[done - 1].thetas : null,
+        ],
       ],
       path: path.slice(0, done),
-      objective: { field, name: state.objective === "posterior" ? "log posterior" : "log likelihood", low: Math.min(...heights), high: Math.max(...heights) },
+      objective: {
+        field,
+        name: state.objective === "posterior" ? "log posterior" : "log likelihood",
+        low: Math.min(...heights),
+        high: Math.max(...heights),
+      },
       iterations: this.data.iterations,
     });
   }
 
   #sentence(kind, index) {
     const { path, known, tossed, state } = this;
-    const both = (pair) => pair.map((theta, i) => `${"AB"[i]} ${theta === null ? "unknown" : decimals(theta, 3)}`).join(", ");
+    const both = (pair) =>
+      pair
+        .map((theta, i) => `${"AB"[i]} ${theta === null ? "unknown" : decimals(theta, 3)}`)
+        .join(", ");
     const set = tossed[index];
     const field = state.objective === "posterior" ? "logPosterior" : "logLikelihood";
     const name = state.objective === "posterior" ? "log posterior" : "log likelihood";
     return {
-      start: () => "Two coins have unknown probabilities of heads. At first a label says which coin was tossed in each set.",
-      known: () => `Set ${index + 1} was tossed with ${set.coin}: its ${set.heads} heads and ${set.tosses - set.heads} tails count for ${set.coin} alone.`,
-      mle: () => `MLE: heads divided by tosses is the probability under which the tosses are most probable: ${both(known.map(({ heads, tosses }) => divide(heads, tosses)))}.`,
-      map: () => `MAP: the prior Beta(${state.prior}, ${state.prior}) adds ${decimals(state.prior - 1, 1)} imagined heads and as many tails to each coin: ${both(known.map(({ heads, tosses }) => divide(heads, tosses, state.prior)))}.`,
+      start: () =>
+        "Two coins have unknown probabilities of heads. At first a label says which coin was tossed in each set.",
+      known: () =>
+        `Set ${index + 1} was tossed with ${set.coin}: its ${set.heads} heads and ${set.tosses - set.heads} tails count for ${set.coin} alone.`,
+      mle: () =>
+        `MLE: heads divided by tosses is the probability under which the tosses are most probable: ${both(known.map(({ heads, tosses }) => divide(heads, tosses)))}.`,
+      map: () =>
+        `MAP: the prior Beta(${state.prior}, ${state.prior}) adds ${decimals(state.prior - 1, 1)} imagined heads and as many tails to each coin: ${both(known.map(({ heads, tosses }) => divide(heads, tosses, state.prior)))}.`,
       hide: () => `Now the labels are lost. EM starts from a guess: ${both(path[0].thetas)}.`,
-      row: () => `E-step, set ${index + 1}: the guess decides which coin is more probable, ${both(path[0].rows[index].posterior)}, and the tosses are shared in this proportion.`,
-      sums: () => `E-step of iteration ${index + 1}: the shares of all sets add up to expected heads and tosses of each coin.`,
-      divide: () => `M-step of iteration ${index + 1}: expected heads divided by expected tosses${state.objective === "posterior" ? ", with the imagined ones," : ""} are the next estimates: ${both(path[index + 1].thetas)}; ${name} ${signed(path[index + 1][field])}.`,
+      row: () =>
+        `E-step, set ${index + 1}: the guess decides which coin is more probable, ${both(path[0].rows[index].posterior)}, and the tosses are shared in this proportion.`,
+      sums: () =>
+        `E-step of iteration ${index + 1}: the shares of all sets add up to expected heads and tosses of each coin.`,
+      divide: () =>
+        `M-step of iteration ${index + 1}: expected heads divided by expected tosses${state.objective === "posterior" ? ", with the imagined ones," : ""} are the next estimates: ${both(path[index + 1].thetas)}; ${name} ${signed(path[index + 1][field])}.`,
     }[kind]();
   }
 
@@ -180,11 +253,30 @@ class Lesson {
       this.sets.element,
       this.which.element,
       this.three.element,
-      panel("Drag: start, prior and objective", "From equal starting values the coins can never become different; exchanged ones exchange the names.", ...this.starts.map((one) => one.element), this.weight.element, h("div", { class: "chooser" }, h("span", { class: "muted" }, "EM maximises"), h("div", { class: "scroll" }, this.objective))),
       panel(
-        "Your tosses", "One set per line: the coin that was tossed, A or B, then its tosses, H or T. EM does not use the first letter.",
-        h("label", { for: "sets", class: "visually-hidden" }, "Sets of tosses"), this.field, this.problem,
-        button("The published tosses", { onclick: () => { this.field.value = this.#lines(this.data.sets); this.#typed(); } }),
+        "Drag: start, prior and objective",
+        "From equal starting values the coins can never become different; exchanged ones exchange the names.",
+        ...this.starts.map((one) => one.element),
+        this.weight.element,
+        h(
+          "div",
+          { class: "chooser" },
+          h("span", { class: "muted" }, "EM maximises"),
+          h("div", { class: "scroll" }, this.objective),
+        ),
+      ),
+      panel(
+        "Your tosses",
+        "One set per line: the coin that was tossed, A or B, then its tosses, H or T. EM does not use the first letter.",
+        h("label", { for: "sets", class: "visually-hidden" }, "Sets of tosses"),
+        this.field,
+        this.problem,
+        button("The published tosses", {
+          onclick: () => {
+            this.field.value = this.#lines(this.data.sets);
+            this.#typed();
+          },
+        }),
       ),
     );
     this.#follow();

@@ -69,7 +69,14 @@ export function runEm(sets, start, iterations, a = 1, learnWeights = false) {
     const logLikelihood = sum(rows.map(({ evidence }) => Math.log(evidence)));
     const priors = [...thetas, ...(learnWeights ? [weights[0]] : [])];
     const logPrior = sum(priors.map((theta) => Math.log(betaDensity(theta, a, a))));
-    path.push({ thetas, weights, rows, sums, logLikelihood, logPosterior: logLikelihood + logPrior });
+    path.push({
+      thetas,
+      weights,
+      rows,
+      sums,
+      logLikelihood,
+      logPosterior: logLikelihood + logPrior,
+    });
     ({ thetas, weights } = maximise(sums, thetas, weights, a, learnWeights));
   }
   return path;
@@ -77,7 +84,10 @@ export function runEm(sets, start, iterations, a = 1, learnWeights = false) {
 
 /** Read sets such as BHTTTH,AHHHT: the coin that was tossed, then the tosses. */
 export function readSets(text) {
-  const words = text.toUpperCase().split(/[\s,;]+/).filter(Boolean);
+  const words = text
+    .toUpperCase()
+    .split(/[\s,;]+/)
+    .filter(Boolean);
   const wrong = words.find((word) => !/^[AB][HT]+$/.test(word));
   const sets = words
     .filter((word) => word !== wrong)

@@ -29,7 +29,12 @@ function readings() {
   const frequencies = new Plot("Intervals of forty bags", 190, (plot) => {
     plot.top = BAGS + 1;
     plot.mark("chosen", TRUE);
-    bags.forEach(({ low, high, covers }, i) => plot.line(covers ? "covers" : "missed", [[low, i + 1], [high, i + 1]]));
+    bags.forEach(({ low, high, covers }, i) =>
+      plot.line(covers ? "covers" : "missed", [
+        [low, i + 1],
+        [high, i + 1],
+      ]),
+    );
     plot.axis([0, 0.2, 0.4, 0.6, 0.8, 1], percent);
   });
   const belief = new Plot("Belief about the share after the first bag", 150, (plot) => {
@@ -45,17 +50,39 @@ function readings() {
       for (let i = 0; i < n; i += 1) red += draw() < TRUE ? 1 : 0;
       const share = red / n;
       const half = 1.96 * Math.sqrt((share * (1 - share)) / n);
-      return { red, low: Math.max(0, share - half), high: Math.min(1, share + half), covers: Math.abs(share - TRUE) <= half };
+      return {
+        red,
+        low: Math.max(0, share - half),
+        high: Math.min(1, share + half),
+        covers: Math.abs(share - TRUE) <= half,
+      };
     });
     frequencies.update();
     belief.update();
-    setText(says, `Simulated bags of ${n} candies: ${bags.filter(({ covers }) => covers).length} of ${BAGS} intervals contain 30 %. The first bag has ${bags[0].red} red candies.`);
+    setText(
+      says,
+      `Simulated bags of ${n} candies: ${bags.filter(({ covers }) => covers).length} of ${BAGS} intervals contain 30 %. The first bag has ${bags[0].red} red candies.`,
+    );
   };
   update();
   return [
-    h("h3", null, "Frequentist: the share is fixed, and “30 %” is a frequency in many bags; the method is judged by how often its intervals (dotted if not) contain the share"), frequencies.element,
-    h("h3", null, "Bayesian: “30 %” is a degree of belief about the share, after one bag and a flat prior"), belief.element,
-    drag("bag-size", "Candies per bag", 10, 300, 10, n, String, (x) => { n = x; update(); }).element, says,
+    h(
+      "h3",
+      null,
+      "Frequentist: the share is fixed, and “30 %” is a frequency in many bags; the method is judged by how often its intervals (dotted if not) contain the share",
+    ),
+    frequencies.element,
+    h(
+      "h3",
+      null,
+      "Bayesian: “30 %” is a degree of belief about the share, after one bag and a flat prior",
+    ),
+    belief.element,
+    drag("bag-size", "Candies per bag", 10, 300, 10, n, String, (x) => {
+      n = x;
+      update();
+    }).element,
+    says,
   ];
 }
 
@@ -71,27 +98,56 @@ function washing({ letters }) {
   const reds = [0];
   for (const colour of bag) reds.push(reds.at(-1) + (colour === RED_NUMBER ? 1 : 0));
   let n = 3;
-  const estimate = (k, weight, mean) => betaMode(...imagined(mean, weight).map((one, i) => one + (i ? k - reds[k] : reds[k])));
+  const estimate = (k, weight, mean) =>
+    betaMode(...imagined(mean, weight).map((one, i) => one + (i ? k - reds[k] : reds[k])));
   const places = Array.from({ length: 61 }, (_, i) => Math.round(bag.length ** (i / 60)));
   const says = h("p", { class: "hint" });
   const plot = new Plot("MAP of four people by the number of candies", 240, () => {
     plot.range = [0, Math.log10(bag.length)];
     plot.top = 1;
     for (const [name, weight, mean] of PEOPLE) {
-      plot.line("prior", places.map((k) => [Math.log10(k), estimate(k, weight, mean) ?? mean]));
+      plot.line(
+        "prior",
+        places.map((k) => [Math.log10(k), estimate(k, weight, mean) ?? mean]),
+      );
       plot.add("text", { x: plot.x(0.05), y: plot.y(estimate(1, weight, mean) ?? mean) - 4 }, name);
     }
-    plot.line("likelihood", places.map((k) => [Math.log10(k), reds[k] / k]));
+    plot.line(
+      "likelihood",
+      places.map((k) => [Math.log10(k), reds[k] / k]),
+    );
     plot.mark("chosen", Math.log10(n));
     plot.axis([0, 1, 2, 3], (x) => count(10 ** x));
   });
   const update = () => {
     plot.update();
-    const all = PEOPLE.map(([name, weight, mean]) => `${name} ${percent(estimate(n, weight, mean) ?? mean, 1)}`).join(", ");
-    setText(says, `After ${count(n)} real candies, the MAP of the share of red: ${all}; the MLE is ${percent(reds[n] / n, 1)}. By the law of large numbers the MLE approaches the share; a prior worth S candies keeps the weight S ÷ (S + n).`);
+    const all = PEOPLE.map(
+      ([name, weight, mean]) => `${name} ${percent(estimate(n, weight, mean) ?? mean, 1)}`,
+    ).join(", ");
+    setText(
+      says,
+      `After ${count(n)} real candies, the MAP of the share of red: ${all}; the MLE is ${percent(reds[n] / n, 1)}. By the law of large numbers the MLE approaches the share; a prior worth S candies keeps the weight S ÷ (S + n).`,
+    );
   };
   update();
-  return [plot.element, legend(["line", "prior", "MAP of each person"], ["line", "likelihood", "MLE"]), drag("eaten", "Candies eaten", 0, 3.4183, 0.01, Math.log10(n), (x) => count(Math.min(bag.length, Math.round(10 ** x))), (x) => { n = Math.min(bag.length, Math.round(10 ** x)); update(); }).element, says];
+  return [
+    plot.element,
+    legend(["line", "prior", "MAP of each person"], ["line", "likelihood", "MLE"]),
+    drag(
+      "eaten",
+      "Candies eaten",
+      0,
+      3.4183,
+      0.01,
+      Math.log10(n),
+      (x) => count(Math.min(bag.length, Math.round(10 ** x))),
+      (x) => {
+        n = Math.min(bag.length, Math.round(10 ** x));
+        update();
+      },
+    ).element,
+    says,
+  ];
 }
 
 function algorithms() {
@@ -111,17 +167,43 @@ function algorithms() {
   });
   const path = () => {
     const found = [0.9];
-    for (let i = 0; i < steps; i += 1) found.push(Math.min(0.99, Math.max(0.01, found.at(-1) + rate * slope(found.at(-1)))));
+    for (let i = 0; i < steps; i += 1)
+      found.push(Math.min(0.99, Math.max(0.01, found.at(-1) + rate * slope(found.at(-1)))));
     return found;
   };
   const update = () => {
     plot.update();
     const grid = Array.from({ length: 19 }, (_, i) => 0.05 * (i + 1));
-    const nearest = grid.reduce((one, other) => (betaDensity(other, p, q) > betaDensity(one, p, q) ? other : one));
-    setText(says, `The objective is the posterior. A formula gives ${percent(best, 2)}, a grid of 19 shares ${percent(nearest)}, and gradient ascent from 90 % is at ${percent(path().at(-1), 2)} after ${steps} steps.`);
+    const nearest = grid.reduce((one, other) =>
+      betaDensity(other, p, q) > betaDensity(one, p, q) ? other : one,
+    );
+    setText(
+      says,
+      `The objective is the posterior. A formula gives ${percent(best, 2)}, a grid of 19 shares ${percent(nearest)}, and gradient ascent from 90 % is at ${percent(path().at(-1), 2)} after ${steps} steps.`,
+    );
   };
   update();
-  return [plot.element, drag("ascent", "Steps", 0, 60, 1, steps, String, (x) => { steps = x; update(); }).element, drag("rate", "Step size", 0.0005, 0.006, 0.0005, rate, (x) => decimals(x, 4), (x) => { rate = x; update(); }).element, says];
+  return [
+    plot.element,
+    drag("ascent", "Steps", 0, 60, 1, steps, String, (x) => {
+      steps = x;
+      update();
+    }).element,
+    drag(
+      "rate",
+      "Step size",
+      0.0005,
+      0.006,
+      0.0005,
+      rate,
+      (x) => decimals(x, 4),
+      (x) => {
+        rate = x;
+        update();
+      },
+    ).element,
+    says,
+  ];
 }
 
 function overfull() {
@@ -129,10 +211,33 @@ function overfull() {
   const says = h("p", { class: "hint" });
   const update = () => {
     const total = Object.values(shares).reduce((sum, share) => sum + share, 0);
-    setText(says, total === 100 ? "The sum is 100 %: a possible bag. Other corrections are possible too, and only the author of the numbers knows the right one." : `The sum is ${total} %: no bag has these shares. Drag until it is 100 %.`);
+    setText(
+      says,
+      total === 100
+        ? "The sum is 100 %: a possible bag. Other corrections are possible too, and only the author of the numbers knows the right one."
+        : `The sum is ${total} %: no bag has these shares. Drag until it is 100 %.`,
+    );
   };
   update();
-  return [...Object.keys(shares).map((colour) => drag(`part-${colour}`, colour, 0, 60, 5, shares[colour], (x) => `${x} %`, (x) => { shares[colour] = x; update(); }).element), says];
+  return [
+    ...Object.keys(shares).map(
+      (colour) =>
+        drag(
+          `part-${colour}`,
+          colour,
+          0,
+          60,
+          5,
+          shares[colour],
+          (x) => `${x} %`,
+          (x) => {
+            shares[colour] = x;
+            update();
+          },
+        ).element,
+    ),
+    says,
+  ];
 }
 
 function uniform() {
@@ -140,22 +245,67 @@ function uniform() {
   const says = h("p", { class: "hint" });
   const plot = new Plot("A uniform density", 170, () => {
     plot.top = 4;
-    plot.line("posterior", [[0, 0], [low, 0], [low, 1 / (high - low)], [high, 1 / (high - low)], [high, 0], [1, 0]]);
+    plot.line("posterior", [
+      [0, 0],
+      [low, 0],
+      [low, 1 / (high - low)],
+      [high, 1 / (high - low)],
+      [high, 0],
+      [1, 0],
+    ]);
     plot.mark("mean", (low + high) / 2, { name: "mean" });
     plot.axis([0, 0.2, 0.4, 0.6, 0.8, 1], percent);
   });
   const update = () => {
     plot.update();
-    setText(says, `The density is ${decimals(1 / (high - low), 2)} at every value from ${percent(low)} to ${percent(high)}: no value is more probable than another, so there is no single mode. The mean, ${percent((low + high) / 2, 1)}, is the balance point and not more probable than its neighbours.`);
+    setText(
+      says,
+      `The density is ${decimals(1 / (high - low), 2)} at every value from ${percent(low)} to ${percent(high)}: no value is more probable than another, so there is no single mode. The mean, ${percent((low + high) / 2, 1)}, is the balance point and not more probable than its neighbours.`,
+    );
   };
   update();
-  return [plot.element, drag("low", "From", 0, 0.35, 0.01, low, percent, (x) => { low = x; update(); }).element, drag("high", "To", 0.6, 1, 0.01, high, percent, (x) => { high = x; update(); }).element, says];
+  return [
+    plot.element,
+    drag("low", "From", 0, 0.35, 0.01, low, percent, (x) => {
+      low = x;
+      update();
+    }).element,
+    drag("high", "To", 0.6, 1, 0.01, high, percent, (x) => {
+      high = x;
+      update();
+    }).element,
+    says,
+  ];
 }
 
 export const READINGS = [
-  { title: "Two readings of “30 % are red”", sentence: "A frequentist reads a long-run frequency of a fixed share, a Bayesian reads a belief about an unknown one; with much data they nearly agree.", build: readings },
-  { title: "Priors are subjective, and wash out", sentence: "Four people begin with different priors and eat the same 2,620 real candies.", build: washing },
-  { title: "Objectives and algorithms", sentence: "“Are they the methods that do the optimisation?” MLE and MAP say what to maximise; a formula, a grid, gradient ascent or EM say how.", build: algorithms },
-  { title: "An error: the bag of 110 %", sentence: "The text that inspired this page has bags with 30 % red, 20 % green, 25 % blue and 35 % yellow candies, an easy slip that a sum reveals.", build: overfull },
-  { title: "An error: the mode of a uniform distribution", sentence: "“In a uniform distribution the most probable value is the mean” sounds plausible, but every value has the same density.", build: uniform },
+  {
+    title: "Two readings of “30 % are red”",
+    sentence:
+      "A frequentist reads a long-run frequency of a fixed share, a Bayesian reads a belief about an unknown one; with much data they nearly agree.",
+    build: readings,
+  },
+  {
+    title: "Priors are subjective, and wash out",
+    sentence: "Four people begin with different priors and eat the same 2,620 real candies.",
+    build: washing,
+  },
+  {
+    title: "Objectives and algorithms",
+    sentence:
+      "“Are they the methods that do the optimisation?” MLE and MAP say what to maximise; a formula, a grid, gradient ascent or EM say how.",
+    build: algorithms,
+  },
+  {
+    title: "An error: the bag of 110 %",
+    sentence:
+      "The text that inspired this page has bags with 30 % red, 20 % green, 25 % blue and 35 % yellow candies, an easy slip that a sum reveals.",
+    build: overfull,
+  },
+  {
+    title: "An error: the mode of a uniform distribution",
+    sentence:
+      "“In a uniform distribution the most probable value is the mean” sounds plausible, but every value has the same density.",
+    build: uniform,
+  },
 ];

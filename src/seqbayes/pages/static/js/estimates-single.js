@@ -41,20 +41,37 @@ function directions() {
     probability.update();
     likelihood.update();
     const p = number(binomial(state.red, N, state.theta), 3);
-    setText(says, `Both marks are the same number, ${p}: the probability of ${state.red} red candies of ${N} if ${percent(state.theta)} are red. The bars sum to 1; the area under the curve does not (it is 1/${N + 1}), so a likelihood is not a probability of the share.`);
+    setText(
+      says,
+      `Both marks are the same number, ${p}: the probability of ${state.red} red candies of ${N} if ${percent(state.theta)} are red. The bars sum to 1; the area under the curve does not (it is 1/${N + 1}), so a likelihood is not a probability of the share.`,
+    );
   };
   const theta = drag("theta", "Share of red", 0.01, 0.99, 0.01, 0.3, percent, (x) => {
     state.theta = x;
     update();
   });
-  const red = drag("red", "Red candies", 0, N, 1, RED, (k) => `${k} of ${N}`, (k) => {
-    state.red = k;
-    update();
-  });
+  const red = drag(
+    "red",
+    "Red candies",
+    0,
+    N,
+    1,
+    RED,
+    (k) => `${k} of ${N}`,
+    (k) => {
+      state.red = k;
+      update();
+    },
+  );
   update();
   return [
-    h("h3", null, "Probability: the share is fixed, the data vary"), probability.element, theta.element,
-    h("h3", null, "Likelihood: the data are fixed, the share varies"), likelihood.element, red.element, says,
+    h("h3", null, "Probability: the share is fixed, the data vary"),
+    probability.element,
+    theta.element,
+    h("h3", null, "Likelihood: the data are fixed, the share varies"),
+    likelihood.element,
+    red.element,
+    says,
   ];
 }
 
@@ -72,10 +89,20 @@ function argmaxStep() {
   const update = () => {
     plot.update();
     const share = binomial(RED, N, theta) / best;
-    setText(says, `At ${percent(theta)} the likelihood is ${percent(share)} of its maximum. The maximum is at ${RED} ÷ ${N} = ${percent(RED / N)}: here the argmax is a simple division.`);
+    setText(
+      says,
+      `At ${percent(theta)} the likelihood is ${percent(share)} of its maximum. The maximum is at ${RED} ÷ ${N} = ${percent(RED / N)}: here the argmax is a simple division.`,
+    );
   };
   update();
-  return [plot.element, drag("try", "Your share", 0.01, 0.99, 0.01, theta, percent, (x) => { theta = x; update(); }).element, says];
+  return [
+    plot.element,
+    drag("try", "Your share", 0.01, 0.99, 0.01, theta, percent, (x) => {
+      theta = x;
+      update();
+    }).element,
+    says,
+  ];
 }
 
 function logarithms() {
@@ -93,10 +120,21 @@ function logarithms() {
   const update = () => {
     plot.update();
     const product = 0.3 ** (0.3 * n) * 0.7 ** (0.7 * n);
-    setText(says, `With ${n} candies, 30 % of them red, the largest likelihood of the sequence is the product of ${n} numbers, which a computer stores as ${product === 0 ? "0: it has underflowed" : product.toExponential(1)}; its logarithm is the sum of ${n} logarithms, ${decimals(log(0.3), 1)}.`);
+    setText(
+      says,
+      `With ${n} candies, 30 % of them red, the largest likelihood of the sequence is the product of ${n} numbers, which a computer stores as ${product === 0 ? "0: it has underflowed" : product.toExponential(1)}; its logarithm is the sum of ${n} logarithms, ${decimals(log(0.3), 1)}.`,
+    );
   };
   update();
-  return [plot.element, legend(["line", "likelihood", "log likelihood per candy"]), drag("n", "Candies", 20, 2620, 20, n, String, (x) => { n = x; update(); }).element, says];
+  return [
+    plot.element,
+    legend(["line", "likelihood", "log likelihood per candy"]),
+    drag("n", "Candies", 20, 2620, 20, n, String, (x) => {
+      n = x;
+      update();
+    }).element,
+    says,
+  ];
 }
 
 /** Prior, likelihood and posterior of the share, with MLE and MAP. */
@@ -118,7 +156,13 @@ export function threeCurves(state) {
 }
 
 const curves = () =>
-  legend(["line", "prior", "prior"], ["line", "likelihood", "likelihood (scaled)"], ["line", "posterior", "posterior"], ["point", "mle", "MLE"], ["point", "map", "MAP"]);
+  legend(
+    ["line", "prior", "prior"],
+    ["line", "likelihood", "likelihood (scaled)"],
+    ["line", "posterior", "posterior"],
+    ["point", "mle", "MLE"],
+    ["point", "map", "MAP"],
+  );
 
 export function map(state) {
   const [a, b] = imagined(state.mean, state.weight);
@@ -132,10 +176,34 @@ function mapStep() {
   const update = () => {
     plot.update();
     const heads = decimals(RED + state.weight * state.mean, 1);
-    setText(says, `MAP = (${RED} red + ${decimals(state.weight * state.mean, 1)} imagined) ÷ (${N} + ${state.weight}) = ${heads} ÷ ${N + state.weight} = ${percent(map(state), 1)}; MLE = ${percent(RED / N)}.`);
+    setText(
+      says,
+      `MAP = (${RED} red + ${decimals(state.weight * state.mean, 1)} imagined) ÷ (${N} + ${state.weight}) = ${heads} ÷ ${N + state.weight} = ${percent(map(state), 1)}; MLE = ${percent(RED / N)}.`,
+    );
   };
   update();
-  return [plot.element, curves(), drag("mean", "Your guess", 0.05, 0.95, 0.05, state.mean, percent, (x) => { state.mean = x; update(); }).element, drag("weight", "Its weight", 0, 100, 1, state.weight, (x) => `${x} candies`, (x) => { state.weight = x; update(); }).element, says];
+  return [
+    plot.element,
+    curves(),
+    drag("mean", "Your guess", 0.05, 0.95, 0.05, state.mean, percent, (x) => {
+      state.mean = x;
+      update();
+    }).element,
+    drag(
+      "weight",
+      "Its weight",
+      0,
+      100,
+      1,
+      state.weight,
+      (x) => `${x} candies`,
+      (x) => {
+        state.weight = x;
+        update();
+      },
+    ).element,
+    says,
+  ];
 }
 
 function evidenceStep() {
@@ -154,11 +222,34 @@ function evidenceStep() {
   });
   const update = () => {
     plot.update();
-    const area = Math.abs(factor - 1) < 1e-9 ? "1, and the curve is the posterior: this number is the evidence" : decimals(1 / factor, 2);
-    setText(says, `prior × likelihood ÷ ${number(evidence * factor, 3)}: the area under the curve is ${area}. The argmax stays at ${percent(best, 1)}.`);
+    const area =
+      Math.abs(factor - 1) < 1e-9
+        ? "1, and the curve is the posterior: this number is the evidence"
+        : decimals(1 / factor, 2);
+    setText(
+      says,
+      `prior × likelihood ÷ ${number(evidence * factor, 3)}: the area under the curve is ${area}. The argmax stays at ${percent(best, 1)}.`,
+    );
   };
   update();
-  return [plot.element, legend(["line", "evidence", "prior × likelihood ÷ number"]), drag("divisor", "Divide by", -1, 1, 0.05, 0, (x) => `${decimals(10 ** x, 2)} × evidence`, (x) => { factor = 10 ** x; update(); }).element, says];
+  return [
+    plot.element,
+    legend(["line", "evidence", "prior × likelihood ÷ number"]),
+    drag(
+      "divisor",
+      "Divide by",
+      -1,
+      1,
+      0.05,
+      0,
+      (x) => `${decimals(10 ** x, 2)} × evidence`,
+      (x) => {
+        factor = 10 ** x;
+        update();
+      },
+    ).element,
+    says,
+  ];
 }
 
 function flatStep() {
@@ -168,17 +259,69 @@ function flatStep() {
   const update = () => {
     plot.update();
     const gap = map(state) - RED / N;
-    setText(says, state.weight === 0 ? `The prior is flat: posterior and likelihood have the same shape, and MAP = MLE = ${percent(RED / N)}.` : `MAP − MLE = ${decimals(100 * gap, 1)} percentage points. Drag the weight to 0.`);
+    setText(
+      says,
+      state.weight === 0
+        ? `The prior is flat: posterior and likelihood have the same shape, and MAP = MLE = ${percent(RED / N)}.`
+        : `MAP − MLE = ${decimals(100 * gap, 1)} percentage points. Drag the weight to 0.`,
+    );
   };
   update();
-  return [plot.element, curves(), drag("flat", "Weight", 0, 100, 1, state.weight, (x) => `${x} candies`, (x) => { state.weight = x; update(); }).element, says];
+  return [
+    plot.element,
+    curves(),
+    drag(
+      "flat",
+      "Weight",
+      0,
+      100,
+      1,
+      state.weight,
+      (x) => `${x} candies`,
+      (x) => {
+        state.weight = x;
+        update();
+      },
+    ).element,
+    says,
+  ];
 }
 
 export const SINGLE = [
-  { title: "Probability or likelihood?", sentence: "The same formula is read in two directions: a probability asks which data to expect from a share, a likelihood asks which share explains the data.", build: directions },
-  { title: "MLE: the argmax of the likelihood", sentence: "The maximum likelihood estimate is the share under which the observed candies are most probable.", build: argmaxStep },
-  { title: "Why take the logarithm?", sentence: "The logarithm turns a product of tiny numbers into a sum, and it moves no maximum, because it is increasing.", build: logarithms },
-  { title: "MAP: the argmax of prior × likelihood", sentence: "The maximum a posteriori estimate also uses a prior, which acts like imagined candies that were eaten before.", build: mapStep },
-  { title: "Why can the evidence be dropped?", sentence: "The evidence is one number for all shares, so dividing by it scales the curve and leaves the argmax in place.", build: evidenceStep },
-  { title: "MAP = MLE under a flat prior", sentence: "If every share is equally probable beforehand, multiplying by the prior changes no argmax.", build: flatStep },
+  {
+    title: "Probability or likelihood?",
+    sentence:
+      "The same formula is read in two directions: a probability asks which data to expect from a share, a likelihood asks which share explains the data.",
+    build: directions,
+  },
+  {
+    title: "MLE: the argmax of the likelihood",
+    sentence:
+      "The maximum likelihood estimate is the share under which the observed candies are most probable.",
+    build: argmaxStep,
+  },
+  {
+    title: "Why take the logarithm?",
+    sentence:
+      "The logarithm turns a product of tiny numbers into a sum, and it moves no maximum, because it is increasing.",
+    build: logarithms,
+  },
+  {
+    title: "MAP: the argmax of prior × likelihood",
+    sentence:
+      "The maximum a posteriori estimate also uses a prior, which acts like imagined candies that were eaten before.",
+    build: mapStep,
+  },
+  {
+    title: "Why can the evidence be dropped?",
+    sentence:
+      "The evidence is one number for all shares, so dividing by it scales the curve and leaves the argmax in place.",
+    build: evidenceStep,
+  },
+  {
+    title: "MAP = MLE under a flat prior",
+    sentence:
+      "If every share is equally probable beforehand, multiplying by the prior changes no argmax.",
+    build: flatStep,
+  },
 ];

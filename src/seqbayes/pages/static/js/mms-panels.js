@@ -13,7 +13,12 @@ const percent = (x, digits = 0) => `${(100 * x).toFixed(digits)} %`;
 function meter(name, share) {
   const bar = h("span", { class: `meter-bar of-${name}` });
   bar.style.width = `${100 * share}%`;
-  return h("span", { class: "meter" }, h("span", { class: "meter-track", "aria-hidden": "true" }, bar), probability(share));
+  return h(
+    "span",
+    { class: "meter" },
+    h("span", { class: "meter-track", "aria-hidden": "true" }, bar),
+    probability(share),
+  );
 }
 
 /** Which factory? Five fixed hypotheses, and their probabilities. */
@@ -65,7 +70,9 @@ export class Rivals {
             term("evidence"),
             ` ${number(evidence, 3)} is the sum of prior × likelihood over the rows: the probability of this candy before its colour was known. The log Bayes factor of ${this.titles[best]} against the learned mix is ${signed(factors[best])}; above 0, the candies favour it.`,
           ]
-        : ["All five are equally probable before the first candy. The learned mix has no fixed shares: it predicts each candy from your prior and the earlier candies."]),
+        : [
+            "All five are equally probable before the first candy. The learned mix has no fixed shares: it predicts each candy from your prior and the earlier candies.",
+          ]),
     );
   }
 }
@@ -96,7 +103,11 @@ export class Eleven {
         "? First only eleven answers are possible, so a belief is eleven probabilities that sum to 1.",
       ),
       this.plot.element,
-      legend(["bar", "prior", "prior"], ["bar", "posterior", "posterior"], ["point", "likelihood", "likelihood of this candy (scale 0 to 1)"]),
+      legend(
+        ["bar", "prior", "prior"],
+        ["bar", "posterior", "posterior"],
+        ["point", "likelihood", "likelihood of this candy (scale 0 to 1)"],
+      ),
       this.drag.element,
       this.rule,
     );
@@ -113,7 +124,9 @@ export class Eleven {
     this.drag.set(this.at);
     this.plot.update();
     const best = after.indexOf(Math.max(...after));
-    this.plot.describe(`Probabilities of eleven shares of ${COLOURS[colour]}: the most probable is ${percent(SHARES[best])}, with ${probability(after[best])}`);
+    this.plot.describe(
+      `Probabilities of eleven shares of ${COLOURS[colour]}: the most probable is ${percent(SHARES[best])}, with ${probability(after[best])}`,
+    );
     const claim = `“${percent(SHARES[this.at])} are ${COLOURS[colour]}”`;
     this.rule.replaceChildren(
       rule(
@@ -144,7 +157,9 @@ export class Eleven {
       plot.bar("posterior", share, share + 0.035, this.after[i]);
       plot.point("likelihood", share, this.likelihood[i] * plot.top);
     });
-    plot.axis(this.plot.width < 420 ? SHARES.filter((_, i) => i % 2 === 0) : SHARES, (x) => percent(x));
+    plot.axis(this.plot.width < 420 ? SHARES.filter((_, i) => i % 2 === 0) : SHARES, (x) =>
+      percent(x),
+    );
   }
 }
 
@@ -190,9 +205,24 @@ export class Densities {
     return h(
       "dl",
       { class: "definitions" },
-      ...entry("mle", "▲ MLE", "likelihood", "maximum likelihood estimate: the share under which the eaten candies are most probable. It ignores the prior: eaten of this colour ÷ all eaten."),
-      ...entry("map", "◆ MAP", "posterior", "maximum a posteriori: where the posterior is highest. With a flat prior it is the MLE."),
-      ...entry("mean", "● mean", "posterior", "the average of the share over the posterior: also the probability that the next candy has this colour."),
+      ...entry(
+        "mle",
+        "▲ MLE",
+        "likelihood",
+        "maximum likelihood estimate: the share under which the eaten candies are most probable. It ignores the prior: eaten of this colour ÷ all eaten.",
+      ),
+      ...entry(
+        "map",
+        "◆ MAP",
+        "posterior",
+        "maximum a posteriori: where the posterior is highest. With a flat prior it is the MLE.",
+      ),
+      ...entry(
+        "mean",
+        "● mean",
+        "posterior",
+        "the average of the share over the posterior: also the probability that the next candy has this colour.",
+      ),
     );
   }
 
@@ -210,23 +240,38 @@ export class Densities {
     this.drag.set(100 * at);
     this.plot.update();
     const [low, high] = [0.025, 0.975].map((p) => betaQuantile(p, a, b));
-    this.plot.describe(`Density of the share of ${COLOURS[colour]}: mean ${percent(this.mean, 1)}, 95 % interval ${percent(low, 1)} to ${percent(high, 1)}`);
+    this.plot.describe(
+      `Density of the share of ${COLOURS[colour]}: mean ${percent(this.mean, 1)}, 95 % interval ${percent(low, 1)} to ${percent(high, 1)}`,
+    );
     const [a0, b0] = k ? candies.share(colour, k - 1) : [a, b];
     const likelihood = hit ? at : 1 - at;
     this.rule.replaceChildren(
-      rule({
-        prior: betaDensity(at, a0, b0),
-        likelihood: k ? likelihood : null,
-        evidence: k ? (hit ? a0 : b0) / (a0 + b0) : null,
-        posterior: k ? betaDensity(at, a, b) : null,
-      }, { prior: `density at ${percent(at, 1)}`, posterior: k ? "the prior of the next candy" : "after a candy" }),
+      rule(
+        {
+          prior: betaDensity(at, a0, b0),
+          likelihood: k ? likelihood : null,
+          evidence: k ? (hit ? a0 : b0) / (a0 + b0) : null,
+          posterior: k ? betaDensity(at, a, b) : null,
+        },
+        {
+          prior: `density at ${percent(at, 1)}`,
+          posterior: k ? "the prior of the next candy" : "after a candy",
+        },
+      ),
     );
-    setText(this.says, `The share lies between ${percent(low, 1)} and ${percent(high, 1)} with 95 % probability. If the next candy is ${COLOURS[colour]}, the density at ${percent(at, 1)} becomes ${number(betaDensity(at, a + 1, b), 3)}.`);
+    setText(
+      this.says,
+      `The share lies between ${percent(low, 1)} and ${percent(high, 1)} with 95 % probability. If the next candy is ${COLOURS[colour]}, the density at ${percent(at, 1)} becomes ${number(betaDensity(at, a + 1, b), 3)}.`,
+    );
   }
 
   #draw() {
     const { plot, a, b, start, k, n } = this;
-    const reach = Math.max(...[start, [a, b]].map(([one, two]) => betaQuantile(0.9995, one, two)), this.mle ?? 0, this.at);
+    const reach = Math.max(
+      ...[start, [a, b]].map(([one, two]) => betaQuantile(0.9995, one, two)),
+      this.mle ?? 0,
+      this.at,
+    );
     plot.range = [0, [0.3, 0.4, 0.5, 0.6, 0.8, 1].find((limit) => limit >= reach) ?? 1];
     const peak = (one, two) => Math.min(60, betaDensity(betaMode(one, two) ?? 0.5, one, two));
     plot.top = 1.05 * Math.max(peak(...start), peak(a, b), 2);
@@ -253,23 +298,46 @@ export class Estimates {
     this.holder = h("div");
     this.guess = h("p", { class: "sentence" });
     this.score = h("div");
-    this.element = panel("All colours, and the next candy", null, this.guess, this.holder, this.score,
-      h("p", { class: "hint" }, "Here the MAP is the most probable mix of all six shares; the curve of a single colour, above, can have its peak elsewhere."));
+    this.element = panel(
+      "All colours, and the next candy",
+      null,
+      this.guess,
+      this.holder,
+      this.score,
+      h(
+        "p",
+        { class: "hint" },
+        "Here the MAP is the most probable mix of all six shares; the curve of a single colour, above, can have its peak elsewhere.",
+      ),
+    );
   }
 
   update(candies, k) {
-    const rows = candies.estimates(k).map((one, colour) => [
-      h("span", { class: "named" }, candy(colour), COLOURS[colour]),
-      count(one.count),
-      one.mle === null ? "–" : percent(one.mle, 1),
-      one.map === null ? "–" : percent(one.map, 1),
-      percent(one.mean, 1),
-      `${percent(one.low, 1)} to ${percent(one.high, 1)}`,
-    ]);
-    const heads = [["Colour"], ["eaten", "num"], ["MLE", "num c-likelihood"], ["MAP", "num c-posterior"], ["mean", "num c-posterior"], ["95 % interval", "num"]];
+    const rows = candies
+      .estimates(k)
+      .map((one, colour) => [
+        h("span", { class: "named" }, candy(colour), COLOURS[colour]),
+        count(one.count),
+        one.mle === null ? "–" : percent(one.mle, 1),
+        one.map === null ? "–" : percent(one.map, 1),
+        percent(one.mean, 1),
+        `${percent(one.low, 1)} to ${percent(one.high, 1)}`,
+      ]);
+    const heads = [
+      ["Colour"],
+      ["eaten", "num"],
+      ["MLE", "num c-likelihood"],
+      ["MAP", "num c-posterior"],
+      ["mean", "num c-posterior"],
+      ["95 % interval", "num"],
+    ];
     this.holder.replaceChildren(table("The shares of all colours", heads, rows));
     const next = candies.prediction(k);
-    this.guess.replaceChildren("Next, ", term("next", COLOURS[next.colour]), ` is most probable, with ${probability(next.probability)}.`);
+    this.guess.replaceChildren(
+      "Next, ",
+      term("next", COLOURS[next.colour]),
+      ` is most probable, with ${probability(next.probability)}.`,
+    );
     this.#scores(candies, k);
   }
 
@@ -280,8 +348,14 @@ export class Estimates {
     const rows = [
       ["predicted before each candy", `${count(hits)} of ${count(k)}`, percent(hits / k, 1)],
       ["baseline: guess at random", "1 of 6", percent(1 / 6, 1)],
-      [`baseline: always ${COLOURS[most]}, chosen afterwards`, `${count(counts[most])} of ${count(k)}`, percent(counts[most] / k, 1)],
+      [
+        `baseline: always ${COLOURS[most]}, chosen afterwards`,
+        `${count(counts[most])} of ${count(k)}`,
+        percent(counts[most] / k, 1),
+      ],
     ];
-    return this.score.replaceChildren(table("Correct predictions", [["Predictions"], ["correct", "num"], ["share", "num"]], rows));
+    return this.score.replaceChildren(
+      table("Correct predictions", [["Predictions"], ["correct", "num"], ["share", "num"]], rows),
+    );
   }
 }

@@ -27,7 +27,9 @@ class Lesson {
       change: () => this.#draw(),
       pace: (k) => Math.min(400, 1.2 * (1 + k / 9) ** 1.25),
     });
-    this.bag = new BagForm(this.state.bag, (bag) => this.#set({ bag }, bag === null ? 0 : bag.length));
+    this.bag = new BagForm(this.state.bag, (bag) =>
+      this.#set({ bag }, bag === null ? 0 : bag.length),
+    );
     this.prior = priorForm(this.state, (chosen) => this.#set(chosen, 0));
     this.colours = segments(
       "Colour",
@@ -56,7 +58,11 @@ class Lesson {
   // The letters of a bag in the address; null for the real bags.
   #bag(text) {
     if (text === null) return this.data.bag;
-    return text === "real" ? null : readBag(text).bag.map((one) => LETTERS[one]).join("");
+    return text === "real"
+      ? null
+      : readBag(text)
+          .bag.map((one) => LETTERS[one])
+          .join("");
   }
 
   #follow() {
@@ -84,7 +90,11 @@ class Lesson {
       this.alpha ??= readPrior("park", STRENGTH, this.data.park);
     }
     const eaten = bag === null ? this.real : readBag(bag).bag;
-    this.candies = new Candies(this.alpha, eaten, this.data.mixes.map(({ shares }) => shares));
+    this.candies = new Candies(
+      this.alpha,
+      eaten,
+      this.data.mixes.map(({ shares }) => shares),
+    );
     this.steps.resize(eaten.length);
   }
 
@@ -113,13 +123,20 @@ class Lesson {
     const weight = Math.round((100 * strength) / (strength + k));
     this.strip.replaceChildren(...bag.slice(Math.max(0, k - SHOWN), k).map(candy));
     if (!k) {
-      setText(this.says, `Nothing is eaten yet: the belief is only the prior, worth ${count(strength)} imagined candies.`);
+      setText(
+        this.says,
+        `Nothing is eaten yet: the belief is only the prior, worth ${count(strength)} imagined candies.`,
+      );
       return;
     }
     const guess = this.candies.prediction(k - 1);
     const colour = COLOURS[bag[k - 1]];
-    const right = guess.colour === bag[k - 1] ? "as predicted" : `but ${COLOURS[guess.colour]} was predicted`;
-    setText(this.says, `Candy ${count(k)} is ${colour}, ${right}. The prior now has ${weight} % of the weight, the eaten candies ${100 - weight} %.`);
+    const right =
+      guess.colour === bag[k - 1] ? "as predicted" : `but ${COLOURS[guess.colour]} was predicted`;
+    setText(
+      this.says,
+      `Candy ${count(k)} is ${colour}, ${right}. The prior now has ${weight} % of the weight, the eaten candies ${100 - weight} %.`,
+    );
   }
 
   mount() {
@@ -129,11 +146,20 @@ class Lesson {
       `Every candy is one step of Bayes’ rule. ${count(this.real.length)} real M&M’s (${data.source}) in random order; choose another prior or enter the candies of your bag below.`,
       h("div", { class: "board-top" }, this.steps.element, this.says, this.strip),
       this.rivals.element,
-      h("div", { class: "chooser" }, h("span", { class: "muted" }, "Colour in the next two parts"), h("div", { class: "scroll" }, this.colours)),
+      h(
+        "div",
+        { class: "chooser" },
+        h("span", { class: "muted" }, "Colour in the next two parts"),
+        h("div", { class: "scroll" }, this.colours),
+      ),
       this.eleven.element,
       this.densities.element,
       this.estimates.element,
-      panel("Your prior", "A prior is a belief before the data: shares, and a weight as a number of imagined candies.", this.prior.element),
+      panel(
+        "Your prior",
+        "A prior is a belief before the data: shares, and a weight as a number of imagined candies.",
+        this.prior.element,
+      ),
       panel("Your bag", "Open a bag and enter its candies: every one is a step.", this.bag.element),
       this.#mixes(),
     );
@@ -142,9 +168,18 @@ class Lesson {
 
   #mixes() {
     const rows = this.data.mixes.map(({ title, source, shares }) =>
-      h("li", null, h("b", null, title), `: ${COLOURS.map((colour, i) => `${colour} ${(100 * shares[i]).toFixed(1)} %`).join(", ")}. ${source}`),
+      h(
+        "li",
+        null,
+        h("b", null, title),
+        `: ${COLOURS.map((colour, i) => `${colour} ${(100 * shares[i]).toFixed(1)} %`).join(", ")}. ${source}`,
+      ),
     );
-    return panel("Sources", `Candies: ${this.data.source}.`, h("ul", { class: "sources" }, ...rows));
+    return panel(
+      "Sources",
+      `Candies: ${this.data.source}.`,
+      h("ul", { class: "sources" }, ...rows),
+    );
   }
 }
 

@@ -116,7 +116,9 @@ export class BagForm {
     this.problem.hidden = unknown.length === 0;
     setText(
       this.problem,
-      unknown.length ? `expected letters of ${LETTERS.join(", ")} or names of colours, got ${unknown[0]}` : "",
+      unknown.length
+        ? `expected letters of ${LETTERS.join(", ")} or names of colours, got ${unknown[0]}`
+        : "",
     );
     this.letters = bag.map((colour) => LETTERS[colour]).join("");
     this.change(this.letters);

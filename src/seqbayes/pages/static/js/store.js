@@ -2,11 +2,20 @@
 
 import { chartOf, isNumeric } from "../../../dashboard/static/js/charts/kinds.js";
 import { h, table } from "../../../dashboard/static/js/dom.js";
-import { count, keyName, measure, number, probability, scale, visible } from "../../../dashboard/static/js/format.js";
+import {
+  count,
+  keyName,
+  measure,
+  number,
+  probability,
+  scale,
+  visible,
+} from "../../../dashboard/static/js/format.js";
 import { mount, onAddress, readAddress, readData } from "./frame.js";
 
 const HEIGHT = 150;
-const address = (belief, key) => `#${new URLSearchParams({ belief, ...(key && { key: key.join("/") }) })}`;
+const address = (belief, key) =>
+  `#${new URLSearchParams({ belief, ...(key && { key: key.join("/") }) })}`;
 
 function headline(belief, card) {
   const top = card.shares?.[0];
@@ -22,7 +31,14 @@ class Key {
     this.card = card;
     const title = name === null ? "the pooled rest" : keyName(name, belief.name);
     this.chart = chartOf(card.kind);
-    const heads = [["Parameter"], ["n", "num"], ["mean", "num c-posterior"], [`${100 * level} % interval`, "num"], ["MLE", "num c-likelihood"], ["MAP", "num c-posterior"]];
+    const heads = [
+      ["Parameter"],
+      ["n", "num"],
+      ["mean", "num c-posterior"],
+      [`${100 * level} % interval`, "num"],
+      ["MLE", "num c-likelihood"],
+      ["MAP", "num c-posterior"],
+    ];
     const cells = rows.map(([part, n, mean, low, high, mle, map]) => [
       part || belief.name,
       n === null ? "–" : count(n),
@@ -34,11 +50,20 @@ class Key {
     this.element = h(
       "article",
       { class: "panel key", tabindex: -1 },
-      h("header", null, h("h3", null, h("a", { href: address(belief.name, name) }, title)), h("p", null, `n = ${count(card.n)}`)),
+      h(
+        "header",
+        null,
+        h("h3", null, h("a", { href: address(belief.name, name) }, title)),
+        h("p", null, `n = ${count(card.n)}`),
+      ),
       h("p", { class: "headline" }, headline(belief, card)),
       this.chart.element,
       rows.length ? table(`Estimates of ${title}`, heads, cells) : null,
-      h("p", { class: "hint" }, `${since.slice(0, 16).replace("T", " ")} to ${updated.slice(0, 16).replace("T", " ")} UTC`),
+      h(
+        "p",
+        { class: "hint" },
+        `${since.slice(0, 16).replace("T", " ")} to ${updated.slice(0, 16).replace("T", " ")} UTC`,
+      ),
     );
     this.address = address(belief.name, name);
     new ResizeObserver(() => this.draw()).observe(this.element);
@@ -53,12 +78,20 @@ class Key {
 
 function section(belief, level) {
   const keys = belief.keys.map((key) => new Key(belief, key, level));
-  const shown = keys.length === belief.total ? count(belief.total) : `${count(keys.length)} of ${count(belief.total)}, with the most data`;
+  const shown =
+    keys.length === belief.total
+      ? count(belief.total)
+      : `${count(keys.length)} of ${count(belief.total)}, with the most data`;
   const element = h(
     "section",
     { class: "of-belief", tabindex: -1 },
     h("h2", null, belief.name),
-    h("p", { class: "introduction" }, `${belief.keyed}. Keys: ${shown}. `, h("span", { class: "c-prior" }, belief.prior)),
+    h(
+      "p",
+      { class: "introduction" },
+      `${belief.keyed}. Keys: ${shown}. `,
+      h("span", { class: "c-prior" }, belief.prior),
+    ),
     h("div", { class: "keys" }, ...keys.map((key) => key.element)),
   );
   return { element, keys, address: address(belief.name) };

@@ -27,7 +27,11 @@ export function rule(values, notes = {}) {
       notes[term] && h("small", null, notes[term]),
     ),
   ]);
-  return h("div", { class: "rule", role: "group", "aria-label": "Bayes’ rule" }, ...parts.filter(Boolean));
+  return h(
+    "div",
+    { class: "rule", role: "group", "aria-label": "Bayes’ rule" },
+    ...parts.filter(Boolean),
+  );
 }
 
 /** The name of a term in its colour. */
