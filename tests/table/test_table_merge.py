@@ -57,3 +57,12 @@ def test_vectors_are_learned_from_columns_of_their_features():
     assert listed.statistics == rows.statistics
     with pytest.raises(ObservationError, match="every feature, got none of 'y'"):
         prior.learn_many({"x": [1.0]})
+
+
+def test_vectors_in_an_array_that_cannot_be_written_are_learned():
+    xs = np.arange(8.0).reshape(4, 2) ** 2
+    xs.setflags(write=False)
+    state, other = NormalInverseWishart((0.0, 0.0)), NormalInverseWishart((0.0, 0.0))
+    state.learn_many(xs)
+    other.learn_many(xs.tolist())
+    assert state.statistics == other.statistics

@@ -283,8 +283,8 @@ class Scatter(Statistics):
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         other: Scatter = Scatter(self.dimension)
-        rows = cython.declare("double[:, ::1]", np.ascontiguousarray(values))
-        heavy = cython.declare("double[::1]", np.ascontiguousarray(weights))
+        rows = cython.declare("const double[:, ::1]", np.ascontiguousarray(values))
+        heavy = cython.declare("const double[::1]", np.ascontiguousarray(weights))
         for i in range(rows.shape[0]):
             for j in range(self.dimension):
                 other._y[j] = rows[i, j]
