@@ -40,6 +40,8 @@ def test_docstrings(name):
         pytest.importorskip("anywidget", reason="the extra 'notebook' is not installed")
     if name.startswith("seqbayes.agents"):
         pytest.importorskip("mcp", reason="the extra 'mcp' is not installed")
+    if name == "seqbayes.beam":
+        pytest.importorskip("apache_beam", reason="the extra 'beam' is not installed")
     if name.startswith("seqbayes.spark."):
         pytest.importorskip("pyspark", reason="the extra 'spark' is not installed")
     for test in doctest.DocTestFinder().find(importlib.import_module(name), name):
