@@ -8,12 +8,13 @@ import pytest
 import seqbayes.spark
 from seqbayes.errors import SeqbayesError
 
+REASON = "tests of Spark need its extra: pip install -e '.[spark]'"
 INSTALLED = importlib.util.find_spec("pyspark") is not None
 
 
 def test_the_tests_of_spark_run():
     if not INSTALLED:
-        pytest.skip("tests of Spark need its extra: pip install -e '.[spark]'")
+        pytest.skip(REASON)
 
 
 def test_without_pyspark_the_error_names_the_extra(monkeypatch):
@@ -24,7 +25,7 @@ def test_without_pyspark_the_error_names_the_extra(monkeypatch):
         seqbayes.spark.learn  # noqa: B018
 
 
-@pytest.mark.skipif(not INSTALLED, reason="needs the extra spark")
+@pytest.mark.skipif(not INSTALLED, reason=REASON)
 @pytest.mark.parametrize("home", ["", "/nowhere"])
 def test_without_java_the_error_names_the_package(monkeypatch, tmp_path, home):
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -35,7 +36,7 @@ def test_without_java_the_error_names_the_package(monkeypatch, tmp_path, home):
         seqbayes.spark.session("local[1]")
 
 
-@pytest.mark.skipif(not INSTALLED, reason="needs the extra spark")
+@pytest.mark.skipif(not INSTALLED, reason=REASON)
 def test_an_old_java_is_refused_with_its_version(monkeypatch, tmp_path):
     java = tmp_path / "java"
     java.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_402\"' >&2\n")

@@ -62,7 +62,7 @@ def test_the_posteriors_of_many_keys_are_those_of_one_process(frame, rows):
         for row in rows:
             if row["shop"] == shop and row["day"] == int(day):
                 alone.learn_one({name: row[name] for name in FIELDS})
-        assert state.posterior == alone.posterior
+        assert repr(state.posterior) == repr(alone.posterior)
 
 
 def test_answers_and_stores_have_the_posteriors(frame, rows, tmp_path):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (as in Spark's documentation)
 
 from seqbayes.events.belief import Belief, layout_of
@@ -49,6 +49,11 @@ class StoreWriter:
         StoreError
             If the store was written by another query, or cannot be written.
         """
+        # Spark requires that all rows are computed, also those of a batch that is stored already
+        found = batch.select(*_columns(self.belief), "new").collect()
+        events = sum(row["new"] for row in found)
+        # of several rows of a key, the last one is the newest
+        rows = dict(_entry(row[:-1]) for row in found)
         query = batch.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
         source = f"spark:{self.belief.name}"
         with open_store(self.url) as store:
@@ -63,17 +68,14 @@ class StoreWriter:
             if token is not None and token["batch"] >= number:
                 return
             used = 0 if token is None else token["used"]
-            # of several rows of a key, the last one is the newest
-            rows = dict(_rows(batch, self.belief))
             kept = [(key, state) for key, state in rows.items() if state is not None]
             states = [
                 StoredState(self.belief.name, key, state, used + i)
                 for i, (key, state) in enumerate(kept, 1)
             ]
             gone = [(self.belief.name, key) for key, state in rows.items() if state is None]
-            (events,) = batch.agg(F.sum("new")).first() or (0,)
             token = {"query": query, "batch": number, "used": used + len(states)}
-            store.commit(Changes(source, token, events or 0, states=states, gone=gone))
+            store.commit(Changes(source, token, events, states=states, gone=gone))
 
 
 def _token(store: Store, source: str) -> Any:
@@ -88,11 +90,16 @@ def _declare(store: Store, belief: Belief) -> None:
     store.declare(belief.name, Table(belief, layout_of([belief])).declaration)
 
 
-def _rows(states: DataFrame, belief: Belief) -> Iterator[tuple[str, str | None]]:
-    """Yield the JSON of keys and states; the state of a key that was removed is None."""
+def _columns(belief: Belief) -> list[Column]:
+    """Return the key fields as strings, and the state."""
     keys = [F.col(f"`{name}`").cast("string") for name in belief.by]
-    for *values, state in states.select(*keys, STATE).toLocalIterator():
-        yield write_key(tuple(values)), state
+    return [*keys, F.col(STATE)]
+
+
+def _entry(row: Sequence[Any]) -> tuple[str, str | None]:
+    """Return the JSON of a key and of its state; the latter is None if the key was removed."""
+    *values, state = row
+    return write_key(tuple(values)), state
 
 
 def write_states(states: DataFrame, belief: Belief, url: str) -> int:
@@ -111,9 +118,10 @@ def write_states(states: DataFrame, belief: Belief, url: str) -> int:
                 " combine them with seqbayes merge"
             )
         _declare(store, belief)
+        selected = states.select(*_columns(belief)).toLocalIterator()
         found = [
             StoredState(belief.name, key, state, used)
-            for used, (key, state) in enumerate(_rows(states, belief), 1)
+            for used, (key, state) in enumerate(map(_entry, selected), 1)
             if state is not None
         ]
         store.commit(Changes(None, None, states=found))
