@@ -198,6 +198,19 @@ def test_values_of_parquet_are_read_as_a_stream_reads_them(tmp_path):
     assert done.used == {"sold": 1, "recent": 2}
 
 
+def test_a_backfill_of_the_parquet_file_of_the_source_sets_its_position(tmp_path):
+    path = tmp_path / "e.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist(rows()), path)
+    source = f'kind = "file"\npath = "{path}"'
+    slow = write_config(tmp_path / "a.toml", source, tmp_path / "a.db")
+    fast = write_config(tmp_path / "b.toml", source, tmp_path / "b.db")
+    stream.run(slow)
+    stream.backfill(str(path), fast)
+    assert stream.run(fast).events == 0
+    assert_equal(contents(tmp_path / "b.db")[0], contents(tmp_path / "a.db")[0])
+    assert contents(tmp_path / "b.db")[1:] == contents(tmp_path / "a.db")[1:]
+
+
 @pytest.mark.parametrize(
     ("beliefs", "match"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from seqbayes.errors import ObservationError
@@ -11,6 +12,9 @@ MAX_TEXT = 1000
 """Maximum number of characters of a key."""
 
 _EXACT_INTEGER = 2.0**53
+
+_LOG_FACTORIALS = [math.lgamma(i + 1.0) for i in range(256)]
+"""Small log factorials, which are faster to look up than to compute."""
 
 
 def quoted(name: str) -> str:
@@ -73,7 +77,12 @@ class DuckDialect(Dialect):
 
     def log_factorial(self, x: str) -> str:
         """Return log x! of a whole number."""
-        return f"LGAMMA({x} + {number(1.0)})"
+        one, size = number(1.0), len(_LOG_FACTORIALS)
+        table = ", ".join(f"{value!r}::DOUBLE" for value in _LOG_FACTORIALS)
+        return (
+            f"(CASE WHEN {x} < {size} THEN [{table}][CAST({x} AS INTEGER) + 1]"
+            f" ELSE LGAMMA({x} + {one}) END)"
+        )
 
 
 class PostgresDialect(Dialect):

@@ -12,7 +12,7 @@ from seqbayes.bulk.dialects import literal
 from seqbayes.bulk.relation import Relation
 from seqbayes.errors import UnsupportedError
 from seqbayes.forgetting import Decayed
-from seqbayes.likelihoods.sql import SqlForm, X, between, log_factorial, number
+from seqbayes.likelihoods.sql import SqlForm, X, Y, between, is_whole, log_factorial, number
 from seqbayes.state import State
 from seqbayes.statistics.columns import Columns
 
@@ -133,7 +133,11 @@ class Part:
             for i, value in enumerate(selection.values)
         }
         self._dialect = dialect
-        conditions = [self.rename(form.valid)]
+        valid = form.valid
+        for x, (name, _) in zip((X, Y), selection.values, strict=False):
+            if relation.column(name).category == "integer":
+                valid = valid.replace(is_whole(x), "TRUE")
+        conditions = [self.rename(valid)]
         if [kind for _, kind in selection.values] == ["boolean"]:
             column = relation.column(selection.values[0][0])
             if column.category in ("boolean", "cell", "json"):

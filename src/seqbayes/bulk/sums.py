@@ -191,7 +191,10 @@ def _assemble(part: Part, sums: Mapping[str, Any], pivot: Any) -> Aggregated:
         elif isinstance(term, Complement):
             parts.append([n * term.total, -parts[1 + term.of][0]])
         else:
-            parts.append([n * term, product_errors(n, np.broadcast_to(term, n.shape), n * term)])
+            product = n * term
+            parts.append([product])
+            if term != 1.0:
+                parts[-1].append(product_errors(n, np.broadcast_to(term, n.shape), product))
     if form.centred:
         first, second = taken
         parts += _moments(n, first, second, np.broadcast_to(pivot, n.shape))
@@ -245,6 +248,9 @@ def _fill(columns: Columns, parts: Sequence[Sequence[Array]]) -> None:
 
 def _exact(terms: Sequence[Array]) -> tuple[Array, Array, Array]:
     """Return sums of terms as three arrays: rounded, and the next digits, twice."""
+    if len(terms) == 1:
+        rest = np.zeros(0)
+        return terms[0], rest, rest
     high, low, third = (np.zeros(len(terms[0])) for _ in range(3))
     with np.errstate(invalid="ignore", over="ignore"):
         for term in terms:

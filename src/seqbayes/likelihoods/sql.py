@@ -87,7 +87,12 @@ def between(x: str, low: float, high: float = math.inf) -> str:
 
 def whole(x: str, low: float, high: float = math.inf) -> str:
     """Return the condition that a number is whole and in a range."""
-    return f"{between(x, low, high)} AND {x} = FLOOR({x})"
+    return f"{between(x, low, high)} AND {is_whole(x)}"
+
+
+def is_whole(x: str) -> str:
+    """Return the condition that a number is whole, which is not needed for columns of integers."""
+    return f"{x} = FLOOR({x})"
 
 
 def log1p(x: str) -> str:
