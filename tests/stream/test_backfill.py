@@ -198,6 +198,20 @@ def test_values_of_parquet_are_read_as_a_stream_reads_them(tmp_path):
     assert done.used == {"sold": 1, "recent": 2}
 
 
+def test_a_second_backfill_adds_to_the_beliefs_in_the_store(tmp_path):
+    whole, halves = tmp_path / "e.jsonl", [tmp_path / "1.jsonl", tmp_path / "2.jsonl"]
+    write_lines(whole, rows(), [])
+    write_lines(halves[0], rows()[:300], [])
+    write_lines(halves[1], rows()[300:], [])
+    source = f'kind = "file"\npath = "{tmp_path}/none.jsonl"'
+    one = write_config(tmp_path / "a.toml", source, tmp_path / "a.db")
+    two = write_config(tmp_path / "b.toml", source, tmp_path / "b.db")
+    stream.backfill(str(whole), one, bound=Bound(separate=True))
+    for half in halves:
+        stream.backfill(str(half), two, bound=Bound(separate=True))
+    assert_equal(contents(tmp_path / "b.db")[0], contents(tmp_path / "a.db")[0])
+
+
 def test_a_backfill_of_the_parquet_file_of_the_source_sets_its_position(tmp_path):
     path = tmp_path / "e.parquet"
     parquet.write_table(pyarrow.Table.from_pylist(rows()), path)

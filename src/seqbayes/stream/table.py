@@ -406,10 +406,13 @@ class Table:
             )
         if known is not None:
             known.merge(state)
-            state = self._states.pop(key)
+            state = known
+            if self._columns is None:
+                del self._states[key]
         self._states[key] = state  # the most recently used one is the last
         self._gone.discard(key)
-        self._dirty.add(key)
+        if self._columns is None:
+            self._dirty.add(key)
         self.used += n
 
     @property
