@@ -4,6 +4,7 @@ import importlib
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -173,7 +174,7 @@ def test_an_install_command_names_this_interpreter_and_its_source(monkeypatch, t
             return self.text
 
     def command(text, pip):
-        monkeypatch.setattr(extras.metadata, "distribution", lambda name: Recorded(text))
+        monkeypatch.setattr(metadata, "distribution", lambda name: Recorded(text))
         monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: pip)
         return extras.install_command("kafka")
 

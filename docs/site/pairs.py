@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from seqbayes import Beta, Gamma, registry
@@ -205,6 +206,11 @@ def section(family: str, likelihood: str) -> str:
     )
 
 
+def own(classes: Mapping[str, type]) -> dict[str, type]:
+    """Return the classes of this package, without those that a program has registered."""
+    return {name: kind for name, kind in classes.items() if kind.__module__.startswith("seqbayes.")}
+
+
 def page() -> str:
     """Return the page."""
     lines = [
@@ -219,8 +225,11 @@ def page() -> str:
         "| family | likelihoods | named priors |",
         "| --- | --- | --- |",
     ]
-    families = registry.families(plugins=False)
-    kinds = {name: list(registry.likelihoods_of(f, plugins=False)) for name, f in families.items()}
+    families = own(registry.families(plugins=False))
+    kinds = {
+        name: list(own(registry.likelihoods_of(family, plugins=False)))
+        for name, family in families.items()
+    }
     for name, family in families.items():
         links = ", ".join(f"[{each}](#{name.lower()}-{each.lower()})" for each in kinds[name])
         priors = (

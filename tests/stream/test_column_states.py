@@ -6,14 +6,14 @@ import pytest
 from memory import Listed, lines
 
 from cases import CASES
-from seqbayes import Beta
+from seqbayes import Beta, NormalInverseGamma
 from seqbayes.errors import ObservationError
 from seqbayes.events.loops import only_updates_statistics
 from seqbayes.statistics.columns import Columns
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.column_states import ColumnStates
-from seqbayes.stream.stores import Changes
+from seqbayes.stream.stores import Changes, StoredState
 
 
 def is_column(case):
@@ -103,6 +103,52 @@ def test_restored_columns_continue_as_if_the_run_had_not_ended(tmp_path):
         stored = [{row.key: row.state for row in store.states("b")} for store in (one, other)]
     assert stored[0] == stored[1]
     assert len(stored[0]) == 40
+
+
+def test_restored_states_are_those_that_were_stored():
+    """The sums of the second key need more than one float each."""
+    template = NormalInverseGamma()
+    codec = StateCodec(template)
+    stored = {}
+    for key, xs in {"a": [1.0, 2.0], "b": [1e17, 3.0, -1e17, 1e-9], "c": [4.0, 4.0]}.items():
+        stored[key] = codec.make()
+        stored[key].learn_many(xs)
+    columns = ColumnStates(codec, template)
+    rows = [
+        StoredState("b", f'["{key}"]', codec.write(state), used, used + 20)
+        for used, (key, state) in enumerate(stored.items())
+    ]
+    assert columns.restore(rows) == (2, None)
+    assert (len(columns), list(columns), "b" in columns) == (3, ["a", "b", "c"], True)
+    assert dict(columns) == stored
+    learn(columns, ["c"], [5.0], codec.make)
+    assert [(row[0], row[3]) for row in columns.changes(9)] == [('["c"]', 22)]
+
+
+def learned(xs):
+    state = Beta()
+    state.learn_many(xs)
+    return state
+
+
+def test_restored_states_count_towards_the_limit_of_keys():
+    codec = StateCodec(Beta())
+    columns = ColumnStates(codec, Beta())
+    text = codec.write(learned([True, False]))
+    columns.restore([StoredState("b", f'["{key}"]', text, 1) for key in "abc"])
+    xs = [True] * 4
+    assert columns.learn(["a", "d", "e", "c"], xs, 0, accept, max_keys=4) == 2
+    beyond = []
+    assert columns.learn(["e", "b", "f"], xs, 0, accept, max_keys=4, beyond=beyond) == 3
+    assert beyond == [0, 2]
+    assert {key: state.n_samples for key, state in columns.items()} == {
+        "a": 3.0,
+        "b": 3.0,
+        "c": 2.0,
+        "d": 1.0,
+    }
+    del columns["c"]
+    assert (len(columns), "c" in columns) == (3, False)
 
 
 def test_a_state_that_differs_in_more_than_its_statistics_is_kept(tmp_path):

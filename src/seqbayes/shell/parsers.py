@@ -49,7 +49,7 @@ def nodes() -> Iterator[Node]:
     Examples
     --------
     >>> [" ".join(node.path) for node in nodes()][:4]
-    ['', 'backup', 'check', 'choose']
+    ['', 'backfill', 'backup', 'check']
     """
     yield from _nodes((), "", commands.build_parser(), deep=False)
     for name, command in commands.COMMANDS.items():

@@ -111,13 +111,14 @@ class StateCodec:
         PriorError
             If the JSON does not describe a state of this belief.
         """
-        if self._has_common_parts(text):
+        if self.has_common_parts(text):
             state = self.make()
             self.load(text, state.statistics)
             return state
         return type(self._template).from_dict(msgspec.json.decode(text))
 
-    def _has_common_parts(self, text: str) -> bool:
+    def has_common_parts(self, text: str) -> bool:
+        """Whether the JSON of a state differs from that of other states only in its statistics."""
         return bool(self._head) and text.startswith(self._head) and text.endswith(self._tail)
 
     def load(self, text: str, statistics: Statistics) -> None:
@@ -129,9 +130,9 @@ class StateCodec:
             If the JSON does not describe a state of this belief, or differs from that of other
             states in more than the statistics.
         """
-        if not self._has_common_parts(text):
+        if not self.has_common_parts(text):
             text = write_json(self.read(text).to_dict())  # possibly of an older version
-            if not self._has_common_parts(text):
+            if not self.has_common_parts(text):
                 raise PriorError("the state differs from the others in more than its statistics")
         data = msgspec.json.decode(text[len(self._head) : len(text) - len(self._tail)])
         serialization.Document({"seqbayes": serialization.VERSION, "statistics": data}).load(

@@ -13,7 +13,7 @@ from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.state import State
 from seqbayes.statistics.columns import Columns, NewKeys
 from seqbayes.stream.codec import StateCodec
-from seqbayes.stream.stores import StoredState
+from seqbayes.stream.stores import StoredState, StoreError
 
 Array = Any
 
@@ -22,7 +22,8 @@ class ColumnStates(MutableMapping[Any, Any]):
     """The states of a belief by key, each a row of numbers.
 
     It equals a dictionary of states: a state that it returns is a copy, and one that is assigned is
-    copied. Observations are learned in the rows.
+    copied. Observations are learned in the rows. Restored states are decoded when they are first
+    used, so that restoring a million keys is fast.
 
     Parameters
     ----------
@@ -30,6 +31,8 @@ class ColumnStates(MutableMapping[Any, Any]):
         The codec of the states.
     template
         A `State` without data.
+    name
+        Name of the belief, for messages.
 
     Raises
     ------
@@ -49,25 +52,26 @@ class ColumnStates(MutableMapping[Any, Any]):
     ['a']
     """
 
-    def __init__(self, codec: StateCodec, template: Any) -> None:
-        self._codec, self._template = codec, template
+    def __init__(self, codec: StateCodec, template: Any, name: str = "") -> None:
+        self._codec, self._template, self._name = codec, template, name
         self._columns = Columns(template.new_statistics)
-        self._scratch = template.new_statistics()
         self._rows: dict[Any, int] = {}
         self._keys: list[Any] = []
         self._changed: Array = np.zeros(0, np.uint8)
         self._places: Array = np.zeros(0, np.int64)  # in the store; 0 if not known
+        self._unread: dict[Any, tuple[str, int]] = {}  # JSON and place of states without a row
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + len(self._unread)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._rows)
+        return iter([*self._rows, *self._unread])
 
     def __contains__(self, key: object) -> bool:
-        return key in self._rows
+        return key in self._rows or key in self._unread
 
     def __getitem__(self, key: Any) -> Any:
+        self._read([key])
         return self._template.with_statistics(self._columns.statistics(self._rows[key]))
 
     def __setitem__(self, key: Any, state: State) -> None:
@@ -76,6 +80,8 @@ class ColumnStates(MutableMapping[Any, Any]):
         self._changed[row] = 1
 
     def __delitem__(self, key: Any) -> None:
+        if self._unread.pop(key, None) is not None:
+            return
         row, last = self._rows.pop(key), len(self._rows)
         if row < last:  # the last row takes its place
             self._columns.put(np.array([row]), self._columns.take([last]))
@@ -95,7 +101,23 @@ class ColumnStates(MutableMapping[Any, Any]):
             self._columns.resize(row + 1)
             self._rows[key] = row
             self._keys.append(key)
+            _, self._places[row] = self._unread.pop(key, ("", 0))
         return row
+
+    def _read(self, keys: Iterable[Any]) -> None:
+        """Decode the restored states of keys that have no row yet."""
+        for key in keys if self._unread else ():
+            try:
+                text, _ = self._unread.get(key, ("", 0))
+            except TypeError:  # an invalid key
+                continue
+            if text:
+                statistics = self._template.new_statistics()  # must be empty to be loaded
+                try:
+                    self._codec.load(text, statistics)
+                except (SeqbayesError, msgspec.MsgspecError) as error:
+                    raise unreadable_state(self._name, key, error) from None
+                self._columns.write(self._row(key), statistics)
 
     def _reserve(self, n_rows: int) -> None:
         """Make room for a number of rows."""
@@ -106,7 +128,7 @@ class ColumnStates(MutableMapping[Any, Any]):
             self._places = np.concatenate([self._places, np.zeros(more, np.int64)])
 
     def restore(self, rows: Iterable[StoredState]) -> tuple[int, StoredState | None]:
-        """Add stored states, up to the first that is not like the others.
+        """Add stored states, up to the first that differs in more than its statistics.
 
         Returns
         -------
@@ -115,13 +137,14 @@ class ColumnStates(MutableMapping[Any, Any]):
         """
         used = 0
         for stored in rows:
-            try:
-                self._codec.load(stored.state, self._scratch)
-            except (SeqbayesError, msgspec.MsgspecError):
-                return used, stored
-            row = self._row(read_key(stored.key))
-            self._columns.write(row, self._scratch)
-            self._places[row] = stored.place or 0
+            state = stored.state
+            if not self._codec.has_common_parts(state):
+                try:
+                    # possibly of an older version
+                    self._codec.load(state, self._template.new_statistics())
+                except (SeqbayesError, msgspec.MsgspecError):
+                    return used, stored
+            self._unread[read_key(stored.key)] = state, stored.place or 0
             used = max(used, stored.used)
         return used, None
 
@@ -158,9 +181,9 @@ class ColumnStates(MutableMapping[Any, Any]):
         int
             The index of the first observation that was neither learned nor appended to `beyond`.
         """
-        n = len(self._rows)
-        self._reserve(n + len(keys) - start)
-        most = len(self._changed) if max_keys is None else max_keys
+        self._read([*keys[start:], REST] if rest else keys[start:])
+        self._reserve(len(self._rows) + len(keys) - start)
+        most = len(self._changed) if max_keys is None else max_keys - len(self._unread)
         rest_row = self._rows.get(REST, -1) if rest else -1
         new = NewKeys(self._keys, accept, most, rest_row, beyond)
         return self._columns.learn_keyed(self._rows, keys, xs, start, self._changed, new)
@@ -211,3 +234,19 @@ class ColumnStates(MutableMapping[Any, Any]):
             first_place += len(new)
         self._changed[:] = 0
         return first_place
+
+
+def unreadable_state(name: str, key: Any, error: Exception) -> StoreError:
+    """Return the error for a stored state that is not valid.
+
+    Parameters
+    ----------
+    name
+        Name of the belief.
+    key
+        The key of the state.
+    error
+        What is wrong with it.
+    """
+    place = f"{write_key(key)[:200]} of belief {name!r}"
+    return StoreError(f"the stored state of {place} cannot be read: {error}")

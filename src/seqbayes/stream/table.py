@@ -20,7 +20,7 @@ from seqbayes.events.reader import MissingValueError, Reader
 from seqbayes.events.values import InvalidValue
 from seqbayes.statistics.columns import LEARNS_KEYED
 from seqbayes.stream.codec import StateCodec, write_json
-from seqbayes.stream.column_states import ColumnStates
+from seqbayes.stream.column_states import ColumnStates, unreadable_state
 from seqbayes.stream.stores import StoredState, StoreError
 
 _FAILURES = (AttributeError, TypeError, ValueError)
@@ -91,7 +91,7 @@ class Table:
         if not (LEARNS_KEYED and self._plain and self._kind and self.codec.is_compact):
             return None
         try:
-            return ColumnStates(self.codec, self.belief.state)
+            return ColumnStates(self.codec, self.belief.state, self.belief.name)
         except UnsupportedError:
             return None
 
@@ -110,7 +110,7 @@ class Table:
     def restore(self, rows: Iterable[StoredState]) -> None:
         """Restore states, least recently used first if they are `ordered`.
 
-        States that are not kept in columns are decoded when they are first used.
+        States are decoded when they are first used, so that restoring a million keys is fast.
         """
         rows = iter(rows)
         if self._columns is not None:
@@ -141,8 +141,7 @@ class Table:
         try:
             state = self._states[key] = self.codec.read(found)
         except (SeqbayesError, msgspec.MsgspecError) as error:
-            name = f"{write_key(key)[:200]} of belief {self.belief.name!r}"
-            raise StoreError(f"the stored state of {name} cannot be read: {error}") from None
+            raise unreadable_state(self.belief.name, key, error) from None
         return state
 
     def __len__(self) -> int:
@@ -428,13 +427,14 @@ class Table:
                 self._uses = row[2]
                 yield row
             return
-        keys: Iterable[Any] = self._dirty
         if self.belief.over == "drop":  # changed states are last, in order
             tail = itertools.islice(reversed(self._states), len(self._dirty))
-            keys = reversed(list(tail))
-        for key in keys:
+            keys = [(write_key(key), key) for key in reversed(list(tail))]
+        else:  # the order of a set differs between runs
+            keys = sorted((write_key(key), key) for key in self._dirty)
+        for name, key in keys:
             self._uses += 1
-            yield write_key(key), self.codec.write(self._states[key]), self._uses, None
+            yield name, self.codec.write(self._states[key]), self._uses, None
 
     @property
     def gone(self) -> list[str]:
