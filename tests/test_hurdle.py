@@ -306,7 +306,7 @@ def test_the_page_shows_the_expected_value():
     assert len(density["prior"]) == len(x)
     assert [each["name"] for each in card["fields"]] == ["share", "amount"]
     assert views.rankings([state])[0].mean == pytest.approx(state.expected.mean)
-    assert views.followed(state, ()).mean == pytest.approx(state.expected.mean)
+    assert views.plotted(state, ()).mean == pytest.approx(state.expected.mean)
     empty = Hurdle(Gamma(0.0, 0.0, likelihood=likelihoods.Exponential()))
     (card,) = views.cards([empty], [None], 40)
     assert card["mean"] is None

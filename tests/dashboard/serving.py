@@ -14,10 +14,10 @@ import httpx  # noqa: E402
 
 from seqbayes.console.service import Service  # noqa: E402
 from seqbayes.dashboard.live.feed import StateFeed  # noqa: E402
-from seqbayes.dashboard.live.origins import (  # noqa: E402
-    PipelineOrigin,
+from seqbayes.dashboard.live.providers import (  # noqa: E402
+    PipelineProvider,
     PipelineThread,
-    StoreOrigin,
+    StoreProvider,
 )
 from seqbayes.dashboard.server.access import Access  # noqa: E402
 from seqbayes.dashboard.server.app import Site  # noqa: E402
@@ -56,11 +56,11 @@ class Served:
             feed = StateFeed()
             self.runner = PipelineThread(config, feed)
             self.runner.start()
-            self.origin = PipelineOrigin(config, self.runner, feed)
+            self.provider = PipelineProvider(config, self.runner, feed)
         else:
-            self.origin = StoreOrigin(what, every=0.02)
+            self.provider = StoreProvider(what, every=0.02)
         access = Access(options.pop("token", TOKEN), options.pop("host", "127.0.0.1"))
-        self.site = Site(self.origin, access, **options)
+        self.site = Site(self.provider, access, **options)
         self._listening = listen("127.0.0.1", 0)
         self.url = url_of(self._listening).rstrip("/")
         self._stop, ready = Stop(), threading.Event()
@@ -113,7 +113,7 @@ class Served:
             self._thread.join(30)
             assert not self._thread.is_alive()
             self._listening.close()
-            self.origin.close()
+            self.provider.close()
 
 
 def events(lines):

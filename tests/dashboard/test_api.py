@@ -258,7 +258,7 @@ def test_a_stream_starts_with_all_cards_and_continues_with_changes(many, tmp_pat
     assert [card["key"] for card in changed["cards"]] == [["south"]]
     assert changed["cards"][0]["n"] == n + 1.0
     assert changed["cards"][0]["density"]["likelihood"] is not None
-    many.until(lambda: many.origin.feed.watched("sales"))
+    many.until(lambda: many.provider.feed.watched("sales"))
     before = changed["cards"][0]
     write(tmp_path / "events.jsonl", [event(3, "south"), event(4, "south")])
     step = next(d for name, d, _ in stream if name == "step" and d["x"] is True)
@@ -374,7 +374,7 @@ def test_a_hanging_pipeline_is_reported_within_two_seconds(many, monkeypatch):
     stream = many.stream("top=0&belief=sales")
     next(stream)
     held = threading.Event()
-    monkeypatch.setattr(many.origin.feed, "learned", lambda *_: held.wait(20))
+    monkeypatch.setattr(many.provider.feed, "learned", lambda *_: held.wait(20))
     began = time.monotonic()
     for name, data, _ in stream:
         if name == "health" and data["status"] == "stalled":
@@ -387,7 +387,7 @@ def test_a_hanging_pipeline_is_reported_within_two_seconds(many, monkeypatch):
 
 def test_an_error_of_the_pipeline_is_reported_and_it_continues(many, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
-        patch.setattr(many.origin.feed, "learned", lambda *_: 1 / 0)
+        patch.setattr(many.provider.feed, "learned", lambda *_: 1 / 0)
         many.until(lambda: many.get("/api/health")["error"] == "division by zero")
         assert many.get("/api/health")["status"] == "stopped"
     many.until(lambda: many.get("/api/health")["status"] == "ok")

@@ -7,8 +7,8 @@ import pytest
 
 from seqbayes import Beta
 from seqbayes.dashboard.live import feed as feeds
-from seqbayes.dashboard.live.about import of_belief
 from seqbayes.dashboard.live.board import Board
+from seqbayes.dashboard.live.descriptions import of_belief
 from seqbayes.dashboard.live.feed import StateFeed
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.sources import Iterated

@@ -10,20 +10,20 @@ import pytest
 
 from seqbayes import Beta, Decayed
 from seqbayes.dashboard import views
+from seqbayes.dashboard.live import entry_table
 from seqbayes.dashboard.live import hub as hubs
-from seqbayes.dashboard.live import shelf
-from seqbayes.dashboard.live.about import of_belief
 from seqbayes.dashboard.live.board import Board, StreamHealth
+from seqbayes.dashboard.live.descriptions import of_belief
 from seqbayes.dashboard.live.entries import Entry, Update
 from seqbayes.dashboard.live.hub import Hub, Subscription
-from seqbayes.dashboard.live.trail import RECENT
+from seqbayes.dashboard.live.recent import RECENT
 from seqbayes.mixture import Mixture
 from seqbayes.stream import Belief
 
 ALL = Subscription(frozenset(), frozenset())
 
 
-class Origin:
+class Provider:
     reader = source = None
 
     def refresh(self, board, timeout):
@@ -40,7 +40,7 @@ def made(state=None, keys=3, **options):
     board = Board()
     board.declare([of_belief(Belief("b", state or Beta(), field="x", by="k"))])
     learn(board, [f'["{i}"]' for i in range(keys)])
-    return Hub(board, Origin(), **options)
+    return Hub(board, Provider(), **options)
 
 
 def learn(board, keys, gone=(), happened=(), watched=True):
@@ -185,7 +185,7 @@ def test_steps_are_those_of_the_events_in_order():
         after = copy.copy(before)
         after.learn_one(True)
         assert steps[1]["evidence"] == after.explain(False).evidence
-        assert len(hub.board.entry(*key).trail.recent()) == 2
+        assert len(hub.board.entry(*key).recent_events.recent()) == 2
 
     run(main())
 
@@ -218,13 +218,13 @@ def test_the_last_of_many_events_are_sent_with_their_effects():
     for i in range(300):
         learn(board, ['["0"]'], happened=[(i % 3 == 0,)], watched=False)
         state.learn_one(i % 3 == 0)
-    trail = board.entry("b", '["0"]').trail
-    assert trail.pending <= 2 * RECENT
+    events = board.entry("b", '["0"]').recent_events
+    assert events.pending <= 2 * RECENT
     xs, steps = recent_events_of(board)
     assert xs == [i % 3 == 0 for i in range(300)][-RECENT:]
     last = steps[-1]
     assert last["posterior"] == pytest.approx(state.pdf(last["at"]), rel=1e-12)
-    assert trail.pending == 0
+    assert events.pending == 0
 
 
 def test_events_before_a_gap_are_not_returned_as_the_last():
@@ -248,20 +248,20 @@ def test_a_key_dropped_in_between_has_no_stale_events():
 
 
 def test_recent_events_are_kept_for_the_most_recently_updated_keys(monkeypatch):
-    monkeypatch.setattr(shelf, "TRAILS", 3)
+    monkeypatch.setattr(entry_table, "MAX_KEYS_WITH_EVENTS", 3)
     board = made(keys=0).board
     for i in (0, 1, 2, 0, 3, 4):
         learn(board, [f'["{i}"]'], happened=[(True,)], watched=False)
-    kept = [key for key, entry in board.shelves["b"].entries.items() if entry.trail]
+    kept = [key for key, entry in board.tables["b"].entries.items() if entry.recent_events]
     assert kept == ['["0"]', '["3"]', '["4"]']
     learn(board, [], gone=['["3"]'])
-    assert list(board.shelves["b"].trailed) == ['["0"]', '["4"]']
+    assert list(board.tables["b"].with_events) == ['["0"]', '["4"]']
 
 
 def test_a_failure_is_reported_and_the_hub_continues():
     failing, called = [True], threading.Event()
 
-    class Failing(Origin):
+    class Failing(Provider):
         def refresh(self, board, timeout):
             called.set()
             if failing:
@@ -270,7 +270,7 @@ def test_a_failure_is_reported_and_the_hub_continues():
 
     async def main():
         hub = made()
-        hub.origin = Failing()
+        hub.provider = Failing()
         hub.start()
         while hub.health()["error"] is None:
             await asyncio.sleep(0.01)
@@ -320,7 +320,7 @@ def test_a_mixture_of_an_ordered_stream_is_reported():
         mixture.learn_many(events)
     board = Board()
     board.declare([of_belief(Belief("size", Mixture(2, seed=1), "size"))])
-    sizes = board.shelves["size"]
+    sizes = board.tables["size"]
     board.apply({"size": {"[]": Update(Mixture(2, seed=1), 1.0)}})
     assert sizes.warnings() == []
     board.apply({"size": {"[]": Update(mixture, 2.0)}})
@@ -334,7 +334,7 @@ def test_the_order_of_keys_is_kept_until_a_key_changes():
     board = made(keys=30).board
     learn(board, ['["7"]', '["7"]', '["9"]'])
     learn(board, ['["7"]'])
-    keys = board.shelves["b"]
+    keys = board.tables["b"]
 
     def first(sort="n", text=""):
         return [entry.key for entry in keys.search(text, sort, True, 0.0)[:2]]

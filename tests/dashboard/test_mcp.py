@@ -20,7 +20,7 @@ from mcp.client.streamable_http import streamable_http_client
 from programs import command, environment, posix
 from seqbayes.agents.server import make_server
 from seqbayes.agents.tools import Tools
-from seqbayes.dashboard.live.origins import StoreOrigin
+from seqbayes.dashboard.live.providers import StoreProvider
 from seqbayes.stream.config import parse_config
 from seqbayes.stream.verbs.predict import predict
 
@@ -85,7 +85,7 @@ def store(tmp_path_factory):
 async def connected(directory, monkeypatch):
     """Connect a client to a server in this process."""
     monkeypatch.chdir(directory)
-    origin = StoreOrigin("beliefs.db", every=0.0)
+    origin = StoreProvider("beliefs.db", every=0.0)
     try:
         async with Client(make_server(Tools(origin))) as client:
             yield client

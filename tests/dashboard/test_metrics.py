@@ -8,7 +8,7 @@ import pytest
 from serving import HTTP
 
 from seqbayes import Beta
-from seqbayes.dashboard.live.about import of_belief
+from seqbayes.dashboard.live.descriptions import of_belief
 from seqbayes.dashboard.server import pages
 from seqbayes.dashboard.server.metrics import family, labels_of
 from seqbayes.dashboard.server.units import unit_of

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from served import HOSTILE, SHOPS, Site, request_all, visit
 
-from seqbayes.dashboard.views import followed
+from seqbayes.dashboard.views import plotted
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
@@ -506,7 +506,7 @@ def kinds():
 
 
 def spark_of(state):
-    found = followed(state)
+    found = plotted(state)
     if found is None:  # a mixture before its start
         return {"t": [], "mean": [], "low": [], "high": []}
     response_data = {"t": [1.0, 2.0]}

@@ -615,9 +615,9 @@ def test_incomplete_requests_of_many_hosts_do_not_block_others(serve, monkeypatc
 def test_a_host_with_many_streams_makes_room_for_another_host():
     from seqbayes.dashboard.live import hub
     from seqbayes.dashboard.live.board import Board
-    from seqbayes.dashboard.live.origins import Origin
+    from seqbayes.dashboard.live.providers import Provider
 
-    site = hub.Hub(Board(), Origin())
+    site = hub.Hub(Board(), Provider())
     every = hub.Subscription(frozenset(), frozenset())
     clients = [site.connect(every, "192.0.2.1") for _ in range(hub.MAX_CLIENTS)]
     assert None not in clients

@@ -84,7 +84,7 @@ def test_means_of_logarithms_are_labelled():
     assert names == [
         *("price mean of the log", "price variance of the log", "size mean of the log"),
     ]
-    assert views.followed(product).name == "price mean of the log"
+    assert views.plotted(product).name == "price mean of the log"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -204,9 +204,9 @@ def test_shares_have_a_unit_among_several_numbers():
     mixed.learn_many([{"n": 1, "ok": k % 2 == 0, "p": "a"} for k in range(9)])
     lines = {line["name"]: line for line in detail_of(mixed)["predictive"]["lines"]}
     assert lines["ok = true"]["unit"] == "share"
-    assert not views.followed(product).share
-    assert views.followed(product.marginal("p")).share
-    assert views.followed(Product({"ok": Beta()})).share
+    assert not views.plotted(product).share
+    assert views.plotted(product.marginal("p")).share
+    assert views.plotted(Product({"ok": Beta()})).share
 
 
 def test_the_curve_of_a_mixture_is_the_sum_of_its_components():
@@ -565,7 +565,7 @@ def test_a_family_of_another_package_is_shown_by_its_kind():
     assert shown["density"]["likelihood"] is not None
     assert shown["interval"] == pytest.approx(list(state.interval()))
     assert shown["predictive"]["kind"] == "pmf"
-    assert views.followed(state).mean == state.mean
+    assert views.plotted(state).mean == state.mean
     assert views.step(state, 4)["posterior"] is not None
     assert views.compare([state, Throughput(1, 1)])["best"] == 0
 

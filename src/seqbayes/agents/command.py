@@ -62,13 +62,13 @@ def _talk(args: argparse.Namespace) -> int:
     """Answer messages on standard input until it ends."""
     from seqbayes.agents.server import make_server
     from seqbayes.agents.tools import Tools
-    from seqbayes.dashboard.live.origins import StoreOrigin
+    from seqbayes.dashboard.live.providers import StoreProvider
 
-    origin = StoreOrigin(args.store)
+    provider = StoreProvider(args.store)
     try:
-        make_server(Tools(origin)).run("stdio")
+        make_server(Tools(provider)).run("stdio")
     finally:
-        origin.close()
+        provider.close()
     return 0
 
 
@@ -76,10 +76,10 @@ def _serve_http(args: argparse.Namespace, log: Log) -> int:
     from seqbayes.agents.server import PATH, AgentSite, make_server
     from seqbayes.agents.tools import Tools
     from seqbayes.dashboard.command import serve_until_signal
-    from seqbayes.dashboard.live.origins import StoreOrigin
+    from seqbayes.dashboard.live.providers import StoreProvider
     from seqbayes.dashboard.server.access import Access
 
-    def build(origin: StoreOrigin, access: Access) -> AgentSite:
-        return AgentSite(make_server(Tools(origin)), access, log.event)
+    def build(provider: StoreProvider, access: Access) -> AgentSite:
+        return AgentSite(make_server(Tools(provider)), access, log.event)
 
-    return serve_until_signal(args, log, lambda: StoreOrigin(args.store), build, PATH)
+    return serve_until_signal(args, log, lambda: StoreProvider(args.store), build, PATH)

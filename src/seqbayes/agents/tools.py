@@ -17,16 +17,16 @@ from seqbayes.console.plain import plain
 from seqbayes.console.text import count_of
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live.board import Board
+from seqbayes.dashboard.live.entry_table import SORTS, EntryTable
 from seqbayes.dashboard.live.hub import Hub
-from seqbayes.dashboard.live.origins import StoreOrigin
-from seqbayes.dashboard.live.shelf import SORTS, Shelf
+from seqbayes.dashboard.live.providers import StoreProvider
 from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.annotations import Annotations
 from seqbayes.dashboard.server.api import MAX_CARDS, Reads
 from seqbayes.dashboard.server.comparisons import BEST, LEVELS, Comparisons
 from seqbayes.dashboard.server.histories import Histories
-from seqbayes.dashboard.server.lookup import entry_of, shelf_of
-from seqbayes.dashboard.server.responses import Refusal
+from seqbayes.dashboard.server.lookup import entry_of, table_of
+from seqbayes.dashboard.server.responses import HttpError
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.values import InvalidValue, coerce
 from seqbayes.stream.verbs.predict import forecast
@@ -65,7 +65,7 @@ def reporting(tool: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **named: P.kwargs) -> R:
         try:
             return tool(*args, **named)
-        except (Refusal, SeqbayesError) as error:
+        except (HttpError, SeqbayesError) as error:
             raise ToolError(str(error)) from None
 
     return call
@@ -80,11 +80,11 @@ class Tools:
         The store.
     """
 
-    def __init__(self, origin: StoreOrigin) -> None:
-        self._board, self._origin = Board(), origin
-        origin.begin(self._board)
+    def __init__(self, provider: StoreProvider) -> None:
+        self._board, self._provider = Board(), provider
+        provider.begin(self._board)
         self._refreshing = threading.Lock()
-        hub = Hub(self._board, origin)
+        hub = Hub(self._board, provider)
         annotations, alerts = Annotations(hub), AlertReads(hub)
         self._reads = Reads(hub, Histories(hub, annotations, alerts))
         self._comparisons = Comparisons(hub)
@@ -266,28 +266,28 @@ class Tools:
             If the store cannot be read, so that agents do not receive outdated answers.
         """
         with self._refreshing:
-            self._origin.reader.serial()
-            self._origin.refresh(self._board, 0.0)
+            self._provider.reader.serial()
+            self._provider.refresh(self._board, 0.0)
 
     def _state(self, belief: str, key: Sequence[str] | None) -> Any:
         text = self._key(belief, key)
         with self._board.lock:
-            return entry_of(shelf_of(self._board, belief), text).state
+            return entry_of(table_of(self._board, belief), text).state
 
     def _key(self, belief: str, key: Sequence[str] | None) -> str:
         """Return a key as JSON, as on the board."""
-        shelf = shelf_of(self._board, belief)
-        if key is not None and len(key) != len(shelf.about.by):
-            raise ObservationError(_wrong_length(shelf, key))
+        table = table_of(self._board, belief)
+        if key is not None and len(key) != len(table.description.by):
+            raise ObservationError(_wrong_length(table, key))
         return msgspec.json.encode(key).decode()
 
 
-def _wrong_length(shelf: Shelf, key: Sequence[str]) -> str:
-    by = shelf.about.by
+def _wrong_length(table: EntryTable, key: Sequence[str]) -> str:
+    by = table.description.by
     kept = f"by {', '.join(by)}" if by else "one belief over all events"
     got = ", ".join(map(repr, key)) or "none"
     expected = f"expected {count_of(len(by), 'value')} as its key, got {got}"
-    return f"belief {shelf.about.name!r} is {kept}: {expected}; see list_keys"
+    return f"belief {table.description.name!r} is {kept}: {expected}; see list_keys"
 
 
 def _observation(state: Any, value: Any) -> Any:

@@ -24,12 +24,12 @@ from seqbayes.stream.stores import LeaseError
 from seqbayes.stream.verbs.shared import load_or_report
 
 if TYPE_CHECKING:
-    from seqbayes.dashboard.live.origins import Origin
+    from seqbayes.dashboard.live.providers import Provider
     from seqbayes.dashboard.server.access import Access
     from seqbayes.dashboard.server.app import Site
     from seqbayes.dashboard.server.listener import Served
 
-Opened = TypeVar("Opened", bound="Origin")
+Opened = TypeVar("Opened", bound="Provider")
 
 SWITCH = 0.0005
 """Switch interval of threads in seconds; short, because the hub yields after every client."""
@@ -75,20 +75,20 @@ def command(args: argparse.Namespace) -> int:
     """
     needed()
     from seqbayes.dashboard.live.feed import StateFeed
-    from seqbayes.dashboard.live.origins import PipelineOrigin, PipelineThread, StoreOrigin
+    from seqbayes.dashboard.live.providers import PipelineProvider, PipelineThread, StoreProvider
 
     log = Log(args.log_format, "serve")
     if not is_config(args.what):
-        return show(args, log, lambda: StoreOrigin(args.what))
+        return show(args, log, lambda: StoreProvider(args.what))
     config = load_or_report(args.what)
     if config is None:
         return USAGE_ERROR
     feed = StateFeed()
     runner = PipelineThread(config, feed, (Progress(log),), log.event)
 
-    def begin() -> Origin:
+    def begin() -> Provider:
         runner.start()
-        return PipelineOrigin(config, runner, feed)
+        return PipelineProvider(config, runner, feed)
 
     return show(args, log, begin)
 
@@ -104,10 +104,10 @@ def serve_story(args: argparse.Namespace, words: dict[str, Any]) -> int:
         Initial options of the page.
     """
     needed()
-    from seqbayes.dashboard.live.origins import Origin
+    from seqbayes.dashboard.live.providers import Provider
 
     page = f"replay/{args.story}?{urlencode(words)}"
-    return show(args, Log("text", "replay"), Origin, page)
+    return show(args, Log("text", "replay"), Provider, page)
 
 
 def is_config(what: str) -> bool:
@@ -136,7 +136,7 @@ def needed() -> None:
         raise missing_extra("the dashboard", str(error.name), "dashboard") from None
 
 
-def show(args: argparse.Namespace, log: Log, begin: Callable[[], Origin], page: str = "") -> int:
+def show(args: argparse.Namespace, log: Log, begin: Callable[[], Provider], page: str = "") -> int:
     """Serve the page of a source of beliefs until a signal arrives, and return the exit status.
 
     Parameters
@@ -157,8 +157,8 @@ def show(args: argparse.Namespace, log: Log, begin: Callable[[], Origin], page: 
             f"expected sources such as https://example.org, got {args.frame_ancestors!r}"
         )
 
-    def build(origin: Origin, access: Access) -> Site:
-        return Site(origin, access, args.frame_ancestors, log.event)
+    def build(provider: Provider, access: Access) -> Site:
+        return Site(provider, access, args.frame_ancestors, log.event)
 
     return serve_until_signal(args, log, begin, build, page, args.open)
 
@@ -206,7 +206,7 @@ def serve_until_signal(
     service = Service(log.event)
     with interruptible() as interruption, listen(args.host, args.port) as listening:
         try:
-            origin = begin()
+            provider = begin()
         except LeaseError as error:
             return _fail(log, error, STORE_IN_USE)
         except (SeqbayesError, OSError) as error:
@@ -222,10 +222,10 @@ def serve_until_signal(
             sys.stderr.flush()
 
         try:
-            serve(build(origin, access), listening, interruption, ready, service)
+            serve(build(provider, access), listening, interruption, ready, service)
         finally:
             service.stopping()
-            origin.close()
+            provider.close()
         log.event("stopped", "the server has stopped", signal=interruption.signal)
         return interruption.status
 

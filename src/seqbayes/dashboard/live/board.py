@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqbayes.dashboard.live.about import About
+from seqbayes.dashboard.live.descriptions import BeliefDescription
 from seqbayes.dashboard.live.entries import Entry, Update
-from seqbayes.dashboard.live.shelf import Shelf
-from seqbayes.dashboard.live.trail import Happened
+from seqbayes.dashboard.live.entry_table import EntryTable
+from seqbayes.dashboard.live.recent import EventEffect
 
 
 @dataclass
@@ -54,16 +54,16 @@ class Board:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.lock = threading.RLock()
         self.version = 0
-        self.shelves: dict[str, Shelf] = {}
+        self.tables: dict[str, EntryTable] = {}
         self.now = now
         self.happened = 0
-        self.steps: deque[tuple[int, str, str, Happened]] = deque(maxlen=500)
+        self.steps: deque[tuple[int, str, str, EventEffect]] = deque(maxlen=500)
 
-    def declare(self, beliefs: Iterable[About]) -> None:
+    def declare(self, beliefs: Iterable[BeliefDescription]) -> None:
         """Replace the beliefs, without keys."""
         with self.lock:
             self.version += 1
-            self.shelves = {about.name: Shelf(about) for about in beliefs}
+            self.tables = {description.name: EntryTable(description) for description in beliefs}
 
     def apply(self, updates: Mapping[str, Mapping[str, Update]]) -> None:
         """Update the copies, by belief and key."""
@@ -72,29 +72,29 @@ class Board:
         with self.lock:
             self.version += 1
             for name, changed in updates.items():
-                shelf = self.shelves.get(name)
-                if shelf is None or not changed:
+                table = self.tables.get(name)
+                if table is None or not changed:
                     continue
-                shelf.version = self.version
+                table.version = self.version
                 for key, update in changed.items():
-                    self._put(shelf, key, update)
+                    self._put(table, key, update)
 
-    def _put(self, shelf: Shelf, key: str, update: Update) -> None:
+    def _put(self, table: EntryTable, key: str, update: Update) -> None:
         if update.state is None:
-            shelf.drop(key)
+            table.drop(key)
             return
-        entry, events = shelf.put(key, update)
+        entry, events = table.put(key, update)
         for each in events:
             self.happened += 1
-            self.steps.append((self.happened, shelf.about.name, key, each))
+            self.steps.append((self.happened, table.description.name, key, each))
         entry.version = self.version
 
     def beliefs(self) -> list[dict[str, Any]]:
         """Return the beliefs as JSON values."""
         with self.lock:
-            return [shelf.about.told(len(shelf.entries)) for shelf in self.shelves.values()]
+            return [table.description.as_json(len(table.entries)) for table in self.tables.values()]
 
     def entry(self, name: str, key: str) -> Entry | None:
         """Return one key, or None if it does not exist."""
-        shelf = self.shelves.get(name)
-        return None if shelf is None else shelf.entries.get(key)
+        table = self.tables.get(name)
+        return None if table is None else table.entries.get(key)

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.live.about import About
+from seqbayes.dashboard.live.descriptions import BeliefDescription
+from seqbayes.dashboard.live.recent import EventEffect, RecentEvents
 from seqbayes.dashboard.live.sorting import collated
-from seqbayes.dashboard.live.trail import Happened, Trail
 from seqbayes.dashboard.views.figures import significant, values
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.stores import StoreError
@@ -74,16 +74,16 @@ class Entry:
         "known_ranking",
         "last",
         "rated",
+        "recent_events",
         "seeded",
         "since",
         "spark",
-        "trail",
         "updated",
         "version",
     )
 
-    def __init__(self, about: About, key: str, since: float) -> None:
-        self._about = about
+    def __init__(self, description: BeliefDescription, key: str, since: float) -> None:
+        self._about = description
         self.key = key
         self._state: Any = None
         self.since = self.updated = self.rated = since
@@ -91,10 +91,10 @@ class Entry:
         self._rate = 0.0
         self.version = 0
         self.spark: list[tuple[float | None, ...]] = []
-        self._followed: views.Followed | None = None
+        self._followed: views.PlottedNumber | None = None
         self._gap = 1.0
         self.seeded = False
-        self.trail: Trail | None = None
+        self.recent_events: RecentEvents | None = None
         self._n: float | None = None
         # weight of the data at the last update, and the time of that update
         self._before: tuple[float, float] | None = None
@@ -120,18 +120,18 @@ class Entry:
         if update.last is not None:
             self.last = update.last[0]
 
-    def trace(self, update: Update) -> list[Happened]:
+    def trace(self, update: Update) -> list[EventEffect]:
         """Keep the events that led to a newer copy; return their effects if a client watches."""
         if not update.happened:
             if not update.watched:  # events after the stored ones are unknown
-                self.trail = None
+                self.recent_events = None
             return []
         before = self._about.make() if self._state is None else self.state
-        self.trail = self.trail or Trail()
+        self.recent_events = self.recent_events or RecentEvents()
         taken = before, update.state, update.happened, update.updated
         if update.watched:
-            return self.trail.live(*taken)
-        self.trail.add(*taken)
+            return self.recent_events.live(*taken)
+        self.recent_events.add(*taken)
         return []
 
     def rate(self, now: float) -> float:
@@ -183,13 +183,13 @@ class Entry:
         """The kind of the belief."""
         return self._about.kind
 
-    def follow(self) -> views.Followed | None:
+    def follow(self) -> views.PlottedNumber | None:
         """Return the number in the sparkline with its current value, or None."""
         if views.is_numeric(self.kind):
             ranking = self.ranking
-            return views.Followed("", (), ranking.mean, ranking.low, ranking.high)
+            return views.PlottedNumber("", (), ranking.mean, ranking.low, ranking.high)
         held = self._followed
-        found = views.followed(self.state, () if held is None else held.path)
+        found = views.plotted(self.state, () if held is None else held.path)
         if found is not None and held is not None and found.path != held.path:
             # the store has the history of another number
             self.spark, self._gap, self.seeded = [], 1.0, False
@@ -197,7 +197,7 @@ class Entry:
         return found
 
     @property
-    def followed(self) -> views.Followed | None:
+    def plotted(self) -> views.PlottedNumber | None:
         """The number in the sparkline, of several, as of its last point; otherwise None."""
         return self._followed
 
@@ -262,7 +262,7 @@ class Entry:
         if self.sparked > since or since == 0.0:
             card["spark"] = columns(self.spark)
             if self._followed is not None:
-                card["spark"] |= self._followed.about()
+                card["spark"] |= self._followed.description()
         return card
 
     def with_threshold(self, card: dict[str, Any]) -> dict[str, Any]:
@@ -275,7 +275,7 @@ class Entry:
     def detail(self, now: float) -> dict[str, Any]:
         """Return everything about the key as JSON values."""
         detail = {**self.card(now), **views.detail(self.state, self.last)}
-        recent = [] if self.trail is None else self.trail.recent()
+        recent = [] if self.recent_events is None else self.recent_events.recent()
         detail["recent"] = [
             {"at": each.at, "x": values(each.x), "surprise": each.surprise} for each in recent
         ]

@@ -10,7 +10,7 @@ import msgspec
 
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live.entries import Entry, columns
-from seqbayes.dashboard.views.base import Followed, Path
+from seqbayes.dashboard.views.base import Path, PlottedNumber
 from seqbayes.dashboard.views.figures import finite, significant
 from seqbayes.stream.stores import StoreReader
 
@@ -35,9 +35,9 @@ def seed(reader: StoreReader | None, entries: Iterable[Entry]) -> None:
 def _seed(reader: StoreReader, entry: Entry) -> None:
     path: Path = ()
     if not views.is_numeric(entry.kind):
-        if entry.followed is None and entry.follow() is None:
+        if entry.plotted is None and entry.follow() is None:
             return
-        path = entry.followed.path if entry.followed else ()
+        path = entry.plotted.path if entry.plotted else ()
     known = [point for point, _ in _points(reader, entry.belief, entry.key, path)]
     entry.begin(known)
 
@@ -47,7 +47,7 @@ def history(
     name: str,
     key: str,
     spark: dict[str, Any],
-    part: Followed | None = None,
+    part: PlottedNumber | None = None,
 ) -> dict[str, Any]:
     """Return the stored history of a key as columns, merged with the points of its sparkline.
 
@@ -70,7 +70,7 @@ def history(
             found.append((point, None))
     found.sort(key=lambda each: each[0][0])
     curve = {**columns(point for point, _ in found), "n": [n for _, n in found]}
-    return curve if part is None else {**curve, **part.about()}
+    return curve if part is None else {**curve, **part.description()}
 
 
 def _is_near(t: float, known: list[float]) -> bool:

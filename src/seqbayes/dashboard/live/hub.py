@@ -16,8 +16,8 @@ import msgspec
 from seqbayes.dashboard.live import history as past
 from seqbayes.dashboard.live.board import Board
 from seqbayes.dashboard.live.entries import Entry, make_cards
-from seqbayes.dashboard.live.origins import Origin
-from seqbayes.dashboard.live.trail import Happened
+from seqbayes.dashboard.live.providers import Provider
+from seqbayes.dashboard.live.recent import EventEffect
 from seqbayes.dashboard.views.figures import values
 
 MAX_CLIENTS = 200
@@ -100,9 +100,9 @@ class Hub:
     """Computes frames in a thread, and delivers them to clients on the event loop."""
 
     def __init__(
-        self, board: Board, origin: Origin, now: Callable[[], float] = time.monotonic
+        self, board: Board, provider: Provider, now: Callable[[], float] = time.monotonic
     ) -> None:
-        self.board, self.origin, self._now = board, origin, now
+        self.board, self.provider, self._now = board, provider, now
         self.boot = secrets.token_hex(4)
         self.started = now()
         self.clients: set[Connection] = set()
@@ -188,16 +188,16 @@ class Hub:
 
     def health(self) -> dict[str, Any]:
         """Return the status of pipeline and server as JSON values."""
-        health = self.origin.health()
+        health = self.provider.health()
         health.uptime = self._now() - self.started
         health.clients = len(self.clients)
         if self.failure is not None:  # the displayed beliefs are outdated
             health.status, health.error = "stalled", health.error or self.failure
         document = asdict(health)
         with self.board.lock:
-            shelves = self.board.shelves.values()
-            document["warnings"] = [each for shelf in shelves for each in shelf.warnings()]
-        document["beliefs"] = {n: len(s.entries) for n, s in list(self.board.shelves.items())}
+            tables = self.board.tables.values()
+            document["warnings"] = [each for table in tables for each in table.warnings()]
+        document["beliefs"] = {n: len(s.entries) for n, s in list(self.board.tables.items())}
         return document
 
     def look_at(self, name: str, key: str) -> None:
@@ -225,7 +225,7 @@ class Hub:
         with self.board.lock:
             version, now = self.board.version, self.board.now()
             selected = self._selected(subscription)
-            past.seed(self.origin.reader, selected)
+            past.seed(self.provider.reader, selected)
             cards = _cards([entry for entry in selected if entry.version > since], now)
             self._begin_group(subscription, selected)
         data = {"seq": version, "cards": cards, "gone": []}
@@ -242,9 +242,9 @@ class Hub:
     def _selected(self, subscription: Subscription) -> list[Entry]:
         """Return the entries of a subscription; requires the lock of the board."""
         chosen: dict[tuple[str, str], Entry] = {}
-        for name, shelf in self.board.shelves.items():
+        for name, table in self.board.tables.items():
             if not subscription.beliefs or name in subscription.beliefs:
-                for entry in shelf.top(subscription.top):
+                for entry in table.top(subscription.top):
                     chosen[name, entry.key] = entry
         for name, key in subscription.keys:
             found = self.board.entry(name, key)
@@ -258,8 +258,8 @@ class Hub:
         """Compute frames until `stop` is called; an error is shown to clients."""
         while not self._stop.is_set():
             try:
-                self.origin.watch(self.watched())
-                self.origin.refresh(self.board, self._pause())
+                self.provider.watch(self.watched())
+                self.provider.refresh(self.board, self._pause())
                 self.tick()
                 self.failure = None
             except Exception as error:  # the page shows the error and continues
@@ -325,7 +325,7 @@ class Hub:
         with board.lock:
             now, version = board.now(), board.version
             chosen = self._selected(group.subscription)
-            past.seed(self.origin.reader, chosen)
+            past.seed(self.provider.reader, chosen)
             known = {(e.belief, e.key): e for e in chosen}
             changed = [
                 entry for key, entry in known.items() if group.known.get(key) != entry.version
@@ -366,7 +366,7 @@ def _cards(
     return [entry.card(now, sparked.get((entry.belief, entry.key), 0.0)) for entry in entries]
 
 
-def _step(name: str, key: str, happened: Happened) -> dict[str, Any]:
+def _step(name: str, key: str, happened: EventEffect) -> dict[str, Any]:
     step = happened.step or {"x": values(happened.x)}
     event = {"belief": name, "id": key, "time": happened.at, "surprise": happened.surprise}
     return {**event, **step}

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from seqbayes.dashboard.live.hub import Hub
-from seqbayes.dashboard.server.responses import answer, whole
+from seqbayes.dashboard.server.responses import integer_parameter, json_response
 from seqbayes.events.keys import read_key
 from seqbayes.stream.stores import StoredAlert, StoredMessage
 
@@ -25,7 +25,7 @@ class AlertReads:
     Parameters
     ----------
     hub
-        The hub, whose origin reads the store.
+        The hub, whose provider reads the store.
     """
 
     def __init__(self, hub: Hub) -> None:
@@ -33,12 +33,12 @@ class AlertReads:
 
     async def get(self, request: Request) -> Response:
         """Return the alerts and their newest messages."""
-        limit = whole(request, "limit", MAX_MESSAGES, 0, MAX_LISTED)
-        return answer(request, await run_in_threadpool(self.listed, limit))
+        limit = integer_parameter(request, "limit", MAX_MESSAGES, 0, MAX_LISTED)
+        return json_response(request, await run_in_threadpool(self.listed, limit))
 
     def listed(self, limit: int = MAX_MESSAGES) -> dict[str, Any]:
         """Return them as JSON values."""
-        reader = self._hub.origin.reader
+        reader = self._hub.provider.reader
         if reader is None:  # a store in memory has no reader
             return {"alerts": [], "messages": [], "waiting": 0}
         alerts, messages = reader.alerts()

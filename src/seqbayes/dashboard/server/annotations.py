@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.schema import AnnotationBody
-from seqbayes.dashboard.server.responses import Refusal, answer, body_of, whole
+from seqbayes.dashboard.server.responses import HttpError, body_of, integer_parameter, json_response
 from seqbayes.events.fields import explain
 from seqbayes.stream.stores import Annotation
 
@@ -31,7 +31,7 @@ class Annotations:
     Parameters
     ----------
     hub
-        The hub, whose origin reads the store.
+        The hub, whose provider reads the store.
     """
 
     def __init__(self, hub: Hub) -> None:
@@ -40,33 +40,33 @@ class Annotations:
 
     async def get(self, request: Request) -> Response:
         """Return the newest annotations."""
-        limit = whole(request, "limit", MAX_ANNOTATIONS, 0, MAX_ANNOTATIONS)
+        limit = integer_parameter(request, "limit", MAX_ANNOTATIONS, 0, MAX_ANNOTATIONS)
         found = await run_in_threadpool(self.listed)
         newest = [each._asdict() for each in found[len(found) - min(limit, len(found)) :]]
-        return answer(request, {"annotations": newest})
+        return json_response(request, {"annotations": newest})
 
     async def post(self, request: Request) -> Response:
         """Store an annotation, and return it."""
         try:
             given = msgspec.json.decode(await body_of(request, MAX_BODY_BYTES), type=AnnotationBody)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise Refusal(422, explain(error)) from None
+            raise HttpError(422, explain(error)) from None
         annotation = self._read(given)
         await run_in_threadpool(self._store, annotation)
-        return answer(request, annotation._asdict())
+        return json_response(request, annotation._asdict())
 
     def _read(self, given: AnnotationBody) -> Annotation:
         belief = given.belief
-        if belief and belief not in self._hub.board.shelves:
-            raise Refusal(422, f"there is no belief {belief[:200]!r}")
+        if belief and belief not in self._hub.board.tables:
+            raise HttpError(422, f"there is no belief {belief[:200]!r}")
         at = time.time() if given.at is None else given.at
         seconds = at.timestamp() if isinstance(at, datetime) else float(at)
         if not abs(seconds) < 1e11:
-            raise Refusal(422, "expected at to be in seconds since 1970, or a time with its zone")
+            raise HttpError(422, "expected at to be in seconds since 1970, or a time with its zone")
         return Annotation(given.id or uuid.uuid4().hex, seconds, belief, given.text)
 
     def _store(self, annotation: Annotation) -> None:
-        reader = self._hub.origin.reader
+        reader = self._hub.provider.reader
         if reader is None:
             self._held[annotation.id] = annotation
         else:
@@ -74,7 +74,7 @@ class Annotations:
 
     def listed(self) -> list[Annotation]:
         """Return all annotations by time."""
-        reader = self._hub.origin.reader
+        reader = self._hub.provider.reader
         if reader is not None:
             return reader.annotations()
         return sorted(self._held.values(), key=lambda each: (each.at, each.id))

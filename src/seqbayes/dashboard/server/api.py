@@ -13,11 +13,17 @@ import seqbayes
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live import history as past
 from seqbayes.dashboard.live.entries import make_cards
+from seqbayes.dashboard.live.entry_table import SORTS
 from seqbayes.dashboard.live.hub import Hub
-from seqbayes.dashboard.live.shelf import SORTS
 from seqbayes.dashboard.server.histories import Histories
-from seqbayes.dashboard.server.lookup import entry_of, shelf_of
-from seqbayes.dashboard.server.responses import Refusal, answer, choice, segments, whole
+from seqbayes.dashboard.server.lookup import entry_of, table_of
+from seqbayes.dashboard.server.responses import (
+    HttpError,
+    choice_parameter,
+    integer_parameter,
+    json_response,
+    path_segments,
+)
 from seqbayes.stream.stores import DeadLetter
 
 MAX_CARDS = 1000
@@ -39,18 +45,18 @@ class Reads:
 
     async def below(self, request: Request) -> Response:
         """Return the cards of a belief, or the details of a key."""
-        parts = segments(request, "/api/beliefs/")
+        parts = path_segments(request, "/api/beliefs/")
         if len(parts) == 1:
             return await self._answer(request, lambda: self._searched(request, parts[0]))
         if len(parts) == 2:
             name, key = parts
             wanted = request.query_params.get("part")
             return await self._answer(request, lambda: self.detail(name, key, wanted))
-        raise Refusal(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
+        raise HttpError(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
 
     async def letters(self, request: Request) -> Response:
         """Return the newest dead letters, and the most common reasons."""
-        limit = whole(request, "limit", MAX_LETTERS, 0, MAX_CARDS)
+        limit = integer_parameter(request, "limit", MAX_LETTERS, 0, MAX_CARDS)
         return await self._answer(request, lambda: self.refused(limit))
 
     async def health(self, request: Request) -> Response:
@@ -63,19 +69,19 @@ class Reads:
 
     @staticmethod
     async def _answer(request: Request, find: Callable[[], Any]) -> Response:
-        return answer(request, await run_in_threadpool(find))
+        return json_response(request, await run_in_threadpool(find))
 
     def listed(self) -> dict[str, Any]:
         """Return the beliefs as JSON values."""
-        source = self._hub.origin.health().source
+        source = self._hub.provider.health().source
         version = seqbayes.__version__
         return {"beliefs": self._board.beliefs(), "source": source, "version": version}
 
     def _searched(self, request: Request, name: str) -> dict[str, Any]:
-        sort = choice(request, "sort", SORTS)
-        descending = choice(request, "order", ("desc", "asc")) == "desc"
-        offset = whole(request, "offset", 0, 0, 10**9)
-        limit = whole(request, "limit", 100, 0, MAX_CARDS)
+        sort = choice_parameter(request, "sort", SORTS)
+        descending = choice_parameter(request, "order", ("desc", "asc")) == "desc"
+        offset = integer_parameter(request, "offset", 0, 0, 10**9)
+        limit = integer_parameter(request, "limit", 100, 0, MAX_CARDS)
         text = request.query_params.get("search", "")[:200]
         return self.cards(name, sort, descending, text, offset, limit)
 
@@ -90,14 +96,14 @@ class Reads:
     ) -> dict[str, Any]:
         """Return cards of a belief as JSON values."""
         with self._board.lock:
-            shelf, now = shelf_of(self._board, name), self._board.now()
-            found = shelf.search(text, sort, descending, now)
+            table, now = table_of(self._board, name), self._board.now()
+            found = table.search(text, sort, descending, now)
             chosen = found[offset : offset + limit]
-            past.seed(self._hub.origin.reader, chosen)
+            past.seed(self._hub.provider.reader, chosen)
             make_cards(chosen)
             cards = [entry.card(now) for entry in chosen]
             return {
-                "belief": shelf.about.told(len(shelf.entries)),
+                "belief": table.description.as_json(len(table.entries)),
                 "total": len(found),
                 "cards": cards,
             }
@@ -105,25 +111,25 @@ class Reads:
     def detail(self, name: str, key: str, wanted: str | None = None) -> dict[str, Any]:
         """Return everything about a key as JSON values."""
         with self._board.lock:
-            entry = entry_of(shelf_of(self._board, name), key)
+            entry = entry_of(table_of(self._board, name), key)
             self._hub.look_at(name, key)
-            past.seed(self._hub.origin.reader, [entry])
+            past.seed(self._hub.provider.reader, [entry])
             now = self._board.now()
             detail = entry.detail(now)
-            others = [] if entry.followed is None else views.followable(entry.state)
+            others = [] if entry.plotted is None else views.plottable(entry.state)
         detail["parts"] = [each.name for each in others]
         detail["history"] = self._histories.curve(entry, wanted)
         detail["marks"] = self._histories.marks(name, detail["key"])
-        reader = self._hub.origin.reader
+        reader = self._hub.provider.reader
         letters = [] if reader is None else reader.dead_letters(name, MAX_LETTERS)
         detail["dead_letters"] = list(map(_letter, letters))
         return detail
 
     def refused(self, limit: int) -> dict[str, Any]:
         """Return the newest dead letters and the most common reasons, as JSON values."""
-        reader = self._hub.origin.reader
+        reader = self._hub.provider.reader
         if reader is None:  # an in-memory store has no reader
-            total = self._hub.origin.health().dead_letters
+            total = self._hub.provider.health().dead_letters
             return {"total": total, "reasons": [], "letters": []}
         return {
             "total": reader.dead_letter_count(),

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from seqbayes.dashboard.live.board import Board
 from seqbayes.dashboard.live.hub import Hub
-from seqbayes.dashboard.live.origins import Origin
+from seqbayes.dashboard.live.providers import Provider
 from seqbayes.dashboard.server import openapi
 from seqbayes.dashboard.server.access import Access
 from seqbayes.dashboard.server.alerts import AlertReads
@@ -28,7 +28,7 @@ from seqbayes.dashboard.server.histories import Histories
 from seqbayes.dashboard.server.ingest import Ingest
 from seqbayes.dashboard.server.metrics import Metrics
 from seqbayes.dashboard.server.pages import Pages
-from seqbayes.dashboard.server.responses import Refusal, answer
+from seqbayes.dashboard.server.responses import HttpError, json_response
 from seqbayes.dashboard.server.stories import Stories
 from seqbayes.dashboard.server.streams import Streams
 from seqbayes.stream.stores import StoreError
@@ -51,13 +51,13 @@ class Site:
 
     def __init__(
         self,
-        origin: Origin,
+        provider: Provider,
         access: Access,
         frame_ancestors: str = "'self'",
         log: Callable[[str, str, str], None] = lambda event, text, level: None,
     ) -> None:
         self.board = Board()
-        self.hub = Hub(self.board, origin)
+        self.hub = Hub(self.board, provider)
         self.stories = Stories()
         self.access = access
         alerts, annotations = AlertReads(self.hub), Annotations(self.hub)
@@ -69,7 +69,7 @@ class Site:
             routes=self.routes,
             lifespan=self._lifespan,
             exception_handlers={
-                Refusal: _refused,
+                HttpError: _refused,
                 HTTPException: self._failed,
                 StoreError: _unreadable,
             },
@@ -111,7 +111,7 @@ class Site:
             "/api/reward": decide.reward,
             "/api/annotations": annotations.post,
             "/api/replay/{story}": stories.begin,
-            "/api/events": Ingest(lambda: self.hub.origin.source).post,
+            "/api/events": Ingest(lambda: self.hub.provider.source).post,
             "/login": pages.login,
             "/logout": pages.logout,
         }
@@ -124,7 +124,7 @@ class Site:
 
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
-        self.hub.origin.begin(self.board)
+        self.hub.provider.begin(self.board)
         self.hub.start()
         try:
             yield
@@ -136,7 +136,7 @@ class Site:
         reads = request.method == "GET" and "text/html" in request.headers.get("accept", "")
         if error.status_code == 404 and reads and not request.url.path.startswith("/api/"):
             return await self._pages.lost(request)
-        return answer(request, {"error": error.detail}, error.status_code, error.headers)
+        return json_response(request, {"error": error.detail}, error.status_code, error.headers)
 
     def close_clients(self) -> None:
         """Close all streams; call on the event loop."""
@@ -145,9 +145,9 @@ class Site:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return answer(request, {"error": error.reason}, error.status, error.headers)
+    assert isinstance(error, HttpError)
+    return json_response(request, {"error": error.reason}, error.status, error.headers)
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:
-    return answer(request, {"error": str(error)}, 500)
+    return json_response(request, {"error": str(error)}, 500)

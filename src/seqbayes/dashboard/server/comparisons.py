@@ -13,10 +13,15 @@ from starlette.responses import Response
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live import history as past
 from seqbayes.dashboard.live.entries import Entry, make_cards
+from seqbayes.dashboard.live.entry_table import EntryTable
 from seqbayes.dashboard.live.hub import Hub
-from seqbayes.dashboard.live.shelf import Shelf
-from seqbayes.dashboard.server.lookup import entry_of, shelf_of
-from seqbayes.dashboard.server.responses import Refusal, answer, fraction, segments
+from seqbayes.dashboard.server.lookup import entry_of, table_of
+from seqbayes.dashboard.server.responses import (
+    HttpError,
+    json_response,
+    number_parameter,
+    path_segments,
+)
 from seqbayes.errors import SeqbayesError
 
 BEST = ("highest", "lowest")
@@ -39,8 +44,8 @@ class Comparisons:
 
     async def get(self, request: Request) -> Response:
         """Compare several keys."""
-        (name,) = segments(request, "/api/compare/")[:1]
-        return answer(request, await run_in_threadpool(lambda: self.read(request, name)))
+        (name,) = path_segments(request, "/api/compare/")[:1]
+        return json_response(request, await run_in_threadpool(lambda: self.read(request, name)))
 
     def read(self, request: Request, name: str) -> dict[str, Any]:
         """Return the comparison requested by a query, as JSON values."""
@@ -51,7 +56,7 @@ class Comparisons:
             best=query.get("best"),
             control=query.get("control"),
             label=query.get("label"),
-            level=fraction(request, "level", views.LEVEL, *LEVELS),
+            level=number_parameter(request, "level", views.LEVEL, *LEVELS),
         )
 
     def compared(
@@ -83,24 +88,24 @@ class Comparisons:
 
         Raises
         ------
-        Refusal
+        HttpError
             If there is no such belief or key, or the keys cannot be compared.
         """
         with self._board.lock:
-            shelf = shelf_of(self._board, name)
-            display = shelf.about.display
-            entries = _entries(shelf, keys)
+            table = table_of(self._board, name)
+            display = table.description.display
+            entries = _entries(table, keys)
             chosen = [entry.key for entry in entries]
             # states are immutable, so the lock is no longer needed
             states = [entry.state for entry in entries]
             cards = self._cards(entries)
         if len(set(chosen)) < len(chosen):
-            raise Refusal(422, "expected different keys to compare")
+            raise HttpError(422, "expected different keys to compare")
         if control is not None and control not in (*chosen, "best"):
-            raise Refusal(422, "expected control to be one of the compared keys, or best")
+            raise HttpError(422, "expected control to be one of the compared keys, or best")
         if best not in (None, *BEST):
-            raise Refusal(422, f"expected best to be one of {', '.join(BEST)}")
-        control = _control(shelf) if control is None else control
+            raise HttpError(422, f"expected best to be one of {', '.join(BEST)}")
+        control = _control(table) if control is None else control
         label = views.leading_label(states) if label is None else label
         lowest = (best or BEST[display.better == "lower"]) == "lowest"
         try:
@@ -115,7 +120,7 @@ class Comparisons:
             )
             shares = {} if label is None else {"shares": views.drawn_shares(states, label)}
         except SeqbayesError as error:
-            raise Refusal(422, str(error)) from None
+            raise HttpError(422, str(error)) from None
         return {
             **_named(compared, chosen),
             **shares,
@@ -125,7 +130,7 @@ class Comparisons:
         }
 
     def _cards(self, entries: list[Entry]) -> list[dict[str, Any]]:
-        past.seed(self._hub.origin.reader, entries)
+        past.seed(self._hub.provider.reader, entries)
         make_cards(entries)
         now = self._board.now()
         return [
@@ -134,24 +139,24 @@ class Comparisons:
         ]
 
 
-def _entries(shelf: Shelf, keys: Sequence[str]) -> list[Entry]:
+def _entries(table: EntryTable, keys: Sequence[str]) -> list[Entry]:
     """Return the requested keys; by default the control and the keys with the most data."""
     if not keys:
-        top = shelf.top(CHOSEN)
+        top = table.top(CHOSEN)
         least = max(LEAST_SHARE * top[0].n, 2.0) if top else 0.0
         known = [entry for entry in top if entry.n >= least]
-        control = _control(shelf)
-        first = [] if control is None else [shelf.entries[control]]
+        control = _control(table)
+        first = [] if control is None else [table.entries[control]]
         most = [entry for entry in (known if len(known) > 1 else top) if entry.key != control]
         return [*first, *most][:CHOSEN]
-    return [entry_of(shelf, key) for key in keys]
+    return [entry_of(table, key) for key in keys]
 
 
-def _control(shelf: Shelf) -> str | None:
+def _control(table: EntryTable) -> str | None:
     """Return the configured control if it exists as a key."""
-    values = shelf.about.display.control_values
+    values = table.description.display.control_values
     key = None if values is None else msgspec.json.encode(values).decode()
-    return key if key in shelf.entries else None
+    return key if key in table.entries else None
 
 
 def _named(compared: dict[str, Any], keys: list[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.server.ingest import commit, http_source
-from seqbayes.dashboard.server.responses import Refusal, answer, body_of, segments
+from seqbayes.dashboard.server.responses import HttpError, body_of, json_response, path_segments
 from seqbayes.events.fields import explain
 from seqbayes.events.keys import write_key
 from seqbayes.stream.choices import Chooser, DecisionError, RewardBody, post_rewards
@@ -38,13 +38,13 @@ class Decide:
 
     async def choose(self, request: Request) -> Response:
         """Choose an arm for one context, or for each of an array."""
-        (name,) = segments(request, "/api/choose/")[:1]
+        (name,) = path_segments(request, "/api/choose/")[:1]
         chooser = self._choosers().get(name)
         if chooser is None:
-            raise Refusal(404, f"there is no choice {name[:200]!r}")
+            raise HttpError(404, f"there is no choice {name[:200]!r}")
         contexts = _decode(await body_of(request, LONGEST) or b"{}", dict[str, Any])
         decisions = await run_in_threadpool(self._choose, chooser, contexts)
-        return answer(request, {"decisions": decisions})
+        return json_response(request, {"decisions": decisions})
 
     def _choose(self, chooser: Chooser, contexts: list[dict[str, Any]]) -> list[Any]:
         board, belief = self._hub.board, chooser.belief.name
@@ -60,26 +60,26 @@ class Decide:
             try:
                 decisions.append(chooser.choose(context, state_of))
             except DecisionError as error:
-                raise Refusal(422, f"context {i}: {error}") from None
+                raise HttpError(422, f"context {i}: {error}") from None
         return decisions
 
     async def reward(self, request: Request) -> Response:
         """Learn the reward of one decision, or of each of an array."""
         choosers = self._choosers()
-        source = http_source(self._hub.origin.source)
+        source = http_source(self._hub.provider.source)
         given = _decode(await body_of(request, source.longest), RewardBody)
         try:
             posted = post_rewards(choosers, given, source)
         except DecisionError as error:
-            raise Refusal(422, str(error)) from None
+            raise HttpError(422, str(error)) from None
         outcome, _ = await commit(source, posted)
         refused = outcome.unused > 0 and outcome.accepted == 0
-        return answer(request, outcome, 422 if refused else 200)
+        return json_response(request, outcome, 422 if refused else 200)
 
     def _choosers(self) -> Mapping[str, Chooser]:
-        found = self._hub.origin.choosers
+        found = self._hub.provider.choosers
         if not found:
-            raise Refusal(409, "the configuration of this server has no choices")
+            raise HttpError(409, "the configuration of this server has no choices")
         return found
 
 
@@ -89,8 +89,8 @@ def _decode(body: bytes, kind: Any) -> list[Any]:
     try:
         found = msgspec.json.decode(body, type=kind if one else list[kind])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Refusal(422, explain(error)) from None
+        raise HttpError(422, explain(error)) from None
     objects = [found] if one else found
     if len(objects) > MAX_DECISIONS:
-        raise Refusal(413, f"expected at most {MAX_DECISIONS:,} objects")
+        raise HttpError(413, f"expected at most {MAX_DECISIONS:,} objects")
     return objects

@@ -12,11 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.live.shelf import SORTS
+from seqbayes.dashboard.live.entry_table import SORTS
 from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.api import Reads
 from seqbayes.dashboard.server.comparisons import Comparisons
-from seqbayes.dashboard.server.responses import Refusal, segments
+from seqbayes.dashboard.server.responses import HttpError, path_segments
 from seqbayes.stream.stores import StoreError
 
 MAX_BELIEFS = 6
@@ -47,14 +47,14 @@ class FirstData:
 
     def _read(self, request: Request) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        with suppress(Refusal, StoreError):  # the page requests them and shows the error
+        with suppress(HttpError, StoreError):  # the page requests them and shows the error
             for path, find in self._needed(request):
                 data[path] = find()
         return data
 
     def _needed(self, request: Request) -> Iterator[tuple[str, Callable[[], Any]]]:
         reads, path = self._reads, request.url.path
-        page, *rest = segments(request, "/")
+        page, *rest = path_segments(request, "/")
         if page == "replay":
             return
         yield "/api/beliefs", reads.listed

@@ -18,7 +18,7 @@ from seqbayes.dashboard.server.access import (
     local_page,
     session_of,
 )
-from seqbayes.dashboard.server.responses import Refusal
+from seqbayes.dashboard.server.responses import HttpError
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -81,7 +81,7 @@ class Guard:
 
         try:
             login = await self._login_of(scope)
-        except Refusal as refusal:
+        except HttpError as refusal:
             await _refuse(refusal, sending)
         else:
             if login:
@@ -112,7 +112,7 @@ class Guard:
 
         Raises
         ------
-        Refusal
+        HttpError
             If the request is forbidden.
         """
         headers = {
@@ -127,7 +127,7 @@ class Guard:
             return f"/login?{urlencode({'wait': wait, **_next_of(scope)})}"
         if wait:
             reason = f"too many wrong tokens from this address: try again in {wait} s"
-            raise Refusal(429, reason, {"retry-after": str(wait)})
+            raise HttpError(429, reason, {"retry-after": str(wait)})
         session, bearer = self._access.is_session(cookie), self._has_bearer(headers, scope, guesser)
         scope["state"] = {
             **scope.get("state", {}), "session": session or bearer, "guesser": guesser,
@@ -136,7 +136,7 @@ class Guard:
             return ""
         if writes and session and not bearer and not has_origin(headers):
             reason = "a request with a session must have an Origin or Sec-Fetch-Site header"
-            raise Refusal(403, reason)
+            raise HttpError(403, reason)
         free = self._access.reading_is_free and (not writes or path.startswith(HARMLESS))
         if free or session or bearer:
             return ""
@@ -144,17 +144,17 @@ class Guard:
             page = _page_of(scope)
             return "/login" if page == "/" else f"/login?{urlencode({'next': page})}"
         reason = "a token is required: Authorization: Bearer TOKEN, or log in at /login"
-        raise Refusal(401, reason, {"www-authenticate": "Bearer"})
+        raise HttpError(401, reason, {"www-authenticate": "Bearer"})
 
     def _check_form(self, headers: Mapping[str, str], writes: bool) -> None:
         """Reject ambiguous lengths, unknown hosts, and writes from pages of other origins."""
         if "transfer-encoding" in headers and "content-length" in headers:
             reason = "expected either Content-Length or Transfer-Encoding, got both"
-            raise Refusal(400, reason, {"connection": "close"})
+            raise HttpError(400, reason, {"connection": "close"})
         if not self._access.is_known_host(headers.get("host", "")):
-            raise Refusal(421, "this host name is not allowed; see --allow-host")
+            raise HttpError(421, "this host name is not allowed; see --allow-host")
         if writes and not is_same_origin(headers):
-            raise Refusal(403, "pages of other origins cannot write")
+            raise HttpError(403, "pages of other origins cannot write")
 
     def _guesser(self, scope: Any, cookie: str) -> str:
         """Return the name under which wrong tokens are counted.
@@ -195,7 +195,7 @@ def _next_of(scope: Any) -> dict[str, str]:
     return {} if local_page(page) == "/" else {"next": page}
 
 
-async def _refuse(refusal: Refusal, send: Any) -> None:
+async def _refuse(refusal: HttpError, send: Any) -> None:
     body = msgspec.json.encode({"error": refusal.reason})
     headers = {
         "content-type": "application/json",

@@ -14,8 +14,8 @@ from seqbayes.dashboard.live.entries import Entry, columns
 from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.annotations import Annotations
-from seqbayes.dashboard.server.lookup import entry_of, shelf_of
-from seqbayes.dashboard.server.responses import Refusal, answer, segments
+from seqbayes.dashboard.server.lookup import entry_of, table_of
+from seqbayes.dashboard.server.responses import HttpError, json_response, path_segments
 
 MAX_KEYS = 12
 
@@ -26,7 +26,7 @@ class Histories:
     Parameters
     ----------
     hub
-        The hub, whose origin reads the store.
+        The hub, whose provider reads the store.
     annotations, alerts
         The handlers that know what happened meanwhile.
     """
@@ -37,18 +37,18 @@ class Histories:
 
     async def get(self, request: Request) -> Response:
         """Return the histories of several keys."""
-        (name,) = segments(request, "/api/history/")[:1]
-        return answer(request, await run_in_threadpool(self._read, request, name))
+        (name,) = path_segments(request, "/api/history/")[:1]
+        return json_response(request, await run_in_threadpool(self._read, request, name))
 
     def _read(self, request: Request, name: str) -> dict[str, Any]:
         keys = request.query_params.getlist("keys")
         if not 1 <= len(keys) <= MAX_KEYS or len(set(keys)) < len(keys):
-            raise Refusal(422, f"expected 1 to {MAX_KEYS} different keys")
+            raise HttpError(422, f"expected 1 to {MAX_KEYS} different keys")
         wanted = request.query_params.get("part")
         curves = []
         for key in keys:
             with self._board.lock:
-                entry = entry_of(shelf_of(self._board, name), key)
+                entry = entry_of(table_of(self._board, name), key)
                 names = entry.names
             curves.append({"id": key, "key": names, **self.curve(entry, wanted)})
         return {"curves": curves, "marks": self.marks(name, None)}
@@ -56,17 +56,17 @@ class Histories:
     def curve(self, entry: Entry, wanted: str | None = None) -> dict[str, Any]:
         """Return the history of a key, or of one of its numbers, as JSON values."""
         with self._board.lock:
-            past.seed(self._hub.origin.reader, [entry])
+            past.seed(self._hub.provider.reader, [entry])
             now = self._board.now()
             spark = entry.card(now)["spark"]
-            part, others = entry.followed, views.followable(entry.state)
+            part, others = entry.plotted, views.plottable(entry.state)
         if part is not None and wanted not in (None, part.name):
             part = next((each for each in others if each.name == wanted), None)
             if part is None:
-                raise Refusal(422, "expected part to be one of the parts of the belief")
+                raise HttpError(422, "expected part to be one of the parts of the belief")
             # the sparkline has another number: use the store, and the present value
             spark = columns([(now, part.mean, part.low, part.high)])
-        return past.history(self._hub.origin.reader, entry.belief, entry.key, spark, part)
+        return past.history(self._hub.provider.reader, entry.belief, entry.key, spark, part)
 
     def marks(self, name: str, names: list[str] | None) -> list[dict[str, Any]]:
         """Return annotations and alerts of a belief, or only those of one key, by time."""

@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from seqbayes.dashboard.server.responses import Refusal, answer, body_of
+from seqbayes.dashboard.server.responses import HttpError, body_of, json_response
 from seqbayes.events.fields import explain
 from seqbayes.stream.sources import http, posted
 
@@ -44,7 +44,7 @@ class Ingest:
         outcome, again = await commit(source, given)
         refused = outcome.unused > 0 and outcome.accepted == 0
         headers = {"idempotent-replayed": "true"} if again else {}
-        return answer(request, outcome, 422 if refused else 200, headers)
+        return json_response(request, outcome, 422 if refused else 200, headers)
 
 
 def http_source(source: Any) -> http.Http:
@@ -52,11 +52,11 @@ def http_source(source: Any) -> http.Http:
 
     Raises
     ------
-    Refusal
+    HttpError
         If the source of this server does not accept posted events.
     """
     if not isinstance(source, http.Http):
-        raise Refusal(
+        raise HttpError(
             409, "this server does not accept events: this requires a source of kind = 'http'"
         )
     return source
@@ -67,7 +67,7 @@ async def commit(source: http.Http, given: posted.PostedRequest) -> tuple[posted
 
     Raises
     ------
-    Refusal
+    HttpError
         If the request is not committed.
     """
     loop = asyncio.get_running_loop()
@@ -83,14 +83,14 @@ async def commit(source: http.Http, given: posted.PostedRequest) -> tuple[posted
         outcome, again = await asyncio.wait_for(done, PATIENCE)
     except posted.BusyError as busy:
         headers = {"retry-after": str(max(1, math.ceil(busy.seconds)))}
-        raise Refusal(429, str(busy), headers) from None
+        raise HttpError(429, str(busy), headers) from None
     except posted.ReusedError as reused:
-        raise Refusal(422, str(reused)) from None
+        raise HttpError(422, str(reused)) from None
     except (posted.ClosedError, TimeoutError):
         outcome = None
     if outcome is None:
         reason = "the commit is uncertain: try again with the same Idempotency-Key"
-        raise Refusal(503, reason, {"retry-after": "1"})
+        raise HttpError(503, reason, {"retry-after": "1"})
     return outcome, again
 
 
@@ -102,16 +102,16 @@ def _call(loop: asyncio.AbstractEventLoop, act: Callable[..., None], *arguments:
 def _kind(request: Request) -> str:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in (*ONE, *LINES):
-        raise Refusal(415, f"expected Content-Type: {ONE[0]} or {LINES[0]}, got {kind[:100]!r}")
+        raise HttpError(415, f"expected Content-Type: {ONE[0]} or {LINES[0]}, got {kind[:100]!r}")
     if "content-encoding" in request.headers:
-        raise Refusal(415, "expected a body without Content-Encoding")
+        raise HttpError(415, "expected a body without Content-Encoding")
     return kind
 
 
 def _key(request: Request) -> str:
     key = request.headers.get("idempotency-key", "")
     if len(key) > MAX_KEY_LENGTH or not key.isprintable():
-        raise Refusal(422, f"expected an Idempotency-Key of at most {MAX_KEY_LENGTH} characters")
+        raise HttpError(422, f"expected an Idempotency-Key of at most {MAX_KEY_LENGTH} characters")
     return key
 
 
@@ -120,7 +120,7 @@ def _request(body: bytes, kind: str, field: str | None, key: str) -> posted.Post
 
     Raises
     ------
-    Refusal
+    HttpError
         If an event is not a JSON object; the error names its line or position, from 1.
     """
     records = _lines(body) if kind in LINES else _events(body)
@@ -130,7 +130,7 @@ def _request(body: bytes, kind: str, field: str | None, key: str) -> posted.Post
         try:
             values = _objects.decode(record)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise Refusal(422, f"{name} {line}: {_reason(error)}") from None
+            raise HttpError(422, f"{name} {line}: {_reason(error)}") from None
         if field is not None:
             ids.append(_identity(values.get(field), field, f"{name} {line}"))
     return posted.PostedRequest(
@@ -152,7 +152,7 @@ def _events(body: bytes) -> list[tuple[int, bytes]]:
     try:
         return [(i, bytes(raw)) for i, raw in enumerate(_array.decode(body), 1)]
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Refusal(422, f"the array: {_reason(error)}") from None
+        raise HttpError(422, f"the array: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:
@@ -165,9 +165,9 @@ def _identity(raw: msgspec.Raw | None, field: str, where: str) -> str:
     try:
         value = None if raw is None else msgspec.json.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Refusal(422, f"{where}: {field!r}: {explain(error)}") from None
+        raise HttpError(422, f"{where}: {field!r}: {explain(error)}") from None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_LENGTH:
-        raise Refusal(422, f"{where}: expected {field!r}, a text or whole number, to identify it")
+        raise HttpError(422, f"{where}: expected {field!r}, a text or whole number, to identify it")
     return value

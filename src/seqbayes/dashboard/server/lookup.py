@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from seqbayes.dashboard.live.board import Board
 from seqbayes.dashboard.live.entries import Entry
-from seqbayes.dashboard.live.shelf import Shelf
-from seqbayes.dashboard.server.responses import Refusal
+from seqbayes.dashboard.live.entry_table import EntryTable
+from seqbayes.dashboard.server.responses import HttpError
 
 
-def shelf_of(board: Board, name: str) -> Shelf:
+def table_of(board: Board, name: str) -> EntryTable:
     """Return the entries of a belief.
 
     Raises
     ------
-    Refusal
+    HttpError
         If the belief does not exist.
     """
-    shelf = board.shelves.get(name)
-    if shelf is None:
-        raise Refusal(404, f"there is no belief {name[:200]!r}")
-    return shelf
+    table = board.tables.get(name)
+    if table is None:
+        raise HttpError(404, f"there is no belief {name[:200]!r}")
+    return table
 
 
-def entry_of(shelf: Shelf, key: str) -> Entry:
+def entry_of(table: EntryTable, key: str) -> Entry:
     """Return a key of a belief.
 
     Raises
     ------
-    Refusal
+    HttpError
         If the key does not exist.
     """
-    entry = shelf.entries.get(key)
+    entry = table.entries.get(key)
     if entry is None:
-        raise Refusal(404, f"belief {shelf.about.name!r} has no key {key[:200]}")
+        raise HttpError(404, f"belief {table.description.name!r} has no key {key[:200]}")
     return entry

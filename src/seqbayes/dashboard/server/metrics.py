@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.live.about import About
+from seqbayes.dashboard.live.descriptions import BeliefDescription
 from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.units import Unit, unit_of
@@ -100,14 +100,14 @@ class Metrics:
     def _beliefs(self) -> Iterator[str]:
         board = self._hub.board
         with board.lock:
-            shelves = list(board.shelves.values())
-            keys = [({"belief": s.about.name}, float(len(s.entries))) for s in shelves]
+            tables = list(board.tables.values())
+            keys = [({"belief": s.description.name}, float(len(s.entries))) for s in tables]
             weights: list[Sample] = []
             exported: list[Exported] = []
-            for shelf in shelves:
-                unit = unit_of(shelf.about.display.unit)
-                for entry in shelf.top(TOP):
-                    labels = labels_of(entry.names, shelf.about)
+            for table in tables:
+                unit = unit_of(table.description.display.unit)
+                for entry in table.top(TOP):
+                    labels = labels_of(entry.names, table.description)
                     weights.append((labels, entry.n))
                     exported += _exported(labels, unit, views.measures(entry.state))
         yield from family("seqbayes_belief_keys", "gauge", "Keys of a belief.", keys)
@@ -153,24 +153,24 @@ def _exported(
         yield Exported({**labels, **own}, Unit("", 1.0) if measure.share else unit, measure)
 
 
-def labels_of(names: Sequence[str] | None, about: About) -> dict[str, str]:
+def labels_of(names: Sequence[str] | None, description: BeliefDescription) -> dict[str, str]:
     """Return the labels of a key: the belief, and the value of each of its fields.
 
     Examples
     --------
     >>> from seqbayes import Beta
     >>> from seqbayes.events.belief import Belief
-    >>> from seqbayes.dashboard.live.about import of_belief
-    >>> about = of_belief(Belief("sales", Beta(), "sold", by=["shop no.", "belief"]))
-    >>> labels_of(["7", "a"], about)
+    >>> from seqbayes.dashboard.live.descriptions import of_belief
+    >>> description = of_belief(Belief("sales", Beta(), "sold", by=["shop no.", "belief"]))
+    >>> labels_of(["7", "a"], description)
     {'belief': 'sales', 'shop_no_': '7', 'belief_2': 'a'}
-    >>> labels_of(None, about)
+    >>> labels_of(None, description)
     {'belief': 'sales', 'rest': 'true'}
     """
     if names is None:
-        return {"belief": about.name, "rest": "true"}
-    labels, taken = {"belief": about.name}, set(_RESERVED)
-    for field, value in zip(about.by, names, strict=True):
+        return {"belief": description.name, "rest": "true"}
+    labels, taken = {"belief": description.name}, set(_RESERVED)
+    for field, value in zip(description.by, names, strict=True):
         snake = re.sub(r"([a-z])([A-Z])", lambda case: f"{case[1]}_{case[2].lower()}", field)
         label = plain = re.sub(r"[^a-zA-Z0-9_]", "_", snake).lstrip("_0123456789") or "field"
         k = 1

@@ -11,14 +11,14 @@ from starlette.responses import Response
 
 import seqbayes
 from seqbayes.dashboard import schema, views
+from seqbayes.dashboard.live.entry_table import SORTS
 from seqbayes.dashboard.live.hub import FASTEST
-from seqbayes.dashboard.live.shelf import SORTS
 from seqbayes.dashboard.server.alerts import MAX_LISTED, MAX_MESSAGES
 from seqbayes.dashboard.server.annotations import MAX_ANNOTATIONS
 from seqbayes.dashboard.server.api import MAX_CARDS, MAX_LETTERS
 from seqbayes.dashboard.server.comparisons import BEST, LEVELS
 from seqbayes.dashboard.server.histories import MAX_KEYS as MAX_CURVES
-from seqbayes.dashboard.server.responses import answer
+from seqbayes.dashboard.server.responses import json_response
 from seqbayes.dashboard.server.stories import MAX_SKIPPED, MAX_STEPS, CandyOptions, CoinOptions
 from seqbayes.dashboard.server.streams import MAX_KEYS
 
@@ -42,7 +42,7 @@ _DESCRIPTIONS = {
 
 async def get(request: Request) -> Response:
     """Return the document."""
-    return answer(request, _encoded())
+    return json_response(request, _encoded())
 
 
 @functools.cache

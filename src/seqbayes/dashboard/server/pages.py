@@ -24,7 +24,7 @@ from seqbayes.dashboard.server.access import (
     session_of,
 )
 from seqbayes.dashboard.server.bundle import bundle, stylesheet
-from seqbayes.dashboard.server.responses import Refusal, accepts_gzip, answer, body_of
+from seqbayes.dashboard.server.responses import HttpError, accepts_gzip, body_of, json_response
 
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
 
@@ -51,7 +51,7 @@ class Files:
         self._held: dict[str, tuple[float, bytes, bytes, str]] = {}
 
     def _load(self, name: str) -> tuple[bytes, bytes, str]:
-        missing = Refusal(404, "the file does not exist")
+        missing = HttpError(404, "the file does not exist")
         if "\0" in name:
             raise missing
         path = (self._folder / BUNDLES.get(name, name)).resolve()
@@ -100,7 +100,7 @@ class Files:
 
         Raises
         ------
-        Refusal
+        HttpError
             If the file does not exist.
         """
         body, small, tag = self._load(name)
@@ -164,10 +164,10 @@ class Pages:
             if form:
                 again = {"wrong": "", **({} if page == "/" else {"next": page})}
                 return RedirectResponse(f"/login?{urlencode(again)}", 303)
-            raise Refusal(401, "wrong token")
+            raise HttpError(401, "wrong token")
         guesses.right(guesser)
         self._log("login", f"login from {client}", "info")
-        done = RedirectResponse(page, 303) if form else answer(request, {"ok": True})
+        done = RedirectResponse(page, 303) if form else json_response(request, {"ok": True})
         self._set(done, request, self._access.make_session(), SESSION_SECONDS)
         return done
 
@@ -175,7 +175,9 @@ class Pages:
         """End the session of this browser, and invalidate copies of its cookie."""
         self._access.revoke(session_of(request.headers.get("cookie", ""), request.scope))
         form = "text/html" in request.headers.get("accept", "")
-        done: Response = RedirectResponse("/", 303) if form else answer(request, {"ok": True})
+        done: Response = (
+            RedirectResponse("/", 303) if form else json_response(request, {"ok": True})
+        )
         self._set(done, request, "", 0)
         return done
 
@@ -185,7 +187,7 @@ class Pages:
             "session": bool(request.scope.get("state", {}).get("session")),
             "reading_is_free": self._access.reading_is_free,
         }
-        return answer(request, permissions)
+        return json_response(request, permissions)
 
     @staticmethod
     def _set(response: Response, request: Request, value: str, seconds: int) -> None:

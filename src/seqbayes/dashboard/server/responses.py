@@ -13,13 +13,13 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-SLOWEST = 30.0
+BODY_TIMEOUT_SECONDS = 30.0
 """Timeout in seconds for a request body."""
 
 _SMALL = 4096
 
 
-class Refusal(Exception):  # noqa: N818 - not an error of this program
+class HttpError(Exception):
     """An HTTP error response, with a status and a reason."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
@@ -27,7 +27,7 @@ class Refusal(Exception):  # noqa: N818 - not an error of this program
         self.status, self.reason, self.headers = status, reason, dict(headers or {})
 
 
-def answer(
+def json_response(
     request: Request, data: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return JSON, compressed if it is large; bytes are used as JSON."""
@@ -44,12 +44,12 @@ def accepts_gzip(request: Request) -> bool:
     return "gzip" in request.headers.get("accept-encoding", "")
 
 
-def segments(request: Request, prefix: str) -> list[str]:
+def path_segments(request: Request, prefix: str) -> list[str]:
     """Return the segments of a path after a prefix, decoded one by one: keys may contain slashes.
 
     Raises
     ------
-    Refusal
+    HttpError
         If a segment is not UTF-8.
     """
     raw = request.scope.get("raw_path") or request.url.path.encode()
@@ -57,15 +57,15 @@ def segments(request: Request, prefix: str) -> list[str]:
     try:
         return [unquote_to_bytes(part).decode() for part in rest.split("/")]
     except UnicodeDecodeError:
-        raise Refusal(422, "the path is not UTF-8") from None
+        raise HttpError(422, "the path is not UTF-8") from None
 
 
-def whole(request: Request, name: str, default: int, low: int, high: int) -> int:
+def integer_parameter(request: Request, name: str, default: int, low: int, high: int) -> int:
     """Parse an integer query parameter.
 
     Raises
     ------
-    Refusal
+    HttpError
         If the parameter is invalid or out of range.
     """
     text = request.query_params.get(name)
@@ -73,16 +73,16 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
         return default
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else low - 1
     if not low <= number <= high:
-        raise Refusal(422, f"expected {name} to be a whole number from {low} to {high}")
+        raise HttpError(422, f"expected {name} to be a whole number from {low} to {high}")
     return number
 
 
-def fraction(request: Request, name: str, default: float, low: float, high: float) -> float:
+def number_parameter(request: Request, name: str, default: float, low: float, high: float) -> float:
     """Parse a floating-point query parameter.
 
     Raises
     ------
-    Refusal
+    HttpError
         If the parameter is invalid or out of range.
     """
     text = request.query_params.get(name)
@@ -90,21 +90,21 @@ def fraction(request: Request, name: str, default: float, low: float, high: floa
         return default
     number = float(text) if re.fullmatch(r"[0-9]{0,4}(\.[0-9]{1,6})?(?<=[0-9])", text) else low - 1
     if not low <= number <= high:
-        raise Refusal(422, f"expected {name} to be a number from {low:g} to {high:g}")
+        raise HttpError(422, f"expected {name} to be a number from {low:g} to {high:g}")
     return number
 
 
-def choice(request: Request, name: str, choices: Sequence[str]) -> str:
+def choice_parameter(request: Request, name: str, choices: Sequence[str]) -> str:
     """Return a query parameter that must be one of `choices`; the first is the default.
 
     Raises
     ------
-    Refusal
+    HttpError
         If the parameter is not one of `choices`.
     """
     word = request.query_params.get(name, choices[0])
     if word not in choices:
-        raise Refusal(422, f"expected {name} to be one of {', '.join(choices)}")
+        raise HttpError(422, f"expected {name} to be one of {', '.join(choices)}")
     return word
 
 
@@ -113,24 +113,24 @@ async def body_of(request: Request, most: int) -> bytes:
 
     Raises
     ------
-    Refusal
+    HttpError
         If the body is too long, or is not received in time.
     """
-    too_long = Refusal(413, f"expected a body of at most {most:,} bytes", {"connection": "close"})
+    too_long = HttpError(413, f"expected a body of at most {most:,} bytes", {"connection": "close"})
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > most:
         raise too_long
     parts, size = [], 0
     try:
-        async with asyncio.timeout(SLOWEST):
+        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
             async for part in request.stream():
                 size += len(part)
                 if size > most:
                     raise too_long
                 parts.append(part)
     except TimeoutError:
-        slow = f"expected the body within {SLOWEST:g} s"
-        raise Refusal(408, slow, {"connection": "close"}) from None
+        slow = f"expected the body within {BODY_TIMEOUT_SECONDS:g} s"
+        raise HttpError(408, slow, {"connection": "close"}) from None
     except ClientDisconnect:
-        raise Refusal(400, "the client closed the connection") from None
+        raise HttpError(400, "the client closed the connection") from None
     return b"".join(parts)

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from seqbayes.dashboard.live.hub import frame
 from seqbayes.dashboard.server.access import client_of
-from seqbayes.dashboard.server.responses import Refusal, answer, body_of, whole
+from seqbayes.dashboard.server.responses import HttpError, body_of, integer_parameter, json_response
 from seqbayes.dashboard.server.streams import EventStream
 from seqbayes.datasets import factory_mixes
 from seqbayes.errors import SeqbayesError
@@ -100,16 +100,16 @@ class Stories:
         name = request.path_params["story"]
         kind = {"mms": CandyOptions, "coins": CoinOptions}.get(name)
         if kind is None:
-            raise Refusal(404, "expected /api/replay/mms or /api/replay/coins")
+            raise HttpError(404, "expected /api/replay/mms or /api/replay/coins")
         body = await body_of(request, 1 << 16) or b"{}"
         try:
             options: Any = msgspec.json.decode(body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise Refusal(422, str(error)) from None
+            raise HttpError(422, str(error)) from None
         identity = f"{name}-{msgspec.json.encode(options, order='deterministic').hex()}"
         story = await run_in_threadpool(self._find, identity)
         mixes = {"mixes": _mixes()} if name == "mms" else {}
-        return answer(request, {"id": identity, **story.opening, **mixes})
+        return json_response(request, {"id": identity, **story.opening, **mixes})
 
     def _find(self, identity: str) -> StoryBuffer:
         with self._lock:
@@ -125,26 +125,26 @@ class Stories:
 
     async def steps(self, request: Request) -> Response:
         """Return steps of a story."""
-        first = whole(request, "from", 0, 0, 10**6)
-        count = whole(request, "count", 100, 0, MAX_STEPS)
+        first = integer_parameter(request, "from", 0, 0, 10**6)
+        count = integer_parameter(request, "count", 100, 0, MAX_STEPS)
         story = await run_in_threadpool(self._find, request.path_params["id"])
-        return answer(request, await run_in_threadpool(story.steps, first, count))
+        return json_response(request, await run_in_threadpool(story.steps, first, count))
 
     async def stream(self, request: Request) -> Response:
         """Stream coin sets indefinitely, using online EM, skipping the first `after` sets."""
-        after = whole(request, "after", 0, 0, MAX_SKIPPED)
+        after = integer_parameter(request, "after", 0, 0, MAX_SKIPPED)
         options = _options(request.path_params["id"])
         if not isinstance(options, CoinOptions):
-            raise Refusal(404, "only the coins replay has an endless stream")
+            raise HttpError(404, "only the coins replay has an endless stream")
         client = client_of(request.scope)
         if self._endless[client] >= MAX_CLIENT_ENDLESS or self._endless.total() >= MAX_ENDLESS:
-            raise Refusal(503, "too many endless streams are open", {"retry-after": "5"})
+            raise HttpError(503, "too many endless streams are open", {"retry-after": "5"})
         try:
             endless = EndlessCoins(
                 options.start, options.prior, options.learn_weights, options.seed
             )
         except SeqbayesError as error:
-            raise Refusal(422, str(error)) from None
+            raise HttpError(422, str(error)) from None
         self._endless[client] += 1
         return EventStream(self._sets(endless, after), partial(self._ended, client))
 
@@ -179,7 +179,7 @@ def _options(identity: str) -> CandyOptions | CoinOptions:
             raise ValueError
         options: CandyOptions | CoinOptions = msgspec.json.decode(bytes.fromhex(text), type=kind)
     except (msgspec.MsgspecError, ValueError):
-        raise Refusal(404, "unknown replay: create one with a POST request") from None
+        raise HttpError(404, "unknown replay: create one with a POST request") from None
     return options
 
 
@@ -190,12 +190,12 @@ def _make_story(identity: str) -> StoryBuffer:
             return _candies(options)
         return _coins(options)
     except SeqbayesError as error:
-        raise Refusal(422, str(error)) from None
+        raise HttpError(422, str(error)) from None
 
 
 def _candies(options: CandyOptions) -> StoryBuffer:
     if not 0 <= options.seed < 1 << 63:
-        raise Refusal(422, f"expected a seed >= 0, got {options.seed}")
+        raise HttpError(422, f"expected a seed >= 0, got {options.seed}")
     prior = _prior(options.prior, options.strength)
     return StoryBuffer(CandyStory(prior, options.seed, options.bags))
 
@@ -208,7 +208,7 @@ def _prior(given: str | Mapping[str, float], strength: float | None) -> Prior:
 
 def _coins(options: CoinOptions) -> StoryBuffer:
     if not 1 <= options.iterations <= 1000:
-        raise Refusal(422, f"expected 1 to 1000 iterations, got {options.iterations}")
+        raise HttpError(422, f"expected 1 to 1000 iterations, got {options.iterations}")
     return StoryBuffer(
         CoinStory(options.iterations, options.start, options.prior, options.learn_weights)
     )

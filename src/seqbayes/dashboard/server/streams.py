@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from seqbayes.dashboard.live.hub import FASTEST, Connection, Hub, Subscription
 from seqbayes.dashboard.server.access import client_of
-from seqbayes.dashboard.server.responses import Refusal, fraction, whole
+from seqbayes.dashboard.server.responses import HttpError, integer_parameter, number_parameter
 
 MAX_KEYS = 200
 PATIENCE = 15.0
@@ -89,7 +89,7 @@ class Streams:
         last = request.headers.get("last-event-id", "")[:100]
         client = self._hub.connect(subscription, client_of(request.scope))
         if client is None:
-            raise Refusal(503, "too many clients are connected", {"retry-after": "5"})
+            raise HttpError(503, "too many clients are connected", {"retry-after": "5"})
         leave = partial(self._hub.disconnect, subscription, client)
         frames = self._frames(subscription, client, last)
         return EventStream(frames, leave, client.dropped)
@@ -112,14 +112,14 @@ def _subscription(request: Request) -> Subscription:
         name, _, key = text.partition("/")
         keys.append((name, key) if key else _alone(query.getlist("belief"), text))
     if len(keys) > MAX_KEYS or len(query.getlist("belief")) > MAX_KEYS:
-        raise Refusal(422, f"expected at most {MAX_KEYS} beliefs and keys")
-    hz = fraction(request, "hz", 10.0, 0.1, FASTEST)
-    top = whole(request, "top", 50, 0, 500)
+        raise HttpError(422, f"expected at most {MAX_KEYS} beliefs and keys")
+    hz = number_parameter(request, "hz", 10.0, 0.1, FASTEST)
+    top = integer_parameter(request, "top", 50, 0, 500)
     return Subscription(frozenset(query.getlist("belief")), frozenset(keys), top, hz)
 
 
 def _alone(beliefs: list[str], key: str) -> tuple[str, str]:
     """Return a key of the only requested belief."""
     if len(beliefs) != 1:
-        raise Refusal(422, "expected key=ID with one belief=NAME")
+        raise HttpError(422, "expected key=ID with one belief=NAME")
     return beliefs[0], key

@@ -18,9 +18,9 @@ from seqbayes.dashboard.views.base import (
     COMPARED_POINTS,
     DETAIL_POINTS,
     LEVEL,
-    Followed,
     Measure,
     Path,
+    PlottedNumber,
     Ranking,
     View,
     all_views,
@@ -39,8 +39,8 @@ from seqbayes.errors import SeqbayesError
 __all__ = [
     "COMPARED_POINTS",
     "LEVEL",
-    "Followed",
     "Measure",
+    "PlottedNumber",
     "Ranking",
     "View",
     "all_views",
@@ -50,11 +50,11 @@ __all__ = [
     "compares",
     "detail",
     "drawn_shares",
-    "followable",
-    "followed",
     "is_numeric",
     "leading_label",
     "measures",
+    "plottable",
+    "plotted",
     "probability_above",
     "rankings",
     "register_view",
@@ -141,7 +141,7 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
     }
 
 
-def followed(state: Any, held: Path = ()) -> Followed | None:
+def plotted(state: Any, held: Path = ()) -> PlottedNumber | None:
     """Return the number of a belief that is plotted over time, or None if it has no such number.
 
     For labels this is the largest share. The share plotted so far is kept until another share
@@ -157,27 +157,27 @@ def followed(state: Any, held: Path = ()) -> Followed | None:
     Examples
     --------
     >>> from seqbayes import Dirichlet, Gamma, Product
-    >>> followed(Dirichlet({"red": 2.0, "blue": 1.0})).name
+    >>> plotted(Dirichlet({"red": 2.0, "blue": 1.0})).name
     'red'
-    >>> followed(Dirichlet({"red": 2.0, "blue": 1.0}), held=("blue",)).name
+    >>> plotted(Dirichlet({"red": 2.0, "blue": 1.0}), held=("blue",)).name
     'blue'
-    >>> followed(Product({"rate": Gamma(2, 1), "colour": Dirichlet({"red": 2, "blue": 1})})).name
+    >>> plotted(Product({"rate": Gamma(2, 1), "colour": Dirichlet({"red": 2, "blue": 1})})).name
     'rate'
     """
-    return view_of(state).followed(state.as_of(), held)
+    return view_of(state).plotted(state.as_of(), held)
 
 
-def followable(state: Any) -> list[Followed]:
+def plottable(state: Any) -> list[PlottedNumber]:
     """Return the numbers of a belief whose history can be requested.
 
     Examples
     --------
     >>> from seqbayes import Dirichlet, Gamma, Product
     >>> product = Product({"n": Gamma(2, 1), "colour": Dirichlet({"red": 2, "blue": 1})})
-    >>> [found.name for found in followable(product)]
+    >>> [found.name for found in plottable(product)]
     ['n', 'colour = red', 'colour = blue']
     """
-    return list(islice(view_of(state).followable(state.as_of()), _MAX_FOLLOWABLE))
+    return list(islice(view_of(state).plottable(state.as_of()), _MAX_FOLLOWABLE))
 
 
 def warnings_about(state: Any) -> list[str]:

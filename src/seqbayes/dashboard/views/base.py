@@ -35,7 +35,7 @@ class Ranking(NamedTuple):
         return None if self.low is None or self.high is None else self.high - self.low
 
 
-class Followed(NamedTuple):
+class PlottedNumber(NamedTuple):
     """A number that is plotted over time.
 
     Attributes
@@ -57,7 +57,7 @@ class Followed(NamedTuple):
     high: float | None = None
     share: bool = False
 
-    def about(self) -> dict[str, str]:
+    def description(self) -> dict[str, str]:
         """Return the name and the unit as JSON values."""
         return {"part": self.name, **({"unit": "share"} if self.share else {})}
 
@@ -88,7 +88,7 @@ class Measure(NamedTuple):
     share: bool = False
 
     @classmethod
-    def of(cls, labels: dict[str, str], found: Followed) -> Measure:
+    def of(cls, labels: dict[str, str], found: PlottedNumber) -> Measure:
         """Return a plottable number, with labels."""
         return cls(labels, found.mean, found.low, found.high, share=found.share)
 
@@ -144,17 +144,17 @@ class View:
         """Return the distribution of the next observation, or None if it is unknown."""
         return None
 
-    def followed(self, state: Any, held: Path) -> Followed | None:
+    def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the number that is plotted over time, or None."""
         return None
 
-    def followable(self, state: Any) -> Iterator[Followed]:
+    def plottable(self, state: Any) -> Iterator[PlottedNumber]:
         """Yield all numbers whose history can be requested."""
         return iter(())
 
     def measures(self, state: Any) -> list[Measure]:
         """Return the numbers for monitoring."""
-        found = islice(self.followable(state), MAX_MEASURES)
+        found = islice(self.plottable(state), MAX_MEASURES)
         return [Measure.of({"part": each.name}, each) for each in found]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
@@ -167,13 +167,13 @@ class View:
 
     def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:
         """Yield a small card for each number that the belief is about."""
-        about = {
+        description = {
             "family": type(state).__name__,
             "likelihood": type(state.likelihood).__name__,
             "scale": scale_of(state),
         }
         (card,) = self.cards([state], [last], 100)
-        yield {"name": name, **about, **self.head(state), **card}
+        yield {"name": name, **description, **self.head(state), **card}
 
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
         """Yield the predictive distribution of each number by name, or None if it is unknown."""

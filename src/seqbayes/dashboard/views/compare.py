@@ -128,10 +128,10 @@ def _number(state: Any, label: str | None) -> Any:
     PriorError
         If the belief is not about one number.
     """
-    about = view_of(state).compares
-    if not about:
+    description = view_of(state).compares
+    if not description:
         raise PriorError("only beliefs about a number or about labels can be compared")
-    if label is not None and about != "share":
+    if label is not None and description != "share":
         raise PriorError("only beliefs about labels have shares to compare")
     return comparison.number_of(state, label)
 

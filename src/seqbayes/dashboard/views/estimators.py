@@ -11,15 +11,15 @@ from typing import Any
 from seqbayes.dashboard.views.base import (
     EMPTY,
     LEVEL,
-    Followed,
     Path,
+    PlottedNumber,
     View,
     register_view,
     view_of,
 )
 from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.mixtures import brief
-from seqbayes.dashboard.views.several import followed_field
+from seqbayes.dashboard.views.several import plotted_field
 from seqbayes.model import Summary
 from seqbayes.river import (
     ConjugateLinearRegression,
@@ -58,11 +58,11 @@ class EstimatorView(View):
         """
         return {**EMPTY, "fields": list(islice(lines_of(state), _MAX_ESTIMATES))}
 
-    def followed(self, state: Any, held: Path) -> Followed | None:
+    def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the share of a class, the first weight, or the number of the first feature."""
         if isinstance(state, PredictiveSurprise):
             beliefs = ((name, state.belief(name)) for name in state.feature_names)
-            return followed_field(beliefs, held)
+            return plotted_field(beliefs, held)
         summary = state.summary()
         if not summary.mean:
             return None
@@ -72,7 +72,7 @@ class EstimatorView(View):
             name, what = _held(summary, name, held), "share of class"
         low, high = summary.interval[name] or (None, None)
         mean = finite(summary.mean[name])
-        return Followed(f"{what} {name}", (name,), mean, finite(low), finite(high), share)
+        return PlottedNumber(f"{what} {name}", (name,), mean, finite(low), finite(high), share)
 
     def text(self, state: Any) -> str:
         """Return the parameters and the features of the estimator."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from seqbayes.dashboard.views.base import (
     EMPTY,
-    Followed,
     Measure,
     Path,
+    PlottedNumber,
     Ranking,
     View,
     register_view,
@@ -33,7 +33,7 @@ class HurdleView(View):
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
         """Return mean, interval and density of the expected value, and estimates of the parts."""
         card: dict[str, Any] = {**EMPTY, "density": None, "fields": _parts(state)}
-        found = self.followed(state, ())
+        found = self.plotted(state, ())
         if found is None:
             return card
         card["mean"], card["interval"] = found.mean, pair((found.low, found.high))
@@ -43,7 +43,7 @@ class HurdleView(View):
 
     def rankings(self, states: Sequence[Any]) -> list[Ranking]:
         """Return mean and interval of the expected value of each state."""
-        found = [(state.n_samples, self.followed(state, ())) for state in states]
+        found = [(state.n_samples, self.plotted(state, ())) for state in states]
         return [
             Ranking(n) if each is None else Ranking(n, each.mean, each.low, each.high)
             for n, each in found
@@ -53,27 +53,27 @@ class HurdleView(View):
         """Return the curve of the next amount."""
         return curve(predictive_of(state.marginal("amount")))
 
-    def followed(self, state: Any, held: Path) -> Followed | None:
+    def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the expected value and its interval."""
         mean, interval = state.summary()
         if interval is None:
             return None
         low, high = map(finite, interval)
-        return Followed("", (), None if mean is None else finite(mean), low, high)
+        return PlottedNumber("", (), None if mean is None else finite(mean), low, high)
 
-    def followable(self, state: Any) -> Iterator[Followed]:
+    def plottable(self, state: Any) -> Iterator[PlottedNumber]:
         """Yield the expected value."""
-        found = self.followed(state, ())
+        found = self.plotted(state, ())
         if found is not None:
             yield found
 
     def measures(self, state: Any) -> list[Measure]:
         """Return mean and interval of the expected value."""
-        return [Measure.of({}, each) for each in self.followable(state)]
+        return [Measure.of({}, each) for each in self.plottable(state)]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the expected value, the share and the amounts."""
-        found = self.followed(state, ())
+        found = self.plotted(state, ())
         ends = (None, None) if found is None else (found.low, found.high)
         mean = None if found is None else found.mean
         return [

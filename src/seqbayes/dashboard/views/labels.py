@@ -10,9 +10,9 @@ from typing import Any
 from seqbayes import distributions
 from seqbayes.dashboard.views.base import (
     LEVEL,
-    Followed,
     Measure,
     Path,
+    PlottedNumber,
     Ranking,
     View,
     register_view,
@@ -54,7 +54,7 @@ class LabelsView(View):
         """Return a bar for each label, or for each count."""
         return bars(predictive_of(state))
 
-    def followed(self, state: Any, held: Path) -> Followed | None:
+    def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the largest share, or the share plotted so far if it may be as large."""
         weights, total = _weights(state)
         if not (weights and total > 0.0):
@@ -67,7 +67,7 @@ class LabelsView(View):
                     return found
         return _followed(top, weights[top], total)
 
-    def followable(self, state: Any) -> Iterator[Followed]:
+    def plottable(self, state: Any) -> Iterator[PlottedNumber]:
         """Yield the largest shares."""
         weights, total = _weights(state)
         for label in heapq.nlargest(_MAX_FOLLOWABLE, weights, key=weights.__getitem__):
@@ -76,7 +76,7 @@ class LabelsView(View):
 
     def measures(self, state: Any) -> list[Measure]:
         """Return the largest shares, each with its label."""
-        return [Measure.of({"label": each.name}, each) for each in self.followable(state)]
+        return [Measure.of({"label": each.name}, each) for each in self.plottable(state)]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the share of each label."""
@@ -175,8 +175,8 @@ def _share(
     }
 
 
-def _followed(label: Any, weight: float, total: float) -> Followed:
+def _followed(label: Any, weight: float, total: float) -> PlottedNumber:
     low, high = None, None
     if 0.0 < weight < total:
         low, high = Beta(weight, total - weight).interval(LEVEL) or (None, None)
-    return Followed(str(label), (str(label),), weight / total, finite(low), finite(high), True)
+    return PlottedNumber(str(label), (str(label),), weight / total, finite(low), finite(high), True)

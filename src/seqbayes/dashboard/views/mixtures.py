@@ -12,8 +12,8 @@ import numpy as np
 from seqbayes.dashboard.views.base import (
     EMPTY,
     LEVEL,
-    Followed,
     Path,
+    PlottedNumber,
     View,
     register_view,
     view_of,
@@ -93,13 +93,13 @@ class MixtureView(View):
         known = any(name and part is not None for name, part in found)
         return lines(found) if known else None
 
-    def followed(self, state: Any, held: Path) -> Followed | None:
+    def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the share of the component plotted so far, or of the largest component."""
         shares = {str(n): w for n, w in zip(state.names, state.weights, strict=True)}
         if not (shares and state.started):
             return None
         name = str(held[0]) if held and held[0] in shares else max(shares, key=shares.__getitem__)
-        return Followed(f"share of {name}", (name,), finite(shares[name]), share=True)
+        return PlottedNumber(f"share of {name}", (name,), finite(shares[name]), share=True)
 
 
 def responsibilities(state: Any, x: Any) -> dict[str, Any] | None:

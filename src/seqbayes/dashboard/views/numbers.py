@@ -14,9 +14,9 @@ import numpy as np
 
 from seqbayes.dashboard.views.base import (
     LEVEL,
-    Followed,
     Measure,
     Path,
+    PlottedNumber,
     Ranking,
     View,
     register_view,
@@ -37,8 +37,8 @@ class NumberView(View):
     numeric = True
     compares = "number"
     link = " "
-    followed_name: ClassVar[str] = ""
-    followed_path: ClassVar[Path] = ()
+    plotted_name: ClassVar[str] = ""
+    plotted_path: ClassVar[Path] = ()
 
     def cards(self, states: Sequence[Any], lasts: Sequence[Any], points: int) -> list[Any]:
         """Return estimates, interval and density of each state."""
@@ -82,24 +82,25 @@ class NumberView(View):
         """Return the curve or the bars of the next observation."""
         return curve(predictive_of(state))
 
-    def followed(self, state: Any, held: Path) -> Followed | None:
+    def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the mean and its interval."""
         if not state.is_proper(state.posterior):
             return None
         low, high = self.intervals([state])[:, 0].tolist()
-        name = "mean of the log" if state.likelihood.of_logarithm else self.followed_name
+        name = "mean of the log" if state.likelihood.of_logarithm else self.plotted_name
         ends = finite(low), finite(high)
-        return Followed(name, self.followed_path, _first(state.mean), *ends, state.unit == "share")
+        mean = _first(state.mean)
+        return PlottedNumber(name, self.plotted_path, mean, *ends, state.unit == "share")
 
-    def followable(self, state: Any) -> Iterator[Followed]:
+    def plottable(self, state: Any) -> Iterator[PlottedNumber]:
         """Yield the mean."""
-        found = self.followed(state, ())
+        found = self.plotted(state, ())
         if found is not None:
             yield found
 
     def measures(self, state: Any) -> list[Measure]:
         """Return mean and interval; for logarithms, of the median."""
-        found = self.followed(state, ())
+        found = self.plotted(state, ())
         if found is None:
             return []
         if not state.likelihood.of_logarithm:
@@ -135,8 +136,8 @@ class NormalView(NumberView):
     """Show a belief about a mean and a variance: the mean, with the variance beside it."""
 
     kind = "normal"
-    followed_name = "mean"
-    followed_path = ("mean",)
+    plotted_name = "mean"
+    plotted_path = ("mean",)
 
     def more(self, state: Any) -> dict[str, Any]:
         """Return the estimates of the variance."""

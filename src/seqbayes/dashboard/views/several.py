@@ -11,8 +11,8 @@ import numpy as np
 from seqbayes.dashboard.views.base import (
     EMPTY,
     LEVEL,
-    Followed,
     Path,
+    PlottedNumber,
     View,
     register_view,
     view_of,
@@ -64,17 +64,17 @@ class VectorView(SeveralView):
             for feature, mean in state.coordinates().items()
         ]
 
-    def followed(self, state: Any, held: Path) -> Followed | None:
+    def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the mean of the first coordinate."""
-        return next(self.followable(state), None)
+        return next(self.plottable(state), None)
 
-    def followable(self, state: Any) -> Iterator[Followed]:
+    def plottable(self, state: Any) -> Iterator[PlottedNumber]:
         """Yield the mean of each coordinate."""
         for place, (name, mean) in enumerate(state.coordinates().items()):
             if mean is not None:
                 low, high = mean.interval(LEVEL)
                 ends = finite(mean.mean), finite(low), finite(high)
-                yield Followed(str(name), ("mean", place), *ends)
+                yield PlottedNumber(str(name), ("mean", place), *ends)
 
     def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:
         """Yield the density of the mean of each coordinate."""
@@ -118,14 +118,14 @@ class ProductView(SeveralView):
             found += view_of(inner).estimates(within(name, field), inner)
         return found
 
-    def followed(self, state: Any, held: Path) -> Followed | None:
+    def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the plotted number of the first field that has one."""
-        return followed_field(state.parts().items(), held)
+        return plotted_field(state.parts().items(), held)
 
-    def followable(self, state: Any) -> Iterator[Followed]:
+    def plottable(self, state: Any) -> Iterator[PlottedNumber]:
         """Yield the numbers of all fields."""
         for field, inner in state.parts().items():
-            for found in view_of(inner).followable(inner):
+            for found in view_of(inner).plottable(inner):
                 yield _inside(field, inner, found)
 
     def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:
@@ -146,17 +146,17 @@ def within(name: str, field: Any) -> str:
     return f"{name}.{field}" if name else str(field)
 
 
-def followed_field(beliefs: Any, held: Path) -> Followed | None:
+def plotted_field(beliefs: Any, held: Path) -> PlottedNumber | None:
     """Return the plotted number of the first named belief that has one."""
     for field, inner in beliefs:
         inside = held[1:] if held[:1] == (str(field),) else ()
-        found = view_of(inner).followed(inner, inside)
+        found = view_of(inner).plotted(inner, inside)
         if found is not None and found.mean is not None:
             return _inside(field, inner, found)
     return None
 
 
-def _inside(field: Any, inner: Any, found: Followed) -> Followed:
+def _inside(field: Any, inner: Any, found: PlottedNumber) -> PlottedNumber:
     """Return a number of a field, with name and path within the belief."""
     name = f"{field}{view_of(inner).link}{found.name}".strip()
     return found._replace(name=name, path=(str(field), *found.path))

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from seqbayes.dashboard.live import about as describe
+from seqbayes.dashboard.live import descriptions
 from seqbayes.dashboard.live.arrivals import Arrivals
 from seqbayes.dashboard.live.board import Board, StreamHealth
 from seqbayes.dashboard.live.entries import Update
@@ -27,7 +27,7 @@ STALLED = 1.5
 """The pipeline counts as stalled after this many seconds without a step or a response."""
 
 
-class Origin:
+class Provider:
     """A source of beliefs; the base class has no beliefs, for servers that only show replays."""
 
     reader: StoreReader | None = None
@@ -62,7 +62,7 @@ class Origin:
             self.reader.close()
 
 
-class PipelineOrigin(Origin):
+class PipelineProvider(Provider):
     """A pipeline in this process."""
 
     def __init__(self, config: Config, runner: PipelineThread, feed: StateFeed) -> None:
@@ -81,7 +81,7 @@ class PipelineOrigin(Origin):
             return
         opened, updates = self.feed.take()
         if opened:  # uncommitted events are read again, so all states are replaced
-            board.declare(describe.of_belief(belief) for belief in self.config.beliefs)
+            board.declare(descriptions.of_belief(belief) for belief in self.config.beliefs)
         board.apply(updates)
 
     @property
@@ -137,7 +137,7 @@ def _described(kind: str, source: Source | None) -> dict[str, Any]:
     return described
 
 
-class StoreOrigin(Origin):
+class StoreProvider(Provider):
     """A store that another process writes, polled regularly.
 
     Parameters
@@ -195,7 +195,7 @@ class StoreOrigin(Origin):
             return
         declared = self.reader.beliefs()
         if declared != self._declared:
-            board.declare(describe.of_declaration(n, d) for n, d in declared.items())
+            board.declare(descriptions.of_declaration(n, d) for n, d in declared.items())
             self._declared, self._seen = declared, {}
         for name in declared:
             self._read(board, name)
@@ -206,15 +206,15 @@ class StoreOrigin(Origin):
         rows = self.reader.rows(name, since)
         changed = {row.key: Update(row.state, row.updated, row.since) for row in rows}
         with board.lock:
-            shelf = board.shelves[name]
+            table = board.tables[name]
             for key in list(changed):
-                known = shelf.entries.get(key)
+                known = table.entries.get(key)
                 if known is not None and known.updated >= changed[key].updated == since:
                     del changed[key]  # from the last commit read
         self._seen[name] = max((row.updated for row in rows), default=since)
-        if self.reader.count(name) < len(shelf.entries.keys() | changed.keys()):
+        if self.reader.count(name) < len(table.entries.keys() | changed.keys()):
             kept = {row.key for row in self.reader.rows(name)}
-            gone = shelf.entries.keys() - kept
+            gone = table.entries.keys() - kept
             changed.update({key: Update(None, time.time()) for key in gone})
         board.apply({name: changed})
 

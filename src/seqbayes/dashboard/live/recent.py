@@ -14,7 +14,7 @@ RECENT = 50
 """Maximum number of recent events kept per key."""
 
 
-class Happened(NamedTuple):
+class EventEffect(NamedTuple):
     """An event that a key learned, with its time, surprise and step of Bayes' rule."""
 
     at: float
@@ -24,27 +24,27 @@ class Happened(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Stretch:
+class _EventSpan:
     """Consecutive events, each with its time, and the states before and after them."""
 
     before: Any
     after: Any
     events: list[tuple[float, tuple[Any, ...]]]
 
-    def replay(self) -> list[Happened]:
+    def replay(self) -> list[EventEffect]:
         """Return the effects of the last events; empty if events are missing."""
         state = copy.copy(self.before)
-        effects: list[Happened] = []
+        effects: list[EventEffect] = []
         for place, (at, arguments) in enumerate(self.events):
             if len(self.events) - place <= RECENT:
                 x, surprise = arguments[0], views.surprise(state, arguments)
-                effects.append(Happened(at, x, surprise, views.step(state, x)))
+                effects.append(EventEffect(at, x, surprise, views.step(state, x)))
             state.learn_one(*arguments)
         # the key may have been dropped and recreated in between
         return effects if state.n_samples == self.after.n_samples else []
 
 
-class Trail:
+class RecentEvents:
     """The last events of one key.
 
     Copies of a few states are kept, and the events between them. The events are learned again only
@@ -53,33 +53,33 @@ class Trail:
     Examples
     --------
     >>> from seqbayes import Beta
-    >>> trail, after = Trail(), Beta(1, 1)
+    >>> recent_events, after = RecentEvents(), Beta(1, 1)
     >>> after.learn_many([True, False])
-    >>> trail.add(Beta(1, 1), after, [(True,), (False,)], at=0.0)
-    >>> [(each.x, round(each.surprise, 3)) for each in trail.recent()]
+    >>> recent_events.add(Beta(1, 1), after, [(True,), (False,)], at=0.0)
+    >>> [(each.x, round(each.surprise, 3)) for each in recent_events.recent()]
     [(True, 0.693), (False, 1.099)]
     """
 
     __slots__ = ("_computed", "_pending")
 
     def __init__(self) -> None:
-        self._computed: deque[Happened] = deque(maxlen=RECENT)
-        self._pending: list[_Stretch] = []
+        self._computed: deque[EventEffect] = deque(maxlen=RECENT)
+        self._pending: list[_EventSpan] = []
 
     def add(self, before: Any, after: Any, events: Sequence[tuple[Any, ...]], at: float) -> None:
         """Add the arguments of `learn_one` between two states, after those already added."""
         if not self._pending or len(self._pending[-1].events) >= RECENT:
-            self._pending = [*self._pending[-1:], _Stretch(before, after, [])]
+            self._pending = [*self._pending[-1:], _EventSpan(before, after, [])]
         stretch = self._pending[-1]
         stretch.events.extend((at, arguments) for arguments in events)
         stretch.after = after
 
     def live(
         self, before: Any, after: Any, events: Sequence[tuple[Any, ...]], at: float
-    ) -> list[Happened]:
+    ) -> list[EventEffect]:
         """Add events, and return their effects."""
         self.recent()
-        effects = _Stretch(before, after, [(at, arguments) for arguments in events]).replay()
+        effects = _EventSpan(before, after, [(at, arguments) for arguments in events]).replay()
         self._computed.extend(effects)
         return effects
 
@@ -88,7 +88,7 @@ class Trail:
         """Number of recorded events whose effects have not been computed."""
         return sum(len(stretch.events) for stretch in self._pending)
 
-    def recent(self) -> list[Happened]:
+    def recent(self) -> list[EventEffect]:
         """Return the last events with their effects."""
         for stretch in self._pending:
             self._computed.extend(stretch.replay())

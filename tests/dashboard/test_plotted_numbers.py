@@ -30,36 +30,36 @@ from seqbayes.stream.stores import Changes, HistoryPoint, StoredState
 def test_one_of_several_estimates_is_plotted():
     colours = Dirichlet({"red": 1.0, "blue": 1.0, "green": 1.0})
     colours.learn_many(["blue"] * 3 + ["red"] * 4)
-    found = views.followed(colours)
+    found = views.plotted(colours)
     assert (found.name, found.path, found.mean) == ("red", ("red",), pytest.approx(0.5))
     assert (found.low, found.high) == pytest.approx(colours.interval()["red"])
     # blue is plotted while its share may still be the largest
-    assert views.followed(colours, held=("blue",)).name == "blue"
+    assert views.plotted(colours, held=("blue",)).name == "blue"
     colours.learn_many(["red"] * 90)
-    assert views.followed(colours, held=("blue",)).name == "red"
-    assert views.followed(DirichletProcess(1.0)) is None
+    assert views.plotted(colours, held=("blue",)).name == "red"
+    assert views.plotted(DirichletProcess(1.0)) is None
     vector = NormalInverseWishart([0, 1], df=6.0)
     vector.learn_many([[1, 2], [3, 1], [0, 1]])
     line = views.card(vector)["fields"][0]
-    found = views.followed(vector)
+    found = views.plotted(vector)
     assert (found.name, found.path, found.mean) == ("0", ("mean", 0), line["mean"])
     assert [found.low, found.high] == pytest.approx(line["interval"])
     inner = Product({"p": colours.clone(), "n": Gamma(2, 1)})
     product = Product({"flat": Beta(0, 0), "in": inner, "w": NormalInverseGamma()})
-    found = views.followed(product, held=("in", "p", "green"))
+    found = views.plotted(product, held=("in", "p", "green"))
     assert (found.name, found.path) == ("in.p = green", ("in", "p", "green"))
-    assert views.followed(Mixture(2)) is None
+    assert views.plotted(Mixture(2)) is None
     parts = {"low": NormalInverseGamma(-4, 1, 1, 1), "high": NormalInverseGamma(4, 1, 1, 1)}
     mixture = Mixture(parts, seed=1, buffer=8)
     mixture.learn_many([-4.0, -3.5, -4.5, -3.9, 4.0, 4.2])
-    assert views.followed(mixture) is None  # components may still exchange their names
+    assert views.plotted(mixture) is None  # components may still exchange their names
     mixture.learn_many([-4.1, -3.8, 4.1, -4.0])
     assert mixture.started
-    found = views.followed(mixture)
+    found = views.plotted(mixture)
     assert (found.name, found.path) == ("share of low", ("low",))
     assert found.mean == mixture.weights[0] > 0.5
-    assert views.followed(mixture, held=("high",)).mean == mixture.weights[1]
-    assert views.followed(mixture, held=("none",)).name == "share of low"
+    assert views.plotted(mixture, held=("high",)).mean == mixture.weights[1]
+    assert views.plotted(mixture, held=("none",)).name == "share of low"
 
 
 def train(model, rows):
@@ -84,45 +84,45 @@ def test_paths_of_plotted_estimates_exist_in_stored_summaries():
     )
     for x in ([1, 2], [3, 1], [0, 1], [2, 2]):
         product.learn_one({"in": {"p": "b", "v": x}, "w": float(x[0]), "n": 2})
-    found = views.followable(product)
+    found = views.plottable(product)
     assert [each.name for each in found] == [
         *("in.p = b", "in.p = a", "in.v.0", "in.v.1", "w mean", "n"),
     ]
     for each in found:
         assert summary_contains(each, product)
-    assert views.followable(Beta())[0].mean == 0.5
-    assert views.followable(Mixture(2)) == []
+    assert views.plottable(Beta())[0].mean == 0.5
+    assert views.plottable(Mixture(2)) == []
 
 
 def test_a_classifier_plots_the_share_of_a_class():
     for model in (river.ConjugateNB(), river.MixtureDiscriminant(components=1, buffer=5, seed=1)):
-        assert views.followed(model) is None
+        assert views.plotted(model) is None
         train(model, [({"x": 1.0}, "red")])
-        assert views.followed(model) == ("share of class red", ("red",), 1.0, None, None, True)
+        assert views.plotted(model) == ("share of class red", ("red",), 1.0, None, None, True)
         train(model, [({"x": float(i)}, "red" if i % 2 else "blue") for i in range(8)])
-        found = views.followed(model)
+        found = views.plotted(model)
         belief = Dirichlet({"red": 1.0, "blue": 1.0})
         belief.learn_many(["red"] * 5 + ["blue"] * 4)
         assert (found.name, found.mean) == ("share of class red", pytest.approx(6 / 11))
         assert (found.low, found.high) == pytest.approx(belief.interval()["red"])
         assert summary_contains(found, model)
         # blue is plotted while its share may still be the largest
-        held = views.followed(model, held=("blue",))
+        held = views.plotted(model, held=("blue",))
         assert held.path == ("blue",)
         assert summary_contains(held, model)
         train(model, [({"x": 1.0}, "red")] * 90)
-        assert views.followed(model, held=("blue",)).path == ("red",)
-        assert views.followed(model, held=("none",)).path == ("red",)
+        assert views.plotted(model, held=("blue",)).path == ("red",)
+        assert views.plotted(model, held=("none",)).path == ("red",)
 
 
 def test_a_regression_plots_the_first_weight():
     model, rng = river.ConjugateLinearRegression(), np.random.default_rng(2)
-    assert views.followed(model) is None
+    assert views.plotted(model) is None
     train(model, [({"b": 1.0, "a": 2.0}, 3.0)])
-    assert views.followed(model)[:2] == ("weight of b", ("b",))
-    assert views.followed(model).low is None
+    assert views.plotted(model)[:2] == ("weight of b", ("b",))
+    assert views.plotted(model).low is None
     train(model, [({"a": a, "b": b}, 2.0 * a - b) for a, b in rng.normal(size=(50, 2))])
-    found = views.followed(model, held=("a",))
+    found = views.plotted(model, held=("a",))
     assert (found.name, found.mean) == ("weight of b", model.weights["b"])
     assert (found.low, found.high) == model.weight_intervals()["b"]
     assert summary_contains(found, model)
@@ -130,12 +130,12 @@ def test_a_regression_plots_the_first_weight():
 
 def test_a_detector_plots_the_first_feature():
     model = river.PredictiveSurprise({"own": Gamma(1, 1), "n": "count"})
-    assert views.followed(model) is None
+    assert views.plotted(model) is None
     # labels have an estimate already, numbers do not
     train(model, [({"x": 1.0, "c": "red"},)])
-    assert views.followed(model)[:2] == ("c = red", ("c", "red"))
+    assert views.plotted(model)[:2] == ("c = red", ("c", "red"))
     train(model, [({"x": 2.0, "own": 3}, 0.5), ({"x": 4.0, "own": 3},)])
-    found = views.followed(model, held=("c", "red"))
+    found = views.plotted(model, held=("c", "red"))
     belief = model.belief("x")
     assert (found.name, found.path) == ("x mean", ("x", "mean"))
     assert (found.mean, found.low, found.high) == (belief.mean.mean, *belief.interval().mean)
@@ -143,7 +143,7 @@ def test_a_detector_plots_the_first_feature():
     for features in ({"v": NormalInverseWishart([0, 1], df=6.0)}, {"v": Gamma(1, 1)}):
         value = [1.0, 2.0] if "Wishart" in repr(features) else 3
         model = train(river.PredictiveSurprise(features), [({"v": value},)] * 3)
-        found = views.followed(model)
+        found = views.plotted(model)
         assert found.mean is not None
         assert summary_contains(found, model)
 

@@ -27,11 +27,11 @@ _EXAMPLES: dict[str, Any] = {
 """Example values of each kind of field."""
 
 
-def of_belief(belief: Belief) -> About:
+def of_belief(belief: Belief) -> BeliefDescription:
     """Describe a belief of a pipeline."""
     fields = [*belief.features, *belief.field]
-    about = _about(belief.name, belief.state, list(belief.by), fields, belief.display)
-    return about._replace(example=example(belief))
+    description = _describe(belief.name, belief.state, list(belief.by), fields, belief.display)
+    return description._replace(example=example(belief))
 
 
 def example(belief: Belief) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def example(belief: Belief) -> dict[str, Any]:
     return {name: value for name, value in event.items() if name in raw or name not in derived}
 
 
-def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
+def of_declaration(name: str, declaration: Mapping[str, Any]) -> BeliefDescription:
     """Describe a belief of a store, which does not contain its fields.
 
     Raises
@@ -71,13 +71,15 @@ def of_declaration(name: str, declaration: Mapping[str, Any]) -> About:
         If the state of the belief cannot be read.
     """
     display = Display.of(declaration.get("display", {}))
-    return _about(name, read_state(declaration["state"]), list(declaration["by"]), [], display)
+    return _describe(name, read_state(declaration["state"]), list(declaration["by"]), [], display)
 
 
-def _about(name: str, state: Any, by: list[str], field: list[str], display: Display) -> About:
+def _describe(
+    name: str, state: Any, by: list[str], field: list[str], display: Display
+) -> BeliefDescription:
     plain, codec = state.as_of(), StateCodec(state)
     likelihood = plain.likelihood
-    return About(
+    return BeliefDescription(
         name,
         type(plain).__name__,
         None if likelihood is None else type(likelihood).__name__,
@@ -106,7 +108,7 @@ def _half_life(state: Any) -> str | None:
     return f"{seconds:g} s"
 
 
-class About(NamedTuple):
+class BeliefDescription(NamedTuple):
     """Description of a belief.
 
     `example` is an event for it, if its fields are known; `read` decodes a stored state, and `make`
@@ -127,7 +129,7 @@ class About(NamedTuple):
     read: Callable[[str], Any]
     make: Callable[[], Any]
 
-    def told(self, keys: int) -> dict[str, Any]:
+    def as_json(self, keys: int) -> dict[str, Any]:
         """Return the description as JSON values."""
         fields = {**self._asdict(), **msgspec.structs.asdict(self.display)}
         del fields["read"], fields["make"], fields["display"]

@@ -8,50 +8,50 @@ from contextlib import suppress
 from typing import Any
 
 from seqbayes.dashboard import views
-from seqbayes.dashboard.live.about import About
+from seqbayes.dashboard.live.descriptions import BeliefDescription
 from seqbayes.dashboard.live.entries import Entry, Update, make_rankings
-from seqbayes.dashboard.live.trail import Happened
+from seqbayes.dashboard.live.recent import EventEffect
 from seqbayes.stream.stores import StoreError
 
 SORTS = ("n", "mean", "low", "width", "rate", "updated", "key")
 
-TRAILS = 1000
+MAX_KEYS_WITH_EVENTS = 1000
 """Maximum number of keys of a belief whose last events are kept: those with the latest events."""
 
 MAX_WARNINGS = 20
 """Number of keys, those with most data, whose warnings are reported."""
 
 
-class Shelf:
+class EntryTable:
     """The entries of one belief."""
 
-    def __init__(self, about: About) -> None:
-        self.about = about
+    def __init__(self, description: BeliefDescription) -> None:
+        self.description = description
         self.entries: dict[str, Entry] = {}
         self._top: tuple[int, int, list[Entry]] | None = None
         self._found: tuple[tuple[Any, ...], list[Entry]] | None = None
-        self.trailed: dict[str, Entry] = {}
+        self.with_events: dict[str, Entry] = {}
         self.version = 0
 
-    def put(self, key: str, update: Update) -> tuple[Entry, list[Happened]]:
+    def put(self, key: str, update: Update) -> tuple[Entry, list[EventEffect]]:
         """Store a copy of a key's state; return its entry, and events if a client watches."""
         entry = self.entries.get(key)
         if entry is None:
             began = update.updated if update.since is None else update.since
-            entry = self.entries[key] = Entry(self.about, key, began)
+            entry = self.entries[key] = Entry(self.description, key, began)
         events = entry.trace(update)
-        if entry.trail is not None:
-            self.trailed.pop(key, None)
-            self.trailed[key] = entry
-            if len(self.trailed) > TRAILS:
-                self.trailed.pop(next(iter(self.trailed))).trail = None
+        if entry.recent_events is not None:
+            self.with_events.pop(key, None)
+            self.with_events[key] = entry
+            if len(self.with_events) > MAX_KEYS_WITH_EVENTS:
+                self.with_events.pop(next(iter(self.with_events))).recent_events = None
         entry.replace(update)
         return entry, events
 
     def drop(self, key: str) -> None:
         """Delete a key."""
         self.entries.pop(key, None)
-        self.trailed.pop(key, None)
+        self.with_events.pop(key, None)
 
     def top(self, most: int) -> list[Entry]:
         """Return the entries with the most data."""
@@ -62,13 +62,13 @@ class Shelf:
 
     def warnings(self) -> list[dict[str, str]]:
         """Return the warnings about the keys with the most data."""
-        if not views.warns(self.about.kind):
+        if not views.warns(self.description.kind):
             return []
         found: list[dict[str, str]] = []
         for entry in self.top(MAX_WARNINGS):
             with suppress(StoreError):  # the card of the key reports the error
                 found.extend(
-                    {"belief": self.about.name, "id": entry.key, "text": text}
+                    {"belief": self.description.name, "id": entry.key, "text": text}
                     for text in views.warnings_about(entry.state)
                 )
         return found
