@@ -7,7 +7,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
-# One test process runs on each core: threads of BLAS would only wait for each other. NumPy reads
+# There are test processes on all cores: threads of BLAS would only wait for each other. NumPy reads
 # this when it is imported, also in the programs that tests start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -91,6 +91,12 @@ def starts_programs(function, depth=2):
         for each in used
         if inspect.isroutine(each) or inspect.isclass(each)
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """Use one process more than there are cores: many tests wait for servers and browsers."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items):

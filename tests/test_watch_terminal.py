@@ -229,6 +229,7 @@ class TestTerminal:
             write(self.EVENTS)
             wait_for("90 events")
             press(b"xq rm -rf")
+            wait_for("\x1b[?1049l")  # the key ended the command, not the end of the input
 
         status, output, err = self.watch_fifo(tmp_path, act)
         assert (status, err) == (0, "")
