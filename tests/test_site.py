@@ -28,13 +28,13 @@ def site():
 
 
 def built_in():
-    found = registry.families(plugins=False)
-    ours = {name: kind for name, kind in found.items() if kind.__module__.startswith("seqbayes.")}
+    """Return the pairs of public classes; other tests may have registered more."""
     return [
         (name, each)
-        for name, kind in ours.items()
-        for each, likelihood in registry.likelihoods_of(kind, plugins=False).items()
-        if likelihood.__module__.startswith("seqbayes.")
+        for name, family in registry.families(plugins=False).items()
+        if getattr(seqbayes, name, None) is family
+        for each, likelihood in registry.likelihoods_of(family, plugins=False).items()
+        if getattr(seqbayes.likelihoods, each, None) is likelihood
     ]
 
 

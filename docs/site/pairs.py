@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -208,7 +209,13 @@ def section(family: str, likelihood: str) -> str:
 
 def own(classes: Mapping[str, type]) -> dict[str, type]:
     """Return the classes of this package, without those that a program has registered."""
-    return {name: kind for name, kind in classes.items() if kind.__module__.startswith("seqbayes.")}
+    found = {}
+    for name, kind in classes.items():
+        module = sys.modules[kind.__module__]
+        # a class of a doctest names the module of the docstring, but is not in it
+        if module.__name__.startswith("seqbayes.") and vars(module).get(kind.__name__) is kind:
+            found[name] = kind
+    return found
 
 
 def page() -> str:

@@ -263,7 +263,7 @@ def test_silent_connections_are_closed(serve, monkeypatch):
     from seqbayes.dashboard.server import listener, responses
 
     monkeypatch.setattr(listener, "PATIENCE", 0.2)
-    monkeypatch.setattr(responses, "SLOWEST", 0.2)
+    monkeypatch.setattr(responses, "BODY_TIMEOUT_SECONDS", 0.2)
     served = serve(HTTP)
     host, port = served.url.removeprefix("http://").split(":")
 

@@ -412,7 +412,7 @@ def test_errors_of_arguments() -> None:
             Table(Beta(), max_keys=invalid)  # type: ignore[arg-type]
     with pytest.raises(PriorError, match="expected a state"):
         Table(3)  # type: ignore[arg-type]
-    with pytest.raises(PriorError, match="'lightest' or 'oldest'"):
+    with pytest.raises(PriorError, match="expected policy to be one of"):
         Table(Beta(), policy="newest")
     with pytest.raises(MergeError, match="priors differ"):
         table.merge(Table(Beta(2, 1)))
