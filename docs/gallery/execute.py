@@ -4,7 +4,6 @@ python docs/gallery/execute.py writes the outputs into the notebooks, and the pa
 of each. tests/test_gallery.py executes them as well, and compares the outputs with the stored ones.
 """
 
-import base64
 import re
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,16 @@ from nbclient import NotebookClient
 
 HERE = Path(__file__).resolve().parent
 TIMEOUT = 120
+
+RESET = """\
+%reset -f
+%matplotlib inline
+%config InlineBackend.figure_formats = ["svg"]
+names = ["Creator", "Date", "Format", "Type"]
+%config InlineBackend.print_figure_kwargs = {"metadata": dict.fromkeys(names)}
+%config InlineBackend.rc = {"svg.fonttype": "none", "svg.hashsalt": "gallery"}
+"""
+"""Run before each notebook: figures are drawn as SVG, which is the same in every run."""
 
 HEADING = """\
 # Gallery
@@ -44,7 +53,7 @@ def executed(paths: list[Path]) -> dict[Path, Any]:
     found = {path: nbformat.read(path, as_version=4) for path in paths}
     together = nbformat.v4.new_notebook()
     for notebook in found.values():
-        reset = nbformat.v4.new_code_cell("%reset -f\n%matplotlib inline")
+        reset = nbformat.v4.new_code_cell(RESET)
         together.cells += [reset, *(c for c in notebook.cells if c.cell_type == "code")]
     client = NotebookClient(
         together,
@@ -86,14 +95,11 @@ def picture(path: Path, notebook: Any) -> str:
     for cell in _code(notebook):
         for output in cell.outputs:
             data = output.get("data", {})
-            drawing = re.search(r"<svg.*?</svg>", data.get("text/html", ""), re.DOTALL)
+            text = data.get("image/svg+xml", data.get("text/html", ""))
+            drawing = re.search(r"<svg.*?</svg>", text, re.DOTALL)
             if drawing is not None:
                 file = path.with_suffix(".svg")
                 file.write_text(drawing[0] + "\n", encoding="utf-8")
-                return file.name
-            if "image/png" in data:
-                file = path.with_suffix(".png")
-                file.write_bytes(base64.b64decode(data["image/png"]))
                 return file.name
     return ""
 
