@@ -36,6 +36,16 @@ def test_the_changelog_describes_this_version():
     assert headings[0] == seqbayes.__version__ or fragments
 
 
+def test_a_fragment_of_the_changelog_is_one_item_of_a_known_type():
+    kinds = {"highlights", "added", "changed", "fixed", "removed"}
+    for path in (ROOT / "docs/changelog.d").glob("*.md"):
+        assert path.name.split(".")[1] in kinds, f"{path.name}: expected one of {sorted(kinds)}"
+        text = path.read_text("utf-8")
+        assert not re.search(r"^\s*[-*#] ", text, re.MULTILINE), (
+            f"{path.name} has a list or heading"
+        )
+
+
 def test_exactly_five_dependencies_in_ranges():
     required = [line for line in metadata.requires("seqbayes") if "extra ==" not in line]
     names = {re.match(r"[\w-]+", line).group() for line in required}

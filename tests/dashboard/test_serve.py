@@ -243,6 +243,11 @@ def test_invalid_replay_options_are_rejected_with_the_reason(serve, story, optio
     assert reason in response.json()["error"]
 
 
+def test_the_walk_in_the_park_is_the_default_prior(serve):
+    begun = serve(HTTP).client.post("/api/replay/mms").json()
+    assert begun["prior"]["alpha"] == dict(Prior.park().alpha)
+
+
 def test_the_walk_in_the_park_is_a_prior():
     assert _prior("walk", None) == Prior.park()
     assert _prior({"red": 0.5, "green": 0.5}, 10.0) == Prior.from_proportions(

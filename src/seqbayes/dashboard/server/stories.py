@@ -49,7 +49,7 @@ class CandyOptions(msgspec.Struct, forbid_unknown_fields=True):
 
     seed: int = 1
     bags: int | None = None
-    prior: str | dict[str, float] = "uniform"
+    prior: str | dict[str, float] = "park"
     strength: float | None = None
 
 

@@ -19,7 +19,7 @@ export class PriorForm {
    * @param {Function} start called with {prior, strength}
    * @param {{prior: string, strength?: number}} first the initial prior
    */
-  constructor(colours, start, { prior = "uniform", strength } = {}) {
+  constructor(colours, start, { prior, strength }) {
     const known = { walk: "park" }[prior] ?? prior;
     const kind = PRESETS.some(([name]) => name === known) ? known : "own";
     this.colours = colours;
