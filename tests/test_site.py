@@ -94,6 +94,28 @@ def test_the_page_of_pairs_names_every_pair_and_prior(site):
     assert page.count("<svg") >= 15
 
 
+def test_the_page_of_pairs_states_the_verified_range_of_every_pair(site):
+    verified = site("verified")
+    table = verified.rows()
+    pairs = built_in()
+    for row in table:
+        named = {family for family in row.of if any(family == name for name, _ in pairs)}
+        assert named, f"{row.functions} of no family"
+        for family in named:
+            unknown = row.of[family] - {each for name, each in pairs if name == family}
+            assert not unknown, row
+    cells = {pair: verified.ranges(*pair) for pair in pairs}
+    assert "`logpmf`" in cells["Gamma", "Poisson"]
+    assert "`logpmf`" not in cells["Beta", "Bernoulli"]
+    assert "correlations up to" in cells["NormalInverseWishart", "MultivariateNormal"]
+    unlisted = {name for (name, _), cell in cells.items() if not re.search(r"\d", cell)}
+    assert unlisted == {"DirichletProcess", "Hurdle"}
+    page = site("pairs").page()
+    for (family, likelihood), cell in cells.items():
+        _, text = page.split(f"### {family}: {likelihood}\n")
+        assert f"| verified range | {cell} |" in text.split("\n#")[0]
+
+
 def test_the_reference_names_every_public_name(site):
     api = site("api")
     modules = [name for name in seqbayes.__all__ if inspect.ismodule(getattr(seqbayes, name))]
