@@ -166,7 +166,7 @@ class KafkaTopic(Broker):
         self._polled_at = 0.0
         self._answered = False
         self._connection_error: str | None = None
-        self._restarts = False
+        self._reopened: set[Partition] = set()  # partitions to be read from another offset
         self._make_consumer().close()  # validates the settings without connecting
 
     def seek(self, token: Any) -> None:
@@ -201,7 +201,8 @@ class KafkaTopic(Broker):
             self._consumer.assign([self._place(p) for p in wanted])
             self.assigned = set(wanted)
         self._ends = {}
-        self._has_connected, self._restarts = True, False
+        self._reopened = set()
+        self._has_connected = True
 
     def _partitions(self, timeout: float) -> list[Partition]:
         """Return the numbers of the existing partitions."""
@@ -286,7 +287,7 @@ class KafkaTopic(Broker):
             and self._is_caught_up()
         )
         batch = self._batch(messages) if messages else None
-        if self._restarts:
+        if self._reopened:
             self.close()
         return batch
 
@@ -314,7 +315,7 @@ class KafkaTopic(Broker):
         """Read a partition from its beginning after reconnecting."""
         after.pop(partition, None)
         self._last.pop(partition, None)
-        self._restarts = True
+        self._reopened.add(partition)
 
     def _probe(self) -> None:
         """Periodically check whether the connection has been restored, if no message shows it."""
@@ -351,6 +352,8 @@ class KafkaTopic(Broker):
         """Handle an error message: record a partition end or a lost offset, or raise an error."""
         error = message.error()
         p = message.partition()
+        if p in self._reopened and error.name() in ("_PARTITION_EOF", "_AUTO_OFFSET_RESET"):
+            return  # concerns the offset from which the partition was read before
         if error.name() == "_PARTITION_EOF":
             # includes transaction markers, which are not delivered as messages
             self._ends[p] = message.offset()
@@ -359,7 +362,7 @@ class KafkaTopic(Broker):
         elif error.name() == "_AUTO_OFFSET_RESET":
             if p in self._unverified:  # the last message read has expired; the next may exist
                 del self._last[p]
-                self._restarts = True
+                self._reopened.add(p)
                 return
             offset = after.get(p, 0)
             self._handle_gap(
