@@ -56,7 +56,7 @@ def browser():
         pytest.skip("Chromium is not installed")
     api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root has no sandbox
-    api.expect.set_options(timeout=30_000)
+    api.expect.set_options(timeout=60_000)
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=sandbox)
         yield browser
@@ -97,7 +97,7 @@ def open_page(browser, site, request):
         )
         watch = Watch(context, at.url)
         contexts.append((context, watch))
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(60_000)
         page = context.new_page()
         page.watch = watch
         page.goto(at.url + path)

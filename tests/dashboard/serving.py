@@ -68,9 +68,9 @@ class Served:
         arguments = (self.site, self._listening, self._stop, ready.set, service)
         self._thread = threading.Thread(target=serve, args=arguments, daemon=True)
         self._thread.start()
-        assert ready.wait(30)
+        assert ready.wait(60)
         # ignore a proxy of the environment
-        self.client = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
+        self.client = httpx.Client(base_url=self.url, trust_env=False, timeout=60)
         self.bearer = {"Authorization": f"Bearer {access.token}"}
 
     def get(self, path, status=200, **options):
@@ -96,7 +96,7 @@ class Served:
             assert response.status_code == 200, response.read()
             yield from events(response.iter_lines())
 
-    def until(self, found, seconds=20):
+    def until(self, found, seconds=60):
         """Wait until a function returns a true value, and return it."""
         end = time.monotonic() + seconds
         while True:
@@ -110,7 +110,7 @@ class Served:
         if self._thread.is_alive():
             self._stop.asked = True
             self.client.close()
-            self._thread.join(30)
+            self._thread.join(60)
             assert not self._thread.is_alive()
             self._listening.close()
             self.provider.close()
@@ -118,7 +118,7 @@ class Served:
 
 def events(lines):
     event = {"event": "message", "id": ""}
-    end = time.monotonic() + 30.0
+    end = time.monotonic() + 100.0
     for line in lines:
         assert time.monotonic() < end, "the condition was not met in time"
         field, _, value = line.partition(": ")

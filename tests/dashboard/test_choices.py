@@ -119,7 +119,7 @@ def test_the_board_is_not_locked_while_shares_are_computed(serve, monkeypatch):
     lock, free = server.site.hub.board.lock, []
 
     def take():
-        if lock.acquire(timeout=20):
+        if lock.acquire(timeout=60):
             lock.release()
             free.append(True)
 

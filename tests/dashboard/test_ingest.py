@@ -305,7 +305,7 @@ def test_acknowledged_events_survive_kill_9(tmp_path):
             0.25 if round_ < 1 else 60.0, program.send_signal, [signal.SIGKILL]
         )
         killer.start()
-        with httpx.Client(base_url=url, trust_env=False, timeout=10) as client:
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
             for i in range(total):
                 if i in answered:
                     continue

@@ -315,7 +315,7 @@ def test_a_client_talks_to_the_command_over_http_with_the_token(store):
             ]
         finally:
             program.send_signal(signal.SIGTERM)
-        assert program.wait(30) == 143
+        assert program.wait(60) == 143
         program.stderr.read()
     assert (found["verdict"], found["best"]) == ("best", ["south"])
     assert statuses == [401, 401, 403, 421]

@@ -60,14 +60,14 @@ def test_a_signal_commits_and_stops_the_server(program, tmp_path, number, status
     (tmp_path / "c.toml").write_text(text)
     running, (first, second) = program("serve", "c.toml", "--port", "0", "--log-format", "json")
     assert (first["event"], second["event"]) == ("started", "token")
-    with httpx.Client(base_url=first["url"], trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=first["url"], trust_env=False, timeout=60) as client:
         while client.get("/api/health").json()["events"] < 50:
             pass
         with client.stream("GET", "/api/stream") as stream:
             lines = stream.iter_lines()
             assert next(lines) == "retry: 1000"
             running.send_signal(number)
-            assert running.wait(30) == status
+            assert running.wait(60) == status
             for _ in lines:  # the stream ends regularly
                 pass
     assert json.loads(running.stderr.readline())["signal"] == number
@@ -89,7 +89,7 @@ def test_tokens_come_from_an_option_the_environment_or_are_generated(program, tm
     response = httpx.get(f"{result['url']}api/session", headers=headers, trust_env=False)
     assert response.json() == {"session": True, "reading_is_free": True}
     running.send_signal(signal.SIGTERM)
-    assert running.wait(20) == 143
+    assert running.wait(60) == 143
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_replay_opens_the_page_of_its_story(program):
     assert "/replay/mms?seed=1&bags=2&prior=park" in url
     assert httpx.get(url, trust_env=False).status_code == 200
     running.send_signal(signal.SIGINT)
-    assert running.wait(20) == 130
+    assert running.wait(60) == 130
 
 
 @posix
@@ -294,7 +294,7 @@ def test_a_browser_is_opened_on_request(program, tmp_path, words):
     open_store(str(tmp_path / "beliefs.db")).close()
     running, _ = program(*words, "--port", "0", "--open", lines=0, BROWSER=str(browser))
     url = re.search(r"http://[^\s\"]+", running.stderr.readline())[0]
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not opened.exists():
         assert time.monotonic() < end
         time.sleep(0.05)

@@ -101,7 +101,7 @@ class Proxy:
             except OSError:
                 return
             try:
-                far = socket.create_connection(("127.0.0.1", self.target), 5.0)
+                far = socket.create_connection(("127.0.0.1", self.target), 60.0)
             except OSError:
                 near.close()
                 continue
@@ -147,7 +147,7 @@ def make(options):
     return load_source(options.pop("kind"))(**options)
 
 
-def read(source, count, patience=20.0, size=5000):
+def read(source, count, patience=60.0, size=5000):
     """Return the batches with the next records, a given number of them."""
     found, deadline = [], time.monotonic() + patience
     for batch in source.batches(size):

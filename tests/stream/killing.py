@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from seqbayes.stream import open_store
+from seqbayes.stream.stores.reader import StoreReader
 
 KILLS = int(os.environ.get("SEQBAYES_KILLS", "8"))
 """How often each runner is killed; set `SEQBAYES_KILLS=60` for a longer test."""
@@ -124,6 +125,15 @@ def wait_until_committed(process, url, events, patience=60.0):
     while committed(url) < events:
         assert time.monotonic() < deadline, process.output.read_text()
         time.sleep(0.02)
+
+
+def wait_until_read(url, since=0.0, patience=60.0):
+    """Wait until the runner has reported that it read events after this time."""
+    deadline = time.monotonic() + patience
+    with StoreReader(url) as reader:
+        while (reader.runner().pulse.read_at or 0.0) <= since:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def kill_often(process, args, rng, during_run, runs=KILLS, max_duration=0.3):

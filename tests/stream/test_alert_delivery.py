@@ -104,7 +104,7 @@ def deliver(receiver, *messages, notes=None):
     sending.send(messages)
     found = []
     while len(found) < len(messages):
-        found += [sending._done.get(timeout=30.0)]  # noqa: SLF001
+        found += [sending._done.get(timeout=60.0)]  # noqa: SLF001
     sending.close()
     return found
 
@@ -174,7 +174,7 @@ def test_a_firing_alert_is_sent_to_alertmanager_regularly(web, monkeypatch):
     sending = delivery.Delivery([alert(Receiver("alertmanager", web.url))], lambda *response: None)
     sending.renew("a", message().body)
     for _ in range(3):
-        assert json.loads(web.requests.get(timeout=30.0)[2])[0]["labels"]["k"] == "x"
+        assert json.loads(web.requests.get(timeout=60.0)[2])[0]["labels"]["k"] == "x"
     sending.close()
 
 
@@ -185,10 +185,10 @@ def test_messages_do_not_postpone_the_renewal_of_a_firing_alert(web, monkeypatch
     other = message("new", "resolved")
     other = other._replace(body=other.body.replace(b'"x"', b'"y"'))
     found = ""
-    deadline = time.monotonic() + 30.0
+    deadline = time.monotonic() + 60.0
     while found != "old" and time.monotonic() < deadline:
         sending.send([other])
-        found = json.loads(web.requests.get(timeout=30.0)[2])[0]["annotations"]["id"]
+        found = json.loads(web.requests.get(timeout=60.0)[2])[0]["annotations"]["id"]
         time.sleep(0.01)
     assert found == "old"
     sending.close()

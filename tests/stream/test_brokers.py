@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 from brokers import SERVERS, make, numbers, read, servers
-from killing import committed, contents, events, wait_until_committed, write
+from killing import committed, contents, events, wait_until_committed, wait_until_read, write
 
 from seqbayes import Beta, NormalInverseGamma
 from seqbayes.stream import Belief, Pace, Pipeline, SourceError, open_store
@@ -34,7 +34,7 @@ def stream(broker, request):
 
 def learned(source, store, count, size=5000, during_run=lambda pipeline: None):
     """Return the states after this number of events."""
-    deadline = time.monotonic() + 30.0
+    deadline = time.monotonic() + 60.0
     with Pipeline(source, BELIEFS, store, Pace(seconds=0.02), size=size) as pipeline:
         for step in pipeline:
             during_run(step)
@@ -94,7 +94,7 @@ def test_read_events_are_committed_during_a_server_outage(broker, stream):
         while pipeline.events < 20:
             next(steps)
         broker.kill()
-        deadline = time.monotonic() + 20.0
+        deadline = time.monotonic() + 60.0
         try:
             while source.connection_error is None:
                 next(steps)
@@ -107,7 +107,7 @@ def test_read_events_are_committed_during_a_server_outage(broker, stream):
         broker.publish(stream, events(5, 4))
         while pipeline.events < 25 or source.connection_error is not None:
             next(steps)
-            assert time.monotonic() < deadline + 20.0
+            assert time.monotonic() < deadline + 60.0
         while not pipeline.idle:
             next(steps)
     assert source.reconnects >= 1
@@ -157,14 +157,16 @@ def test_a_signal_commits_the_events_read(broker, stream, number, tmp_path, proc
     (tmp_path / "c.toml").write_text(text)
     process.start("run", path, "--log-format", "json")
     wait_until_committed(process, store, 60)
+    published = time.time()
     broker.publish(stream, records[60:])
-    time.sleep(1.0)
+    wait_until_read(store, published)
     assert committed(store) == 60
     assert process.kill(number) == 128 + number
     printed = [json.loads(line) for line in process.output.read_text().splitlines()]
     assert [line["event"] for line in printed] == ["started", "dead_letters", "stopped"]
-    assert printed[-1]["events"] == 90
-    assert contents(store)[2][0][2] == 90
+    read = printed[-1]["events"]
+    assert 60 < read <= 90  # the broker may not have delivered all
+    assert contents(store)[2][0][2] == read
     assert "cret" not in process.output.read_text()
 
 
@@ -175,7 +177,7 @@ def test_a_lost_server_is_reported(broker, stream, tmp_path, process):
     process.start("run", path)
 
     def wait(text):
-        deadline = time.monotonic() + 20.0
+        deadline = time.monotonic() + 60.0
         while text not in process.output.read_text():
             time.sleep(0.05)
             assert time.monotonic() < deadline, process.output.read_text()

@@ -8,11 +8,10 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from killing import contents
+from killing import contents, wait_until_read
 from memory import Listed, lines
 
 from seqbayes import Beta, cli
@@ -183,9 +182,9 @@ def test_a_signal_commits_everything_read(tmp_path, number):
     )
     with start("run", path, "--log-format", "json") as runner:
         assert b"started" in runner.stderr.readline()
-        time.sleep(0.3)
+        wait_until_read(str(tmp_path / "b.db"))
         runner.send_signal(number)
-        _, err = runner.communicate(timeout=30)
+        _, err = runner.communicate(timeout=60)
     assert runner.returncode == 128 + number
     stopped = json.loads(err)
     assert (stopped["event"], stopped["signal"], stopped["events"]) == ("stopped", number, 40)
