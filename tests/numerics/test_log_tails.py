@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqbayes.distributions import Beta, Gamma
-from seqbayes.numerics import tails
+from seqbayes.numerics import tail_integral, tails
 from seqbayes.predictive import BetaBinomial, BetaNegativeBinomial, NegativeBinomial
 
 
@@ -60,6 +60,46 @@ def test_log_tails_of_beta(a, b, x):
     assert tails.beta_cdf(a, b, x) == pytest.approx(float(lower), rel=1e-12)
     if 1e-300 < lower < 0.7:
         assert tails.beta_ppf(a, b, float(lower)) == pytest.approx(x, rel=1e-12)
+
+
+TINY = [
+    (a, b, x)
+    for a in (1e-100, 1e-21, 1e-10, 1e-3, 0.5, 3.0)
+    for b in (1e-300, 1e-210, 1e-100)
+    for x in (1e-300, 1e-12, 0.3, 0.7, 0.999)
+]
+
+
+@pytest.mark.parametrize(("a", "b", "x"), TINY)
+def test_tails_of_beta_with_a_tiny_parameter(a, b, x):
+    """X is near 1 unless the parameters are of similar size: P(X <= x) is of the size of b / a."""
+    lower = beta_lower(a, b, x)
+    with mp.workdps(60):
+        log_lower, log_upper = float(mp.log(lower)), float(mp.log1p(-lower))
+    for array in (False, True):
+        given = [np.array([v]) if array else v for v in (a, b, x)]
+        assert tails.beta_logcdf(*given) == pytest.approx(log_lower, rel=1e-12)
+        assert tails.beta_logsf(*given) == pytest.approx(log_upper, rel=1e-12, abs=1e-300)
+        if lower > 1e-300:
+            assert tails.beta_cdf(*given) == pytest.approx(float(lower), rel=1e-12)
+    y = 1.0 - x
+    assert tails.beta_logsf(b, a, y) == pytest.approx(float(mp.log(beta_lower(a, b, 1.0 - y))))
+
+
+@pytest.mark.parametrize("p", [1e-90, 0.3, 0.5])
+@pytest.mark.parametrize("rate", [1e-200, 1e-9, 1e-3])
+def test_integral_over_a_range_where_exp_overflows(rate, p):
+    n, d = 2.0 * rate, rate
+    found = tail_integral.log_tail_integral(d, n * p, p, True)
+    with mp.workdps(30):
+
+        def integrand(t):
+            return mp.exp(-d * t) * ((1 + p * mp.expm1(t)) * mp.exp(-p * t)) ** -n
+
+        bend = -mp.log(p)  # beyond, log(1 + p exp(t)) is a straight line
+        ends = [0, 1, bend, bend + 10, bend + 100, 1000, 1 / mp.mpf(rate), 40 / mp.mpf(rate)]
+        wanted = mp.log(mp.quad(integrand, sorted(set(map(mp.mpf, ends)))))
+    assert found == pytest.approx(float(wanted), rel=1e-10)
 
 
 @pytest.mark.parametrize(("df", "x"), STUDENT)

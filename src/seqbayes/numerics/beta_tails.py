@@ -16,6 +16,9 @@ from seqbayes.numerics.special import Array, Real, is_array
 # betainc and its inverse lose digits if both parameters are above _LARGE, or if one is above
 # _LARGE_IF_OTHER_SMALL and the other one below _SMALL (3e-8 at 5 and 1e9).
 _LARGE, _LARGE_IF_OTHER_SMALL, _SMALL = 1e6, 1e4, 200.0
+# betainc underflows for parameters below _TINY. A tail is then proportional to the parameter, up to
+# at least _TINY * _RAISE, or it is the parameters' ratio if both are below _BOTH_TINY.
+_TINY, _RAISE, _BOTH_TINY = 1e-200, 1e100, 1e-19
 
 EXTREME_SHAPE = 1e100
 """Shape above which a gamma variable equals its shape to double precision."""
@@ -82,16 +85,23 @@ def is_large(a: Real, b: Real, small_limit: float = _SMALL) -> Any:
     if not is_array(a, b):
         low, high = (a, b) if a <= b else (b, a)
         if high < _LARGE_IF_OTHER_SMALL:
-            return False
+            return low < _TINY or high < _BOTH_TINY
         return 1.0 < low < small_limit or low >= _LARGE or high >= EXTREME_SHAPE
     low, high = np.minimum(a, b), np.maximum(a, b)
     unequal = (high >= _LARGE_IF_OTHER_SMALL) & (low > 1.0) & (low < small_limit)
-    return unequal | (low >= _LARGE) | (high >= EXTREME_SHAPE)
+    return unequal | (low >= _LARGE) | (high >= EXTREME_SHAPE) | is_tiny(a, b)
 
 
 def is_extreme(a: Real, b: Real) -> Any:
     """Whether a gamma variable with the larger shape equals that shape to double precision."""
     return (a >= EXTREME_SHAPE) | (b >= EXTREME_SHAPE)
+
+
+def is_tiny(a: Real, b: Real) -> Any:
+    """Whether a beta variable is near 0 or 1 to double precision, and betainc underflows."""
+    if is_array(a, b):
+        return (np.minimum(a, b) < _TINY) | (np.maximum(a, b) < _BOTH_TINY)
+    return a < _TINY or b < _TINY or (a < _BOTH_TINY and b < _BOTH_TINY)
 
 
 def usual_parameters(replaced: Any, a: Real, b: Real) -> tuple[Real, Real]:
@@ -117,9 +127,12 @@ def _complement(a: Array, b: Array, _: Array, y: Array) -> Array:
 def _large_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
     """Lower tail, computed from the smaller of the two tails."""
     if is_array(a, b, x, y):
-        return select(is_extreme(a, b), _extreme_cdf, _integral_cdf(a, b, x, y), a, b, x, y)
+        result = select(is_extreme(a, b), _extreme_cdf, _integral_cdf(a, b, x, y), a, b, x, y)
+        return select(is_tiny(a, b), _tiny_cdf, result, a, b, x, y)
     if x <= 0.0 or y <= 0.0:
         return 0.0 if x <= 0.0 else 1.0
+    if is_tiny(a, b):
+        return _tiny_cdf(a, b, x, y)
     if is_extreme(a, b):
         return _extreme_cdf(a, b, x, y)
     if beta_difference(a, b, x, y) > 0.0:
@@ -152,13 +165,36 @@ def _extreme_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
     return gamma_cdf(a, b * (x / y)) if a <= b else gamma_sf(b, a * (y / x))
 
 
+def _tiny_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
+    p: Real = np.exp(_log_tiny(a, b, x, y))
+    return p if is_array(p) else float(p)
+
+
+def _log_tiny(a: Real, b: Real, x: Real, y: Real) -> Real:
+    a, b, x, y = np.broadcast_arrays(*(np.asarray(each, float) for each in (a, b, x, y)))
+    with np.errstate(all="ignore"):
+        both = np.where(b < a, np.log(b / (a + b)), -np.log1p(a / b))
+        near_1 = (b < a) & (a >= _BOTH_TINY)
+        near_0 = (b >= a) & (b >= _BOTH_TINY)
+        raised = np.where(near_1, a, 1.0), np.where(near_1, b * _RAISE, 1.0)
+        low = beta_logcdf(*raised, x, y) - math.log(_RAISE)
+        raised = np.where(near_0, b, 1.0), np.where(near_0, a * _RAISE, 1.0)
+        high = -np.asarray(beta_cdf(*raised, y, x)) / _RAISE
+        result = np.where(near_1, low, np.where(near_0, high, both))
+        result = np.where(x <= 0.0, -np.inf, np.where(y <= 0.0, 0.0, result))
+    return result if result.ndim else float(result)
+
+
 def _log_lower(a: Real, b: Real, x: Real, y: Real) -> Real:
     if is_array(a, b, x, y):
         with np.errstate(all="ignore"):
             result = np.where(np.asarray(x) > 0.0, sum(log_parts(a, b, x, y)), -np.inf)
-        return select(is_extreme(a, b), _log_extreme, result, a, b, x, y)
+        result = select(is_extreme(a, b), _log_extreme, result, a, b, x, y)
+        return select(is_tiny(a, b), _log_tiny, result, a, b, x, y)
     if x <= 0.0:
         return -math.inf
+    if is_tiny(a, b):
+        return _log_tiny(a, b, x, y)
     return _log_extreme(a, b, x, y) if is_extreme(a, b) else sum(log_parts(a, b, x, y))
 
 

@@ -31,7 +31,8 @@ _WIDTH = cython.declare(cython.double, 8.0)
 # Number of panels after which a non-increasing integrand is a plain exponential.
 _DECAY_PANELS = cython.declare(cython.int, 6)
 _MAX_PANELS = cython.declare(cython.int, 100)
-_LARGEST = cython.declare(cython.double, 600.0)
+# Largest argument of exp, which overflows above 709.78.
+_LARGEST = cython.declare(cython.double, 709.0)
 _LOWEST = cython.declare(cython.double, -np.inf)
 
 # numpy.polynomial.legendre.leggauss(32): the positive nodes and their weights. They are literals
@@ -139,8 +140,8 @@ def _negative_log(
     """Return the negative logarithm of the integrand."""
     e: cython.double = expm1(fmin(t, _LARGEST)) if grows else expm1(-t)
     s: cython.double = p * e
-    if s > 1.0:
-        return d * t + (v / p) * (log1p(s) - p * t)
+    if s > 1.0:  # log(1 + s) - p t, where exp(t) may overflow
+        return d * t + (v / p) * ((1.0 - p) * t + log(p + (1.0 - p) * exp(-t)))
     total: cython.double = v * _exp_remainder(t if grows else -t, e)
     if p > 0.0:
         total += (v / p) * _log_remainder(s)
