@@ -29,6 +29,7 @@ from seqbayes.predictive import (
     CompoundGamma,
     DirichletMultinomial,
     Exponential,
+    Hurdle,
     NegativeBinomial,
     Power,
     Symmetric,
@@ -67,6 +68,75 @@ REALS = [
     Symmetric(CompoundGamma(1, 3, 2), centre=4.0),
     Symmetric(CompoundGamma(0.5, 3, 2), centre=-1.0, power=0.5, scale=2.0),
 ]
+
+
+LOG_LEVELS = [-2000.0, -800.0, -700.0, -5.0, -0.6932, -0.6931, -0.1, -1e-10, -1e-200]
+STEEP = [
+    CompoundGamma(1, 9e14, 0.2),
+    CompoundGamma(0.5, 1e6, 1e3),
+    Transformed(CompoundGamma(2, 1e9, 3), Power(-1.0)),
+    Symmetric(CompoundGamma(1, 1e9, 2)),
+]
+
+
+@pytest.mark.parametrize("d", REALS + STEEP, ids=repr)
+@pytest.mark.parametrize("tail", ["lower", "upper"])
+def test_log_quantiles_invert_log_tails_at_any_depth(d, tail):
+    quantile, log_tail = (d.ppf, d.logcdf) if tail == "lower" else (d.isf, d.logsf)
+    checked = 0
+    for level in LOG_LEVELS:
+        x = quantile(level, log=True)
+        assert quantile(np.array([level]), log=True)[0] == pytest.approx(x, rel=1e-10, abs=1e-300)
+        assert log_tail(np.array([x]))[0] == pytest.approx(log_tail(x), rel=1e-10)
+        if not 1e-290 < abs(x) < 1e290 or abs(x - d.support[0]) < 1e-9 * abs(x):
+            continue  # rounded, or nearly at the end of the support
+        rounding = [log_tail(math.nextafter(x, end)) for end in (-math.inf, math.inf)]
+        slack = 4.0 * max(abs(each - log_tail(x)) for each in rounding)
+        assert log_tail(x) == pytest.approx(level, rel=1e-10, abs=slack), level
+        checked += slack < 1e-6 * abs(level)
+    assert checked >= 2
+
+
+@pytest.mark.parametrize("depth", [10.0, 700.0, 800.0, 4000.0, 1e6])
+@pytest.mark.parametrize("alpha", [1.0, 1e6, 1e15])
+def test_log_tail_of_the_lomax_distribution(alpha, depth):
+    x = 3.0 * math.expm1(min(depth / alpha, 600.0))
+    expected = -alpha * math.log1p(x / 3.0)
+    assert CompoundGamma(1, alpha, 3).logsf(x) == pytest.approx(expected, rel=1e-12)
+    assert Transformed(CompoundGamma(1, alpha, 3), Power(-1.0)).logcdf(1.0 / x) == pytest.approx(
+        expected, rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("gap", [1e-3, 1e-8, 1e-12])
+def test_quantiles_near_the_centre_of_a_symmetric_distribution(gap):
+    """The density of the compound gamma distribution with k = 1 is alpha / beta at its end."""
+    d = Symmetric(CompoundGamma(1, 3, 2))
+    with mp.workdps(30):
+        inside = 2 * abs(mp.mpf(0.5 + gap) - mp.mpf(1) / 2)
+        expected = float(2 * mp.expm1(-mp.log1p(-inside) / 3))
+    for q in (0.5 + gap, np.array([0.5 + gap])):
+        assert np.ravel(d.ppf(q))[0] == pytest.approx(expected, rel=1e-13)
+        assert np.ravel(d.isf(q))[0] == pytest.approx(-expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("df", [0.5, 4.0, 30.0])
+def test_arrays_of_log_levels_near_one_have_the_same_quantiles_as_numbers(df):
+    levels = [-0.5, -1e-3, -1e-10, -1e-200]
+    wanted = [StudentT(df, 0, 1).ppf(level, log=True) for level in levels]
+    found = StudentT(df, 0, 1).ppf(np.array(levels), log=True)
+    assert found.tolist() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_log_quantiles_of_an_amount_that_is_often_zero():
+    d = Hurdle(Bernoulli(0.25), CompoundGamma(1, 3e3, 40))
+    x = d.isf(-5000.0, log=True)
+    assert d.logsf(x) == pytest.approx(-5000.0, rel=1e-12)
+    assert x == pytest.approx(40.0 * math.expm1((5000.0 + math.log(0.25)) / 3e3), rel=1e-12)
+    for q in (1e-5, 0.1, 0.9):
+        assert d.isf(math.log(q), log=True) == pytest.approx(d.isf(q), rel=1e-12)
+        assert d.ppf(math.log(q), log=True) == pytest.approx(d.ppf(q), rel=1e-12)
+    assert (d.ppf(0.0, log=True), d.ppf(-math.inf, log=True)) == (math.inf, 0.0)
 
 
 def close(got, want, tolerance=1e-11):

@@ -328,9 +328,9 @@ def t_ppf(df: Real, q: Real, log: bool = False) -> Real:
         return _t_quantile(float(df), float(q), log)
     df, q = np.broadcast_arrays(np.asarray(df, float), np.asarray(q, float))
     with np.errstate(all="ignore"):
-        p = np.exp(q) if log else q
-        scipy_result = sc.stdtrit(np.minimum(df, NORMAL_DF), p)
-        tail = np.minimum(p, 1.0 - p)
+        level, upper = _smaller_tail(q, False, log)
+        tail = np.exp(level) if log else np.minimum(q, 1.0 - q)
+        scipy_result = np.where(upper, -1.0, 1.0) * sc.stdtrit(np.minimum(df, NORMAL_DF), tail)
         scipy_is_accurate = is_usual(df, 0.0) & (tail > _SMALL_TAIL) & (tail < 0.25)
     rows = np.vectorize(_t_quantile, otypes=[float])
     return select(~scipy_is_accurate, lambda df, q: rows(df, q, log), scipy_result, df, q)

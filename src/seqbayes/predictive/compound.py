@@ -17,6 +17,7 @@ from seqbayes.distributions.base import (
 )
 from seqbayes.distributions.gamma import log_gamma_moment, log_gamma_spread, power_limit
 from seqbayes.numerics import tails
+from seqbayes.numerics.elementwise_tails import log_complement
 from seqbayes.numerics.log_terms import log_beta_term
 from seqbayes.numerics.special import Real, is_array, log_beta, product_difference
 from seqbayes.predictive.transforms import Power, Transform
@@ -82,6 +83,20 @@ class CompoundGamma(Distribution):
 
     def _isf(self, q: Real) -> Real:
         return self.beta * tails.beta_odds_isf(self.k, self.alpha, q)
+
+    def _logcdf(self, x: Real) -> Real:
+        p, q = self._shares(x)
+        return tails.beta_logcdf(self.k, self.alpha, p, q)
+
+    def _logsf(self, x: Real) -> Real:
+        p, q = self._shares(x)
+        return tails.beta_logcdf(self.alpha, self.k, q, p)
+
+    def _log_ppf(self, log_q: Real) -> Real:
+        return self.beta * tails.beta_odds_ppf(self.k, self.alpha, log_q, True)
+
+    def _log_isf(self, log_q: Real) -> Real:
+        return self.beta * tails.beta_odds_isf(self.k, self.alpha, log_q, True)
 
     @property
     def mean(self) -> Real:
@@ -204,6 +219,22 @@ class Transformed(Distribution):
         y = self.base.isf(q) if self.transform.increasing else self.base.ppf(q)
         return self.transform.forward(y)
 
+    def _logcdf(self, x: Real) -> Real:
+        y = self.transform.inverse(x)
+        return self.base.logcdf(y) if self.transform.increasing else self.base.logsf(y)
+
+    def _logsf(self, x: Real) -> Real:
+        y = self.transform.inverse(x)
+        return self.base.logsf(y) if self.transform.increasing else self.base.logcdf(y)
+
+    def _log_ppf(self, log_q: Real) -> Real:
+        quantile = self.base.ppf if self.transform.increasing else self.base.isf
+        return self.transform.forward(quantile(log_q, True))
+
+    def _log_isf(self, log_q: Real) -> Real:
+        quantile = self.base.isf if self.transform.increasing else self.base.ppf
+        return self.transform.forward(quantile(log_q, True))
+
     @property
     def mean(self) -> Real:
         """Expected value, inf if it is infinite."""
@@ -286,12 +317,42 @@ class Symmetric(Distribution):
         return choose(x > self.centre, tail, 1.0 - tail)
 
     def _ppf(self, q: Real) -> Real:
-        lower = choose(q < 0.5, q, 1.0 - q)
-        away = self.distance.isf(2.0 * lower)
-        return self.centre + choose(q < 0.5, -away, away)
+        return self.centre - self._above_centre(q)
 
     def _isf(self, q: Real) -> Real:
-        return 2.0 * self.centre - self._ppf(q)
+        return self.centre + self._above_centre(q)
+
+    def _above_centre(self, q: Real) -> Real:
+        """Return the upper quantile of the difference from the centre."""
+        tail = choose(q < 0.5, q, 1.0 - q)
+        # near the centre, from the probability between the two quantiles
+        far, near = self.distance.isf(2.0 * tail), self.distance.ppf(2.0 * abs(q - 0.5))
+        away = choose(tail < 0.25, far, near)
+        return choose(q < 0.5, away, -away)
+
+    def _log_tail(self, x: Real) -> Real:
+        """Return the log of the tail beyond x, seen from the centre."""
+        return self.distance.logsf(abs(x - self.centre)) - math.log(2.0)
+
+    def _logcdf(self, x: Real) -> Real:
+        tail = self._log_tail(x)
+        return choose(x < self.centre, tail, log_complement(tail))
+
+    def _logsf(self, x: Real) -> Real:
+        tail = self._log_tail(x)
+        return choose(x > self.centre, tail, log_complement(tail))
+
+    def _log_ppf(self, log_q: Real) -> Real:
+        return self.centre - self._log_above_centre(log_q)
+
+    def _log_isf(self, log_q: Real) -> Real:
+        return self.centre + self._log_above_centre(log_q)
+
+    def _log_above_centre(self, log_q: Real) -> Real:
+        upper = log_q < -math.log(2.0)
+        tail = choose(upper, log_q, log_complement(log_q))
+        away = self.distance.isf(tail + math.log(2.0), True)
+        return choose(upper, away, -away)
 
     def _hdi(self, level: float) -> tuple[float, float]:
         return self.interval(level)

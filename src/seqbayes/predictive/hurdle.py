@@ -65,20 +65,26 @@ class Hurdle(Distribution):
 
     def ppf(self, q: Any, log: bool = False) -> Any:
         """Quantile: the smallest x with P(X <= x) of at least q."""
-        q = np.exp(q) if log else np.asarray(q, float)
-        return self._inverse(q, 1.0 - q)
+        q = np.asarray(q, float)
+        return self._inverse(*((np.exp(q), -np.expm1(q)) if log else (q, 1.0 - q)), q, None, log)
 
     def isf(self, q: Any, log: bool = False) -> Any:
         """Upper quantile: the smallest x with P(X > x) of at most q."""
-        q = np.exp(q) if log else np.asarray(q, float)
-        return self._inverse(1.0 - q, q)
+        q = np.asarray(q, float)
+        return self._inverse(*((-np.expm1(q), np.exp(q)) if log else (1.0 - q, q)), None, q, log)
 
-    def _inverse(self, below: Any, above: Any) -> Any:
+    def _inverse(self, below: Any, above: Any, q: Any, upper_q: Any, log: bool) -> Any:
         negative = self.positive * self.amount.cdf(0.0)
         positive = self.positive * self.amount.sf(0.0)
+
+        def own(tail: Any, log_tail: Any) -> Any:  # the level of the amount
+            if log and log_tail is not None:
+                return np.minimum(log_tail - np.log(self.positive), 0.0), True
+            return np.clip(tail / self.positive, 0.0, 1.0), False
+
         with np.errstate(all="ignore"):
-            low = self.amount.ppf(np.clip(below / self.positive, 0.0, 1.0))
-            high = self.amount.isf(np.clip(above / self.positive, 0.0, 1.0))
+            low = self.amount.ppf(*own(below, q))
+            high = self.amount.isf(*own(above, upper_q))
         found = np.where(below <= negative, low, np.where(above < positive, high, 0.0))
         return plain(np.where((below >= 0.0) & (above >= 0.0), found, np.nan))
 
