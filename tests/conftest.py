@@ -95,8 +95,8 @@ def starts_programs(function, depth=2):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
-    """Use one process more than there are cores: many tests wait for servers and browsers."""
-    return (os.cpu_count() or 1) + 1
+    """Use two processes per core: many tests wait for servers and browsers."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items):
