@@ -5,6 +5,7 @@ Published figures are from Do and Batzoglou (2008), with more digits recomputed 
 
 import json
 import math
+import re
 import signal
 import subprocess
 
@@ -374,11 +375,11 @@ def test_on_a_terminal_a_summary_follows_the_screens(columns):
 @posix
 def test_an_interruption_on_a_terminal_prints_a_summary():
     status, written = on_a_terminal(
-        "coins", "--speed", "20", "--iterations", "500", until=b"iteration 3 of"
+        "coins", "--speed", "20", "--iterations", "500", until=b"iteration "
     )
     assert status == 130
     after = written.rpartition("\x1b[?1049l")[2]
-    assert "Stopped after" in after
+    assert re.search("Stopped (after|in the first) ", after)
     assert "\x1b[?25h" in written
     assert "Traceback" not in written
 

@@ -22,6 +22,8 @@ KILLS = int(os.environ.get("SEQBAYES_KILLS", "8"))
 NURSERY = """
 import json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
 sys.path.insert(0, sys.argv[1])
 from seqbayes.cli import main
 from seqbayes.stream import config, history

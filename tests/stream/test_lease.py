@@ -278,7 +278,8 @@ def test_no_commit_follows_a_commit_with_unknown_outcome(postgres_url, monkeypat
 def test_a_runner_halted_within_a_commit_blocks_others_no_longer_than_its_lease(
     postgres_url, monkeypatch
 ):
-    monkeypatch.setattr(Store, "lease_seconds", 0.3)
+    open_store(postgres_url).close()  # creates the tables
+    monkeypatch.setattr(Store, "lease_seconds", 1.0)
     first, second = open_store(postgres_url), open_store(postgres_url)
     first.acquire()
     monkeypatch.setattr(type(first.holder), "local", False)
