@@ -136,8 +136,8 @@ def test_the_health_of_the_source_is_recorded():
     feed = StateFeed(longest=0.0)
     with Pipeline(Iterated(events(9), name="listed"), [BELIEF], open_store(":memory:")) as pipeline:
         feed.attach(pipeline)
-        assert feed.pulse.read_at is None
+        assert feed.status.read_at is None
         for _ in pipeline:
             feed.learned(pipeline, object())
-        assert (feed.events, feed.pulse.lag, feed.pulse.reconnects) == (9, pipeline.lag, 0)
-        assert feed.pulse.read_at is not None
+        assert (feed.events, feed.status.lag, feed.status.reconnects) == (9, pipeline.lag, 0)
+        assert feed.status.read_at is not None

@@ -133,7 +133,7 @@ def wait_until_read(url, since=0.0, patience=60.0):
     """Wait until the runner has reported that it read events after this time."""
     deadline = time.monotonic() + patience
     with StoreReader(url) as reader:
-        while (reader.runner().pulse.read_at or 0.0) <= since:
+        while (reader.runner().status.read_at or 0.0) <= since:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 

@@ -18,7 +18,7 @@ from servers import Proxy
 from seqbayes import Beta
 from seqbayes.events.keys import write_key
 from seqbayes.stream import Belief, LeaseError, Pace, Pipeline, StoreError, open_store
-from seqbayes.stream.stores import Changes, Pulse, Store, StoreReader, postgres
+from seqbayes.stream.stores import Changes, RunnerStatus, Store, StoreReader, postgres
 
 PAIRS = 200
 PATIENCE = 60.0
@@ -452,4 +452,4 @@ def test_a_heartbeat_is_rejected_after_the_lease_was_taken_over(url):
         second.held = first.held._replace(holder=second.holder.write())
         second.beat_seconds = 0.0
         with pytest.raises(LeaseError):
-            second.renew(Pulse())
+            second.renew(RunnerStatus())

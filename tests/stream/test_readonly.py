@@ -7,7 +7,7 @@ import pytest
 
 from seqbayes import Beta
 from seqbayes.stream import DeadLetter, StoreError, open_store
-from seqbayes.stream.stores import Changes, HistoryPoint, Pulse, StoredState, StoreReader
+from seqbayes.stream.stores import Changes, HistoryPoint, RunnerStatus, StoredState, StoreReader
 
 
 @pytest.fixture
@@ -92,16 +92,18 @@ def test_a_heartbeat_reports_the_runner_and_is_not_a_commit(url, writer, monkeyp
     with StoreReader(url) as reader:
         commit(writer, 1, '["x"]')
         before = reader.serial()
-        assert reader.runner().pulse == Pulse()
-        pulse = Pulse(lag=12, reconnects=3, connection_error="no route to host", read_at=5.0)
-        writer.renew(pulse)  # too soon after the lease was taken
-        assert reader.runner().pulse == Pulse()
+        assert reader.runner().status == RunnerStatus()
+        status = RunnerStatus(
+            lag=12, reconnects=3, connection_error="no route to host", read_at=5.0
+        )
+        writer.renew(status)  # too soon after the lease was taken
+        assert reader.runner().status == RunnerStatus()
         writer.beat_seconds = 0.0
         now = writer.now()
         monkeypatch.setattr(writer, "now", lambda: now)
-        writer.renew(pulse)
+        writer.renew(status)
         assert reader.runner()[1:3] == (True, False)
-        assert reader.runner().pulse == pulse
+        assert reader.runner().status == status
         assert reader.serial() == before
         monkeypatch.setattr(opened[0], "now", lambda: now + 12.0)
         assert reader.runner().silent == pytest.approx(12.0, abs=0.01)
@@ -119,8 +121,8 @@ def test_a_commit_counts_as_a_heartbeat(url, writer, monkeypatch, opened):
 
 def test_a_new_runner_starts_without_the_heartbeat_of_the_last_one(url, writer):
     writer.beat_seconds = 0.0
-    writer.renew(Pulse(connection_error="no route to host"))
+    writer.renew(RunnerStatus(connection_error="no route to host"))
     writer.close()
     with StoreReader(url) as reader, open_store(url) as other:
         other.acquire()
-        assert reader.runner().pulse == Pulse()
+        assert reader.runner().status == RunnerStatus()

@@ -27,7 +27,7 @@ from seqbayes.stream.stores import (
     Changes,
     HistoryPoint,
     MemoryStore,
-    Pulse,
+    RunnerStatus,
     SeenId,
     Store,
     StoredAlert,
@@ -247,7 +247,7 @@ def test_the_lease_of_a_runner_on_another_machine_expires(url, monkeypatch):
     second.acquire()
     second.commit(Changes("src", 5, 5))
     first.beat_seconds = 0.0
-    for lost in (lambda: first.commit(Changes("src", 1, 1)), lambda: first.renew(Pulse())):
+    for lost in (lambda: first.commit(Changes("src", 1, 1)), lambda: first.renew(RunnerStatus())):
         with pytest.raises(LeaseError, match="was taken over by another runner"):
             lost()
     assert second.token("src") == 5
@@ -266,7 +266,7 @@ def test_a_lease_is_renewed_while_no_events_arrive(url, monkeypatch):
     now = store.now()
     monkeypatch.setattr(store, "now", lambda: now + Store.lease_seconds)
     store.beat_seconds = 0.0
-    store.renew(Pulse())
+    store.renew(RunnerStatus())
     monkeypatch.setattr(other, "now", lambda: now + Store.lease_seconds + 1.0)
     with pytest.raises(LeaseError):
         other.acquire()
@@ -309,8 +309,8 @@ def test_a_store_of_version_2_gets_heartbeats(durable_url):
     with open_store(durable_url) as store:
         store.acquire()
         store.beat_seconds = 0.0
-        store.renew(Pulse(lag=3))
-        assert store.lease().pulse == '{"lag":3}'
+        store.renew(RunnerStatus(lag=3))
+        assert store.lease().status == '{"lag":3}'
 
 
 def test_long_histories_are_thinned(store):
@@ -367,7 +367,7 @@ def test_sqlite_syncs_every_commit(tmp_path, connections):
     assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     store.acquire()
     store.beat_seconds = 0.0
-    store.renew(Pulse())  # does not need a sync
+    store.renew(RunnerStatus())  # does not need a sync
     assert synchronous() == "PRAGMA synchronous = NORMAL"
     store.commit(Changes("src", 1, 1))
     assert synchronous() == "PRAGMA synchronous = FULL"
@@ -514,7 +514,7 @@ def test_a_lease_is_renewed_through_a_lost_connection(postgres_url):
     store.beat_seconds = 0.0
     terminate(postgres_url, "runner")
     store.thin("b", 3)
-    store.renew(Pulse())
+    store.renew(RunnerStatus())
     store.commit(Changes("src", 1, 1))
     assert store.token("src") == 1
     store.close()

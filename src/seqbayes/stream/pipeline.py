@@ -18,7 +18,7 @@ from seqbayes.events.fields import write_record
 from seqbayes.stream.collector import Collector as Collector
 from seqbayes.stream.declarations import continue_stored
 from seqbayes.stream.source import Batch, Source
-from seqbayes.stream.stores import Changes, DeadLetter, Pulse, Store, StoredState, StoreError
+from seqbayes.stream.stores import Changes, DeadLetter, RunnerStatus, Store, StoredState, StoreError
 from seqbayes.stream.table import Table
 
 MAX_RAW_BYTES = 1 << 20
@@ -176,7 +176,7 @@ class Pipeline:
                 collector.learned(self, batch)
             if self._due():
                 self.commit()
-            self.store.renew(self.pulse)
+            self.store.renew(self.status)
             yield self
         self.commit()
 
@@ -206,10 +206,10 @@ class Pipeline:
         self.lag, self.read_at = batch.remaining, time.time()
 
     @property
-    def pulse(self) -> Pulse:
+    def status(self) -> RunnerStatus:
         """The current status of the source and the pipeline."""
         source = self.source
-        return Pulse(self.lag, source.reconnects, source.connection_error, self.read_at)
+        return RunnerStatus(self.lag, source.reconnects, source.connection_error, self.read_at)
 
     def _add_dead_letter(self, batch: Batch, i: int, belief: str, reason: str) -> None:
         record = batch.records[i]

@@ -15,7 +15,7 @@ import msgspec
 from seqbayes.dashboard.live.entries import Update
 from seqbayes.events.keys import read_key, write_key
 from seqbayes.stream.collector import Collector
-from seqbayes.stream.stores import Changes, Pulse, Store
+from seqbayes.stream.stores import Changes, RunnerStatus, Store
 from seqbayes.stream.table import Table
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class StateFeed(Collector):
         Set when `take` has new updates.
     alive
         Monotonic time in seconds of the last step of the pipeline.
-    pulse
+    status
         Status of the pipeline at that step.
     """
 
@@ -117,7 +117,7 @@ class StateFeed(Collector):
         self.alive = time.monotonic()
         self.events = self.base = 0
         self.dead_letters = 0
-        self.pulse = Pulse()
+        self.status = RunnerStatus()
         self.committed_at: float | None = None
 
     def attach(self, pipeline: Pipeline) -> None:
@@ -148,7 +148,7 @@ class StateFeed(Collector):
         now = self.alive = time.monotonic()
         if batch is not None:
             self.events = pipeline.events
-        self.pulse = pipeline.pulse
+        self.status = pipeline.status
         if now < self._next:
             return
         began = time.thread_time()

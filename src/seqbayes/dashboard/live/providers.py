@@ -103,7 +103,10 @@ class PipelineProvider(Provider):
         feed, runner = self.feed, self.runner
         now, silent = time.time(), time.monotonic() - feed.alive
         source = runner.source
-        pulse, connection_error = feed.pulse, None if source is None else source.connection_error
+        reported, connection_error = (
+            feed.status,
+            None if source is None else source.connection_error,
+        )
         status = "ok" if silent < STALLED and connection_error is None else "stalled"
         if not runner.running:
             status = "stopped"
@@ -113,11 +116,11 @@ class PipelineProvider(Provider):
             status,
             feed.base + feed.events,
             rate,
-            pulse.lag,
+            reported.lag,
             _age(feed.committed_at, now),
-            _age(pulse.read_at, now),
+            _age(reported.read_at, now),
             feed.dead_letters,
-            pulse.reconnects,
+            reported.reconnects,
             source=_described(kind, source),
             error=connection_error if runner.failure is None else str(runner.failure),
             quiet=quiet and status == "ok",
@@ -222,18 +225,18 @@ class StoreProvider(Provider):
         runner, sources = self.reader.runner(), self.reader.sources()
         events = sum(source.events for source in sources)
         committed = max((source.updated for source in sources), default=None)
-        pulse, connection_error = runner.pulse, _connection_error(runner)
+        reported, connection_error = runner.status, _connection_error(runner)
         rate, quiet = self._arrivals(events)
         status: Literal["ok", "stalled"] = "ok" if connection_error is None else "stalled"
         self._health = StreamHealth(
             status if runner.alive else "stopped",
             events,
             rate,
-            pulse.lag if runner.alive else None,
+            reported.lag if runner.alive else None,
             _age(committed, time.time()),
-            _age(committed if pulse.read_at is None else pulse.read_at, time.time()),
+            _age(committed if reported.read_at is None else reported.read_at, time.time()),
             self.reader.dead_letter_count(),
-            pulse.reconnects,
+            reported.reconnects,
             source={
                 "kind": "store",
                 "name": self.reader.url,
@@ -264,7 +267,7 @@ def _connection_error(runner: StoredRunner) -> str | None:
         return f"{runner.holder} is stopped"
     if runner.silent > STALLED:
         return f"{runner.holder} makes no progress"
-    return runner.pulse.connection_error
+    return runner.status.connection_error
 
 
 def _age(at: float | None, now: float) -> float | None:

@@ -19,7 +19,7 @@ from seqbayes.stream.stores.records import (
     DeclarationError,
     Lease,
     LeaseError,
-    Pulse,
+    RunnerStatus,
     StoreError,
 )
 
@@ -176,7 +176,7 @@ class WritableStore(ReadableStore):
                 self.write_lease(lease._replace(holder=None))
         self.held = None
 
-    def renew(self, pulse: Pulse) -> None:
+    def renew(self, status: RunnerStatus) -> None:
         """Send a heartbeat if it is due, so that the lease does not expire; call at every step.
 
         Raises
@@ -188,12 +188,12 @@ class WritableStore(ReadableStore):
         if now < self._beat_at + self.beat_seconds:
             return
         self._beat_at = now
-        text = msgspec.json.encode(pulse).decode()
+        text = msgspec.json.encode(status).decode()
 
         def beat(lease: Lease, again: bool) -> None:
             self._check_held(lease)
             expires = self.now() + self.lease_seconds
-            self.write_lease(lease._replace(expires=expires, pulse=text))
+            self.write_lease(lease._replace(expires=expires, status=text))
 
         self.transact(beat, durable=False)
 

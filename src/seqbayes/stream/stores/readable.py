@@ -18,9 +18,9 @@ from seqbayes.stream.stores.records import (
     Contents,
     HistoryPoint,
     Lease,
-    Pulse,
     Reason,
     Runner,
+    RunnerStatus,
     SeenId,
     SourcePosition,
     StoredAlert,
@@ -260,7 +260,7 @@ class ReadableStore:
         silent = self.now() - (lease.expires - self.lease_seconds)
         alive = holder.lives if holder.local else silent < self.lease_seconds
         halted = alive and holder.local and holder.halted
-        return Runner(str(holder), alive, halted, max(silent, 0.0), self._pulse_of(lease))
+        return Runner(str(holder), alive, halted, max(silent, 0.0), self._status_of(lease))
 
     def _holder_of(self, lease: Lease) -> Holder:
         try:
@@ -268,9 +268,13 @@ class ReadableStore:
         except (msgspec.MsgspecError, TypeError) as error:
             raise self._damaged("the holder of its lease", error) from None
 
-    def _pulse_of(self, lease: Lease) -> Pulse:
+    def _status_of(self, lease: Lease) -> RunnerStatus:
         try:
-            return Pulse() if lease.pulse is None else msgspec.json.decode(lease.pulse, type=Pulse)
+            return (
+                RunnerStatus()
+                if lease.status is None
+                else msgspec.json.decode(lease.status, type=RunnerStatus)
+            )
         except (msgspec.MsgspecError, TypeError) as error:
             raise self._damaged("the heartbeat of its runner", error) from None
 

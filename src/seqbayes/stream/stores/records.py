@@ -189,18 +189,18 @@ class Lease(NamedTuple):
         JSON of the `Holder`; None if the lease is free.
     expires
         Time at which it expires, in seconds since 1970.
-    pulse
-        JSON of the last `Pulse` of the holder; None before the first.
+    status
+        JSON of the last `RunnerStatus` of the holder; None before the first.
     """
 
     epoch: int
     serial: int
     holder: str | None
     expires: float
-    pulse: str | None
+    status: str | None
 
 
-class Pulse(msgspec.Struct, frozen=True, omit_defaults=True):
+class RunnerStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     """The report of a runner in each heartbeat.
 
     Parameters
@@ -234,7 +234,7 @@ class Runner(NamedTuple):
         Whether it was stopped by a signal or a debugger.
     silent
         Seconds since its last heartbeat.
-    pulse
+    status
         The report in that heartbeat.
     """
 
@@ -242,7 +242,7 @@ class Runner(NamedTuple):
     alive: bool
     halted: bool = False
     silent: float = 0.0
-    pulse: Pulse = Pulse()
+    status: RunnerStatus = RunnerStatus()
 
 
 @dataclass

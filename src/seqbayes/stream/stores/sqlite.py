@@ -265,7 +265,7 @@ class SqliteStore(SqlStore):
         with self._translated(), closing(sqlite3.connect(path, isolation_level=None)) as copy:
             self._connection.backup(copy)
         with SqliteStore(str(path), "open") as opened, opened.transaction() as lease:
-            opened.write_lease(lease._replace(holder=None, pulse=None))
+            opened.write_lease(lease._replace(holder=None, status=None))
         return True
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
