@@ -18,6 +18,7 @@ from seqbayes import (
     NormalInverseGamma,
     ObservationError,
     PriorError,
+    Windowed,
 )
 from seqbayes.bandit import Bandit, BayesUCB, Greedy, PerContext, Thompson, TopTwo
 
@@ -184,6 +185,51 @@ def test_rewards_can_forget_by_time():
     assert bandit.arms["a"].posterior == (1.5, 2.0)
 
 
+def test_arms_that_are_not_chosen_forget_by_time():
+    bandit = Bandit(Decayed(Beta(), half_life=10, by="time"))
+    bandit.update("old", True, t=0.0)
+    bandit.update("new", True, t=10.0)
+    bandit.update("new", True, t=5.0)  # late
+    share = Bandit(Beta())
+    share.update("old", True, w=0.5)
+    share.update("new", True)
+    share.update("new", True, w=2.0**-0.5)
+    arms = ["old", "new", "prior"]
+    assert bandit.shares(arms) == pytest.approx(share.shares(arms))
+    assert bandit.ranking == ["new", "old", "prior"]
+
+
+def test_the_time_of_a_reward_is_by_default_the_number_of_rewards_of_all_arms():
+    counted = Bandit(Decayed(Beta(), half_life=4, by="time"))
+    stated = Bandit(Decayed(Beta(), half_life=4, by="time"))
+    for i, arm in enumerate("aabab", 1):
+        counted.update(arm, i % 2 == 0)
+        stated.update(arm, i % 2 == 0, t=i)
+    assert counted.arms == stated.arms
+    assert counted.arms["a"].clock == 4.0
+    assert counted.shares("ab") == stated.shares("ab")
+
+
+def test_an_arm_that_became_better_is_noticed_without_a_min_share():
+    rng = random.Random(1)
+    forgetting = Bandit(Decayed(Beta(), half_life=200, by="time"), seed=1)
+    late = []
+    for i in range(4000):
+        rates = {"a": 0.5, "b": 0.1} if i < 1500 else {"a": 0.5, "b": 0.9}
+        arm = forgetting.pull("ab")
+        forgetting.update(arm, rng.random() < rates[arm])
+        late.append(arm)
+    assert late[1000:1500].count("a") > 400
+    assert late[-500:].count("b") > 400
+
+
+def test_windows_of_all_arms_end_at_the_same_time():
+    bandit = Bandit(Windowed(Beta(), length=10.0))
+    bandit.update("a", True, t=1.0)
+    bandit.update("b", True, t=95.0)
+    assert bandit.shares("ab") == pytest.approx({"a": 1 / 3, "b": 2 / 3})
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -254,6 +300,26 @@ def test_the_best_arm_is_found_in_an_environment_of_river(rule):
     assert len(trace) == 200
     assert max(set(late), key=late.count) == 1
     assert policy.n == 0  # River evaluates a clone
+
+
+def test_a_bandit_per_context_is_a_contextual_policy_of_river():
+    from river import bandit as river_bandit
+
+    rng = random.Random(4)
+    best = {"de": "a", "fr": "b"}
+    history = []
+    for _ in range(600):
+        country, arm = rng.choice(["de", "fr"]), rng.choice("ab")
+        reward = float(rng.random() < (0.6 if best[country] == arm else 0.2))
+        history.append((["a", "b"], {"country": country}, arm, reward))
+    policy = PerContext(Bandit(Beta(), seed=1), by="country")
+    total, n = river_bandit.evaluate_offline(policy=policy, history=history)
+    assert n > 150
+    assert {key: bandit.ranking[0] for key, bandit in policy.bandits.items()} == {
+        ("de",): "a",
+        ("fr",): "b",
+    }
+    assert total.get() > 0.4 * n
 
 
 def test_each_context_has_a_bandit_of_its_own():

@@ -1,5 +1,6 @@
 """Choices over HTTP: stated probabilities, and rewards that count exactly once."""
 
+import copy
 import math
 import os
 import random
@@ -15,11 +16,13 @@ from scipy.special import betaln
 from serving import TOKEN, httpx
 
 from choice_of_layout import CONFIG
-from seqbayes import Beta
+from seqbayes import Beta, Decayed
 from seqbayes.bandit.rules import shares_of
+from seqbayes.compare import compare
 from seqbayes.dashboard.client import ApiError, Client
+from seqbayes.events.belief import Belief
 from seqbayes.stream import dead_letters, merge, open_store
-from seqbayes.stream.choices import RewardBody, post_rewards
+from seqbayes.stream.choices import Chooser, ChoiceTable, RewardBody, post_rewards
 from seqbayes.stream.config import parse_config
 from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.stores import Changes
@@ -48,6 +51,24 @@ def test_a_reward_is_learned_once(serve):
         share = 2 / 3 if others[0].arm == chosen.arm else 1 / 3
         assert others[0].propensity == pytest.approx(share, rel=1e-10)
         assert others[1].propensity == 0.5
+
+
+def test_an_arm_that_is_not_chosen_forgets_by_time():
+    state = Decayed(Beta(), half_life=10.0, by="time")
+    belief = Belief("conversion", state, field="converted", by=["layout"], time="at")
+    chooser = Chooser("layout", ChoiceTable("conversion", "layout", ["a", "b"]), belief)
+    states = {("a",): state.clone(), ("b",): state.clone()}
+    states["a",].learn_one(True, t=0.0)
+    assert propensities(chooser, states) == pytest.approx({"a": 2 / 3, "b": 1 / 3})
+    states["b",].learn_one(True, t=20.0)
+    # a has been forgotten down to a quarter of an observation
+    expected = compare({"a": Beta(1.25, 1.0), "b": Beta(2.0, 1.0)}).p_best
+    assert propensities(chooser, states) == pytest.approx(expected)
+
+
+def propensities(chooser, states):
+    drawn = [chooser.choose({}, lambda key: copy.copy(states.get(key))) for _ in range(60)]
+    return {each.arm: each.propensity for each in drawn}
 
 
 def p_larger(first, second):

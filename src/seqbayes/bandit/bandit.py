@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,7 +46,7 @@ class Bandit(Base):
     ----------
     state
         Prior and likelihood of the reward of an arm: a state about one number (optionally within
-        `Decayed`), or about labels if `label` is given. Every arm starts from a copy.
+        `Decayed` or `Windowed`), or about labels if `label` is given. Every arm starts from a copy.
     rule
         The rule for choosing an arm; by default Thompson sampling.
     better
@@ -70,6 +70,10 @@ class Bandit(Base):
     -----
     An arm whose belief is improper, as under a flat prior before any reward, is chosen first. If
     there are several such arms, or arms in their burn-in, each is chosen with the same probability.
+
+    If the state forgets by time, the beliefs about all arms are compared as of the newest time that
+    any of them has learned, so that arms that are not chosen forget as well. A state that forgets
+    by events forgets only when its arm is rewarded.
 
     References
     ----------
@@ -127,6 +131,7 @@ class Bandit(Base):
         self._drawn: dict[Hashable, int] = {}
         self._shares: dict[tuple[Hashable, ...], dict[Hashable, float]] = {}
         self._n = 0
+        self._clock: float | None = None  # newest time of a reward, if the state forgets by time
         self._rng = random.Random(seed)
         self._generator = np.random.default_rng(seed)
         belief_about_number(belief, label)
@@ -236,7 +241,8 @@ class Bandit(Base):
         w
             Weight of the reward.
         t
-            Time of the reward, for beliefs that forget by time.
+            Time of the reward, for beliefs that forget by time; by default the number of rewards of
+            all arms, this one included.
 
         Raises
         ------
@@ -247,6 +253,8 @@ class Bandit(Base):
         new = state is None
         if state is None:
             state = self.state.clone()
+        if t is None and state.timed:
+            t = self._n + 1.0
         if t is None:
             state.learn_one(reward, w)
         else:
@@ -255,9 +263,14 @@ class Bandit(Base):
             self._states[arm_id] = state
         self._counts[arm_id] = self._counts.get(arm_id, 0) + 1
         self._n += 1
-        self._numbers.pop(arm_id, None)
-        self._draws.pop(arm_id, None)
         self._shares.clear()
+        if state.timed:  # the other arms forget, too
+            self._clock = newest_clock((state,), self._clock)
+            self._numbers.clear()
+            self._draws.clear()
+        else:
+            self._numbers.pop(arm_id, None)
+            self._draws.pop(arm_id, None)
 
     def retire(self, arm_id: Any) -> None:
         """Forget an arm that can no longer be chosen.
@@ -311,7 +324,7 @@ class Bandit(Base):
             return self._numbers[arm]
         except KeyError:
             state = self._state(arm)
-        number = self._numbers[arm] = belief_about_number(state, self.label)
+        number = self._numbers[arm] = belief_about_number(state, self.label, self._clock)
         return number
 
     def _draw(self, arm: Any) -> float:
@@ -328,7 +341,21 @@ class Bandit(Base):
         return draws.pop()
 
 
-def belief_about_number(state: Any, label: Any) -> Any:
+def newest_clock(states: Iterable[Any], clock: float | None = None) -> float | None:
+    """Return the newest time that a belief has learned; None if they do not forget by time.
+
+    Parameters
+    ----------
+    states
+        The beliefs.
+    clock
+        An earlier result, which also counts.
+    """
+    times = [state.clock for state in states if state.timed and state.clock is not None]
+    return max(times if clock is None else [*times, clock], default=None)
+
+
+def belief_about_number(state: Any, label: Any, clock: float | None = None) -> Any:
     """Return the distribution of the expected reward; None while it is improper.
 
     Parameters
@@ -337,12 +364,16 @@ def belief_about_number(state: Any, label: Any) -> Any:
         The belief about the reward of an arm.
     label
         The label whose share is the reward, for a belief about labels.
+    clock
+        The time, for a belief that forgets by time; by default the newest time that it has learned.
 
     Raises
     ------
     PriorError
         If the belief is not about one number.
     """
+    if clock is not None and state.timed:
+        state = state.as_of(clock)
     try:
         return number_of(state, label)
     except PriorError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,11 +13,22 @@ from river.base import Base
 from seqbayes.bandit.bandit import Bandit, Choice
 
 
+def register_policy(kind: type) -> None:
+    """Register a class as a contextual policy of River, if River's bandits have been imported.
+
+    Importing them here would take longer than importing all of seqbayes.
+    """
+    module = sys.modules.get("river.bandit.base")
+    if module is not None:
+        module.ContextualPolicy.register(kind)
+
+
 class PerContext(Base):
     """Choose arms by a separate bandit for each combination of context fields.
 
     It has the interface of River's contextual policies: `pull(arms, context)` and
-    `update(arm, context, reward)`.
+    `update(arm, context, reward)`. A chooser that is created after `import river.bandit` is an
+    instance of `river.bandit.base.ContextualPolicy`, as `river.bandit.evaluate_offline` requires.
 
     Parameters
     ----------
@@ -48,6 +60,7 @@ class PerContext(Base):
             raise ValueError("expected one field or more of the context, got none")
         self._bandits: dict[tuple[Any, ...], Bandit] = {}
         self._n = 0
+        register_policy(type(self))
 
     @property
     def bandits(self) -> dict[tuple[Any, ...], Bandit]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from seqbayes.bandit.bandit import belief_about_number
+from seqbayes.bandit.bandit import belief_about_number, newest_clock
 from seqbayes.bandit.rules import RULES, Candidates, sample, shares_of
 from seqbayes.compare import BETTER
 from seqbayes.errors import PriorError, SeqbayesError
@@ -256,8 +256,9 @@ class Chooser:
     def _compute(self, states: Sequence[Any]) -> dict[Any, float]:
         table, prior = self.table, self.belief.state
         held = {a: prior if s is None else s for a, s in zip(table.arms, states, strict=True)}
+        clock = newest_clock(held.values())
         numbers: dict[Any, Any] = {
-            arm: belief_about_number(state, table.label) for arm, state in held.items()
+            arm: belief_about_number(state, table.label, clock) for arm, state in held.items()
         }
         counts = {arm: state.n_samples for arm, state in held.items()}
         first = [arm for arm in held if counts[arm] < table.burn_in or numbers[arm] is None]
