@@ -7,11 +7,11 @@ import pytest
 from memory import Listed
 
 from seqbayes import Beta, Dirichlet, Gamma, Normal, Product, cli
-from seqbayes.compare import compare, decide
+from seqbayes.compare import compare, decide, sample_ratio
 from seqbayes.events.display import Display
 from seqbayes.likelihoods import Binomial, Exponential, LogNormal
 from seqbayes.stream import Belief, Pipeline, open_store
-from seqbayes.stream.verbs.compare import sentence
+from seqbayes.stream.verbs.comparison_text import sentence
 
 
 def learn(path, events, *beliefs):
@@ -150,3 +150,30 @@ def test_sentences():
     assert sentence(alike).startswith("equivalent")
     far = compare({"A": Beta(10, 1000), "B": Beta(500, 1000)})
     assert "P(best) > 99.99 %" in sentence(far) or "P(best) 100.00 %" in sentence(far)
+
+
+def test_the_planned_ratio_of_keys_is_tested(store, capsys):
+    planned = ("--planned", "A=2", "--planned", "B=1")
+    status, out, err = output(capsys, store, "conversion", *planned)
+    assert (status, err) == (0, "")
+    expected = sample_ratio({"A": 1000, "B": 1000}, {"A": 2, "B": 1})
+    text = " ".join(out.split())
+    assert "observations sample ratio mismatch (p = " in text
+    assert "(66.67 % planned)" in text
+    found = json.loads(output(capsys, store, "conversion", *planned, "--json")[1])["sample_ratio"]
+    assert found["mismatch"] is expected.mismatch is True
+    assert found["p_value"] == expected.p_value
+    assert found["keys"]["A"] == {"n": 1000, "observed": 0.5, "planned": 2 / 3}
+    equal = ("--planned", "A=1", "--planned", "B=1", "--json")
+    found = json.loads(output(capsys, store, "conversion", *equal)[1])["sample_ratio"]
+    assert (found["mismatch"], found["p_value"]) == (False, 1.0)
+
+
+def test_an_invalid_planned_ratio_is_refused(store, capsys):
+    for wrong in ("A", "A=x", "A=0", "A=-1"):
+        with pytest.raises(SystemExit):
+            cli.main(["compare", store, "conversion", "--planned", wrong])
+        assert "expected KEY=WEIGHT" in capsys.readouterr().err
+    status, _, err = output(capsys, store, "conversion", "--planned", "A=1")
+    assert status == 2
+    assert "two or more variants" in err

@@ -7,6 +7,7 @@ from seqbayes.compare.gate import Decision, Gate, decide
 from seqbayes.compare.many import Comparisons, Differences, compare_many
 from seqbayes.compare.numbers import number_of, product
 from seqbayes.compare.planning import BETTER, plan
+from seqbayes.compare.sample_ratio import SampleRatio, sample_ratio
 from seqbayes.misplaced import missing
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Difference",
     "Differences",
     "Gate",
+    "SampleRatio",
     "compare",
     "compare_many",
     "decide",
@@ -24,6 +26,7 @@ __all__ = [
     "p_best",
     "plan",
     "product",
+    "sample_ratio",
 ]
 
 

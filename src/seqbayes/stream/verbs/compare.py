@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import argparse
 import heapq
-import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from seqbayes import compare as comparisons
 from seqbayes.checks import check_level
 from seqbayes.console.log import Log
 from seqbayes.console.options import add_top, positive
-from seqbayes.console.plain import plain
 from seqbayes.console.text import printable
 from seqbayes.stream.stores import open_store
+from seqbayes.stream.verbs.comparison_text import (
+    gate_sentence,
+    ratio_to_dict,
+    sentence,
+    table,
+    to_dict,
+)
 from seqbayes.stream.verbs.shared import (
     EPILOG,
     MissingError,
@@ -24,10 +29,7 @@ from seqbayes.stream.verbs.shared import (
     print_json,
     run_reporting_errors,
 )
-from seqbayes.stream.verbs.stored import key_states, stored_beliefs
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from seqbayes.stream.verbs.stored import StoredBelief, key_states, stored_beliefs
 
 EXAMPLES = f"""\
 examples:
@@ -35,6 +37,7 @@ examples:
   seqbayes compare beliefs.db latency --better lower --equivalence 5
   seqbayes compare beliefs.db latency --better lower --quantity 0.95
   seqbayes compare beliefs.db candy --label red --json
+  seqbayes compare beliefs.db conversion --planned A=1 --planned B=1
 
 {EPILOG}"""
 
@@ -111,12 +114,7 @@ def compare(
     >>> found.best, round(found.p_best["north"], 4)
     ('north', 0.8333)
     """
-    with open_store(url, "read") as store, store.snapshot():
-        (stored,) = stored_beliefs(store, belief)
-        states = {
-            "(rest)" if found.key is None else SEPARATOR.join(found.key.values()): found.state
-            for found in key_states(store, stored, as_of=as_of)
-        }
+    stored, states = _read(url, belief, as_of)
     display = stored.display
     if control is None and display.control_values is not None:
         configured = SEPARATOR.join(display.control_values)
@@ -143,6 +141,65 @@ def compare(
         alpha=alpha,
         effect=effect,
     )
+
+
+def sample_ratio(
+    url: str, belief: str, planned: Mapping[str, float], *, alpha: float = 0.001
+) -> comparisons.SampleRatio:
+    """Test whether the keys of a belief have observations in the planned ratio.
+
+    Parameters
+    ----------
+    url
+        URL or path of the store.
+    belief
+        Name of the belief, with one event for each visitor.
+    planned
+        Planned weight of each key, in any unit; other keys are not counted.
+    alpha
+        Error rate; see `seqbayes.compare.sample_ratio`.
+
+    Raises
+    ------
+    MissingError
+        If there is no such belief.
+    ObservationError
+        If the number of observations of a key is not a whole number, as of a belief with a
+        half-life.
+    PriorError
+        If there are fewer than two keys, or a weight is invalid.
+    StoreError
+        If the store cannot be read.
+
+    Examples
+    --------
+    >>> import seqbayes, seqbayes.stream as stream, tempfile
+    >>> from seqbayes.stream.sources import Iterated
+    >>> path = f"{tempfile.mkdtemp()}/beliefs.db"
+    >>> events = [{"shop": "north", "sold": True}, {"shop": "south", "sold": False}]
+    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
+    >>> with stream.Pipeline(
+    ...     Iterated(events, name="sales"), [belief], stream.open_store(path)
+    ... ) as pipeline:
+    ...     _ = list(pipeline)
+    >>> sample_ratio(path, "sales", {"north": 1, "south": 1}).mismatch
+    False
+    """
+    _, states = _read(url, belief, None)
+    counts: dict[str, Any] = {
+        name: states[name].n_samples if name in states else 0 for name in planned
+    }
+    return comparisons.sample_ratio(counts, planned, alpha=alpha)
+
+
+def _read(url: str, belief: str, as_of: float | None) -> tuple[StoredBelief, dict[str, Any]]:
+    """Return a belief in a store, and its states by the text of their keys."""
+    with open_store(url, "read") as store, store.snapshot():
+        (stored,) = stored_beliefs(store, belief)
+        return stored, {
+            "(rest)" if found.key is None else SEPARATOR.join(found.key.values()): found.state
+            for found in key_states(store, stored, as_of=as_of)
+        }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -194,6 +251,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="typical effect for the sequential test: a difference of log odds or log rates, or of"
         " means in standard deviations (%(default)s)",
     )
+    parser.add_argument(
+        "--planned",
+        type=_planned,
+        action="append",
+        metavar="KEY=WEIGHT",
+        help="planned weight of a key, for each key of an experiment: test whether the keys have"
+        " observations in this ratio",
+    )
     add_top(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_as_of(parser)
@@ -206,6 +271,16 @@ def _quantity(text: str) -> str | float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected mean or a probability, got {text!r}") from None
+
+
+def _planned(text: str) -> tuple[str, float]:
+    key, _, weight = text.rpartition("=")
+    try:
+        return key, positive(weight)
+    except (ValueError, argparse.ArgumentTypeError):
+        raise argparse.ArgumentTypeError(
+            f"expected KEY=WEIGHT, such as A=1, got {text!r}"
+        ) from None
 
 
 def command(args: argparse.Namespace) -> int:
@@ -235,185 +310,20 @@ def _compare(args: argparse.Namespace) -> int:
         top=args.top,
         as_of=args.as_of,
     )
+    ratio = sample_ratio(args.store, args.belief, dict(args.planned)) if args.planned else None
     if args.json:
         document = {"belief": args.belief, **to_dict(found)}
+        if ratio is not None:
+            document["sample_ratio"] = ratio_to_dict(ratio)
         print_json(document)
         return 0
     from seqbayes.console.screen import make_console
 
     console = make_console()
-    console.print(_table(found))
+    console.print(table(found))
     console.print(sentence(found), markup=False, highlight=False)
     if found.decision is not None:
         console.print(gate_sentence(found.decision), markup=False, highlight=False)
+    if ratio is not None:
+        console.print(printable(str(ratio), 400), markup=False, highlight=False)
     return 0
-
-
-def to_dict(found: comparisons.Comparison) -> dict[str, Any]:
-    """Return a comparison as JSON values.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta
-    >>> to_dict(comparisons.compare({"a": Beta(2, 1), "b": Beta(1, 1)}))["verdict"]
-    'undecided'
-    """
-    return {
-        "better": found.better,
-        "level": found.level,
-        "best": found.best,
-        "verdict": found.verdict,
-        "keys": {
-            str(name): {
-                "mean": plain(found.mean[name]),
-                "interval": plain(found.interval[name]),
-                "p_best": found.p_best[name],
-                "loss": plain(found.loss[name]),
-            }
-            for name in found.names
-        },
-        "differences": [
-            {
-                "key": each.name,
-                "reference": each.reference,
-                "p_better": each.p_better,
-                "mean": plain(each.mean),
-                "interval": plain(each.interval),
-                "lift": plain(each.lift),
-                "lift_interval": plain(each.lift_interval),
-                "p_equivalent": each.p_equivalent,
-            }
-            for each in found.differences.values()
-        ],
-        "guarantees": found.guarantees,
-        "gate": None if found.decision is None else _gate(found.decision),
-    }
-
-
-def _gate(decision: comparisons.Decision) -> dict[str, Any]:
-    """Return the result of the sequential test as JSON values."""
-    return {
-        "guarantee": decision.guarantee,
-        "reason": decision.reason,
-        "alpha": decision.alpha,
-        "best": decision.best,
-        "p_value": decision.p_value,
-        "more": plain(decision.more),
-        "e_values": [
-            {"key": a, "reference": b, "e_value": plain(e)}
-            for a, others in decision.e_values.items()
-            for b, e in others.items()
-        ],
-    }
-
-
-def gate_sentence(decision: comparisons.Decision) -> str:
-    """Return the result of the sequential test as a sentence.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta
-    >>> first, second = Beta(), Beta()
-    >>> first.learn_many([True] * 40 + [False] * 260)
-    >>> second.learn_many([True] * 60 + [False] * 240)
-    >>> print(gate_sentence(comparisons.decide({"A": first, "B": second})))
-    anytime-valid test at alpha 0.05: too early, about 920 more observations
-    """
-    if decision.guarantee == "none":
-        return f"no anytime-valid test: {decision.reason}"
-    test = f"anytime-valid test at alpha {decision.alpha:g}"
-    if decision.stop:
-        best = printable(str(decision.best), 40)
-        return f"{test}: {best} is best (p = {decision.p_value:.2g}); you may stop"
-    if decision.more is None:
-        return f"{test}: too early, no difference yet"
-    digits = 10.0 ** max(math.floor(math.log10(max(decision.more, 1.0))) - 1, 0)
-    more = math.ceil(decision.more / digits) * digits
-    return f"{test}: too early, about {more:,.0f} more observations"
-
-
-def sentence(found: comparisons.Comparison) -> str:
-    """Return the verdict as a sentence.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta
-    >>> print(sentence(comparisons.compare({"A": Beta(80, 920), "B": Beta(130, 870)})))
-    B is best: P(best) 99.99 %, 0.05 above A (0.02333 to 0.07689), expected loss 4.045e-07
-    >>> print(sentence(comparisons.compare({"A": Beta(80, 920), "B": Beta(90, 910)})))
-    undecided: P(best) of B is 78.93 %, its expected loss 0.001488
-    """
-    best, loss = printable(str(found.best), 40), found.loss[found.best]
-    cost = "" if loss is None else f", expected loss {loss:.4g}"
-    if found.verdict == "best":
-        other = _closest(found)
-        low, high = sorted(map(abs, other.interval))
-        side = "above" if found.better == "higher" else "below"
-        by = "" if other.mean is None else f"{abs(other.mean):.4g} "
-        rival = other.name if other.reference == found.best else other.reference
-        return (
-            f"{best} is best: P(best) {_percent(found.p_best[found.best])}, {by}{side}"
-            f" {printable(str(rival), 40)} ({low:.4g} to {high:.4g}){cost}"
-        )
-    if found.verdict == "equivalent":
-        return f"equivalent: no difference that matters in practice at level {found.level:g}"
-    cost = "" if loss is None else f", its expected loss {loss:.4g}"
-    return f"undecided: P(best) of {best} is {_percent(found.p_best[found.best])}{cost}"
-
-
-def _closest(found: comparisons.Comparison) -> comparisons.Difference:
-    """Return the difference between the best key and the control, or the closest other key."""
-    if found.best in found.differences:
-        return found.differences[found.best]
-    rivals: Sequence[comparisons.Difference] = list(found.differences.values())
-    return max(rivals, key=lambda each: each.p_better)
-
-
-def _percent(p: float) -> str:
-    """Return a probability with two decimals, never rounded to 0 or 100 %."""
-    if 0.0 < p < 0.00005:
-        return f"{100.0 * p:.2g} %"
-    return "> 99.99 %" if 0.99995 < p < 1.0 else f"{100.0 * p:.2f} %"
-
-
-def _table(found: comparisons.Comparison) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    from seqbayes.console.palette import RULE
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("key", style="bold")
-    percent = f"{found.level * 100:g} % interval"
-    for title in ("mean", percent, "P(best)", "loss"):
-        table.add_column(title, justify="right", style=RULE["posterior"])
-    reference = next(iter(found.differences.values())).reference
-    shown = printable(str(reference), 20)
-    for title in (f"less {shown}", percent, f"P(better than {shown})"):
-        table.add_column(title, justify="right")
-    for name in found.names:
-        difference = found.differences.get(name)
-        cells = ["", "", ""]
-        if difference is not None:
-            cells = [
-                _number(difference.mean),
-                _interval(difference.interval),
-                _percent(difference.p_better),
-            ]
-        table.add_row(
-            printable(str(name), 40),
-            _number(found.mean[name]),
-            _interval(found.interval[name]),
-            _percent(found.p_best[name]),
-            _number(found.loss[name]),
-            *cells,
-        )
-    return table
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _interval(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:.4g} to {interval[1]:.4g}"
