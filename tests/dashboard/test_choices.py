@@ -22,7 +22,7 @@ from seqbayes.compare import compare
 from seqbayes.dashboard.client import ApiError, Client
 from seqbayes.events.belief import Belief
 from seqbayes.stream import dead_letters, merge, open_store
-from seqbayes.stream.choices import Chooser, ChoiceTable, RewardBody, post_rewards
+from seqbayes.stream.choices import ChoiceTable, Chooser, RewardBody, post_rewards
 from seqbayes.stream.config import parse_config
 from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.stores import Changes
