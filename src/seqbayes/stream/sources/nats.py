@@ -138,6 +138,7 @@ class JetStream(Broker):
         elif info.first > self._expected:
             self._handle_gap(f"{self._until()}, and begins at {info.first:,}", self._position)
             self._expected = max(1, info.first)
+            self._position = self._expected - 1
 
     def _until(self) -> str:
         return f"it was read up to message {self._position or 0:,}"
@@ -153,7 +154,8 @@ class JetStream(Broker):
         self.caught_up = self._feed.caught_up
         if messages:
             return self._batch(messages)
-        return self._move_on() if self._server.subject or not self.caught_up else None
+        batch = self._move_on()
+        return Batch([], self._token(), [], (), 0) if batch is None and self._gaps else batch
 
     def _batch(self, messages: Sequence[tuple[int, int, bytes]]) -> Batch:
         positions = [sequence for sequence, _, _ in messages]
@@ -191,8 +193,8 @@ class JetStream(Broker):
     def _move_on(self) -> Batch | None:
         """Periodically check for the end of the stream, and return an empty batch there.
 
-        The server does not report purged messages. Messages of other subjects that are deleted
-        later are irrelevant.
+        The server does not report purged and deleted messages. Messages of other subjects that are
+        deleted later are irrelevant.
         """
         assert self._feed is not None
         now = time.monotonic()
@@ -203,8 +205,9 @@ class JetStream(Broker):
         self.caught_up = self._feed.caught_up
         if last is None or last <= (self._position or 0):
             return None
+        refused = self._find_removed([last + 1])
         self._position, self._expected = last, last + 1
-        return Batch([], self._token(), [], (), 0)
+        return Batch([], self._token(), [], refused, 0)
 
     def _disconnect(self) -> None:
         if self._feed is not None:

@@ -285,18 +285,39 @@ class RedisStream(Broker):
             self.caught_up = False
         else:
             self.caught_up = not entries
-            if not entries and self._count is None and self._alone:
-                self._learn_count()
         if entries and order_of(entries[0][0].decode()) > order_of(before[0] or "0-0"):
             self._check_removed(*before)
-        return self._batch(entries) if entries else None
+        return self._batch(entries) if entries else self._idle_batch()
 
-    def _learn_count(self) -> None:
-        """Query the number of entries up to the last one, which earlier versions did not store."""
-        if self._position is not None:
+    def _idle_batch(self) -> Batch | None:
+        """Return a batch without entries if removed ones have to be reported."""
+        lost = self._count_removed() if self.caught_up and self._alone else 0
+        if not lost and not self._gaps:
+            return None
+        letter = self._position, b"", f"{lost:,} entries were deleted before they were read"
+        return Batch([], self._token(), [], [letter] if lost else [], self._lag())
+
+    def _count_removed(self) -> int:
+        """Return the number of unread entries that were deleted, if none is left to read."""
+        if self._position is None:
+            return 0
+        try:
             info = self._client.xinfo_stream(self._stream)
-            if info["last-generated-id"].decode() == self._position:
-                self._count = info.get("entries-added")
+        except redis.ResponseError as error:
+            if "no such key" not in str(error):
+                raise
+            self._check_end()
+            return 0
+        newest, added = info["last-entry"], info.get("entries-added")
+        if newest is None:  # everything was removed
+            self._check_removed(self._position, self._count)
+            return 0
+        if added is None or order_of(newest[0].decode()) > order_of(self._position):
+            return 0
+        # earlier versions did not store the number of entries
+        lost = 0 if self._count is None else added - self._count
+        self._count = added
+        return max(0, lost)
 
     def _trimmed_batch(self) -> Batch:
         reason = "the entry was delivered, and removed before it was committed"
