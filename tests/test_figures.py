@@ -321,24 +321,6 @@ def test_a_table_that_pools_its_keys_shows_their_pooled_estimates():
     assert found.to_pandas()["map"].isna().all()
 
 
-def test_samples_for_arviz_have_the_moments_of_the_state():
-    pytest.importorskip("arviz_base", reason="the extra 'arviz' is not installed")
-    state = NormalInverseGamma(1.0, 4.0, 6.0, 10.0, seed=1)
-    state.learn_many([1.0, 3.0, 2.0])
-    tree = state.to_arviz(draws=2000, chains=2)
-    assert set(tree.children) == {"posterior", "prior", "posterior_predictive"}
-    posterior = tree["posterior"]
-    assert posterior["mean"].shape == (2, 2000)
-    error = math.sqrt(state.var.mean / 4000)
-    assert abs(float(posterior["mean"].mean()) - state.mean.mean) < 5 * error
-    assert MODELS["product"]().to_arviz(5, 2)["posterior"]["colour red"].shape == (2, 5)
-    assert MODELS["wishart"]().to_arviz(5, 2)["posterior"]["covariance"].shape == (2, 5, 2, 2)
-    with pytest.raises(seqbayes.SeqbayesError, match="a Mixture has no samples"):
-        mixture().to_arviz()
-    with pytest.raises(seqbayes.PriorError, match="improper"):
-        NormalInverseGamma.flat().to_arviz()
-
-
 @pytest.mark.parametrize(
     ("package", "call", "extra"),
     [

@@ -24,6 +24,27 @@ def check_seed(seed: Any) -> int | None:
     raise PriorError(f"expected a seed that is a whole number >= 0 or None, got {seed!r}")
 
 
+def as_count(value: Any) -> int | None:
+    """Return a whole number >= 1 (including NumPy integers); None for all other values."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        return None
+    return int(value)
+
+
+def check_count(name: str, value: Any) -> int:
+    """Return a whole number >= 1.
+
+    Raises
+    ------
+    PriorError
+        If the value is invalid; the message names the parameter.
+    """
+    count = as_count(value)
+    if count is None:
+        raise PriorError(f"expected {name} >= 1, got {value!r}")
+    return count
+
+
 def check_level(level: float, kind: str) -> None:
     """Raise an error if the level is not between 0 and 1, or the kind of interval is unknown.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
 from seqbayes.errors import MergeError
+from seqbayes.figures.samples import Samples, state_samples
 from seqbayes.figures.shown import Plotted
 
 SUMMARY_SIZE = 12
@@ -177,6 +178,18 @@ class Model(Plotted):
     def forecasts(self, x: Any) -> dict[str, Any]:
         """Return what the model predicts for an observation or its features, by name."""
         return {}
+
+    def samples(self, chains: int, draws: int) -> Samples:
+        """Return samples of the posterior, the prior and the next observation.
+
+        Raises
+        ------
+        UnsupportedError
+            If the model is not a state.
+        PriorError
+            If the posterior is improper.
+        """
+        return state_samples(self.as_of(), (chains, draws))
 
     def merge(self, other: Self) -> None:
         """Add the data of another model.

@@ -177,8 +177,10 @@ class DirichletBelief:
         return total if is_array(total) else float(total)
 
     def sample(self, size: Any, rng: np.random.Generator) -> dict[Any, Any]:
-        """Draw all shares jointly."""
-        return self._named(rng.dirichlet(self._alpha, size))
+        """Draw all shares jointly; of arrays of concentrations, one set of shares per row."""
+        if self._alpha.ndim == 1:
+            return self._named(rng.dirichlet(self._alpha, size))
+        return self._named(np.stack([rng.dirichlet(row, size) for row in self._alpha], axis=-2))
 
 
 def joint_mode(concentrations: dict[Any, float]) -> dict[Any, float] | None:

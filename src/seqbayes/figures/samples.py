@@ -1,8 +1,9 @@
-"""Samples of states as an xarray.DataTree for ArviZ."""
+"""Samples of models as an xarray.DataTree for ArviZ."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,21 +11,32 @@ from seqbayes.errors import UnsupportedError
 from seqbayes.extras import missing_extra
 from seqbayes.figures.named import is_named
 
+Array = Any
 
-def to_arviz(state: Any, draws: int, chains: int) -> Any:
-    """Return samples of the posterior, the prior and the next observation.
+
+class Samples(NamedTuple):
+    """Samples of a model.
 
     Parameters
     ----------
-    state
-        A state with a proper posterior.
-    draws, chains
-        The shape of the samples. They are independent, so chains exist only for ArviZ.
+    groups
+        Arrays of shape (chains, draws, ...) by group, such as "posterior", and variable.
+    dims
+        The names of the dimensions after chains and draws, by variable.
+    coords
+        The labels along a dimension, by its name.
+    """
+
+    groups: dict[str, dict[str, Array]]
+    dims: dict[str, list[str]]
+    coords: dict[str, list[Any]]
+
+
+def to_tree(samples: Samples) -> Any:
+    """Return samples as an xarray.DataTree, without empty groups.
 
     Raises
     ------
-    UnsupportedError
-        If the model is not a state.
     SeqbayesError
         If arviz-base is not installed.
     """
@@ -32,20 +44,61 @@ def to_arviz(state: Any, draws: int, chains: int) -> Any:
         import arviz_base
     except ImportError as error:
         raise missing_extra("to_arviz", str(error.name), "arviz") from None
-    state = state.as_of()
+    groups = {name: group for name, group in samples.groups.items() if group}
+    return arviz_base.from_dict(groups, dims=samples.dims, coords=samples.coords)
+
+
+def state_samples(
+    state: Any, shape: tuple[int, int], rng: np.random.Generator | None = None
+) -> Samples:
+    """Return samples of the posterior, the prior and the next observation of a state.
+
+    Parameters
+    ----------
+    state
+        The state.
+    shape
+        The numbers of chains and draws.
+    rng
+        The random generator, by default a new one with the seed of the state.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model is not a state.
+    PriorError
+        If the posterior is improper.
+    """
     if not state.conjugate:
         raise UnsupportedError(f"a {type(state).__name__} has no samples of a posterior")
-    shape = (chains, draws)
-    groups = {"posterior": named(state.sample(shape), shape)}
+    rng = np.random.default_rng(state.seed) if rng is None else rng
+    groups = {"posterior": of_parameter(state, shape, rng)}
     if state.is_proper(state.prior):
-        groups["prior"] = named(state.clone().sample(shape), shape)
-    observed = _observations(state.predictive.sample(chains * draws), shape)
-    groups["posterior_predictive"] = observed
-    return arviz_base.from_dict({name: group for name, group in groups.items() if group})
+        groups["prior"] = of_parameter(state.clone(), shape, rng)
+    drawn = state.predictive.sample(shape[0] * shape[1], rng)
+    groups["posterior_predictive"] = of_observations(drawn, shape)
+    return Samples(groups, {}, {})
 
 
-def _observations(drawn: Any, shape: tuple[int, int]) -> dict[str, Any]:
-    """Return sampled observations by field, as arrays (chains, draws, ...)."""
+def of_parameter(state: Any, shape: tuple[int, int], rng: np.random.Generator) -> dict[str, Array]:
+    """Return samples of the parameter of a state, by name.
+
+    Raises
+    ------
+    PriorError
+        If the posterior is improper.
+    """
+    return named(state.belief(state.proper_posterior()).sample(shape, rng), shape)
+
+
+def of_observations(drawn: Any, shape: tuple[int, int]) -> dict[str, Array]:
+    """Return sampled observations by field, as arrays (chains, draws, ...).
+
+    Examples
+    --------
+    >>> {name: array.shape for name, array in of_observations([{"a": 1}, {"a": 2}], (1, 2)).items()}
+    {'a': (1, 2)}
+    """
     if len(drawn) and isinstance(drawn[0], dict):
         columns = {str(name): [each[name] for each in drawn] for name in drawn[0]}
     else:
@@ -54,7 +107,7 @@ def _observations(drawn: Any, shape: tuple[int, int]) -> dict[str, Any]:
     return {name: array.reshape(shape + array.shape[1:]) for name, array in arrays.items()}
 
 
-def named(value: Any, shape: tuple[int, int], name: str = "") -> dict[str, Any]:
+def named(value: Any, shape: tuple[int, int], name: str = "") -> dict[str, Array]:
     """Return sampled values by name, as arrays (chains, draws, ...); a single one is "theta".
 
     Examples
@@ -72,3 +125,25 @@ def named(value: Any, shape: tuple[int, int], name: str = "") -> dict[str, Any]:
         }
     array = np.asarray(value)
     return {name or "theta": array} if array.shape[:2] == shape else {}
+
+
+def stacked(parts: Sequence[dict[str, Array]], labels: Sequence[Any]) -> dict[str, Array] | None:
+    """Return variables of several parts with a third dimension for the parts; None if they differ.
+
+    Parameters
+    ----------
+    parts
+        The variables of each part, arrays (chains, draws, ...).
+    labels
+        The names of the parts.
+
+    Examples
+    --------
+    >>> two = [{"theta": np.zeros((4, 9))}, {"theta": np.ones((4, 9))}]
+    >>> stacked(two, ["a", "b"])["theta"].shape
+    (4, 9, 2)
+    """
+    forms = [{name: array.shape for name, array in part.items()} for part in parts]
+    if len(parts) != len(labels) or any(form != forms[0] for form in forms):
+        return None
+    return {name: np.stack([part[name] for part in parts], axis=2) for name in parts[0]}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from seqbayes.checks import check_count
 from seqbayes.figures.panels import Panel
+
+if TYPE_CHECKING:
+    from seqbayes.figures.samples import Samples
 
 
 class Tabular:
@@ -110,7 +114,63 @@ class Tabular:
         return frame(self.as_columns(level), "pyarrow")
 
 
-class Plotted(Tabular):
+class Sampled:
+    """A model that can be sampled for ArviZ."""
+
+    def samples(self, chains: int, draws: int) -> Samples:
+        """Return the samples of `to_arviz`.
+
+        Parameters
+        ----------
+        chains, draws
+            The shape of the samples.
+        """
+        raise NotImplementedError
+
+    def to_arviz(self, draws: int = 1000, chains: int = 4) -> Any:
+        """Return samples of posterior, prior and next observation for ArviZ (extra ``arviz``).
+
+        The variables of a mixture have a dimension for the components, those of a table one for
+        the keys. Samples of a mixture are given the responsibilities: they do not include the
+        uncertainty about which component an observation belongs to.
+
+        Parameters
+        ----------
+        draws, chains
+            The shape of the samples. They are independent, so chains exist only for ArviZ.
+
+        Returns
+        -------
+        xarray.DataTree
+            With the groups posterior, prior (of states and tables, if it is proper) and
+            posterior_predictive.
+
+        Raises
+        ------
+        UnsupportedError
+            If the model has no samples of a posterior, such as an estimator, a mixture with
+            restricted covariances, or a table that needs more memory for them than is sensible.
+        PriorError
+            If `draws` or `chains` is invalid, or a posterior is improper.
+        SeqbayesError
+            If arviz-base is not installed.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> state = Beta(2, 2, seed=1)
+        >>> state.learn_many([True, True, False])
+        >>> tree = state.to_arviz(draws=500, chains=2)  # doctest: +SKIP
+        >>> tree["posterior"]["theta"].shape  # doctest: +SKIP
+        (2, 500)
+        """
+        from seqbayes.figures.samples import to_tree
+
+        shape = check_count("chains", chains), check_count("draws", draws)
+        return to_tree(self.samples(*shape))
+
+
+class Plotted(Tabular, Sampled):
     """A model whose parameter, predictions and history can be plotted."""
 
     def figure_panels(self, level: float = 0.95) -> list[Panel]:
@@ -181,29 +241,3 @@ class Plotted(Tabular):
         from seqbayes.figures.plots import plot
 
         return plot(history(self, xs, level), ax)
-
-    def to_arviz(self, draws: int = 1000, chains: int = 4) -> Any:
-        """Return samples of posterior, prior and next observation for ArviZ (extra ``arviz``).
-
-        Parameters
-        ----------
-        draws, chains
-            The shape of the samples. They are independent, so chains exist only for ArviZ.
-
-        Returns
-        -------
-        xarray.DataTree
-            With the groups posterior, prior (if it is proper) and posterior_predictive.
-
-        Raises
-        ------
-        UnsupportedError
-            If the model is not a state.
-        PriorError
-            If the posterior is improper.
-        SeqbayesError
-            If arviz-base is not installed.
-        """
-        from seqbayes.figures.samples import to_arviz
-
-        return to_arviz(self, draws, chains)

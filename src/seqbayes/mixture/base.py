@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.errors import PriorError
+from seqbayes.errors import PriorError, UnsupportedError
+from seqbayes.families import Dirichlet
+from seqbayes.figures.samples import Samples
 from seqbayes.mixture.buffer import Buffer
 from seqbayes.mixture.bulk import BulkPredictions
 from seqbayes.mixture.clusterer import StreamClusterer
 from seqbayes.mixture.components.background import FIRST_SHARE
 from seqbayes.mixture.components.background import NAME as BACKGROUND
-from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.em import BACKGROUND_CONCENTRATION, EMModel
+from seqbayes.mixture.samples import mixture_samples
 from seqbayes.mixture.settings import Settings
 from seqbayes.model import Summary
 from seqbayes.state import State
@@ -27,6 +30,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
     _settings: Settings
     _buffer: Buffer
     _model: EMModel | None
+    seed: int | None
 
     def spread_start(self) -> None:
         """Distribute the work of the start over the last third of the buffer's observations."""
@@ -200,6 +204,50 @@ class BaseMixture(BulkPredictions, StreamClusterer):
             return None
         model = self.current_model()
         return model.parameters(model.predicting())
+
+    def weight_concentrations(self) -> dict[str, float] | None:
+        """Return the hyperparameters of the Dirichlet posterior of the weights, by label.
+
+        They are those of the prior plus the expected numbers of observations of the components.
+        If the weights are fixed, the result is None.
+        """
+        prior = self._settings.weights
+        if not isinstance(prior, Dirichlet):
+            return None
+        engine = self.scaled_model().predicting()
+        concentrations = prior.prior.alpha.tolist()
+        if self._settings.background:
+            concentrations.append(BACKGROUND_CONCENTRATION)
+        counts = engine.memory * np.asarray(engine.live)
+        return dict(zip(map(str, self.labels), (concentrations + counts).tolist(), strict=True))
+
+    def samples(self, chains: int, draws: int) -> Samples:
+        """Return samples of the weights, the components and the next observation.
+
+        The responsibilities are taken as known, so that the uncertainty about which component an
+        observation belongs to is not included. No observation is drawn from the background.
+
+        Raises
+        ------
+        PriorError
+            If nothing was learned and default priors have no scale, or a posterior is improper.
+        UnsupportedError
+            If the covariances are restricted.
+        """
+        if not self.has_predictive:
+            raise UnsupportedError(
+                f"a mixture with covariance={self._settings.covariance!r} has no samples of its"
+                " parameters: use covariance='full', or `sample` for observations"
+            )
+        self.scaled_model()
+        names = [str(name) for name in self.names]
+        return mixture_samples(
+            dict(zip(names, self.components, strict=True)),
+            dict(zip(names, self.weights, strict=True)),
+            self.weight_concentrations(),
+            np.random.default_rng(self.seed),
+            (chains, draws),
+        )
 
     @property
     def ranking(self) -> tuple[int, ...]:

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqbayes.checks import check_seed
+from seqbayes.checks import check_count, check_seed
 from seqbayes.mixture.components.rows import as_observations
 from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.settings import check_count
 from seqbayes.state import State
 from seqbayes.statistics import arrays
 

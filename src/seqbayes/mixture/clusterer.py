@@ -9,9 +9,10 @@ import numpy as np
 from river import base
 
 from seqbayes import serialization
+from seqbayes.checks import as_count
 from seqbayes.errors import MergeError, PriorError
 from seqbayes.mixture.components.rows import MAX_WEIGHT, as_observations, as_weight
-from seqbayes.mixture.settings import STEPS, as_count
+from seqbayes.mixture.settings import STEPS
 from seqbayes.model import Model
 from seqbayes.state import State
 from seqbayes.statistics import arrays

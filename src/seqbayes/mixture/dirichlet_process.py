@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqbayes import serialization
+from seqbayes.checks import as_count
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.adapters import adapter_of
@@ -18,7 +19,7 @@ from seqbayes.mixture.counting import CountingBuffer
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.forecast import Forecast
 from seqbayes.mixture.search import ComponentSearch
-from seqbayes.mixture.settings import as_count, check_buffer, check_proper, check_settings
+from seqbayes.mixture.settings import check_buffer, check_proper, check_settings
 from seqbayes.mixture.split_merge import ProcessPrior
 from seqbayes.model import TableForm
 from seqbayes.state import State
@@ -213,6 +214,18 @@ class DirichletProcessMixture(BaseMixture):
         if self._is_blank():
             return 1.0
         return self._prior.unseen(self.current_model())
+
+    def weight_concentrations(self) -> dict[str, float]:
+        """Return the hyperparameters of the Dirichlet posterior of the weights, by label.
+
+        The weight of all components that have not been observed has the label "new".
+        """
+        engine = self.scaled_model().predicting()
+        each = self.concentration / self.most
+        counts = engine.memory * np.asarray(engine.live)
+        found = dict(zip(map(str, self.names), (each + counts).tolist(), strict=True))
+        rest = each * (self.most - len(found))
+        return found | ({"new": rest} if rest > 0.0 else {})
 
     def log_predictive(self, x: Any) -> float:
         """Return log p(x | data), including new components.

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqbayes import serialization
+from seqbayes.checks import check_count
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture import split_merge
@@ -28,7 +29,6 @@ from seqbayes.mixture.settings import (
     BUFFER,
     check_background,
     check_buffer,
-    check_count,
     check_proper,
     check_settings,
     name_components,

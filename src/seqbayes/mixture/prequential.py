@@ -8,15 +8,17 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from seqbayes import serialization
+from seqbayes.checks import as_count
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
+from seqbayes.figures.samples import Samples
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.clusterer import StreamClusterer
 from seqbayes.mixture.em import finite
 from seqbayes.mixture.forecast import RENEW_AFTER, Forecast
 from seqbayes.mixture.mixture import Mixture
 from seqbayes.mixture.predictive import log_sum_exp
-from seqbayes.mixture.settings import as_count, check_proper
+from seqbayes.mixture.settings import check_proper
 
 FIRST_FORECAST = 5
 """Number of first observations without forecasts if default priors take their scale from them."""
@@ -227,6 +229,10 @@ class Prequential(StreamClusterer):
     def mixture(self) -> Mixture:
         """A copy of the most probable mixture."""
         return self._mixtures[self.best].clone(include_attributes=True)
+
+    def samples(self, chains: int, draws: int) -> Samples:
+        """Return samples of the most probable mixture; see `Mixture.samples`."""
+        return self._mixtures[self.best].samples(chains, draws)
 
     # Predictions.
 

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from seqbayes.checks import check_seed
+from seqbayes.checks import as_count, check_seed
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
@@ -144,27 +142,6 @@ class Settings(NamedTuple):
     def fading(self) -> bool:
         """Whether the step size is constant, so that old observations lose their weight."""
         return isinstance(self.step, (Constant, HalfLife))
-
-
-def as_count(value: Any) -> int | None:
-    """Return a whole number >= 1 (including NumPy integers); None for all other values."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        return None
-    return int(value)
-
-
-def check_count(name: str, value: Any) -> int:
-    """Return a whole number >= 1.
-
-    Raises
-    ------
-    PriorError
-        If the value is invalid; the message names the parameter.
-    """
-    count = as_count(value)
-    if count is None:
-        raise PriorError(f"expected {name} >= 1, got {value!r}")
-    return count
 
 
 def name_components(components: Any) -> dict[Any, Any]:

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqbayes import likelihoods, serialization
+from seqbayes.checks import as_count
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture import Mixture
-from seqbayes.mixture.settings import as_count, check_buffer
+from seqbayes.mixture.settings import check_buffer
 from seqbayes.river import class_mixture, document
 from seqbayes.river import features as kinds
 from seqbayes.river.candidates import Candidates

@@ -33,6 +33,9 @@ class Answers:
         What the data of each row are multiplied by, or None.
     """
 
+    averaged = False
+    """Whether a posterior is an average of posteriors under several priors."""
+
     def __init__(
         self, state: State, prior: Any, columns: Columns, factors: Array | None = None
     ) -> None:

@@ -31,6 +31,8 @@ class PooledAnswers(Answers):
         The common prior.
     """
 
+    averaged = True
+
     def __init__(self, answers: Answers, pooled: PooledPrior) -> None:
         self.__dict__.update(answers.__dict__)
         self._proper = None

@@ -11,13 +11,15 @@ import numpy as np
 from seqbayes.errors import PriorError
 from seqbayes.figures.html import MAX_TABLE_ROWS, page
 from seqbayes.figures.panels import Panel, Row, Rows
-from seqbayes.figures.shown import Tabular
+from seqbayes.figures.samples import Samples
+from seqbayes.figures.shown import Sampled, Tabular
 from seqbayes.table.answers import Answers
+from seqbayes.table.samples import averaged_samples, check_size, table_samples
 
 Array = Any
 
 
-class Summaries(Tabular, ABC):
+class Summaries(Tabular, Sampled, ABC):
     """Arrays with one value for each key, in the order of `keys`."""
 
     pool: Any
@@ -30,6 +32,11 @@ class Summaries(Tabular, ABC):
 
     @abstractmethod
     def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def seed(self) -> int | None:
+        """The seed of samples."""
 
     @abstractmethod
     def __getitem__(self, key: Any) -> Any: ...
@@ -117,6 +124,25 @@ class Summaries(Tabular, ABC):
     def sample(self, rng: np.random.Generator | None = None) -> Any:
         """Draw one parameter value for each key; see `Answers.sample`."""
         return self.answers().sample(rng)
+
+    def samples(self, chains: int, draws: int) -> Samples:
+        """Return samples of the posterior, the prior and the next observation of every key.
+
+        If posteriors are averages over several priors, which `pool` may lead to, there are only
+        samples of the posterior.
+
+        Raises
+        ------
+        UnsupportedError
+            If there are no keys, or so many that the samples take more than 0.8 GB.
+        PriorError
+            If a posterior is improper.
+        """
+        check_size(len(self), (chains, draws))
+        keys, answers = self.keys, self.answers()
+        if answers.averaged:
+            return averaged_samples(answers, keys, self.seed, (chains, draws))
+        return table_samples([self[key].as_of() for key in keys], keys, (chains, draws))
 
     def top(
         self, k: int, *, level: float = 0.95, better: str = "higher"

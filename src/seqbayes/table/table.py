@@ -248,6 +248,11 @@ class Table(Summaries):
         return state
 
     @property
+    def seed(self) -> int | None:
+        """The seed of the template, for samples."""
+        return self._inner.seed
+
+    @property
     def n_bytes(self) -> int:
         """Memory of the statistics and of the index, in bytes, without keys that are strings."""
         return self._rows.n_bytes + self._index.n_bytes
