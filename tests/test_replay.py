@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from programs import command, environment, on_a_terminal, posix, replay
@@ -384,6 +385,20 @@ def test_a_dumb_terminal_gets_plain_lines():
     assert written.replace("\r\n", "\n") == replay("mms", "--bags", "1").stdout
 
 
+def test_eleven_shares_follow_bayes_rule(story, steps):
+    shares = np.arange(11) / 10
+    before = np.array(story.opening.eleven)
+    assert story.opening.prior == Prior.uniform()  # the share of one of six colours: Beta(1, 5)
+    ends = np.array([0.0, *(np.arange(10) / 10 + 0.05), 1.0])
+    assert before == pytest.approx(-np.diff((1.0 - ends) ** 5))
+    for step in (steps[0], steps[40], steps[-1]):
+        green = sum(each.fits for each in steps[: step.number])
+        joint = before * shares**green * (1.0 - shares) ** (step.number - green)
+        assert step.eleven.posterior == pytest.approx(joint / joint.sum(), rel=1e-9)
+        likelihood = shares if step.fits else 1.0 - shares
+        assert step.eleven.evidence == pytest.approx(np.dot(step.eleven.prior, likelihood))
+
+
 def test_the_reader_can_enter_a_bag(capsys):
     assert main(["replay", "mms", "--bag", "GGR brown", "--prior", "uniform", "--json"]) == 0
     start, *candies, end = events(capsys.readouterr().out)
@@ -399,7 +414,6 @@ def test_the_reader_can_enter_a_bag(capsys):
         (("--bag", "GX"), "got 'gx'"),
         (("--bag", " "), "expected the candies of a bag"),
         (("--bag", "G", "--bags", "2"), "expected 1 to 1 bags"),
-        (("--bag", "G", "--serve"), "omit --bag"),
     ],
 )
 def test_an_invalid_bag_is_rejected(args, message, capsys):

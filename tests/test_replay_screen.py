@@ -69,6 +69,9 @@ def test_every_screen_shows_all_parts(steps, story, width, height):
     assert f"{step.hits} of {step.number}" in response
     assert "log evidence −" in response
     assert step.belief.leading_mix.title in response
+    if width >= 72:
+        assert "share of green   0%  10%" in response
+        assert "".join(f"{p:5.2f}" for p in step.eleven.posterior) in response
 
 
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 20)])

@@ -127,7 +127,7 @@ def test_samples_of_tables_without_samples_of_states():
     with pytest.raises(seqbayes.UnsupportedError, match="without keys"):
         Table(Beta()).samples(1, 1)
     with pytest.raises(seqbayes.UnsupportedError, match="choose keys with `select`"):
-        pooled.samples(10_000, 1000)
+        pooled.samples(100, 1_000_000)
 
 
 def test_samples_of_a_mixture_and_a_table_are_labelled_for_arviz():

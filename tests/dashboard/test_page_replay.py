@@ -32,7 +32,7 @@ def test_candies_are_drawn_and_counted(candies, shoot):
         "() => document.querySelector('.where').textContent.startsWith('1 of')"
     )
     candies.wait_for_function("() => document.querySelector('.term b').textContent !== '–'")
-    terms = [float(text) for text in candies.locator(".rule .term b").all_inner_texts()]
+    terms = [float(text) for text in candies.locator(".rule-panel .term b").all_inner_texts()]
     prior, likelihood, evidence, posterior = terms
     assert prior * likelihood / evidence == pytest.approx(posterior, rel=0.02)
     assert in_jars(candies) == 1
@@ -104,6 +104,43 @@ def test_error_for_a_prior_that_does_not_sum_to_one_shows_the_sum(candies):
     candies.get_by_role("button", name="Start with this prior").click()
     refusal.wait_for(state="hidden")
     candies.get_by_text("your proportions: 100 imagined candies").wait_for()
+
+
+def test_eleven_shares_come_before_densities_and_estimates_are_defined(candies):
+    panels = candies.locator(".board > .panel h2").all_inner_texts()
+    assert panels.index("Which of eleven shares?") < panels.index(
+        "Every share is possible: densities"
+    )
+    candies.get_by_role("button", name="Step").click()
+    eleven = candies.locator(".eleven-panel")
+    eleven.get_by_text("The most probable share, ").wait_for()
+    prior, likelihood, evidence, posterior = map(float, eleven.locator(".term b").all_inner_texts())
+    assert prior * likelihood / evidence == pytest.approx(posterior, rel=0.02)
+    described = eleven.locator("[role=img]").get_attribute("aria-label")
+    assert "10 %: " in described
+    assert "100 %: " in described
+    defined = candies.locator(".belief-panel .definitions dt").all_inner_texts()
+    assert defined == ["MLE", "MAP", "mean"]
+
+
+def test_the_reader_plays_an_own_bag(candies):
+    candies.watch.ignored_errors = ("422",)
+    panel = candies.locator(".bag-panel")
+    panel.get_by_role("button", name="Your own bag").click()
+    panel.get_by_role("textbox").fill("GX")
+    panel.get_by_role("button", name="Play this bag").click()
+    panel.get_by_role("alert").get_by_text("got 'gx'").wait_for()
+    panel.get_by_role("textbox").fill("GG")
+    panel.get_by_role("button", name="red").click()
+    panel.get_by_role("button", name="Play this bag").click()
+    candies.get_by_role("heading", name="3 M&M’s, drawn one at a time").wait_for()
+    assert panel.get_by_role("alert").count() == 0
+    for _ in range(3):
+        candies.get_by_role("button", name="Step").click()
+    candies.get_by_role("button", name="Again").wait_for()
+    assert candies.locator(".jar b").all_inner_texts() == ["0", "0", "2", "0", "1", "0"]
+    panel.get_by_role("button", name="Real bags").click()
+    candies.get_by_role("heading", name="2,620 real M&M’s").wait_for()
 
 
 def test_the_walk_in_the_park_omits_two_colours(candies):

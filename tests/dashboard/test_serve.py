@@ -232,6 +232,8 @@ def test_the_coins_replay_continues_with_an_endless_stream(serve):
         ("mms", {"bags": 49}, "expected 1 to 48 bags"),
         ("mms", {"seed": -1}, "expected a seed"),
         ("mms", {"sed": 1}, "unknown field `sed`"),
+        ("mms", {"bag": "GX"}, "got 'gx'"),
+        ("mms", {"bag": "G" * 3001}, "up to 3000 candies, got 3001"),
         ("coins", {"start": [0, 1]}, "between 0 and 1"),
         ("coins", {"iterations": 5000}, "1 to 1000 iterations"),
         ("coins", {"prior": "none"}, "unknown prior 'none'"),
@@ -246,6 +248,15 @@ def test_invalid_replay_options_are_rejected_with_the_reason(serve, story, optio
 def test_the_walk_in_the_park_is_the_default_prior(serve):
     begun = serve(HTTP).client.post("/api/replay/mms").json()
     assert begun["prior"]["alpha"] == dict(Prior.park().alpha)
+
+
+def test_a_bag_of_the_reader_is_played(serve):
+    server = serve(HTTP)
+    begun = server.client.post("/api/replay/mms", json={"bag": "GGR"}).json()
+    assert (begun["source"], begun["candies"]) == ("your bag", 3)
+    steps = server.get(f"/api/replay/{begun['id']}/steps?count=9")["steps"]
+    assert [step["colour"] for step in steps] == ["green", "green", "red"]
+    assert sum(steps[-1]["eleven"]) == pytest.approx(1.0)
 
 
 def test_the_walk_in_the_park_is_a_prior():
@@ -276,10 +287,10 @@ def test_files_are_compressed_and_cached_by_their_tags(serve):
 
 @posix
 def test_replay_opens_the_page_of_its_story(program):
-    words = ("replay", "mms", "--serve", "--port", "0", "--prior", "park", "--bags", "2")
+    words = ("replay", "mms", "--serve", "--port", "0", "--prior", "park", "--bag", "GGR")
     running, _ = program(*words, lines=0)
     url = running.stderr.readline().split()[-1]
-    assert "/replay/mms?seed=1&bags=2&prior=park" in url
+    assert "/replay/mms?seed=1&prior=park&bag=GGR" in url
     assert httpx.get(url, trust_env=False).status_code == 200
     running.send_signal(signal.SIGINT)
     assert running.wait(60) == 130

@@ -10,7 +10,6 @@ from seqbayes.console.keyboard import open_keyboard
 from seqbayes.console.options import add_server, speed, whole
 from seqbayes.console.signals import interruptible
 from seqbayes.console.streams import ascii_only, can_draw
-from seqbayes.errors import ObservationError
 from seqbayes.replay.coins import CoinStory
 from seqbayes.replay.coins.steps import PRIORS
 from seqbayes.replay.mms import CandyStory, Prior
@@ -188,9 +187,7 @@ def page_options(args: argparse.Namespace) -> dict[str, Any]:
     """
     make_story(args)
     if args.story == "mms":
-        if args.bag is not None:
-            raise ObservationError("--serve shows the published candies: omit --bag, or use --html")
-        names = ("seed", "bags", "prior", "strength")
+        names = ("seed", "bags", "prior", "strength", "bag")
         return {name: value for name, value in vars(args).items() if name in names and value}
     return {
         "iterations": args.iterations,

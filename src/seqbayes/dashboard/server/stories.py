@@ -24,6 +24,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.replay.coins import CoinStory
 from seqbayes.replay.coins.endless import EndlessCoins
 from seqbayes.replay.mms import CandyStory, Prior
+from seqbayes.replay.mms.bag import read_bag
 from seqbayes.replay.player import encode
 from seqbayes.replay.story import Story
 
@@ -31,6 +32,10 @@ MAX_STORIES = 16
 """Maximum number of cached stories; the least recently used are recomputed on request."""
 
 MAX_STEPS = 500
+
+MAX_BAG = 3000
+"""Maximum number of candies in the reader's bag, which the id of the story contains."""
+
 MAX_ENDLESS = 20
 """Maximum number of concurrent endless streams."""
 
@@ -51,6 +56,7 @@ class CandyOptions(msgspec.Struct, forbid_unknown_fields=True):
     bags: int | None = None
     prior: str | dict[str, float] = "park"
     strength: float | None = None
+    bag: str | None = None
 
 
 class CoinOptions(msgspec.Struct, forbid_unknown_fields=True):
@@ -197,7 +203,10 @@ def _candies(options: CandyOptions) -> StoryBuffer:
     if not 0 <= options.seed < 1 << 63:
         raise HttpError(422, f"expected a seed >= 0, got {options.seed}")
     prior = _prior(options.prior, options.strength)
-    return StoryBuffer(CandyStory(prior, options.seed, options.bags))
+    bag = None if options.bag is None else read_bag(options.bag)
+    if bag is not None and len(bag) > MAX_BAG:
+        raise HttpError(422, f"expected a bag of up to {MAX_BAG} candies, got {len(bag)}")
+    return StoryBuffer(CandyStory(prior, options.seed, options.bags, bag))
 
 
 def _prior(given: str | Mapping[str, float], strength: float | None) -> Prior:

@@ -24,6 +24,7 @@ from seqbayes.console.charts import (
 from seqbayes.console.palette import CANDY, LETTER, RULE, Signs
 from seqbayes.console.text import density, percent, probability, signed
 from seqbayes.explanation import Explanation
+from seqbayes.replay.mms.eleven_rows import eleven_in_short, eleven_rows
 from seqbayes.replay.mms.priors import UNNAMED
 from seqbayes.replay.mms.steps import HYPOTHESIS, CandyBelief, CandyOpening, CandyStep
 
@@ -52,7 +53,7 @@ class CandyScreen:
         """Return the screen after a step, or before the first."""
         foot = self._foot(step, width, keys)
         if width >= 108 and height >= 34:
-            return self._large(step, width, foot, rows=3 if height >= 38 else 2)
+            return self._large(step, width, height, foot)
         if width >= 72 and height >= 24:
             parts = self._medium(step, width, height, foot)
         else:
@@ -65,8 +66,10 @@ class CandyScreen:
 
     # The three sizes.
 
-    def _large(self, step: CandyStep | None, width: int, foot: Text, rows: int) -> RenderableType:
+    def _large(self, step: CandyStep | None, width: int, height: int, foot: Text) -> RenderableType:
         belief = self._belief(step)
+        rows = 3 if height >= 42 else 2
+        eleven = eleven_rows if height >= 38 else eleven_in_short
         half = (width - 2) // 2
         inner = half - 4
         right = [
@@ -86,7 +89,7 @@ class CandyScreen:
             *self._prior(width, lines=2),
             Text(),
             *self._candy(step, width),
-            Text(),
+            *eleven(self._opening, step, width, self._signs),
             grid,
             panel("The belief about each colour", table, 2 * half + 2, len(table) + 2),
             Text(),
@@ -95,9 +98,11 @@ class CandyScreen:
 
     def _medium(self, step: CandyStep | None, width: int, height: int, foot: Text) -> list[Text]:
         belief = self._belief(step)
+        eleven = eleven_rows if height >= 28 else eleven_in_short
         parts = [
             [self._head(step, width), *self._prior(width, lines=1)],
             self._candy(step, width),
+            eleven(self._opening, step, width, self._signs),
             self._rule(step, width),
             self._shares(belief, width, full=True),
             self._predictions(step, width, one_line=True) + self._factory_cells(belief, width),

@@ -11,6 +11,7 @@ from seqbayes.datasets import COLOURS, factory_mixes, madison
 from seqbayes.errors import PriorError
 from seqbayes.explanation import Explanation
 from seqbayes.families import Beta, Dirichlet
+from seqbayes.replay.mms.eleven import ElevenShares, learn_candy, round_shares
 from seqbayes.replay.mms.priors import Prior
 
 LEVEL = 0.95
@@ -90,6 +91,8 @@ class CandyOpening:
     total: int
     source: str
     belief: CandyBelief
+    eleven: tuple[float, ...]
+    """The prior probabilities of eleven shares of `HYPOTHESIS`: the prior, rounded to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,8 @@ class CandyStep:
         observation is whether the candy has that colour. Its posterior is the next step's prior.
     next_rule : Explanation
         Bayes' rule if the same is observed for the next candy.
+    eleven : ElevenShares
+        Bayes' rule for eleven possible shares of `HYPOTHESIS`.
     belief : CandyBelief
         The belief after this candy.
     """
@@ -131,6 +136,7 @@ class CandyStep:
     hits: int
     rule: Explanation
     next_rule: Explanation
+    eleven: ElevenShares
     belief: CandyBelief
 
     @property
@@ -170,17 +176,20 @@ class Candies:
         belief = self._snapshot(prior.state(), np.zeros(len(COLOURS)))
         source = count.source if bag is None else "your bag"
         used = seed if bag is None else None
-        self.opening = CandyOpening(prior, used, bags, total, source, belief)
+        eleven = round_shares(*_beta_of_hypothesis(belief))
+        self.opening = CandyOpening(prior, used, bags, total, source, belief, eleven)
 
     def __iter__(self) -> Iterator[CandyStep]:
         state = self.opening.prior.state()
         counts = np.zeros(len(COLOURS))
-        belief = self.opening.belief
+        belief, shares = self.opening.belief, self.opening.eleven
         number = hits = 0
         for bag, contents in enumerate(self.contents, 1):
             for place, colour in enumerate(contents, 1):
                 predicted = belief.next
                 rule, next_rule = self._explain(belief, colour)
+                eleven = learn_candy(shares, colour == HYPOTHESIS)
+                shares = eleven.posterior
                 state.learn_one(colour)
                 counts[COLOURS.index(colour)] += 1.0
                 belief = self._snapshot(state, counts)
@@ -198,13 +207,13 @@ class Candies:
                     hits=hits,
                     rule=rule,
                     next_rule=next_rule,
+                    eleven=eleven,
                     belief=belief,
                 )
 
     def _explain(self, belief: CandyBelief, colour: str) -> tuple[Explanation, Explanation]:
         """Apply Bayes' rule to the share of `HYPOTHESIS`, whose marginal is a Beta distribution."""
-        alpha = belief.share(HYPOTHESIS).alpha
-        rest = sum(share.alpha for share in belief.shares if share.colour != HYPOTHESIS)
+        alpha, rest = _beta_of_hypothesis(belief)
         claim, fits = self._claims[HYPOTHESIS], colour == HYPOTHESIS
         after = (alpha + 1.0, rest) if fits else (alpha, rest + 1.0)
         return Beta(alpha, rest).explain(fits, at=claim), Beta(*after).explain(fits, at=claim)
@@ -235,6 +244,12 @@ class Candies:
             rivals=rivals,
             other_probability=other_probability / float(whole),
         )
+
+
+def _beta_of_hypothesis(belief: CandyBelief) -> tuple[float, float]:
+    """Return the hyperparameters of the share of `HYPOTHESIS`, which has a Beta distribution."""
+    rest = sum(share.alpha for share in belief.shares if share.colour != HYPOTHESIS)
+    return belief.share(HYPOTHESIS).alpha, rest
 
 
 def _shares(

@@ -8,6 +8,7 @@ from typing import Any
 
 from seqbayes.console.palette import Signs
 from seqbayes.console.text import count_of, density, percent, probability, signed, times
+from seqbayes.replay.mms.eleven import most_probable
 from seqbayes.replay.mms.steps import HYPOTHESIS, Candies, CandyBelief, CandyStep
 from seqbayes.replay.story import Schedule, Story, StoryScreen
 
@@ -68,6 +69,10 @@ class CandyStory(Candies, Story[CandyStep]):
         yield f"Prior: {opening.prior.name}."
         yield from opening.prior.notes
         yield (
+            f"Eleven shares: first, the share of {HYPOTHESIS} is one of 0 %, 10 %, ..., 100 %, so"
+            " that a belief is eleven probabilities; then any number, and a belief is a density"
+        )
+        yield (
             f"Hypothesis: {percent(self._claims[HYPOTHESIS], 0)} % of all candies are {HYPOTHESIS},"
             " as Mars published in 2008. Its density is"
             " prior × likelihood ÷ evidence, and then the prior of the next candy"
@@ -80,10 +85,13 @@ class CandyStory(Candies, Story[CandyStep]):
     def step_lines(self, step: CandyStep) -> Iterator[str]:
         """Yield the line of one candy."""
         rule, share = step.rule, step.belief.share(step.colour)
+        likely, chance = most_probable(step.eleven.posterior)
         leading_mix = step.belief.leading_mix
         outcome = "yes" if step.is_hit else f"no, {step.predicted.colour}"
         yield (
             f"{step.number} bag {step.bag} {step.colour} (predicted: {outcome})"
+            f" of eleven shares of {HYPOTHESIS} {percent(likely, 0)} % is most probable,"
+            f" {percent(chance)} %;"
             f" {HYPOTHESIS} {percent(rule.at, 0)} %: {density(rule.prior)}"
             f" × {density(rule.likelihood)} ÷ {density(rule.evidence)} = {density(rule.posterior)};"
             f" mean {percent(share.mean)} % [{percent(share.low)}, {percent(share.high)}];"
@@ -106,6 +114,7 @@ class CandyStory(Candies, Story[CandyStep]):
                 "alpha": dict(opening.prior.alpha),
                 "notes": list(opening.prior.notes),
             },
+            "eleven": list(opening.eleven),
             "belief": _belief(opening.belief),
         }
 
@@ -134,6 +143,7 @@ class CandyStory(Candies, Story[CandyStep]):
                 "posterior": rule.posterior,
                 "next_posterior": step.next_rule.posterior,
             },
+            "eleven": list(step.eleven.posterior),
             "belief": _belief(step.belief),
         }
 

@@ -9,7 +9,9 @@ import { h, setText, sheet, table } from "../dom.js";
 import { count, probability, signed } from "../format.js";
 import { paint } from "../paint.js";
 import { Player } from "../player.js";
+import { BagForm } from "./bag.js";
 import { Belief, COLOURS, Wash, axisEnd, mixBar } from "./candies.js";
+import { Eleven } from "./eleven.js";
 import { Jars } from "./jars.js";
 import { PriorForm } from "./prior.js";
 import { Rule } from "./rule.js";
@@ -22,6 +24,7 @@ const TITLES = {
   hackettstown: "Hackettstown",
   equal: "equal shares",
 };
+const HYPOTHESIS = "green"; // the colour of the shares in Bayes' rule
 const SPEEDS = [
   ["story", "Story pace", (eaten) => Math.min(400, 1.2 * (1 + eaten / 9) ** 1.25)],
   ["1", "1 a second", 1],
@@ -36,22 +39,42 @@ function sharesOf(alpha) {
   return Object.fromEntries(Object.entries(alpha).map(([name, weight]) => [name, weight / sum]));
 }
 
+// What the three estimates are, next to them.
+function definitions() {
+  const terms = [
+    ["MLE", "the shares under which the eaten candies are most probable. It does not use the prior."],
+    ["MAP", "the most probable shares, given the candies and the prior."],
+    ["mean", "the average share over the posterior, and the probability that the next candy has this colour."],
+  ];
+  return h(
+    "dl",
+    { class: "definitions" },
+    ...terms.map(([name, text]) => h("div", null, h("dt", null, name), h("dd", null, text))),
+  );
+}
+
 export class Candies {
   title = "M&M’s";
 
   constructor(app, _, search) {
     this.app = app;
     this.element = h("div", { class: "replay" }, loading("Opening the bags"));
-    this.followed = "green";
+    this.followed = HYPOTHESIS;
+    this.heading = h("h1");
+    this.origin = h("p", { class: "sub" });
     const number = (name) => (search.get(name) ? Number(search.get(name)) : undefined);
-    this.asked = { seed: number("seed"), bags: number("bags") };
+    this.asked = {
+      seed: number("seed"),
+      bags: number("bags"),
+      bag: search.get("bag") ?? undefined,
+    };
     this.first = { prior: search.get("prior") ?? "park", strength: number("strength") };
   }
 
   async mount() {
     await sheet("/static/css/replay.css");
     this.#build();
-    await this.#begin(this.first);
+    await this.#begin(this.first, this.asked);
   }
 
   #build() {
@@ -66,7 +89,12 @@ export class Candies {
     this.jars = new Jars(COLOURS);
     this.rule = new Rule();
     this.update = new Update();
-    this.form = new PriorForm(COLOURS, (prior) => this.#begin(prior), this.first);
+    this.eleven = new Eleven();
+    this.form = new PriorForm(COLOURS, (prior) => this.#begin(prior, this.asked), this.first);
+    this.bag = new BagForm(this.asked.bag, (bag) => {
+      const { seed, bags } = this.asked;
+      this.#begin(this.prior, bag === undefined ? { seed, bags } : { bag });
+    });
     this.race = new Lines({
       series: [
         { name: "mean", style: "of-mean", sign: "mean" },
@@ -84,13 +112,15 @@ export class Candies {
     this.wash = new Wash();
   }
 
-  async #begin(prior) {
+  async #begin(prior, asked) {
     this.abort?.abort();
     this.abort = new AbortController();
     this.form.go.disabled = true;
     try {
-      const story = await post("/api/replay/mms", { ...this.asked, ...prior }, this.abort.signal);
+      const story = await post("/api/replay/mms", { ...asked, ...prior }, this.abort.signal);
       this.form.showError(null);
+      this.bag.showError(null);
+      Object.assign(this, { prior, asked });
       if (!this.start && this.form.kind === "own") this.form.adopt(sharesOf(story.prior.alpha));
       this.start = story;
       this.mixes = story.mixes ?? {};
@@ -98,7 +128,7 @@ export class Candies {
       this.player.load(story.id, story.candies);
     } catch (error) {
       if (error.name === "AbortError") return;
-      if (this.start) this.form.showError(error.message);
+      if (this.start) (asked === this.asked ? this.form : this.bag).showError(error.message);
       else this.element.replaceChildren(failure(error, () => this.mount()));
     } finally {
       this.form.go.disabled = false;
@@ -106,6 +136,10 @@ export class Candies {
   }
 
   #show() {
+    const { candies, source, bags, seed } = this.start;
+    const own = seed === null;
+    setText(this.heading, `${count(candies)} ${own ? "" : "real "}M&M’s, drawn one at a time`);
+    setText(this.origin, own ? "The candies of your bag" : `${source}; randomly divided into ${bags} bags`);
     if (this.shown) return;
     this.shown = true;
     const panel = (name, title, note, ...children) =>
@@ -146,8 +180,8 @@ export class Candies {
         h(
           "div",
           null,
-          h("h1", null, `${count(this.start.candies)} real M&M’s, drawn one at a time`),
-          h("p", { class: "sub" }, `${this.start.source}; randomly divided into ${this.start.bags} bags`),
+          this.heading,
+          this.origin,
         ),
         this.player.element,
       ),
@@ -155,26 +189,33 @@ export class Candies {
         "div",
         { class: "board" },
         panel("jars-panel", "Eaten", this.prediction, this.jars.element),
+        panel("eleven-panel", "Which of eleven shares?", null, this.eleven.element),
+        panel(
+          "belief-panel",
+          "The belief about each colour",
+          marks,
+          this.belief.element,
+          definitions(),
+        ),
         panel(
           "rule-panel",
-          "Bayes’ rule, this candy",
+          "Every share is possible: densities",
           null,
           this.rule.element,
           this.update.element,
           this.curves,
-        ),
-        panel("belief-panel", "The belief about each colour", marks, this.belief.element),
-        h(
-          "section",
-          { class: "panel race-panel" },
-          h("header", null, this.raceTitle, this.raceNote),
-          this.race.element,
         ),
         panel(
           "factory-panel",
           "Which factory made these?",
           h("p", null, "log Bayes factor against a learned mix"),
           this.factories,
+        ),
+        h(
+          "section",
+          { class: "panel race-panel" },
+          h("header", null, this.raceTitle, this.raceNote),
+          this.race.element,
         ),
         panel(
           "prior-panel",
@@ -183,6 +224,7 @@ export class Candies {
           this.wash.element,
           this.form.element,
         ),
+        panel("bag-panel", "Your bag", null, this.bag.element),
       ),
     );
   }
@@ -194,7 +236,7 @@ export class Candies {
       COLOURS.map((colour) => [colour, { mle: [], map: [], mean: [] }]),
     );
     this.jars.clear();
-    this.step = null;
+    this.step = this.before = null;
     this.now = this.start.belief;
     this.#draw();
   }
@@ -208,6 +250,7 @@ export class Candies {
       }
     }
     this.jars.drop(steps.map((step) => step.colour));
+    this.before = steps.at(-2) ?? this.step;
     this.step = steps.at(-1);
     this.now = this.step.belief;
     paint(this, () => this.#draw());
@@ -219,6 +262,8 @@ export class Candies {
   }
 
   #draw() {
+    const before = this.before ?? this.start;
+    this.eleven.update(HYPOTHESIS, before.eleven, this.step?.eleven, this.step?.rule.observed);
     this.#rule();
     this.belief.update(this.now, this.start.prior.alpha, this.followed, this.step?.colour);
     this.wash.update(this.start.prior, this.step?.number ?? 0);
