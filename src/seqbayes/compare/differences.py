@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from seqbayes.compare.coordinates import Array
-from seqbayes.compare.grid import NODES, REDUCED_ORDER, WEIGHTS, Grid
+from seqbayes.compare.grid import NODES, ORDER, REDUCED_ORDER, WEIGHTS, Grid
 from seqbayes.numerics import sc
 
 _NEGLIGIBLE = 1e-14
@@ -21,6 +21,9 @@ _PRECISION = 1e-7
 
 _FAR = 0.1
 """Distance of normal scores beyond which a small step does not mean convergence."""
+
+_SMOOTH = 0.5
+"""Largest excess kurtosis at which few nodes give probabilities with ten digits."""
 
 _SMALL = 0.05
 """Probability below which rounding errors of the usual tails are not negligible."""
@@ -48,8 +51,7 @@ class Contrasts:
     def __init__(self, grid: Grid, first: Any, second: Any, *, ratio: bool = False) -> None:
         self._grid, self._ratio = grid, ratio
         u, masses = grid.few()
-        point = grid.coordinate.log_point if ratio else grid.coordinate.point
-        values = np.repeat(point(u), grid.numbers, axis=0)
+        values = self._values_at(u)
         moments = _moments(values, masses)
         spreads = moments[3]
         swapped = spreads[first] < spreads[second]
@@ -59,11 +61,21 @@ class Contrasts:
             np.where(swapped, second, first),
             np.where(swapped, first, second),
         )
+        self._nodes = self._nodes_of(values, masses)
+        self._start(moments)
+
+    def _values_at(self, u: Array) -> Array:
+        """Return the values of all numbers at coordinates of each comparison."""
+        coordinate = self._grid.coordinate
+        point = coordinate.log_point if self._ratio else coordinate.point
+        return np.repeat(point(u), self._grid.numbers, axis=0)
+
+    def _nodes_of(self, values: Array, masses: Array) -> tuple[Array, Array]:
+        """Return the values of the narrow numbers that have mass, and their probabilities."""
         nodes = _windows(masses)[self._narrow]
         mass = np.take_along_axis(masses[self._narrow], nodes, axis=1)
-        self._mass = mass / mass.sum(axis=1, keepdims=True)
-        self._values = np.take_along_axis(values[self._narrow], nodes, axis=1)
-        self._start(moments)
+        found = np.take_along_axis(values[self._narrow], nodes, axis=1)
+        return found, mass / mass.sum(axis=1, keepdims=True)
 
     def _start(self, moments: tuple[Array, ...]) -> None:
         mean, cumulants, median, spread = moments
@@ -73,6 +85,7 @@ class Contrasts:
         with np.errstate(all="ignore"):
             skewness, kurtosis = sums[1] / sums[0] ** 1.5, sums[2] / sums[0] ** 2
         usual = (np.abs(skewness) < _SKEWNESS) & (np.abs(kurtosis) < _KURTOSIS)
+        self._smooth = usual & (np.abs(kurtosis) < _SMOOTH)
         self._skewness = np.where(usual, skewness, 0.0)
         self._kurtosis = np.where(usual, kurtosis, 0.0)
         self._spread = np.where(
@@ -80,19 +93,24 @@ class Contrasts:
         )
         self._centre = np.where(usual, mean[wide] - mean[narrow], median[wide] - median[narrow])
 
-    def _tails(self, pairs: Any, by: Array) -> tuple[Array, Array, Array]:
-        """Return P(wide - narrow <= by), P(> by) and the density at `by` of some contrasts."""
-        values = self._values[pairs] + by[:, None]
+    def _tails(
+        self, pairs: Any, by: Array, nodes: tuple[Array, Array], order: int = REDUCED_ORDER
+    ) -> tuple[Array, Array, Array]:
+        """Return P(wide - narrow <= by), P(> by) and the density at `by` of some contrasts.
+
+        Integrals are sums over `nodes`, of which there are `order` in each panel.
+        """
+        values = nodes[0][pairs] + by[:, None]
         u, slope = self._grid.locate(values, log=self._ratio)
         wide = self._wide[pairs]
         below, above, density = self._grid.tails(wide, u)
-        mass = self._mass[pairs]
+        mass = nodes[1][pairs]
         parts = [np.einsum("rn,rn->r", mass, part) for part in (below, above, density / slope)]
         if (outside := np.isinf(u)).any():
             # if the support of the wide number ends among the values, its tails may not be smooth
             near = np.zeros_like(outside)
-            near[:, REDUCED_ORDER:] = outside[:, :-REDUCED_ORDER]
-            near[:, :-REDUCED_ORDER] |= outside[:, REDUCED_ORDER:]
+            near[:, order:] = outside[:, :-order]
+            near[:, :-order] |= outside[:, order:]
             error = mass * np.minimum(below, above) * (near & ~outside)
             for row in np.flatnonzero(error.sum(axis=1) > _NEGLIGIBLE).tolist():
                 found = self._merged(int(wide[row]), int(self._narrow[pairs[row]]), float(by[row]))
@@ -132,12 +150,24 @@ class Contrasts:
         """Return the probability that each contrast is between two numbers."""
         flipped = self._sign < 0.0
         low_ends, high_ends = np.where(flipped, -high, low), np.where(flipped, -low, high)
-        pairs = np.arange(len(flipped))
-        below, above = (self._tails(pairs, ends)[:2] for ends in (low_ends, high_ends))
-        found: Array = _between(*below, *above)
+        found = np.empty(len(flipped))
+        for pairs, nodes, order in self._by_precision():
+            below, above = (
+                self._tails(pairs, ends[pairs], nodes, order)[:2] for ends in (low_ends, high_ends)
+            )
+            found[pairs] = _between(*below, *above)
         for pair in np.flatnonzero(found < _SMALL).tolist():
             found[pair] = self._small(pair, float(low_ends[pair]), float(high_ends[pair]))
         return found
+
+    def _by_precision(self) -> Iterator[tuple[Any, tuple[Array, Array], int]]:
+        """Yield contrasts with the nodes, and their number in a panel, that precise tails need."""
+        smooth, others = np.flatnonzero(self._smooth), np.flatnonzero(~self._smooth)
+        if len(smooth):
+            yield smooth, self._nodes, REDUCED_ORDER
+        if len(others):
+            u, masses = self._grid.all()
+            yield others, self._nodes_of(self._values_at(u), masses), ORDER
 
     def _small(self, pair: int, low: float, high: float) -> float:
         """Return a small probability, with a small relative error."""
@@ -169,7 +199,7 @@ class Contrasts:
         left = np.arange(len(at))
         for _ in range(_STEPS):
             here, wanted = at[left], target[left]
-            below, above, density = self._tails(pairs[left], here)
+            below, above, density = self._tails(pairs[left], here, self._nodes)
             with np.errstate(all="ignore"):
                 score = np.where(below < above, sc.ndtri(below), -sc.ndtri(above))
                 low[left] = np.where(score < wanted, here, low[left])

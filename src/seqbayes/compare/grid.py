@@ -120,6 +120,11 @@ class Grid:
         )
         return self.at_nodes(REDUCED_NODES), np.maximum(masses.reshape(len(masses), -1), 0.0)
 
+    def all(self) -> tuple[Array, Array]:
+        """Return coordinates (m, n) and masses (m * k, n) of each number at all nodes."""
+        masses = self.density * self.weights[:, None]
+        return self.at_nodes(NODES), masses.reshape(len(self._panels), -1)
+
     def locate(self, values: Array, *, log: bool) -> tuple[Array, Array]:
         """Return the coordinates of numbers, or of the numbers with these logarithms.
 

@@ -104,10 +104,11 @@ class Densities:
         if (outside := u != inner).any():
             ends = np.broadcast_to([-limit, 10.0 - limit, limit - 10.0, limit], (len(u), 4))
             low, lower, upper, high = self._inner(ends, rows).T
-            slopes = np.where(
-                u < 0.0, ((lower - low) / 10.0)[:, None], ((high - upper) / 10.0)[:, None]
-            )
-            logs = np.where(outside, logs + slopes * (u - inner), logs)
+            with np.errstate(invalid="ignore"):  # where a density is 0
+                slopes = np.where(
+                    u < 0.0, ((lower - low) / 10.0)[:, None], ((high - upper) / 10.0)[:, None]
+                )
+                logs = np.where(outside, logs + slopes * (u - inner), logs)
         return np.where(np.isnan(logs), -np.inf, logs)
 
     def _inner(self, u: Array, rows: Any) -> Array:
@@ -157,6 +158,7 @@ def _place(distribution: Distribution) -> Array:
             )
             mean = np.where(unknown, middle, mean)
             spread = np.where(unknown, (high - low) / 1.7, spread)
+            spread = np.maximum(spread, np.spacing(np.abs(mean)))  # quantiles may be equal
     return np.stack([mean, spread])
 
 

@@ -1,0 +1,136 @@
+"""P(better) of every family under each likelihood, by closed forms, down to 1e-40.
+
+Every compared number is an increasing or decreasing function of the parameter of one of four
+distributions, so that the probability is that of the parameters. `Hurdle`, and quantiles and means
+of Normal-inverse-gamma beliefs, have no closed form: see test_reference_numbers.py.
+"""
+
+import mpmath as mp
+import pytest
+
+import cases
+from seqbayes.compare import compare, number_of
+from seqbayes.distributions.averaged import Averaged
+from seqbayes.errors import PriorError
+from seqbayes.predictive import Transformed
+
+QUANTITIES = (None, "mean", 0.9)
+LABEL = "a"
+
+
+def share_above(first, second):
+    """P(X1 > X2) of Beta variables, a whole number as the first hyperparameter."""
+    (a1, b1), (a2, b2) = first, second
+    terms = (
+        mp.beta(a2 + i, b1 + b2) / ((b1 + i) * mp.beta(1 + i, b1) * mp.beta(a2, b2))
+        for i in range(a1)
+    )
+    return mp.fsum(terms)
+
+
+def rate_above(first, second):
+    (a1, r1), (a2, r2) = first, second
+    return mp.betainc(a2, a1, 0, mp.mpf(r2) / (mp.mpf(r1) + r2), regularized=True)
+
+
+def mean_above(first, second):
+    """P(X1 > X2) of Normal variables, given means and variances."""
+    (m1, v1), (m2, v2) = first, second
+    return mp.ncdf((mp.mpf(m1) - m2) / mp.sqrt(mp.mpf(v1) + v2))
+
+
+def cauchy_above(first, second):
+    """P(X1 > X2) of Cauchy variables, given medians and scales; accurate where it is small."""
+    (m1, s1), (m2, s2) = first, second
+    return mp.atan2(mp.mpf(s1) + s2, mp.mpf(m2) - m1) / mp.pi
+
+
+# family -> (its prior from two numbers, P(first > second), pairs of numbers)
+SHARES = [((3, 9), (5, 11)), ((3, 1000), (100, 900))]  # the second: 7e-29
+FAMILIES = {
+    "Beta": (lambda a, b: {"alpha": a, "beta": b}, share_above, SHARES),
+    "Dirichlet": (
+        lambda a, b: {"alpha": {LABEL: a, "b": b - 1, "c": 1}},
+        share_above,
+        SHARES,
+    ),
+    "DirichletProcess": (
+        lambda a, b: {"concentration": b, "atoms": {LABEL: a}},
+        share_above,
+        SHARES,
+    ),
+    "Gamma": (
+        lambda shape, rate: {"shape": shape, "rate": rate},
+        rate_above,
+        [((9, 3), (12, 5)), ((2, 1), (70, 1)), ((90, 10), (140, 2.6))],
+    ),
+    "Normal": (
+        lambda mean, variance: {"prior_mean": mean, "prior_variance": variance},
+        mean_above,
+        [((0.5, 1), (1, 2)), ((0, 1), (16, 1))],  # the second: 5e-30
+    ),
+    "NormalInverseGamma": (  # with one degree of freedom
+        lambda mean, scale: {"prior_mean": mean, "kappa": 1, "alpha": 0.5, "beta": scale**2 / 2},
+        cauchy_above,
+        [((0, 1), (1, 2)), ((0, 1), (1e4, 2))],
+    ),
+}
+
+
+def numbers(case, quantity):
+    """Return the pairs of states, with the distributions of their numbers."""
+    prior, _, pairs = FAMILIES[case.family.__name__]
+    label = LABEL if case.family.display_kind == "labels" else None
+    for pair in pairs:
+        states = [case.family(**prior(*each), likelihood=case.likelihood) for each in pair]
+        try:
+            yield pair, states, [number_of(state, label, quantity) for state in states], label
+        except PriorError as error:
+            message = str(error)
+            assert "infinite, or not available" in message or "no quantiles" in message
+            return
+
+
+def exact_cases():
+    """Yield every family and likelihood of one number, with the quantities that it has."""
+    for case in cases.FIRST:
+        if case.family.__name__ not in FAMILIES:
+            continue
+        for quantity in QUANTITIES:
+            found = list(numbers(case, quantity))
+            compared = [inner(number) for *_, pair, _ in found for number in pair]
+            if found and not any(isinstance(number, Averaged) for number in compared):
+                yield pytest.param(case, quantity, found, id=f"{case.id}-{quantity}")
+
+
+def inner(number):
+    """Return the distribution whose function a number is."""
+    return number.base if isinstance(number, Transformed) else number
+
+
+def test_every_family_about_one_number_is_compared():
+    others = {case.family.__name__ for case in cases.FIRST} - set(FAMILIES)
+    # vectors and several fields are not one number; a hurdle is in test_reference_numbers.py
+    assert others == {"NormalInverseWishart", "Product", "Hurdle"}
+
+
+@pytest.mark.parametrize(("case", "quantity", "found"), list(exact_cases()))
+def test_the_probability_of_being_better_is_exact(case, quantity, found):
+    _, above, _ = FAMILIES[case.family.__name__]
+    for pair, states, pair_numbers, label in found:
+        expected = above(*pair)
+        result = compare({"first": states[0], "second": states[1]}, label=label, quantity=quantity)
+        # a mean or quantile may decrease with the parameter, as that of waiting times with a rate
+        wanted = "first" if label or increases(states, pair_numbers) else "second"
+        other = "second" if wanted == "first" else "first"
+        assert float(abs(result.p_better[wanted][other] / expected - 1)) < 1e-10
+        assert result.p_best[wanted] == pytest.approx(float(expected), rel=1e-10, abs=0.0)
+        rest = 1.0 - float(expected)
+        assert result.p_better[other][wanted] == pytest.approx(rest, rel=1e-10)
+
+
+def increases(states, pair_numbers):
+    """Return whether the number that is compared increases with the parameter."""
+    parameters = [state.plotted(state.posterior).ppf(0.5) for state in states]
+    medians = [number.ppf(0.5) for number in pair_numbers]
+    return (parameters[0] < parameters[1]) == (medians[0] < medians[1])
