@@ -28,6 +28,7 @@ COMPILED = [
     "seqbayes.numerics.square_root",
     "seqbayes.numerics.tail_integral",
     "seqbayes.statistics.base",
+    "seqbayes.statistics.column_loops",
     "seqbayes.statistics.columns",
     "seqbayes.statistics.fields",
     "seqbayes.statistics.labels",

@@ -56,7 +56,7 @@ class _CType:
 
 bint = _CType(builtins.bool)
 double = _CType(builtins.float)
-char = int = longlong = Py_ssize_t = size_t = _CType(builtins.int)  # noqa: A001 - Cython's name
+char = int = longlong = Py_ssize_t = size_t = ulonglong = _CType(builtins.int)  # noqa: A001 - Cython's name
 
 
 def void() -> None:

@@ -9,7 +9,8 @@ from cases import CASES
 from seqbayes import Beta, NormalInverseGamma
 from seqbayes.errors import ObservationError
 from seqbayes.events.loops import only_updates_statistics
-from seqbayes.statistics.columns import LEARNS_KEYED, Columns
+from seqbayes.statistics.column_loops import LEARNS_KEYED
+from seqbayes.statistics.columns import Columns
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.column_states import ColumnStates

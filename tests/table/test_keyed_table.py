@@ -24,6 +24,7 @@ from seqbayes import (
     likelihoods,
 )
 from seqbayes.table import Table
+from seqbayes.table.index import Index
 
 N = 120
 
@@ -471,3 +472,72 @@ def test_draws_follow_the_posterior_of_each_key() -> None:
     draws = np.array([table.answers().sample(np.random.default_rng(k)) for k in range(200)])
     assert draws.shape == (200, 2)
     assert np.abs(draws.mean(axis=0) - table.mean).max() < 0.001
+
+
+@pytest.mark.parametrize("form", ["list", "array", "chunks", "dictionary"])
+def test_texts_have_the_rows_of_a_dictionary(form: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(1)
+    # of all lengths around whole words, with shared beginnings, and not ASCII
+    words = [
+        ("ab\u00e9\U0001f600"[int(k) % 4] * (int(k) % 23)) + str(k)
+        for k in rng.integers(0, 999, 4000)
+    ]
+    words += ["", "\0", "\0\0", "x" * 300_000]
+    read = {
+        "list": list,
+        "array": lambda part: pa.array([None, *part])[1:],
+        "chunks": lambda part: pa.chunked_array([part[:7], part[7:]]),
+        "dictionary": lambda part: pa.array(part).dictionary_encode(),
+    }[form]
+    index, rows = Index(), {}
+    expected = [rows.setdefault(word, len(rows)) for word in words]
+    parts = [words[i : i + 1300] for i in range(0, len(words), 1300)]
+    found = np.concatenate([index.rows(read(part), add=True) for part in parts])
+    assert found.tolist() == expected
+    assert index.keys == list(rows)
+    assert index.rows(read(words), add=False).tolist() == expected
+    assert set(index.rows(read([word + "!" for word in words]), add=False).tolist()) == {-1}
+    assert index.at(np.array([3, 0])) == [index.keys[3], index.keys[0]]
+    assert index.take(np.array([5, 2])).keys == [index.keys[5], index.keys[2]]
+    assert pickle.loads(pickle.dumps(index)).find(words[9]) == expected[9]
+
+
+def test_keys_of_another_kind_move_the_index_to_a_dict() -> None:
+    index = Index()
+    assert index.rows([5, 6], add=True).tolist() == [0, 1]
+    assert index.rows(["5", 6, 2**70, ("a", 1)], add=False).tolist() == [-1, 1, -1, -1]
+    assert index.rows(["5", "6"], add=True).tolist() == [2, 3]
+    assert index.keys == [5, 6, "5", "6"]
+    texts = Index()
+    texts.rows(["a", "b"], add=True)
+    assert texts.rows(["b", "\ud800", 1], add=False).tolist() == [1, -1, -1]
+    assert texts.rows(["c", "\ud800", "a"], add=True).tolist() == [2, 3, 0]
+    assert texts.keys == ["a", "b", "c", "\ud800"]
+
+
+def test_bytes_of_arrow_texts_that_are_not_utf_8_are_refused() -> None:
+    pa = pytest.importorskip("pyarrow")
+    ends = pa.py_buffer(np.array([0, 1, 2], np.int32))
+    halves = pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer("\u00e9".encode())])
+    table = Table(Beta())
+    table.learn_many(["a"], [True])
+    with pytest.raises(ObservationError, match="not UTF-8"):
+        table.learn_many(halves, [True, False])
+    assert table.keys == ["a"]
+    assert table.n_samples.tolist() == [1.0]
+
+
+def test_a_table_is_unchanged_after_an_overflow_in_a_large_batch() -> None:
+    rng = np.random.default_rng(2)
+    table = Table(Normal(0, 1, 1))
+    keys = rng.integers(0, 50, 500)
+    table.learn_many(keys, rng.normal(0, 1, 500))
+    before = copy.deepcopy(table)
+    xs = rng.normal(0, 1e-9, 500)
+    xs[400:] = 1e153  # the square of some key overflows
+    with pytest.raises(ObservationError, match="at position 4"):
+        table.learn_many(np.concatenate([keys[:400], np.full(100, 7)]), xs * 9)
+    assert table.keys == before.keys
+    for key in before:
+        assert table[key].to_dict() == before[key].to_dict()

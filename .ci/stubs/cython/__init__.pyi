@@ -19,6 +19,7 @@ size_t: TypeAlias = builtins.int
 void: TypeAlias = None
 char: TypeAlias = builtins.int
 p_char: TypeAlias = Any
+p_uchar: TypeAlias = Any
 p_int: TypeAlias = Any
 p_double: TypeAlias = Any
 

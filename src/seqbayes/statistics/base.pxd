@@ -11,7 +11,7 @@ cdef class Statistics:
     cdef int observe_unit(self, object x) except -1
     cdef bint fits(self, double w) except -1
     cdef int read_numbers(self, double x, double y) except -1
-    cdef int list_terms(self, double w, int* which, double* terms) except? -2
+    cdef int list_terms(self, double w, int* where, double* terms) except? -2
     cdef int check_remove(self, double v) except -1
     cdef int subtract(self, double v) except -1
     cdef int check_removable(self, double w, bint last) except -1

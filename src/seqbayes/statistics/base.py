@@ -191,11 +191,12 @@ class Statistics:
         """Read one observation from two checked numbers, as `Likelihood.read_many` has them."""
         raise NotImplementedError
 
-    def list_terms(self, w: cython.double, which: Any, terms: Any) -> cython.int:
+    def list_terms(self, w: cython.double, where: Any, terms: Any) -> cython.int:
         """Write the terms of the last observation read, by either method, times a weight.
 
-        `which` gets positions in `row_sums`, and `terms` four numbers for each of them, in order of
-        size. The result is the number of sums, or -1 if a product could overflow.
+        `terms` gets those that are not zero, those of one sum in order of size and at most four for
+        each of them, and `where` their places (see `append`). The result is their number, or -1 if
+        a product could overflow.
         """
         return -1
 

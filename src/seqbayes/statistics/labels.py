@@ -32,6 +32,7 @@ if cython.compiled:
     )
     from cython.cimports.seqbayes.statistics.reading import count
     from cython.cimports.seqbayes.statistics.sums import Sum
+    from cython.cimports.seqbayes.statistics.terms import STRIDE, append
 else:
     from math import isfinite
 
@@ -51,6 +52,7 @@ else:
     )
     from seqbayes.statistics.reading import count
     from seqbayes.statistics.sums import Sum
+    from seqbayes.statistics.terms import STRIDE, append
 
 from seqbayes.statistics.reading import is_missing, plain_label, raise_invalid
 from seqbayes.statistics.sums import as_sum
@@ -174,18 +176,13 @@ class LabelCounts(Statistics):
     @cython.cfunc
     @cython.exceptval(-2, check=True)
     def list_terms(
-        self, w: cython.double, which: cython.p_int, terms: cython.p_double
+        self, w: cython.double, where: cython.p_int, terms: cython.p_double
     ) -> cython.int:
         """Write the terms of the observation that was read, times a weight."""
-        i: cython.int
         if self._position < 0:
             self._position = self._find_position(self._label)
-        for i in range(8):
-            terms[i] = 0.0
-        which[0] = 0
-        which[1] = 2 + self._position
-        terms[0] = terms[4] = w
-        return 2
+        k: cython.int = append(where, terms, 0, 0, w)
+        return append(where, terms, k, STRIDE * (2 + self._position), w)
 
     def _find_position(self, label: Any) -> int:
         """Return the position of a label of a closed vocabulary."""
@@ -400,21 +397,17 @@ class MultinomialCounts(LabelCounts):
     @cython.cfunc
     @cython.exceptval(-2, check=True)
     def list_terms(
-        self, w: cython.double, which: cython.p_int, terms: cython.p_double
+        self, w: cython.double, where: cython.p_int, terms: cython.p_double
     ) -> cython.int:
         """Write the terms of the observation that was read, times a weight of 1."""
-        m: cython.int = 2
-        i: cython.int
+        m: cython.int
         if w != 1.0:
             return -1
-        for i in range(4 * (2 + len(self._reading))):
-            terms[i] = 0.0
-        which[0], which[1] = 0, 1
-        terms[0], terms[4], terms[5] = 1.0, self._log_base, self._log_base_low
+        m = append(where, terms, 0, 0, 1.0)
+        m = append(where, terms, m, STRIDE, self._log_base)
+        m = append(where, terms, m, STRIDE + 1, self._log_base_low)
         for label, k in self._reading.items():
-            which[m] = 2 + self._find_position(label)
-            terms[4 * m] = k
-            m += 1
+            m = append(where, terms, m, STRIDE * (2 + self._find_position(label)), k)
         return m
 
     @cython.cfunc

@@ -27,6 +27,7 @@ if cython.compiled:
     )
     from cython.cimports.seqbayes.statistics.reading import real
     from cython.cimports.seqbayes.statistics.sums import LARGE, Sum
+    from cython.cimports.seqbayes.statistics.terms import STRIDE, append
 else:
     from math import fabs, log
 
@@ -42,6 +43,7 @@ else:
     )
     from seqbayes.statistics.reading import real
     from seqbayes.statistics.sums import LARGE, Sum
+    from seqbayes.statistics.terms import STRIDE, append
 
 from seqbayes.statistics.reading import raise_invalid
 from seqbayes.statistics.sums import as_sum, product_errors
@@ -238,34 +240,31 @@ class Moments(Statistics):
             self._log_base = -self._y
         return 0
 
-    def list_terms(self, w: cython.double, which: Any, terms: Any) -> cython.int:
+    def list_terms(self, w: cython.double, where: Any, terms: Any) -> cython.int:
         """Write the terms of the observation that was read, times a weight."""
         y: cython.double = self._y
         p: cython.double = y * y
         p_low: cython.double = square_error(y, p)
+        v: cython.double
         q: cython.double
         i: cython.int
-        for i in range(4):
-            which[i] = i
-        for i in range(16):
-            terms[i] = 0.0
+        k: cython.int
         if not (p <= LARGE and w <= LARGE):
             return -1
-        terms[0] = w
-        terms[4] = self._log_base
-        terms[8] = y
-        terms[12] = p
-        terms[13] = p_low
+        k = append(where, terms, 0, 0, w)
         if w == 1.0:
-            return 4
-        for i in range(4, 16, 4):
-            q = terms[i] * w
-            terms[i + 1] = product_error(terms[i], w, q)
-            terms[i] = q
+            k = append(where, terms, k, STRIDE, self._log_base)
+            k = append(where, terms, k, 2 * STRIDE, y)
+            k = append(where, terms, k, 3 * STRIDE, p)
+            return append(where, terms, k, 3 * STRIDE + 1, p_low)
+        for i in range(1, 4):
+            v = self._log_base if i == 1 else y if i == 2 else p
+            q = v * w
+            k = append(where, terms, k, i * STRIDE, q)
+            k = append(where, terms, k, i * STRIDE + 1, product_error(v, w, q))
         q = p_low * w
-        terms[14] = q
-        terms[15] = product_error(p_low, w, q)
-        return 4
+        k = append(where, terms, k, 3 * STRIDE + 2, q)
+        return append(where, terms, k, 3 * STRIDE + 3, product_error(p_low, w, q))
 
     def values(self, sums: Any) -> tuple[Any, Any]:
         """Return `value` of many rows as arrays, and where digits cancel."""

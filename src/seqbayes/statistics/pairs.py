@@ -29,6 +29,7 @@ if cython.compiled:
         times_log,
     )
     from cython.cimports.seqbayes.statistics.sums import LARGE, Sum
+    from cython.cimports.seqbayes.statistics.terms import STRIDE, append
 else:
     from math import fabs, isfinite
 
@@ -42,6 +43,7 @@ else:
     )
     from seqbayes.statistics.factorials import log_choose_pair, log_factorial_pair, times_log
     from seqbayes.statistics.sums import LARGE, Sum
+    from seqbayes.statistics.terms import STRIDE, append
 
 from seqbayes.statistics.sums import as_sum
 
@@ -189,30 +191,27 @@ class PairSums(Statistics):
         self._set_terms(x, y)
         return 0
 
-    def list_terms(self, w: cython.double, which: Any, terms: Any) -> cython.int:
+    def list_terms(self, w: cython.double, where: Any, terms: Any) -> cython.int:
         """Write the terms of the observation that was read, times a weight."""
+        k: cython.int = append(where, terms, 0, 0, w)
         i: cython.int
+        v: cython.double
         p: cython.double
-        for i in range(4):
-            which[i] = i
-        for i in range(16):
-            terms[i] = 0.0
-        terms[4] = self._log_base
-        terms[8] = self._read_a
-        terms[12] = self._read_b
         if w == 1.0:
-            terms[0] = 1.0
-            terms[5] = self._log_base_low
-            return 4
-        terms[0] = w
-        for i in range(4, 16, 4):
-            p = terms[i] * w
-            if not (fabs(terms[i]) <= LARGE and w <= LARGE):
+            k = append(where, terms, k, STRIDE, self._log_base)
+            k = append(where, terms, k, STRIDE + 1, self._log_base_low)
+            k = append(where, terms, k, 2 * STRIDE, self._read_a)
+            return append(where, terms, k, 3 * STRIDE, self._read_b)
+        for i in range(1, 4):
+            v = self._log_base if i == 1 else self._read_a if i == 2 else self._read_b
+            p = v * w
+            if not (fabs(v) <= LARGE and w <= LARGE):
                 return -1
-            terms[i + 1] = product_error(terms[i], w, p)
-            terms[i] = p
-        terms[6] = self._log_base_low * w
-        return 4
+            k = append(where, terms, k, i * STRIDE, p)
+            k = append(where, terms, k, i * STRIDE + 1, product_error(v, w, p))
+            if i == 1:
+                k = append(where, terms, k, STRIDE + 2, self._log_base_low * w)
+        return k
 
     def values(self, sums: Any) -> tuple[Any, Any]:
         """Return `value` of many rows as arrays."""

@@ -11,7 +11,8 @@ import numpy as np
 from seqbayes.errors import SeqbayesError
 from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.state import State
-from seqbayes.statistics.columns import Columns, NewKeys
+from seqbayes.statistics.column_loops import NewKeys, learn_keyed
+from seqbayes.statistics.columns import Columns
 from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.stores import StoredState, StoreError
 
@@ -186,7 +187,8 @@ class ColumnStates(MutableMapping[Any, Any]):
         most = len(self._changed) if max_keys is None else max_keys - len(self._unread)
         rest_row = self._rows.get(REST, -1) if rest else -1
         new = NewKeys(self._keys, accept, most, rest_row, beyond)
-        return self._columns.learn_keyed(self._rows, keys, xs, start, self._changed, new)
+        rows, changed = self._rows, self._changed
+        return learn_keyed(self._columns, rows, keys, xs, start, changed, new)
 
     @property
     def n_changed(self) -> int:

@@ -18,7 +18,7 @@ from seqbayes.events.keys import MAX_NAME_LENGTH, REST, read_key, write_key
 from seqbayes.events.loops import is_complete, learn_columns, learn_events, only_updates_statistics
 from seqbayes.events.reader import MissingValueError, Reader
 from seqbayes.events.values import InvalidValue
-from seqbayes.statistics.columns import LEARNS_KEYED
+from seqbayes.statistics.column_loops import LEARNS_KEYED
 from seqbayes.stream.codec import StateCodec, write_json
 from seqbayes.stream.column_states import ColumnStates, unreadable_state
 from seqbayes.stream.stores import StoredState, StoreError

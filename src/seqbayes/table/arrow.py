@@ -17,6 +17,7 @@ import numpy as np
 from seqbayes.errors import PriorError
 from seqbayes.extras import missing_extra
 from seqbayes.statistics.columns import PARTS, Columns
+from seqbayes.table.keys import ArrowTexts
 
 Array = Any
 
@@ -52,10 +53,12 @@ def write(contents: Contents) -> Any:
     pa = _pyarrow()
     columns, n = contents.columns, contents.columns.n_rows
     keys, encoded = contents.keys, False
-    if not isinstance(keys, np.ndarray):
+    if isinstance(keys, ArrowTexts):
+        keys = keys.array(pa)
+    elif not isinstance(keys, np.ndarray):
         encoded = not all(type(key) is str for key in keys)
-        keys = [json.dumps(key) for key in keys] if encoded else keys
-    arrays = {"key": pa.array(keys, None if isinstance(keys, np.ndarray) else pa.string())}
+        keys = pa.array([json.dumps(key) for key in keys] if encoded else keys, pa.string())
+    arrays = {"key": pa.array(keys) if isinstance(keys, np.ndarray) else keys}
     for place in np.flatnonzero(columns.places >= 0).tolist():
         values = np.ascontiguousarray(columns.cells[:n, columns.places[place]])
         arrays["sum_{}_{}".format(*divmod(place, PARTS))] = pa.array(values)
@@ -102,7 +105,7 @@ def document_of(table: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def read_keys(table: Any, document: Mapping[str, Any]) -> Any:
-    """Return the keys as an array of integers or a list.
+    """Return the keys as an Arrow array or a list.
 
     Raises
     ------
@@ -111,10 +114,7 @@ def read_keys(table: Any, document: Mapping[str, Any]) -> Any:
     """
     column = _column(table, "key")
     if not document.get("encoded_keys"):
-        kind = column.type
-        if _pyarrow().types.is_integer(kind):
-            return column.to_numpy()
-        return column.to_pylist()
+        return column
     try:
         return [_key(json.loads(text)) for text in column.to_pylist()]
     except (TypeError, ValueError):

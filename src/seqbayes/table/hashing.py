@@ -1,8 +1,16 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
-"""A hash table from 64-bit integers to row numbers."""
+"""Hash tables from keys to row numbers: of 64-bit integers, and of texts.
+
+Both use open addressing with linear probing, and are at most three quarters full. The first bits of
+a hash value are the position of the slot, so that the slots of a table that grows keep their order.
+A large table is not in the cache: what the next keys need is loaded while others are looked up.
+
+The classes need a compiler; without one, `Index` uses a dict.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -13,42 +21,100 @@ except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
+    from cython.cimports.cpython.unicode import PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
+    from cython.cimports.libc.string import memcmp, memcpy
     from cython.cimports.seqbayes.statistics.memory import prefetch
 else:
     from seqbayes.statistics.memory import prefetch
 
+    memcmp: Any = None
+    memcpy: Any = None
+    PyUnicode_AsUTF8AndSize: Any = None
+    PyUnicode_DecodeUTF8: Any = None
+
 Array = Any
 
+COMPILED = bool(cython.compiled)
+"""Whether the classes of this module can be used."""
+
 _SMALLEST = 64
-# Slots are loaded into the cache this many keys ahead.
-_AHEAD = cython.declare(cython.int, 16)
+_EMPTY = 2**64 - 1
 # Knuth's multiplicative hashing: 2**64 divided by the golden ratio.
-_GOLDEN = 0x9E3779B97F4A7C15
+_GOLDEN = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
+# Slots are loaded into the cache this many integers ahead; texts are looked up in blocks.
+_AHEAD = cython.declare(cython.int, 16)
+_BLOCK = 1024
+_LOW = cython.declare(cython.ulonglong, 2**32 - 1)
+_SIZE_BITS = cython.declare(cython.int, 24)
+_LONGEST = cython.declare(cython.ulonglong, 2**24 - 1)
+# Texts of a block have at most this many bytes together, unless one is longer.
+_BLOCK_BYTES = 1 << 17
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _mixed(h: cython.ulonglong, word: cython.ulonglong) -> cython.ulonglong:
+    """Return a hash value of a hash value and 64 bits more."""
+    h = (h ^ word) * _GOLDEN
+    return h ^ (h >> 32)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _hash_integer(key: cython.longlong) -> cython.ulonglong:
+    """Return a hash value of an integer."""
+    value: cython.ulonglong = cython.cast(cython.ulonglong, key)
+    return (value ^ (value >> 32)) * _GOLDEN
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _hash(
+    text: cython.p_uchar, size: cython.Py_ssize_t, seed: cython.ulonglong
+) -> cython.ulonglong:
+    """Return a hash value of bytes."""
+    h: cython.ulonglong = _mixed(seed, size)
+    word: cython.ulonglong = 0
+    left: cython.Py_ssize_t = size
+    i: cython.Py_ssize_t
+    if size < 8:
+        for i in range(size):
+            word = (word << 8) | text[i]
+        return _mixed(_mixed(h, word), 0)
+    while left > 8:
+        memcpy(cython.address(word), text + (size - left), 8)
+        h = _mixed(h, word)
+        left -= 8
+    memcpy(cython.address(word), text + (size - 8), 8)  # perhaps some bytes again
+    return _mixed(_mixed(h, word), 0)
+
+
+def _enlarged(array: Array, used: int, size: int) -> Array:
+    """Return a larger array with a copy of the part that is used."""
+    larger = np.empty(size, array.dtype)
+    larger[:used] = array[:used]
+    return larger
 
 
 class IntegerRows:
-    """The rows of integer keys, in order of first appearance.
-
-    The table uses open addressing with linear probing, and is at most half full.
-
-    Examples
-    --------
-    >>> index = IntegerRows()
-    >>> index.rows(np.array([7, 3, 7]), add=True)
-    array([0, 1, 0])
-    >>> index.rows(np.array([3, 4]), add=False)
-    array([ 1, -1])
-    """
+    """The rows of integer keys, in order of first appearance."""
 
     def __init__(self) -> None:
-        self._slots: Array = np.full((_SMALLEST, 2), -1, np.int64)
-        self._keys: Array = np.zeros(_SMALLEST // 2, np.int64)
+        self._slots: Array = np.full((_SMALLEST, 2), -1, np.int64)  # keys and rows
+        self._keys: Array = np.empty(_SMALLEST, np.int64)
         self.n = 0
 
     @property
     def keys(self) -> Array:
         """The keys in order of their rows, as an array."""
         return self._keys[: self.n]
+
+    def at(self, rows: Array) -> list[int]:
+        """Return the keys of rows."""
+        keys: list[int] = self.keys[rows].tolist()
+        return keys
 
     @property
     def n_bytes(self) -> int:
@@ -60,34 +126,56 @@ class IntegerRows:
 
         A new key gets the next row if `add` is true, otherwise -1.
         """
+        keys = np.ascontiguousarray(keys, np.int64)
         rows: Array = np.empty(len(keys), np.int64)
         done = 0
         while True:
-            done = self._fill(np.ascontiguousarray(keys, np.int64), rows, done, add)
+            done = self._fill(keys, rows, done, add)
             if done == len(keys):
                 return rows
             self._grow()
 
+    def take(self, rows: Array) -> IntegerRows:
+        """Return a table of the keys of these rows, which are distinct, in this order."""
+        taken = IntegerRows()
+        taken.rows(self.keys[rows], add=True)
+        return taken
+
     def _grow(self) -> None:
-        keys = self.keys.copy()
-        self._slots = np.full((4 * len(self._slots), 2), -1, np.int64)
-        self._keys = np.zeros(len(self._slots) // 2, np.int64)
-        self.n = 0
-        self._fill(keys, np.empty(len(keys), np.int64), 0, True)
+        """Make room for more keys: for their slots, or in the array of keys."""
+        n = self.n
+        if n == len(self._keys):
+            self._keys = _enlarged(self._keys, n, n * 4 // 3)
+        if n == len(self._slots) // 4 * 3:
+            old, self._slots = self._slots, np.full((2 * len(self._slots), 2), -1, np.int64)
+            self._move(old)
+
+    def _move(self, old: Array) -> None:
+        """Insert the keys of a smaller table, whose slots are in the same order."""
+        source = cython.declare("const long long[:, ::1]", old)
+        slots = cython.declare("long long[:, ::1]", self._slots)
+        mask: cython.size_t = len(self._slots) - 1
+        shift: cython.int = 65 - len(self._slots).bit_length()
+        slot: cython.size_t
+        i: cython.Py_ssize_t
+        for i in range(len(old)):
+            if source[i, 1] >= 0:
+                slot = _hash_integer(source[i, 0]) >> shift
+                while slots[slot, 1] >= 0:
+                    slot = (slot + 1) & mask
+                slots[slot, 0] = source[i, 0]
+                slots[slot, 1] = source[i, 1]
 
     def _fill(self, keys: Array, rows: Array, start: int, add: bool) -> int:
         """Look up keys from a position on; return the first position for which there is no room."""
-        if not cython.compiled:
-            return self._fill_plainly(keys, rows, start, add)
         key_of = cython.declare("const long long[::1]", keys)
         row_of = cython.declare("long long[::1]", rows)
         slots = cython.declare("long long[:, ::1]", self._slots)
         known = cython.declare("long long[::1]", self._keys)
         mask: cython.size_t = len(self._slots) - 1
-        shift: cython.int = 64 - (len(self._slots) - 1).bit_length()
-        golden: cython.ulonglong = _GOLDEN
+        shift: cython.int = 65 - len(self._slots).bit_length()
         count: cython.longlong = self.n
-        most: cython.longlong = len(self._keys)
+        most: cython.longlong = min(len(self._keys), len(self._slots) // 4 * 3)
         n: cython.Py_ssize_t = len(keys)
         i: cython.Py_ssize_t
         key: cython.longlong
@@ -95,10 +183,9 @@ class IntegerRows:
         adding: cython.bint = add
         for i in range(start, n):
             if i + _AHEAD < n:
-                slot = (cython.cast(cython.ulonglong, key_of[i + _AHEAD]) * golden) >> shift
-                prefetch(cython.address(slots[slot, 0]))
+                prefetch(cython.address(slots[_hash_integer(key_of[i + _AHEAD]) >> shift, 0]))
             key = key_of[i]
-            slot = (cython.cast(cython.ulonglong, key) * golden) >> shift
+            slot = _hash_integer(key) >> shift
             while slots[slot, 1] >= 0 and slots[slot, 0] != key:
                 slot = (slot + 1) & mask
             row_of[i] = slots[slot, 1]
@@ -113,19 +200,227 @@ class IntegerRows:
         self.n = count
         return n
 
-    def _fill_plainly(self, keys: Array, rows: Array, start: int, add: bool) -> int:
-        mask = len(self._slots) - 1
-        shift = 64 - mask.bit_length()
-        for i in range(start, len(keys)):
-            key = int(keys[i])
-            slot = ((key * _GOLDEN) & (2**64 - 1)) >> shift
-            while self._slots[slot, 1] >= 0 and self._slots[slot, 0] != key:
+
+class TextRows:
+    """The rows of texts, in order of first appearance.
+
+    The texts are kept in UTF-8, one after the other.
+    """
+
+    def __init__(self) -> None:
+        # half of the hash value and the row; where the text starts, and its size up to a limit
+        self._slots: Array = np.full((_SMALLEST, 2), _EMPTY, np.uint64)
+        self.n = 0
+        self._seed = int.from_bytes(os.urandom(8), "little")
+        self._tags: Array = np.empty(_BLOCK, np.uint64)
+        self._bytes: Array = np.empty(8 * _SMALLEST, np.uint8)
+        self._ends: Array = np.zeros(_SMALLEST, np.int64)  # that of row i is at i + 1
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the table, in bytes."""
+        return int(self._slots.nbytes + self._ends.nbytes + self._bytes.nbytes)
+
+    @property
+    def ends(self) -> Array:
+        """Where the texts begin and end among all bytes: an array of n + 1 positions."""
+        return self._ends[: self.n + 1]
+
+    @property
+    def data(self) -> Array:
+        """The bytes of all texts, in order of their rows."""
+        return self._bytes[: self._ends[self.n]]
+
+    def at(self, rows: Array) -> list[str]:
+        """Return the texts of rows."""
+        row_of = cython.declare("const long long[::1]", np.ascontiguousarray(rows, np.int64))
+        ends = cython.declare("const long long[::1]", self._ends)
+        data = cython.declare("const unsigned char[::1]", self._bytes)
+        base: cython.p_char = cython.cast(cython.p_char, cython.address(data[0]))
+        i: cython.Py_ssize_t
+        start: cython.Py_ssize_t
+        found: list[str] = []
+        for i in range(len(rows)):
+            start = ends[row_of[i]]
+            size: cython.Py_ssize_t = ends[row_of[i] + 1] - start
+            found.append(PyUnicode_DecodeUTF8(base + start, size, cython.NULL))
+        return found
+
+    def rows_of_list(self, texts: list[str], add: bool) -> Array:
+        """Return the rows of texts, an array of int64.
+
+        A new text gets the next row if `add` is true, otherwise -1.
+
+        Raises
+        ------
+        UnicodeEncodeError
+            If a text has no UTF-8 form. Those before it were added.
+        """
+        n: cython.Py_ssize_t = len(texts)
+        i: cython.Py_ssize_t = 0
+        k: cython.Py_ssize_t
+        total: cython.Py_ssize_t
+        size: cython.Py_ssize_t = 0
+        address_view: Array = np.empty(_BLOCK, np.uintp)
+        size_view: Array = np.empty(_BLOCK, np.int64)
+        addresses = cython.declare("size_t[::1]", address_view)
+        sizes = cython.declare("long long[::1]", size_view)
+        rows: Array = np.empty(n, np.int64)
+        while i < n:
+            k = 0
+            total = 0
+            while k < _BLOCK and i + k < n and total < _BLOCK_BYTES:
+                text = PyUnicode_AsUTF8AndSize(texts[i + k], cython.address(size))
+                addresses[k] = cython.cast(cython.size_t, text)
+                sizes[k] = size
+                total += size
+                k += 1
+            self._fill(address_view[:k], size_view[:k], rows[i : i + k], add)
+            i += k
+        return rows
+
+    def rows_of_buffers(self, ends: Array, data: Array, add: bool) -> Array:
+        """Return the rows of texts in the buffers of an Arrow array, an array of int64.
+
+        A new text gets the next row if `add` is true, otherwise -1.
+
+        Parameters
+        ----------
+        ends : array of int64
+            Where the texts begin and end: one position more than texts.
+        data : array of uint8
+            The bytes of all texts, at least one.
+        add
+            Whether to add new texts.
+        """
+        n: cython.Py_ssize_t = len(ends) - 1
+        i: cython.Py_ssize_t = 0
+        k: cython.Py_ssize_t
+        address_view: Array = np.empty(_BLOCK, np.uintp)
+        size_view: Array = np.empty(_BLOCK, np.int64)
+        addresses = cython.declare("size_t[::1]", address_view)
+        sizes = cython.declare("long long[::1]", size_view)
+        end = cython.declare("const long long[::1]", ends)
+        source = cython.declare("const unsigned char[::1]", data)
+        base: cython.size_t = cython.cast(cython.size_t, cython.address(source[0]))
+        rows: Array = np.empty(n, np.int64)
+        while i < n:
+            k = 0
+            while k < _BLOCK and i + k < n and end[i + k] - end[i] < _BLOCK_BYTES:
+                addresses[k] = base + cython.cast(cython.size_t, end[i + k])
+                sizes[k] = end[i + k + 1] - end[i + k]
+                k += 1
+            self._fill(address_view[:k], size_view[:k], rows[i : i + k], add)
+            i += k
+        return rows
+
+    def check(self, start: int) -> None:
+        """Check the texts from a row on.
+
+        Raises
+        ------
+        UnicodeDecodeError
+            If one is not UTF-8.
+        """
+        starts, ends = self._ends[start : self.n], self._ends[start + 1 : self.n + 1]
+        self._bytes[self._ends[start] : self._ends[self.n]].tobytes().decode()
+        # the bytes are valid together: each text is, unless one begins inside a character
+        some = np.flatnonzero(ends > starts)
+        self.at(start + some[(self._bytes[starts[some]] & 0xC0) == 0x80])
+
+    def take(self, rows: Array) -> TextRows:
+        """Return a table of the texts of these rows, which are distinct, in this order."""
+        taken = TextRows()
+        taken.rows_of_list(self.at(rows), add=True)
+        return taken
+
+    def _reserve(self, n: int, n_bytes: int) -> None:
+        """Make room for n more texts with a number of bytes."""
+        size = len(self._slots)
+        while 4 * (self.n + n) > 3 * size:
+            size *= 2
+        if size > len(self._slots):
+            old, self._slots = self._slots, np.full((size, 2), _EMPTY, np.uint64)
+            self._move(old)
+        if self.n + n >= len(self._ends):
+            self._ends = _enlarged(self._ends, self.n + 1, self.n + max(n, self.n // 3) + 1)
+        used = int(self._ends[self.n])
+        if used + n_bytes > len(self._bytes):
+            self._bytes = _enlarged(self._bytes, used, used + max(n_bytes, used // 3))
+
+    def _move(self, old: Array) -> None:
+        """Insert the slots of a smaller table, which are in the same order."""
+        source = cython.declare("const unsigned long long[:, ::1]", old)
+        slots = cython.declare("unsigned long long[:, ::1]", self._slots)
+        mask: cython.size_t = len(self._slots) - 1
+        shift: cython.int = 33 - len(self._slots).bit_length()
+        empty: cython.ulonglong = _EMPTY
+        slot: cython.size_t
+        i: cython.Py_ssize_t
+        for i in range(len(old)):
+            if source[i, 0] != empty:
+                slot = (source[i, 0] >> 32) >> shift
+                while slots[slot, 0] != empty:
+                    slot = (slot + 1) & mask
+                slots[slot, 0] = source[i, 0]
+                slots[slot, 1] = source[i, 1]
+
+    def _fill(self, addresses: Array, sizes: Array, rows: Array, add: bool) -> None:
+        """Look up a block of texts, given where they are in memory."""
+        n: cython.Py_ssize_t = len(rows)
+        adding: cython.bint = add
+        if adding:
+            self._reserve(len(rows), int(sizes.sum()))
+        address_of = cython.declare("const size_t[::1]", addresses)
+        size_of = cython.declare("const long long[::1]", sizes)
+        row_of = cython.declare("long long[::1]", rows)
+        slots = cython.declare("unsigned long long[:, ::1]", self._slots)
+        ends = cython.declare("long long[::1]", self._ends)
+        data = cython.declare("unsigned char[::1]", self._bytes)
+        tags = cython.declare("unsigned long long[::1]", self._tags)
+        base: cython.p_char = cython.cast(cython.p_char, cython.address(data[0]))
+        text = cython.declare(cython.p_char)
+        seed: cython.ulonglong = self._seed
+        mask: cython.size_t = len(self._slots) - 1
+        shift: cython.int = 33 - len(self._slots).bit_length()
+        empty: cython.ulonglong = _EMPTY
+        longest: cython.longlong = _LONGEST
+        count: cython.longlong = self.n
+        i: cython.Py_ssize_t
+        row: cython.Py_ssize_t
+        size: cython.longlong
+        short: cython.ulonglong
+        tag: cython.ulonglong
+        slot: cython.size_t
+        for i in range(n):
+            tag = _hash(cython.cast(cython.p_uchar, address_of[i]), size_of[i], seed) >> 32
+            tags[i] = tag
+            prefetch(cython.address(slots[tag >> shift, 0]))
+        for i in range(n):
+            slot = tags[i] >> shift
+            if slots[slot, 0] >> 32 == tags[i] and slots[slot, 0] != empty:
+                prefetch(base + (slots[slot, 1] >> _SIZE_BITS))
+        for i in range(n):
+            text = cython.cast(cython.p_char, address_of[i])
+            tag, size = tags[i], size_of[i]
+            short = size if size < longest else longest
+            slot = tag >> shift
+            row = -1
+            while slots[slot, 0] != empty:
+                if slots[slot, 0] >> 32 == tag and slots[slot, 1] & _LONGEST == short:
+                    row = slots[slot, 0] & _LOW
+                    if (short < longest or ends[row + 1] - ends[row] == size) and not memcmp(
+                        base + (slots[slot, 1] >> _SIZE_BITS), text, size
+                    ):
+                        break
+                    row = -1
                 slot = (slot + 1) & mask
-            if add and self._slots[slot, 1] < 0:
-                if self.n == len(self._keys):
-                    return i
-                self._slots[slot] = key, self.n
-                self._keys[self.n] = key
-                self.n += 1
-            rows[i] = self._slots[slot, 1]
-        return len(keys)
+            if row < 0 and adding:
+                row = count
+                slots[slot, 0] = (tag << 32) | cython.cast(cython.ulonglong, row)
+                slots[slot, 1] = (cython.cast(cython.ulonglong, ends[row]) << _SIZE_BITS) | short
+                memcpy(base + ends[row], text, size)
+                ends[row + 1] = ends[row] + size
+                count += 1
+            row_of[i] = row
+        self.n = count

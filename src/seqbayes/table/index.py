@@ -2,26 +2,64 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from seqbayes.errors import ObservationError
-from seqbayes.statistics.reading import plain_label
-from seqbayes.table.hashing import IntegerRows
+from seqbayes.table.hashing import COMPILED, IntegerRows, TextRows
+from seqbayes.table.keys import ArrowTexts, Texts, read_keys
 
 Array = Any
 
-_EXPECTED = "expected keys that are integers, strings, or tuples of them"
+
+class ObjectRows:
+    """The rows of any keys that can be hashed, in order of first appearance, in a dict.
+
+    Parameters
+    ----------
+    keys
+        The first keys, which are distinct.
+    """
+
+    def __init__(self, keys: Iterable[Any] = ()) -> None:
+        self._rows = {key: row for row, key in enumerate(keys)}
+
+    @property
+    def n(self) -> int:
+        """Number of keys."""
+        return len(self._rows)
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the dict in bytes, without the keys themselves."""
+        return self._rows.__sizeof__()
+
+    def at(self, rows: Array) -> list[Any]:
+        """Return the keys of rows."""
+        keys = list(self._rows)
+        return [keys[row] for row in rows.tolist()]
+
+    def take(self, rows: Array) -> ObjectRows:
+        """Return a table of the keys of these rows, which are distinct, in this order."""
+        return ObjectRows(self.at(rows))
+
+    def rows(self, keys: list[Any], add: bool) -> Array:
+        """Return the rows of keys; a new key gets the next row if `add` is true, otherwise -1."""
+        known = self._rows
+        if not add:
+            get = known.get
+            return np.fromiter((get(key, -1) for key in keys), np.int64, len(keys))
+        add_key = known.setdefault
+        return np.fromiter((add_key(key, len(known)) for key in keys), np.int64, len(keys))
 
 
 class Index:
     """The rows of keys, in order of first appearance.
 
     Keys are integers, strings, or tuples of integers and strings. While all of them are integers of
-    64 bits they are kept in an array, otherwise in a dict.
+    64 bits, or all are strings, they are kept in a compact hash table, otherwise in a dict.
 
     Examples
     --------
@@ -33,29 +71,36 @@ class Index:
     """
 
     def __init__(self) -> None:
-        self._integers: IntegerRows | None = IntegerRows()
-        self._others: dict[Any, int] = {}
+        self._table: IntegerRows | TextRows | ObjectRows = ObjectRows()
 
     def __len__(self) -> int:
-        return len(self._others) if self._integers is None else self._integers.n
+        return self._table.n
 
     @property
     def keys(self) -> list[Any]:
         """The keys in order of their rows."""
-        if self._integers is None:
-            return list(self._others)
-        keys: list[Any] = self._integers.keys.tolist()
-        return keys
+        return self.at(np.arange(len(self)))
+
+    def at(self, rows: Array) -> list[Any]:
+        """Return the keys of some rows, an array of integers."""
+        return self._table.at(rows)
 
     @property
-    def array(self) -> Array | list[Any]:
-        """The keys in order of their rows, as an array if all are integers of 64 bits."""
-        return self.keys if self._integers is None else self._integers.keys
+    def array(self) -> Array | ArrowTexts | list[Any]:
+        """The keys in order of their rows: integers of 64 bits, buffers of texts, or a list."""
+        if isinstance(self._table, IntegerRows):
+            return self._table.keys
+        if isinstance(self._table, TextRows):
+            return ArrowTexts(self._table.ends, self._table.data)
+        keys = self.keys
+        if set(map(type, keys)) == {int} and all(-(2**63) <= key < 2**63 for key in keys):
+            return np.array(keys, np.int64)
+        return keys
 
     @property
     def n_bytes(self) -> int:
         """Memory of the index in bytes, without the keys of a dict themselves."""
-        return self._others.__sizeof__() if self._integers is None else self._integers.n_bytes
+        return self._table.n_bytes
 
     def find(self, key: Any) -> int:
         """Return the row of a key, -1 if it has none."""
@@ -72,110 +117,63 @@ class Index:
         ObservationError
             If a key is not an integer, a string, or a tuple of them.
         """
-        codes, distinct = _read(keys)
-        if self._integers is not None:
-            if isinstance(distinct, np.ndarray):
-                return self._select(self._integers.rows(distinct, add), codes)
+        read = read_keys(keys)
+        before = len(self)
+        if add and not before:
+            self._table = _table_for(read)
+        table = self._table
+        try:
+            if isinstance(table, IntegerRows) and isinstance(read, np.ndarray):
+                return table.rows(read, add)
+            if isinstance(table, TextRows) and isinstance(read, (Texts, ArrowTexts)):
+                return read.rows(table, add)
+        except UnicodeEncodeError:  # a text with half of a surrogate pair needs a dict
+            pass
+        except ObservationError:
+            self.truncate(before)
+            raise
+        listed = _listed(read)
+        if not isinstance(table, ObjectRows):
             if not add:
-                found = [
-                    int(self._integers.rows(np.array([key]), add=False)[0])
-                    if _is_small(key)
-                    else -1
-                    for key in distinct
-                ]
-                return self._select(np.array(found, np.int64), codes)
-            self._others = {key: row for row, key in enumerate(self._integers.keys.tolist())}
-            self._integers = None
-        listed = distinct.tolist() if isinstance(distinct, np.ndarray) else distinct
-        return self._select(self._rows_of_objects(listed, add), codes)
+                return np.array([self._find_packed(key) for key in listed], np.int64)
+            table = self._table = ObjectRows(self.keys)
+        return table.rows(listed, add)
 
-    @staticmethod
-    def _select(rows: Array, codes: Array | None) -> Array:
-        return rows if codes is None else rows[codes]
+    def _find_packed(self, key: Any) -> int:
+        """Return the row of a key that is perhaps not of the kind of the others, -1 for none."""
+        read, table = read_keys([key]), self._table
+        try:
+            if isinstance(table, IntegerRows) and isinstance(read, np.ndarray):
+                return int(table.rows(read, add=False)[0])
+            if isinstance(table, TextRows) and isinstance(read, Texts):
+                return int(read.rows(table, add=False)[0])
+        except UnicodeEncodeError:
+            pass
+        return -1
 
-    def _rows_of_objects(self, keys: list[Any], add: bool) -> Array:
-        others = self._others
-        if not add:
-            get = others.get
-            return np.fromiter((get(key, -1) for key in keys), np.int64, len(keys))
-        add_key = others.setdefault
-        return np.fromiter((add_key(key, len(others)) for key in keys), np.int64, len(keys))
+    def take(self, rows: Array) -> Index:
+        """Return an index of the keys of these rows, which are distinct, in this order."""
+        taken = Index()
+        taken._table = self._table.take(rows)
+        return taken
 
     def truncate(self, n: int) -> None:
         """Drop the keys of all rows from `n` on."""
         if n < len(self):
-            kept = self.keys[:n]
-            self.__init__()  # type: ignore[misc]
-            if kept:
-                self.rows(kept, add=True)
+            self._table = self._table.take(np.arange(n))
 
 
-def _is_small(key: Any) -> bool:
-    return type(key) is int and -(2**63) <= key < 2**63
+def _table_for(read: Any) -> IntegerRows | TextRows | ObjectRows:
+    """Return an empty table for keys of a kind."""
+    if COMPILED and isinstance(read, np.ndarray):
+        return IntegerRows()
+    if COMPILED and isinstance(read, (Texts, ArrowTexts)):
+        return TextRows()
+    return ObjectRows()
 
 
-def _read(keys: Any) -> tuple[Array | None, Array | list[Any]]:
-    """Return keys as an array of 64-bit integers or a list.
-
-    If the first result is not None, it has the position of every key among distinct ones.
-    """
-    if isinstance(keys, (str, bytes)):
-        raise ObservationError(f"{_EXPECTED}, one for each observation, got {keys!r}")
-    if not isinstance(keys, (np.ndarray, list, tuple)):
-        arrow = _from_frame(keys)
-        if arrow is not None:
-            return arrow
-        keys = list(keys)
-    if isinstance(keys, np.ndarray):
-        if keys.ndim != 1:
-            raise ObservationError(f"expected a one-dimensional array of keys, got {keys.shape}")
-        if keys.dtype.kind == "i" or (keys.dtype.kind == "u" and keys.dtype.itemsize < 8):
-            return None, keys.astype(np.int64, copy=False)
-        keys = keys.tolist()
-    types = set(map(type, keys))
-    if types == {int}:
-        try:
-            return None, np.array(keys, np.int64)
-        except OverflowError:
-            return None, list(keys)
-    if types <= {int, str}:
-        return None, list(keys)
-    return None, [_checked(key) for key in keys]
-
-
-def _checked(key: Any) -> Any:
-    plain = plain_label(key)
-    parts = plain if type(plain) is tuple else (plain,)
-    if parts and all(type(part) in (int, str) for part in parts):
-        return plain
-    if type(plain) is tuple:
-        parts = tuple(map(plain_label, plain))
-        if parts and all(type(part) in (int, str) for part in parts):
-            return parts
-    raise ObservationError(f"{_EXPECTED}, got {reprlib.repr(key)}")
-
-
-def _from_frame(keys: Any) -> tuple[Array | None, Array | list[Any]] | None:
-    """Return keys of an Arrow array or of a column of a data frame; None of anything else."""
-    if not (hasattr(keys, "__arrow_c_array__") or hasattr(keys, "__arrow_c_stream__")):
-        if not hasattr(keys, "__array__"):
-            return None
-        return _read(np.asarray(keys))
-    try:
-        import pyarrow as pa
-    except ImportError:
-        return _read(keys.to_numpy() if hasattr(keys, "to_numpy") else list(keys))
-    column = keys if isinstance(keys, (pa.Array, pa.ChunkedArray)) else pa.chunked_array(keys)
-    if column.null_count:
-        raise ObservationError(f"{_EXPECTED}, got {column.null_count} missing ones")
-    if pa.types.is_integer(column.type) and column.type != pa.uint64():
-        return None, column.to_numpy().astype(np.int64, copy=False)
-    if pa.types.is_dictionary(column.type):  # not all values of the dictionary need occur
-        return _read(column.to_pylist())
-    column = column.dictionary_encode()
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-        if isinstance(column, pa.ChunkedArray):  # without chunks
-            return None, []
-    _, distinct = _read(column.dictionary.to_pylist())
-    return column.indices.to_numpy(zero_copy_only=False).astype(np.int64), distinct
+def _listed(read: Any) -> list[Any]:
+    if isinstance(read, (Texts, ArrowTexts)):
+        return list(read.listed())
+    keys: list[Any] = read.tolist() if isinstance(read, np.ndarray) else read
+    return keys

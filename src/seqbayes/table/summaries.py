@@ -31,6 +31,10 @@ class Summaries(Tabular, Sampled, ABC):
         """The keys, in order of first appearance."""
 
     @abstractmethod
+    def keys_at(self, rows: Array) -> list[Any]:
+        """Return the keys at these positions among all."""
+
+    @abstractmethod
     def __len__(self) -> int: ...
 
     @property
@@ -179,8 +183,7 @@ class Summaries(Tabular, Sampled, ABC):
             raise PriorError("the keys of several parameters have no order")
         ends = interval[0] if better == "higher" else interval[1]
         order = np.argsort(-ends if better == "higher" else ends, kind="stable")[:k]
-        keys = self.keys
-        return [(keys[row], float(ends[row])) for row in order.tolist()]
+        return list(zip(self.keys_at(order), ends[order].tolist(), strict=True))
 
     def figure_panels(self, level: float = 0.95) -> list[Panel]:
         """Return mean and interval of the keys with the most data."""
@@ -200,9 +203,9 @@ class Summaries(Tabular, Sampled, ABC):
 
     def _heaviest(self, level: float) -> dict[str, list[Any]]:
         """Return the columns of the keys with the most data, in descending order."""
-        rows = np.argsort(-self.n_samples, kind="stable")[:MAX_TABLE_ROWS].tolist()
+        rows = np.argsort(-self.n_samples, kind="stable")[:MAX_TABLE_ROWS]
         if self.pool is None:
-            found = self.select([self.keys[row] for row in rows]).as_columns(level)
+            found = self.select(self.keys_at(rows)).as_columns(level)
             return {name: list(column) for name, column in found.items()}
         # the prior of a selection would be estimated from its keys alone
         return {n: [column[row] for row in rows] for n, column in self.as_columns(level).items()}

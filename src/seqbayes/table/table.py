@@ -219,6 +219,16 @@ class Table(Summaries):
         """The keys, in order of first appearance."""
         return self._index.keys
 
+    def keys_at(self, rows: Array) -> list[Any]:
+        """Return the keys at some positions.
+
+        Parameters
+        ----------
+        rows : array of int
+            Positions in `keys`, such as the indices of the largest means.
+        """
+        return self._index.at(np.asarray(rows, np.int64))
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self._index.keys)
 
@@ -254,7 +264,7 @@ class Table(Summaries):
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the statistics and of the index, in bytes, without keys that are strings."""
+        """Memory of the statistics and of the index, in bytes, without keys that are tuples."""
         return self._rows.n_bytes + self._index.n_bytes
 
     @property
@@ -474,7 +484,7 @@ class Table(Summaries):
         if self._priors is not None or other._priors is not None:
             raise MergeError("tables cannot be merged after rollover: their keys' priors differ")
         before = len(self)
-        rows = self._index.rows(other._index.keys, add=True)
+        rows = self._index.rows(other._index.array, add=True)
         self._resize()
         try:
             self._rows.merge(rows, other._rows)
@@ -517,8 +527,7 @@ class Table(Summaries):
 
     def _parts(self, rows: Array) -> tuple[Index, Columns, Any]:
         """Return copies of the index, the statistics and the priors of these rows."""
-        index, keys, prior = Index(), self._index.keys, None
-        index.rows([keys[row] for row in rows.tolist()], add=True)
+        index, prior = self._index.take(rows), None
         if self._priors is not None:
             mine = self._prior()
             prior = type(mine)(*(v if isinstance(v, tuple) else v[rows] for v in mine))
@@ -536,13 +545,13 @@ class Table(Summaries):
             gone = np.sort(np.argsort(weights, kind="stable")[:n])
         kept = np.ones(len(self), bool)
         kept[gone] = False
-        keys = self._index.keys
+        keys = self._index.at(gone)
         rows = np.flatnonzero(kept)
         self._index, self._rows, self._priors = self._parts(rows)
         if self._order is not None:
             self._order = self._order.take(rows)
         self._answers = None
-        return [keys[row] for row in gone.tolist()]
+        return keys
 
     def _merge_decayed(self, other: Self) -> None:
         if repr(self._half_life()) != repr(other._half_life()):

@@ -1,0 +1,438 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+"""Compiled loops over the observations of many keys, whose statistics are in columns.
+
+Each stops at the first observation that it cannot add: one for which a column is missing, or whose
+sum needs more parts than have columns, or could overflow. The caller adds it in another way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+try:
+    import cython
+except ImportError:  # without a compiler, this file runs as plain Python
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+if cython.compiled:
+    from cython.cimports.libc.math import fabs, floor, fmod, ldexp, pow
+    from cython.cimports.seqbayes.statistics.base import Statistics
+    from cython.cimports.seqbayes.statistics.exact import rounding_error
+    from cython.cimports.seqbayes.statistics.memory import prefetch
+    from cython.cimports.seqbayes.statistics.terms import STRIDE, append
+else:
+    from math import fabs, floor, fmod, ldexp, pow
+
+    from seqbayes.statistics.base import Statistics
+    from seqbayes.statistics.exact import rounding_error
+    from seqbayes.statistics.memory import prefetch
+    from seqbayes.statistics.terms import STRIDE, append
+
+if TYPE_CHECKING:
+    from seqbayes.statistics.columns import Columns
+
+Array = Any
+
+LEARNS_KEYED = bool(cython.compiled)
+"""Whether `learn_keyed` learns; without a compiler, it leaves everything to its caller."""
+
+# The weight of older data is 0: this power of two is that of no number.
+LOWEST_POWER = -2000.0
+MAX_HALF_LIVES = 2.0**52
+_LOWEST_POWER = cython.declare(cython.double, LOWEST_POWER)
+_MAX_HALF_LIVES = cython.declare(cython.double, MAX_HALF_LIVES)
+# Sums up to this size are added to without a check: one more term cannot be refused.
+_SAFE = cython.declare(cython.double, 1e280)
+# Terms of one observation for each sum, at most.
+_TERMS = cython.declare(cython.int, 4)
+# Rows are loaded into the cache this many observations ahead.
+_AHEAD = cython.declare(cython.int, 16)
+
+
+class NewKeys(NamedTuple):
+    """How to treat keys without a row.
+
+    Parameters
+    ----------
+    keys
+        The keys of all rows, to which new ones are appended.
+    accept
+        Whether an observation with a new key can be learned, given key and observation.
+    max_rows
+        Maximum number of rows.
+    rest
+        The row of all keys beyond this limit; -1 for none.
+    beyond
+        List to which the index of an observation beyond the limit is appended; None to stop there.
+    """
+
+    keys: list[Any]
+    accept: Callable[[Any, Any], bool]
+    max_rows: int
+    rest: int = -1
+    beyond: list[int] | None = None
+
+
+class Batch(NamedTuple):
+    """Checked observations of rows.
+
+    Parameters
+    ----------
+    rows : array of int64
+    xs, ys : array of float
+        The observations, as `Likelihood.read_many` returns them.
+    ws, ts : array of float, or None
+        Weights and times.
+    """
+
+    rows: Array
+    xs: Array
+    ys: Array
+    ws: Array | None
+    ts: Array | None
+
+
+@cython.final
+@cython.cclass
+class Adder:
+    """Adds lists of terms to rows of columns.
+
+    Parameters
+    ----------
+    columns
+        The columns, none of which may be added while this object is used.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        n_sums: cython.int = columns.n_sums
+        places = np.full((n_sums, STRIDE), -1, np.intc)
+        places[:, : STRIDE - 1] = columns.places.reshape(n_sums, STRIDE - 1)
+        self._places = places.ravel()
+        self._where = np.zeros(_TERMS * n_sums + 1, np.intc)
+        self._terms = np.zeros(_TERMS * n_sums + 1)
+        self._n_columns = columns.n_columns
+        self._before = np.zeros(self._n_columns + 1)
+        if cython.compiled:
+            self.where = cython.address(self._where[0])
+            self.terms = cython.address(self._terms[0])
+        else:
+            self.where, self.terms = self._where, self._terms
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def add(self, row: cython.p_double, m: cython.int) -> cython.bint:
+        """Add the first m terms of the list to a row; return False, and change nothing, if not."""
+        places: cython.p_int = cython.address(self._places[0])
+        before: cython.p_double = cython.address(self._before[0])
+        where: cython.p_int = self.where
+        terms: cython.p_double = self.terms
+        n: cython.int = self._n_columns
+        i: cython.int
+        p: cython.int
+        at: cython.int
+        v: cython.double
+        old: cython.double
+        s: cython.double
+        for p in range(n):
+            before[p] = row[p]
+        for i in range(m):
+            at = where[i]
+            v = terms[i]
+            while v != 0.0:
+                p = places[at]
+                old = 0.0
+                s = 2.0 * _SAFE
+                if p >= 0:
+                    old = row[p]
+                    s = old + v
+                if not fabs(s) <= _SAFE:
+                    for p in range(n):
+                        row[p] = before[p]
+                    return False
+                row[p] = s
+                v = rounding_error(old, v, s)
+                at += 1
+        return True
+
+
+@cython.final
+@cython.cclass
+class Journal:
+    """The rows of columns before they are changed, to restore them after an error.
+
+    Parameters
+    ----------
+    columns
+        The columns.
+    n
+        Maximum number of rows that are changed.
+    """
+
+    def __init__(self, columns: Columns, n: int) -> None:
+        size: cython.Py_ssize_t = min(n, columns.n_rows) + 1
+        self._columns = columns
+        self._width = columns.n_columns
+        self._decayed = columns.half_life != 0.0
+        self._more = {at: parts[:] for at, parts in columns.more.items()}
+        self.noted = np.zeros(columns.n_rows, np.uint8)
+        self._saved_rows = np.empty(size, np.int64)
+        self._saved_cells = np.empty((size, self._width))
+        self._saved_clocks = np.empty((size if self._decayed else 0, 2))
+        self._rows = self._saved_rows
+        self._saved = self._saved_cells
+        self._times = self._saved_clocks
+        self._n = 0
+        self.attach()
+
+    def attach(self) -> None:
+        """Look at the cells of the columns again, after a column was added."""
+        self._cells = self._columns.cells
+        self._clocks = self._columns.clocks
+        self._landmarks = self._columns.landmarks
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def note(self, row: cython.Py_ssize_t) -> cython.void:
+        """Save a row, unless it was saved before."""
+        p: cython.int
+        if self.noted[row]:
+            return
+        self.noted[row] = 1
+        self._rows[self._n] = row
+        for p in range(self._width):
+            self._saved[self._n, p] = self._cells[row, p]
+        if self._decayed:
+            self._times[self._n, 0] = self._clocks[row]
+            self._times[self._n, 1] = self._landmarks[row]
+        self._n += 1
+
+    def note_row(self, row: int) -> None:
+        """Save a row, unless it was saved before."""
+        self.note(row)
+
+    def restore(self) -> None:
+        """Restore all rows that were saved."""
+        columns, n = self._columns, self._n
+        rows = self._saved_rows[:n]
+        columns.clear(rows)
+        columns.cells[rows, : self._width] = self._saved_cells[:n]
+        columns.more = self._more
+        if self._decayed:
+            columns.clocks[rows] = self._saved_clocks[:n, 0]
+            columns.landmarks[rows] = self._saved_clocks[:n, 1]
+
+
+def learn_numbers(columns: Columns, batch: Batch, start: int, journal: Journal) -> int:
+    """Add observations from a position on; return that of the first one that is not added.
+
+    Parameters
+    ----------
+    columns
+        The statistics.
+    batch
+        Observations that are numbers.
+    start
+        Index of the first observation.
+    journal
+        Gets the rows before they are changed.
+    """
+    if not cython.compiled or (columns.more and columns.half_life) or columns.n_columns == 0:
+        return start
+    st: Statistics = columns.scratch
+    n: cython.Py_ssize_t = len(batch.rows)
+    i: cython.Py_ssize_t
+    weighted: cython.bint = batch.ws is not None
+    half_life: cython.double = columns.half_life
+    decayed: cython.bint = half_life != 0.0
+    timed: cython.bint = columns.timed
+    row_of = cython.declare("const long long[::1]", batch.rows)
+    x = cython.declare("const double[:]", batch.xs)
+    y = cython.declare("const double[:]", batch.ys)
+    heavy = cython.declare("const double[:]", batch.ws if weighted else batch.xs)
+    times = cython.declare("const double[:]", batch.ts if timed else batch.xs)
+    cells = cython.declare("double[:, ::1]", columns.cells)
+    clocks = cython.declare("double[:]", columns.clocks)
+    landmarks = cython.declare("double[:]", columns.landmarks)
+    adder: Adder = Adder(columns)
+    n_columns: cython.int = columns.n_columns
+    base = cython.declare(cython.p_double)
+    row: cython.Py_ssize_t
+    m: cython.int
+    p: cython.int
+    w: cython.double = 1.0
+    at: cython.double = 0.0
+    age: cython.double
+    rest: cython.double
+    whole: cython.double
+    factor: cython.double
+    for i in range(start, n):
+        if i + _AHEAD < n:
+            row = row_of[i + _AHEAD]
+            prefetch(cython.address(cells[row, 0]))
+            prefetch(cython.address(cells[row, n_columns - 1]))
+            prefetch(cython.address(journal.noted[row]))
+        row = row_of[i]
+        base = cython.address(cells[row, 0])
+        journal.note(row)
+        if weighted:
+            w = heavy[i]
+        if decayed:
+            at = times[i] if timed else clocks[row] + 1.0
+            rest = fmod(at, half_life)
+            whole = (at - rest) / half_life
+            if rest < 0.0:
+                rest += half_life
+                whole -= 1.0
+            whole = floor(whole + 0.5)
+            if not fabs(whole) < _MAX_HALF_LIVES:
+                return i
+            age = whole - landmarks[row]
+            if age > 0.0 or clocks[row] != clocks[row]:
+                if clocks[row] == clocks[row]:
+                    factor = ldexp(1.0, int(max(-age, _LOWEST_POWER)))
+                    for p in range(n_columns):
+                        base[p] *= factor
+                landmarks[row] = whole
+                age = 0.0
+            w = pow(2.0, rest / half_life)
+            if weighted and heavy[i] != 1.0:
+                w = w * heavy[i]
+            if age != 0.0:
+                w = ldexp(w, int(max(age, _LOWEST_POWER)))
+        if w != 0.0:
+            st.read_numbers(x[i], y[i])
+            m = st.list_terms(w, adder.where, adder.terms)
+            if m < 0 or not adder.add(base, m):
+                return i
+        if decayed and not at <= clocks[row]:
+            clocks[row] = at
+    return n
+
+
+def learn_keyed(
+    columns: Columns,
+    rows: dict[Any, int],
+    keys: list[Any],
+    xs: list[Any],
+    start: int,
+    changed: Array,
+    new: NewKeys,
+) -> int:
+    """Add observations by key, up to the first one that this loop cannot add.
+
+    Parameters
+    ----------
+    columns
+        The statistics.
+    rows
+        The row of each key. New keys get the next rows, for which there is room.
+    keys, xs
+        Keys and observations.
+    start
+        Index of the first observation.
+    changed : array of uint8
+        Set to 1 for every row that gets an observation. It has room for all rows.
+    new
+        How to treat new keys.
+
+    Returns
+    -------
+    int
+        Index of the first observation that was not added: it may be invalid, its key may not be
+        accepted, or a sum may need another column. The number of observations if all were.
+    """
+    st: Statistics = columns.scratch
+    n: cython.Py_ssize_t = len(keys)
+    i: cython.Py_ssize_t = start
+    if not cython.compiled or columns.more or columns.half_life or columns.n_columns == 0:
+        return start
+    row: cython.Py_ssize_t
+    last: cython.Py_ssize_t = columns.n_rows
+    limit: cython.Py_ssize_t = min(new.max_rows, len(columns.cells))
+    rest: cython.Py_ssize_t = new.rest
+    cells = cython.declare("double[:, ::1]", columns.cells)
+    flags = cython.declare("unsigned char[::1]", changed)
+    adder: Adder = Adder(columns)
+    m: cython.int
+    try:
+        while i < n:
+            key = keys[i]
+            found = rows.get(key)
+            if found is not None:
+                row = found
+            elif not new.accept(key, xs[i]):
+                break
+            elif last < limit:
+                row = last
+            elif rest >= 0:
+                row = rest
+            elif new.beyond is None:
+                break
+            else:
+                new.beyond.append(i)
+                i += 1
+                continue
+            st.read_terms(xs[i])
+            m = st.list_terms(1.0, adder.where, adder.terms)
+            if m < 0 or not adder.add(cython.address(cells[row, 0]), m):
+                break
+            flags[row] = 1
+            if row == last:
+                rows[key] = row
+                last += 1
+                new.keys.append(key)
+            i += 1
+    except (AttributeError, TypeError, ValueError):
+        pass  # the caller finds out what is wrong with this observation
+    columns.n_rows = last
+    return i
+
+
+def merge_rows(columns: Columns, targets: Array, other: Columns, sources: Array, start: int) -> int:
+    """Add rows of other columns from a position on; return that of the first one not added.
+
+    Parameters
+    ----------
+    columns
+        The statistics that are changed.
+    targets, sources : array of int64
+        Rows of `columns`, and the rows of `other` that are added to them.
+    other
+        Statistics of the same kind.
+    start
+        Position of the first pair of rows.
+    """
+    if not cython.compiled or columns.more or other.more:
+        return start
+    if columns.n_columns == 0 or other.n_columns == 0:
+        return start
+    n: cython.Py_ssize_t = len(targets)
+    i: cython.Py_ssize_t
+    target_of = cython.declare("const long long[::1]", targets)
+    source_of = cython.declare("const long long[::1]", sources)
+    cells = cython.declare("double[:, ::1]", columns.cells)
+    others = cython.declare("const double[:, :]", other.cells)
+    theirs = cython.declare("const int[::1]", other.places)
+    adder: Adder = Adder(columns)
+    n_sums: cython.int = columns.n_sums
+    parts: cython.int = STRIDE - 1
+    j: cython.int
+    m: cython.int
+    r: cython.int
+    p: cython.int
+    for i in range(start, n):
+        m = 0
+        for j in range(n_sums):
+            for r in range(parts):
+                p = theirs[j * parts + r]
+                if p >= 0 and others[source_of[i], p] != 0.0:
+                    if r == _TERMS:
+                        return i
+                    v: cython.double = others[source_of[i], p]
+                    m = append(adder.where, adder.terms, m, j * STRIDE + r, v)
+        if not adder.add(cython.address(cells[target_of[i], 0]), m):
+            return i
+    return n

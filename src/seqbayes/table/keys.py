@@ -1,0 +1,176 @@
+"""Reading keys from arrays, Arrow arrays, columns of data frames and lists."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqbayes.errors import ObservationError
+from seqbayes.statistics.reading import plain_label
+from seqbayes.table.hashing import COMPILED, TextRows
+
+Array = Any
+
+_EXPECTED = "expected keys that are integers, strings, or tuples of them"
+
+
+class Texts(NamedTuple):
+    """Texts in a list.
+
+    Parameters
+    ----------
+    texts
+        The texts.
+    """
+
+    texts: list[str]
+
+    def rows(self, table: TextRows, add: bool) -> Array:
+        """Return the rows of the texts; see `TextRows.rows_of_list`.
+
+        Raises
+        ------
+        UnicodeEncodeError
+            If a text has no UTF-8 form. Those before it were added.
+        """
+        return table.rows_of_list(self.texts, add)
+
+    def listed(self) -> list[str]:
+        """Return the texts as a list."""
+        return self.texts
+
+
+class ArrowTexts(NamedTuple):
+    """Texts in the buffers of an Arrow array.
+
+    Parameters
+    ----------
+    ends : array of int64
+        Where the texts begin and end: one position more than texts.
+    data : array of uint8
+        Their bytes, perhaps among others; at least one.
+    """
+
+    ends: Array
+    data: Array
+
+    def rows(self, table: TextRows, add: bool) -> Array:
+        """Return the rows of the texts; see `TextRows.rows_of_buffers`.
+
+        Raises
+        ------
+        ObservationError
+            If a new text is not UTF-8. Some were then added.
+        """
+        before = table.n
+        rows = table.rows_of_buffers(self.ends, self.data, add)
+        try:
+            table.check(before)
+        except UnicodeDecodeError as error:
+            raise _not_utf8(error) from None
+        return rows
+
+    def array(self, pa: Any) -> Any:
+        """Return an Arrow array of these texts, given pyarrow."""
+        buffers = [None, pa.py_buffer(self.ends), pa.py_buffer(self.data)]
+        texts = pa.Array.from_buffers(pa.large_string(), len(self.ends) - 1, buffers)
+        return texts.cast(pa.string()) if len(self.data) < 2**31 else texts
+
+    def listed(self) -> list[str]:
+        """Return the texts as a list."""
+        table = TextRows()
+        return table.at(self.rows(table, add=True))
+
+
+def read_keys(keys: Any) -> Array | Texts | ArrowTexts | list[Any]:
+    """Return keys as an array of 64-bit integers, as texts, or as a list.
+
+    Raises
+    ------
+    ObservationError
+        If a key is not an integer, a string, or a tuple of them.
+    """
+    if isinstance(keys, (str, bytes)):
+        raise ObservationError(f"{_EXPECTED}, one for each observation, got {keys!r}")
+    if isinstance(keys, ArrowTexts):
+        return keys
+    if not isinstance(keys, (np.ndarray, list, tuple)):
+        found = _from_frame(keys)
+        if found is not None:
+            return found
+        keys = list(keys)
+    if isinstance(keys, np.ndarray):
+        if keys.ndim != 1:
+            raise ObservationError(f"expected a one-dimensional array of keys, got {keys.shape}")
+        if keys.dtype.kind == "i" or (keys.dtype.kind == "u" and keys.dtype.itemsize < 8):
+            return keys.astype(np.int64, copy=False)
+        keys = keys.tolist()
+    types = set(map(type, keys))
+    if types == {int}:
+        try:
+            return np.array(keys, np.int64)
+        except OverflowError:
+            return list(keys)
+    if types == {str} and COMPILED:
+        return Texts(list(keys))
+    if types <= {int, str}:
+        return list(keys)
+    return [_checked(key) for key in keys]
+
+
+def _checked(key: Any) -> Any:
+    plain = plain_label(key)
+    parts = plain if type(plain) is tuple else (plain,)
+    if parts and all(type(part) in (int, str) for part in parts):
+        return plain
+    if type(plain) is tuple:
+        parts = tuple(map(plain_label, plain))
+        if parts and all(type(part) in (int, str) for part in parts):
+            return parts
+    raise ObservationError(f"{_EXPECTED}, got {reprlib.repr(key)}")
+
+
+def _from_frame(keys: Any) -> Array | Texts | ArrowTexts | list[Any] | None:
+    """Return keys of an Arrow array or of a column of a data frame; None of anything else."""
+    if not (hasattr(keys, "__arrow_c_array__") or hasattr(keys, "__arrow_c_stream__")):
+        if not hasattr(keys, "__array__"):
+            return None
+        return read_keys(np.asarray(keys))
+    try:
+        import pyarrow as pa
+    except ImportError:
+        return read_keys(keys.to_numpy() if hasattr(keys, "to_numpy") else list(keys))
+    column = keys if isinstance(keys, (pa.Array, pa.ChunkedArray)) else pa.chunked_array(keys)
+    if column.null_count:
+        raise ObservationError(f"{_EXPECTED}, got {column.null_count} missing ones")
+    kind = column.type
+    if pa.types.is_dictionary(kind):  # not all values of the dictionary need occur
+        kind = kind.value_type
+        column = column.cast(kind)
+    if pa.types.is_integer(kind) and kind != pa.uint64():
+        return column.to_numpy().astype(np.int64, copy=False)
+    if str(kind) in ("string", "large_string", "string_view") and COMPILED:
+        return _texts(pa, column)
+    try:
+        return read_keys(column.to_pylist())
+    except UnicodeDecodeError as error:
+        raise _not_utf8(error) from None
+
+
+def _not_utf8(error: UnicodeDecodeError) -> ObservationError:
+    return ObservationError(f"{_EXPECTED}, got text that is not UTF-8: {error}")
+
+
+def _texts(pa: Any, column: Any) -> ArrowTexts:
+    """Return the buffers of a column of texts."""
+    column = column.cast(pa.large_string())
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if not len(column):
+        return ArrowTexts(np.zeros(1, np.int64), np.zeros(1, np.uint8))
+    _, ends, data = column.buffers()
+    positions = np.frombuffer(ends, np.int64)[column.offset : column.offset + len(column) + 1]
+    some = data is not None and data.size
+    return ArrowTexts(positions, np.frombuffer(data if some else b"\0", np.uint8))
