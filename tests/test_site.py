@@ -198,6 +198,15 @@ def test_requests_to_other_hosts_are_found(tmp_path, site):
         assert len(build.requests(tmp_path)) == 1, bad
 
 
+def test_the_site_has_the_lessons(site):
+    files = site("lessons").files()
+    linked = re.findall(r"\]\((lessons/[^)]+)\)", files["lessons.md"])
+    assert sorted(linked) == sorted(name for name in files if name.endswith(".html"))
+    for name in linked:
+        assert files[name].startswith("<!doctype html>")
+        assert len(files[name].encode()) < 300_000
+
+
 def test_pages_of_the_navigation_exist(site):
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: install 'docs'")
     pytest.importorskip("latex2mathml", reason="latex2mathml is not installed: install 'docs'")
@@ -209,7 +218,7 @@ def test_pages_of_the_navigation_exist(site):
 
 
 def test_local_links_of_the_documentation_exist():
-    generated = {"conjugate-pairs", "configuration", "http", "errors"}
+    generated = {"conjugate-pairs", "configuration", "http", "errors", "lessons"}
     for page in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "SECURITY.md"]:
         if "changelog.d" in page.parts:
             continue

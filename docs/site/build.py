@@ -25,6 +25,7 @@ from latex2mathml import converter
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import api
+import lessons
 import listings
 import notebooks
 import pairs
@@ -82,6 +83,7 @@ def generated() -> dict[str, str]:
         "reference/configuration.md": listings.configuration(),
         "reference/errors.md": listings.errors(),
         "reference/http.md": listings.http(),
+        **lessons.files(),
         **api.pages(),
     }
 
