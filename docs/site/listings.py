@@ -23,6 +23,7 @@ from seqbayes.stream.config_tables import (
     RetentionTable,
     Root,
 )
+from seqbayes.stream.group_config import GroupTable
 from seqbayes.stream.priors import BeliefTable
 from seqbayes.stream.source import load_source, source_kinds, source_parameters
 
@@ -180,6 +181,7 @@ TABLES = {
     "`[history]`": HistoryTable,
     "`[dead_letters]`": DeadLetterTable,
     "`[retention]`": RetentionTable,
+    "`[group]`": GroupTable,
     "`[belief.NAME]`": BeliefTable,
     "`[choice.NAME]`": ChoiceTable,
 }

@@ -137,6 +137,11 @@ class Decayed(DatedAnswers[H, E, I, X]):
         self.timed = by == "time"
 
     @property
+    def mergeable(self) -> bool:
+        """Whether the data decay with time: a decay with events depends on their order."""
+        return self.timed and self._state.mergeable
+
+    @property
     def clock(self) -> float | None:
         """The newest time learned (None before any data), or the number of events."""
         return self._clock

@@ -69,6 +69,11 @@ class Model(Plotted):
     timed: bool = False
     """Whether every observation needs its time, because of a half-life or of windows."""
 
+    @property
+    def mergeable(self) -> bool:
+        """Whether models of the parts of a stream merge exactly to the model of the whole."""
+        return False
+
     windowed: ClassVar[bool] = False
     """Whether the model is about the observations within a window of time."""
 

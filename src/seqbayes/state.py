@@ -158,6 +158,11 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         reasons: Mapping[str, str] = self._statistics.unsupported
         return reasons
 
+    @property
+    def mergeable(self) -> bool:
+        """Whether states of the parts of a stream merge exactly to the state of the whole."""
+        return "merge" not in self.unsupported
+
     def observe(self, x: Any) -> Statistics:
         """Return the statistics of one observation, without learning it.
 

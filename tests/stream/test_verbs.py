@@ -76,6 +76,7 @@ VERBS = {
     "reward",
     "run",
     "show",
+    "status",
 }
 
 

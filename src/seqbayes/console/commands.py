@@ -114,6 +114,11 @@ COMMANDS = {
         "show what a store has learned, by belief and key",
         "seqbayes show beliefs.db",
     ),
+    "status": Command(
+        "seqbayes.stream.verbs.status",
+        "show who writes a store, or each partition of it, and how far behind it is",
+        "seqbayes status beliefs.db",
+    ),
     "watch": Command(
         "seqbayes.stream.watch",
         "learn beliefs from JSON Lines or CSV, in a file or on standard input",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.verbs.run import run
     from seqbayes.stream.verbs.shared import MissingError
     from seqbayes.stream.verbs.show import show
+    from seqbayes.stream.verbs.status import status
 
 __all__ = [
     "Batch",
@@ -61,6 +62,7 @@ __all__ = [
     "reward",
     "run",
     "show",
+    "status",
 ]
 
 # Imported on first use, because each command needs only some of them.

@@ -15,11 +15,13 @@ import msgspec
 
 from seqbayes.events.belief import Belief
 from seqbayes.stream import config_tables as tables
+from seqbayes.stream.group_config import check_group, read_group
 from seqbayes.stream.history import History
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
 from seqbayes.stream.schema import ConfigError, ErrorList
 from seqbayes.stream.source import Source
-from seqbayes.stream.stores import check_url, open_store
+from seqbayes.stream.stores import Store, check_url, open_store
+from seqbayes.stream.stores.group import Group
 
 if TYPE_CHECKING:
     from seqbayes.stream.alerts.alert import Alert
@@ -52,6 +54,8 @@ class Config:
         Parameters of `Retention` that are set.
     windows
         Limit of the windows in the history of a key.
+    group
+        The partitions that several runners share; None for a single runner.
     """
 
     store: str
@@ -64,11 +68,43 @@ class Config:
     alerts: Sequence[Alert] = ()
     retention: Mapping[str, float] = field(default_factory=dict)
     windows: int = tables.MOST_WINDOWS
+    group: Group | None = None
 
-    def open_source(self) -> Source:
-        """Open the source."""
+    def open_source(self, partition: str | None = None) -> Source:
+        """Open the source, or the one of a partition."""
         kind, options = self.source
+        if partition is not None:
+            options = kind.partition_options(options, partition)
         return kind(**options)
+
+    def open_partition(
+        self,
+        name: str,
+        store: Store,
+        collectors: Sequence[Collector] = (),
+        notify: Callable[[str, str, str], None] = lambda event, text, level: None,
+    ) -> Pipeline:
+        """Open the pipeline of a partition, which does not wait for events.
+
+        Parameters
+        ----------
+        name
+            Name of the partition.
+        store
+            Its store, which is closed if that fails.
+        collectors, notify
+            See `open`.
+
+        Raises
+        ------
+        LeaseError
+            If another runner owns the partition.
+        """
+        with ExitStack() as opened:
+            opened.callback(store.close)
+            source = self.open_source(name)
+            opened.pop_all()  # from now on `_open` closes it
+        return self._open(source, store, collectors, notify, timeout=0.0)
 
     def open(
         self,
@@ -94,6 +130,26 @@ class Config:
         OSError
             If the source cannot be read.
         """
+        if self.group is not None:
+            raise ConfigError(
+                "the configuration",
+                ["group: start its runners with seqbayes run; other commands read the store"],
+            )
+        source = self.open_source() if source is None else source
+        with ExitStack() as opened:
+            opened.callback(source.close)
+            store = open_store(self.store)
+            opened.pop_all()
+        return self._open(source, store, collectors, notify)
+
+    def _open(
+        self,
+        source: Source,
+        store: Store,
+        collectors: Sequence[Collector],
+        notify: Callable[[str, str, str], None],
+        **options: Any,
+    ) -> Pipeline:
         own: list[Collector] = [] if self.history is None else [History(**self.history)]
         if any(belief.state.windowed for belief in self.beliefs):
             from seqbayes.stream.windows import Windows
@@ -109,9 +165,7 @@ class Config:
 
             own.append(Alerts(self.alerts, notify))
         with ExitStack() as opened:
-            source = self.open_source() if source is None else source
             opened.callback(source.close)
-            store = open_store(self.store)
             opened.callback(store.close)
             pipeline = Pipeline(
                 source,
@@ -120,6 +174,7 @@ class Config:
                 self.pace,
                 (*own, *collectors),
                 most_dead_letters=self.most_dead_letters,
+                **options,
             )
             opened.pop_all()  # from now on the pipeline closes both
             return pipeline
@@ -186,7 +241,8 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
     root = errors.read("", document, tables.Root)
     # the other tables are checked even if a table is missing
     given: Any = document if root is None else msgspec.structs.asdict(root)
-    source = tables.read_source(given.get("source"), errors)
+    group, separate = read_group(given.get("group"), errors)
+    source = tables.read_source(given.get("source"), errors, group)
     derived = tables.read_derived(given.get("derive", {}), errors)
     beliefs = tables.read_beliefs(given.get("belief"), derived, errors)
     pace = tables.read_pace(given.get("commit", {}), errors)
@@ -199,6 +255,9 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
     choices = tables.read_choices(given.get("choice", {}), beliefs, source, errors)
     alerts = tables.read_alerts(given, beliefs, errors)
     retention = tables.read_retention(given.get("retention", {}), errors)
+    if group is not None:
+        check_group(separate, given, beliefs, errors)
+        history = history if separate else None
     if root is None or source is None or pace is None or letters is None:
         return None
     return Config(
@@ -212,4 +271,5 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
         alerts,
         retention,
         windows,
+        group,
     )

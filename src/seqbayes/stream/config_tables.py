@@ -26,6 +26,7 @@ from seqbayes.stream.source import (
 if TYPE_CHECKING:
     from seqbayes.stream.alerts.alert import Alert
     from seqbayes.stream.choices import Chooser
+    from seqbayes.stream.stores.group import Group
 
 _Duration = str | int | float
 
@@ -79,9 +80,12 @@ class Root(msgspec.Struct):
     alert: dict[str, dict[str, Any]] = {}
     derive: dict[str, str] = {}
     retention: dict[str, Any] = {}
+    group: dict[str, Any] = {}
 
 
-def read_source(table: Any, errors: ErrorList) -> tuple[type[Source], dict[str, Any]] | None:
+def read_source(
+    table: Any, errors: ErrorList, group: Group | None = None
+) -> tuple[type[Source], dict[str, Any]] | None:
     """Return the class of the source and its options; None if there are errors."""
     if not isinstance(table, Mapping):
         return None
@@ -114,8 +118,18 @@ def read_source(table: Any, errors: ErrorList) -> tuple[type[Source], dict[str, 
     if (
         len(errors.found) == before
     ):  # the source's constructor checks what its type hints cannot express
-        errors.catch("source", lambda: loaded(**options).close())
+        for partition in [None] if group is None else group.partitions:
+            if errors.catch("source", partial(_try, loaded, options, partition)) is None:
+                break
     return loaded, options
+
+
+def _try(kind: type[Source], options: Mapping[str, Any], partition: str | None) -> bool:
+    """Return True if the source accepts its options; otherwise it raises an error."""
+    if partition is not None:
+        options = kind.partition_options(options, partition)
+    kind(**options).close()
+    return True
 
 
 def _duration(path: str, given: Any, errors: ErrorList) -> float:

@@ -71,6 +71,8 @@ class Pipeline:
     most_dead_letters
         Maximum number of dead letters in the store; the pipeline stops at this limit without
         losing events.
+    timeout
+        Maximum number of seconds that a step waits for events.
 
     Attributes
     ----------
@@ -110,6 +112,7 @@ class Pipeline:
         collectors: Sequence[Collector] = (),
         size: int = 5000,
         most_dead_letters: int = 1_000_000,
+        timeout: float = 0.2,
     ) -> None:
         names = [belief.name for belief in beliefs]
         if not beliefs or len(set(names)) < len(names):
@@ -128,7 +131,7 @@ class Pipeline:
         self.tables: Mapping[str, Table] = {
             belief.name: Table(belief, self._layout, store.retains) for belief in beliefs
         }
-        self._size = size
+        self._size, self._timeout = size, timeout
         self._open()
         self._most_dead_letters = most_dead_letters
         self._room = most_dead_letters - store.dead_letter_count()
@@ -168,7 +171,7 @@ class Pipeline:
     def __iter__(self) -> Iterator[Self]:
         for collector in self.collectors:
             collector.opened(self)
-        for batch in self.source.batches(self._size):
+        for batch in self.source.batches(self._size, self._timeout):
             self.idle = batch is None and self.source.caught_up
             if batch is not None:
                 self._learn(batch)
@@ -229,6 +232,16 @@ class Pipeline:
     def dead_letters(self) -> Sequence[DeadLetter]:
         """Dead letters that have not been committed yet."""
         return self._dead
+
+    @property
+    def used(self) -> dict[str, int]:
+        """Number of events that each belief has learned, by name."""
+        return {name: table.used for name, table in self.tables.items()}
+
+    @property
+    def filtered(self) -> int:
+        """Number of events that the conditions of beliefs have excluded."""
+        return sum(table.filtered for table in self.tables.values())
 
     @property
     def uncommitted(self) -> bool:

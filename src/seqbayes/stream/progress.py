@@ -26,10 +26,15 @@ class Progress(Collector):
         The log.
     now
         Function that returns a monotonic time in seconds.
+    shows_line
+        Whether to show the line with events and rate; only one pipeline of a process can.
     """
 
-    def __init__(self, log: Log, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, log: Log, now: Callable[[], float] = time.monotonic, shows_line: bool = True
+    ) -> None:
         self._log = log
+        self._shows_line = shows_line
         self._now = now
         self._start = self._shown = now()
         self._first_lag: int | None = None
@@ -41,6 +46,8 @@ class Progress(Collector):
         if self._first_lag is None:
             self._first_lag = pipeline.lag
         self._log_connection(pipeline)
+        if not self._shows_line:
+            return
         now = self._now()
         if now - self._start >= SHOW_AFTER and now - self._shown >= SHOW_EVERY:
             self._shown = now

@@ -43,15 +43,12 @@ class Retry:
         The configuration.
     source
         Its source, which determines how events are decoded and which field contains their id.
-
-    Attributes
-    ----------
     done
-        The results so far.
+        The results so far, to which those of this store are added.
     """
 
-    def __init__(self, store: Store, config: Config, source: Source) -> None:
-        self.done = Retried()
+    def __init__(self, store: Store, config: Config, source: Source, done: Retried) -> None:
+        self.done = done
         self._store = store
         self._source = source
         text = source.text

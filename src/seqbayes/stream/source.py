@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from seqbayes.errors import PriorError
 from seqbayes.errors import SourceError as SourceError
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "seqbayes.sources"
 """The entry-point group in which installed packages register kinds of sources."""
+
+
+PARTITION = "{partition}"
+"""Stands for the name of the partition in the options of a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,39 @@ class Source:
     id: str | None = None
     token_type: ClassVar[Any] = Any
     collectors: Sequence[Collector] = ()
+
+    @classmethod
+    def partition_options(cls, options: Mapping[str, Any], partition: str) -> dict[str, Any]:
+        """Return the options of the source of one partition, for a group of runners.
+
+        By default, ``{partition}`` in texts is replaced by the name of the partition.
+
+        Parameters
+        ----------
+        options
+            The options in the configuration.
+        partition
+            Name of the partition.
+
+        Raises
+        ------
+        PriorError
+            If all partitions would read the same events.
+        """
+        if cls.served:
+            raise PriorError(f"a {cls.kind} source has no partitions: run it without [group]")
+        found = {
+            name: value.replace(PARTITION, partition) if isinstance(value, str) else value
+            for name, value in options.items()
+        }
+        if all(found[name] == options[name] for name in options if name != "name"):
+            raise PriorError(
+                f"expected {PARTITION} in an option of a {cls.kind} source, such as the name of"
+                " what it reads: with [group], each partition needs separate events"
+            )
+        if "name" in options and found["name"] == options["name"]:
+            found["name"] = f"{options['name']}/{partition}"
+        return found
 
     def seek(self, token: Any) -> None:
         """Resume after the batch with this token; None means from the beginning.

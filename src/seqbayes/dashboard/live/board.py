@@ -19,7 +19,8 @@ from seqbayes.dashboard.live.recent import EventEffect
 class StreamHealth:
     """Status of the pipeline; ages in seconds, None if unknown.
 
-    `quiet` is true if the pipeline is running but expected events do not arrive.
+    `quiet` is true if the pipeline is running but expected events do not arrive. `partitions` are
+    those of a group of runners.
     """
 
     status: str = "ok"
@@ -35,6 +36,7 @@ class StreamHealth:
     source: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
     quiet: bool = False
+    partitions: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Board:

@@ -19,6 +19,7 @@ from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.source import Source
 from seqbayes.stream.stores import Runner as StoredRunner
 from seqbayes.stream.stores import StoreError, StoreReader
+from seqbayes.stream.verbs.status import as_json
 
 if TYPE_CHECKING:
     from seqbayes.stream.choices import Chooser
@@ -246,6 +247,7 @@ class StoreProvider(Provider):
             },
             error=connection_error,
             quiet=quiet and runner.alive and connection_error is None,
+            partitions=[as_json(each) for each in self.reader.partitions()],
         )
 
     def health(self) -> StreamHealth:

@@ -30,10 +30,25 @@ class BeliefWarning(Struct):
     text: str
 
 
+class PartitionInfo(Struct):
+    """A partition of a group of runners, and its runner; `silent` is in seconds."""
+
+    partition: str | None
+    source: str | None
+    state: str
+    runner: str | None
+    events: int
+    lag: int | None
+    updated: str | None
+    silent: Number
+    error: str | None
+
+
 class Health(Struct):
     """Health of pipeline and server; ages in seconds.
 
-    `quiet` is true if the pipeline is running but expected events do not arrive.
+    `quiet` is true if the pipeline is running but expected events do not arrive. `partitions` is
+    empty unless the store belongs to a group of runners.
     """
 
     status: Literal["ok", "stalled", "stopped"]
@@ -51,6 +66,7 @@ class Health(Struct):
     quiet: bool
     beliefs: dict[str, int]
     warnings: list[BeliefWarning]
+    partitions: list[PartitionInfo]
 
 
 class DeadLetterInfo(Struct):

@@ -19,9 +19,15 @@ except ModuleNotFoundError as error:
 
 from seqbayes.errors import PriorError
 from seqbayes.events.messages import MessageFormat, messages_of
-from seqbayes.stream.source import Batch, SourceError
+from seqbayes.stream.source import PARTITION, Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
-from seqbayes.stream.sources.kafka_messages import SILENT, Positions, mark_of, setting
+from seqbayes.stream.sources.kafka_messages import (
+    SILENT,
+    Positions,
+    mark_of,
+    numbers_of,
+    setting,
+)
 
 _POLL = 60.0
 """Seconds between two queries for newly added partitions."""
@@ -168,6 +174,28 @@ class KafkaTopic(Broker):
         self._connection_error: str | None = None
         self._reopened: set[Partition] = set()  # partitions to be read from another offset
         self._make_consumer().close()  # validates the settings without connecting
+
+    @classmethod
+    def partition_options(cls, options: Mapping[str, Any], partition: str) -> dict[str, Any]:
+        """Return the options for a partition of the topic, or a range of partitions such as 0-7.
+
+        Raises
+        ------
+        PriorError
+            If the options select partitions, or the name is neither a number nor a range.
+        """
+        for name in ("partitions", "group"):
+            if options.get(name) is not None:
+                raise PriorError(
+                    f"expected no {name} of the source: with [group], the store decides which"
+                    " runner reads a partition"
+                )
+        if PARTITION in options["topic"]:
+            return super().partition_options(options, partition)
+        found = {**options, "partitions": numbers_of(partition)}
+        if options.get("name") is not None:
+            found["name"] = f"{options['name']}/{partition}"
+        return found
 
     def seek(self, token: Any) -> None:
         """Resume after the messages with this token; None means from the beginning."""

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+from seqbayes.errors import PriorError
 from seqbayes.stream.urls import expand
 
 
@@ -44,3 +45,22 @@ def _quiet() -> logging.Logger:
 
 
 SILENT = _quiet()
+
+
+def numbers_of(partition: str) -> list[int]:
+    """Return the numbers in the name of a partition: a number, or a range of numbers.
+
+    Raises
+    ------
+    PriorError
+        If it is neither.
+
+    Examples
+    --------
+    >>> numbers_of("3"), numbers_of("0-2")
+    ([3], [0, 1, 2])
+    """
+    ends = partition.split("-")
+    if len(ends) <= 2 and all(map(str.isdecimal, ends)) and int(ends[0]) <= int(ends[-1]):
+        return list(range(int(ends[0]), int(ends[-1]) + 1))
+    raise PriorError(f"expected a partition such as 0, or a range such as 0-7, got {partition!r}")

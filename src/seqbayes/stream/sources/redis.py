@@ -130,6 +130,23 @@ class RedisStream(Broker):
         self._trimmed: list[bytes] = []  # delivered, but removed before they were committed
         self._polled_at, self._left = -_POLL, None
 
+    @classmethod
+    def partition_options(cls, options: Mapping[str, Any], partition: str) -> dict[str, Any]:
+        """Return the options for one of several streams.
+
+        Raises
+        ------
+        PriorError
+            If the source has a consumer group, which would deliver entries to a runner that has
+            lost its partition, or all partitions would read the same stream.
+        """
+        if options.get("group") is not None:
+            raise PriorError(
+                "expected no group of the source: with [group], the store decides which runner"
+                " reads a stream"
+            )
+        return super().partition_options(options, partition)
+
     def seek(self, token: Any) -> None:
         """Resume after the entry with this token; None means from the beginning."""
         self.close()

@@ -1,6 +1,7 @@
 """Stores: durable beliefs with the positions of sources, changed in one transaction."""
 
-from seqbayes.stream.stores.base import Mode, Store, WritableStore, difference
+from seqbayes.stream.stores.base import Mode, Store, WritableStore
+from seqbayes.stream.stores.difference import difference
 from seqbayes.stream.stores.memory import MemoryStore
 from seqbayes.stream.stores.readable import CLASH, ReadableStore
 from seqbayes.stream.stores.reader import StoredSource, StoreReader
@@ -13,6 +14,7 @@ from seqbayes.stream.stores.records import (
     HistoryPoint,
     Lease,
     LeaseError,
+    Partition,
     Reason,
     Runner,
     RunnerStatus,
@@ -46,6 +48,7 @@ __all__ = [
     "LeaseError",
     "MemoryStore",
     "Mode",
+    "Partition",
     "ReadableStore",
     "Reason",
     "Runner",

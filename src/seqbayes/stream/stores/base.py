@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
+from seqbayes.stream.stores.difference import difference
 from seqbayes.stream.stores.lease import Holder
 from seqbayes.stream.stores.readable import ReadableStore
 from seqbayes.stream.stores.records import (
+    GROUP,
     Annotation,
     Changes,
     Contents,
@@ -55,6 +57,9 @@ class WritableStore(ReadableStore):
     keeps_alerts: bool = False
     """Whether the states and messages of alerts in `Changes` are kept."""
 
+    lease_always_expires: bool = False
+    """Whether the lease of a process on this machine expires although the process is running."""
+
     def __init__(self, url: str) -> None:
         self.url = url
         self.holder = Holder.own()
@@ -76,6 +81,13 @@ class WritableStore(ReadableStore):
     def write_lease(self, lease: Lease) -> None:
         """Store the lease, within a transaction."""
         raise NotImplementedError
+
+    def write_setting(self, name: str, value: str | None) -> None:
+        """Store, replace or, if the value is None, remove one of the `settings`.
+
+        Call it within a transaction. A store that supports groups of runners overrides this.
+        """
+        raise StoreError(f"{self.url} does not support groups of runners")
 
     def write_declaration(self, name: str, declaration: str) -> None:
         """Store or replace the declaration of a belief, within a transaction."""
@@ -115,15 +127,34 @@ class WritableStore(ReadableStore):
         with self.transaction(durable) as lease:
             return act(lease, False)
 
-    def acquire(self) -> None:
+    def share(self, lease_seconds: float) -> None:
+        """Let the lease expire after this time even if its holder is running on this machine.
+
+        A runner of a group that does not respond is replaced by another one; see `Partitioned`.
+        """
+        self.lease_seconds, self.lease_always_expires = lease_seconds, True
+
+    def acquire(self, all_partitions: bool = False) -> None:
         """Acquire the lease.
+
+        Parameters
+        ----------
+        all_partitions
+            Whether the caller changes all partitions, if the store belongs to a group of runners.
 
         Raises
         ------
         LeaseError
             If it is held by this store, by a running process on this machine, or by a process on
             another machine and has not expired.
+        StoreError
+            If the store belongs to a group of runners.
         """
+        if not all_partitions and GROUP in self.settings():
+            raise StoreError(
+                f"{self.url} belongs to a group of runners: add [group] to the configuration, or"
+                " use another store"
+            )
         if self.held is not None:
             raise LeaseError(f"{self.url} is held by this process: one runner at a time")
         self.holder.keep()  # before another thread of this process can read the lease
@@ -148,10 +179,11 @@ class WritableStore(ReadableStore):
         if lease.holder is None:
             return
         holder = self._holder_of(lease)
-        if holder.local:
-            if holder.lives:
-                raise LeaseError(f"{self.url} is held by {holder}: one runner at a time")
-        elif lease.expires > (now := self.now()):
+        if holder.local and not holder.lives:
+            return
+        if holder.local and not self.lease_always_expires:
+            raise LeaseError(f"{self.url} is held by {holder}: one runner at a time")
+        if lease.expires > (now := self.now()):
             left = lease.expires - now
             raise LeaseError(f"{self.url} is held by {holder}, whose lease expires in {left:.0f} s")
 
@@ -304,6 +336,25 @@ class Store(WritableStore):
         """Return the file that contains the store; None if it is not a file."""
         return None
 
+    def open_partition(self, name: str) -> Store:
+        """Open the store of a partition of this store, and create it if it does not exist.
+
+        A store that supports groups of runners overrides this.
+
+        Parameters
+        ----------
+        name
+            Name of the partition; see `Group`.
+
+        Raises
+        ------
+        StoreError
+            If that fails, or this kind of store does not support groups.
+        """
+        raise StoreError(
+            f"{self.url} does not support groups of runners; use a PostgreSQL database"
+        )
+
     def fill(self, contents: Contents) -> None:
         """Copy the contents of other stores into this one, atomically.
 
@@ -361,35 +412,3 @@ class Store(WritableStore):
     def remove_letters(self, numbers: Sequence[int]) -> int:
         """Remove dead letters by number; return the number of letters removed."""
         raise NotImplementedError
-
-
-def difference(stored: str, given: str) -> str:
-    """Describe how two declarations of a belief differ, apart from their `display`.
-
-    Examples
-    --------
-    >>> difference('{"by":["a"],"state":{"prior":{"alpha":1}}}', '{"by":["b"],"state":{}}')
-    'by is ["a"], not ["b"]; state.prior is {"alpha":1}, not null'
-    """
-    old, new = (msgspec.json.decode(text) for text in (stored, given))
-    for declared in (old, new):
-        if isinstance(declared, dict):
-            declared.pop("display", None)
-    pairs = _differing("", old, new)
-    return "; ".join(f"{path} is {_shown(old)}, not {_shown(new)}" for path, old, new in pairs)
-
-
-def _differing(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in dict.fromkeys([*old, *new]):
-            inner = f"{path}.{name}" if path else name
-            yield from _differing(inner, old.get(name), new.get(name))
-    elif isinstance(old, list) and isinstance(new, list) and path != "by" and len(old) == len(new):
-        for i, (each, other) in enumerate(zip(old, new, strict=True)):
-            yield from _differing(f"{path}[{i}]", each, other)
-    elif old != new:
-        yield path, old, new
-
-
-def _shown(value: Any) -> str:
-    return msgspec.json.encode(value).decode()[:300]

@@ -108,6 +108,17 @@ class Database(Store):
         if self._meta("id") is None:
             self._run("INSERT INTO seqbayes_meta VALUES ('id', ?)", [uuid.uuid4().hex])
 
+    def settings(self) -> dict[str, str]:
+        """Return settings by name."""
+        found = self._query("SELECT name, value FROM seqbayes_meta")
+        return {str(name): str(value) for name, value in found if name not in ("id", "version")}
+
+    def write_setting(self, name: str, value: str | None) -> None:
+        """Store, replace or remove a setting."""
+        self._run("DELETE FROM seqbayes_meta WHERE name = ?", [name])
+        if value is not None:
+            self._run("INSERT INTO seqbayes_meta VALUES (?, ?)", [name, value])
+
     def _meta(self, name: str) -> Any:
         found = self._query("SELECT value FROM seqbayes_meta WHERE name = ?", [name])
         return found[0][0] if found else None

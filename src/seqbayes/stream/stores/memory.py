@@ -45,6 +45,7 @@ class _Tables:
     alerts: dict[tuple[str, str], StoredAlert] = field(default_factory=dict)
     messages: dict[str, StoredMessage] = field(default_factory=dict)
     annotations: dict[str, Annotation] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> _Tables:
         """Return a copy that later changes do not affect."""
@@ -59,6 +60,7 @@ class _Tables:
             alerts=dict(self.alerts),
             messages=dict(self.messages),
             annotations=dict(self.annotations),
+            settings=dict(self.settings),
         )
 
 
@@ -191,6 +193,11 @@ class MemoryStore(Store):
         with _lock:
             return sorted(self._tables.annotations.values(), key=lambda each: (each.at, each.id))
 
+    def settings(self) -> dict[str, str]:
+        """Return settings by name."""
+        with _lock:
+            return dict(self._tables.settings)
+
     # Writing.
 
     @contextmanager
@@ -207,6 +214,12 @@ class MemoryStore(Store):
     def write_lease(self, lease: Lease) -> None:
         """Store the lease."""
         self._tables.lease = lease
+
+    def write_setting(self, name: str, value: str | None) -> None:
+        """Store, replace or remove a setting."""
+        self._tables.settings.pop(name, None)
+        if value is not None:
+            self._tables.settings[name] = value
 
     def write_declaration(self, name: str, declaration: str) -> None:
         """Store the declaration of a belief."""
@@ -275,6 +288,12 @@ class MemoryStore(Store):
                     del points[key, at]
 
     # Administration.
+
+    def open_partition(self, name: str) -> MemoryStore:
+        """Open the store of a partition, and create it if it does not exist."""
+        if not self.url.removeprefix("memory:"):
+            raise StoreError("a group of runners needs a name: memory:NAME")
+        return MemoryStore(f"{self.url}/{name}", self.mode)
 
     def write_contents(self, contents: Contents) -> None:
         """Copy the contents of other stores into this empty store."""

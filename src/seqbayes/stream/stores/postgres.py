@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 _TYPES = {str: "text", int: "bigint", float: "float8"}
 
+_LONGEST_NAME = 63
+"""Maximum number of bytes of the name of a schema."""
+
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 
 
@@ -56,6 +59,7 @@ class PostgresStore(SqlStore):
 
     def __init__(self, url: str, mode: Mode = "create") -> None:
         self._psycopg = _driver()
+        self._given = url
         self._conninfo = url = expand(url, quoted=True)
         self._cursors = 0
         self._unanswered = False
@@ -95,12 +99,42 @@ class PostgresStore(SqlStore):
                 keepalives_count=4,
             )
             if self.mode != "read":
-                # ends a transaction of a halted runner, which would keep the lease locked
-                idle: Any = f"{self.lease_seconds * 1e3:.0f}"
-                connection.execute("SET idle_in_transaction_session_timeout = " + idle)
+                self._limit_transactions(connection)
         # a second runner must read the row as the first runner has committed it
         connection.isolation_level = self._psycopg.IsolationLevel.READ_COMMITTED
         return connection
+
+    def _limit_transactions(self, connection: psycopg.Connection[Row]) -> None:
+        """End a transaction of a halted runner, which would keep the lease locked."""
+        idle: Any = f"{self.lease_seconds * 1e3:.0f}"
+        connection.execute("SET idle_in_transaction_session_timeout = " + idle)
+
+    def share(self, lease_seconds: float) -> None:
+        """Let the lease expire after this time; see `WritableStore`."""
+        super().share(lease_seconds)
+        if self.mode != "read":
+            with self._translated():
+                self._limit_transactions(self._connection)
+
+    def open_partition(self, name: str) -> PostgresStore:
+        """Open the schema of a partition; create it if it is missing.
+
+        The schema is named after that of the store: ``public_partition_0``.
+        """
+        ((schema,),) = self._query("SELECT current_schema()")
+        schema = f"{schema}_partition_{name}"
+        if len(schema.encode()) > _LONGEST_NAME:
+            raise StoreError(f"{self.url}: the name of the schema {schema!r} is too long")
+        quoted = '"' + schema.replace('"', '""') + '"'
+        if self.mode == "create":
+            with self._transaction():
+                self._run("SELECT pg_advisory_xact_lock(7521873)")
+                self._run(f"CREATE SCHEMA IF NOT EXISTS {quoted}")
+        known = self._psycopg.conninfo.conninfo_to_dict(self._conninfo).get("options", "")
+        path = quoted.replace("\\", "\\\\").replace(" ", "\\ ")
+        options = quote(f"{known} -csearch_path={path}".strip())
+        mark = "&" if "?" in self._given else "?"
+        return PostgresStore(f"{self._given}{mark}options={options}", self.mode)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from seqbayes.stream.stores.records import (
     Contents,
     HistoryPoint,
     Lease,
+    Partition,
     Reason,
     Runner,
     RunnerStatus,
@@ -105,6 +106,14 @@ class ReadableStore:
 
     def annotations(self) -> list[Annotation]:
         """Return all annotations by time; a store that supports `annotate` overrides this."""
+        return []
+
+    def settings(self) -> dict[str, str]:
+        """Return settings by name; a store that supports groups of runners overrides this."""
+        return {}
+
+    def partitions(self) -> list[Partition]:
+        """Return the partitions, if the store belongs to a group of runners; otherwise none."""
         return []
 
     # Derived.

@@ -11,6 +11,7 @@ from seqbayes.stream.stores.readable import ReadableStore
 from seqbayes.stream.stores.records import (
     Annotation,
     DeadLetter,
+    Partition,
     Reason,
     Runner,
     StoredAlert,
@@ -75,6 +76,10 @@ class StoreReader:
     def runner(self) -> Runner:
         """Return the process that holds the lease."""
         return self._read(lambda store: store.runner())
+
+    def partitions(self) -> list[Partition]:
+        """Return the partitions, if the store belongs to a group of runners; otherwise none."""
+        return self._read(lambda store: store.partitions())
 
     def beliefs(self) -> dict[str, Any]:
         """Return the declaration of every belief by name."""

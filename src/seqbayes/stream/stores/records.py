@@ -12,6 +12,9 @@ import msgspec
 
 from seqbayes.errors import SeqbayesError
 
+GROUP = "group"
+"""The setting of a store that contains its `Group`."""
+
 
 class StoreError(SeqbayesError):
     """A store cannot be read or written, or its contents are invalid."""
@@ -243,6 +246,30 @@ class Runner(NamedTuple):
     halted: bool = False
     silent: float = 0.0
     status: RunnerStatus = RunnerStatus()
+
+
+class Partition(NamedTuple):
+    """A partition of the stream of a group of runners.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    runner
+        The process that owns it.
+    source
+        Name of its source; None before the first commit.
+    events
+        Number of committed events.
+    updated
+        Time of the last commit, in seconds since 1970; None before the first.
+    """
+
+    name: str
+    runner: Runner
+    source: str | None = None
+    events: int = 0
+    updated: float | None = None
 
 
 @dataclass

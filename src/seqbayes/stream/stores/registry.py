@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqbayes.stream.stores.base import Mode, Store
-from seqbayes.stream.stores.records import StoreError
+from seqbayes.stream.stores.records import GROUP, StoreError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -103,7 +103,8 @@ def open_store(url: str, mode: Mode = "create") -> Store:
         server, ``memory:`` for an in-memory store, or a registered scheme.
     mode
         "create" creates the store if it does not exist, "open" requires that it exists, and "read"
-        opens it read-only.
+        opens it read-only. With "open" and "read", the store of a group of runners contains the
+        beliefs of all its partitions.
 
     Raises
     ------
@@ -118,7 +119,12 @@ def open_store(url: str, mode: Mode = "create") -> Store:
     """
     kind = store_kind(url)
     kind.check(url)
-    return kind(url, mode)
+    store = kind(url, mode)
+    if mode == "create" or GROUP not in store.settings():
+        return store
+    from seqbayes.stream.stores.partitioned import Partitioned
+
+    return Partitioned(store)
 
 
 def check_url(url: str) -> None:

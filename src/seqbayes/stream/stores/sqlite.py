@@ -102,6 +102,13 @@ class SqliteStore(SqlStore):
         path = url.removeprefix("sqlite:")
         return None if path == ":memory:" else Path(path)
 
+    def open_partition(self, name: str) -> SqliteStore:
+        """Open the file of a partition, beside that of the store; create it if it is missing."""
+        path = self.path(self.url)
+        if path is None:
+            raise StoreError("a group of runners needs the file of a store, not :memory:")
+        return SqliteStore(str(path.with_stem(f"{path.stem}.partition-{name}")), self.mode)
+
     @staticmethod
     def _connect(path: str, mode: Mode) -> sqlite3.Connection:
         name = path

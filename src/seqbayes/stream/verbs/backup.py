@@ -94,6 +94,11 @@ def backup(url: str, target: str, tracker: Tracker | None = None) -> Saved:
 def _copy_rows(url: str, target: str, tracker: Tracker | None) -> Saved:
     """Copy the contents of a store into an empty one, and compare their numbers."""
     with open_store(url, "read") as store, store.snapshot():
+        if partitions := store.partitions():
+            raise StoreError(
+                f"{url} belongs to a group of runners: back up its {len(partitions)} partitions,"
+                " each of which is a store, or the whole database"
+            )
         expected = _count(store, tracker or Tracker())
         with created_store(target) as copy:
             copy.fill(store.contents())

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 
 import msgspec
 
@@ -18,6 +19,7 @@ from seqbayes.console.text import count_of, printable, shorten
 from seqbayes.stream.config import Config
 from seqbayes.stream.retry import Retried as Retried
 from seqbayes.stream.retry import Retry
+from seqbayes.stream.source import Source
 from seqbayes.stream.stores import Store, StoredLetter, open_store
 from seqbayes.stream.verbs.shared import (
     EPILOG,
@@ -124,16 +126,26 @@ class DeadLetters:
         LeaseError
             If another process is using the store.
         """
+        done = Retried()
         with open_store(self.url, "open") as store:
-            source = config.open_source()
-            source.close()
-            retry = Retry(store, config, source)
-            letters: Iterator[StoredLetter] = iter(list(store.letters(self.source or source.name)))
-            if tracker is not None:
-                letters = iter(tracker.track(letters))
-            while chunk := list(itertools.islice(letters, CHUNK)):
-                retry.learn(chunk)
-            return retry.done
+            names: list[str | None] = [each.name for each in store.partitions()]
+            for name in names or [None]:
+                with nullcontext(store) if name is None else store.open_partition(name) as part:
+                    if name is None or part.dead_letter_count():
+                        self._retry(part, config, config.open_source(name), tracker, done)
+        return done
+
+    def _retry(
+        self, store: Store, config: Config, source: Source, tracker: Tracker | None, done: Retried
+    ) -> None:
+        """Retry the letters of a store, or of one partition of it."""
+        source.close()
+        retry = Retry(store, config, source, done)
+        letters: Iterator[StoredLetter] = iter(list(store.letters(self.source or source.name)))
+        if tracker is not None:
+            letters = iter(tracker.track(letters))
+        while chunk := list(itertools.islice(letters, CHUNK)):
+            retry.learn(chunk)
 
 
 def dead_letters(url: str, source: str | None = None) -> DeadLetters:

@@ -15,6 +15,7 @@ import msgspec
 
 from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.errors import SeqbayesError
+from seqbayes.stream.partials import merge_entries
 from seqbayes.stream.sources.posted import HORIZON
 from seqbayes.stream.stores import (
     CLASH,
@@ -150,27 +151,13 @@ def _entries(
         for store in stores:
             for entry in tracker.track(store.entries(name)):
                 mine = entries.get(entry.key)
-                entries[entry.key] = entry if mine is None else _sum(stored, mine, entry)
+                entries[entry.key] = (
+                    entry if mine is None else merge_entries(stored.codec, [mine, entry])
+                )
         ordered = sorted(entries.values(), key=lambda entry: (entry.updated, entry.used))
         merged.keys += len(ordered)
         for i, entry in enumerate(ordered, 1):
             yield entry._replace(used=i)
-
-
-def _sum(stored: StoredBelief, mine: StoredEntry, theirs: StoredEntry) -> StoredEntry:
-    state, other = stored.decode(mine), stored.decode(theirs)
-    try:
-        state.merge(other)
-    except SeqbayesError as error:
-        raise StoreError(f"belief {stored.name!r}, {mine.key}: {error}") from None
-    return StoredEntry(
-        stored.name,
-        mine.key,
-        stored.codec.write(state),
-        max(mine.used, theirs.used),
-        min(mine.since, theirs.since),
-        max(mine.updated, theirs.updated),
-    )
 
 
 def _positions(stores: Sequence[Store], shared: bool, merged: Merged) -> Iterator[SourcePosition]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from seqbayes.console.signals import Interruption, interruptible
 from seqbayes.console.status import FAILED, NO_RESULT, STORE_IN_USE, USAGE_ERROR
 from seqbayes.console.text import count_of
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.config import load_config
+from seqbayes.stream.config import Config, load_config
+from seqbayes.stream.group import GroupRunner
 from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.progress import Progress
 from seqbayes.stream.schema import ConfigError
@@ -36,8 +37,12 @@ after SIGTERM (everything read is committed first)
 """
 
 
-def run(path: str | Path, once: bool = False, collectors: Sequence[Collector] = ()) -> Pipeline:
+def run(
+    path: str | Path, once: bool = False, collectors: Sequence[Collector] = ()
+) -> Pipeline | GroupRunner:
     """Run the pipeline of a configuration until its source ends, and return it, closed.
+
+    With a group, run the partitions that this process owns; other runners may own the rest.
 
     Parameters
     ----------
@@ -57,11 +62,23 @@ def run(path: str | Path, once: bool = False, collectors: Sequence[Collector] = 
     StoreError, SourceError
         If the store or the source fails; everything committed before is kept.
     """
-    with load_config(path).open(collectors) as pipeline:
-        for step in pipeline:
+    config = load_config(path)
+    with _open(config, lambda: collectors) as running:
+        for step in running:
             if once and step.idle:
                 break
-    return pipeline
+    return running
+
+
+def _open(
+    config: Config,
+    collectors: Callable[[], Sequence[Collector]],
+    notify: Callable[[str, str, str], None] = lambda event, text, level: None,
+) -> Pipeline | GroupRunner:
+    """Open the pipeline of a configuration, or join its group."""
+    if config.group is None:
+        return config.open(collectors(), notify)
+    return GroupRunner(config, collectors, notify)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,10 +113,11 @@ def command(args: argparse.Namespace) -> int:
     service = Service(log.event)
     with interruptible() as interruption:
         try:
-            with config.open([Progress(log)], log.event) as pipeline:
-                _log_start(log, pipeline)
+            alone = config.group is None
+            with _open(config, lambda: [Progress(log, shows_line=alone)], log.event) as running:
+                _log_start(log, running)
                 service.ready()
-                for step in pipeline:
+                for step in running:
                     service.alive()
                     if interruption or (args.once and step.idle):
                         break
@@ -110,47 +128,56 @@ def command(args: argparse.Namespace) -> int:
             return fail(log, error, USAGE_ERROR)
         except (SeqbayesError, OSError) as error:
             return fail(log, error, FAILED)
-    return _finish(log, pipeline, interruption, args.config)
+    return _finish(log, running, interruption, args.config)
 
 
-def _log_start(log: Log, pipeline: Pipeline) -> None:
+def _log_start(log: Log, running: Pipeline | GroupRunner) -> None:
     """Log the source, and the offset at which reading starts."""
-    name, positions = pipeline.source.name, pipeline.store.positions()
-    before = next((position.events for position in positions if position.source == name), 0)
-    resumed = f", resuming after {count_of(before, 'event')}" if before else ""
-    text = f"{name} into {pipeline.store.url}{resumed}"
-    log.event("started", text, **_names(pipeline), store=pipeline.store.url, before=before)
-    for notice in pipeline.notices:
+    store = running.store
+    if isinstance(running, GroupRunner):
+        count = count_of(len(running.group.partitions), "partition")
+        log.event("started", f"a group of {count} into {store.url}", **_names(running))
+    else:
+        name = running.source.name
+        before = store.events(name)
+        resumed = f", resuming after {count_of(before, 'event')}" if before else ""
+        text = f"{name} into {store.url}{resumed}"
+        log.event("started", text, **_names(running), store=store.url, before=before)
+    for notice in running.notices:
         log.event("notice", notice, "warning")
 
 
-def _names(pipeline: Pipeline) -> dict[str, Any]:
-    return {"source": pipeline.source.name, "beliefs": list(pipeline.tables)}
+def _names(running: Pipeline | GroupRunner) -> dict[str, Any]:
+    beliefs = list(running.used)
+    if isinstance(running, GroupRunner):
+        return {"partitions": list(running.group.partitions), "beliefs": beliefs}
+    return {"source": running.source.name, "beliefs": beliefs}
 
 
-def _finish(log: Log, pipeline: Pipeline, interruption: Interruption, path: str) -> int:
+def _finish(
+    log: Log, running: Pipeline | GroupRunner, interruption: Interruption, path: str
+) -> int:
     """Log how much was learned and return the exit status."""
-    used = {name: table.used for name, table in pipeline.tables.items()}
+    used = running.used
     counts = ", ".join(f"{name} learned {count:,}" for name, count in used.items())
-    if pipeline.unused_events:  # counted if every belief selects its events
-        counts += f"; no belief learned {pipeline.unused_events:,}"
+    if running.unused_events:  # counted if every belief selects its events
+        counts += f"; no belief learned {running.unused_events:,}"
     log.event(
         "stopped",
-        f"{count_of(pipeline.events, 'event')}: {counts}",
-        **_names(pipeline),
-        events=pipeline.events,
+        f"{count_of(running.events, 'event')}: {counts}",
+        **_names(running),
+        events=running.events,
         used=used,
-        commits=pipeline.commits,
+        commits=running.commits,
         signal=interruption.signal,
     )
     if interruption:
         return interruption.status
-    filtered = sum(table.filtered for table in pipeline.tables.values())
-    if not pipeline.events or sum(used.values()) + filtered:
+    if not running.events or sum(used.values()) + running.filtered:
         return 0
     text = (
         f"none of the events could be used; fix the configuration, then learn them with seqbayes"
-        f" dead-letters {shlex.quote(pipeline.store.url)} --retry {shlex.quote(path)}"
+        f" dead-letters {shlex.quote(running.store.url)} --retry {shlex.quote(path)}"
     )
-    log.event("unused", text, "warning", events=pipeline.events)
+    log.event("unused", text, "warning", events=running.events)
     return NO_RESULT

@@ -16,6 +16,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.events.display import Display
 from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.stream.codec import StateCodec, read_state
+from seqbayes.stream.partials import read_entry
 from seqbayes.stream.stores import Store, StoredEntry, StoreError
 from seqbayes.stream.verbs.shared import MissingError
 
@@ -71,11 +72,7 @@ class StoredBelief:
         StoreError
             If the stored state cannot be read.
         """
-        try:
-            return self.codec.read(entry.state)
-        except (SeqbayesError, msgspec.MsgspecError) as error:
-            what = f"{entry.key[:200]} of belief {self.name!r}"
-            raise StoreError(f"the stored state of {what} cannot be read: {error}") from None
+        return read_entry(self.codec, entry)
 
     def key_fields(self, key: Any) -> dict[str, str] | None:
         """Return the values of a key by field; None for the pooled rest."""

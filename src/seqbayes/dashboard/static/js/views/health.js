@@ -140,6 +140,8 @@ export class Health {
     this.alerts = new Alerts(this.stop.signal);
     this.warnings = h("ul", { class: "warnings", "aria-label": "Warnings about beliefs" });
     this.warned = "";
+    this.partitions = h("section", { class: "panel beliefs-table", hidden: true });
+    this.listed = "";
     const rows = beliefs.map((belief) => [
       belief.name,
       belief.prior,
@@ -197,6 +199,7 @@ export class Health {
           rows,
         ),
       ),
+      this.partitions,
       this.alerts.element,
       this.letters.element,
     );
@@ -224,7 +227,31 @@ export class Health {
     );
   }
 
+  /** Show who owns each partition of a group of runners. */
+  #list(partitions) {
+    const rows = partitions.map((each) => [
+      each.partition,
+      each.runner ?? "–",
+      each.error ?? each.state,
+      count(each.events),
+      count(each.lag),
+    ]);
+    const known = JSON.stringify(rows);
+    if (known === this.listed) return;
+    this.listed = known;
+    this.partitions.hidden = !rows.length;
+    this.partitions.replaceChildren(
+      h("header", null, h("h2", null, "Partitions")),
+      table(
+        "Partitions",
+        [["Partition"], ["Runner"], ["State"], ["Events", "num"], ["Behind", "num"]],
+        rows,
+      ),
+    );
+  }
+
   #draw() {
+    this.#list(this.health.partitions ?? []);
     this.#warn(this.health.warnings ?? []);
     const { state } = this.app.live;
     const now = state === "live" ? this.health.status : state;

@@ -1,0 +1,229 @@
+"""Runners of a group: each reads the partitions of the stream that it owns."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from seqbayes.events.belief import layout_of
+from seqbayes.stream.declarations import continue_stored
+from seqbayes.stream.pipeline import Collector, Pipeline
+from seqbayes.stream.stores import LeaseError, open_store
+from seqbayes.stream.stores.group import Group, Membership
+from seqbayes.stream.table import Table
+
+if TYPE_CHECKING:
+    from seqbayes.stream.config import Config
+
+BEATS_PER_LEASE = 10.0
+LONGEST_BEAT_SECONDS = 1.0
+"""Maximum time between two heartbeats of a member."""
+IDLE_SECONDS = 0.02
+"""Pause after a round in which no partition had new events."""
+
+Notify = Callable[[str, str, str], None]
+
+
+class OwnedPartition:
+    """A partition that this runner owns, with its pipeline."""
+
+    def __init__(self, name: str, pipeline: Pipeline) -> None:
+        self.name, self.pipeline = name, pipeline
+        self.ended = False
+        self._steps = iter(pipeline)
+
+    def step(self) -> bool:
+        """Learn the next batch; return whether there was one."""
+        before = self.pipeline.events
+        self.ended = next(self._steps, None) is None
+        return self.pipeline.events > before
+
+    @property
+    def idle(self) -> bool:
+        """Whether its source has ended, or has been read to its end for now."""
+        return self.ended or self.pipeline.idle
+
+
+class GroupRunner:
+    """Learns the events of the partitions that this process owns; an iterator over rounds.
+
+    Every partition has its own pipeline, and its own store with a lease. The runner claims
+    partitions until it has its share, and gives up those beyond its share after committing them.
+    If another runner has taken a partition, because this process was stopped for too long, the
+    uncommitted events of that partition are discarded: the other runner reads them.
+
+    Parameters
+    ----------
+    config
+        A configuration with a group.
+    collectors
+        Returns the observers of the pipeline of a partition.
+    notify
+        Called with the name, text and level of each notice.
+
+    Attributes
+    ----------
+    owned
+        The partitions of this runner, by name.
+    events, commits, used, filtered, unused_events
+        As for a `Pipeline`, of the partitions that this runner has given up or closed.
+    notices
+        Messages for the user about the beliefs.
+
+    Raises
+    ------
+    DeclarationError
+        If the store of the group has a belief of the same name that is declared differently.
+    StoreError
+        If the store cannot be used by this group.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        collectors: Callable[[], Sequence[Collector]] = tuple,
+        notify: Notify = lambda event, text, level: None,
+    ) -> None:
+        assert config.group is not None
+        self.group: Group = config.group
+        self._collectors, self._notify = collectors, notify
+        self._every = min(LONGEST_BEAT_SECONDS, self.group.lease_seconds / BEATS_PER_LEASE)
+        self._next = -float("inf")
+        self.owned: dict[str, OwnedPartition] = {}
+        self.used = dict.fromkeys((belief.name for belief in config.beliefs), 0)
+        self.events = self.commits = self.filtered = self.unused_events = 0
+        self._settled = False  # whether this runner has its share, and others have the rest
+        with ExitStack() as opened:
+            self.store = open_store(config.store)
+            opened.callback(self.store.close)
+            self._membership = Membership(self.store, self.group)
+            beliefs, self.notices = continue_stored(config.beliefs, self.store)
+            for belief in beliefs:  # once for all partitions
+                self.store.declare(
+                    belief.name, Table(belief, layout_of([belief], False)).declaration
+                )
+            self.config = dataclasses.replace(config, beliefs=beliefs)
+            opened.pop_all()
+
+    def __iter__(self) -> Iterator[Self]:
+        while not self._ended:
+            if time.monotonic() >= self._next:
+                self._balance()
+            busy = False
+            for partition in list(self.owned.values()):
+                busy |= self._step(partition)
+                self._renew()
+            if not busy:
+                time.sleep(IDLE_SECONDS)
+            yield self
+
+    @property
+    def idle(self) -> bool:
+        """Whether every partition has been read to its end, or is read by another runner."""
+        return self._settled and all(each.idle for each in self.owned.values())
+
+    @property
+    def _ended(self) -> bool:
+        owned = self.owned.values()
+        return self._settled and bool(owned) and all(each.ended for each in owned)
+
+    def _balance(self) -> None:
+        """Send a heartbeat, and claim or give up partitions until this runner has its share."""
+        share, free = self._membership.beat(list(self.owned))
+        before = set(self.owned)
+        for name in list(self.owned)[share:]:
+            self._give_up(self.owned[name])
+        candidates = [name for name in free if name not in before]
+        for name in candidates[: max(0, share - len(self.owned))]:
+            self._claim(name)
+        self._settled = len(self.owned) >= share and set(candidates) <= set(self.owned)
+        if set(self.owned) != before:
+            self._membership.beat(list(self.owned))
+        self._next = time.monotonic() + self._every
+
+    def _claim(self, name: str) -> None:
+        """Claim a partition, unless its lease is held."""
+        store = self.store.open_partition(name)
+        store.share(self.group.lease_seconds)
+        try:
+            pipeline = self.config.open_partition(name, store, self._collectors(), self._notify)
+        except LeaseError:
+            return
+        self.owned[name] = OwnedPartition(name, pipeline)
+        self._notify("claimed", f"partition {name}: {pipeline.source.name}", "info")
+
+    def _step(self, partition: OwnedPartition) -> bool:
+        """Learn the next batch of a partition; return whether there was one."""
+        if partition.ended or partition.name not in self.owned:
+            return False
+        try:
+            return partition.step()
+        except LeaseError as error:
+            self._lose(partition, error)
+            return True
+
+    def _renew(self) -> None:
+        """Renew the leases of all partitions that are due."""
+        for partition in list(self.owned.values()):
+            try:
+                partition.pipeline.store.renew(partition.pipeline.status)
+            except LeaseError as error:
+                self._lose(partition, error)
+
+    def _give_up(self, partition: OwnedPartition) -> None:
+        """Commit a partition, and release it for another runner."""
+        try:
+            partition.pipeline.commit()
+        except LeaseError as error:
+            self._lose(partition, error)
+            return
+        self._remove(partition)
+        self._notify("released", f"partition {partition.name}", "info")
+
+    def _lose(self, partition: OwnedPartition, error: LeaseError) -> None:
+        """Discard a partition that another runner has taken."""
+        self._remove(partition)
+        self._notify("lost", f"partition {partition.name}: {error}", "warning")
+
+    def _remove(self, partition: OwnedPartition) -> None:
+        """Close the pipeline of a partition, and add its numbers to the totals."""
+        del self.owned[partition.name]
+        self._count(partition.pipeline)
+        partition.pipeline.close()
+
+    def _count(self, pipeline: Pipeline) -> None:
+        self.events += pipeline.events
+        self.commits += pipeline.commits
+        self.unused_events += pipeline.unused_events
+        self.filtered += pipeline.filtered
+        for name, used in pipeline.used.items():
+            self.used[name] += used
+
+    def close(self, commit: bool = False) -> None:
+        """Release all partitions and leave the group.
+
+        Parameters
+        ----------
+        commit
+            Whether to commit first; uncommitted events are read again by another runner.
+        """
+        with ExitStack() as closed:
+            closed.callback(self.store.close)
+            closed.callback(self._membership.leave)
+            for partition in list(self.owned.values()):
+                closed.callback(self._give_up if commit else self._remove, partition)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close(commit=kind is None)
