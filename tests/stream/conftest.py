@@ -80,6 +80,24 @@ def installed_store(tmp_path_factory):
     sys.path.remove(str(site))
 
 
+@pytest.fixture
+def new_url(request):
+    """Return the URL of an empty store of a kind."""
+    return lambda kind: make_url(kind, request)
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def group_url(request, new_url):
+    """The URL of an empty store of every kind that supports groups of runners."""
+    return new_url(request.param)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def local_url(request, new_url):
+    """The URL of an empty store that needs no server and supports groups of runners."""
+    return new_url(request.param)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def durable_url(request):
     """The URL of an empty store of every kind that other processes can use."""

@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from conftest import make_url
 from seqbayes import Beta, Decayed, PriorError
 from seqbayes.stream import Pace, group, open_store
 from seqbayes.stream.config import parse_config
@@ -39,16 +38,6 @@ state = "gamma"
 field = "n"
 likelihood = "poisson"
 """
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def group_url(request):
-    return make_url(request.param, request)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def local_url(request):
-    return make_url(request.param, request)
 
 
 def records(n, seed=1):

@@ -3,7 +3,6 @@
 import pytest
 from databases import query
 
-from conftest import make_url
 from seqbayes import Beta, PriorError
 from seqbayes.stream import Belief, LeaseError, Pace, Pipeline, StoreError, open_store, show
 from seqbayes.stream.sources import Iterated
@@ -15,16 +14,6 @@ from seqbayes.stream.verbs.reset import reset
 
 BELIEF = Belief("sales", Beta(2, 3), field="sold", by="shop")
 NAMES = ("0", "1", "eu-west")
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def group_url(request):
-    return make_url(request.param, request)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def local_url(request):
-    return make_url(request.param, request)
 
 
 def learn(store, source, records, belief=BELIEF):
