@@ -196,7 +196,7 @@ def test_a_lone_surrogate_at_the_end_of_a_file_is_not_an_incomplete_line():
         ("maybe", "boolean", True, "expected true, false, yes, no, 1 or 0, got 'maybe'"),
         ("noon", "time", False, "expected a time in RFC 3339, got 'noon'"),
         ("\ud800", "text", False, "a string with a lone surrogate"),
-        ({}, "text", False, "expected a text, got {}"),
+        ({}, "text", False, "expected a string, got {}"),
     ],
 )
 def test_invalid_values(value, kind, text, reason):

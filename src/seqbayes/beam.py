@@ -20,7 +20,7 @@ except ModuleNotFoundError as error:
 class Learn(beam.CombineFn):
     """Combines observations into a belief.
 
-    The data of each bundle are learned separately, and merged. Posteriors have the same digits as
+    The data of each bundle are learned separately, and merged. Posteriors are identical to
     those of one process, for all families, in any order. The result of a mixture depends on the
     bundles, as it does for `Mixture.merge`.
 

@@ -148,7 +148,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
 
     @property
     def undecayed(self) -> State[H, E, I, X]:
-        """The state as of the last whole half-life before the clock; it is not to be changed."""
+        """The state as of the last whole half-life before the clock; callers must not change it."""
         return self._state
 
     def with_data(self, state: State[H, E, I, X], clock: float | None) -> Self:

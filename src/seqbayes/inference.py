@@ -92,7 +92,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def pdf(self, theta: Any) -> Any: ...
     def pdf(self, theta: Any) -> Any:
-        """Posterior density at `theta`."""
+        """Return the posterior density at `theta`."""
         return self._proper_belief().pdf(theta)
 
     @overload
@@ -100,7 +100,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def logpdf(self, theta: Any) -> Any: ...
     def logpdf(self, theta: Any) -> Any:
-        """Log of the posterior density at `theta`."""
+        """Return the log of the posterior density at `theta`."""
         return self._proper_belief().logpdf(theta)
 
     @overload
@@ -108,7 +108,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def cdf(self, theta: Any) -> Any: ...
     def cdf(self, theta: Any) -> Any:
-        """Posterior probability that the parameter is at most `theta`, for each component."""
+        """Return the posterior probability that each component is at most `theta`."""
         return self._proper_belief().cdf(theta)
 
     @overload
@@ -116,7 +116,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def sf(self, theta: Any) -> Any: ...
     def sf(self, theta: Any) -> Any:
-        """Posterior probability that the parameter is above `theta`, for each component."""
+        """Return the posterior probability that each component is above `theta`."""
         return self._proper_belief().sf(theta)
 
     @overload
@@ -124,7 +124,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def logcdf(self, theta: Any) -> Any: ...
     def logcdf(self, theta: Any) -> Any:
-        """Log of `cdf`, also where the probability underflows."""
+        """Return the log of `cdf`, also where the probability underflows."""
         return self._proper_belief().logcdf(theta)
 
     @overload
@@ -132,7 +132,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def logsf(self, theta: Any) -> Any: ...
     def logsf(self, theta: Any) -> Any:
-        """Log of `sf`, also where the probability underflows.
+        """Return the log of `sf`, also where the probability underflows.
 
         Examples
         --------
@@ -147,7 +147,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def ppf(self, q: Any, log: bool = False) -> Any: ...
     def ppf(self, q: Any, log: bool = False) -> Any:
-        """Posterior quantile, for each component.
+        """Return the posterior quantile, for each component.
 
         With `log`, `q` is the logarithm of the probability.
         """
@@ -158,7 +158,7 @@ class Inference(Formulas[H, E, I, X]):
     @overload
     def isf(self, q: Any, log: bool = False) -> Any: ...
     def isf(self, q: Any, log: bool = False) -> Any:
-        """Upper posterior quantile: the parameter exceeds it with probability `q`; see `ppf`.
+        """Return the upper posterior quantile, which is exceeded with probability `q`; see `ppf`.
 
         Examples
         --------
@@ -169,7 +169,7 @@ class Inference(Formulas[H, E, I, X]):
         return self._proper_belief().isf(q, log)
 
     def entropy(self) -> Any:
-        """Differential entropy of the posterior in nats, joint for several parameters.
+        """Return the differential entropy of the posterior in nats, joint for several parameters.
 
         Raises
         ------
@@ -185,7 +185,7 @@ class Inference(Formulas[H, E, I, X]):
         return self._proper_belief().entropy()
 
     def kl(self, other: Self) -> Any:
-        """Kullback-Leibler divergence of this posterior from another state's, in nats.
+        """Return the Kullback-Leibler divergence of this posterior from another state's, in nats.
 
         This is the expected log ratio of the two densities under this posterior; joint for several
         parameters.
@@ -368,7 +368,7 @@ class Inference(Formulas[H, E, I, X]):
         return self.likelihood.predictive(posterior).mean if self.is_proper(posterior) else None
 
     def __call__(self, theta: Any) -> Any:
-        """Posterior density at `theta`."""
+        """Return the posterior density at `theta`."""
         return self.pdf(theta)
 
     def __gt__(self, other: Self) -> bool:

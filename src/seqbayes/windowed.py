@@ -132,7 +132,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
         return math.floor((clock - self.lateness) / self.every) - self._k + 1
 
     def learn_one(self, x: Any, w: Any = 1.0, t: Any = None) -> None:
-        """Absorb one observation.
+        """Learn one observation.
 
         Parameters
         ----------
@@ -183,7 +183,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
         self._complete = needed if self._complete is None else max(self._complete, needed)
 
     def learn_many(self, xs: Iterable[Any], w: Any = None, t: Any = None) -> None:
-        """Absorb many observations, or none of them if one is invalid.
+        """Learn many observations; none of them is learned if one is invalid.
 
         Parameters
         ----------

@@ -107,7 +107,7 @@ def test_alerts_are_listed_with_their_messages(tmp_path, open_page):
             page.get_by_role("group", name="Download event rate").get_by_text("PNG").click()
         assert Path(saved.value.path()).read_bytes().startswith(b"\x89PNG")
         log.get_by_role("link", name="a <b>").click()
-        marks = page.get_by_role("list", name="What happened meanwhile").locator("li")
+        marks = page.get_by_role("list", name="Annotations and alerts").locator("li")
         expect(marks).to_contain_text("many: firing")
         page.context.close()
     finally:

@@ -54,7 +54,7 @@ def test_a_history_shows_annotations_and_a_time_range(open_page, site):
     annotate(site, "of another belief", belief="calls", id="calls")
     page = open_page(DETAIL)
     page.wait_for_selector(".history canvas")
-    marks = page.get_by_role("list", name="What happened meanwhile").locator("li")
+    marks = page.get_by_role("list", name="Annotations and alerts").locator("li")
     expect(marks).to_have_count(1)
     expect(marks).to_contain_text("Annotation, ")
     expect(marks).to_contain_text("release <b>2</b>")

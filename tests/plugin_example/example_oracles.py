@@ -1,4 +1,4 @@
-"""Settings and independent answers for the laws, of the classes of the example."""
+"""Settings and independent reference values, with which the laws test the example."""
 
 import math
 

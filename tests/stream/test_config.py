@@ -357,7 +357,7 @@ def test_every_error_is_listed():
         ("belief.b.where.x[1]", "expected"),
         ("belief.c.likelihood", "has no parameter 'colour'"),
         ("belief.d.state", "required, but missing"),
-        ("belief.d.field", "expected a text or a list, got a whole number"),
+        ("belief.d.field", "expected a string or a list, got a whole number"),
         ("belief.e", "has a half-life of time or windows, and needs the field of the event time"),
         ("belief.f.over", "expected 'refuse' or 'drop' or 'pool', got 'explode'"),
         ("belief.g.time_unit", "expected 's' or 'ms' or 'us' or 'ns', got 'years'"),
@@ -705,7 +705,7 @@ def test_errors_name_invalid_mixture_components(state, key, given):
 
 
 def test_a_field_cannot_be_repeated():
-    with pytest.raises(PriorError, match="b', by: expected every field once, got 'k' again"):
+    with pytest.raises(PriorError, match="b', by: expected each field once, got 'k' twice"):
         Belief("b", Beta(), field="x", by=["k", "k"])
 
 

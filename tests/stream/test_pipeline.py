@@ -228,7 +228,7 @@ BAD = [
     (b'{"x": null, "k": "a"}', "field 'x' is null"),
     (b'{"x": true}', "field 'k' is missing"),
     (b'{"x": true, "k": null}', "field 'k' is null"),
-    (b'{"x": true, "k": {}}', "field 'k': expected a text, got {}"),
+    (b'{"x": true, "k": {}}', "field 'k': expected a string, got {}"),
     (b'{"x": true, "k": "%s"}' % (b"a" * 1001), "at most 1000 characters, got 1001"),
     (b'{"x": "true", "k": "a"}', "field 'x': expected true, false, 1 or 0 without"),
     (b'{"x": 2, "k": "a"}', "expected True, False, 1 or 0, got 2.0"),
@@ -356,7 +356,7 @@ def test_keys_over_the_limit_are_rejected():
     events = lines(*({"k": k, "x": True} for k in "abcab"))
     states, dead = run(events, Belief("b", Beta(), field="x", by="k", max_keys=2))
     assert counts(states["b"]) == {"a": 2.0, "b": 2.0}
-    assert dead == [(2, "b", "belief 'b' has its 2 keys, and no room for [\"c\"]")]
+    assert dead == [(2, "b", "belief 'b' has reached its limit of 2 keys: no room for [\"c\"]")]
 
 
 def test_keys_over_the_limit_are_pooled(url):
@@ -398,7 +398,7 @@ def test_labels_over_the_limit_are_rejected(half_life, tmp_path):
     run(records[:2], belief, url)
     _, dead = run(records, belief, url)
     assert [place for place, _, _ in dead] == [3, 5]
-    assert dead[0][2] == "belief 'b' has its 3 labels, and no room for more"
+    assert dead[0][2] == "belief 'b' has reached its limit of 3 labels"
 
 
 def test_unknown_labels_of_a_closed_vocabulary_are_rejected():
@@ -566,7 +566,7 @@ def test_invalid_declarations_are_rejected():
         ({"field": ("x", "y")}, "belief 'b': a Bernoulli observation has one field, not 2"),
         (
             {"field": ("x", "x"), "state": Beta(likelihood=Binomial())},
-            "expected every field once, got 'x' again",
+            "expected each field once, got 'x' twice",
         ),
     ]:
         with pytest.raises(PriorError, match=reason):

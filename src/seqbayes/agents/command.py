@@ -55,10 +55,10 @@ def command(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise missing_extra("seqbayes mcp", str(error.name), "mcp") from None
     log = Log(args.log_format, "mcp")
-    return _serve_http(args, log) if args.http else run_reporting_errors(log, lambda: _talk(args))
+    return _serve_http(args, log) if args.http else run_reporting_errors(log, lambda: _serve(args))
 
 
-def _talk(args: argparse.Namespace) -> int:
+def _serve(args: argparse.Namespace) -> int:
     """Answer messages on standard input until it ends."""
     from seqbayes.agents.server import make_server
     from seqbayes.agents.tools import Tools

@@ -179,7 +179,7 @@ class Tools:
 
         The answer is the one of the page. `verdict` is "best" if `best` is the best key with
         probability (1 + level) / 2 or more, "equivalent" if no difference matters, else
-        "undecided". `p_best` is the probability of each key to be the best, and `loss` the expected
+        "undecided". `p_best` is the probability that each key is the best, and `loss` the expected
         loss of choosing it. `contrast` is the difference from the `reference`. `decision` is a
         sequential test whose error rate is bounded whenever the experiment is stopped: while its
         `best` is null, the experiment should not be stopped because of a difference.
@@ -330,7 +330,7 @@ def _is_curve(value: Any) -> bool:
 
 
 def _named_keys(result: dict[str, Any]) -> dict[str, Any]:
-    """Return a comparison whose keys are lists of values instead of JSON texts."""
+    """Return a comparison whose keys are lists of values instead of JSON strings."""
     arms = [{**arm, "key": _values(arm["key"])} for arm in result["arms"]]
     differences = [
         {**each, "pair": list(map(_values, each["pair"]))} for each in result["differences"]

@@ -120,7 +120,7 @@ class InversePropensity:
         return self._weights**2 / self._squared_weights if self._squared_weights else 0.0
 
     def interval(self, level: float = 0.95, *, normalised: bool = False) -> tuple[float, float]:
-        """Confidence interval of the mean reward, by the normal approximation.
+        """Return the confidence interval of the mean reward, by the normal approximation.
 
         Parameters
         ----------

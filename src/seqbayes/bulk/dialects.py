@@ -25,7 +25,7 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """Return a string as an SQL literal."""
     if "\0" in text:
-        raise ObservationError(f"expected a text without NUL characters, got {text!r}")
+        raise ObservationError(f"expected a string without NUL characters, got {text!r}")
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -50,7 +50,7 @@ class Dialect:
         return f"CAST({x} AS DOUBLE PRECISION)"
 
     def matches(self, x: str, pattern: str) -> str:
-        """Return the condition that a text matches a regular expression completely."""
+        """Return the condition that a string matches a regular expression completely."""
         return f"regexp_full_match({x}, {literal(pattern)})"
 
     def epoch(self, x: str) -> str:
@@ -58,7 +58,7 @@ class Dialect:
         return f"CAST(EPOCH({x}) AS DOUBLE PRECISION)"
 
     def parse_time(self, x: str) -> str:
-        """Return a text in RFC 3339 as seconds since 1970, NULL if it is not one."""
+        """Return a string in RFC 3339 as seconds since 1970, NULL if it is not one."""
         zoned, plain = "TIMESTAMP WITH TIME ZONE", "TIMESTAMP"
         return (
             f"(CASE WHEN {self.matches(x, _TIME + _ZONE)} THEN {self.epoch(self.parse(x, zoned))}"
@@ -66,7 +66,7 @@ class Dialect:
         )
 
     def parse(self, x: str, kind: str) -> str:
-        """Convert a text that was checked; an engine may evaluate this for other texts too."""
+        """Convert a string that was checked; an engine may evaluate this for other strings too."""
         return f"TRY_CAST({x} AS {kind})"
 
 
@@ -96,7 +96,7 @@ class PostgresDialect(Dialect):
         return f"CAST(CAST({x} AS INTEGER) AS DOUBLE PRECISION)"
 
     def matches(self, x: str, pattern: str) -> str:
-        """Return the condition that a text matches a regular expression completely."""
+        """Return the condition that a string matches a regular expression completely."""
         return f"{x} ~ {literal(f'^({pattern})$')}"
 
     def epoch(self, x: str) -> str:
@@ -104,7 +104,7 @@ class PostgresDialect(Dialect):
         return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
 
     def parse(self, x: str, kind: str) -> str:
-        """Convert a text that was checked; the branches of CASE are evaluated one by one."""
+        """Convert a string that was checked; the branches of CASE are evaluated one by one."""
         return f"CAST({x} AS {kind})"
 
 
@@ -114,7 +114,7 @@ class PolarsDialect(Dialect):
     name = "Polars"
 
     def matches(self, x: str, pattern: str) -> str:
-        """Return the condition that a text matches a regular expression completely."""
+        """Return the condition that a string matches a regular expression completely."""
         return f"REGEXP_LIKE({x}, {literal(f'^({pattern})$')})"
 
     def epoch(self, x: str) -> str:

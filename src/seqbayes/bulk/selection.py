@@ -30,7 +30,7 @@ class Selection:
     by
         Columns of the key.
     texts
-        Whether values of keys are converted to texts; otherwise integers remain integers.
+        Whether values of keys are converted to strings; otherwise integers remain integers.
     weight, time
         Columns of the weight and of the time.
     unit

@@ -1,4 +1,4 @@
-"""Stop an experiment with a bounded error rate, whenever one looks."""
+"""Stop an experiment at any time with a bounded error rate."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _SHARE = 0.02
 
 @dataclass(frozen=True)
 class Decision:
-    """What a sequential test says of several arms.
+    """The result of a sequential test of several arms.
 
     Attributes
     ----------
     guarantee : str
         "anytime-valid": with probability 1 - alpha or more, no wrong arm is ever called the best,
-        however often one looks and whenever one stops. "none": there is no test for these data.
+        however often it is checked. "none": there is no test for these data.
     reason : str
         Why there is no guarantee; empty if there is one.
     alpha : float
@@ -41,7 +41,7 @@ class Decision:
         ``e_values[a][b]``: the evidence that a is better than b, against the hypothesis that it is
         not; the largest one so far.
     p_value : float
-        Smallest alpha at which the test had decided; 1 without a guarantee.
+        Smallest alpha at which the test would have decided; 1 without a guarantee.
     more : float or None
         About how many more observations, of all arms together, lead to a decision with probability
         80 % if the observed effects are the true ones; None if no decision is to be expected.
@@ -62,7 +62,7 @@ class Decision:
 
 
 class Gate:
-    """A sequential test of which arm is the best, which may be looked at after every observation.
+    """A sequential test of which arm is the best, which may be checked after every observation.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ COMMANDS = {
     ),
     "replay": Command(
         "seqbayes.replay.command",
-        "play a story one event at a time, with every belief in numbers",
+        "play a story one event at a time, showing every belief in numbers",
         "seqbayes replay mms",
     ),
     "reset": Command(

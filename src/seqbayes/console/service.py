@@ -29,8 +29,8 @@ class Service:
     Attributes
     ----------
     every
-        Seconds between two signs of life: half of the time after which the service manager
-        restarts the service; None without a watchdog.
+        Seconds between two keep-alive notifications: half of the time after which the service
+        manager restarts the service; None without a watchdog.
 
     References
     ----------
@@ -59,12 +59,12 @@ class Service:
         self._next = math.inf
 
     def ready(self) -> None:
-        """Report that the command has started; the signs of life begin."""
+        """Report that the command has started; keep-alive notifications begin."""
         self._next = self._now()
         self._send("READY=1")
 
     def alive(self) -> None:
-        """Report that the command is making progress, if a sign of life is due."""
+        """Report that the command is making progress, if a keep-alive notification is due."""
         if self.every is not None and self._now() >= self._next:
             self._next = self._now() + self.every
             self._send("WATCHDOG=1")

@@ -22,7 +22,7 @@ class _Diagnostics(io.TextIOWrapper):
     """Standard error that discards its output if it cannot be written."""
 
     def write(self, text: str, /) -> int:
-        """Write a text, or discard it."""
+        """Write a string, or discard it."""
         try:
             return super().write(text)
         except OSError:

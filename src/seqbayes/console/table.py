@@ -153,7 +153,7 @@ def _format(text: str, signs: Signs) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    """Truncate a text to a number of terminal cells."""
+    """Truncate a string to a number of terminal cells."""
     cut = Text(text)
     cut.truncate(width, overflow="ellipsis")
     return cut.plain

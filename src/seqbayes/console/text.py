@@ -1,4 +1,4 @@
-"""Numbers and texts for display."""
+"""Numbers and strings for display."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ def times(log_factor: float) -> str:
 
 
 def shorten(text: str, length: int = 60) -> str:
-    """Truncate a text."""
+    """Truncate a string."""
     return text if len(text) <= length else f"{text[:length]}…"
 
 
 def printable(text: str, length: int = 60) -> str:
-    r"""Truncate a text and escape its control characters.
+    r"""Truncate a string and escape its control characters.
 
     Examples
     --------

@@ -266,15 +266,15 @@ class NormalCombination(Averaged):
         return float(weights @ (self._values / kappa)) + float(weights @ (centres - middle) ** 2)
 
     def log_exponential_moment(self) -> float:
-        """Log of E[exp(X)]: infinite, because the variance has a power tail."""
+        """Return the log of E[exp(X)]: infinite, because the variance has a power tail."""
         return math.inf
 
     def log_exponential_spread(self) -> float:
-        """Log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
         return math.inf
 
     def tilted_mode_exponential(self) -> float:
-        """Mode of density times exp(-x): -inf if it is unbounded there, otherwise unknown."""
+        """Return the mode of density * exp(-x): -inf if the density is unbounded, else None."""
         _, kappa, _, _, _, variances = self._parameters
         return -math.inf if kappa < 1.0 or variances <= 0.0 else math.nan
 

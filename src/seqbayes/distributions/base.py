@@ -16,7 +16,7 @@ _LARGEST_LOG = 709.78
 
 
 def parameters(*values: Real) -> tuple[Real, ...]:
-    """Hyperparameters as floats, or as arrays if they have a dimension."""
+    """Return hyperparameters as floats, or as arrays if they have a dimension."""
     for v in values:
         if type(v) is not float:
             return tuple(map(_parameter, values))
@@ -30,7 +30,7 @@ def _parameter(v: Real) -> Real:
 
 
 def exponential(x: Real) -> Real:
-    """exp(x); 0 or inf if it underflows or overflows."""
+    """Return exp(x); 0 or inf if it underflows or overflows."""
     if is_array(x):
         with np.errstate(all="ignore"):
             return np.exp(x)
@@ -38,7 +38,7 @@ def exponential(x: Real) -> Real:
 
 
 def logarithm(x: Real) -> Real:
-    """log(x), -inf at 0."""
+    """Return log(x), -inf at 0."""
     if is_array(x):
         with np.errstate(all="ignore"):
             return np.log(x)
@@ -53,7 +53,7 @@ def choose(condition: Any, value: Real, otherwise: Real) -> Real:
 
 
 def _log_of(p: Real, other: Real) -> Real:
-    """Log of a probability; close to 1, it is computed from the complement."""
+    """Return the log of a probability; close to 1, it is computed from the complement."""
     if is_array(p, other):
         with np.errstate(all="ignore"):
             return np.where(np.less(p, 0.5), np.log(p), np.log1p(-np.asarray(other)))
@@ -125,7 +125,7 @@ class Distribution:
         return self._isf(exponential(log_q))
 
     def entropy(self) -> Real:
-        """Differential entropy in nats: the negative expected log density.
+        """Return the differential entropy in nats: the negative expected log density.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class Distribution:
         raise UnsupportedError(f"{type(self).__name__} has no closed form for the entropy")
 
     def kl(self, other: Distribution) -> Real:
-        """Kullback-Leibler divergence from `other`, a distribution of the same class, in nats.
+        """Return the Kullback-Leibler divergence from `other`, of the same class, in nats.
 
         This is the expected log ratio of the densities under this distribution.
 
@@ -182,7 +182,7 @@ class Distribution:
         return None
 
     def inner_point(self) -> Real:
-        """An arbitrary point inside the support."""
+        """Return an arbitrary point inside the support."""
         return 0.5
 
     @property
@@ -232,7 +232,7 @@ class Distribution:
     @overload
     def logp(self, x: Any) -> Any: ...
     def logp(self, x: Real) -> Real:
-        """Log of the density or of the probability of x."""
+        """Return the log of the density or of the probability of x."""
         if self.scalar and isinstance(x, (float, int)):
             low, high = self.support
             x = float(x)
@@ -256,7 +256,7 @@ class Distribution:
     @overload
     def p(self, x: Any) -> Any: ...
     def p(self, x: Real) -> Real:
-        """Density, or probability, of x."""
+        """Return the density, or the probability, of x."""
         return exponential(self.logp(x))
 
     @overload
@@ -264,7 +264,7 @@ class Distribution:
     @overload
     def pdf(self, x: Any) -> Any: ...
     def pdf(self, x: Real) -> Real:
-        """Density at x; 0 outside the support."""
+        """Return the density at x; 0 outside the support."""
         return exponential(self.logp(x))
 
     @overload
@@ -272,11 +272,11 @@ class Distribution:
     @overload
     def logpdf(self, x: Any) -> Any: ...
     def logpdf(self, x: Real) -> Real:
-        """Log density at x; -inf outside the support."""
+        """Return the log density at x; -inf outside the support."""
         return self.logp(x)
 
     def logpdf_of_log_odds(self, u: Any) -> Any:
-        """Log density of the log odds of a share, at an array of log odds.
+        """Return the log density of the log odds of a share, at an array of log odds.
 
         Examples
         --------
@@ -302,7 +302,7 @@ class Distribution:
     @overload
     def cdf(self, x: Any) -> Any: ...
     def cdf(self, x: Real) -> Real:
-        """P(X <= x)."""
+        """Return P(X <= x)."""
         return self._tail(self._cdf, x, 0.0, 1.0)
 
     @overload
@@ -310,7 +310,7 @@ class Distribution:
     @overload
     def sf(self, x: Any) -> Any: ...
     def sf(self, x: Real) -> Real:
-        """P(X > x), accurate in the upper tail."""
+        """Return P(X > x), accurate in the upper tail."""
         return self._tail(self._sf, x, 1.0, 0.0)
 
     @overload
@@ -318,7 +318,7 @@ class Distribution:
     @overload
     def logcdf(self, x: Any) -> Any: ...
     def logcdf(self, x: Real) -> Real:
-        """Log of P(X <= x), also where the probability underflows."""
+        """Return the log of P(X <= x), also where the probability underflows."""
         return self._tail(self._logcdf, x, -math.inf, 0.0)
 
     @overload
@@ -326,7 +326,7 @@ class Distribution:
     @overload
     def logsf(self, x: Any) -> Any: ...
     def logsf(self, x: Real) -> Real:
-        """Log of P(X > x), also where the probability underflows."""
+        """Return the log of P(X > x), also where the probability underflows."""
         return self._tail(self._logsf, x, 0.0, -math.inf)
 
     def _tail(self, function: Any, x: Real, below: float, above: float) -> Real:
@@ -350,7 +350,7 @@ class Distribution:
     @overload
     def ppf(self, q: Any, log: bool = False) -> Any: ...
     def ppf(self, q: Real, log: bool = False) -> Real:
-        """Quantile: the x with P(X <= x) = q, or the smallest x with at least this probability.
+        """Return the x with P(X <= x) = q, or the smallest x with at least this probability.
 
         With `log`, `q` is the logarithm of the probability.
         """
@@ -361,7 +361,7 @@ class Distribution:
     @overload
     def isf(self, q: Any, log: bool = False) -> Any: ...
     def isf(self, q: Real, log: bool = False) -> Real:
-        """Upper quantile: the x with P(X > x) = q, or the smallest x with at most this probability.
+        """Return the x with P(X > x) = q, or the smallest x with at most this probability.
 
         With `log`, `q` is the logarithm of the probability.
         """
@@ -385,7 +385,7 @@ class Distribution:
         return result if result.ndim else float(result)
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> tuple[float, float]:
-        """Interval with a probability of at least `level`.
+        """Return an interval with a probability of at least `level`.
 
         Parameters
         ----------

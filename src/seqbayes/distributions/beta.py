@@ -68,7 +68,7 @@ class Beta(Distribution):
         )
 
     def logpdf_of_log_odds(self, u: Any) -> Any:
-        """Log density of the log odds of the share, at an array of log odds.
+        """Return the log density of the log odds of the share, at an array of log odds.
 
         With w, the distance from the mode, and p, the share there, it decreases from the mode by
         ``n log(1 + p (exp(w) - 1)) - alpha w``, here with p up to 1/2.
@@ -134,9 +134,10 @@ class Beta(Distribution):
         )
 
     def entropy(self) -> Real:
-        """Differential entropy, with a = alpha, b = beta, n = a + b and the digamma function psi.
+        """Return the differential entropy.
 
-        It is log B(a, b) - (a - 1) psi(a) - (b - 1) psi(b) + (n - 2) psi(n).
+        With a = alpha, b = beta, n = a + b and the digamma function psi, it is
+        log B(a, b) - (a - 1) psi(a) - (b - 1) psi(b) + (n - 2) psi(n).
 
         Examples
         --------
@@ -146,7 +147,7 @@ class Beta(Distribution):
         return information.beta_entropy(self.alpha, self.beta)
 
     def kl(self, other: Distribution) -> Real:
-        """Kullback-Leibler divergence from `other`, a Beta distribution, in nats."""
+        """Return the Kullback-Leibler divergence from `other`, a Beta distribution, in nats."""
         if not isinstance(other, Beta):
             return super().kl(other)
         return information.beta_divergence(self.alpha, self.beta, other.alpha, other.beta)
@@ -199,7 +200,7 @@ class Beta(Distribution):
 
 
 def _log_density_at_endpoint(exponent: Real, other: Real) -> Real:
-    """Log density at an endpoint, where x**(exponent - 1) is zero, one or infinite."""
+    """Return the log density at an endpoint, where x**(exponent - 1) is zero, one or infinite."""
     if is_array(exponent, other):
         constant = logarithm(np.asarray(other))
         inner = np.where(exponent == 1.0, constant, -np.inf)

@@ -100,7 +100,9 @@ class Gamma(Distribution):
         return (self.shape - 1.0) / mode / mode, 2.0 * (self.shape - 1.0) / mode / mode / mode
 
     def entropy(self) -> Real:
-        """Differential entropy: shape - log rate + log Gamma(shape) + (1 - shape) digamma(shape).
+        """Return the differential entropy.
+
+        It is shape - log rate + log Gamma(shape) + (1 - shape) digamma(shape).
 
         Examples
         --------
@@ -110,7 +112,7 @@ class Gamma(Distribution):
         return information.gamma_entropy(self.shape) - logarithm(self.rate)
 
     def kl(self, other: Distribution) -> Real:
-        """Kullback-Leibler divergence from `other`, a Gamma distribution, in nats."""
+        """Return the Kullback-Leibler divergence from `other`, a Gamma distribution, in nats."""
         if not isinstance(other, Gamma):
             return super().kl(other)
         return information.gamma_divergence(self.shape, self.rate, other.shape, other.rate)
@@ -145,12 +147,12 @@ class Gamma(Distribution):
     # For transformed variables.
 
     def tilted_mode(self, exponent: float) -> Real:
-        """The point at which density * x**exponent has its maximum."""
+        """Return the point at which density * x**exponent has its maximum."""
         shifted = self.shape - 1.0 + exponent
         return choose(shifted > 0.0, shifted / self.rate, 0.0)
 
     def log_tilted_limit(self, exponent: float, at_zero: bool) -> Real:
-        """Log of density * x**exponent as x goes to 0 or to infinity."""
+        """Return the log of density * x**exponent as x goes to 0 or to infinity."""
         if not at_zero:
             return choose(self.shape > 0.0, -math.inf, math.nan)
         constant = self.shape * logarithm(self.rate) - (
@@ -159,26 +161,26 @@ class Gamma(Distribution):
         return power_limit(self.shape - 1.0 + exponent, constant)
 
     def tilted_mode_exponential(self) -> Real:
-        """The point at which density * exp(-x) has its maximum."""
+        """Return the point at which density * exp(-x) has its maximum."""
         return choose(self.shape > 1.0, (self.shape - 1.0) / (self.rate + 1.0), 0.0)
 
     def log_power_moment(self, exponent: float) -> Real:
-        """Log E[X**exponent]; inf if it is infinite."""
+        """Return log E[X**exponent]; inf if it is infinite."""
         return log_gamma_moment(self.shape, exponent) - exponent * logarithm(self.rate)
 
     def log_power_spread(self, exponent: float) -> Real:
-        """Log of E[X**(2 exponent)] / E[X**exponent]**2; inf if it is infinite."""
+        """Return the log of E[X**(2 exponent)] / E[X**exponent]**2; inf if it is infinite."""
         return log_gamma_spread(self.shape, exponent)
 
     def log_exponential_moment(self) -> Real:
-        """Log E[exp(X)]."""
+        """Return log E[exp(X)]."""
         finite = self.rate > 1.0
         safe = choose(finite, self.rate, 2.0)
         log = np.log1p(-1.0 / safe) if is_array(safe) else math.log1p(-1.0 / safe)
         return choose(finite, -self.shape * log, math.inf)
 
     def log_exponential_spread(self) -> Real:
-        """Log of E[exp(2 X)] / E[exp(X)]**2."""
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2."""
         finite = self.rate > 2.0
         excess = 1.0 / (self.rate * choose(finite, self.rate - 2.0, 1.0))
         log = np.log1p(excess) if is_array(excess) else math.log1p(excess)
@@ -186,7 +188,7 @@ class Gamma(Distribution):
 
 
 def power_limit(exponent: Real, log_constant: Real) -> Real:
-    """Log of constant * x**exponent as x goes to 0.
+    """Return the log of constant * x**exponent as x goes to 0.
 
     Examples
     --------
@@ -197,7 +199,7 @@ def power_limit(exponent: Real, log_constant: Real) -> Real:
 
 
 def log_gamma_moment(shape: Real, exponent: float) -> Real:
-    """Log of Gamma(shape + exponent) / Gamma(shape); inf if it diverges.
+    """Return the log of Gamma(shape + exponent) / Gamma(shape); inf if it diverges.
 
     Examples
     --------
@@ -212,7 +214,7 @@ def log_gamma_moment(shape: Real, exponent: float) -> Real:
 
 
 def log_gamma_spread(shape: Real, exponent: float) -> Real:
-    """Log of Gamma(shape + 2 e) Gamma(shape) / Gamma(shape + e)**2; inf if it diverges.
+    """Return the log of Gamma(shape + 2 e) Gamma(shape) / Gamma(shape + e)**2; inf if it diverges.
 
     Examples
     --------
@@ -288,7 +290,9 @@ class InverseGamma(Distribution):
         return (self.shape + 1.0) / mode / mode, 4.0 * (self.shape + 1.0) / mode / mode / mode
 
     def entropy(self) -> Real:
-        """Differential entropy: shape + log scale + log Gamma(shape) - (1 + shape) digamma(shape).
+        """Return the differential entropy.
+
+        It is shape + log scale + log Gamma(shape) - (1 + shape) digamma(shape).
 
         Examples
         --------
@@ -303,7 +307,7 @@ class InverseGamma(Distribution):
         )
 
     def kl(self, other: Distribution) -> Real:
-        """Kullback-Leibler divergence from `other`, an InverseGamma distribution, in nats."""
+        """Return the Kullback-Leibler divergence from `other`, an InverseGamma, in nats."""
         if not isinstance(other, InverseGamma):
             return super().kl(other)
         return information.gamma_divergence(self.shape, self.scale, other.shape, other.scale)

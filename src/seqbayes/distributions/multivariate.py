@@ -84,7 +84,7 @@ class MultivariateT(Distribution):
         return None if var is None else np.sqrt(np.diagonal(var))
 
     def logp(self, x: Any) -> Any:
-        """Log density of a vector (d,), or of many (..., d)."""
+        """Return the log density of a vector (d,), or of many (..., d)."""
         x = np.asarray(x, float)
         d = len(self.loc)
         standardized = ((x - self.loc) / self._size).reshape(-1, d)
@@ -129,16 +129,16 @@ class MultivariateT(Distribution):
         return log_density
 
     def p(self, x: Any) -> Any:
-        """Density of a vector (d,), or of many (..., d)."""
+        """Return the density of a vector (d,), or of many (..., d)."""
         density = np.exp(self.logp(x))
         return float(density) if np.ndim(density) == 0 else density
 
     def pdf(self, x: Any) -> Any:
-        """Density of a vector (d,), or of many (..., d)."""
+        """Return the density of a vector (d,), or of many (..., d)."""
         return self.p(x)
 
     def logpdf(self, x: Any) -> Any:
-        """Log density of a vector (d,), or of many (..., d)."""
+        """Return the log density of a vector (d,), or of many (..., d)."""
         return self.logp(x)
 
     def _each(self, name: str, values: Any, *arguments: Any) -> Any:
@@ -147,31 +147,31 @@ class MultivariateT(Distribution):
         return np.array([getattr(marginal, name)(value, *arguments) for marginal, value in pairs])
 
     def cdf(self, x: Any) -> Any:
-        """P(X <= x) of every coordinate."""
+        """Return P(X <= x) of every coordinate."""
         return self._each("cdf", x)
 
     def sf(self, x: Any) -> Any:
-        """P(X > x) of every coordinate."""
+        """Return P(X > x) of every coordinate."""
         return self._each("sf", x)
 
     def ppf(self, q: Any, log: bool = False) -> Any:
-        """Quantile of every coordinate."""
+        """Return the quantile of every coordinate."""
         return self._each("ppf", q, log)
 
     def isf(self, q: Any, log: bool = False) -> Any:
-        """Upper quantile of every coordinate."""
+        """Return the upper quantile of every coordinate."""
         return self._each("isf", q, log)
 
     def logcdf(self, x: Any) -> Any:
-        """Log of P(X <= x) of every coordinate."""
+        """Return the log of P(X <= x) of every coordinate."""
         return self._each("logcdf", x)
 
     def logsf(self, x: Any) -> Any:
-        """Log of P(X > x) of every coordinate."""
+        """Return the log of P(X > x) of every coordinate."""
         return self._each("logsf", x)
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> tuple[Any, Any]:
-        """Interval of every coordinate, as two arrays (d,) with lower and upper ends."""
+        """Return the interval of every coordinate, as two arrays (d,) with lower and upper ends."""
         ends = np.array([marginal.interval(level, kind) for marginal in self.marginals])
         return ends[:, 0], ends[:, 1]
 

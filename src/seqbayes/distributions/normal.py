@@ -79,7 +79,7 @@ class Normal(Distribution):
         return x if is_array(x) else float(x)
 
     def entropy(self) -> Real:
-        """Differential entropy: log(2 pi e var) / 2.
+        """Return the differential entropy: log(2 pi e var) / 2.
 
         Examples
         --------
@@ -89,7 +89,7 @@ class Normal(Distribution):
         return HALF_LOG_TWO_PI + 0.5 + logarithm(self._std)
 
     def kl(self, other: Distribution) -> Real:
-        """Kullback-Leibler divergence from `other`, a Normal distribution, in nats.
+        """Return the Kullback-Leibler divergence from `other`, a Normal distribution, in nats.
 
         It is (r - 1 - log r + (difference of means)**2 / var of other) / 2, with the ratio r of the
         variances.
@@ -133,15 +133,15 @@ class Normal(Distribution):
     # For transformed variables.
 
     def tilted_mode_exponential(self) -> Real:
-        """The point at which density * exp(-x) has its maximum."""
+        """Return the point at which density * exp(-x) has its maximum."""
         return self._mean - self._var
 
     def log_exponential_moment(self) -> Real:
-        """Log E[exp(X)]."""
+        """Return log E[exp(X)]."""
         return self._mean + 0.5 * self._var
 
     def log_exponential_spread(self) -> Real:
-        """Log of E[exp(2 X)] / E[exp(X)]**2."""
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2."""
         return self._var
 
     def __repr__(self) -> str:
@@ -214,7 +214,7 @@ class StudentT(Distribution):
         return self.loc - self.scale * tails.t_ppf(self.df, log_q, True)
 
     def entropy(self) -> Real:
-        """Differential entropy, with h = df / 2 and the digamma function psi.
+        """Return the differential entropy, with h = df / 2 and the digamma function psi.
 
         It is (h + 1/2) (psi(h + 1/2) - psi(h)) + log(sqrt(df) B(h, 1/2)) + log(scale).
 
@@ -266,13 +266,13 @@ class StudentT(Distribution):
     # For transformed variables.
 
     def tilted_mode_exponential(self) -> Real:
-        """The point at which density * exp(-x) has its maximum: it is unbounded as x decreases."""
+        """Return the point at which density * exp(-x) has its maximum: -inf, as it is unbounded."""
         return -math.inf if self.scalar else np.full(np.shape(self.mode), -np.inf)
 
     def log_exponential_moment(self) -> Real:
-        """Log E[exp(X)]: infinite."""
+        """Return log E[exp(X)]: infinite."""
         return math.inf if self.scalar else np.full(np.shape(self.mode), np.inf)
 
     def log_exponential_spread(self) -> Real:
-        """Log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
         return self.log_exponential_moment()

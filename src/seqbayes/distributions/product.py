@@ -38,23 +38,23 @@ class Product:
         return none_if_all_none({name: belief.mode for name, belief in self.marginals.items()})
 
     def interval(self, level: float, kind: str) -> dict[Any, Any]:
-        """Interval of each field's parameter."""
+        """Return the interval of each field's parameter."""
         return {name: belief.interval(level, kind) for name, belief in self.marginals.items()}
 
     def logpdf(self, theta: Any) -> Any:
-        """Log joint density."""
+        """Return the log joint density."""
         return sum(belief.logpdf(value) for _, belief, value in self._given(theta))
 
     def pdf(self, theta: Any) -> Any:
-        """Joint density."""
+        """Return the joint density."""
         return math.prod(belief.pdf(value) for _, belief, value in self._given(theta))
 
     def cdf(self, theta: Any) -> dict[Any, Any]:
-        """For each field, the probability that its parameter is at most the given value."""
+        """Return the probability, for each field, that its parameter is at most the given value."""
         return {name: belief.cdf(value) for name, belief, value in self._given(theta)}
 
     def sf(self, theta: Any) -> dict[Any, Any]:
-        """For each field, the probability that its parameter is above the given value."""
+        """Return the probability, for each field, that its parameter is above the given value."""
         return {name: belief.sf(value) for name, belief, value in self._given(theta)}
 
     def _given(self, theta: Any) -> list[tuple[Any, Any, Any]]:
@@ -62,27 +62,27 @@ class Product:
         return [(name, self.marginals[name], value) for name, value in named.items()]
 
     def ppf(self, q: Any, log: bool = False) -> dict[Any, Any]:
-        """Quantile of each field's parameter."""
+        """Return the quantile of each field's parameter."""
         return {name: belief.ppf(q, log) for name, belief in self.marginals.items()}
 
     def isf(self, q: Any, log: bool = False) -> dict[Any, Any]:
-        """Upper quantile of each field's parameter."""
+        """Return the upper quantile of each field's parameter."""
         return {name: belief.isf(q, log) for name, belief in self.marginals.items()}
 
     def logcdf(self, theta: Any) -> dict[Any, Any]:
-        """For each field, the log probability that its parameter is at most the given value."""
+        """Return, for each field, the log probability that its parameter is at most a value."""
         return {name: belief.logcdf(value) for name, belief, value in self._given(theta)}
 
     def logsf(self, theta: Any) -> dict[Any, Any]:
-        """For each field, the log probability that its parameter is above the given value."""
+        """Return, for each field, the log probability that its parameter is above a value."""
         return {name: belief.logsf(value) for name, belief, value in self._given(theta)}
 
     def entropy(self) -> Any:
-        """Joint differential entropy, the sum over the fields."""
+        """Return the joint differential entropy, the sum over the fields."""
         return sum(belief.entropy() for belief in self.marginals.values())
 
     def kl(self, other: Product) -> Any:
-        """Joint Kullback-Leibler divergence, the sum over the fields.
+        """Return the joint Kullback-Leibler divergence, the sum over the fields.
 
         Raises
         ------

@@ -283,12 +283,12 @@ def find_errors(
     Examples
     --------
     >>> list(find_errors("x", ["k", "k"], [], {}, 1))
-    [('by', "expected every field once, got 'k' again")]
+    [('by', "expected each field once, got 'k' twice")]
     """
     for key, names in (("field", field), ("by", by), ("features", features)):
         for name, times in Counter([names] if isinstance(names, str) else names).items():
             if times > 1:
-                yield key, f"expected every field once, got {name!r} again"
+                yield key, f"expected each field once, got {name!r} twice"
     for key, names in (("field", field), ("by", by), ("features", features)):
         try:
             derive([names] if isinstance(names, str) else names, derived or {})

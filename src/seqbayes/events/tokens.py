@@ -35,7 +35,7 @@ class Token(NamedTuple):
 
 
 class Tokens:
-    """The tokens of a text, read in order.
+    """The tokens of a string, read in order.
 
     Parameters
     ----------

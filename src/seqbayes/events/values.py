@@ -168,7 +168,7 @@ def _text(value: Any, text: bool) -> Any:
         return str(int(value)) if value.is_integer() else repr(float(value))
     if isinstance(value, (numbers.Integral, Decimal, datetime.date)):
         return str(_storable(value))
-    raise _invalid_value("a text", value)
+    raise _invalid_value("a string", value)
 
 
 def _time(value: Any, text: bool) -> Any:

@@ -89,7 +89,7 @@ class DirichletBelief:
         return joint_mode(dict(zip(self._categories, self._alpha.tolist(), strict=True)))
 
     def interval(self, level: float, kind: str) -> dict[Any, tuple[float, float]]:
-        """Interval of each label's share."""
+        """Return the interval of each label's share."""
         if self._alpha.ndim == 1:
             alphas = self._alpha.tolist()
             others = information.sums_of_others(self._alpha).tolist()
@@ -104,7 +104,7 @@ class DirichletBelief:
         return {label: (lows[label], highs[label]) for label in lows}
 
     def logpdf(self, theta: Any) -> Any:
-        """Log joint density; minus infinity outside the simplex."""
+        """Return the log joint density; minus infinity outside the simplex."""
         shares = self._shares(theta)
         in_simplex = np.all(shares >= 0.0, axis=-1) & (np.abs(shares.sum(axis=-1) - 1.0) < 1e-9)
         with np.errstate(all="ignore"):
@@ -118,7 +118,7 @@ class DirichletBelief:
         return float(total) if total.ndim == 0 else total
 
     def _broken_sticks(self, shares: Any) -> Any:
-        """Log density as a product of Beta densities (stick-breaking), without cancellation."""
+        """Return the log density by stick-breaking, as a product of Beta densities."""
         remaining = shares[..., ::-1].cumsum(axis=-1)[..., ::-1]
         alpha_remaining = self._alpha[..., ::-1].cumsum(axis=-1)[..., ::-1]
         pieces = distributions.Beta(self._alpha[..., :-1], alpha_remaining[..., 1:])
@@ -126,43 +126,44 @@ class DirichletBelief:
         return logs.sum(axis=-1)
 
     def pdf(self, theta: Any) -> Any:
-        """Joint density; zero outside the simplex."""
+        """Return the joint density; zero outside the simplex."""
         return exponential(self.logpdf(theta))
 
     def cdf(self, theta: Any) -> dict[Any, float]:
-        """For each share, the probability that it is at most the given value."""
+        """Return the probability, for each share, that it is at most the given value."""
         return self._named(self.marginals.cdf(self._shares(theta)))
 
     def sf(self, theta: Any) -> dict[Any, float]:
-        """For each share, the probability that it is above the given value."""
+        """Return the probability, for each share, that it is above the given value."""
         return self._named(self.marginals.sf(self._shares(theta)))
 
     def ppf(self, q: float, log: bool = False) -> dict[Any, float]:
-        """Quantile of every share."""
+        """Return the quantile of every share."""
         return self._named(self.marginals.ppf(q, log))
 
     def isf(self, q: Any, log: bool = False) -> dict[Any, float]:
-        """Upper quantile of every share."""
+        """Return the upper quantile of every share."""
         return self._named(self.marginals.isf(q, log))
 
     def logcdf(self, theta: Any) -> dict[Any, float]:
-        """For each share, the log probability that it is at most the given value."""
+        """Return the log probability, for each share, that it is at most the given value."""
         return self._named(self.marginals.logcdf(self._shares(theta)))
 
     def logsf(self, theta: Any) -> dict[Any, float]:
-        """For each share, the log probability that it is above the given value."""
+        """Return the log probability, for each share, that it is above the given value."""
         return self._named(self.marginals.logsf(self._shares(theta)))
 
     def entropy(self) -> Any:
-        """Joint differential entropy of all shares but the last, with the digamma function psi.
+        """Return the joint differential entropy of all shares but the last.
 
-        It is log B(alpha) + (total - K) psi(total) - sum of (alpha - 1) psi(alpha).
+        With the digamma function psi, it is
+        log B(alpha) + (total - K) psi(total) - sum of (alpha - 1) psi(alpha).
         """
         total = information.dirichlet_entropy(self._alpha)
         return total if is_array(total) else float(total)
 
     def kl(self, other: DirichletBelief) -> Any:
-        """Joint Kullback-Leibler divergence from a distribution of shares of the same labels.
+        """Return the joint Kullback-Leibler divergence from shares of the same labels.
 
         Raises
         ------

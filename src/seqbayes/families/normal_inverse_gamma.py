@@ -115,11 +115,11 @@ class NormalInverseGammaBelief:
         return NormalParameters(mean, beta / (alpha + 1.5))
 
     def interval(self, level: float, kind: str) -> NormalParameters[Any]:
-        """Intervals of each parameter."""
+        """Return the intervals of each parameter."""
         return NormalParameters(*(marginal.interval(level, kind) for marginal in self.marginals))
 
     def logpdf(self, theta: Any) -> Any:
-        """Log joint density at (mean, variance)."""
+        """Return the log joint density at (mean, variance)."""
         mean, variance = theta
         if np.ndim(variance) == 0 and variance <= 0.0:
             return -math.inf if np.ndim(mean) == 0 else np.full(np.shape(mean), -np.inf)
@@ -132,35 +132,35 @@ class NormalInverseGammaBelief:
         return np.where(np.asarray(variance) > 0.0, total, -np.inf)
 
     def pdf(self, theta: Any) -> Any:
-        """Joint density at (mean, variance)."""
+        """Return the joint density at (mean, variance)."""
         return exponential(self.logpdf(theta))
 
     def cdf(self, theta: Any) -> NormalParameters[Any]:
-        """For each parameter, the probability that it is at most the given value."""
+        """Return the probability, for each parameter, that it is at most the given value."""
         return NormalParameters(*(d.cdf(v) for d, v in zip(self.marginals, theta, strict=True)))
 
     def sf(self, theta: Any) -> NormalParameters[Any]:
-        """For each parameter, the probability that it is above the given value."""
+        """Return the probability, for each parameter, that it is above the given value."""
         return NormalParameters(*(d.sf(v) for d, v in zip(self.marginals, theta, strict=True)))
 
     def ppf(self, q: Any, log: bool = False) -> NormalParameters[Any]:
-        """Quantile of each parameter."""
+        """Return the quantile of each parameter."""
         return NormalParameters(*(marginal.ppf(q, log) for marginal in self.marginals))
 
     def isf(self, q: Any, log: bool = False) -> NormalParameters[Any]:
-        """Upper quantile of each parameter."""
+        """Return the upper quantile of each parameter."""
         return NormalParameters(*(marginal.isf(q, log) for marginal in self.marginals))
 
     def logcdf(self, theta: Any) -> NormalParameters[Any]:
-        """For each parameter, the log probability that it is at most the given value."""
+        """Return the log probability, for each parameter, that it is at most the given value."""
         return NormalParameters(*(d.logcdf(v) for d, v in zip(self.marginals, theta, strict=True)))
 
     def logsf(self, theta: Any) -> NormalParameters[Any]:
-        """For each parameter, the log probability that it is above the given value."""
+        """Return the log probability, for each parameter, that it is above the given value."""
         return NormalParameters(*(d.logsf(v) for d, v in zip(self.marginals, theta, strict=True)))
 
     def entropy(self) -> Any:
-        """Joint differential entropy, with the digamma function psi.
+        """Return the joint differential entropy, with the digamma function psi.
 
         It is the entropy of the variance plus log(2 pi e / kappa) / 2 + (log beta - psi(alpha)) /
         2.
@@ -172,7 +172,7 @@ class NormalInverseGammaBelief:
         return total if is_array(total) else float(total)
 
     def kl(self, other: NormalInverseGammaBelief) -> Any:
-        """Joint Kullback-Leibler divergence.
+        """Return the joint Kullback-Leibler divergence.
 
         It is the divergence of the variances plus (r - 1 - log r + kappa' (m - m')**2 alpha / beta)
         / 2, with the ratio r = kappa' / kappa; primes denote the other distribution.

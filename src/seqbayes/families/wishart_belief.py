@@ -80,11 +80,11 @@ class NormalInverseWishartBelief:
         return MultivariateParameters(np.array(self._mean), self._scale / divisor)
 
     def interval(self, level: float, kind: str) -> MultivariateParameters[Any]:
-        """Intervals: of the means as (low, high) of arrays (d,), of the entries (d, d)."""
+        """Return the intervals of the means, two arrays (d,), and of the entries, (d, d)."""
         return MultivariateParameters(*(_ends(each, level, kind) for each in self.marginals))
 
     def logpdf(self, theta: Any) -> float:
-        """Log joint density at (mean, covariance); -inf if the latter is not positive definite."""
+        """Return the log joint density; -inf if the covariance is not positive definite."""
         mean, covariance = (np.asarray(v, float) for v in theta)
         d, df = self._d, self._df
         size = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
@@ -121,7 +121,7 @@ class NormalInverseWishartBelief:
         return float(total)
 
     def pdf(self, theta: Any) -> float:
-        """Joint density at (mean, covariance)."""
+        """Return the joint density at (mean, covariance)."""
         return math.exp(self.logpdf(theta))
 
     def _entries(self, name: str, theta: Any, *arguments: Any) -> MultivariateParameters[Any]:
@@ -134,31 +134,31 @@ class NormalInverseWishartBelief:
         return MultivariateParameters(*found)
 
     def cdf(self, theta: Any) -> MultivariateParameters[Any]:
-        """For each entry, the probability that it is at most the given value."""
+        """Return the probability, for each entry, that it is at most the given value."""
         return self._entries("cdf", theta)
 
     def sf(self, theta: Any) -> MultivariateParameters[Any]:
-        """For each entry, the probability that it is above the given value."""
+        """Return the probability, for each entry, that it is above the given value."""
         return self._entries("sf", theta)
 
     def ppf(self, q: Any, log: bool = False) -> MultivariateParameters[Any]:
-        """Quantile of every entry."""
+        """Return the quantile of every entry."""
         return self._entries("ppf", (q, q), log)
 
     def isf(self, q: Any, log: bool = False) -> MultivariateParameters[Any]:
-        """Upper quantile of every entry."""
+        """Return the upper quantile of every entry."""
         return self._entries("isf", (q, q), log)
 
     def logcdf(self, theta: Any) -> MultivariateParameters[Any]:
-        """For each entry, the log probability that it is at most the given value."""
+        """Return the log probability, for each entry, that it is at most the given value."""
         return self._entries("logcdf", theta)
 
     def logsf(self, theta: Any) -> MultivariateParameters[Any]:
-        """For each entry, the log probability that it is above the given value."""
+        """Return the log probability, for each entry, that it is above the given value."""
         return self._entries("logsf", theta)
 
     def entropy(self) -> float:
-        """Joint differential entropy of the mean and the covariance's lower triangle.
+        """Return the joint differential entropy of the mean and the covariance's lower triangle.
 
         With the Wishart's log determinant L = E log |covariance|, the entropy is that of the
         inverse-Wishart distribution plus (d log(2 pi e / kappa) + L) / 2.
@@ -176,7 +176,7 @@ class NormalInverseWishartBelief:
         return float(matrix + each.sum() + given)
 
     def kl(self, other: NormalInverseWishartBelief) -> float:
-        """Joint Kullback-Leibler divergence.
+        """Return the joint Kullback-Leibler divergence.
 
         It is the divergence of the inverse-Wishart distributions plus half of
         d (r - 1 - log r) + kappa' df (m - m')' inverse(scale) (m - m'), with r = kappa' / kappa.

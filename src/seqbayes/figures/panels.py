@@ -1,4 +1,4 @@
-"""What a figure shows, independent of how it is drawn."""
+"""The content of figures, independent of how they are drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What notebooks and data frame libraries ask of an object: HTML, columns and plots."""
+"""The methods that notebooks and data frame libraries call: HTML, columns and plots."""
 
 from __future__ import annotations
 

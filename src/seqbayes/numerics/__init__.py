@@ -1,1 +1,1 @@
-"""Numerical functions that keep their digits where scipy.special loses them."""
+"""Numerical functions that are accurate where scipy.special loses digits."""

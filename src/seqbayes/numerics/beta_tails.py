@@ -25,7 +25,7 @@ EXTREME_SHAPE = 1e100
 
 
 def beta_cdf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
-    """P(X <= x) for X ~ Beta(a, b).
+    """Return P(X <= x) for X ~ Beta(a, b).
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def beta_cdf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
 
 
 def beta_sf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
-    """P(X > x) for X ~ Beta(a, b); see `beta_cdf`."""
+    """Return P(X > x) for X ~ Beta(a, b); see `beta_cdf`."""
     if y is None:
         large = is_large(a, b)
         scipy_result = 0.0 if large is True else sc.betaincc(*usual_parameters(large, a, b), x)
@@ -59,7 +59,7 @@ def beta_sf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
 
 
 def beta_logcdf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
-    """Log of P(X <= x) for X ~ Beta(a, b), also where the probability underflows.
+    """Return the log of P(X <= x) for X ~ Beta(a, b), also where the probability underflows.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def beta_logcdf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
 
 
 def beta_logsf(a: Real, b: Real, x: Real) -> Real:
-    """Log of P(X > x) for X ~ Beta(a, b); see `beta_logcdf`."""
+    """Return the log of P(X > x) for X ~ Beta(a, b); see `beta_logcdf`."""
     return beta_logcdf(b, a, 1.0 - x, x)
 
 
@@ -112,7 +112,7 @@ def usual_parameters(replaced: Any, a: Real, b: Real) -> tuple[Real, Real]:
 
 
 def _lower(a: Real, b: Real, x: Real, y: Real) -> Real:
-    """Lower tail, computed from the smaller of x and y, which is not rounded."""
+    """Return the lower tail, computed from the smaller of x and y, which is not rounded."""
     if is_array(a, b, x, y):
         a, b, x, y = np.broadcast_arrays(a, b, x, y)
         return select(x >= y, _complement, sc.betainc(a, b, np.minimum(x, 0.5)), a, b, x, y)
@@ -125,7 +125,7 @@ def _complement(a: Array, b: Array, _: Array, y: Array) -> Array:
 
 
 def _large_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
-    """Lower tail, computed from the smaller of the two tails."""
+    """Return the lower tail, computed from the smaller of the two tails."""
     if is_array(a, b, x, y):
         result = select(is_extreme(a, b), _extreme_cdf, _integral_cdf(a, b, x, y), a, b, x, y)
         return select(is_tiny(a, b), _tiny_cdf, result, a, b, x, y)
@@ -157,7 +157,7 @@ def _integral_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
 
 
 def _extreme_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
-    """X is G / (G + H) for gamma variables G and H; the larger shape approximates its variable."""
+    """Return the tail of G / (G + H); the gamma variable with the larger shape is constant."""
     if is_array(a, b, x, y):
         with np.errstate(all="ignore"):
             odds = np.asarray(x) / y

@@ -32,7 +32,7 @@ _TEMME_2 = (1 / 1296, -139 / 51840, 25 / 6048)
 
 
 def gamma_cdf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
-    """P(X <= x) for X ~ Gamma(shape, 1), x >= 0.
+    """Return P(X <= x) for X ~ Gamma(shape, 1), x >= 0.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def gamma_cdf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
 
 
 def gamma_sf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
-    """P(X > x) for X ~ Gamma(shape, 1), x >= 0; see `gamma_cdf`."""
+    """Return P(X > x) for X ~ Gamma(shape, 1), x >= 0; see `gamma_cdf`."""
     large = shape >= LARGE_SHAPE
     if large is True:
         tail = _tail(shape, x, 1.0, x_low)
@@ -92,7 +92,7 @@ def _tail(shape: Real, x: Real, side: Real, x_low: Real = 0.0) -> Real:
 
 
 def gamma_logcdf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
-    """Log of P(X <= x) for X ~ Gamma(shape, 1), x > 0, also where the probability underflows.
+    """Return the log of P(X <= x) for X ~ Gamma(shape, 1), x > 0, without underflow.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def gamma_logcdf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
 
 
 def gamma_logsf(shape: Real, x: Real, x_low: Real = 0.0) -> Real:
-    """Log of P(X > x) for X ~ Gamma(shape, 1), x > 0, also where the probability underflows.
+    """Return the log of P(X > x) for X ~ Gamma(shape, 1), x > 0, without underflow.
 
     Examples
     --------

@@ -47,7 +47,7 @@ def log_minus_digamma(x: Real) -> Real:
 
 
 def gamma_entropy(shape: Real) -> Real:
-    """Differential entropy of X ~ Gamma(shape, 1).
+    """Return the differential entropy of X ~ Gamma(shape, 1).
 
     Examples
     --------
@@ -63,7 +63,7 @@ def gamma_entropy(shape: Real) -> Real:
 
 
 def log_gamma_entropy(shape: Real) -> Real:
-    """Differential entropy of log X for X ~ Gamma(shape, 1).
+    """Return the differential entropy of log X for X ~ Gamma(shape, 1).
 
     Examples
     --------
@@ -75,7 +75,7 @@ def log_gamma_entropy(shape: Real) -> Real:
 
 
 def beta_entropy(a: Real, b: Real) -> Real:
-    """Differential entropy of X ~ Beta(a, b).
+    """Return the differential entropy of X ~ Beta(a, b).
 
     Examples
     --------
@@ -98,7 +98,7 @@ def beta_entropy(a: Real, b: Real) -> Real:
 
 
 def dirichlet_entropy(alpha: Real) -> Real:
-    """Differential entropy of a Dirichlet vector, without its last coordinate.
+    """Return the differential entropy of a Dirichlet vector, without its last coordinate.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def dirichlet_entropy(alpha: Real) -> Real:
 
 
 def gamma_divergence(shape: Real, rate: Real, other_shape: Real, other_rate: Real) -> Real:
-    """Kullback-Leibler divergence of Gamma(shape, rate) from the other gamma distribution.
+    """Return the Kullback-Leibler divergence of Gamma(shape, rate) from another one.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def gamma_divergence(shape: Real, rate: Real, other_shape: Real, other_rate: Rea
 
 
 def beta_divergence(a: Real, b: Real, other_a: Real, other_b: Real) -> Real:
-    """Kullback-Leibler divergence of Beta(a, b) from the other beta distribution.
+    """Return the Kullback-Leibler divergence of Beta(a, b) from the other beta distribution.
 
     Examples
     --------
@@ -147,7 +147,7 @@ def beta_divergence(a: Real, b: Real, other_a: Real, other_b: Real) -> Real:
 
 
 def dirichlet_divergence(alpha: Real, other: Real) -> Real:
-    """Kullback-Leibler divergence of Dirichlet(alpha) from Dirichlet(other).
+    """Return the Kullback-Leibler divergence of Dirichlet(alpha) from Dirichlet(other).
 
     Examples
     --------

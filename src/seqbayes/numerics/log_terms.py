@@ -24,7 +24,7 @@ from seqbayes.numerics.special import (
 
 
 def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> Real:
-    """Log of Gamma(k+m+1) / (Gamma(k+1) Gamma(m+1)) p**k q**m, with p + q = 1.
+    """Return the log of Gamma(k+m+1) / (Gamma(k+1) Gamma(m+1)) p**k q**m, with p + q = 1.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> R
 
 
 def log_beta_term(a: Real, b: Real, x: Real, y: Real, difference: Real) -> Real:
-    """Log of x**a y**b / B(a, b), with x + y = 1: the density of logit X for X ~ Beta(a, b).
+    """Return the log of x**a y**b / B(a, b), the density of logit X for X ~ Beta(a, b).
 
     The arguments are those of `log_binomial_term`, for a, b > 0.
 
@@ -60,7 +60,7 @@ def log_beta_term(a: Real, b: Real, x: Real, y: Real, difference: Real) -> Real:
 
 
 def log_beta_binomial(k: Real, m: Real, alpha: Real, beta: Real) -> Real:
-    """Log of C(k + m, k) B(alpha + k, beta + m) / B(alpha, beta).
+    """Return the log of C(k + m, k) B(alpha + k, beta + m) / B(alpha, beta).
 
     It is accurate even for values of 1e15.
 
@@ -97,7 +97,7 @@ def log_beta_binomial(k: Real, m: Real, alpha: Real, beta: Real) -> Real:
 
 
 def log_binomial(k: Real, m: Real) -> Real:
-    """Log of the binomial coefficient (k + m)! / (k! m!), for real k, m >= 0.
+    """Return the log of the binomial coefficient (k + m)! / (k! m!), for real k, m >= 0.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def log_binomial(k: Real, m: Real) -> Real:
 
 
 def log_multinomial(counts: Array) -> Real:
-    """Log of the multinomial coefficient of counts along the last axis.
+    """Return the log of the multinomial coefficient of counts along the last axis.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def log_multinomial(counts: Array) -> Real:
 
 
 def log_dirichlet_multinomial(counts: Array, alpha: Array) -> Real:
-    """Log probability of counts whose shares are Dirichlet(alpha): a chain of beta-binomials.
+    """Return the log probability of counts whose shares are Dirichlet(alpha).
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def _sums_after(values: Array) -> Array:
 
 
 def log_gamma_poisson(k: Real, exposure: Real, shape: Real, rate: Real) -> Real:
-    """Log probability of a Poisson count whose rate is Gamma(shape, rate), accurate even for 1e15.
+    """Return the log probability of a Poisson count whose rate is Gamma(shape, rate).
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def beta_difference(a: Real, b: Real, x: Real, y: Real) -> Real:
 
 
 def log_gamma_term(shape: Real, x: Real, difference: Real) -> Real:
-    """Log of x**shape exp(-x) / Gamma(shape): the density of log X for X ~ Gamma(shape, 1).
+    """Return the log of x**shape exp(-x) / Gamma(shape), the density of log X.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ _TOLERANCE = 1e-13
 
 
 def beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
-    """P(X < Y) for independent X ~ Beta(a, b) and Y ~ Beta(c, d).
+    """Return P(X < Y) for independent X ~ Beta(a, b) and Y ~ Beta(c, d).
 
     P(X > Y) is ``beta_less(c, d, a, b)``: both have a small relative error, even if they are tiny.
     This is also the cdf of the beta-binomial and of the beta negative binomial distributions.
@@ -57,7 +57,7 @@ def beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
 
 
 def log_beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
-    """Log of `beta_less`, also where the probability underflows.
+    """Return the log of `beta_less`, also where the probability underflows.
 
     NaN if the integrand cannot be located, which needs parameters beyond 1e-200 and 1e200.
 
@@ -98,7 +98,7 @@ class _Integrand:
             return density + self._log_tail(s, x, y)
 
     def _log_tail(self, s: Array, x: Array, y: Array) -> Real:
-        """Log P(logit Y > s)."""
+        """Return log P(logit Y > s)."""
         c, d = self.c, self.d
         tail = tails.beta_cdf(d, c, y, x)
         power_law = d * sc.log_expit(-s) - math.log(d) - log_beta(c, d)
@@ -115,7 +115,7 @@ class _Integrand:
         return np.where(x < 1e-290, np.log(-np.expm1(np.minimum(log_below, 0.0))), result)
 
     def slope(self, t: float) -> float:
-        """Derivative of the log, by a central difference."""
+        """Return the derivative of the log, by a central difference."""
         low, high = self.log(np.array([t - 1e-4 * self.width, t]))
         return float(high - low) if math.isfinite(high) else -math.inf
 
@@ -165,7 +165,7 @@ class _Integrand:
         return float(grid[best]), float(values[best])
 
     def _edge(self, peak: float, height: float, step: float) -> float:
-        """The point at which the integrand has decreased by `_DROP`, on one side of the peak."""
+        """Return where the integrand has decreased by `_DROP`, on one side of the peak."""
         distances = peak + step * 2.0 ** np.arange(0, 60)
         values = self.log(distances) - height
         outer = int(np.argmax(values < -_DROP))

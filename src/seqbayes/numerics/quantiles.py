@@ -41,7 +41,7 @@ _LARGEST_LOG = 709.0
 
 
 def gamma_ppf(shape: Real, q: Real, log: bool = False) -> Real:
-    """Quantile of Gamma(shape, 1): the x with P(X <= x) = q.
+    """Return the quantile of Gamma(shape, 1): the x with P(X <= x) = q.
 
     Parameters
     ----------
@@ -60,12 +60,12 @@ def gamma_ppf(shape: Real, q: Real, log: bool = False) -> Real:
 
 
 def gamma_isf(shape: Real, q: Real, log: bool = False) -> Real:
-    """Upper quantile of Gamma(shape, 1): the x with P(X > x) = q; see `gamma_ppf`."""
+    """Return the upper quantile of Gamma(shape, 1): the x with P(X > x) = q; see `gamma_ppf`."""
     return _gamma_quantile(shape, q, True, log)
 
 
 def beta_ppf(a: Real, b: Real, q: Real, log: bool = False) -> Real:
-    """Quantile of Beta(a, b): the x with P(X <= x) = q; see `gamma_ppf`.
+    """Return the quantile of Beta(a, b): the x with P(X <= x) = q; see `gamma_ppf`.
 
     Examples
     --------
@@ -76,17 +76,17 @@ def beta_ppf(a: Real, b: Real, q: Real, log: bool = False) -> Real:
 
 
 def beta_isf(a: Real, b: Real, q: Real, log: bool = False) -> Real:
-    """Upper quantile of Beta(a, b): the x with P(X > x) = q; see `gamma_ppf`."""
+    """Return the upper quantile of Beta(a, b): the x with P(X > x) = q; see `gamma_ppf`."""
     return _beta_quantile(a, b, q, True, log, False)
 
 
 def beta_odds_ppf(a: Real, b: Real, q: Real, log: bool = False) -> Real:
-    """Quantile of X / (1 - X) for X ~ Beta(a, b), without rounding X near 1."""
+    """Return the quantile of X / (1 - X) for X ~ Beta(a, b), without rounding X near 1."""
     return _beta_quantile(a, b, q, False, log, True)
 
 
 def beta_odds_isf(a: Real, b: Real, q: Real, log: bool = False) -> Real:
-    """Upper quantile of X / (1 - X) for X ~ Beta(a, b)."""
+    """Return the upper quantile of X / (1 - X) for X ~ Beta(a, b)."""
     return _beta_quantile(a, b, q, True, log, True)
 
 
@@ -314,7 +314,7 @@ def _paulson(a: float, b: float, z: float) -> float:
 
 
 def t_ppf(df: Real, q: Real, log: bool = False) -> Real:
-    """Quantile of Student's t; the upper quantile is the negative of this. See `gamma_ppf`.
+    """Return the quantile of Student's t; the upper one is its negative. See `gamma_ppf`.
 
     T**2 / df has the distribution of the odds of Beta(1/2, df/2): near the centre, the quantile is
     computed from the probability between -x and x, and in the tails from the probability outside.

@@ -16,7 +16,7 @@ _LARGEST = 1e307  # above this, the sum of two such numbers overflows
 
 
 def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
-    """Shortest interval with probability `level` of a continuous distribution with one mode.
+    """Return the shortest interval with a probability, for a continuous unimodal distribution.
 
     If the density at an end of the support is not exceeded on the whole one-sided interval from
     this end, that interval is the answer. Otherwise both ends have the same density; Brent's method
@@ -89,7 +89,7 @@ def _around_mode(distribution: Any, level: float) -> tuple[float, float] | None:
 
 
 def _root(function: Callable[[float], float]) -> float:
-    """Root of an increasing function: a bracket found by doubling, then Brent's method."""
+    """Find the root of an increasing function: a bracket found by doubling, then Brent's method."""
     a, b = -1.0, 1.0
     fa, fb = function(a), function(b)
     while fa > 0.0 and a > -600.0:
@@ -102,7 +102,7 @@ def _root(function: Callable[[float], float]) -> float:
 
 
 def _brent(function: Callable[[float], float], a: float, b: float, fa: float, fb: float) -> float:
-    """Brent's method: inverse interpolation if well inside the bracket, otherwise bisection."""
+    """Find a root by Brent's method: inverse interpolation, or bisection near the ends."""
     if fa >= 0.0:
         return a
     if fb <= 0.0:
@@ -138,7 +138,7 @@ def _brent(function: Callable[[float], float], a: float, b: float, fa: float, fb
 
 
 def smallest(reached: Callable[[float], bool], guess: float, start: int, step: float) -> float:
-    """Smallest whole number >= `start` for which a monotone condition holds; inf on overflow.
+    """Return the smallest whole number >= `start` for which a condition holds; inf on overflow.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def _bisect(reached: Callable[[float], bool], low: float, high: float) -> int:
 
 
 def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
-    """Smallest range of whole numbers with probability of at least `level`.
+    """Return the smallest range of whole numbers with probability of at least `level`.
 
     For one mode (or none, as for the uniform) this is the highest-density set; among sets of the
     same size it is the most probable. If the mass function is U-shaped, the range starts at an end
@@ -244,7 +244,7 @@ def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
 
 
 def _between(distribution: Any, start: float, length: float) -> float:
-    """P(start <= X <= start + length), from the smaller tails."""
+    """Return P(start <= X <= start + length), from the smaller tails."""
     if length == 0.0:
         return float(distribution.pmf(start))
     below = distribution.cdf(start - 1.0)

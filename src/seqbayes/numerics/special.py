@@ -56,7 +56,7 @@ def is_array(*values: object) -> bool:
 
 
 def horner(coefficients: tuple[float, ...], x: Real) -> Real:
-    """Polynomial with the given coefficients, the highest power first."""
+    """Evaluate the polynomial with the given coefficients, the highest power first."""
     total: Real = coefficients[0]
     for coefficient in coefficients[1:]:
         total = total * x + coefficient
@@ -64,7 +64,7 @@ def horner(coefficients: tuple[float, ...], x: Real) -> Real:
 
 
 def stirling_error(x: Real) -> Real:
-    """Error of Stirling's formula, log x! - log(sqrt(2 pi x) (x/e)**x), for x > 0.
+    """Return the error of Stirling's formula, log x! - log(sqrt(2 pi x) (x/e)**x), for x > 0.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def log_stirling_ratio(x: Real) -> Real:
 
 
 def deviance(x: Real, mean: Real, difference: Real = None) -> Real:
-    """Half the Poisson deviance, x log(x/mean) + mean - x, accurate near its zero.
+    """Return half the Poisson deviance, x log(x/mean) + mean - x, accurate near its zero.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def product_errors(a: Real, b: Real, product: Real) -> Real:
 
 
 def log_multigamma(a: Real, d: int) -> Real:
-    """Log of the multivariate gamma function of dimension d, for a > (d - 1) / 2.
+    """Return the log of the multivariate gamma function of dimension d, for a > (d - 1) / 2.
 
     Examples
     --------
@@ -223,7 +223,7 @@ def log_multigamma(a: Real, d: int) -> Real:
 
 
 def log_rising(a: Real, n: Real) -> Real:
-    """Log of the rising factorial, log Gamma(a + n) - log Gamma(a), for real n >= 0.
+    """Return the log of the rising factorial, log Gamma(a + n) - log Gamma(a), for real n >= 0.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def _log_rising_array(a: Array, n: Array) -> Array:
 
 
 def log_beta(a: Real, b: Real) -> Real:
-    """Log of the beta function, log Gamma(a) + log Gamma(b) - log Gamma(a + b), for a, b > 0.
+    """Return the log of the beta function, for a, b > 0.
 
     Parameters
     ----------
@@ -308,7 +308,7 @@ def _log_beta_large(low: Real, high: Real, xp: Any) -> Real:
 
 
 def log_gamma_curvature(x: Real, step: Real, low: Real = None) -> Real:
-    """Second difference log Gamma(x + step) - 2 log Gamma(x) + log Gamma(x - step), |step| < x.
+    """Return log Gamma(x + step) - 2 log Gamma(x) + log Gamma(x - step), |step| < x.
 
     Parameters
     ----------
@@ -334,7 +334,7 @@ def log_gamma_curvature(x: Real, step: Real, low: Real = None) -> Real:
 
 
 def normal_quantile(q: Real) -> Real:
-    """Quantile of the standard normal distribution.
+    """Return the quantile of the standard normal distribution.
 
     Examples
     --------

@@ -23,7 +23,7 @@ _SMALLEST, _CENTRE = 1e-250, 0.25
 
 
 def t_cdf(df: Real, x: Real) -> Real:
-    """P(T <= x) for Student's t; df may be infinite.
+    """Return P(T <= x) for Student's t; df may be infinite.
 
     This is half of the tail of Beta(df / 2, 1 / 2) at df / (df + x**2), which is accurate near the
     centre, where ``scipy.special.stdtr`` has only nine digits.
@@ -59,13 +59,13 @@ def is_usual(df: Real, size: Real) -> Any:
 
 
 def _centre(df: Real, size: Real) -> Real:
-    """Upper tail near 1/2, from the probability between -size and size."""
+    """Return the upper tail near 1/2, from the probability between -size and size."""
     ratio = (size / np.sqrt(df)) ** 2
     return 0.5 - 0.5 * sc.betainc(0.5, 0.5 * df, ratio / (1.0 + ratio))
 
 
 def _far_tail(df: Real, size: Real) -> Real:
-    """Upper tail where scipy's function underflows or is not accurate."""
+    """Return the upper tail where scipy's function underflows or is not accurate."""
     if is_array(df, size):
         return np.asarray(np.vectorize(_far_tail, otypes=[float])(df, size))
     if df >= NORMAL_DF:
@@ -79,7 +79,7 @@ def _far_tail(df: Real, size: Real) -> Real:
 
 
 def t_logcdf(df: Real, x: Real) -> Real:
-    """Log of P(T <= x) for Student's t, also where the probability underflows.
+    """Return the log of P(T <= x) for Student's t, also where the probability underflows.
 
     Examples
     --------
@@ -111,5 +111,5 @@ def _log_lower(df: float, x: float) -> float:
 
 
 def _log_far(df: Real, size: Real) -> Real:
-    """Log of the tail where it is a power of x."""
+    """Return the log of the tail where it is a power of x."""
     return df * (0.5 * np.log(df) - np.log(size)) - np.log(df) - log_beta(0.5 * df, 0.5 + 0.0 * df)

@@ -25,7 +25,7 @@ class DiscreteDistribution(Distribution):
     convex: bool = False  # whether the pmf is largest at both ends of a finite support
 
     def _log_mass(self, x: Real) -> Real:
-        """Log probability of whole numbers inside the support."""
+        """Return the log probability of whole numbers inside the support."""
         raise NotImplementedError
 
     def inner_point(self) -> Real:
@@ -41,15 +41,15 @@ class DiscreteDistribution(Distribution):
         raise TypeError(f"{type(self).__name__} is discrete: it has a logpmf, not a logpdf")
 
     def pmf(self, x: Real) -> Real:
-        """Probability of x; 0 outside the support and between whole numbers."""
+        """Return the probability of x; 0 outside the support and between whole numbers."""
         return exponential(self.logp(x))
 
     def logpmf(self, x: Real) -> Real:
-        """Log probability of x; -inf outside the support and between whole numbers."""
+        """Return the log probability of x; -inf outside the support and between whole numbers."""
         return self.logp(x)
 
     def logp(self, x: Real) -> Real:
-        """Log probability of x."""
+        """Return the log probability of x."""
         first, last = self.support
         if self.scalar and isinstance(x, (float, int)):
             x = float(x)
@@ -128,7 +128,7 @@ class DiscreteDistribution(Distribution):
         return regions.smallest(lambda k: self.sf(k) <= q, guess, self.support[0], step)
 
     def _guess(self, q: float, sign: float) -> tuple[float, float]:
-        """An approximate quantile from the normal distribution, and a bound on its error."""
+        """Return an approximate quantile from the normal distribution, and a bound on its error."""
         mean, std = self.mean, self.std
         if not (math.isfinite(mean) and math.isfinite(std)):
             return float(self.support[0]), 1.0

@@ -129,13 +129,13 @@ class CompoundGamma(Distribution):
     # For transformed variables.
 
     def tilted_mode(self, exponent: float) -> Real:
-        """The point at which density * x**exponent has its maximum."""
+        """Return the point at which density * x**exponent has its maximum."""
         up, down = self.k - 1.0 + exponent, self.alpha + 1.0 - exponent
         inner = self.beta * (up / choose(down > 0.0, down, 1.0))
         return choose(up <= 0.0, 0.0, choose(down > 0.0, inner, math.inf))
 
     def log_tilted_limit(self, exponent: float, at_zero: bool) -> Real:
-        """Log of density * x**exponent as x goes to 0 or to infinity."""
+        """Return the log of density * x**exponent as x goes to 0 or to infinity."""
         constant = -log_beta(self.k, self.alpha)
         if at_zero:
             return power_limit(self.k - 1.0 + exponent, constant - self.k * logarithm(self.beta))
@@ -144,27 +144,27 @@ class CompoundGamma(Distribution):
         )
 
     def tilted_mode_exponential(self) -> Real:
-        """The point at which density * exp(-x) has its maximum: the root of a quadratic."""
+        """Return the point at which density * exp(-x) has its maximum: the root of a quadratic."""
         up = self.beta * choose(self.k > 1.0, self.k - 1.0, 0.0)
         half = 0.5 * (self.beta + self.alpha + 1.0)
         root = half * half + up
         return up / (half + (np.sqrt(root) if is_array(root) else math.sqrt(root)))
 
     def log_power_moment(self, exponent: float) -> Real:
-        """Log E[X**exponent]; inf if it is infinite."""
+        """Return log E[X**exponent]; inf if it is infinite."""
         gammas = log_gamma_moment(self.k, exponent) + log_gamma_moment(self.alpha, -exponent)
         return gammas + exponent * logarithm(self.beta)
 
     def log_power_spread(self, exponent: float) -> Real:
-        """Log of E[X**(2 exponent)] / E[X**exponent]**2; inf if it is infinite."""
+        """Return the log of E[X**(2 exponent)] / E[X**exponent]**2; inf if it is infinite."""
         return log_gamma_spread(self.k, exponent) + log_gamma_spread(self.alpha, -exponent)
 
     def log_exponential_moment(self) -> Real:
-        """Log E[exp(X)]: infinite."""
+        """Return log E[exp(X)]: infinite."""
         return math.inf if self.scalar else np.full(np.shape(self.mode), np.inf)
 
     def log_exponential_spread(self) -> Real:
-        """Log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
         return self.log_exponential_moment()
 
 

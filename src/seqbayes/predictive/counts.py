@@ -82,7 +82,7 @@ class BetaNegativeBinomial(DiscreteDistribution):
         return elementwise(log_beta_negative_binomial_sf, k, self.r, self.alpha, self.beta)
 
     def _table(self, last: float) -> tuple[Array, Array]:
-        """Lower and upper tails of 0, ..., last failures."""
+        """Return the lower and upper tails of 0, ..., last failures."""
         k = np.arange(last + 1.0)
         masses = exponential(log_beta_negative_binomial(k, self.r, self.alpha, self.beta))
         above = exponential(
@@ -216,7 +216,7 @@ class NegativeBinomial(DiscreteDistribution):
 
 
 def _poisson(rng: np.random.Generator, mean: Any) -> Any:
-    """Poisson draws; normal draws for means above 1e15, where the difference is negligible."""
+    """Draw Poisson numbers; normal ones for means above 1e15, with a negligible error."""
     huge = mean > 1e15
     draws = rng.poisson(np.where(huge, 0.0, mean))
     if not np.any(huge):

@@ -36,40 +36,40 @@ class Hurdle(Distribution):
         self.support = (np.minimum(low, 0.0), high)
 
     def logp(self, x: Any) -> Any:
-        """Log of the probability of zero, or of the density of another amount."""
+        """Return the log of the probability of zero, or of the density of another amount."""
         with np.errstate(all="ignore"):
             others = np.asarray(self.amount.logp(x)) + np.log(self.positive)
             return plain(np.where(np.equal(x, 0.0), np.log(self.zero), others))
 
     def cdf(self, x: Any) -> Any:
-        """P(X <= x)."""
+        """Return P(X <= x)."""
         return plain(self.positive * self.amount.cdf(x) + np.where(np.less(x, 0), 0, self.zero))
 
     def sf(self, x: Any) -> Any:
-        """P(X > x), exact in the upper tail."""
+        """Return P(X > x), exact in the upper tail."""
         return plain(self.positive * self.amount.sf(x) + np.where(np.less(x, 0), self.zero, 0))
 
     def logcdf(self, x: Any) -> Any:
-        """Log of P(X <= x)."""
+        """Return the log of P(X <= x)."""
         with np.errstate(all="ignore"):
             tail = self.amount.logcdf(x) + np.log(self.positive)
             zero = np.where(np.less(x, 0.0), -np.inf, np.log(self.zero))
             return plain(np.logaddexp(tail, zero))
 
     def logsf(self, x: Any) -> Any:
-        """Log of P(X > x), also where the probability underflows."""
+        """Return the log of P(X > x), also where the probability underflows."""
         with np.errstate(all="ignore"):
             tail = self.amount.logsf(x) + np.log(self.positive)
             zero = np.where(np.less(x, 0.0), np.log(self.zero), -np.inf)
             return plain(np.logaddexp(tail, zero))
 
     def ppf(self, q: Any, log: bool = False) -> Any:
-        """Quantile: the smallest x with P(X <= x) of at least q."""
+        """Return the quantile: the smallest x with P(X <= x) of at least q."""
         q = np.asarray(q, float)
         return self._inverse(*((np.exp(q), -np.expm1(q)) if log else (q, 1.0 - q)), q, None, log)
 
     def isf(self, q: Any, log: bool = False) -> Any:
-        """Upper quantile: the smallest x with P(X > x) of at most q."""
+        """Return the upper quantile: the smallest x with P(X > x) of at most q."""
         q = np.asarray(q, float)
         return self._inverse(*((-np.expm1(q), np.exp(q)) if log else (1.0 - q, q)), None, q, log)
 

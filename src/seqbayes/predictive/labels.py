@@ -41,19 +41,19 @@ class _Labelled(DiscreteDistribution):
         self._no_order("interval")
 
     def p(self, x: Any) -> float:
-        """Probability of x."""
+        """Return the probability of x."""
         return self.pmf(x)
 
     def logp(self, x: Any) -> float:
-        """Log probability of x."""
+        """Return the log probability of x."""
         return self.logpmf(x)
 
     def pmf(self, x: Any) -> float:
-        """Probability of x."""
+        """Return the probability of x."""
         raise NotImplementedError
 
     def logpmf(self, x: Any) -> float:
-        """Log probability of x."""
+        """Return the log probability of x."""
         return float(logarithm(self.pmf(x)))
 
 
@@ -79,7 +79,7 @@ class Categorical(_Labelled):
         self.unseen = float(unseen)
 
     def pmf(self, x: Any) -> float:
-        """Probability of the label x."""
+        """Return the probability of the label x."""
         return self.probabilities.get(x, self.unseen)
 
     @property
@@ -146,11 +146,11 @@ class DirichletMultinomial(_Labelled):
         self.alpha = {label: float(a) for label, a in alpha.items()}
 
     def pmf(self, x: Any) -> float:
-        """Probability of a dict of counts; omitted labels count 0."""
+        """Return the probability of a dict of counts; omitted labels count 0."""
         return float(exponential(self.logpmf(x)))
 
     def logpmf(self, x: Any) -> float:
-        """Log probability of a dict of counts: a chain of beta-binomials."""
+        """Return the log probability of a dict of counts: a chain of beta-binomials."""
         counts = [float(x.get(label, 0)) for label in self.alpha]
         listed = sum(counts) == self.trials and not any(
             n for label, n in x.items() if label not in self.alpha

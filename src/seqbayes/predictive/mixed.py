@@ -19,7 +19,7 @@ LOG_NEARLY_ALL = math.log(0.9)
 
 
 def log_beta_binomial_cdf(k: float, m: float, alpha: float, beta: float) -> float:
-    """Log P(X <= k) for X ~ BetaBinomial(k + m, alpha, beta), k >= 0 and m > 0."""
+    """Return log P(X <= k) for X ~ BetaBinomial(k + m, alpha, beta), k >= 0 and m > 0."""
     if k <= MAX_SUMMED_TERMS:
         n, j = k + m, np.arange(k)
         ratios = (n - j) / (beta + n - j - 1.0) * ((alpha + j) / (j + 1.0))
@@ -32,7 +32,7 @@ def log_beta_binomial_cdf(k: float, m: float, alpha: float, beta: float) -> floa
 
 
 def log_beta_negative_binomial_cdf(k: float, r: float, alpha: float, beta: float) -> float:
-    """Log P(X <= k) for the number X of failures before r successes."""
+    """Return log P(X <= k) for the number X of failures before r successes."""
     if r == 1.0:
         cdf = -math.expm1(log_beta_binomial(0.0, k + 1.0, alpha, beta))
         if cdf > 0.01:
@@ -45,7 +45,7 @@ def log_beta_negative_binomial_cdf(k: float, r: float, alpha: float, beta: float
 
 
 def log_beta_negative_binomial_sf(k: float, r: float, alpha: float, beta: float) -> float:
-    """Log P(X > k) for the number X of failures before r successes."""
+    """Return log P(X > k) for the number X of failures before r successes."""
     if r == 1.0:
         return float(log_beta_binomial(0.0, k + 1.0, alpha, beta))
     if r == math.floor(r) and r <= MAX_SUMMED_TERMS:
@@ -59,12 +59,12 @@ def log_beta_negative_binomial_sf(k: float, r: float, alpha: float, beta: float)
 
 
 def log_beta_negative_binomial(k: Real, r: Real, alpha: Real, beta: Real) -> Real:
-    """Log P(X = k) for the number X of failures before r successes."""
+    """Return log P(X = k) for the number X of failures before r successes."""
     return log_beta_binomial(r, k, alpha, beta) + logarithm(r / (r + k))
 
 
 def _log_sum(log_mass: Callable[[float], float], ratios: Array) -> float:
-    """Log of the sum of the masses of 0, 1, ..., by the ratios of consecutive masses."""
+    """Return the log of the sum of the masses of 0, 1, ..., by the ratios of consecutive masses."""
     if len(ratios) == 0:
         return min(0.0, float(log_mass(0.0)))
     falls = ratios < 1.0

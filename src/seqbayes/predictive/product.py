@@ -37,7 +37,7 @@ class Product(Distribution):
         self.fields = dict(fields)
 
     def logp(self, x: Any) -> Any:
-        """Log of the joint density or probability of a mapping, or a sequence in order."""
+        """Return the log joint density, or probability, of a mapping or an ordered sequence."""
         values = by_field(x, self.fields)
         return sum(self.fields[name].logp(value) for name, value in values.items())
 

@@ -41,7 +41,7 @@ class Bernoulli(DiscreteDistribution):
         self.scalar = type(p) is type(q) is float
 
     def pmf(self, x: Real) -> Real:
-        """Probability of x."""
+        """Return the probability of x."""
         if self.scalar and isinstance(x, (float, int)):
             if x == 1:
                 return self.p_one
@@ -49,7 +49,7 @@ class Bernoulli(DiscreteDistribution):
         return super().pmf(x)
 
     def p(self, x: Real) -> Real:
-        """Probability of x."""
+        """Return the probability of x."""
         return self.pmf(x)
 
     def _log_mass(self, x: Real) -> Real:

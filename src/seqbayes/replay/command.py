@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "estimates",
             help="MLE, MAP and EM: an interactive page",
             description="What MLE, MAP and EM are and how they are related, as one HTML file with"
-            " something to drag in each step.",
+            " an interactive chart in each step.",
             allow_abbrev=False,
         )
     )

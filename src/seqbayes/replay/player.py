@@ -230,7 +230,7 @@ class LineOutput(Generic[S]):
 
 
 def transliterate(text: str, ascii_only: bool) -> str:
-    """Return a text unchanged, or transliterated to ASCII.
+    """Return a string unchanged, or transliterated to ASCII.
 
     Examples
     --------

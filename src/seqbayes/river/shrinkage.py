@@ -77,7 +77,7 @@ class Shrinkage:
         return root
 
     def learn(self, root: SquareRoot, row: Sequence[float], y: float, w: float, n: float) -> None:
-        """Absorb a row in the data, and the precisions that it needs in the root."""
+        """Add a row to the data, and the precisions that it needs in the root."""
         for j, precision in self._missing(row, n):
             _add_precisions(root, [(j, precision)])
             self.precisions[j] += precision

@@ -127,7 +127,7 @@ def learn(
     """Learn a belief from all rows of a data frame.
 
     Each partition is learned separately, and the partial statistics of each key are merged. They
-    are exact sums, so that posteriors have the same digits as those of one process, in any order. A
+    are exact sums, so that posteriors are identical to those of one process, in any order. A
     mixture makes one pass of online EM over each partition, and the results are merged in the order
     of the partitions, as `Mixture.merge` does.
 

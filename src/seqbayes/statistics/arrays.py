@@ -189,7 +189,7 @@ def check_finite(xs: Array, total: float, expected: str = "a finite number") -> 
 
 
 def total(values: Array | float, w: Array | None, n: int) -> Any:
-    """Weighted sum of values, one per observation or the same for all.
+    """Return the weighted sum of values, one per observation or the same for all.
 
     The result is a number, or an exact `Sum` if rounding errors could be large compared with a
     term.
@@ -208,7 +208,7 @@ def total(values: Array | float, w: Array | None, n: int) -> Any:
 
 
 def rounded_total(values: Array | float, w: Array | None, n: int) -> float:
-    """Weighted sum of values as a number."""
+    """Return the weighted sum of values as a number."""
     if isinstance(values, np.ndarray):
         with np.errstate(over="ignore", invalid="ignore"):  # the accumulator raises the error
             return float(values.sum() if w is None else (values * w).sum())

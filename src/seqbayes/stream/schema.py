@@ -115,7 +115,7 @@ _WRONG: Any = object()
 _WORDS = {
     "object": "a table",
     "array": "a list",
-    "str": "a text",
+    "str": "a string",
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
@@ -128,7 +128,7 @@ def _in_words(text: str) -> str:
     Examples
     --------
     >>> _in_words("expected `str | array | null`, got `int`")
-    'expected a text or a list, got a whole number'
+    'expected a string or a list, got a whole number'
     """
 
     def replacement(match: re.Match[str]) -> str:

@@ -200,7 +200,7 @@ class Source:
         SourceError
             If this kind of source has none, or it ends within a record.
         """
-        raise SourceError(f"{self.name} cannot be read in bulk: it has no end that is known before")
+        raise SourceError(f"{self.name} cannot be read in bulk: its end is not known in advance")
 
     def load_ids(self, ids: Iterable[SeenId]) -> None:
         """Load the event ids in the store, before the first batch is read."""

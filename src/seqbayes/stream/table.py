@@ -367,9 +367,10 @@ class Table:
             return key
         if self.belief.over == "pool":
             return REST
-        shown = f" for {write_key(key)[:200]}" if self._explains else ""
+        shown = f": no room for {write_key(key)[:200]}" if self._explains else ""
         raise LimitError(
-            f"belief {self.belief.name!r} has its {self.belief.max_keys:,} keys, and no room{shown}"
+            f"belief {self.belief.name!r} has reached its limit of {self.belief.max_keys:,} keys"
+            f"{shown}"
         )
 
     def _check_label(self, known: Any, x: Any) -> None:
@@ -384,7 +385,7 @@ class Table:
             )
         if self._labels >= self.belief.max_keys:
             raise LimitError(
-                f"belief {self.belief.name!r} has its {self._labels:,} labels, and no room for more"
+                f"belief {self.belief.name!r} has reached its limit of {self._labels:,} labels"
             )
 
     def merge(self, key: Any, state: Any, n: int = 0) -> None:
@@ -400,8 +401,8 @@ class Table:
         known = self.state(key)
         if known is None and len(self._states) >= self.belief.max_keys:
             raise LimitError(
-                f"belief {self.belief.name!r} has its {self.belief.max_keys:,} keys, and no room"
-                f" for {write_key(key)[:200]}: increase max_keys"
+                f"belief {self.belief.name!r} has reached its limit of {self.belief.max_keys:,}"
+                f" keys: no room for {write_key(key)[:200]}; increase max_keys"
             )
         if known is not None:
             known.merge(state)

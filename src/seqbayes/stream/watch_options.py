@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for name, owners in spec.fixed_parameters().items():
         belief.add_argument(
-            f"--{name}", dest=f"fixed_{name}", metavar="X", help=f"of {', '.join(owners)}"
+            f"--{name}", dest=f"fixed_{name}", metavar="X", help=f"parameter of {', '.join(owners)}"
         )
     belief.add_argument(
         "--prior",

@@ -192,7 +192,7 @@ class Answers:
         return self._of_belief(lambda belief: belief.ppf(q))
 
     def isf(self, q: float) -> Any:
-        """Return the upper posterior quantiles, whose probability to be exceeded is `q`."""
+        """Return the upper posterior quantiles, which are exceeded with probability `q`."""
         return self._of_belief(lambda belief: belief.isf(q))
 
     def p_best(self, better: str = "higher") -> Array:

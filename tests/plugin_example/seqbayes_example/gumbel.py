@@ -1,4 +1,4 @@
-"""A likelihood under the Gamma prior: the Gumbel distribution, of maxima such as yearly floods."""
+"""A likelihood under the Gamma prior: the Gumbel distribution, for maxima such as yearly floods."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqbayes.statistics import PairSums, as_real
 
 
 def plain(value: Any) -> Any:
-    """Return a number of numpy as Python's; arrays as they are."""
+    """Convert a NumPy scalar to a Python float; return an array unchanged."""
     return value if np.ndim(value) else float(value)
 
 

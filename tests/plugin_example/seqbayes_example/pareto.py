@@ -1,4 +1,4 @@
-"""A prior family: Pareto, of the upper limit of uniform data.
+"""A prior family: Pareto, for the upper limit of uniform data.
 
 Its statistic holds the largest observation, which can be neither unlearned nor scaled.
 """
@@ -19,7 +19,7 @@ from seqbayes.statistics import PythonStatistics, as_real
 
 
 def plain(value: Any) -> Any:
-    """Return a number of numpy as Python's; arrays as they are."""
+    """Convert a NumPy scalar to a Python float; return an array unchanged."""
     return value if np.ndim(value) else float(value)
 
 

@@ -74,7 +74,7 @@ class EntryTable:
         return found
 
     def search(self, text: str, sort: str, descending: bool, now: float) -> list[Entry]:
-        """Return the entries whose keys contain a text, in order.
+        """Return the entries whose keys contain a string, in order.
 
         The last order is kept while no key changes, so that reading page after page does not sort
         all keys for each of them. Rates change with time alone.

@@ -200,7 +200,7 @@ class Hub:
         document["beliefs"] = {n: len(s.entries) for n, s in list(self.board.tables.items())}
         return document
 
-    def look_at(self, name: str, key: str) -> None:
+    def watch_key(self, name: str, key: str) -> None:
         """Publish individual events of a key for `WATCHED_FOR` seconds."""
         with self._lock:
             self._watched_until[name, key] = self._now() + WATCHED_FOR
@@ -220,7 +220,7 @@ class Hub:
         boot, _, number = last.partition(".")
         since = int(number) if boot == self.boot and number.isdecimal() else -1
         for name, key in subscription.keys:
-            self.look_at(name, key)
+            self.watch_key(name, key)
         hello = {"beliefs": self.board.beliefs(), "health": self.health(), "server": self.boot}
         with self.board.lock:
             version, now = self.board.version, self.board.now()

@@ -72,7 +72,7 @@ class SequentialTest(Struct):
 
 
 class Comparison(Struct):
-    """The probability of each key to be the best, and the differences of the best to the others.
+    """The probability that each key is the best, and the differences of the best to the others.
 
     `verdict` is "best" if one is the best with probability (1 + level) / 2 or more, "equivalent" if
     no difference matters, else "undecided". `reference` is the control, or the best key. `shares`

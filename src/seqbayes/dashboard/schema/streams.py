@@ -143,7 +143,7 @@ class Decisions(Struct):
 
 
 class AnnotationInfo(Struct):
-    """A text about a moment, in seconds since 1970; without a belief it is about all."""
+    """A note about a point in time, in seconds since 1970; without a belief it is about all."""
 
     id: str
     at: float
@@ -158,7 +158,7 @@ class AnnotationList(Struct):
 
 
 class AnnotationBody(Struct, forbid_unknown_fields=True):
-    """An annotation to store: about now and all beliefs unless it says otherwise.
+    """An annotation to store; by default it is about the present and about all beliefs.
 
     It replaces the annotation with the same `id`, so that a request can be repeated.
     """

@@ -1,4 +1,4 @@
-"""``/api/annotations``: texts about moments, such as deployments."""
+"""``/api/annotations``: notes about points in time, such as deployments."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class Reads:
         """Return everything about a key as JSON values."""
         with self._board.lock:
             entry = entry_of(table_of(self._board, name), key)
-            self._hub.look_at(name, key)
+            self._hub.watch_key(name, key)
             past.seed(self._hub.provider.reader, [entry])
             now = self._board.now()
             detail = entry.detail(now)

@@ -28,7 +28,7 @@ class Histories:
     hub
         The hub, whose provider reads the store.
     annotations, alerts
-        The handlers that know what happened meanwhile.
+        The handlers of annotations and alerts.
     """
 
     def __init__(self, hub: Hub, annotations: Annotations, alerts: AlertReads) -> None:

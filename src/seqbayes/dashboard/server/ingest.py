@@ -169,5 +169,5 @@ def _identity(raw: msgspec.Raw | None, field: str, where: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_LENGTH:
-        raise HttpError(422, f"{where}: expected {field!r}, a text or whole number, to identify it")
+        raise HttpError(422, f"{where}: expected {field!r}, a string or whole number, as its id")
     return value

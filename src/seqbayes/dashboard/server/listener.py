@@ -134,7 +134,7 @@ class SiteServer(uvicorn.Server):
         yield
 
     async def on_tick(self, counter: int) -> bool:
-        """Send a sign of life to the service manager, and check for signals."""
+        """Send a keep-alive notification to the service manager, and check for signals."""
         self._service.alive()
         if self._interruption:
             self.should_exit = True
@@ -197,7 +197,7 @@ def serve(
     ready
         Called when the server answers requests.
     service
-        The service manager, which is notified then, and of every sign of life.
+        The service manager, which is notified then, and at every tick.
     """
 
     async def main() -> None:

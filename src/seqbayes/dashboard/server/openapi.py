@@ -199,19 +199,19 @@ def _read_paths() -> dict[str, Any]:
         ),
         "/api/dead-letters": _get(
             "dead_letters", "Return events that could not be used.", schema.DeadLetterList,
-            [_in_query("limit", "Letters to return.", **_whole(0, MAX_CARDS, MAX_LETTERS))],
+            [_in_query("limit", "Number of dead letters.", **_whole(0, MAX_CARDS, MAX_LETTERS))],
             422, 500,
         ),
         "/api/alerts": _get(
             "alerts", "Return alerts and their newest messages.", schema.AlertList,
-            [_in_query("limit", "Messages to return.", **_whole(0, MAX_LISTED, MAX_MESSAGES))],
+            [_in_query("limit", "Number of messages.", **_whole(0, MAX_LISTED, MAX_MESSAGES))],
             422, 500,
         ),
         "/api/annotations": _annotation_path() | _get(
             "annotations", "Return the newest annotations.", schema.AnnotationList,
             [
                 _in_query(
-                    "limit", "Annotations to return.", **_whole(0, MAX_ANNOTATIONS, MAX_ANNOTATIONS)
+                    "limit", "Number of annotations.", **_whole(0, MAX_ANNOTATIONS, MAX_ANNOTATIONS)
                 )
             ],
             422, 500,

@@ -18,7 +18,7 @@ from seqbayes.dashboard.views.base import (
     register_view,
 )
 from seqbayes.dashboard.views.figures import finite, pair
-from seqbayes.dashboard.views.numbers import told_step
+from seqbayes.dashboard.views.numbers import step_as_json
 from seqbayes.dashboard.views.predictives import bars, predictive_of
 from seqbayes.families import Beta
 from seqbayes.predictive.labels import Categorical
@@ -114,7 +114,7 @@ class LabelsView(View):
         if not state.likelihood.labelled:
             step = state.explain(x)
             terms = step.prior, step.likelihood, step.evidence, step.posterior
-            return told_step(x, step.at, *terms)
+            return step_as_json(x, step.at, *terms)
         state.observe(x)  # raises an error for an invalid label
         weights, unseen = state.label_weights()
         known = x in weights
@@ -125,7 +125,7 @@ class LabelsView(View):
         at = (weight + 1.0) / (weight + 1.0 + rest)
         before = distributions.Beta(weight, rest).pdf(at)
         after = distributions.Beta(weight + 1.0, rest).pdf(at)
-        step = told_step(x, at, before, at, weight / (weight + rest), after)
+        step = step_as_json(x, at, before, at, weight / (weight + rest), after)
         return {**step, "of": str(x) if known else None}
 
 

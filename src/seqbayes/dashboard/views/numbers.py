@@ -128,7 +128,7 @@ class NumberView(View):
         parts = mean if isinstance(mean, tuple) else (mean,)
         if None not in [finite(part) for part in parts]:
             step = state.explain(x, mean)
-        return told_step(x, step.at, step.prior, step.likelihood, step.evidence, step.posterior)
+        return step_as_json(x, step.at, step.prior, step.likelihood, step.evidence, step.posterior)
 
 
 @register_view
@@ -151,7 +151,7 @@ def _exp(number: float) -> float:
         return math.inf
 
 
-def told_step(x: Any, at: Any, *terms: Any) -> dict[str, Any]:
+def step_as_json(x: Any, at: Any, *terms: Any) -> dict[str, Any]:
     """Return a step of Bayes' rule as JSON values."""
     names = ("prior", "likelihood", "evidence", "posterior")
     densities = {name: finite(term) for name, term in zip(names, terms, strict=True)}

@@ -18,7 +18,7 @@ from seqbayes.dashboard.views.base import (
     view_of,
 )
 from seqbayes.dashboard.views.figures import finite, heights, pair, places
-from seqbayes.dashboard.views.numbers import told_step
+from seqbayes.dashboard.views.numbers import step_as_json
 from seqbayes.dashboard.views.predictives import lines, predictive_of
 from seqbayes.figures import curves
 
@@ -44,7 +44,7 @@ class SeveralView(View):
     def step(self, state: Any, x: Any) -> dict[str, Any] | None:
         """Return the step at the point selected by the state."""
         step = state.explain(x)
-        return told_step(x, step.at, step.prior, step.likelihood, step.evidence, step.posterior)
+        return step_as_json(x, step.at, step.prior, step.likelihood, step.evidence, step.posterior)
 
 
 @register_view

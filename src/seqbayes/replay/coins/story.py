@@ -359,7 +359,7 @@ def _clusters(opening: CoinOpening, last: EmState) -> str:
         f"{chance(share)} (set {tosses.number})"
         for tosses, share in zip(opening.sets, last.shares, strict=True)
     ]
-    text = f"Who tossed which set? Coin A with probability {', '.join(shares)}."
+    text = f"Which coin was tossed in each set? Coin A with probability {', '.join(shares)}."
     if last.thetas[0] == last.thetas[1]:
         return text
     estimated = ["A" if share > 0.5 else "B" for share in last.shares]

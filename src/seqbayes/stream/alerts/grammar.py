@@ -63,7 +63,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Surprise:
-    """The mean of minus the log predictive probability of the observations since the last look."""
+    """The mean of −log p(x) of the observations since the last evaluation."""
 
 
 @dataclass(frozen=True)

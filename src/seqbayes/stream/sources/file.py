@@ -198,7 +198,7 @@ class File(Source):
             if self._is_truncated(reading):
                 self._recover(reading)
                 continue
-            if self._look_around(reading):
+            if self._find_older_files(reading):
                 continue
             part = reading.advance()
             if part is not None:
@@ -233,7 +233,7 @@ class File(Source):
         self._size = reading.handle.offset + reading.handle.left
         return False
 
-    def _look_around(self, reading: Reading) -> bool:
+    def _find_older_files(self, reading: Reading) -> bool:
         """Record which rotated files are older than the file at the path.
 
         If the file was copied and truncated before any of it was read, start the copy instead and

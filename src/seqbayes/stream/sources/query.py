@@ -65,7 +65,7 @@ class Query(Broker):
     The connection is read-only. A row of a transaction that is committed after rows with a larger
     cursor were read is learned if it is among the last 500 rows in the order of the cursor.
     Otherwise it is missed; this is detected when the rows are counted, at the start and
-    periodically. Decimals become floating-point numbers, dates and times become ISO 8601 texts;
+    periodically. Decimals become floating-point numbers, dates and times become ISO 8601 strings;
     bytes are rejected.
     """
 

@@ -179,7 +179,7 @@ class WritableStore(ReadableStore):
         if lease.holder is None:
             return
         holder = self._holder_of(lease)
-        if holder.local and not holder.lives:
+        if holder.local and not holder.is_running:
             return
         if holder.local and not self.lease_always_expires:
             raise LeaseError(f"{self.url} is held by {holder}: one runner at a time")

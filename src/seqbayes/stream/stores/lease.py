@@ -23,10 +23,10 @@ class Holder(msgspec.Struct, frozen=True):
     --------
     >>> holder = Holder.own()
     >>> holder.keep()
-    >>> holder.local, holder.lives
+    >>> holder.local, holder.is_running
     (True, True)
     >>> holder.drop()
-    >>> holder.lives
+    >>> holder.is_running
     False
     """
 
@@ -67,7 +67,7 @@ class Holder(msgspec.Struct, frozen=True):
         return here and os.name == "posix"
 
     @property
-    def lives(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a local process is still running and has not dropped the lease."""
         if self.token and self.pid == os.getpid():
             return self.token in _held

@@ -267,7 +267,7 @@ class ReadableStore:
             return Runner(None, False)
         holder = self._holder_of(lease)
         silent = self.now() - (lease.expires - self.lease_seconds)
-        alive = holder.lives if holder.local else silent < self.lease_seconds
+        alive = holder.is_running if holder.local else silent < self.lease_seconds
         halted = alive and holder.local and holder.halted
         return Runner(str(holder), alive, halted, max(silent, 0.0), self._status_of(lease))
 

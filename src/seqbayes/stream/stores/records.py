@@ -109,7 +109,7 @@ def surplus_times(times: Sequence[float], limit: int) -> list[float]:
 
     The newest point remains, and one in each of at most 3/4 of `limit` equal intervals. Their
     length is a power of two and they start at multiples of it, so that a history that is thinned
-    again and again stays evenly spaced.
+    repeatedly stays evenly spaced.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ class StoredMessage(NamedTuple):
 
 
 class Annotation(NamedTuple):
-    """A text about a moment, such as a deployment: its id, and its time in seconds since 1970.
+    """A note about a point in time, such as a deployment; times are in seconds since 1970.
 
     `belief` is the belief that it is about, or empty if it is about all.
     """

@@ -285,7 +285,7 @@ function logo() {
 function shortcuts() {
   const keys = [
     ["/", "search keys"],
-    ["← ↑ ↓ →", "from card to card"],
+    ["← ↑ ↓ →", "move between the cards"],
     ["p", "pin or unpin the card"],
     ["c", "compare the card"],
     ["Space", "play or pause a replay"],

@@ -26,7 +26,7 @@ export class Sets {
   constructor() {
     this.holder = h("div");
     this.element = panel(
-      "Every toss goes to a coin, or is shared between both",
+      "Each toss belongs to one coin, or is divided between both",
       "Heads and tails of a set are multiplied by the probability of each coin: the expected counts, that is, their average over both possibilities, weighted by their probabilities.",
       this.holder,
     );
@@ -88,7 +88,7 @@ export class Which {
       setText(
         this.says,
         row
-          ? "The coin is known: the whole set is its own."
+          ? "The coin is known: the whole set belongs to it."
           : "As long as the coins are known, no rule is needed: each set belongs to its coin.",
       );
       return this.rules.replaceChildren();
@@ -101,7 +101,7 @@ export class Which {
       coin(more),
       " as with ",
       coin(less),
-      `. Choosing ${more} outright would claim a certainty that the tosses do not give, so ${more} receives ${decimals(100 * Math.max(...row.posterior), 0)} % of every toss: in many sets like this one, that is the share which ${more} would have produced on average, its expectation.`,
+      `. Assigning the set to ${more} alone would claim a certainty that the tosses do not support, so ${more} receives ${decimals(100 * Math.max(...row.posterior), 0)} % of every toss: in many sets like this one, that is the share which ${more} would have produced on average, its expectation.`,
     );
     return this.rules.replaceChildren(
       ...COINS.map((name, i) =>

@@ -235,7 +235,7 @@ class Lesson {
         `MLE: heads divided by tosses is the probability under which the tosses are most probable: ${both(known.map(({ heads, tosses }) => divide(heads, tosses)))}.`,
       map: () =>
         `MAP: the prior Beta(${state.prior}, ${state.prior}) adds ${decimals(state.prior - 1, 1)} imagined heads and as many tails to each coin: ${both(known.map(({ heads, tosses }) => divide(heads, tosses, state.prior)))}.`,
-      hide: () => `Now the labels are lost. EM starts from a guess: ${both(path[0].thetas)}.`,
+      hide: () => `Now the labels are removed. EM starts from a guess: ${both(path[0].thetas)}.`,
       row: () =>
         `E-step, set ${index + 1}: the guess decides which coin is more probable, ${both(path[0].rows[index].posterior)}, and the tosses are shared in this proportion.`,
       sums: () =>
@@ -255,7 +255,7 @@ class Lesson {
       this.three.element,
       panel(
         "Drag: start, prior and objective",
-        "From equal starting values the coins can never become different; exchanged ones exchange the names.",
+        "From equal starting values the coins always remain equal; if the starting values are exchanged, so are the names.",
         ...this.starts.map((one) => one.element),
         this.weight.element,
         h(

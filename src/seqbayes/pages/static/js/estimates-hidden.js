@@ -279,13 +279,13 @@ export const HIDDEN = [
   },
   {
     title: "EM with a prior",
-    sentence: "EM climbs any such objective: with a prior it finds a MAP instead of an MLE.",
+    sentence: "EM increases any such objective: with a prior it finds a MAP instead of an MLE.",
     build: withPrior,
   },
   {
     title: "EM as clustering",
     sentence:
-      "The hidden label is a cluster: EM moves each centre to the mean of the points that it owns, in proportion to ownership.",
+      "The hidden label is a cluster: EM moves each centre to the mean of the points, weighted by their responsibilities.",
     build: clustering,
   },
   {

@@ -299,7 +299,7 @@ export const READINGS = [
   {
     title: "An error: the bag of 110 %",
     sentence:
-      "The text that inspired this page has bags with 30 % red, 20 % green, 25 % blue and 35 % yellow candies, an easy slip that a sum reveals.",
+      "The text that inspired this page has bags with 30 % red, 20 % green, 25 % blue and 35 % yellow candies: an easy mistake, which adding them up reveals.",
     build: overfull,
   },
   {

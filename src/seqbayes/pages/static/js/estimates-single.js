@@ -303,7 +303,7 @@ export const SINGLE = [
   {
     title: "Why take the logarithm?",
     sentence:
-      "The logarithm turns a product of tiny numbers into a sum, and it moves no maximum, because it is increasing.",
+      "The logarithm turns a product of tiny numbers into a sum, and it does not move the maximum, because it is an increasing function.",
     build: logarithms,
   },
   {

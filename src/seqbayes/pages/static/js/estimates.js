@@ -1,4 +1,4 @@
-// The lesson on MLE, MAP and EM: one sentence and something to drag per step.
+// The lesson on MLE, MAP and EM: one sentence and one interactive chart per step.
 
 import { h, setText } from "../../../dashboard/static/js/dom.js";
 import { HIDDEN } from "./estimates-hidden.js";

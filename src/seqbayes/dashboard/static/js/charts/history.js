@@ -106,7 +106,7 @@ export class History {
     this.box = h("div", { class: "history" });
     this.note = h("p", { class: "nothing", hidden: true });
     this.reading = h("p", { class: "hint" }, HINT);
-    this.events = h("ol", { class: "marks", "aria-label": "What happened meanwhile" });
+    this.events = h("ol", { class: "marks", "aria-label": "Annotations and alerts" });
     this.element = h("div", null, this.box, this.reading, this.events, this.note);
     this.stop = new AbortController();
     addEventListener("theme", () => this.#draw(true), { signal: this.stop.signal });

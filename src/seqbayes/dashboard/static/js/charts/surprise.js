@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 import { exists, number } from "../format.js";
-import { nothing, recent, UNTOLD } from "../views/tables.js";
+import { nothing, recent, NO_EVENTS } from "../views/tables.js";
 
 const RARE = Math.log(20); // nats above the average: 20 times less probable
 const HEADROOM = 1.06;
@@ -33,7 +33,7 @@ export class Surprise {
     const values = events.map(({ surprise }) => surprise).filter(exists);
     this.details.hidden = !values.length;
     if (values.length) this.#draw(values);
-    else this.plot.replaceChildren(nothing(UNTOLD));
+    else this.plot.replaceChildren(nothing(NO_EVENTS));
     this.#rows();
   }
 

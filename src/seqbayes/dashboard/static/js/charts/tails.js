@@ -1,4 +1,4 @@
-// Extends curves whose ends are low to zero.
+// Extends curves with low ends to zero.
 
 const SMALL = 0.05; // share of the peak; higher ends are real, such as those of a share at 0 and 1
 const STEPS = 24;

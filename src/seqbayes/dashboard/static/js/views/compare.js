@@ -107,7 +107,7 @@ export class Compare {
       ...this.beliefs.map(({ name }) => h("option", { value: name }, name)),
     );
     choice.value = this.name;
-    const best = segments("What is best", BEST, BEST[Number(this.lowest)][0], (value) => {
+    const best = segments("Best value", BEST, BEST[Number(this.lowest)][0], (value) => {
       this.lowest = value === "lowest";
       this.#remember();
       this.#compute();

@@ -387,7 +387,7 @@ export class Detail {
       last,
       last
         ? `Observed ${this.formatObservation(last.x)}: densities at ${tables.where(last, written)}, before and after.`
-        : tables.UNTOLD,
+        : tables.NO_EVENTS,
     );
   }
 
@@ -401,12 +401,12 @@ export class Detail {
       this.steps.replaceChildren(
         data.steps?.length
           ? tables.steps(data.steps, written, this.formatObservation)
-          : tables.nothing(tables.UNTOLD),
+          : tables.nothing(tables.NO_EVENTS),
       );
     this.makers.replaceChildren(
       ...(data.makers
         ? tables.makers(data.makers, this.formatObservation)
-        : [tables.nothing(tables.UNTOLD)]),
+        : [tables.nothing(tables.NO_EVENTS)]),
     );
     this.dead.replaceChildren(tables.deadLetters(data.dead_letters));
     this.predictive.replaceChildren(...next(data.predictive, this.belief));

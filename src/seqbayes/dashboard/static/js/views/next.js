@@ -7,13 +7,13 @@ import { h } from "../dom.js";
 import { observed, scale } from "../format.js";
 import { nothing } from "./tables.js";
 
-const UNTOLD = {
+const UNPREDICTABLE = {
   estimator: "The prediction of an estimator depends on the features of the observation.",
 };
 
 /** The contents of the panel for a predictive distribution. */
 export function next(given, { kind, likelihood }) {
-  if (!given) return [nothing(UNTOLD[kind] ?? "It cannot be predicted before more events are learned.")];
+  if (!given) return [nothing(UNPREDICTABLE[kind] ?? "It cannot be predicted before more events are learned.")];
   if (given.lines) {
     const fields = new Fields({ most: 24 });
     fields.update({ fields: given.lines });

@@ -14,7 +14,7 @@ import {
 } from "../format.js";
 
 /** The reason why there are no individual events. */
-export const UNTOLD =
+export const NO_EVENTS =
   "No event has arrived since the server started, or too many arrived at once to list them individually.";
 
 export const nothing = (why) => h("p", { class: "nothing" }, why);
