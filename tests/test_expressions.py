@@ -90,7 +90,7 @@ def test_values(text, expected):
 @pytest.mark.parametrize("text", ["x + 1", "log(x)", "x > 3", "not x", "x ~ 'a'", "x in [1]",
                                   "bucket(x, 2)", "x > 1 and true", "false or x = 3"])  # fmt: skip
 @pytest.mark.parametrize("missing", [None, UNSET, InvalidValue("wrong")])
-def test_what_is_missing_or_invalid_remains_so(text, missing):
+def test_missing_and_invalid_values_make_the_result_missing_or_invalid(text, missing):
     assert value(text, {"x": missing}) is missing
 
 
@@ -108,7 +108,7 @@ def test_what_is_missing_or_invalid_remains_so(text, missing):
         ("not word", "expected true, false"),
     ],
 )
-def test_what_has_no_value_states_the_reason(text, reason):
+def test_invalid_results_state_the_reason(text, reason):
     found = value(text, {"x": 4, "word": "two", "ok": True})
     assert type(found) is InvalidValue
     assert re.search(reason, found.reason)
@@ -168,7 +168,7 @@ def test_any_text_is_parsed_or_refused(text):
     expression.evaluate([3.0] * len(expression.names), False)
 
 
-def test_names_of_fields_are_no_expressions():
+def test_names_of_fields_are_not_expressions():
     plain = ["x", "sepal-length", "petal length (cm)", "speed (km / h)", "a.b", "a/b", "path~"]
     assert not any(map(is_expression, plain))
     written = ["a / b", "log(x)", "a ~ 'b'", "not ok", "(a)", "`a b`", "x in [1]", "a = 1"]

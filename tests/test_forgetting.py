@@ -248,7 +248,7 @@ def test_refused_merges_change_nothing():
     "change",
     [{"seqbayes": 99}, {"decayed": "days"}, {"half_life": -1}, {"clock": "x"}, {"state": 3}],
 )
-def test_wrong_documents(change):
+def test_invalid_documents_raise_an_error(change):
     with pytest.raises(PriorError):
         Decayed.from_dict({**Decayed(Beta(), half_life=1.0).to_dict(), **change})
 

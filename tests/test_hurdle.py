@@ -91,7 +91,7 @@ def test_quantiles_of_the_next_amount_invert_its_tails():
     assert 0.2 < np.count_nonzero(found.sample(1000, np.random.default_rng(1))) / 1000 < 0.45
 
 
-def test_the_share_of_amounts_and_the_amounts_are_learned_apart():
+def test_the_share_of_amounts_and_the_amounts_are_learned_separately():
     state = revenue()
     assert state.marginal("share").posterior == (4.0, 8.0)
     assert state.marginal("amount").posterior == (5.0, 71.75)

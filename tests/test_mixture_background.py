@@ -134,12 +134,12 @@ def test_before_the_first_observation():
         ([NormalInverseGamma(0, 1, 2, 2)] * 2, {"start": [(0.0, 1.0), (2.0, 1.0)]}),
     ],
 )
-def test_where_there_can_be_no_background(components, settings):
+def test_components_that_do_not_support_a_background(components, settings):
     with pytest.raises(PriorError, match="background"):
         Mixture(components, background=True, **settings)
 
 
-def test_what_is_shown_of_an_observation():
+def test_display_of_an_observation():
     xs, _ = points(5, 300)
     mixture = Mixture(2, seed=1, background=True, buffer=100)
     mixture.learn_many(xs)

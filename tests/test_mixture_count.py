@@ -199,7 +199,7 @@ def test_log_score_is_the_sum_of_the_log_predictions():
     assert str(both).startswith("1: log score -")
 
 
-def test_old_scores_fade():
+def test_old_scores_lose_weight():
     xs = np.random.default_rng(2).normal(size=90).tolist()
     prior = NormalInverseGamma(0, 0.1, 2, 2)
     fading = Prequential({k: Mixture([prior] * k, seed=1) for k in (1, 2)}, half_life=20)
@@ -626,7 +626,7 @@ def test_log_normal_data_are_one_log_normal_component():
     assert len(model.names) == 1
 
 
-def test_a_copy_amid_the_examination_of_splits_continues_exactly():
+def test_a_copy_during_the_search_for_splits_continues_exactly():
     """Components are examined one per observation, and forecasts renewed one per observation."""
     rng = np.random.default_rng(4)
     xs = (rng.choice([-9.0, 0.0, 9.0], 450) + rng.normal(size=450)).tolist()

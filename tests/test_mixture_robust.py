@@ -36,7 +36,7 @@ def learned(points, k=3, **settings):
 @long_stream
 @pytest.mark.parametrize("size", [1e2, 1e6, 1e12])
 @pytest.mark.parametrize("place", [5, 3000, "1 in 100"])
-def test_outliers_cost_clean_rows_almost_nothing(size, place):
+def test_outliers_hardly_affect_clean_rows(size, place):
     clean, rows = corners(1, 5000), corners(2, 1000)
     outliers = np.arange(5000) % 100 == 7 if place == "1 in 100" else np.arange(5000) == place
     dirty = clean.copy()
@@ -141,7 +141,7 @@ def test_independent_observations_are_not_ordered():
 
 @long_stream
 @pytest.mark.parametrize("factor", [1e3, 30.0])
-def test_a_feature_that_becomes_smaller_unnoticed(factor):
+def test_a_feature_whose_scale_decreases_after_the_buffer(factor):
     """The values after the buffer are plausible under the wide components."""
     rng = np.random.default_rng(104)
     centres, n = rng.normal(0, 5, (3, 5)), 1200 * 21

@@ -70,7 +70,7 @@ def clusters(n, seed=1):
     return np.where(which[:, None], rng.normal(0, 1, (n, 2)), rng.normal(7, 2, (n, 2))), which
 
 
-def test_batches_are_one_longer_stream():
+def test_successive_batches_equal_one_stream():
     X, _ = clusters(1000)
     model = SequentialGaussianMixture(2, random_state=3, buffer=200)
     alone = Mixture(2, seed=int(np.random.RandomState(3).randint(2**31 - 1)), buffer=200)

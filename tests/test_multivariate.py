@@ -71,7 +71,7 @@ def test_the_evidence_agrees_with_scipy():
 
 
 @given(some.integers(0, 2**31), some.sampled_from([1e9, -1e6, 0.0]))
-def test_scatter_keeps_its_digits(seed, centre):
+def test_scatter_is_accurate(seed, centre):
     """Mean 1e9, deviations of 1e-3: the scatter to 1e-9 by exact fractions, unlearning or not."""
     rng = np.random.default_rng(seed)
     xs = (centre + 1e-3 * rng.normal(size=(40, 3)) @ rng.normal(size=(3, 3))).tolist()

@@ -34,7 +34,7 @@ def test_an_improper_posterior_has_no_reciprocal():
     assert "reciprocal" not in describe({}, Gamma(0.0, 0.0, likelihood=Poisson()), View())
 
 
-def test_parameters_that_are_no_rates_have_no_reciprocal():
+def test_parameters_that_are_not_rates_have_no_reciprocal():
     assert "reciprocal" not in describe({}, Beta(2, 3), View())
 
 

@@ -342,7 +342,7 @@ class TestKnownBugsOfOtherLibraries:
             exact = [float(p / sum(marked)) for p in marked]
             assert [left.pmf(k - 2) for k in range(2, 18)] == pytest.approx(exact[2:18], rel=1e-12)
 
-    def test_a_near_certainty_is_not_certain(self):
+    def test_a_probability_near_one_is_not_shown_as_certain(self):
         """P(B > A) at 1 - 1.1e-8 is distinguished from 1 by its complement."""
         a, b = sb.Beta(100, 900), sb.Beta(200, 800)
         low, high = 0.0, 1.0

@@ -54,7 +54,7 @@ def received(receiver):
             return messages
 
 
-def test_notifications_arrive_in_order_and_signs_of_life_at_half_the_interval(manager):
+def test_notifications_arrive_in_order_and_keep_alive_ones_at_half_the_interval(manager):
     receiver, name = manager
     given = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "8000000", "WATCHDOG_PID": str(os.getpid())}
     clock = Clock()
@@ -77,7 +77,7 @@ def test_notifications_arrive_in_order_and_signs_of_life_at_half_the_interval(ma
     ],
     ids=["absent", "zero", "invalid", "of another process"],
 )
-def test_no_sign_of_life_without_a_watchdog(manager, more):
+def test_no_keep_alive_notification_without_a_watchdog(manager, more):
     receiver, name = manager
     service = Service(environ={"NOTIFY_SOCKET": name, **more})
     service.ready()

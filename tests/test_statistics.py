@@ -144,7 +144,7 @@ def test_moments_under_random_operations(steps, centre, spread):
 
 
 @pytest.mark.parametrize("w", [1.0, 0.1])
-def test_long_windows_keep_their_digits(w):
+def test_long_windows_are_summed_accurately(w):
     """100,000 events through a window of 100, against exact fractions at the end."""
     rng = np.random.default_rng(7)
     xs = (1e6 + np.cumsum(rng.normal(0.0, 1.0, 100_000))).tolist()
@@ -175,7 +175,7 @@ def test_long_windows_keep_their_digits(w):
     assert waits == sb.Gamma(likelihood=sb.likelihoods.Exponential())
 
 
-def test_long_streams_keep_their_digits():
+def test_long_streams_are_summed_accurately():
     """A hundred thousand tenths are ten thousand; a small number beside a large one is kept."""
     tenths = sb.Gamma(likelihood=sb.likelihoods.Exponential())
     for _ in range(100_000):
@@ -194,7 +194,7 @@ def test_long_streams_keep_their_digits():
     assert near.statistics.value == (2.0, 2.0)
 
 
-def test_merging_distant_data_keeps_the_digits():
+def test_merging_distant_data_is_accurate():
     """Moved to another origin and back, the sums lose nothing."""
     near = [1e6 + x / 7.0 for x in (0.3, -1.2, 2.5, 0.1, 7.7)]
     far = [-3e6 + x / 3.0 for x in (1.0, 2.0, 5.0)]

@@ -169,7 +169,7 @@ def walk(case, seed, steps=40, scales=True, checked=True):
 @pytest.mark.parametrize(
     "case", [case for case in FIRST if case in CAN_UNLEARN], ids=lambda case: case.id
 )
-def test_only_what_remains_counts(case, seed):
+def test_results_depend_only_on_the_remaining_data(case, seed):
     walk(case, seed, scales=case in CAN_SCALE)
 
 
@@ -177,7 +177,7 @@ def test_only_what_remains_counts(case, seed):
 @pytest.mark.parametrize(
     "case", [case for case in FIRST if case in CAN_UNLEARN], ids=lambda case: case.id
 )
-def test_copies_go_on_exactly(case, seed):
+def test_copies_continue_exactly(case, seed):
     state, data = walk(case, seed, 25, case in CAN_SCALE, checked=False)
     forms = [
         copy.copy(state),
@@ -299,7 +299,7 @@ def test_histories_of_extreme_values_leave_no_trace(name):
 @pytest.mark.parametrize(
     "case", [case for case in FIRST if case in CAN_UNLEARN], ids=lambda case: case.id
 )
-def test_only_what_remains_counts_at_any_size(case, monkeypatch):
+def test_results_depend_only_on_the_remaining_data_at_any_size(case, monkeypatch):
     rng = np.random.default_rng(17)
     signs, sizes = rng.choice([-1.0, 1.0], 8), rng.choice(SIZES, 8)
     fills = [0.0, *(signs * rng.uniform(1.0, 10.0, 8) * 10.0**sizes).tolist()]

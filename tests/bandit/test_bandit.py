@@ -322,7 +322,7 @@ def test_a_bandit_per_context_is_a_contextual_policy_of_river():
     assert total.get() > 0.4 * n
 
 
-def test_each_context_has_a_bandit_of_its_own():
+def test_each_context_has_a_separate_bandit():
     chooser = PerContext(Bandit(Beta(), seed=1), by="country")
     for country, arm in [("de", "a"), ("fr", "b")]:
         for _ in range(30):

@@ -102,7 +102,7 @@ def test_nothing_is_estimated_without_data():
         InversePropensity(max_weight=0.0)
 
 
-def test_the_normalised_interval_has_its_digits_for_large_rewards():
+def test_the_normalised_interval_is_accurate_for_large_rewards():
     rng, near, far = random.Random(6), InversePropensity(), InversePropensity()
     for _ in range(500):
         reward, target = rng.choice((-1.0, 1.0)), rng.choice((0.5, 1.0))

@@ -51,7 +51,7 @@ def test_weights_and_times_are_arguments():
     assert (state.n_samples, state.clock) == (2.0, 100.0)
 
 
-def test_what_cannot_be_merged_is_refused():
+def test_states_that_cannot_be_merged_are_refused():
     with pytest.raises(PriorError, match="half-life in events"):
         Learn(Decayed(Beta(), 60.0))
     with pytest.raises(PriorError, match="expected a state"):

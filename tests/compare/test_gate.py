@@ -271,7 +271,7 @@ def test_the_strongest_evidence_so_far_decides():
     assert gate.decision().best == "a"
 
 
-def test_looks_take_the_increments_of_states(rng):
+def test_look_uses_the_increments_of_states(rng):
     gate, states = Gate(Beta(), "ab"), {name: Beta() for name in "ab"}
     for _ in range(10):
         states["a"].learn_many(rng.random(100) < 0.3)

@@ -100,7 +100,7 @@ def test_arms_are_chosen_by_the_probability_of_being_best(serve):
     assert len({each.decision for each in chosen}) == 2000
 
 
-def test_lower_rewards_are_better_as_the_belief_or_the_choice_says():
+def test_lower_rewards_are_better_if_the_belief_or_the_choice_declares_it():
     states = {("de", "a"): Beta(2, 8), ("de", "b"): Beta(8, 2)}
     of_belief = CONFIG.replace("by = [", 'better = "lower"\nby = [')
     for text, best in (

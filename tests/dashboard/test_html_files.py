@@ -187,7 +187,7 @@ def test_the_coins_show_mle_map_and_em_on_the_same_tosses(open_file):
     )
 
 
-def test_every_step_of_mle_map_and_em_has_something_to_drag(open_file):
+def test_every_step_of_mle_map_and_em_has_an_interactive_chart(open_file):
     page = open_file("estimates")
     steps = page.locator(".lesson-step")
     assert steps.count() == 16

@@ -284,7 +284,7 @@ def test_levels_are_checked(level):
 
 
 @every
-def test_rivers_order(case):
+def test_order_is_that_of_river(case):
     """Bandit arms are ranked by their means; an arm without a mean is the lowest."""
     state = case.new(case.observations(5, salt=61))
     if isinstance(state.mean, float):

@@ -110,7 +110,7 @@ def test_joint_entropies_and_divergences_are_exact(family, expected, cases):
             assert close(family(*p).kl(family(*q)), wanted), (p, q)
 
 
-def test_those_of_a_product_are_sums():
+def test_entropies_and_divergences_of_a_product_are_sums():
     def product(one, two):
         return Product(
             {"rate": Gamma(*one), "share": Dirichlet(dict(zip("abc", two, strict=True)))}

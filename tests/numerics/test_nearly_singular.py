@@ -62,7 +62,7 @@ def collinear(dimension, gap, centre):
 @pytest.mark.parametrize("size", [1.0, 1e-8, 1e-13, 1e-20])
 @pytest.mark.parametrize("gap", [1e-8, 1e-12, 1e-16, 0.0])
 @pytest.mark.parametrize("dimension", [2, 3, 5])
-def test_nearly_collinear_coordinates_keep_all_digits(dimension, gap, size, centre):
+def test_nearly_collinear_coordinates_are_accurate_to_all_digits(dimension, gap, size, centre):
     check_digits(dimension, gap, size, centre)
 
 
@@ -70,7 +70,7 @@ def test_nearly_collinear_coordinates_keep_all_digits(dimension, gap, size, cent
     ("gap", "size", "centre"),
     [(1e-12, 1e-13, 1e6), (0.0, 1e-20, 0.0), (3e-6, 1e-13, 1e6), (1e-3, 1e-20, 0.0)],
 )
-def test_many_nearly_collinear_coordinates_keep_all_digits(gap, size, centre):
+def test_many_nearly_collinear_coordinates_are_accurate_to_all_digits(gap, size, centre):
     check_digits(28, gap, size, centre)
 
 
@@ -92,7 +92,7 @@ def check_digits(dimension, gap, size, centre):
         assert state.log_predictive(x.tolist()) == pytest.approx(following, rel=1e-10, abs=1e-10)
 
 
-def test_a_prior_that_is_nearly_singular_keeps_what_it_states():
+def test_evidence_is_accurate_under_a_nearly_singular_prior():
     scale = [[1.0, 1.0 - 1e-11], [1.0 - 1e-11, 1.0]]
     xs = 1e-6 * np.random.default_rng(6).normal(size=(12, 2))
     state = NormalInverseWishart([0.0, 0.0], 1.0, 4.0, scale)

@@ -473,7 +473,7 @@ def test_transformed_families():
     assert log_normal.var == pytest.approx(want.var(), rel=1e-12)
 
 
-def test_variance_of_a_concentrated_transform_keeps_its_digits():
+def test_variance_of_a_concentrated_transform_is_accurate():
     """Var(sqrt y) / E(sqrt y)**2 = a Gamma(a)**2 / Gamma(a + 1/2)**2 - 1, near 1 / (4 a)."""
     for a in (1e3, 1e7, 1e11):
         with mp.workdps(80):

@@ -15,7 +15,7 @@ def exact(prior_mean, worth, xs):
 @pytest.mark.parametrize("prior_mean", [1e9, -3.0, 1e120])
 @pytest.mark.parametrize("worth", [2.0**-50, 2.0**-30, 2.0**-10, 1.0, 2.0**30])
 @pytest.mark.parametrize("xs", [[0.0], [0.0, 0.0, 0.0], [1.0, -1.0]])
-def test_means_keep_their_digits_next_to_a_prior_of_little_weight(prior_mean, worth, xs):
+def test_means_are_accurate_under_a_prior_of_little_weight(prior_mean, worth, xs):
     wanted = exact(prior_mean, worth, xs)
     normal = Normal(prior_mean, 1.0 / worth, 1.0)
     both = NormalInverseGamma(prior_mean, worth, 2.0, 2.0)

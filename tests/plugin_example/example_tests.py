@@ -121,7 +121,7 @@ def test_the_family_is_refused_with_the_reason():
         sb.Decayed(limit([]), half_life=10.0)
 
 
-def test_both_are_fields_of_a_product():
+def test_both_can_be_fields_of_a_product():
     pair = sb.Product({"level": floods([]), "wait": limit([])})
     for level, wait in zip(LEVELS, WAITS, strict=True):
         pair.learn_one({"level": level, "wait": wait})

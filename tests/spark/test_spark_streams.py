@@ -102,7 +102,7 @@ def test_a_stream_continues_the_beliefs_of_a_batch(spark, events, tmp_path):
     check(str(tmp_path / "beliefs.db"), events[:80])
 
 
-def test_options_that_do_not_fit_are_refused(spark):
+def test_incompatible_options_are_refused(spark):
     from seqbayes.spark import learn_stream
 
     frame = (

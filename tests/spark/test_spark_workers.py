@@ -65,7 +65,7 @@ def named(case):
 
 
 @pytest.mark.parametrize("case", list(filter(named, FIRST)), ids=lambda case: case.id)
-def test_partitions_have_the_posterior_of_one_process_to_the_last_digit(case):
+def test_partitions_have_exactly_the_posterior_of_one_process(case):
     belief = declare(case)
     xs = case.observations(90)
     if belief.mapped and case.fields:
@@ -177,7 +177,7 @@ def test_a_mixture_makes_one_pass_over_each_partition_and_is_merged():
         assert mine.posterior == pytest.approx(theirs.posterior, rel=1e-12)
 
 
-def test_what_cannot_be_learned_in_parts_is_refused():
+def test_beliefs_that_cannot_be_learned_in_parts_are_refused():
     beliefs = [
         (Belief("x", Decayed(Beta(), 9.0), "x"), "use a half-life in time: Decayed"),
         (Belief("x", Beta(), "x", where={"a": "b"}), "DataFrame.where"),

@@ -172,7 +172,7 @@ def test_probabilities_are_those_of_an_independent_source():
     assert probability(Tail("mean", ">", 1.5), slow) == expected
 
 
-def test_surprise_is_the_mean_of_minus_the_log_predictive_since_the_last_look():
+def test_surprise_is_the_mean_of_minus_the_log_predictive_since_the_last_evaluation():
     alert = Alert("a", parse_condition("surprise > 3"), "")
     state = Normal(0.0, 1.0)
     state.learn_many([0.3, -0.2])

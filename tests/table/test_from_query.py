@@ -96,7 +96,7 @@ def test_sums_of_an_engine_equal_those_of_learning(case, engine):
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "polars"])
-def test_squares_keep_their_digits_far_from_zero(engine):
+def test_squares_are_accurate_far_from_zero(engine):
     state, xs = NormalInverseGamma(), CASES["far values"][1]
     data, connection = relation(engine, {"k": KEYS, "x": xs})
     table = Table.from_query(state, data, key="k", value="x", connection=connection)

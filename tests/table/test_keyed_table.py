@@ -245,7 +245,7 @@ def test_an_overflow_in_the_middle_of_a_batch_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("forgetting", FORGETTING)
-def test_pickles_copies_and_selections_learn_on_as_the_table_does(forgetting: str) -> None:
+def test_pickles_copies_and_selections_continue_learning_like_the_table(forgetting: str) -> None:
     for name in ("an outlier", "labels"):
         table, _ = learn(name, forgetting, weighted=True)
         copies = [pickle.loads(pickle.dumps(table)), copy.copy(table), table.select(table.keys)]

@@ -302,7 +302,7 @@ def test_answers_on_a_grid_are_averages_of_conjugate_answers() -> None:
 
 
 @pytest.mark.parametrize("ask", ["posterior", "map", "log_evidence"])
-def test_an_average_of_posteriors_has_no(ask: str) -> None:
+def test_unsupported_answers_of_an_average_of_posteriors(ask: str) -> None:
     table = schools("grid")
     with pytest.raises(UnsupportedError, match="averaged over priors"):
         getattr(table, ask)

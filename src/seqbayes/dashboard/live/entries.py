@@ -109,7 +109,7 @@ class Entry:
 
     def replace(self, update: Update) -> None:
         """Replace the state by a newer copy."""
-        self._rate = self._faded(update.updated) + update.events / RATE_SECONDS
+        self._rate = self._decayed_rate(update.updated) + update.events / RATE_SECONDS
         if update.events == 0.0 and self._before is None and self._n is not None:
             self._before = (
                 self._n,
@@ -140,10 +140,10 @@ class Entry:
             (before, at), self._before = self._before, None
             with suppress(StoreError):  # its card reports the error
                 self._rate += _recent_rate(max(self.n - before, 0.0), self.updated - at)
-        rate = self._faded(now)
+        rate = self._decayed_rate(now)
         return rate if rate > LEAST_RATE else 0.0
 
-    def _faded(self, now: float) -> float:
+    def _decayed_rate(self, now: float) -> float:
         return self._rate * math.exp(-max(now - self.rated, 0.0) / RATE_SECONDS)
 
     @property
