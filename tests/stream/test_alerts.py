@@ -1,4 +1,4 @@
-"""Alerts: their grammar, their evaluation against independent values, and their course."""
+"""Alerts: their grammar, their evaluation against independent values, and their history."""
 
 import json
 import math
@@ -23,7 +23,7 @@ from seqbayes.stream.alerts.evaluation import (
     probability,
 )
 from seqbayes.stream.alerts.grammar import Tail
-from seqbayes.stream.alerts.past import follow
+from seqbayes.stream.alerts.past import evaluate_history
 from seqbayes.stream.alerts.state import Instance, advance
 from seqbayes.stream.config import parse_config
 from seqbayes.stream.history import History
@@ -461,15 +461,15 @@ def test_alerts_over_the_history_are_those_of_the_run(url):
         for _ in running:
             clock.now += 1.0
     with open_store(url, "read") as store:
-        course, surprised = (follow(each, store) for each in watched)
+        found, surprised = (evaluate_history(each, store) for each in watched)
         expected = [json.loads(each.body) for each in store.messages()]
-    assert [(c.status, c.at, c.value) for c in course.changes] == [
+    assert [(c.status, c.at, c.value) for c in found.changes] == [
         (b["status"], b["at"], b["value"]) for b in expected
     ]
-    assert (course.points, course.stateless) == (7, 0)
+    assert (found.points, found.stateless) == (7, 0)
     # after 3 successes, a failure has probability 1/5, and then 2/6
     assert [c.value for c in surprised.changes] == [pytest.approx(math.log(5.0))]
-    silent = follow(Alert("s", parse_condition("dead letters > 1 %"), ""), store)
+    silent = evaluate_history(Alert("s", parse_condition("dead letters > 1 %"), ""), store)
     assert "does not contain the times of events" in silent.reason
 
 

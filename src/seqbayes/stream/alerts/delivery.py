@@ -55,20 +55,20 @@ class Delivery:
 
     def __init__(self, alerts: Iterable[Alert], notify: Notify) -> None:
         self._done: queue.SimpleQueue[tuple[StoredMessage, str]] = queue.SimpleQueue()
-        self._couriers = {a.name: Courier(a, notify, self._done) for a in alerts}
+        self._senders = {a.name: MessageSender(a, notify, self._done) for a in alerts}
 
     def send(self, messages: Iterable[StoredMessage]) -> None:
         """Deliver messages; those of alerts that no longer exist are abandoned."""
         for message in messages:
-            courier = self._couriers.get(message.alert)
-            if courier is None:
+            sender = self._senders.get(message.alert)
+            if sender is None:
                 self._done.put((message, "the alert is no longer in the configuration"))
             else:
-                courier.put(message)
+                sender.put(message)
 
     def renew(self, alert: str, body: bytes) -> None:
         """Send the body of a firing alert periodically, if its receiver requires it."""
-        self._couriers[alert].renew(body)
+        self._senders[alert].renew(body)
 
     def done(self) -> list[tuple[StoredMessage, str]]:
         """Return the messages completed since the last call, with the reason if abandoned."""
@@ -80,11 +80,11 @@ class Delivery:
     def close(self, patience: float = 5.0) -> None:
         """Try the waiting messages of each alert until one fails or the time is over, and stop."""
         deadline = time.monotonic() + patience
-        for courier in self._couriers.values():
-            courier.stop(deadline - time.monotonic())
+        for sender in self._senders.values():
+            sender.stop(deadline - time.monotonic())
 
 
-class Courier:
+class MessageSender:
     """Delivers the messages of one alert, in order.
 
     Parameters

@@ -30,7 +30,7 @@ class Change(NamedTuple):
 
 
 @dataclass
-class Course:
+class AlertHistory:
     """The changes of an alert over a history.
 
     Attributes
@@ -54,7 +54,7 @@ class Course:
     reason: str = ""
 
 
-def follow(alert: Alert, store: ReadableStore) -> Course:
+def evaluate_history(alert: Alert, store: ReadableStore) -> AlertHistory:
     """Evaluate an alert over the history of a store.
 
     Parameters
@@ -69,17 +69,17 @@ def follow(alert: Alert, store: ReadableStore) -> Course:
     StoreError
         If the store cannot be read.
     """
-    course = Course(alert)
+    result = AlertHistory(alert)
     if isinstance(alert.condition[0].quantity, (DeadLetters, Silence)):
-        course.reason = "the history does not contain the times of events"
-        return course
+        result.reason = "the history does not contain the times of events"
+        return result
     assert alert.belief is not None
     codec, states = StateCodec(alert.belief.state), dict[Any, Any]()
     evidence: dict[Any, Evidence] = {}
     instances: dict[str, Instance] = {}
     points = sorted(store.points(alert.belief.name), key=attrgetter("at"))
     for at, group in itertools.groupby(points, key=attrgetter("at")):
-        known = dict(_states(group, codec, course))
+        known = dict(_states(group, codec, result))
         states |= {read_key(key): state for key, state in known.items()}
         for key, evaluate in _evaluations(alert, known, states, evidence):
             before = instances.get(key)
@@ -97,12 +97,12 @@ def follow(alert: Alert, store: ReadableStore) -> Course:
             else:
                 instances[key] = after
             if report is not None:
-                course.changes.append(Change(key, at, report, evaluate.value))
-    return course
+                result.changes.append(Change(key, at, report, evaluate.value))
+    return result
 
 
 def _states(
-    points: Iterable[HistoryPoint], codec: StateCodec, course: Course
+    points: Iterable[HistoryPoint], codec: StateCodec, result: AlertHistory
 ) -> Iterator[tuple[str, Any]]:
     """Yield the key and the state of each point."""
     for point in points:
@@ -110,11 +110,11 @@ def _states(
         try:
             if text is not None:
                 yield point.key, codec.read(text)
-                course.points += 1
+                result.points += 1
                 continue
         except (SeqbayesError, msgspec.MsgspecError):  # stored under another declaration
             pass
-        course.stateless += 1
+        result.stateless += 1
 
 
 def _evaluations(

@@ -20,7 +20,7 @@ from seqbayes.stream.verbs.shared import add_config, run_reporting_errors
 from seqbayes.stream.verbs.stored import timestamp
 
 if TYPE_CHECKING:
-    from seqbayes.stream.alerts.past import Course
+    from seqbayes.stream.alerts.past import AlertHistory
 
 EXAMPLES = """\
 examples:
@@ -58,7 +58,7 @@ def check(path: str | Path) -> Config:
     return config
 
 
-def past_alerts(config: Config, url: str | None = None) -> list[Course]:
+def past_alerts(config: Config, url: str | None = None) -> list[AlertHistory]:
     """Return when the alerts of a configuration would have fired over the history of a store.
 
     Parameters
@@ -73,10 +73,10 @@ def past_alerts(config: Config, url: str | None = None) -> list[Course]:
     StoreError
         If the store cannot be read.
     """
-    from seqbayes.stream.alerts.past import follow
+    from seqbayes.stream.alerts.past import evaluate_history
 
     with open_store(url or config.store, "read") as store, store.snapshot():
-        return [follow(alert, store) for alert in config.alerts]
+        return [evaluate_history(alert, store) for alert in config.alerts]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,25 +106,25 @@ def command(args: argparse.Namespace) -> int:
         return 0
 
     def report() -> int:
-        for course in past_alerts(config, args.alerts):
-            sys.stdout.writelines(f"{line}\n" for line in _lines(course))
+        for history in past_alerts(config, args.alerts):
+            sys.stdout.writelines(f"{line}\n" for line in _lines(history))
         return 0
 
     return run_reporting_errors(Log("text", "check"), report)
 
 
-def _lines(course: Course) -> Iterator[str]:
+def _lines(history: AlertHistory) -> Iterator[str]:
     """Yield the report of an alert."""
-    if course.reason:
-        yield f"alert {course.alert.name}: not evaluated, because {course.reason}"
+    if history.reason:
+        yield f"alert {history.alert.name}: not evaluated, because {history.reason}"
         return
-    fired = sum(change.status == "firing" for change in course.changes)
-    missing = f" ({course.stateless:,} points have no state)" if course.stateless else ""
+    fired = sum(change.status == "firing" for change in history.changes)
+    missing = f" ({history.stateless:,} points have no state)" if history.stateless else ""
     yield (
-        f"alert {course.alert.name}: would have fired {count_of(fired, 'time')} in"
-        f" {count_of(course.points, 'point')} of the history{missing}"
+        f"alert {history.alert.name}: would have fired {count_of(fired, 'time')} in"
+        f" {count_of(history.points, 'point')} of the history{missing}"
     )
-    for change in course.changes:
+    for change in history.changes:
         key = f"  {name_key(read_key(change.key))}" if change.key else ""
         value = "" if change.value is None else f"  {change.value:.6g}"
         yield f"  {timestamp(change.at)}  {change.status:8}{key}{value}"
