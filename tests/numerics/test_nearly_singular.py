@@ -62,9 +62,7 @@ def collinear(dimension, gap, centre):
 @pytest.mark.parametrize("size", [1.0, 1e-8, 1e-13, 1e-20])
 @pytest.mark.parametrize("gap", [1e-8, 1e-12, 1e-16, 0.0])
 @pytest.mark.parametrize("dimension", [2, 3, 5])
-def test_nearly_collinear_coordinates_are_accurate_to_double_precision(
-    dimension, gap, size, centre
-):
+def test_nearly_collinear_coordinates_are_accurate(dimension, gap, size, centre):
     check_digits(dimension, gap, size, centre)
 
 
@@ -72,7 +70,7 @@ def test_nearly_collinear_coordinates_are_accurate_to_double_precision(
     ("gap", "size", "centre"),
     [(1e-12, 1e-13, 1e6), (0.0, 1e-20, 0.0), (3e-6, 1e-13, 1e6), (1e-3, 1e-20, 0.0)],
 )
-def test_many_nearly_collinear_coordinates_are_accurate_to_double_precision(gap, size, centre):
+def test_many_nearly_collinear_coordinates_are_accurate(gap, size, centre):
     check_digits(28, gap, size, centre)
 
 
