@@ -25,7 +25,7 @@ def run(code):
 
 
 def rounded(text):
-    """Return a text whose numbers have at most six digits, since the last ones may differ."""
+    """Return a string whose numbers have at most six digits, since the last ones may differ."""
     return NUMBER.sub(lambda found: f"{float(found[0]):.6g}", text)
 
 

@@ -42,7 +42,7 @@ class Shell:
         self.written = b""
 
     def wait_for(self, text):
-        """Read until the program has written a text, and return what it wrote."""
+        """Read until the program has written a string, and return what it wrote."""
         start = len(self.written)
         while text not in self.written[start:]:
             ready, _, _ = select.select([self.terminal], [], [], 60)

@@ -88,7 +88,7 @@ def texts():
 
 
 def prepare(text):
-    """Return a text without the code `is None`, in lower case."""
+    """Return a string without the code `is None`, in lower case."""
     return text.replace("None", "null").lower()
 
 

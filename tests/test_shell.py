@@ -62,7 +62,7 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def wait(self, text, seconds=20.0):
-        """Read until a text has been written."""
+        """Read until a string has been written."""
         end = time.monotonic() + seconds
         while text not in self.seen:
             ready, _, _ = select.select([self.master], [], [], max(end - time.monotonic(), 0.0))

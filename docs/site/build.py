@@ -119,7 +119,7 @@ def relink(text: str, source: str, known: dict[str, str]) -> str:
 
 
 def typeset(text: str) -> str:
-    """Return a text with its formulas as MathML, which browsers show without a library."""
+    """Return a string with its formulas as MathML, which browsers show without a library."""
 
     def change(found: re.Match[str]) -> str:
         block, inline = found.groups()

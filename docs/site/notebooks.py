@@ -8,7 +8,7 @@ from typing import Any
 
 
 def joined(text: str | list[str]) -> str:
-    """Return a text of a notebook, which may be a list of lines."""
+    """Return the text of a cell of a notebook, which may be a list of lines."""
     return text if isinstance(text, str) else "".join(text)
 
 

@@ -91,7 +91,7 @@ def test_two_irregular_lines_do_not_cancel_out(odd):
 
 
 def test_strings_have_no_newlines():
-    # a block relies on this: otherwise a text could extend over two lines
+    # a block relies on this: otherwise a string could extend over two lines
     for text in (b'{"y": "}\n{"}', b'{"y}\n{": 1}', b'{"x": 1, "y": ["}\n{"]}'):
         with pytest.raises(msgspec.DecodeError, match="invalid character"):
             msgspec.json.Decoder().decode_lines(text)

@@ -345,7 +345,7 @@ def test_csv_cells_are_parsed():
         (2, "field 'k' is null"),
     ]
     _, dead = run(rows[:1], belief)
-    assert dead == []  # a text is not True, so the filter ignores it
+    assert dead == []  # a string is not True, so the filter ignores it
 
 
 def counts(states):

@@ -138,7 +138,7 @@ class Summaries(Tabular, Sampled, ABC):
         Raises
         ------
         UnsupportedError
-            If there are no keys, or so many that the samples take more than 0.8 GB.
+            If there are no keys, or the samples would take more than 0.8 GB.
         PriorError
             If a posterior is improper.
         """
