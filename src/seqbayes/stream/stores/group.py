@@ -219,4 +219,4 @@ class Membership:
 def is_live(member: Member, now: float) -> bool:
     """Whether a member has sent a heartbeat in time, and its process is not known to have ended."""
     holder = member.holder
-    return member.expires > now and (not holder.local or holder.lives)
+    return member.expires > now and (not holder.local or holder.is_running)
