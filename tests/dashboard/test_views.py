@@ -593,3 +593,18 @@ def test_a_new_kind_needs_one_registration(monkeypatch):
         "gauge" in openapi.document()["components"]["schemas"]["Card"]["properties"]["kind"]["enum"]
     )
     assert 'gauge: { numeric: false, compares: "" }' in generate.kinds()
+
+
+def test_rankings_of_many_states_are_those_of_each_alone():
+    improper = Beta(0, 0)
+    states = [improper, Beta(3, 1), improper, Beta(1e-300, 1e-300), Beta(2, 5)]
+    for k, state in enumerate(states[1:], 1):
+        if state is not improper:
+            state.learn_many([True] * k + [False])
+    together = views.rankings(states)
+    assert [(r.n, r.mean) for r in together] == [(s.n_samples, s.mean) for s in states]
+    for ranking, state in zip(together, states, strict=True):
+        expected = state.interval()
+        assert (ranking.low is None) == (expected is None)
+        if expected is not None:
+            assert (ranking.low, ranking.high) == pytest.approx(expected, rel=1e-12)

@@ -58,8 +58,7 @@ class NumberView(View):
 
     def intervals(self, states: Sequence[Any]) -> Any:
         """Return the ends of the intervals of proper states of one family, each (K,)."""
-        posteriors = columns([state.posterior for state in states])
-        return np.asarray(states[0].plotted(posteriors).interval(LEVEL), float)
+        return _intervals(states[0], columns([state.posterior for state in states]))
 
     def more(self, state: Any) -> dict[str, Any]:
         """Return additional fields of the card of a proper belief."""
@@ -67,15 +66,18 @@ class NumberView(View):
 
     def rankings(self, states: Sequence[Any]) -> list[Ranking]:
         """Return mean and interval of each state."""
-        proper = [state for state in states if state.is_proper(state.posterior)]
-        ends = iter(zip(*self.intervals(proper).tolist(), strict=True)) if proper else iter(())
-        found = []
-        for state in states:
-            if not state.is_proper(state.posterior):
-                found.append(Ranking(state.n_samples))
-                continue
-            low, high = next(ends)
-            found.append(Ranking(state.n_samples, _first(state.mean), finite(low), finite(high)))
+        found = [Ranking(state.n_samples) for state in states]
+        posteriors = [state.posterior for state in states]
+        proper = [
+            k for k, (s, h) in enumerate(zip(states, posteriors, strict=True)) if s.is_proper(h)
+        ]
+        if proper:
+            first, arrays = states[proper[0]], columns([posteriors[k] for k in proper])
+            means = first.belief(arrays).mean
+            numbers = np.array([_first_part(means), *_intervals(first, arrays)], float)
+            numbers = np.where(np.isfinite(numbers), numbers, np.nan)
+            for k, row in zip(proper, numbers.T.tolist(), strict=True):
+                found[k] = Ranking(found[k].n, *(None if v != v else v for v in row))
         return found
 
     def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
@@ -178,9 +180,19 @@ def columns(tuples: Sequence[Any], tall: bool = False) -> Any:
     return tuple(values) if kind is tuple else kind(*values)
 
 
+def _intervals(state: State, posteriors: Any) -> Any:
+    """Return the ends of the intervals of posteriors of the family of a state, each (K,)."""
+    return np.asarray(state.plotted(posteriors).interval(LEVEL), float)
+
+
+def _first_part(estimate: Any) -> Any:
+    """Return the estimate of the drawn number, of several."""
+    return estimate[0] if isinstance(estimate, tuple) else estimate
+
+
 def _first(estimate: Any) -> float | None:
     """Return the estimate of the drawn number."""
-    return finite(estimate[0] if isinstance(estimate, tuple) else estimate)
+    return finite(_first_part(estimate))
 
 
 def _estimates(state: State, proper: bool) -> dict[str, Any]:
