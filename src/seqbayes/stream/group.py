@@ -154,7 +154,7 @@ class GroupRunner:
         except LeaseError:
             return
         self.owned[name] = OwnedPartition(name, pipeline)
-        self._notify("claimed", f"partition {name}: {pipeline.source.name}", "info")
+        self._notify("claimed", f"reading partition {name}: {pipeline.source.name}", "info")
 
     def _step(self, partition: OwnedPartition) -> bool:
         """Learn the next batch of a partition; return whether there was one."""
@@ -182,12 +182,12 @@ class GroupRunner:
             self._lose(partition, error)
             return
         self._remove(partition)
-        self._notify("released", f"partition {partition.name}", "info")
+        self._notify("released", f"released partition {partition.name}", "info")
 
     def _lose(self, partition: OwnedPartition, error: LeaseError) -> None:
         """Discard a partition that another runner has taken."""
         self._remove(partition)
-        self._notify("lost", f"partition {partition.name}: {error}", "warning")
+        self._notify("lost", f"lost partition {partition.name}: {error}", "warning")
 
     def _remove(self, partition: OwnedPartition) -> None:
         """Close the pipeline of a partition, and add its numbers to the totals."""
