@@ -7,6 +7,8 @@ import pytest
 
 # a cluster on this machine needs the version of Scala if Spark comes from PyPI
 os.environ.setdefault("SPARK_SCALA_VERSION", "2.13")
+# the tests are too short for an optimised compilation
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 SETTINGS = {
     "spark.ui.enabled": "false",

@@ -39,8 +39,9 @@ def rows():
             "seconds": 1e7 + float(rng.normal()),
             "colour": ("red", "green")[int(rng.random() < 0.2)],
             "at": [float(rng.normal()), float(rng.normal())],
+            "reply": ("yes", "no", "perhaps")[i % 3],
         }
-        for _ in range(600)
+        for i in range(600)
     ]
 
 
@@ -98,6 +99,21 @@ def test_vectors_and_mixtures_are_learned_without_a_key(frame, rows):
     assert learned.n_samples == 600.0
     whole = sum(w * c.mean for w, c in zip(learned.weights, learned.components, strict=True))
     assert whole == pytest.approx(np.mean([row["visits"] for row in rows]), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("field", "state"), [("reply", Beta()), ("visits", Gamma()), ("colour", FIELDS["colour"])]
+)
+def test_equal_observations_are_counted_without_changing_a_digit(frame, rows, field, state):
+    from seqbayes.spark import learn
+
+    found = learn(frame, Belief(field, state, field, by="shop"), invalid="skip")
+    for shop, learned in found.collect().items():
+        xs = [row[field] for row in rows if row["shop"] == shop]
+        alone = state.clone()
+        alone.learn_many([{"yes": True, "no": False}.get(x, x) for x in xs if x != "perhaps"])
+        assert learned.posterior == alone.posterior
+    assert found.refused == sum(row[field] == "perhaps" for row in rows)
 
 
 def test_columns_that_do_not_exist_are_named(frame):

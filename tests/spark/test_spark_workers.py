@@ -12,7 +12,7 @@ from seqbayes import Beta, Decayed, Gamma, Normal, NormalInverseGamma
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.mixture import Mixture
 from seqbayes.spark.batch import LearnPartition, MergeBuckets, WriteStates
-from seqbayes.spark.events import KEY, TIME, WEIGHT, check_belief, key_values
+from seqbayes.spark.events import COUNT, KEY, TIME, WEIGHT, check_belief, key_values
 from seqbayes.stream import Belief
 from seqbayes.stream.codec import StateCodec
 
@@ -142,6 +142,20 @@ def test_invalid_events_fail_or_are_counted_and_skipped(column, reason, state):
     found, refused = run(belief, batches(column, 9), batches(column, 1), skip=True)
     assert refused == 2
     assert found["a",].n_samples == 2.0
+
+
+@pytest.mark.parametrize("by", ["shop", ()])
+def test_counted_events_are_learned_and_refused_that_number_of_times(by):
+    belief = Belief("x", Gamma(), "x", by=by)
+    column = {KEY: ["a", "a", "a", "a"], "x": [3, -1, 5, None], COUNT: [4.0, 6.0, 3.0, 2.0]}
+    if not by:
+        del column[KEY]
+    found, refused = run(belief, batches(column, 9), skip=True, buckets=3 if by else 1)
+    alone = Gamma()
+    alone.learn_many([3] * 4 + [5] * 3)
+    (state,) = found.values()
+    assert (state.posterior, refused) == (alone.posterior, 8)
+    assert state.log_evidence == pytest.approx(alone.log_evidence, rel=1e-13)
 
 
 def test_a_null_field_of_a_product_is_marginalised_out():

@@ -17,7 +17,7 @@ from pyspark.taskcontext import TaskContext
 from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.spark.estimates import STATE, answers
-from seqbayes.spark.events import key_values, read, select
+from seqbayes.spark.events import count_equal, key_values, read, select
 from seqbayes.spark.groups import Groups
 from seqbayes.spark.writing import write_states
 from seqbayes.stream.codec import StateCodec
@@ -129,7 +129,8 @@ def learn(
     Each partition is learned separately, and the partial statistics of each key are merged. They
     are exact sums, so that posteriors are identical to those of one process, in any order. A
     mixture makes one pass of online EM over each partition, and the results are merged in the order
-    of the partitions, as `Mixture.merge` does.
+    of the partitions, as `Mixture.merge` does. Equal observations that are booleans, labels or
+    counts are counted by Spark first.
 
     Parameters
     ----------
@@ -165,7 +166,7 @@ def learn(
         raise PriorError(f"expected invalid to be 'error' or 'skip', got {invalid!r}")
     if buckets is not None and (type(buckets) is not int or buckets < 1):
         raise PriorError(f"expected a number of buckets above 0, got {buckets!r}")
-    events = select(frame, belief)
+    events = count_equal(select(frame, belief), belief)
     if buckets is None:
         cores = frame.sparkSession.sparkContext.defaultParallelism
         buckets = _BUCKETS_PER_CORE * cores if belief.by else 1

@@ -19,7 +19,7 @@ from seqbayes.events.values import InvalidValue, parse_column
 
 Array = Any
 
-KEY, WEIGHT, TIME = "__key", "__weight", "__time"
+KEY, WEIGHT, TIME, COUNT = "__key", "__weight", "__time", "__count"
 """Columns of the events; those of the observation have their own names."""
 
 
@@ -78,6 +78,25 @@ def select(frame: DataFrame, belief: Belief, *others: Column) -> DataFrame:
     return frame.select(*columns, *others)
 
 
+def count_equal(events: DataFrame, belief: Belief) -> DataFrame:
+    """Return the distinct events with their numbers where few are distinct, else the same events.
+
+    Spark counts booleans, labels and counts faster than it moves them to Python. The sums of an
+    observation with a weight are exactly those of the observation learned that number of times.
+    """
+    state, values = belief.state, belief.values
+    if belief.weight is not None or belief.mapped or len(values) > 1:
+        return events
+    # what other models learn depends on the order of the events
+    if not state.conjugate or state.timed or state.open_ended or state.likelihood.continuous:
+        return events
+    kind = events.schema[values[0][0]].dataType
+    if not isinstance(kind, (T.BooleanType, T.StringType, T.IntegralType)):
+        return events
+    columns = [F.col(_quoted(name)) for name in events.columns]
+    return events.groupBy(*columns).agg(F.count(F.lit(1)).cast("double").alias(COUNT))
+
+
 def key_column(frame: DataFrame, belief: Belief) -> Column:
     """Return the key: an integer or a string, or of several fields a JSON array of strings."""
     if len(belief.by) == 1:
@@ -125,9 +144,11 @@ class Events:
     ws, ts
         Weights and times, or None.
     n
-        The number of events.
+        The number of rows.
     reasons
         Why events cannot be used, by position.
+    counts
+        How often each event occurred; None if each row is one event.
     """
 
     keys: Any
@@ -136,6 +157,14 @@ class Events:
     ts: Array | None
     n: int
     reasons: dict[int, str]
+    counts: Array | None = None
+
+    @property
+    def refused(self) -> int:
+        """The number of events that cannot be used."""
+        if self.counts is None:
+            return len(self.reasons)
+        return int(self.counts[list(self.reasons)].sum())
 
     def take(self, rows: Array) -> Events:
         """Return the events at some positions, without the reasons."""
@@ -146,6 +175,7 @@ class Events:
             None if self.ts is None else self.ts[rows],
             len(rows),
             {},
+            None if self.counts is None else self.counts[rows],
         )
 
     def usable(self) -> Events:
@@ -165,12 +195,13 @@ def take(xs: Any, rows: Array) -> Any:
 
 
 def read(batch: pa.RecordBatch, belief: Belief) -> Events:
-    """Return the events of an Arrow batch of the columns that `select` returns."""
+    """Return the events of an Arrow batch of the columns of `select` or `count_equal`."""
     reasons: dict[int, str] = {}
     keys = batch.column(KEY) if belief.by else None
     if keys is not None:
         _note(keys.is_null(), "the key is missing", reasons)
-    ws = None if belief.weight is None else _floats(batch.column(WEIGHT))
+    counts = _floats(batch.column(COUNT)) if COUNT in batch.schema.names else None
+    ws = counts if belief.weight is None else _floats(batch.column(WEIGHT))
     ts = None if belief.time is None else _floats(batch.column(TIME))
     if ws is not None:
         _note(~(np.isfinite(ws) & (ws >= 0.0)), "the weight is not a finite number >= 0", reasons)
@@ -181,7 +212,7 @@ def read(batch: pa.RecordBatch, belief: Belief) -> Events:
             _note(ts > time.time() + ahead, "the time is in the future", reasons)
     columns = {name: _column(batch.column(name), name, kind) for name, kind in belief.values}
     xs = _observations(columns, belief, reasons)
-    return Events(keys, xs, ws, ts, batch.num_rows, reasons)
+    return Events(keys, xs, ws, ts, batch.num_rows, reasons, counts)
 
 
 def _note(bad: Any, reason: str, reasons: dict[int, str]) -> None:

@@ -65,7 +65,7 @@ class Groups:
                 f"belief {self._belief.name!r}: {events.reasons[row]} (event {row} of a batch, and"
                 f' {len(events.reasons) - 1} others; invalid="skip" skips them)'
             )
-        self.refused += len(events.reasons)
+        self.refused += events.refused
         usable = events.usable()
         if usable.n:
             self.refused += self._by_key.learn(usable, self._skip)
@@ -122,11 +122,11 @@ class _TableOfKeys:
 
     def _learn_each(self, events: Events) -> int:
         refused = 0
-        for key, x, w, t in zip(events.keys.to_pylist(), *_arguments(events), strict=True):
+        for key, x, w, t, n in zip(events.keys.to_pylist(), *_arguments(events), strict=True):
             try:
                 self.table.learn_one(key, x, w, t)
             except ObservationError:
-                refused += 1
+                refused += n
         return refused
 
     def merge(self, other: Any) -> None:
@@ -202,24 +202,24 @@ def learn_all(model: Any, events: Events, skip: bool) -> int:
 def _learn_each(model: Any, events: Events) -> int:
     """Learn events one at a time; return how many cannot be used."""
     refused = 0
-    xs, ws, ts = _arguments(events)
-    for x, w, t in zip(xs, ws, ts, strict=True):
+    for x, w, t, n in zip(*_arguments(events), strict=True):
         try:
             model.learn_one(x, w, *(() if t is None else (t,)))
         except ObservationError:
-            refused += 1
+            refused += n
     return refused
 
 
-def _arguments(events: Events) -> tuple[list[Any], list[float], list[float | None]]:
-    """Return observations, weights and times as lists."""
+def _arguments(events: Events) -> tuple[list[Any], list[float], list[float | None], list[int]]:
+    """Return observations, weights, times and numbers of events as lists."""
     xs = events.xs
     if isinstance(xs, dict):
         columns = (listed(column) for column in xs.values())
         xs = [dict(zip(xs, row, strict=True)) for row in zip(*columns, strict=True)]
     ws = [1.0] * events.n if events.ws is None else events.ws.tolist()
     ts = [None] * events.n if events.ts is None else events.ts.tolist()
-    return listed(xs), ws, ts
+    counts = [1] * events.n if events.counts is None else list(map(int, events.counts))
+    return listed(xs), ws, ts, counts
 
 
 def _by_key(events: Events) -> Iterator[tuple[Any, Events]]:
