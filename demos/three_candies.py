@@ -101,7 +101,7 @@ def print_results(screen: Screen) -> None:
 
 
 def figure(canvas: Figure) -> None:
-    """Draw what is believed about red after each candy."""
+    """Draw the belief about red after each candy."""
     axes = canvas.subplots()
     share = np.linspace(0.0, 0.7, 351)
     _, steps = one_by_one()
