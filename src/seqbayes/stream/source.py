@@ -149,7 +149,7 @@ class Source:
     def partition_options(cls, options: Mapping[str, Any], partition: str) -> dict[str, Any]:
         """Return the options of the source of one partition, for a group of runners.
 
-        By default, ``{partition}`` in texts is replaced by the name of the partition.
+        By default, ``{partition}`` in strings is replaced by the name of the partition.
 
         Parameters
         ----------
