@@ -198,7 +198,7 @@ class ColumnStates(MutableMapping[Any, Any]):
     @property
     def changed_keys(self) -> list[Any]:
         """The keys that have changed, in order of their rows."""
-        return [self._keys[row] for row in np.flatnonzero(self._changed).tolist()]
+        return [self._keys[row] for row in self._changed_rows().tolist()]
 
     def changes(self, used: int) -> Iterator[tuple[str, str, int, int | None]]:
         """Yield key, state, last use and place of every key that has changed.
@@ -209,7 +209,7 @@ class ColumnStates(MutableMapping[Any, Any]):
             The last use before the first of them.
         """
         dump, write, keys = self._columns.dump, self._codec.write_statistics, self._keys
-        rows = np.flatnonzero(self._changed)
+        rows = self._changed_rows()
         places = self._places[rows].tolist()
         for row, place in zip(rows.tolist(), places, strict=True):
             used += 1
@@ -228,14 +228,19 @@ class ColumnStates(MutableMapping[Any, Any]):
         int or None
             The place after those of the changed states.
         """
+        rows = self._changed_rows()
         if first_place is None:
             self._places[:] = 0
         else:
-            new = np.flatnonzero(self._changed.astype(bool) & (self._places == 0))
+            new = rows[self._places[rows] == 0]
             self._places[new] = np.arange(first_place, first_place + len(new))
             first_place += len(new)
-        self._changed[:] = 0
+        self._changed[rows] = 0
         return first_place
+
+    def _changed_rows(self) -> Array:
+        """Return the rows that have changed, in order."""
+        return np.flatnonzero(self._changed.view(bool))
 
 
 def unreadable_state(name: str, key: Any, error: Exception) -> StoreError:
