@@ -163,6 +163,40 @@ def test_the_manifest_runs_a_valid_command_as_the_user_of_the_image():
     assert mounts == {volume["name"] for volume in pod["volumes"]} | claimed
 
 
+def test_the_manifest_of_a_group_replaces_one_ready_runner_at_a_time():
+    documents = load("deploy/kubernetes-group.yaml")
+    by_name = {(each["kind"], each["metadata"]["name"]): each for each in documents}
+    [config] = [each for each in documents if each["kind"] == "ConfigMap"]
+    text = config["data"]["seqbayes.toml"].replace("${STORE_PASSWORD}", "secret")
+    runner = by_name["Deployment", "seqbayes-runner"]["spec"]
+    assert runner["replicas"] <= len(parse_config(text.encode()).group.partitions)
+    assert runner["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+    assert by_name["PodDisruptionBudget", "seqbayes-runner"]["spec"]["maxUnavailable"] == 1
+    pod = runner["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] > 60
+    [container] = pod["containers"]
+    folder = container["command"][2]
+    assert container["command"] == ["python", "/opt/seqbayes/supervise.py", folder, "seqbayes"]
+    assert container["readinessProbe"]["exec"]["command"] == ["test", "-e", f"{folder}/ready"]
+    assert container["livenessProbe"]["exec"]["command"][-2:] == ["--alive", folder]
+    assert "deploy/supervise.py" in read("deploy/Dockerfile")
+    build_parser(container["args"][0]).parse_args(container["args"])
+    page = by_name["Deployment", "seqbayes-page"]["spec"]["template"]["spec"]
+    [served] = page["containers"]
+    arguments = build_parser("serve").parse_args(served["args"])
+    assert served["ports"][0]["containerPort"] == arguments.port
+    for each in (pod, page):
+        assert f"USER {each['securityContext']['runAsUser']}" in read("deploy/Dockerfile")
+        mounts = each["containers"][0]["volumeMounts"]
+        assert {m["name"] for m in mounts} == {volume["name"] for volume in each["volumes"]}
+    secret = {
+        entry["valueFrom"]["secretKeyRef"]["key"]
+        for each in (container, served)
+        for entry in each["env"]
+    }
+    assert secret == {"token", "password"}
+
+
 def test_the_recipe_agrees_with_the_metadata():
     [recipe] = load("deploy/conda-forge/recipe.yaml")
     assert recipe["context"]["version"] == seqbayes.__version__
