@@ -112,7 +112,7 @@ def test_equal_observations_are_counted_without_changing_a_digit(frame, rows, fi
         xs = [row[field] for row in rows if row["shop"] == shop]
         alone = state.clone()
         alone.learn_many([{"yes": True, "no": False}.get(x, x) for x in xs if x != "perhaps"])
-        assert learned.posterior == alone.posterior
+        assert repr(learned.posterior) == repr(alone.posterior)
     assert found.refused == sum(row[field] == "perhaps" for row in rows)
 
 
