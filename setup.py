@@ -23,6 +23,7 @@ COMPILED = [
     "seqbayes.mixture.components.normal",
     "seqbayes.mixture.components.readers",
     "seqbayes.mixture.components.rows",
+    "seqbayes.mixture.components.student",
     "seqbayes.mixture.engine",
     "seqbayes.mixture.steps",
     "seqbayes.numerics.square_root",

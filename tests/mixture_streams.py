@@ -91,6 +91,21 @@ def streams():
     yield "tied", {"components": [wishart] * 2, "covariance": "tied"}, vectors.tolist()
     yield "diagonal", {"components": 3, "covariance": "diagonal"}, vectors.tolist()
     yield "spherical", {"components": 2, "covariance": "spherical"}, named
+    yield "mixed features", {"components": 2}, people
+    yield "mixed values", {"components": 2}, [(p["wait"], p["page"]) for p in people]
+    yield "student", {"components": 2, "df": "learned"}, numbers.tolist()
+    yield (
+        "log-student",
+        {"components": [NormalInverseGamma(0, 0.1, 2, 2, LogNormal())] * 2, "df": 5.0},
+        positive.tolist(),
+    )
+    yield "student vectors", {"components": [by_name] * 2, "df": 4.0}, named
+    yield (
+        "tied student",
+        {"components": [wishart] * 2, "df": "learned", "covariance": "tied"},
+        vectors.tolist(),
+    )
+    yield "student products", {"components": [visit] * 2, "df": "learned"}, people
     yield "vectors", {"components": [wishart] * 2}, vectors.tolist()
     yield "features", {"components": [by_name] * 2}, named
     yield "poisson", {"components": [Gamma(2, 1)] * 2}, counts.tolist()

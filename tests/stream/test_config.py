@@ -272,6 +272,17 @@ def test_a_product_within_a_product():
     assert found.state == Product({"y": Beta(), "a": Product({"x": Beta()})})
 
 
+def test_components_of_mixtures_can_have_heavy_tails():
+    part = '{state = "normal-inverse-gamma", prior = {prior_mean = 0, kappa = 1}}'
+    text = f'state = "mixture"\nfield = "x"\ndf = 4\ncomponents = {{a = {part}, b = {part}}}'
+    assert belief(text).state.df == 4
+    assert belief(text.replace("df = 4", 'df = "learned"')).state.df == "learned"
+    assert belief(OPEN_MIXTURE.replace("seed", "df = 3.5\nseed")).state.df == 3.5
+    assert errors(f"{BASE}[belief.b]\n{text.replace('df = 4', 'df = -1')}") == [
+        "belief.b.df: expected df > 0, got -1.0"
+    ]
+
+
 OPEN_MIXTURE = """
 state = "dirichlet-process-mixture"
 field = "x"
@@ -630,6 +641,7 @@ def test_the_initial_configuration_is_valid(tmp_path):
     [
         ("concentration = 0", "concentration"),
         ("most = 0", "most"),
+        ("df = 0", "df"),
         ("seed = 0", "seed"),
         ("weights = []", "weights"),
         ("components = {}", "components"),
@@ -662,6 +674,7 @@ def test_no_error_hides_another():
         field = "x"
         concentration = -1
         most = 0
+        df = 0
         seed = -1
         component = {{ state = "normal", prior = {{ prior_variance = -1 }} }}
         [belief.m]
@@ -684,7 +697,7 @@ def test_no_error_hides_another():
         "dead_letters.most",
         *(f"belief.a.{key}" for key in ("prior", "half_life", "max_keys", "by", "where")),
         "belief.a.where.b",
-        *(f"belief.c.{key}" for key in ("concentration", "most", "seed", "component.prior")),
+        *(f"belief.c.{key}" for key in ("concentration", "most", "df", "seed", "component.prior")),
         *("belief.m.weights", "belief.m.components.b.state"),
         *("belief.n.features", "belief.n.parameters.seed"),
         *(f"belief.o.{key}" for key in ("state", "half_life", "max_keys")),

@@ -213,7 +213,7 @@ def _components(mixture: Any, level: float) -> Iterator[Panel]:
     if not components:  # the first observations determine their priors
         return
     predictives: list[Any] = [
-        _scalar(each.predictive) if _ready(each) else None for each in components
+        None if each is None else _scalar(each) for each in mixture.predictives
     ]
     if not any(each is None for each in predictives):
         x, bars = _common_grid(predictives)

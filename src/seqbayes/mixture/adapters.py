@@ -9,28 +9,29 @@ that can be scaled and merged; a specialised adapter is faster.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from seqbayes.distributions import Distribution
 from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
-from seqbayes.families import MultivariateParameters, NormalParameters
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture.components import discrete, gaussian, readers
+from seqbayes.mixture.components import discrete, readers
 from seqbayes.mixture.components.adapter import ComponentAdapter
 from seqbayes.mixture.components.generic import GenericAdapter, check_generic
-from seqbayes.mixture.components.independent import Independent
 from seqbayes.mixture.components.kernel import Fields, Kernel
 from seqbayes.mixture.components.rows import Reader
+from seqbayes.mixture.normal_adapters import KnownVarianceAdapter, NumberAdapter, VectorAdapter
 from seqbayes.mixture.predictive import (
     ComponentPredictive,
     FieldsPredictive,
     KernelPredictive,
 )
+from seqbayes.predictive.product import Product, rows
 from seqbayes.state import State
 
 
@@ -94,115 +95,6 @@ class PairAdapter(ComponentAdapter):
         return check_parameter("rate", theta)
 
 
-# Normal families.
-
-
-class NumberAdapter(ComponentAdapter):
-    """Adapter of Normal-inverse-gamma priors for numbers or their logarithms."""
-
-    def size(self, state: State) -> int:
-        """Return 1."""
-        return 1
-
-    def reading(self, state: State) -> Hashable:
-        """Return whether logarithms are taken."""
-        return ("number", state.likelihood.of_logarithm)
-
-    def reader(self, state: State, at: int) -> Reader:
-        """Return a reader of numbers."""
-        return readers.Number(at, state.likelihood.of_logarithm)
-
-    def kernel(self, state: State, at: int, covariance: str) -> Kernel:
-        """Return a one-dimensional Normal kernel, with the Wishart form of the prior."""
-        of_logarithm = state.likelihood.of_logarithm
-        return gaussian.Gaussian(at, self.wishart(state), covariance == "tied", of_logarithm)
-
-    def wishart(self, state: State) -> tuple[Any, float, float, Any]:
-        """Return mean, weight, degrees of freedom and scale of the prior in its Wishart form."""
-        mean, kappa, alpha, beta = state.prior
-        return [mean], kappa, 2.0 * alpha, [[2.0 * beta]]
-
-    def to_kernel(self, state: State, theta: Any) -> Any:
-        """Return mean and variance as a vector and a matrix."""
-        mean, variance = theta
-        mean = check_parameter("mean", mean, -math.inf)
-        return [mean], [[check_parameter("variance", variance)]]
-
-    def parameter(self, state: State, raw: Any) -> Any:
-        """Return mean and variance."""
-        return NormalParameters(float(raw[0][0]), float(raw[1][0, 0]))
-
-    def predictive(self, state: State) -> ComponentPredictive:
-        """Return the predictive density that the kernel computes, if the prior is proper."""
-        if not state.is_proper(state.prior):
-            return super().predictive(state)
-        return KernelPredictive(state, self)
-
-
-class KnownVarianceAdapter(NumberAdapter):
-    """Adapter of Normal priors for the mean of numbers or their logarithms, with known variance."""
-
-    def kernel(self, state: State, at: int, covariance: str) -> Kernel:
-        """Return a Normal kernel with known variance."""
-        mean, variance, known = state.prior
-        return gaussian.KnownVariance(at, (mean, variance), known, state.likelihood.of_logarithm)
-
-    def to_kernel(self, state: State, theta: Any) -> Any:
-        """Return the mean and the known variance as a vector and a matrix."""
-        mean = check_parameter("mean", theta, -math.inf)
-        return [mean], [[state.prior.known_variance]]
-
-    def parameter(self, state: State, raw: Any) -> Any:
-        """Return the mean."""
-        return float(raw[0][0])
-
-
-class VectorAdapter(NumberAdapter):
-    """Adapter of Normal-inverse-Wishart priors for vectors or mappings of features."""
-
-    def size(self, state: State) -> int:
-        """Return the number of features."""
-        return len(state.prior.mean)
-
-    def _features(self, state: Any) -> Any:
-        return state.likelihood.features
-
-    def reading(self, state: State) -> Hashable:
-        """Return dimension and feature names."""
-        return ("vector", self.size(state), self._features(state))
-
-    def reader(self, state: State, at: int) -> Reader:
-        """Return a reader of vectors."""
-        return readers.Vector(at, self.size(state), self._features(state))
-
-    def kernel(self, state: State, at: int, covariance: str) -> Kernel:
-        """Return a Normal kernel."""
-        if covariance in ("diagonal", "spherical"):
-            return Independent(at, tuple(state.prior), covariance == "spherical")
-        return gaussian.Gaussian(at, self.wishart(state), covariance == "tied")
-
-    def wishart(self, state: State) -> tuple[Any, float, float, Any]:
-        """Return the prior."""
-        mean, kappa, df, scale = state.prior
-        return mean, kappa, df, scale
-
-    def to_kernel(self, state: State, theta: Any) -> Any:
-        """Validate a mean and a covariance, and return them as arrays."""
-        mean, covariance = (np.array(part, float) for part in theta)
-        d = self.size(state)
-        if mean.shape != (d,) or covariance.shape != (d, d):
-            raise PriorError(f"expected a mean of {d} numbers and a covariance of {d} times {d}")
-        if not (np.all(np.isfinite(mean)) and np.all(np.isfinite(covariance))):
-            raise PriorError("expected finite numbers")
-        if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance)[0] <= 0.0:
-            raise PriorError("expected a covariance that is symmetric and positive definite")
-        return mean, covariance
-
-    def parameter(self, state: State, raw: Any) -> Any:
-        """Return mean and covariance."""
-        return MultivariateParameters(*raw)
-
-
 # Categories, and products.
 
 
@@ -230,6 +122,12 @@ class LabelsAdapter(ComponentAdapter):
         """Return the kernel of the shares of the categories."""
         return discrete.Labels(at, state.prior.alpha, self._is_count(state))
 
+    def predictive(self, state: State) -> ComponentPredictive:
+        """Return the probability that the kernel computes, for categories with a proper prior."""
+        if self._is_count(state) or not state.is_proper(state.prior):
+            return super().predictive(state)
+        return KernelPredictive(state, self)
+
     def to_kernel(self, state: Any, theta: Any) -> list[float]:
         """Return shares in the order of the categories."""
         categories = state.categories
@@ -246,10 +144,28 @@ class LabelsAdapter(ComponentAdapter):
 
 
 class FieldsAdapter(ComponentAdapter):
-    """Adapter of products; each field uses the adapter of its family."""
+    """Adapter of products; each field uses the adapter of its family.
+
+    Parameters
+    ----------
+    df
+        Degrees of freedom of the Normal fields' Student's t distribution, as for these fields.
+    """
+
+    def __init__(self, df: float | None = None) -> None:
+        self.df = df
 
     def _fields(self, state: Any) -> list[tuple[Any, State, ComponentAdapter]]:
-        return [(name, field, adapter_of(field)) for name, field in state.fields.items()]
+        pairs = adapters_of(state.fields.values(), self.df)
+        return [(name, *pair) for name, pair in zip(state.fields, pairs, strict=True)]
+
+    def has_tails(self, state: State) -> bool:
+        """Whether a field can have Student's t distribution."""
+        return any(adapter.has_tails(field) for _, field, adapter in self._fields(state))
+
+    def with_tails(self, df: float) -> Self:
+        """Return the adapter of products in which Normal fields have Student's t distribution."""
+        return type(self)(df)
 
     def size(self, state: State) -> int:
         """Return the sum of the fields' sizes."""
@@ -288,6 +204,36 @@ class FieldsAdapter(ComponentAdapter):
             for (name, field, adapter), part in zip(self._fields(state), raw, strict=True)
         }
 
+    def state_parameter(self, state: State, raw: Any) -> Any:
+        """Return the parameter of the likelihood of every field by name."""
+        return {
+            name: adapter.state_parameter(field, part)
+            for (name, field, adapter), part in zip(self._fields(state), raw, strict=True)
+        }
+
+    def log_prior(self, state: State, raw: Any) -> float:
+        """Return the log prior density of the parameters of all fields."""
+        fields = zip(self._fields(state), raw, strict=True)
+        return math.fsum(adapter.log_prior(field, part) for (_, field, adapter), part in fields)
+
+    def distribution(self, learned: Any, raw: Any) -> Distribution | None:
+        """Return the product of the fields' predictive distributions; None if one is improper."""
+        if self.df is None:
+            return super().distribution(learned, raw)
+        parts = zip(learned.parts().items(), self._fields(learned), raw, strict=True)
+        found = {
+            name: adapter.distribution(part, value)
+            for (name, part), (_, _, adapter), value in parts
+        }
+        return None if None in found.values() else Product(found)
+
+    def sample(self, state: State, theta: Any, rng: np.random.Generator, n: int) -> Any:
+        """Draw observations of all fields."""
+        if self.df is None:
+            return state.likelihood.sample(theta, rng, n)
+        fields = self._fields(state)
+        return rows({name: each.sample(field, theta[name], rng, n) for name, field, each in fields})
+
     def add_statistics(self, kernel: Any, state: Any, n: float) -> None:
         """Add the statistics of all fields to a product."""
         statistics = state.statistics
@@ -314,6 +260,17 @@ FIELDS = FieldsAdapter()
 GENERIC = GenericAdapter()
 
 
-def adapters_of(states: Sequence[State]) -> list[tuple[State, ComponentAdapter]]:
-    """Return pairs of each state and its adapter."""
-    return [(state, adapter_of(state)) for state in states]
+def adapters_of(
+    states: Iterable[State], df: float | None = None
+) -> list[tuple[State, ComponentAdapter]]:
+    """Return pairs of each state and its adapter.
+
+    Parameters
+    ----------
+    df
+        Degrees of freedom of components with Student's t distribution; 0 if they are learned, None
+        for Normal components.
+    """
+    if df is None:
+        return [(state, adapter_of(state)) for state in states]
+    return [(state, adapter_of(state).with_tails(df)) for state in states]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.families import Dirichlet
 from seqbayes.figures.samples import Samples
@@ -82,6 +83,9 @@ class BaseMixture(BulkPredictions, StreamClusterer):
         return self._settings.covariance == "full"
 
     display_kind = "mixture"
+
+    df: float | str | None = None
+    """Degrees of freedom of components with Student's t distribution, or "learned"."""
 
     is_ordered: bool = False
     """Whether the stream was found to be sorted or in blocks; `Mixture` detects it."""
@@ -173,11 +177,27 @@ class BaseMixture(BulkPredictions, StreamClusterer):
 
     @property
     def components(self) -> tuple[State, ...]:
-        """The components as states, with the expected statistics of EM."""
+        """The components as states, with the expected statistics of EM.
+
+        With Student's t distribution, they are about the Normal distribution given a latent scale
+        of 1; see `parameters` and `predictives`.
+        """
         if self._is_blank():
             return self._buffer.priors or ()
         model = self.current_model()
         return model.states(model.predicting())
+
+    @property
+    def predictives(self) -> tuple[Distribution | None, ...]:
+        """The predictive distribution of the next observation of every component.
+
+        None for an improper component; empty while default priors have no scale. It is approximate
+        for components with Student's t distribution.
+        """
+        if self._has_no_scale():
+            return ()
+        model = self.current_model()
+        return model.distributions(model.predicting())
 
     @property
     def weights(self) -> tuple[float, ...]:
@@ -232,8 +252,12 @@ class BaseMixture(BulkPredictions, StreamClusterer):
         PriorError
             If nothing was learned and default priors have no scale, or a posterior is improper.
         UnsupportedError
-            If the covariances are restricted.
+            If the covariances are restricted, or with Student's t distribution.
         """
+        if self.df is not None:
+            raise UnsupportedError(
+                "a mixture with df has no samples of its parameters: use `sample` for observations"
+            )
         if not self.has_predictive:
             raise UnsupportedError(
                 f"a mixture with covariance={self._settings.covariance!r} has no samples of its"
@@ -294,8 +318,9 @@ class BaseMixture(BulkPredictions, StreamClusterer):
     def log_predictive(self, x: Any) -> float:
         """Return log p(x | data), with the components' parameters marginalised.
 
-        If the shape of covariances is restricted, the integral has no closed form, and the density
-        under the current parameters is returned.
+        It is an approximation for components with Student's t distribution. If the shape of
+        covariances is restricted, the integral has no closed form, and the density under the
+        current parameters is returned.
 
         Raises
         ------

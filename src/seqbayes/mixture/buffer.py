@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqbayes.errors import ObservationError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.components.background import FIRST_SHARE
 from seqbayes.mixture.components.rows import as_observation
-from seqbayes.mixture.default_prior import check_numbers, scaled_to
+from seqbayes.mixture.default_prior import scaled_to
 from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.forms import Form
 from seqbayes.mixture.settings import Settings, check_proper
 from seqbayes.mixture.start import Job, climb, make_sample, seed_model, steps_of_fit
 from seqbayes.state import State
@@ -79,6 +81,7 @@ class Buffer:
         self._seed = seed
         self.size = size
         self._kept: list[tuple[Any, float]] = []
+        self._form = Form()
         self._checker: EMModel | None = None
         self._provisional: tuple[int, EMModel] | None = None
         self._next: tuple[int, Job[EMModel]] | None = None
@@ -100,7 +103,7 @@ class Buffer:
 
     def clear(self) -> None:
         """Discard all observations; later ones do not start the components."""
-        self._kept, self.spread = [], False
+        self._kept, self._form, self.spread = [], Form(), False
         self._provisional = self._next = self._read = self._early = None
 
     def first_weights(self) -> tuple[float, ...]:
@@ -119,12 +122,13 @@ class Buffer:
         PriorError
             If a prior is improper.
         """
-        self.check([x])
+        form = self._checked([x])
         if self.priors is not None:
             for state in self.priors:
                 check_proper(state)
         if w == 0.0:
             return
+        self._form = form
         x = as_observation(x)
         if self.priors is None and self._kept and self._kept[-1][0] == x:
             # equal values have no scale: they are stored once with their total weight
@@ -145,12 +149,29 @@ class Buffer:
         ObservationError
             If an observation is invalid.
         """
+        self._checked(xs)
+
+    def check_new(self, xs: Any) -> None:
+        """Raise an error unless observations that replace those of the buffer are valid.
+
+        Raises
+        ------
+        ObservationError
+            If an observation is invalid.
+        """
+        Buffer((0,) * self._k, None, self._settings, None, 1).check(xs)
+
+    def _checked(self, xs: Any) -> Form:
+        """Return the form of the observations after valid further ones."""
         if self.priors is not None:
             if self._checker is None:
                 self._checker = self.new_model()
             self._checker.rows(xs)
-            return
-        check_numbers(xs, self._kept[0][0] if self._kept else None)
+            return self._form
+        form = self._form.check(xs)
+        if form.has_labels and self._settings.background:
+            raise ObservationError("a background needs numbers, but a feature is text")
+        return form
 
     def new_model(self, data: Any = None) -> EMModel:
         """Return a model without observations; `data` determines the scale of default priors."""

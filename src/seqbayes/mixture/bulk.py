@@ -11,7 +11,6 @@ import numpy.typing as npt
 from seqbayes.checks import check_count, check_seed
 from seqbayes.mixture.components.rows import as_observations
 from seqbayes.mixture.em import EMModel
-from seqbayes.state import State
 from seqbayes.statistics import arrays
 
 Array = npt.NDArray[np.float64]
@@ -159,7 +158,7 @@ class BulkPredictions:
         drawn: list[Any] = [None] * count
         for k in np.unique(chosen):
             places = np.flatnonzero(chosen == k)
-            values = _draw(model.priors[k], parameters[k], rng, len(places))
+            values = _draw(model, k, parameters[k], rng, len(places))
             for i, value in zip(places.tolist(), values, strict=True):
                 drawn[i] = value
         plain = isinstance(drawn[0], (np.ndarray, np.generic))
@@ -170,11 +169,12 @@ class BulkPredictions:
         return model, model.rows(arrays.items(xs))
 
 
-def _draw(state: State, theta: Any, rng: np.random.Generator, n: int) -> Any:
+def _draw(model: EMModel, k: int, theta: Any, rng: np.random.Generator, n: int) -> Any:
     """Draw observations of one component; vectors with named features are mappings."""
+    state = model.priors[k]
     if isinstance(theta, Mapping) and not state.parts() and not all(theta.values()):
         theta = {label: share for label, share in theta.items() if share > 0.0}
-    drawn = state.likelihood.sample(theta, rng, n)
+    drawn = model.sample(k, theta, rng, n)
     names = state.likelihood.observation_fields
     if names and isinstance(drawn, np.ndarray):
         return [dict(zip(names, values, strict=True)) for values in drawn.tolist()]

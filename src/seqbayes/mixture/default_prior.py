@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seqbayes import families, likelihoods, serialization
-from seqbayes.errors import ObservationError, PriorError
-from seqbayes.mixture.components.rows import LARGEST, as_number, as_observation
+from seqbayes.errors import PriorError
+from seqbayes.mixture.components.readers import OTHER
+from seqbayes.mixture.forms import labels_of
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
@@ -56,7 +57,7 @@ def location_and_scale(table: Array) -> tuple[Array, Array]:
 
 def standardise(vectors: Array) -> Array:
     """Standardise every coordinate to mean 0 and variance 1, ignoring outliers."""
-    points = np.empty_like(vectors, dtype=float)
+    points = np.empty(vectors.shape)
     for i, column in enumerate(vectors.T):
         location, spread = location_and_spread(column)
         points[:, i] = (column - location) / (spread or 1.0)
@@ -65,22 +66,56 @@ def standardise(vectors: Array) -> Array:
     return standard
 
 
-def scaled_to(data: Sequence[Any], k: int) -> State:
-    """Return a vague Normal prior at the scale of the data: numbers, vectors or mappings.
+def scaled_to(data: Sequence[Any], k: int, known: State | None = None) -> State:
+    """Return a vague prior at the scale of the data: numbers, vectors or mappings.
 
-    Its mean is the mean of the data without outliers, with a weight of 0.01 observations. Its
+    The mean is the mean of the data without outliers, with a weight of 0.01 observations. The
     expected covariance is diagonal, and scaled such that `k` clusters fill the volume of the data.
+    If a feature has text values, it has a share of every category and of all others, and features
+    are independent.
+
+    Parameters
+    ----------
+    data
+        The observations.
+    k
+        Number of clusters.
+    known
+        An earlier prior, whose categories are kept.
 
     References
     ----------
     .. [1] Fraley, C. and Raftery, A. E. (2007). Bayesian regularization for normal mixture
        estimation and model-based clustering. Journal of Classification 24, 155-181.
     """
-    names, table = _tabulate(data)
+    labels = labels_of(data)
+    names, table = _tabulate(data, labels)
     mean, deviation = location_and_scale(table)
-    scale = deviation**2 / k ** (2.0 / len(mean))
+    scale = deviation**2 / k ** (2.0 / max(len(mean), 1))
+    if labels:
+        numbers = names if isinstance(data[0], dict) else _numeric_places(data, labels)
+        numeric = zip(numbers or (), mean.tolist(), scale.tolist(), strict=True)
+        fields = {name: _default_prior([m], [s], None, True) for name, m, s in numeric}
+        earlier = {} if known is None else known.parts()
+        for name, found in labels.items():
+            before = earlier[name].categories if name in earlier else ()
+            fields[name] = _prior_of_labels({*found, *before} - {OTHER})
+        return families.Product({name: fields[name] for name in sorted(fields, key=repr)})
     is_number = names is None and np.ndim(data[0]) == 0
     return _default_prior(mean.tolist(), scale.tolist(), names, is_number)
+
+
+def _numeric_places(data: Sequence[Any], labels: Mapping[Any, Any]) -> list[int]:
+    return [i for i in range(len(data[0])) if i not in labels]
+
+
+def _prior_of_labels(labels: Collection[str]) -> State:
+    """Return the prior of the shares of categories and of all others, worth one observation.
+
+    With hyperparameters above 1, no share is zero at the posterior mode.
+    """
+    alpha = 1.0 + 1.0 / (len(labels) + 1)
+    return families.Dirichlet(dict.fromkeys((*sorted(labels), OTHER), alpha))
 
 
 def _default_prior(mean: list[float], scale: list[float], names: Any, is_number: bool) -> State:
@@ -95,6 +130,8 @@ def _default_prior(mean: list[float], scale: list[float], names: Any, is_number:
 
 def dump_default_prior(prior: State) -> list[Any]:
     """Return JSON values from which `load_default_prior` restores a prior of `scaled_to`."""
+    if prior.parts():
+        return [prior.to_dict()]
     if isinstance(prior.prior[0], float):
         return [[prior.prior[0]], [2.0 * prior.prior[3]], None, True]
     names = prior.likelihood.observation_fields or None
@@ -111,67 +148,29 @@ def load_default_prior(dumped: Any) -> State:
         If the document is invalid.
     """
     try:
+        if len(dumped) == 1:
+            return State.from_dict(dumped[0])
         mean, scale, names, is_number = dumped
         return _default_prior(mean, scale, serialization.decode(names), bool(is_number))
     except (IndexError, TypeError, ValueError) as error:
         raise PriorError(f"cannot read a default prior: {error}") from None
 
 
-def _tabulate(data: Sequence[Any]) -> tuple[tuple[Any, ...] | None, Any]:
-    """Return the names of the features, if they have names, and a table (n, d) of the data."""
+def _tabulate(data: Sequence[Any], labels: Mapping[Any, Any]) -> tuple[tuple[Any, ...] | None, Any]:
+    """Return the names of the features, if they have names, and a table (n, d) of the numbers.
+
+    Parameters
+    ----------
+    labels
+        The features to leave out.
+    """
     if isinstance(data[0], dict):
         # sorted, so that the result does not depend on the order of a mapping
-        names = tuple(sorted({name for x in data for name in x}, key=repr))
+        names = tuple(sorted({name for x in data for name in x} - labels.keys(), key=repr))
         table = np.array([[x.get(name, np.nan) for name in names] for x in data], float)
-        return names, table
+        return names, table.reshape(len(data), len(names))
+    if labels:
+        places = _numeric_places(data, labels)
+        data = [[x[i] for i in places] for x in data]
+        return None, np.array(data, float).reshape(len(data), len(places))
     return None, np.array(data, float).reshape(len(data), -1)
-
-
-def _all_valid(xs: Any) -> bool:
-    """Whether all values of an array are valid numbers, checked with vectorised operations."""
-    plain = isinstance(xs, np.ndarray) and xs.dtype.kind in "fiu" and xs.ndim in (1, 2)
-    return bool(plain and len(xs) and np.all(np.abs(xs) <= LARGEST))
-
-
-def check_numbers(xs: Any, like: Any = None) -> None:
-    """Raise an error unless all observations are numbers, vectors or mappings of one form.
-
-    Raises
-    ------
-    ObservationError
-        If an observation is invalid, or differs from the others in form.
-    """
-    if _all_valid(xs):
-        xs = xs[:1]  # the others have the same form
-    for x in xs:
-        _check_numbers(x, like)
-        like = x if like is None else like
-
-
-def _check_numbers(x: Any, like: Any) -> None:
-    """Raise an error unless a value is a number, vector or mapping like the first one."""
-    x, like = as_observation(x), as_observation(like)
-    if isinstance(x, Mapping):
-        if not x:
-            raise ObservationError("expected at least one feature, got {}")
-        for name, value in x.items():
-            try:
-                as_number(value)
-            except ObservationError as error:
-                raise ObservationError(f"feature {name!r}: {error}") from None
-    elif isinstance(x, tuple):
-        for value in x:
-            if value is not None:  # missing
-                as_number(value)
-        if x and all(value is None for value in x):
-            raise ObservationError(f"expected at least one value, got {x!r}")
-    else:
-        as_number(x)
-    if like is not None and _form(x) != _form(like):
-        raise ObservationError(f"expected an observation like {like!r}, got {x!r}")
-
-
-def _form(x: Any) -> Any:
-    if isinstance(x, Mapping):
-        return "mapping"
-    return len(x) if isinstance(x, tuple) else "number"

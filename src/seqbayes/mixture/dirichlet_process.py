@@ -19,7 +19,7 @@ from seqbayes.mixture.counting import CountingBuffer
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.forecast import Forecast
 from seqbayes.mixture.search import ComponentSearch
-from seqbayes.mixture.settings import check_buffer, check_proper, check_settings
+from seqbayes.mixture.settings import check_buffer, check_proper, check_settings, check_tails
 from seqbayes.mixture.split_merge import ProcessPrior
 from seqbayes.model import TableForm
 from seqbayes.state import State
@@ -56,7 +56,7 @@ class DirichletProcessMixture(BaseMixture):
     buffer
         Number of observations for the start. After the start, the same number of recent
         observations is kept to find splits.
-    step, average
+    step, average, df
         See `Mixture`.
 
     Raises
@@ -92,12 +92,12 @@ class DirichletProcessMixture(BaseMixture):
     2
     """
 
-    table_form = TableForm(("component", "concentration", "most", "seed"), state="component")
+    table_form = TableForm(("component", "concentration", "most", "seed", "df"), state="component")
 
     @classmethod
     def table_errors(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield the errors of a table; see `Model.table_errors`."""
-        for name in ("concentration", "most"):
+        for name in ("concentration", "most", "df"):
             if values.get(name) is not None:
                 try:
                     cls(**{name: values[name]})
@@ -119,12 +119,14 @@ class DirichletProcessMixture(BaseMixture):
         buffer: int | None = None,
         step: float | Callable[[float], float] | None = None,
         average: bool | None = None,
+        df: float | str | None = None,
     ) -> None:
         self.component = _check_component(component)
         self.likelihood = None if self.component is None else self.component.likelihood
         self.concentration = check_parameter("concentration", concentration)
         self.most = _check_most(most)
         self.seed, self.buffer, self.step, self.average = seed, buffer, step, average
+        self.df = df
         self._given: dict[str, Any] = {
             "component": self.component,
             "concentration": concentration,
@@ -133,9 +135,12 @@ class DirichletProcessMixture(BaseMixture):
             "buffer": buffer,
             "step": step,
             "average": average,
+            "df": df,
         }
-        given = {"covariance": "full", "weights": (1.0,), "burn_in": 1.0, "seed": seed}
+        given = {"covariance": "full", "weights": (1.0,), "burn_in": 1.0, "seed": seed, "df": df}
         self._settings = check_settings({**given, "step": step, "average": average}, (0,))
+        if df is not None and self.component is not None:
+            check_tails((self.component,))
         size = check_buffer(buffer, 1, BUFFER)
         self._prior = ProcessPrior(
             self.concentration, self.most, self._settings, ignore_unknown=component is None

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
-from seqbayes.mixture.adapters import VectorAdapter, adapters_of
+from seqbayes.mixture.adapters import adapters_of
 from seqbayes.mixture.components.background import FIRST_SHARE, Background
 from seqbayes.mixture.components.readers import ReaderGroup
 from seqbayes.mixture.components.rows import Reader, Row
+from seqbayes.mixture.documents import copy_parameters, dump_engine, load_engine
 from seqbayes.mixture.engine import Engine
 from seqbayes.mixture.evidence import LogPrior
+from seqbayes.mixture.normal_adapters import VectorAdapter
 from seqbayes.mixture.predictive import KernelPredictive, Predictive
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.trace import Iterations, Step, Trace
@@ -52,7 +55,7 @@ class EMModel:
         self.priors = tuple(priors) if same else as_components
         self.settings = settings
         self.ignore_unknown = ignore_unknown
-        self._adapters = adapters_of(self.priors)
+        self._adapters = adapters_of(self.priors, settings.df)
         self.reader, self._offsets, self.width = self._make_reader()
         self.engine = self._make_engine()
         self._predicting: Engine | None = None
@@ -374,6 +377,24 @@ class EMModel:
         pairs = zip(self._adapters, raw, strict=True)
         return tuple(adapter.parameter(state, each) for (state, adapter), each in pairs)
 
+    def to_state_parameters(self, raw: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the parameters of the states' likelihoods for those of the kernels."""
+        pairs = zip(self._adapters, raw, strict=True)
+        return tuple(adapter.state_parameter(state, each) for (state, adapter), each in pairs)
+
+    def distributions(self, engine: Engine) -> tuple[Distribution | None, ...]:
+        """Return the predictive distributions of the components of an engine."""
+        states = zip(self._adapters, self.states(engine), self.learning(engine), strict=True)
+        return tuple(
+            adapter.distribution(learned, kernel.parameter)
+            for (_, adapter), learned, kernel in states
+        )
+
+    def sample(self, k: int, theta: Any, rng: np.random.Generator, n: int) -> Any:
+        """Draw `n` observations of component k, given its parameter."""
+        state, adapter = self._adapters[k]
+        return adapter.sample(state, theta, rng, n)
+
     def states(self, engine: Engine, weights: Array | None = None) -> tuple[State, ...]:
         """Return the components as states with the statistics of an engine.
 
@@ -405,24 +426,7 @@ class EMModel:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything learned as plain numbers and lists."""
-        engine = self.engine
-        return {
-            "burn_in": engine.burn_in,
-            "step_memory": engine.step_memory,
-            "n": engine.n,
-            "memory": engine.memory,
-            "averaged": engine.averaged,
-            "moved": engine.moved,
-            "pending": engine.pending,
-            "weights": engine.weights.tolist(),
-            "shares": [engine.live.tolist(), engine.average.tolist()],
-            "explained": engine.explained.tolist(),
-            "fit": [engine.unexplained, float(engine.starved), float(engine.rescaled)],
-            "kernels": [
-                [leaf.live.tolist(), leaf.averaged.tolist(), leaf.parameter_vector]
-                for leaf in engine.leaves()
-            ],
-        }
+        return dump_engine(self.engine)
 
     def load(self, learned: Mapping[str, Any]) -> None:
         """Restore the result of `to_dict` in a new model.
@@ -432,35 +436,8 @@ class EMModel:
         PriorError
             If the values do not match this model.
         """
-        engine = self.engine
-        try:
-            memory = learned.get("step_memory")  # missing in documents before version 0.2
-            engine.end_burn_in(
-                finite([learned["burn_in"]])[0], None if memory is None else finite([memory])[0]
-            )
-            numbers = [learned[name] for name in ("n", "memory", "averaged", "moved", "pending")]
-            engine.n, engine.memory, *others = finite(numbers).tolist()
-            engine.averaged, engine.moved, engine.pending = others
-            assign(engine.weights, learned["weights"])
-            live, average = learned["shares"]
-            assign(engine.live, live)
-            assign(engine.average, average)
-            if "explained" in learned:
-                assign(engine.explained, learned["explained"])
-            else:
-                engine.explained[:] = engine.memory * engine.live
-            numbers = finite(learned.get("fit", [0.0, 0.0])).tolist()
-            engine.unexplained, starved, *rescaled = numbers
-            engine.starved, engine.rescaled = bool(starved), any(rescaled)
-            for leaf, (live, average, numbers) in zip(
-                engine.leaves(), learned["kernels"], strict=True
-            ):
-                assign(leaf.live, leaf.upgrade(live))
-                assign(leaf.averaged, leaf.upgrade(average))
-                load_parameter(leaf, numbers)
-        except (KeyError, TypeError, ValueError) as error:
-            raise PriorError(f"cannot read what the mixture has learned: {error}") from None
-        engine.limit_influence(self.settings.robust)
+        load_engine(self.engine, learned)
+        self.engine.limit_influence(self.settings.robust)
         self.invalidate()
 
 
@@ -468,52 +445,3 @@ def _unpickle(priors: Any, settings: Settings, ignore_unknown: bool, learned: An
     model = EMModel(priors, settings, ignore_unknown)
     model.load(learned)
     return model
-
-
-def copy_parameters(source: Engine, to: Engine) -> None:
-    """Copy the components' parameters and weights."""
-    to.weights[:] = source.weights
-    for mine, theirs in zip(to.leaves(), source.leaves(), strict=True):
-        mine.load_parameter_vector(theirs.parameter_vector)
-
-
-def load_parameter(kernel: Any, numbers: Any) -> None:
-    """Restore the parameter of a kernel from a document.
-
-    Raises
-    ------
-    ValueError
-        If the length of the list is wrong.
-    """
-    numbers = kernel.upgrade_parameter(numbers)
-    if len(numbers) != len(kernel.parameter_vector):
-        raise ValueError(f"expected {len(kernel.parameter_vector)} numbers, got {len(numbers)}")
-    kernel.load_parameter_vector([float(v) for v in numbers])
-
-
-def assign(array: Any, values: Any) -> None:
-    """Copy finite numbers into an array.
-
-    Raises
-    ------
-    ValueError
-        If a value is not a finite number, or the shape differs.
-    """
-    numbers = finite(values)
-    if numbers.shape != array.shape:
-        raise ValueError(f"expected {len(array)} numbers, got {values!r:.60}")
-    array[:] = numbers
-
-
-def finite(values: Any) -> Any:
-    """Return finite numbers as an array.
-
-    Raises
-    ------
-    ValueError
-        If a value is not a finite number.
-    """
-    array = np.array(values)
-    if array.dtype.kind not in "fi" or not np.isfinite(array).all():
-        raise ValueError(f"expected finite numbers, got {values!r:.60}")
-    return array.astype(float)

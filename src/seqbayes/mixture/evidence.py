@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from seqbayes.families import Dirichlet
-from seqbayes.mixture.adapters import NumberAdapter, VectorAdapter, adapter_of
+from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.components.adapter import ComponentAdapter
 from seqbayes.mixture.components.factor import lower_triangle
 from seqbayes.mixture.components.gaussian import Gaussian
+from seqbayes.mixture.components.student import Student
+from seqbayes.mixture.normal_adapters import NumberAdapter, VectorAdapter
 from seqbayes.numerics import sc
 from seqbayes.state import State
 
@@ -38,14 +40,13 @@ class LogPrior:
     """
 
     def __init__(self, components: Sequence[tuple[State, ComponentAdapter]], weights: Any) -> None:
-        beliefs = {id(state): state.belief(state.prior) for state, _ in components}
         proper = {id(state): state.is_proper(state.prior) for state, _ in components}
         self._places = [k for k, (state, _) in enumerate(components) if proper[id(state)]]
-        self._components = [(beliefs[id(components[k][0])], *components[k]) for k in self._places]
+        self._components = [components[k] for k in self._places]
         wisharts = [
-            (belief, state, adapter)
-            for belief, state, adapter in self._components
-            if type(adapter) in (NumberAdapter, VectorAdapter)
+            (state, adapter)
+            for state, adapter in self._components
+            if type(adapter) in (NumberAdapter, VectorAdapter) and adapter.df is None
         ]
         self._wishart = Wisharts(wisharts) if len(wisharts) == len(components) else None
         self._weights = weights
@@ -76,8 +77,8 @@ class LogPrior:
         if self._wishart is not None:
             total = self._wishart.log_density(raw)
         else:
-            for k, (belief, state, adapter) in zip(self._places, self._components, strict=True):
-                total += belief.logpdf(adapter.parameter(state, raw[k]))
+            for k, (state, adapter) in zip(self._places, self._components, strict=True):
+                total += adapter.log_prior(state, raw[k])
         if self._powers is not None:
             total += float(sc.xlogy(self._powers, weights).sum())
         return float(total)
@@ -86,8 +87,8 @@ class LogPrior:
 class Wisharts:
     """Normal-inverse-Wishart priors of all components, evaluated at once."""
 
-    def __init__(self, components: Sequence[tuple[Any, State, Any]]) -> None:
-        priors = [adapter.wishart(state) for _, state, adapter in components]
+    def __init__(self, components: Sequence[tuple[State, Any]]) -> None:
+        priors = [adapter.wishart(state) for state, adapter in components]
         self._mean, self._kappa, self._df, self._scale = (
             np.array([prior[i] for prior in priors], float) for i in range(4)
         )
@@ -99,10 +100,10 @@ class Wisharts:
         modes = self._scale / self._power[:, None, None]
         heights: dict[int, float] = {}  # most components have the same prior
         pairs = zip(self._components, self._mean, modes, strict=True)
-        for (belief, state, adapter), mean, mode in pairs:
+        for (state, adapter), mean, mode in pairs:
             if id(state) not in heights:
-                heights[id(state)] = belief.logpdf(adapter.parameter(state, (mean, mode)))
-        at_mode = sum(heights[id(state)] for _, state, _ in self._components)
+                heights[id(state)] = adapter.log_prior(state, (mean, mode))
+        at_mode = sum(heights[id(state)] for state, _ in self._components)
         return float(at_mode - self.log_density(list(zip(self._mean, modes, strict=True))))
 
     def log_density(self, parameters: Sequence[Any]) -> float:
@@ -195,7 +196,7 @@ class Evidence:
             The parameters of the likelihood, as the kernels have them.
         """
         total = float(self.alone().sum())
-        for state, theta in zip(self._states, self._model.to_parameters(raw), strict=True):
+        for state, theta in zip(self._states, self._model.to_state_parameters(raw), strict=True):
             parameter = state.observation_parameter(theta)
             total -= state.log_likelihood(parameter, state.statistics.value)
         return total
@@ -219,7 +220,8 @@ class NormalEvidence(Evidence):
         self._w, self._means = factor * share, live[:, 1 : 1 + d]
         packed = np.zeros((len(live), d, d))
         lower = lower_triangle(d)
-        packed[:, lower[0], lower[1]] = factor[:, None] * live[:, 1 + d :]
+        scatter = live[:, 1 + d : 1 + d + len(lower[0])]
+        packed[:, lower[0], lower[1]] = factor[:, None] * scatter
         self._scatter = packed + np.tril(packed, -1).transpose(0, 2, 1)
         self._log_det = np.linalg.slogdet(self._scale)[1]
 
@@ -272,7 +274,7 @@ def evidence_of(model: EMModel, engine: Engine, totals: Array | None = None) -> 
     prior = model.priors[0]
     adapter = adapter_of(prior)
     same = all(state is prior or state == prior for state in model.priors)
-    packed = all(type(kernel) is Gaussian for kernel in model.learning(engine))
+    packed = all(type(kernel) in (Gaussian, Student) for kernel in model.learning(engine))
     if same and packed and isinstance(adapter, NumberAdapter) and prior.is_proper(prior.prior):
         return NormalEvidence(model, engine, totals, adapter.wishart(prior))
     return Evidence(model, model.states(engine, totals))

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqbayes.errors import PriorError
-from seqbayes.mixture.em import EMModel, assign, copy_parameters, load_parameter
+from seqbayes.mixture.documents import assign, copy_parameters, load_parameter
+from seqbayes.mixture.em import EMModel
 from seqbayes.state import State
 
 RENEW_AFTER = 1.01

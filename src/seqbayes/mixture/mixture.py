@@ -18,12 +18,12 @@ from seqbayes.mixture.base import BaseMixture
 from seqbayes.mixture.buffer import Buffer
 from seqbayes.mixture.components.rows import MAX_WEIGHT, as_observation, as_weight
 from seqbayes.mixture.default_prior import (
-    check_numbers,
     dump_default_prior,
     load_default_prior,
     scaled_to,
 )
-from seqbayes.mixture.em import EMModel, finite
+from seqbayes.mixture.documents import finite
+from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.refit import Refitter, has_constant, has_wide_priors, is_ordered
 from seqbayes.mixture.settings import (
     BUFFER,
@@ -31,6 +31,7 @@ from seqbayes.mixture.settings import (
     check_buffer,
     check_proper,
     check_settings,
+    check_tails,
     name_components,
 )
 from seqbayes.mixture.start import seed_best
@@ -62,8 +63,9 @@ class Mixture(BaseMixture):
     components
         The components' priors: states of any families with the same observations, as a sequence or
         a mapping from name to state. They are cloned, never changed. Alternatively the number of
-        Normal components of numbers, vectors or mappings of numbers, with vague priors at the scale
-        of the first observations.
+        components of numbers, vectors or mappings, with vague priors at the scale of the first
+        observations: Normal components, or, if a feature has text values, products of a Normal
+        distribution of every number and shares of the categories of every other feature.
     weights
         Weights of the components: a sequence that sums to 1 for fixed weights, or a `Dirichlet`
         over the names as the prior of learned weights. By default, a flat Dirichlet prior.
@@ -89,6 +91,9 @@ class Mixture(BaseMixture):
         Whether to add a background density for observations that fit no component, such as
         measurement errors. The background is not a component, and has the label "background" in
         predictions.
+    df
+        Degrees of freedom, > 0, of components with Student's t distribution, for clusters with
+        heavy tails; "learned" if each component learns its own. By default, components are Normal.
 
     Attributes
     ----------
@@ -155,7 +160,7 @@ class Mixture(BaseMixture):
     ['0.7: 80', '0.3: 54']
     """
 
-    table_form = TableForm(("components", "weights", "seed"), states=("components",))
+    table_form = TableForm(("components", "weights", "seed", "df"), states=("components",))
 
     @classmethod
     def table_errors(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -165,11 +170,17 @@ class Mixture(BaseMixture):
                 cls(len(values["components"]), values["weights"])
             except (TypeError, ValueError) as error:
                 yield "weights", str(error)
+        if values.get("df") is not None:
+            try:
+                cls(1, df=values["df"])
+            except (TypeError, ValueError) as error:
+                yield "df", str(error)
 
     @classmethod
     def from_table(cls, values: Mapping[str, Any], names: tuple[str, ...] | None) -> Self:
         """Return the mixture of a table's components; see `Model.from_table`."""
-        return cls(values.get("components", {}), values.get("weights"), seed=values.get("seed"))
+        weights, seed, df = (values.get(name) for name in ("weights", "seed", "df"))
+        return cls(values.get("components", {}), weights, seed=seed, df=df)
 
     def __init__(
         self,
@@ -184,6 +195,7 @@ class Mixture(BaseMixture):
         buffer: int | None = None,
         burn_in: int | None = None,
         background: bool = False,
+        df: float | str | None = None,
     ) -> None:
         named = name_components(components)
         self._names = tuple(named)
@@ -199,10 +211,11 @@ class Mixture(BaseMixture):
             "buffer": buffer,
             "burn_in": burn_in,
             "background": background,
+            "df": df,
         }
         self.start, self.seed, self.covariance = self._given["start"], seed, covariance
         self.step, self.average, self.buffer, self.burn_in = step, average, buffer, burn_in
-        self.background = background
+        self.background, self.df = background, df
         if start is not None and len(start) != len(named):
             raise PriorError(f"expected {len(named)} parameters to start from, got {start!r}")
         if start is not None and priors is None:
@@ -217,6 +230,8 @@ class Mixture(BaseMixture):
             )
         if background:
             check_background(priors or ())
+        if df is not None:
+            check_tails(priors or ())
         self.likelihood = None if priors is None else priors[0].likelihood
         self._improper = not all(s.is_proper(s.prior) for s in priors or ())
         size = check_buffer(buffer, len(named), BUFFER * len(named))
@@ -324,7 +339,9 @@ class Mixture(BaseMixture):
     def _refit(self, model: EMModel) -> None:
         """Fit the components again to the collected observations."""
         buffer = self._buffer
-        priors = buffer.priors or (scaled_to(buffer.observations, len(self.names)),)
+        priors = buffer.priors or (
+            scaled_to(buffer.observations, len(self.names), model.priors[0]),
+        )
         priors = priors if len(priors) > 1 else priors * len(self.names)
         ignore_unknown = buffer.priors is None
         refitter = Refitter(priors, self._settings, self.seed, ignore_unknown)
@@ -426,7 +443,7 @@ class Mixture(BaseMixture):
         if len(data) == 0:
             raise ObservationError("expected observations, got none")
         if self._buffer.priors is None:
-            check_numbers(data)
+            self._buffer.check_new(data)
         model = self._buffer.new_model(data)
         rows, start = model.rows(data), self._given["start"]
         if start is None:
@@ -530,7 +547,7 @@ class Mixture(BaseMixture):
 
     def _read_priors(self, written: Any) -> tuple[State, ...]:
         """Return default priors from a document; earlier versions stored one per component."""
-        if isinstance(written[0], Mapping):
+        if isinstance(written[0], Mapping) and len(written) > 1:
             return tuple(State.from_dict(each) for each in written)
         return (load_default_prior(written),) * len(self.names)
 

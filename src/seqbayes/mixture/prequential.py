@@ -14,7 +14,7 @@ from seqbayes.errors import PriorError
 from seqbayes.figures.samples import Samples
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.clusterer import StreamClusterer
-from seqbayes.mixture.em import finite
+from seqbayes.mixture.documents import finite
 from seqbayes.mixture.forecast import RENEW_AFTER, Forecast
 from seqbayes.mixture.mixture import Mixture
 from seqbayes.mixture.predictive import log_sum_exp
@@ -55,6 +55,9 @@ class Prequential(StreamClusterer):
         drift; by default the weight does not decrease.
     seed
         Seed of the starts, if `mixtures` is a number.
+    df
+        Degrees of freedom of components with Student's t distribution, if `mixtures` is a number;
+        see `Mixture`.
 
     Notes
     -----
@@ -94,15 +97,17 @@ class Prequential(StreamClusterer):
         prior: Mapping[Any, float] | None = None,
         half_life: float | None = None,
         seed: int | None = None,
+        df: float | str | None = None,
     ) -> None:
-        named = _mixtures(mixtures, seed)
+        named = _mixtures(mixtures, seed, df)
         self._given: dict[str, Any] = {
             "mixtures": mixtures if as_count(mixtures) is not None else dict(named),
             "prior": prior,
             "half_life": half_life,
             "seed": seed,
+            "df": df,
         }
-        self.prior, self.half_life, self.seed = prior, half_life, seed
+        self.prior, self.half_life, self.seed, self.df = prior, half_life, seed, df
         self._mixtures = {name: mixture.clone() for name, mixture in named.items()}
         for mixture in self._mixtures.values():
             mixture.spread_start()
@@ -339,12 +344,16 @@ class Prequential(StreamClusterer):
         )
 
 
-def _mixtures(given: Any, seed: int | None) -> dict[Any, Mixture]:
+def _mixtures(given: Any, seed: int | None, df: float | str | None) -> dict[Any, Mixture]:
     """Return the mixtures to compare, by name."""
     count = as_count(given)
     if count is not None:
         last = BUFFER * count  # staggered starts
-        return {k: Mixture(k, seed=seed, buffer=last - count + k) for k in range(1, count + 1)}
+        return {
+            k: Mixture(k, seed=seed, buffer=last - count + k, df=df) for k in range(1, count + 1)
+        }
+    if df is not None:
+        raise PriorError("df needs the number of mixtures; give it to each mixture instead")
     if not isinstance(given, Mapping) or not given:
         raise PriorError(
             f"expected mixtures by name, or the maximum number of components, got {given!r}"

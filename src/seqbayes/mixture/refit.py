@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqbayes.families import Dirichlet
+from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.buffer import FINAL_EFFORT, Buffer
 from seqbayes.mixture.default_prior import standardise
 from seqbayes.mixture.em import EMModel
@@ -86,12 +87,14 @@ class Refitter:
         """Fit a model to the buffer's observations, keeping unmatched components of the old model.
 
         No component is kept if `keep` is false, if the components are not exchangeable, or if
-        features or their scales have changed.
+        features or their scales have changed. With Student's t distribution, or a default prior
+        with categories, two components of one cluster can differ, so that none is kept either.
         """
         count = len(old.priors)
         whole = self.new_model(count)
         rows, w = buffer.table(whole)
-        same = keep and not self._settings.background
+        same = keep and not self._settings.background and self._settings.df is None
+        same = same and not (self._lenient and self._priors[0].parts())
         same = same and all(prior == self._priors[0] for prior in self._priors)
         if (
             not (same and isinstance(self._settings.weights, Dirichlet) and old.reads_like(whole))
@@ -172,8 +175,8 @@ def _scale_ratio(old: State, new: State) -> float:
     """Return the largest ratio of the scales of two default priors; 1 for other priors."""
     if old == new:
         return 1.0
-    before, after = (np.atleast_2d(state.prior[-1]).diagonal() for state in (old, new))
-    return float(np.exp(np.abs(np.log(before / after)).max()))
+    ratios = np.log(_scale_of(old) / _scale_of(new))
+    return float(np.exp(np.abs(ratios).max(initial=0.0)))
 
 
 def _counterparts(pool: Pool, count: int) -> dict[int, int]:
@@ -204,13 +207,28 @@ def _without_counterpart(pool: Pool, count: int, most: int) -> list[list[int]]:
 
 def has_wide_priors(model: EMModel) -> bool:
     """Whether the scale of default priors is much larger than the components in a feature."""
-    estimates: list[Any] = [state.mle for state in model.states(model.engine)]
-    if any(each is None for each in estimates):
+    estimates: list[Any] = [
+        [part.mle for part in _normal_parts(state)] for state in model.states(model.engine)
+    ]
+    if any(each is None for parts in estimates for each in parts):
         return False
     shares = model.engine.live[: len(estimates)]
-    variance = shares @ np.array([np.atleast_2d(each[1]).diagonal() for each in estimates])
-    scale = np.atleast_2d(model.priors[0].prior[-1]).diagonal()
-    return bool((scale > WIDE_RATIO * variance).any())
+    variance = shares @ np.array(
+        [np.concatenate([np.atleast_2d(v[1]).diagonal() for v in parts]) for parts in estimates]
+    )
+    return bool((_scale_of(model.priors[0]) > WIDE_RATIO * variance).any())
+
+
+def _normal_parts(prior: State) -> list[State]:
+    """Return the parts of a default prior that have a mean and a variance."""
+    several = prior.parts().values() or (prior,)
+    return [part for part in several if adapter_of(part).has_tails(part)]
+
+
+def _scale_of(prior: State) -> Array:
+    """Return the scale of every number under a default prior."""
+    scales = [np.atleast_2d(part.prior[-1]).diagonal() for part in _normal_parts(prior)]
+    return np.concatenate([np.empty(0), *scales])
 
 
 def has_constant(model: EMModel, rows: Array) -> bool:

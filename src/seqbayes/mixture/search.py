@@ -11,7 +11,8 @@ from seqbayes import serialization
 from seqbayes.errors import PriorError
 from seqbayes.mixture import split_merge
 from seqbayes.mixture.components.rows import as_observation
-from seqbayes.mixture.em import EMModel, finite
+from seqbayes.mixture.documents import finite
+from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.forecast import Forecast
 from seqbayes.mixture.split_merge import ProcessPrior, SplitSearch
 from seqbayes.statistics import read_weight

@@ -11,11 +11,15 @@ from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture.adapters import NumberAdapter, adapter_of
+from seqbayes.mixture.adapters import adapter_of
+from seqbayes.mixture.normal_adapters import NumberAdapter
 from seqbayes.state import State
 
 SHAPES = ("full", "diagonal", "spherical", "tied")
 """Shapes of covariances; "tied" is one full covariance for all components."""
+
+LEARNED_DF = "learned"
+"""The value of `df` for degrees of freedom that are learned."""
 
 BURN_IN = 10
 """Default number of observations per component before the first M-step, if a start is given."""
@@ -123,6 +127,9 @@ class Settings(NamedTuple):
         Whether only the weight of observations far from all components is counted, on a stream.
     background : bool
         Whether there is a background for observations that fit no component.
+    df : float or None
+        Degrees of freedom of components with Student's t distribution; 0 if they are learned, None
+        for Normal components.
     """
 
     covariance: str
@@ -132,6 +139,7 @@ class Settings(NamedTuple):
     burn_in: float
     robust: bool = False
     background: bool = False
+    df: float | None = None
 
     @property
     def exponent(self) -> float:
@@ -195,7 +203,42 @@ def check_settings(given: Mapping[str, Any], names: Sequence[Any]) -> Settings:
     background = bool(given.get("background"))
     if background and not isinstance(weights, Dirichlet) and len(names) > 1:
         raise PriorError("a background needs learned weights, not fixed ones")
-    return Settings(covariance, weights, step, bool(average), burn_in, background=background)
+    df = check_df(given.get("df"), covariance)
+    return Settings(covariance, weights, step, bool(average), burn_in, False, background, df)
+
+
+def check_df(df: Any, covariance: str) -> float | None:
+    """Return degrees of freedom; 0 for learned ones, None for Normal components.
+
+    Raises
+    ------
+    PriorError
+        If `df` is neither a number nor "learned", or `covariance` has no full matrix.
+    """
+    if df is None:
+        return None
+    if covariance not in ("full", "tied"):
+        raise PriorError(f"df needs full or tied covariances, got covariance {covariance!r}")
+    if df == LEARNED_DF:
+        return 0.0
+    if isinstance(df, (str, bool)):
+        raise PriorError(f"expected df to be a number above 0 or {LEARNED_DF!r}, got {df!r}")
+    return check_parameter("df", df)
+
+
+def check_tails(states: Sequence[State]) -> None:
+    """Raise an error if no component can have Student's t distribution.
+
+    Raises
+    ------
+    PriorError
+        If no component, and no field of one, has an unknown mean and variance.
+    """
+    if not all(adapter_of(state).has_tails(state) for state in states):
+        raise PriorError(
+            "df needs components of numbers or vectors with unknown mean and variance,"
+            " or products with such a field"
+        )
 
 
 def _check_weights(weights: Any, names: tuple[Any, ...]) -> Any:

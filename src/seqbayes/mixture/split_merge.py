@@ -15,7 +15,7 @@ from seqbayes.mixture.components.kernel import Kernel
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.evidence import evidence_of, log_evidence, log_marginal
 from seqbayes.mixture.settings import Settings
-from seqbayes.mixture.start import Job, step_cost, steps_of_fit
+from seqbayes.mixture.start import Job, climb, step_cost, steps_of_fit
 from seqbayes.numerics import sc
 from seqbayes.state import State
 
@@ -281,6 +281,8 @@ class SplitSearch:
         whole.engine.limit_influence(False)
         whole.e_step(rows, w, np.ones((len(rows), 1)))
         whole.m_step()
+        if prior.settings.df is not None:  # one step is enough for other components
+            climb(whole, rows, w, ITERATIONS)
         alone = log_evidence(whole, rows, w, prior.concentration, prior.most)
         yield step_cost(halves, len(rows))
         rng = np.random.default_rng(self._seed)

@@ -209,6 +209,7 @@ class Steps:
         for kernel in self.kernels:
             for leaf in kernel.leaves():
                 leaf.live[:] = 0.0
+                leaf.use_latent_scale(not given)  # the parameters may not fit the rows yet
         self._live[:] = 0.0
         for i in range(table.shape[0]):
             for j in range(table.shape[1]):
@@ -230,6 +231,8 @@ class Steps:
         self.n = self.memory = seen
         for k in range(count):
             self._explained[k] = seen * self._live[k]
+            for leaf in self.kernels[k].leaves():
+                leaf.use_latent_scale(True)
         return logs + low
 
     def responsibilities_of(self, rows: Any) -> Any:

@@ -63,6 +63,7 @@ class BeliefTable(Display, msgspec.Struct, frozen=True, kw_only=True):
     component: dict[str, Any] = {}
     concentration: float | None = None
     most: int | None = None
+    df: float | str | None = None
     seed: int | None = None
     fields: dict[str, dict[str, Any]] = {}
     parameters: dict[str, Any] = {}
@@ -91,6 +92,7 @@ _KEYS = (
         "component",
         "concentration",
         "most",
+        "df",
         "features",
         "parameters",
         "half_life",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ from seqbayes.dashboard.views.predictives import (
     blend,
     lines,
     mean_of,
-    predictive_of,
+    named_numbers,
+    predictives_of,
     scalar,
 )
 from seqbayes.errors import SeqbayesError
@@ -56,7 +57,8 @@ class MixtureView(View):
         """Return components with weights, and their predictive densities, if they exist."""
         weights, components = state.weights, state.components
         order = sorted(range(len(components)), key=lambda k: -weights[k])
-        predictives = [scalar(predictive_of(components[k])) for k in order]
+        found = predictives_of(state)
+        predictives = [scalar(found[k]) for k in order]
         card: dict[str, Any] = {
             **EMPTY,
             "components": [_component(state.names[k], weights[k], components[k]) for k in order],
@@ -191,7 +193,15 @@ def _blended(state: Any) -> Iterator[tuple[str, Any]]:
     """Yield the predictive distribution of a mixture for each number, or for labels, by name."""
     components = state.components  # empty before the first observation determines the priors
     each = zip(state.weights if components else (), components, strict=True)
-    parts = [(w, dict(view_of(c).predictive_parts("", c))) for w, c in each if w > 0.0]
+    if state.df is None:
+        parts = [(w, dict(view_of(c).predictive_parts("", c))) for w, c in each if w > 0.0]
+    else:
+        found = zip(each, state.predictives, strict=True)
+        parts = [
+            (w, dict(named_numbers("", p, c.likelihood.observation_fields or count())))
+            for (w, c), p in found
+            if w > 0.0
+        ]
     weights = [w for w, _ in parts]
     for name in parts[0][1] if parts else ():
         yield name, blend(weights, [named.get(name) for _, named in parts])

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from seqbayes.dashboard.views.base import LEVEL
 from seqbayes.dashboard.views.figures import decimals, finite, heights, pair, places
+from seqbayes.distributions import MultivariateT
 from seqbayes.errors import SeqbayesError
 from seqbayes.figures import curves
-from seqbayes.predictive import Bernoulli
+from seqbayes.predictive import Bernoulli, Product
 from seqbayes.predictive.labels import Categorical
 
 _POINTS = 120
@@ -28,6 +29,30 @@ def predictive_of(state: Any) -> Any:
         return state.predictive
     except (SeqbayesError, NotImplementedError):
         return None
+
+
+def predictives_of(mixture: Any) -> list[Any]:
+    """Return the predictive distribution of every component of a mixture, or None."""
+    if mixture.df is not None:
+        return list(mixture.predictives)
+    return [predictive_of(component) for component in mixture.components]
+
+
+def named_numbers(name: str, found: Any, names: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the distribution of each number or label of an observation, by name.
+
+    Parameters
+    ----------
+    names
+        Names of the coordinates of a vector.
+    """
+    if isinstance(found, Product):
+        for field, part in found.fields.items():
+            yield from named_numbers(str(field), part, names)
+    elif isinstance(found, MultivariateT):
+        yield from zip(map(str, names), found.marginals, strict=False)
+    else:
+        yield name, found if isinstance(found, Categorical) else scalar(found)
 
 
 def mean_of(found: Any) -> Any:

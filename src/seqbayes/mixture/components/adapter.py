@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
+
+from seqbayes.distributions import Distribution
 from seqbayes.mixture.components.kernel import Kernel
 from seqbayes.mixture.components.rows import Reader
 from seqbayes.mixture.predictive import ComponentPredictive
@@ -17,6 +20,9 @@ class ComponentAdapter:
     A subclass defines `size`, `reading`, `reader` and `kernel`, and `to_kernel` and `parameter` if
     the kernel's parameter has a different form from the state's.
     """
+
+    df: float | None = None
+    """Degrees of freedom of components with Student's t distribution; None for other components."""
 
     def size(self, state: State) -> int:
         """Return the number of values in a row that the kernel of a state reads."""
@@ -55,6 +61,44 @@ class ComponentAdapter:
     def parameter(self, state: State, raw: Any) -> Any:
         """Convert `Kernel.parameter` to the parameter of the state."""
         return raw
+
+    def state_parameter(self, state: State, raw: Any) -> Any:
+        """Convert `Kernel.parameter` to a parameter of the state's likelihood."""
+        return self.parameter(state, raw)
+
+    def log_prior(self, state: State, raw: Any) -> float:
+        """Return the log prior density of a kernel's parameter."""
+        return float(state.belief(state.prior).logpdf(self.parameter(state, raw)))
+
+    def has_tails(self, state: State) -> bool:
+        """Whether the component, or a part of it, can have Student's t distribution."""
+        return False
+
+    def with_tails(self, df: float) -> Self:
+        """Return the adapter of components with Student's t distribution, where possible.
+
+        Parameters
+        ----------
+        df
+            The degrees of freedom; 0 if they are learned.
+        """
+        return self
+
+    def distribution(self, learned: State, raw: Any) -> Distribution | None:
+        """Return the predictive distribution of a component; None if it is improper.
+
+        Parameters
+        ----------
+        learned
+            The component as a state, with its statistics.
+        raw
+            The kernel's parameter.
+        """
+        return learned.predictive if learned.is_proper(learned.posterior) else None
+
+    def sample(self, state: State, theta: Any, rng: np.random.Generator, n: int) -> Any:
+        """Draw `n` observations, given the parameter that `parameter` returns."""
+        return state.likelihood.sample(theta, rng, n)
 
     def add_statistics(self, kernel: Any, state: State, n: float) -> None:
         """Add the statistic of a kernel, multiplied by `n` observations, to a state."""

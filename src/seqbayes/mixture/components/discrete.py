@@ -157,13 +157,14 @@ class Labels(Kernel):
     _counts: cython.bint
     _prior = cython.declare("double[::1]")
     _theta = cython.declare("double[::1]")
+    _mean = cython.declare("double[::1]")
 
     def __init__(self, at: int, prior: Any, counts: bool) -> None:
         self._size = len(prior)
         Kernel.__init__(self, at, self._size + 2)
         self._counts = counts
         self._prior = np.array(prior, float)
-        self._theta = np.zeros(self._size)
+        self._theta, self._mean = np.zeros(self._size), np.zeros(self._size)
         self.m_step(0.0)
 
     @cython.ccall
@@ -186,6 +187,16 @@ class Labels(Kernel):
                     return IMPOSSIBLE
                 total += row.values[at + i] * log(v)
         return total
+
+    @cython.ccall
+    @cython.exceptval(-1.0, check=True)
+    def log_predictive(self, row: Row) -> cython.double:
+        """Return the log probability of a category, with the shares marginalised."""
+        v: cython.double = row.values[self.at]
+        if v != v:
+            return 0.0
+        v = self._mean[cython.cast(cython.Py_ssize_t, v)]
+        return log(v) if v > 0.0 else IMPOSSIBLE
 
     @cython.ccall
     @cython.exceptval(-1, check=False)
@@ -218,6 +229,8 @@ class Labels(Kernel):
             self._theta[i] = v
             total += v
             least = min(least, v)
+        for i in range(self._size):
+            self._mean[i] = self._theta[i] / total if total > 0.0 else 0.0
         if least >= 1.0 and total > self._size:  # the mode if it exists, otherwise the mean
             total -= self._size
             for i in range(self._size):

@@ -6,5 +6,6 @@ cdef class Factor:
     cdef double factorise(self, double[::1] scale, double divisor) noexcept
     cdef double whiten(self, double[::1] values, Py_ssize_t at, double[::1] mean, double[::1] x, double[::1] z) noexcept
     cdef double log_det(self) noexcept
+    cdef double trace_of(self, double[::1] matrix, double[::1] z) noexcept
     cdef double log_largest(self, double[::1] z) noexcept
     cdef void copy_from(self, Factor other) noexcept

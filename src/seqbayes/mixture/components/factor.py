@@ -178,6 +178,35 @@ class Factor:
             total += log(self._lower[p])
         return total
 
+    @cython.locals(matrix="double[::1]", z="double[::1]")
+    def trace_of(self, matrix: Any, z: Any) -> cython.double:
+        """Return the trace of the scale's inverse times a symmetric matrix, a lower triangle.
+
+        `z` is overwritten.
+        """
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        k: cython.Py_ssize_t
+        p: cython.Py_ssize_t
+        v: cython.double
+        total: cython.double = 0.0
+        for k in range(d):
+            p = 0
+            for i in range(d):  # the inverse of L times column k
+                v = matrix[i * (i + 1) // 2 + k] if i > k else matrix[k * (k + 1) // 2 + i]
+                for j in range(i):
+                    v -= self._lower[p + j] * z[j]
+                z[i] = v
+                p += i + 1
+            for i in range(d - 1, k - 1, -1):  # the inverse of D L'
+                v = z[i] * self._inverse[i]
+                for j in range(i + 1, d):
+                    v -= self._lower[j * (j + 1) // 2 + i] * z[j]
+                z[i] = v
+            total += z[k]
+        return total
+
     @cython.locals(z="double[::1]")
     def log_largest(self, z: Any) -> cython.double:
         """Return the log of the largest term of a squared distance, which may overflow."""

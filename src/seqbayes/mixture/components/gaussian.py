@@ -40,28 +40,23 @@ LOG_TAU = cython.declare(cython.double, 1.8378770664093455)
 LOG_PI = cython.declare(cython.double, 1.1447298858494002)
 
 
-@cython.cclass
 class Gaussian(Normal):
     """A Normal component with a Normal-inverse-Wishart prior, in one dimension or several.
 
     The M-step finds the posterior mode; if `tied`, with one covariance for all components. The
     covariance is the scale divided by the divisor.
-    """
 
-    _tied: cython.bint
-    _logarithm: cython.bint
-    _partial: cython.bint
-    _divisor: cython.double
-    _strength: cython.double
-    _squares: cython.double
-    _student: cython.double
-    _has_student: cython.bint
-    _prior_scale = cython.declare("double[::1]")
-    _scale = cython.declare("double[::1]")
-    _x = cython.declare("double[::1]")
-    _factor: Factor
-    _conditioning: Conditioning
-    group = cython.declare(list, visibility="public")
+    Parameters
+    ----------
+    at, prior
+        Those of `Normal`.
+    tied
+        Whether the components have one covariance.
+    logarithm
+        Whether the row contains the logarithm of the observation.
+    extra
+        How many further numbers the statistic has.
+    """
 
     def __init__(
         self,
@@ -69,8 +64,9 @@ class Gaussian(Normal):
         prior: tuple[Any, float, float, Any],
         tied: bool = False,
         logarithm: bool = False,
+        extra: int = 0,
     ) -> None:
-        Normal.__init__(self, at, prior, True)
+        Normal.__init__(self, at, prior, True, extra)
         d = self._d
         self.m_step_rows = d / 8.0  # d ** 3 / 6 multiplications, against d ** 2
         self._tied, self._logarithm, self._partial = tied, logarithm, False
@@ -79,32 +75,36 @@ class Gaussian(Normal):
         self._x, self._factor = np.zeros(d), Factor(d)
         self._conditioning = Conditioning(self._x, self._mean, self._scale)
         self._divisor = self._strength = self._squares = self._student = 0.0
-        self._has_student, self.group = False, []
+        self._height, self._present = 0.0, d
+        self._has_student = False
+        self.group: list[Any] = []
         self.m_step(0.0)
 
-    @cython.ccall
-    @cython.exceptval(-1.0, check=True)
     def log_density(self, row: Row) -> cython.double:
         """Return the log density of a row."""
-        v: cython.double
+        if not self._measure(row):
+            return IMPOSSIBLE
+        return self._height - 0.5 * self._bounded(self._squares)
+
+    def _measure(self, row: Row) -> cython.bint:
+        """Compute the squared distance of a row, and the log density in the centre.
+
+        Returns whether the observed values have a density. Missing values are imputed.
+        """
         squares: cython.double
         squares = self._factor.whiten(row.values, self.at, self._mean, self._x, self._z)
         squares *= self._divisor
-        self._squares = squares
+        self._squares, self._present, self._height = squares, self._d, self._constant
         self._partial = squares != squares
         if self._partial:
             if not self._conditioning.complete(self._divisor):
-                return IMPOSSIBLE
-            squares = self._squares = self._conditioning.squares
-            v = LOG_TAU * self._conditioning.present + self._conditioning.log_det
-            return -0.5 * (v + self._bounded(squares))
-        squares = self._bounded(squares)
-        if self._logarithm:
-            squares += 2.0 * self._x[0]
-        return self._constant - 0.5 * squares
+                return False
+            self._squares, self._present = self._conditioning.squares, self._conditioning.present
+            self._height = -0.5 * (LOG_TAU * self._present + self._conditioning.log_det)
+        elif self._logarithm:
+            self._height -= self._x[0]
+        return True
 
-    @cython.ccall
-    @cython.exceptval(-1.0, check=True)
     def log_predictive(self, row: Row) -> cython.double:
         """Return the log density of a row under Student's t, with the parameters marginalised.
 
@@ -166,8 +166,6 @@ class Gaussian(Normal):
             logs[odd] = self._of_rows(np.ascontiguousarray(rows[odd]), predictive)
         return logs
 
-    @cython.cfunc
-    @cython.exceptval(check=False)
     def _log_peak_density(
         self, d: cython.Py_ssize_t, freedom: cython.double, log_det: cython.double
     ) -> cython.double:
@@ -175,23 +173,26 @@ class Gaussian(Normal):
         v: cython.double = d * (LOG_PI + log1p(1.0 / self._strength)) + log_det
         return log_gamma_ratio(0.5 * freedom, d) - 0.5 * v
 
-    @cython.ccall
-    @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
         """Update the running average of the statistic with a row."""
         if self._leaves_values(keep, gain):
             return 0
-        d: cython.Py_ssize_t = self._d
+        old: cython.double = keep * self._live[0]
+        self._live[0] = old + gain
+        self._move(keep, old, gain)
+        if self._partial:
+            self._conditioning.add_spread(self._live, gain)
+        return 0
+
+    def _move(self, keep: cython.double, old: cython.double, gain: cython.double) -> cython.void:
+        """Update mean and scatter, of weight `old`, with the last row, of weight `gain`."""
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
-        p: cython.Py_ssize_t = 1 + d
-        old: cython.double = keep * self._live[0]
-        total: cython.double = old + gain
-        share: cython.double = gain / total
+        p: cython.Py_ssize_t = 1 + self._d
+        share: cython.double = gain / (old + gain)
         moved: cython.double = old * share
         v: cython.double
-        self._live[0] = total
-        for i in range(d):
+        for i in range(self._d):
             v = self._x[i] - self._live[1 + i]
             self._z[i] = v
             self._live[1 + i] += share * v
@@ -199,19 +200,20 @@ class Gaussian(Normal):
             for j in range(i + 1):
                 self._live[p] = keep * self._live[p] + v * self._z[j]
                 p += 1
-        if self._partial:
-            self._conditioning.add_spread(self._live, gain)
-        return 0
 
-    @cython.ccall
-    @cython.exceptval(-1, check=False)
     def m_step(self, n: cython.double) -> cython.int:
         """Set the parameter to the posterior mode."""
+        self._set_mode(n, n, n * self._live[0])
+        return 0
+
+    def _set_mode(
+        self, n: cython.double, factor: cython.double, weight: cython.double
+    ) -> cython.void:
+        """Set the parameter to the mode, with this weight of the mean and factor of the scatter."""
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         p: cython.Py_ssize_t = 0
-        weight: cython.double = n * self._live[0]
         total: cython.double = self._kappa + weight
         share: cython.double = weight / total if total > 0.0 else 0.0
         v: cython.double
@@ -221,18 +223,16 @@ class Gaussian(Normal):
             self._mean[i] = self._prior_mean[i] + share * v
             v *= self._kappa * share
             for j in range(i + 1):
-                self._scale[p] = self._prior_scale[p] + n * self._live[1 + d + p] + v * self._z[j]
+                self._scale[p] = self._prior_scale[p] + factor * self._live[1 + d + p]
+                self._scale[p] += v * self._z[j]
                 p += 1
         self._strength = total
-        self._divisor = self._df + weight + d + 2.0
+        self._divisor = self._df + n * self._live[0] + d + 2.0
         if not self._tied:
             self._factorise()
         elif len(self.group) > 0 and self.group[len(self.group) - 1] is self:
             self._tie()
-        return 0
 
-    @cython.cfunc
-    @cython.exceptval(check=False)
     def _tie(self) -> cython.void:
         """Set the pooled covariance in all kernels of the group."""
         each: Gaussian
@@ -244,8 +244,6 @@ class Gaussian(Normal):
             if each is not self:
                 each.share(self)
 
-    @cython.cfunc
-    @cython.exceptval(check=False)
     def pool(self, other: Gaussian) -> cython.void:
         """Add the scale and its divisor to those of another kernel."""
         p: cython.Py_ssize_t
@@ -253,8 +251,6 @@ class Gaussian(Normal):
         for p in range(self._scale.shape[0]):
             other._scale[p] += self._scale[p]
 
-    @cython.cfunc
-    @cython.exceptval(check=False)
     def share(self, other: Gaussian) -> cython.void:
         """Use the covariance of another kernel."""
         self._factor.copy_from(other._factor)
@@ -262,8 +258,6 @@ class Gaussian(Normal):
         self._divisor = other._divisor
         self._constant = other._constant
 
-    @cython.cfunc
-    @cython.exceptval(check=False)
     def _factorise(self) -> cython.void:
         self._has_student = False
         self._constant = self._factor.factorise(self._scale, self._divisor)
@@ -316,7 +310,7 @@ class Gaussian(Normal):
             statistics.add_sums(weight, float(mean[0]), 0.0, float(n * live[2]), log_base)
             return
         squares = np.zeros((d, d))
-        squares[lower_triangle(d)] = n * live[1 + d :]
+        squares[lower_triangle(d)] = n * live[1 + d : 1 + d + len(self._scale)]
         squares += np.tril(squares, -1).T
         statistics.add_sums(weight, mean, np.zeros(d), squares, 0.0)
 

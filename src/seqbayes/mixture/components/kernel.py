@@ -171,6 +171,9 @@ class Kernel:
     def limit_influence(self, limit: bool) -> None:
         """Set whether only the weight of rows that are `far` is counted, if supported."""
 
+    def use_latent_scale(self, use: bool) -> None:
+        """Set whether `learn` weights rows by their latent scale, if the component has one."""
+
     def tie(self, kernels: list[Any]) -> None:
         """Share one covariance between the kernels of all components, if they have any."""
 

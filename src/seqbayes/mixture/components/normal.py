@@ -54,13 +54,19 @@ class Normal(Kernel):
         Mean, weight, degrees of freedom and scale.
     packed
         Whether the scatter is a lower triangle by rows, or its diagonal.
+    extra
+        How many further numbers the statistic has. The first one is the weight of mean and scatter
+        if it differs from the share.
     """
 
-    def __init__(self, at: int, prior: tuple[Any, float, float, Any], packed: bool) -> None:
+    def __init__(
+        self, at: int, prior: tuple[Any, float, float, Any], packed: bool, extra: int = 0
+    ) -> None:
         mean, self._kappa, self._df, _ = prior
         d = len(mean)
-        Kernel.__init__(self, at, 1 + d + (d * (d + 1) // 2 if packed else d))
-        self._d, self._packed = d, packed
+        size = 1 + d + (d * (d + 1) // 2 if packed else d)
+        Kernel.__init__(self, at, size + extra)
+        self._d, self._packed, self._weight_at = d, packed, size if extra > 0 else 0
         self._limit, self._constant = math.inf, 0.0
         self._prior_mean, self._mean = np.array(mean, float), np.array(mean, float)
         self._z = np.zeros(d)
@@ -98,12 +104,12 @@ class Normal(Kernel):
         j: cython.Py_ssize_t
         p: cython.Py_ssize_t = 1 + d
         keep: cython.double = 1.0 - step
-        old: cython.double = keep * self._averaged[0]
-        new: cython.double = step * self._live[0]
+        old: cython.double = keep * self._averaged[self._weight_at]
+        new: cython.double = step * self._live[self._weight_at]
         total: cython.double = old + new
         share: cython.double = new / total if total > SMALLEST_SHARE else 0.0
         v: cython.double
-        self._averaged[0] = total
+        self._averaged[0] = keep * self._averaged[0] + step * self._live[0]
         for i in range(d):
             v = self._live[1 + i] - self._averaged[1 + i]
             self._z[i] = v
@@ -112,6 +118,8 @@ class Normal(Kernel):
             for j in range(0 if self._packed else i, i + 1):
                 self._averaged[p] = keep * self._averaged[p] + step * self._live[p] + v * self._z[j]
                 p += 1
+        for i in range(p, self._live.shape[0]):
+            self._averaged[i] = keep * self._averaged[i] + step * self._live[i]
         return 0
 
     def has_moved(self) -> cython.bint:

@@ -38,6 +38,9 @@ else:
 from seqbayes.mixture.components.rows import LARGEST, as_observation
 from seqbayes.statistics.reading import raise_invalid
 
+OTHER = "(other)"
+"""The category of text that did not occur while the buffer was filled."""
+
 
 @cython.cclass
 class Number(Reader):
@@ -101,10 +104,11 @@ class Label(Reader):
 
     _places: dict[Any, int]
     _statistics: Any
+    _lenient: cython.bint
 
     def __init__(self, at: int, statistics: Any) -> None:
         Reader.__init__(self, at, 1)
-        self._statistics = statistics
+        self._statistics, self._lenient = statistics, False
         self._places = {label: i for i, label in enumerate(statistics.cells)}
 
     @cython.ccall
@@ -115,18 +119,24 @@ class Label(Reader):
             place = self._places.get(x)
         except TypeError:
             place = None
+        if place is None and self._lenient and isinstance(x, str):
+            place = self._places.get(OTHER)
         if place is None:
             self._statistics.observe(x, 0.0)  # raises the error
         row.values[self.at] = cython.cast(int, place)
         return 0
 
+    def ignore_unknown(self, ignore: bool) -> None:
+        """Set whether unknown text belongs to the category of others, if there is one."""
+        self._lenient = ignore
+
     def vectors(self, rows: Any) -> Any:
-        """Return one-hot vectors."""
+        """Return one-hot vectors, without the category of others."""
         places = rows[:, self.at]
         chosen = np.where(np.isnan(places), 0.0, places).astype(int)
         vectors = np.eye(len(self._places))[chosen]
         vectors[np.isnan(places)] = math.nan
-        return vectors
+        return vectors[:, [place for label, place in self._places.items() if label != OTHER]]
 
 
 @cython.cclass
@@ -296,10 +306,11 @@ class Fields(Reader):
     """Reads each feature with a separate reader; absent features are missing values."""
 
     parts = cython.declare(dict, visibility="readonly")
+    _lenient: cython.bint
 
     def __init__(self, at: int, parts: dict[Any, Any]) -> None:
         Reader.__init__(self, at, sum(part.size for part in parts.values()))
-        self.parts = parts
+        self.parts, self._lenient = parts, False
 
     @cython.ccall
     @cython.exceptval(-1, check=False)
@@ -321,7 +332,7 @@ class Fields(Reader):
                     raise ObservationError(f"feature {name!r}: {error}") from None
             else:
                 part.skip(row)
-        if len(given) == 0 or not given.keys() <= self.parts.keys():
+        if not self._lenient and (len(given) == 0 or not given.keys() <= self.parts.keys()):
             known = ", ".join(map(repr, self.parts))
             raise_invalid(x, f"a mapping with features among {known}")
         return 0
@@ -345,6 +356,12 @@ class Fields(Reader):
             except ObservationError as error:
                 raise ObservationError(f"feature {name!r}, {error}") from None
         return table
+
+    def ignore_unknown(self, ignore: bool) -> None:
+        """Set whether unknown features are ignored, and unknown text is of the other category."""
+        self._lenient = ignore
+        for part in self.parts.values():
+            part.ignore_unknown(ignore)
 
     def vectors(self, rows: Any) -> Any:
         """Return the concatenated vectors of all features."""
