@@ -46,6 +46,15 @@ def test_a_fragment_of_the_changelog_is_one_item_of_a_known_type():
         )
 
 
+def test_an_older_python_is_told_which_version_is_required():
+    code = "import sys; sys.version_info = (3, 10, 13, 'final', 0); import seqbayes"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: seqbayes requires Python 3.11 or later; this is Python 3.10"
+    )
+
+
 def test_exactly_five_dependencies_in_ranges():
     required = [line for line in metadata.requires("seqbayes") if "extra ==" not in line]
     names = {re.match(r"[\w-]+", line).group() for line in required}

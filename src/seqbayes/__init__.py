@@ -44,8 +44,14 @@ The command line has a verb for each task: ``seqbayes --help``. Errors derive fr
 invalid observations and priors are also ValueErrors.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if sys.version_info < (3, 11):  # noqa: UP036 - a checkout is not checked by pip
+    raise ImportError(
+        "seqbayes requires Python 3.11 or later; this is Python {}.{}".format(*sys.version_info)
+    )
 
 from seqbayes.errors import (
     MergeError,
