@@ -189,6 +189,7 @@ def pair_errors(pair, bounds, n, rng):
                 libraries[library] = make(parameters)
         if libraries["seqbayes"] is not None:
             yield from predictive_errors(pair, p, libraries, x, wanted, LEVELS[bounds])
+            yield from deep_quantile_errors(pair, p, libraries["seqbayes"], rng)
         state.learn_many(xs)
         wanted = pair.evidence(p, xs)
         yield "log_evidence", "seqbayes", error(LOGARITHMS[0], state.log_evidence, wanted)
@@ -231,6 +232,55 @@ def predictive_errors(pair, p, libraries, x, log_density, least):
         half = mp.exp(log_density) / 2
         level = mp.exp(tail) + (half if quantile == "isf" else -half)
         yield from compare(libraries, quantile, mp.mpf(x), float(level))
+
+
+def deep_quantile_errors(pair, p, ours, rng):
+    """Yield errors of a quantile of the predictive distribution at a log level."""
+    level, upper = mp.mpf(-float(10 ** rng.uniform(0, 4))), bool(rng.random() < 0.5)
+    name = "isf" if upper else "ppf"
+    x = getattr(ours, name)(float(level), log=True)
+    if not 1e-290 < abs(x) < 1e290:
+        return
+    low, log_tail = ours.support[0], lambda x: pair.tails(p, mp.mpf(x))[1 if upper else 0]
+    if ours.discrete and x < 2**52:  # the smallest whole number whose tail is beyond the level
+        above = log_tail(x - 1) > level if upper else log_tail(x - 1) < level
+        right = above if x > low else True
+        right &= log_tail(x) <= level if upper else log_tail(x) >= level
+        yield f"{name}(log=True)", "seqbayes", 0.0 if right else math.inf
+    elif not ours.discrete and abs(x - low) > 1e-6 * abs(x):
+        wanted = exact.quantile(
+            pair.tails, lambda p, x: pair.evidence(p, [x]), p, mp.mpf(x), level, upper
+        )
+        yield f"{name}(log=True)", "seqbayes", error(name, x, wanted)
+
+
+STUDENT = next(each for each in FAMILIES if each.name == "StudentT")
+NORMAL = next(each for each in FAMILIES if each.name == "Normal")
+
+
+def before_data_errors(bounds, n, rng):
+    """Yield (family, function, library, error) of predictive distributions before any data.
+
+    Their location is the prior mean, a float.
+    """
+    shape = shapes(bounds, rng)
+    for _ in range(n):
+        mean, kappa, alpha, beta = float(rng.normal()), shape(), shape(), shape()
+        k, a, b = numbers((kappa, alpha, beta))
+        ours = sb.NormalInverseGamma(mean, kappa, alpha, beta).predictive
+        p = 2 * a, mp.mpf(mean), b * (k + 1) / (a * k)
+        for found in tail_errors(STUDENT, p, {"seqbayes": ours}, LEVELS[bounds], rng):
+            yield "NormalInverseGamma without data", *found
+        for function, wanted in zip(("mean", "var"), exact.student_moments(p), strict=True):
+            if wanted is not None:
+                got = error("", getattr(ours, function), wanted)
+                yield "NormalInverseGamma without data", function, "seqbayes", got
+        ours, p = sb.Normal(mean, beta, alpha).predictive, (mp.mpf(mean), a + b)
+        for found in tail_errors(NORMAL, p, {"seqbayes": ours}, LEVELS[bounds], rng):
+            yield "Normal without data", *found
+        for function, wanted in zip(("mean", "var"), p, strict=True):
+            got = error("", getattr(ours, function), wanted)
+            yield "Normal without data", function, "seqbayes", got
 
 
 def normal_errors(bounds, n, rng):
@@ -337,6 +387,7 @@ def worst_errors(n, seed=1):
             for pair in PAIRS:
                 found += [(pair.name, *each) for each in pair_errors(pair, bounds, n, rng)]
             found += normal_errors(bounds, n, rng)
+            found += before_data_errors(bounds, n, rng)
             for family, name, library, size in found:
                 key = (family, name), bounds, library
                 worst[key] = max(size, worst.get(key, 0.0))

@@ -208,6 +208,16 @@ def _geometric_tails(p, x):
     return exact.complement(upper), upper
 
 
+def _negative_binomial_tails(p, x):
+    """P(X > x) is the chance of at most two successes in x + 3 trials."""
+    with mp.workdps(400):  # the complement may be tiny
+        n = x + 3
+        upper = mp.log(
+            sum(mp.exp(log_choose(n, k) + exact.log_beta(p[0] + k, p[1] + n - k)) for k in range(3))
+        ) - exact.log_beta(*p)
+        return exact.complement(upper), upper
+
+
 def _conjugate_exponential(p):
     from conjugate import distributions as parameters
     from conjugate import models
@@ -237,7 +247,7 @@ PAIRS = [
         likelihoods.NegativeBinomial(3),
         lambda p, count, rng: count(),
         _negative_binomial,
-        scipys=lambda p: ss.betanbinom(3, *p),
+        _negative_binomial_tails,  # scipy sums probabilities, up to 1e15 of them
     ),
     Pair(
         sb.Gamma,

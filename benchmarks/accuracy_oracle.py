@@ -19,13 +19,19 @@ def log_beta(*alpha):
     return sum(map(mp.loggamma, alpha)) - mp.loggamma(sum(alpha))
 
 
-def log_tail(log_density, u, slope, curvature, upper):
-    """Log of the integral of a log-concave density from u to the far side."""
+def log_tail(log_density, u, slope, curvature, upper, bend=None):
+    """Log of the integral of a log-concave density from u to the far side.
+
+    Around `bend`, the density changes more than its derivatives at u show.
+    """
     side = 1 if upper else -1
     at = log_density(u)
     slope = max(-side * slope, mp.mpf(0))
     unit = 120 / (slope + mp.sqrt(slope**2 + 120 * curvature))
     ends = [0, unit / 8, unit / 4, unit / 2, unit, 2 * unit, 4 * unit, 16 * unit, 64 * unit]
+    if bend is not None and 0 < (away := side * (bend - u)) < ends[-1]:
+        near = [away + step for step in (-40, -10, -3, -1, 0, 1, 3, 10, 40)]
+        ends = sorted([*ends, *(each for each in near if 0 < each < ends[-1])])
     parts = [(low, high - low) for low, high in itertools.pairwise(ends)]
 
     def integrand(t):  # over all parts at once: mpmath keeps the nodes of every interval
@@ -73,6 +79,7 @@ def odds_log_tail(a, b, odds, upper):
         a - n * x,
         n * x / (1 + odds),
         upper,
+        mp.mpf(0),
     )
 
 
@@ -282,9 +289,3 @@ def normal_evidence(p, variance, xs):
         mean = (mean * variance + x * spread) / (spread + variance)
         spread = spread * variance / (spread + variance)
     return total, (mean, spread)
-
-
-def summed_tails(log_mass, k, first=0):
-    """Tails by summing masses from the first to k; for tails that are not tiny."""
-    lower = mp.fsum(mp.exp(log_mass(i)) for i in range(first, k + 1))
-    return mp.log(lower), mp.log1p(-lower)
