@@ -1,6 +1,7 @@
-"""Time of one pull and one update of bandits, compared with other libraries.
+"""Time of one pull and one update of bandits, compared with other libraries; decisions over HTTP.
 
-Three arms with rewards of 0 and 1, and ten; every bandit meets the same rewards.
+Three arms with rewards of 0 and 1, and ten; every bandit meets the same rewards. bandit_http.py has
+the clients of the server.
 """
 
 import random
@@ -9,6 +10,7 @@ import timeit
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import bandit_http
 from _shared import Row, machine, ratio, rounds, run, verdict
 from river import bandit as river_bandit
 from river import proba
@@ -107,8 +109,13 @@ if __name__ == "__main__":
             __doc__ or "",
             "Bandits",
             HEAD,
-            {"three": lambda: steps(3), "ten": lambda: steps(10)},
-            {"three": "Three arms", "ten": "Ten arms"},
-            {"three": "", "ten": ""},
+            {"three": lambda: steps(3), "ten": lambda: steps(10), "http": bandit_http.rows},
+            {"three": "Three arms", "ten": "Ten arms", "http": "Decisions over HTTP"},
+            {
+                "three": "",
+                "ten": "",
+                "http": "Decisions of `seqbayes serve` in one second of its processor time, with"
+                " beliefs in SQLite: a reward is answered after its commit.",
+            },
         )
     )

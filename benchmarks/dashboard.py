@@ -54,8 +54,8 @@ COUNT = re.compile(rb'"n":([0-9.]+),')
 class Server:
     """`seqbayes serve` in a separate process."""
 
-    def __init__(self, folder: str) -> None:
-        Path(folder, "c.toml").write_text(CONFIG)
+    def __init__(self, folder: str, config: str = CONFIG) -> None:
+        Path(folder, "c.toml").write_text(config)
         command = [sys.executable, "-m", "seqbayes", "serve", "c.toml", "--port", "0"]
         environment = {**os.environ, "SEQBAYES_TOKEN": TOKEN}
         self.program = subprocess.Popen(
