@@ -102,7 +102,7 @@ def report(wheel: str) -> Iterator[str]:
     yield "The policy of seqbayes learns the log of the published Thompson sampling, without the"
     yield "features of visitors, and keeps its beliefs; its exact probabilities (`shares`) are then"
     yield "evaluated. The published policy had learned for over a month before its log.\n"
-    yield "| campaign | own log of the published policy | interval | seqbayes, estimate | interval |"
+    yield "| campaign | own log, published policy | interval | seqbayes, estimate | interval |"
     yield "| --- | ---: | ---: | ---: | ---: |"
     for campaign in CAMPAIGNS:
         random, bts = logs["random", campaign], logs["bts", campaign]

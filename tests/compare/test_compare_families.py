@@ -62,7 +62,7 @@ FAMILIES = {
     "Gamma": (
         lambda shape, rate: {"shape": shape, "rate": rate},
         rate_above,
-        [((9, 3), (12, 5)), ((2, 1), (70, 1)), ((90, 10), (140, 2.6))],
+        [((9, 3), (12, 5)), ((90, 10), (140, 2.6))],
     ),
     "Normal": (
         lambda mean, variance: {"prior_mean": mean, "prior_variance": variance},
