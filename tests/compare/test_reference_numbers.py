@@ -28,13 +28,14 @@ def log_normal(*numbers):
 
 
 def paid_exponential(a, b, shape, rate):
-    return Hurdle(Beta(a, b), Gamma(shape, rate, likelihood=Exponential()))
+    amount = Gamma(shape, rate, likelihood=Exponential())
+    return Hurdle(share=Beta(a, b), amount=amount)
 
 
 def paid_log_normal(a, b, mean, deviation):
     """Return a belief about amounts of which exp(mean + variance / 2) has this log mean."""
     amount = Normal(mean - 0.5, deviation**2, 1.0, likelihood=LogNormal())
-    return Hurdle(Beta(a, b), amount)
+    return Hurdle(share=Beta(a, b), amount=amount)
 
 
 KINDS = {
