@@ -15,6 +15,8 @@ from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.sources.kafka_messages import numbers_of
 from seqbayes.stream.stores import DeclarationError, StoreError, StoreReader
 from seqbayes.stream.stores.group import members_of
+from seqbayes.stream.verbs.dead_letters import dead_letters
+from seqbayes.stream.verbs.stored import StoredBelief
 
 
 @pytest.fixture(autouse=True)
@@ -203,6 +205,33 @@ def test_a_runner_without_a_share_waits_until_another_one_leaves(local_url, tmp_
     alternate(other, until=lambda: bool(other.owned) and other.idle)
     other.close(commit=True)
     assert committed(local_url) == 20
+
+
+def test_dead_letters_are_retried_in_their_partitions(local_url, tmp_path):
+    events = records(40)
+    spoiled = [each | {"high": "perhaps"} if each["i"] < 8 else each for each in events]
+    publish(tmp_path, spoiled, 4)
+    with GroupRunner(configure(local_url, tmp_path)) as runner:
+        list(runner)
+    letters = dead_letters(local_url)
+    assert len(list(letters)) == 8
+    done = letters.retry(configure(local_url, tmp_path))
+    assert (done.used, done.left) == (0, 8)
+    config = configure(local_url, tmp_path)
+    high, waits = config.beliefs
+    corrected = dataclasses.replace(config, beliefs=[dataclasses.replace(high, field="i"), waits])
+    done = letters.retry(corrected)
+    assert (done.used, done.left) == (2, 6)  # the events 0 and 1, as False and True
+    assert len(list(letters)) == 6
+    with open_store(local_url, "read") as store:
+        counted = sum(
+            high
+            for high in (
+                StoredBelief("high", store.declarations()["high"]).decode(entry).n_samples
+                for entry in store.entries("high")
+            )
+        )
+    assert counted == 34
 
 
 def test_a_group_keeps_its_declarations(local_url, tmp_path):

@@ -1,12 +1,14 @@
 """The store of a group of runners: partitions with separate leases, read as one store."""
 
+import json
+
 import pytest
 from databases import query
 
-from seqbayes import Beta, PriorError
-from seqbayes.stream import Belief, LeaseError, Pace, Pipeline, StoreError, open_store, show
+from seqbayes import Beta, PriorError, cli
+from seqbayes.stream import Belief, LeaseError, Pace, Pipeline, StoreError, open_store, show, status
 from seqbayes.stream.sources import Iterated
-from seqbayes.stream.stores import Changes, DeadLetter, StoreReader
+from seqbayes.stream.stores import Changes, DeadLetter, RunnerStatus, StoreReader
 from seqbayes.stream.stores.group import Group, Membership, members_of
 from seqbayes.stream.verbs.backup import backup
 from seqbayes.stream.verbs.dead_letters import dead_letters
@@ -232,3 +234,49 @@ def test_stores_that_do_not_support_groups_are_refused(tmp_path):
     for url in ("memory:", ":memory:", f"directory:{tmp_path / 'd'}"):
         with open_store(url) as store, pytest.raises(StoreError, match="group"):
             Membership(store, Group(("0",)))
+
+
+def test_status_shows_who_owns_each_partition(local_url, capsys):
+    store, member = declared(local_url)
+    with store.open_partition("1") as part:
+        part.acquire()
+        part.renew(RunnerStatus(lag=12))
+        with part.transaction() as lease:
+            report = '{"lag":12,"trouble":"refused"}'
+            part.write_lease(lease._replace(status=report, expires=part.now() + 30.0))
+        found = {each.name: each for each in status(local_url)}
+        assert [each.runner.alive for each in found.values()] == [False, True, False]
+        assert found["1"].runner.status.lag == 12
+        with open_store(local_url, "read") as whole:
+            runner = whole.runner()
+        assert (runner.alive, runner.status.lag) == (True, 12)
+        assert runner.status.connection_error == "refused"
+        assert cli.main(["status", local_url]) == 1
+        head, *lines = capsys.readouterr().out.splitlines()
+        assert head.split()[:3] == ["partition", "source", "runner"]
+        assert [line.split()[0] for line in lines] == list(NAMES)
+        assert "12" in lines[1]
+        assert lines[1].endswith("disconnected")
+        assert lines[2].endswith("no runner")
+        assert cli.main(["status", local_url, "--json"]) == 1
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(row["partition"], row["lag"], row["events"]) for row in rows] == [
+            ("0", None, 3),
+            ("1", 12, 3),
+            ("eu-west", None, 0),
+        ]
+    member.leave()
+    store.close()
+
+
+def test_status_of_a_single_runner_is_that_of_its_sources(local_url, capsys):
+    with open_store(local_url) as store:
+        store.acquire()
+        store.commit(Changes("src", 1, 5))
+        assert cli.main(["status", local_url]) == 0
+        head, line = capsys.readouterr().out.splitlines()
+        assert "partition" not in head
+        assert line.split()[0] == "src"
+        assert line.endswith("running")
+    assert cli.main(["status", local_url]) == 1
+    assert cli.main(["status", f"{local_url}-missing"]) == 4
