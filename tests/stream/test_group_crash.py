@@ -4,6 +4,7 @@ Three partitions of a Kafka topic, a PostgreSQL store behind a slow connection, 
 `SEQBAYES_KILLS=200 pytest tests/stream/test_group_crash.py` disturbs them 200 times.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -93,7 +94,8 @@ class Runners:
 
     def end(self, pid, number):
         """Send a signal that ends a runner, and wait until it has ended."""
-        os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):  # it may have lost its connection and failed
+            os.kill(pid, number)
         until(lambda: not is_running(pid), self.output)
         self.pids.discard(pid)
 
@@ -173,7 +175,12 @@ def test_a_disturbed_group_counts_every_event_exactly_once(
                 disturb(act, i, live, configs, runners, broker, postgres_url)
                 broker.publish(topic, part[PER_STEP // 2 :])
             broker.publish(topic, texts[PER_STEP * (DISTURBANCES + 1) :])
-            until(lambda: committed(postgres_url) >= len(events), runners.output)
+
+            def complete():
+                restart(live, configs, runners)
+                return committed(postgres_url) >= len(events)
+
+            until(complete, runners.output)
             for pid in live:
                 runners.end(pid, signal.SIGTERM)
         finally:
@@ -187,6 +194,7 @@ def test_a_disturbed_group_counts_every_event_exactly_once(
 
 def disturb(act, i, live, configs, runners, broker, url):
     """Kill, stop or replace a runner, or cut the connections of the broker."""
+    restart(live, configs, runners)
     if act == "kill":
         runners.end(live[i], signal.SIGKILL)
         live[i] = runners.start("run", configs[i])
@@ -196,10 +204,26 @@ def disturb(act, i, live, configs, runners, broker, url):
     elif act == "broker":
         broker.restart()
     else:  # until its lease has expired, and the other runner has taken its partitions
-        until(lambda: any(owner and holds(owner, live[i]) for owner in owners(url)), runners.output)
+
+        def owns():
+            restart(live, configs, runners)
+            return any(owner and holds(owner, live[i]) for owner in owners(url))
+
+        def is_replaced():
+            restart(live, configs, runners)
+            return not any(holds(owner, live[i]) for owner in owners(url))
+
+        until(owns, runners.output)
         os.kill(live[i], signal.SIGSTOP)
-        until(lambda: not any(holds(owner, live[i]) for owner in owners(url)), runners.output)
+        until(is_replaced, runners.output)
         os.kill(live[i], signal.SIGCONT)
+
+
+def restart(live, configs, runners):
+    """Restart runners that have failed, as a supervisor does."""
+    for i, pid in enumerate(live):
+        if not is_running(pid):
+            live[i] = runners.start("run", configs[i])
 
 
 def holds(owner, pid):
