@@ -49,6 +49,7 @@ def open_file(browser, files):
         address = f"file://{files / name}.html"
         watch = Watch(context, address)
         contexts.append((context, watch))
+        context.set_default_timeout(60_000)
         page = context.new_page()
         page.goto(address + place)
         page.wait_for_selector("h1")

@@ -88,7 +88,7 @@ def slide(page, name, value):
 
 def test_error_for_a_prior_that_does_not_sum_to_one_shows_the_sum(candies):
     candies.watch.ignored_errors = ("422",)
-    candies.get_by_role("button", name="Your own").click()
+    candies.get_by_role("button", name="Your own", exact=True).click()
     candies.get_by_text("1.00 ✓").wait_for()
     for colour in COLOURS:
         slide(candies, colour, "0.2")

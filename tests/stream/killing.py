@@ -21,9 +21,11 @@ KILLS = int(os.environ.get("SEQBAYES_KILLS", "8"))
 
 NURSERY = """
 import json, os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-if hasattr(signal, "SIGHUP"):
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
+# A signal that has a handler in Python is lost if it arrives during a fork, and one that
+# was ignored when this process started would remain ignored.
+for name in ("SIGINT", "SIGHUP"):
+    if hasattr(signal, name):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 sys.path.insert(0, sys.argv[1])
 from seqbayes.cli import main
 from seqbayes.stream import config, history
@@ -46,6 +48,7 @@ for line in iter(sys.stdin.readline, ""):
         os.dup2(out, 2)
         status = 1
         try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             status = main(words)
         except BaseException as error:
             sys.excepthook(*sys.exc_info())
