@@ -46,6 +46,11 @@ SERVER_MODULES = {
 }
 """Modules whose tests start programs or servers in other ways than `starts_programs` finds."""
 
+PAGE_MODULES = re.compile("test_(page|html_files|widgets)")
+"""Names of the modules whose tests need a browser."""
+
+LONG_MODULES = {"test_demos", "test_doctests", "test_gallery"}
+
 TESTS = str(Path(__file__).parent)
 
 REMEDIES = (
@@ -99,8 +104,27 @@ def pytest_xdist_auto_num_workers(config):
     return 2 * (os.cpu_count() or 1)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Run the tests of a file in one process, and all tests of pages in the same process.
+
+    A page that is open uses the processor all the time: several browsers at once slow each other.
+    """
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FileScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return "pages" if PAGE_MODULES.match(Path(file).stem) else file
+
+    config.option.loadscopereorder = False
+    return FileScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items):
-    """Mark tests that need a browser, or start a server or another program."""
+    """Mark tests that need a browser, or start a server or another program, and run these first."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         parameters = getattr(getattr(item, "callspec", None), "params", {})
@@ -113,6 +137,13 @@ def pytest_collection_modifyitems(items):
             or any(isinstance(each, str) and each == "postgres" for each in parameters.values())
         ):
             item.add_marker(pytest.mark.server)
+    # The files that take longest and wait most are not left for the end.
+    waiting = {
+        item.path
+        for item in items
+        if item.path.stem in LONG_MODULES or item.get_closest_marker("server")
+    }
+    items.sort(key=lambda item: (not PAGE_MODULES.match(item.path.stem), item.path not in waiting))
 
 
 def pytest_terminal_summary(terminalreporter):
