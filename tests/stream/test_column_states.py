@@ -119,11 +119,21 @@ def test_restored_states_are_those_that_were_stored():
         StoredState("b", f'["{key}"]', codec.write(state), used, used + 20)
         for used, (key, state) in enumerate(stored.items())
     ]
-    assert columns.restore(rows) == (2, None)
+    used, others = columns.restore(rows)
+    assert (used, list(others)) == (2, [])
     assert (len(columns), list(columns), "b" in columns) == (3, ["a", "b", "c"], True)
     assert dict(columns) == stored
     learn(columns, ["c"], [5.0], codec.make)
     assert [(row[0], row[3]) for row in columns.changes(9)] == [('["c"]', 22)]
+
+
+def test_restoring_stops_at_a_state_with_another_prior():
+    codec = StateCodec(Beta())
+    texts = [codec.write(Beta()), StateCodec(Beta(2, 3)).write(Beta(2, 3)), codec.write(Beta())]
+    rows = [StoredState("b", f'["{i}"]', text, i) for i, text in enumerate(texts)]
+    columns = ColumnStates(codec, Beta())
+    used, others = columns.restore(rows)
+    assert (used, list(others), list(columns)) == (0, rows[1:], ["0"])
 
 
 def learned(xs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -28,7 +29,25 @@ def read_key(text: str) -> Any:
     >>> read_key('["north"]'), read_key('["north","2"]'), read_key("[]"), read_key("null")
     ('north', ('north', '2'), (), None)
     """
-    names = msgspec.json.decode(text, type=list[str] | None)
+    return _key(msgspec.json.decode(text, type=list[str] | None))
+
+
+def read_keys(texts: Sequence[str]) -> list[Any]:
+    """Return the keys that these JSON texts represent.
+
+    Examples
+    --------
+    >>> read_keys(['["north"]', "null"])
+    ['north', None]
+    """
+    found = _DECODER.decode(f"[{','.join(texts)}]")
+    return [_key(names) for names in found]
+
+
+def _key(names: list[str] | None) -> Any:
     if names is None:
         return REST
     return names[0] if len(names) == 1 else tuple(names)
+
+
+_DECODER = msgspec.json.Decoder(list[list[str] | None])

@@ -111,18 +111,22 @@ class StateCodec:
         PriorError
             If the JSON does not describe a state of this belief.
         """
-        if self.has_common_parts(text):
+        found = self.common_statistics(text)
+        if found is not None:
             state = self.make()
-            self.load(text, state.statistics)
+            self.load(found, state.statistics)
             return state
         return type(self._template).from_dict(msgspec.json.decode(text))
 
-    def has_common_parts(self, text: str) -> bool:
-        """Whether the JSON of a state differs from that of other states only in its statistics."""
-        return bool(self._head) and text.startswith(self._head) and text.endswith(self._tail)
+    def common_statistics(self, text: str) -> str | None:
+        """Return the statistics in the JSON of a state; None if it differs in more than these."""
+        head, tail = self._head, self._tail
+        if head and text.startswith(head) and text.endswith(tail):
+            return text[len(head) : len(text) - len(tail)]
+        return None
 
-    def load(self, text: str, statistics: Statistics) -> None:
-        """Replace statistics by those of a state in JSON.
+    def extract_statistics(self, text: str) -> str:
+        """Return the statistics in the JSON of a state, as JSON.
 
         Raises
         ------
@@ -130,11 +134,23 @@ class StateCodec:
             If the JSON does not describe a state of this belief, or differs from that of other
             states in more than the statistics.
         """
-        if not self.has_common_parts(text):
-            text = write_json(self.read(text).to_dict())  # possibly of an older version
-            if not self.has_common_parts(text):
+        found = self.common_statistics(text)
+        if found is None:  # possibly of an older version
+            found = self.common_statistics(write_json(self.read(text).to_dict()))
+            if found is None:
                 raise PriorError("the state differs from the others in more than its statistics")
-        data = msgspec.json.decode(text[len(self._head) : len(text) - len(self._tail)])
+        return found
+
+    @staticmethod
+    def load(text: str, statistics: Statistics) -> None:
+        """Replace empty statistics by those in JSON.
+
+        Raises
+        ------
+        PriorError
+            If the JSON does not describe such statistics.
+        """
+        data = msgspec.json.decode(text)
         serialization.Document({"seqbayes": serialization.VERSION, "statistics": data}).load(
             statistics
         )

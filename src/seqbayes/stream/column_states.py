@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from seqbayes.errors import SeqbayesError
-from seqbayes.events.keys import REST, read_key, write_key
+from seqbayes.events.keys import REST, read_keys, write_key
 from seqbayes.state import State
 from seqbayes.statistics.column_loops import NewKeys, learn_keyed
 from seqbayes.statistics.columns import Columns
@@ -17,6 +20,9 @@ from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.stores import StoredState, StoreError
 
 Array = Any
+
+_CHUNK = 5000
+"""Number of stored states that are decoded at once."""
 
 
 class ColumnStates(MutableMapping[Any, Any]):
@@ -60,7 +66,9 @@ class ColumnStates(MutableMapping[Any, Any]):
         self._keys: list[Any] = []
         self._changed: Array = np.zeros(0, np.uint8)
         self._places: Array = np.zeros(0, np.int64)  # in the store; 0 if not known
-        self._unread: dict[Any, tuple[str, int]] = {}  # JSON and place of states without a row
+        self._unread: dict[
+            Any, tuple[str, int]
+        ] = {}  # statistics and place of states without a row
 
     def __len__(self) -> int:
         return len(self._rows) + len(self._unread)
@@ -128,26 +136,32 @@ class ColumnStates(MutableMapping[Any, Any]):
             self._changed = np.concatenate([self._changed, np.zeros(more, np.uint8)])
             self._places = np.concatenate([self._places, np.zeros(more, np.int64)])
 
-    def restore(self, rows: Iterable[StoredState]) -> tuple[int, StoredState | None]:
+    def restore(self, rows: Iterable[StoredState]) -> tuple[int, Iterator[StoredState]]:
         """Add stored states, up to the first that differs in more than its statistics.
 
         Returns
         -------
-        tuple of int and StoredState
-            The largest `used` of the states, and the state that was not added, or None.
+        tuple of int and iterator
+            The largest `used` of the states, and the states that were not added.
         """
-        used = 0
-        for stored in rows:
-            state = stored.state
-            if not self._codec.has_common_parts(state):
-                try:
-                    # possibly of an older version
-                    self._codec.load(state, self._template.new_statistics())
-                except (SeqbayesError, msgspec.MsgspecError):
-                    return used, stored
-            self._unread[read_key(stored.key)] = state, stored.place or 0
-            used = max(used, stored.used)
-        return used, None
+        with _collector_suspended():
+            return self._restore(iter(rows))
+
+    def _restore(self, rows: Iterator[StoredState]) -> tuple[int, Iterator[StoredState]]:
+        used, extract, unread = 0, self._codec.common_statistics, self._unread
+        while chunk := list(itertools.islice(rows, _CHUNK)):
+            keys = read_keys([stored.key for stored in chunk])
+            for i, (key, stored) in enumerate(zip(keys, chunk, strict=True)):
+                text = extract(stored.state)
+                if text is None:
+                    try:  # possibly of an older version
+                        text = self._codec.extract_statistics(stored.state)
+                    except (SeqbayesError, msgspec.MsgspecError):
+                        return used, itertools.chain(chunk[i:], rows)
+                unread[key] = text, stored.place or 0
+                if stored.used > used:
+                    used = stored.used
+        return used, rows
 
     def learn(
         self,
@@ -241,6 +255,18 @@ class ColumnStates(MutableMapping[Any, Any]):
     def _changed_rows(self) -> Array:
         """Return the rows that have changed, in order."""
         return np.flatnonzero(self._changed.view(bool))
+
+
+@contextmanager
+def _collector_suspended() -> Iterator[None]:
+    """Suspend the garbage collector while many objects are created that are kept."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def unreadable_state(name: str, key: Any, error: Exception) -> StoreError:

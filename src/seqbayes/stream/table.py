@@ -114,7 +114,8 @@ class Table:
         """
         rows = iter(rows)
         if self._columns is not None:
-            self._uses, other = self._columns.restore(rows)
+            self._uses, rows = self._columns.restore(rows)
+            other = next(rows, None)
             if other is None:
                 return
             self._states, self._columns = dict(self._columns), None

@@ -10,8 +10,6 @@ from seqbayes.stream.stores.abbreviation import Abbreviation
 from seqbayes.stream.stores.records import StoredEntry, StoredState
 from seqbayes.stream.stores.tables import Row, checksum, is_intact
 
-_NUMBERS = (int, float)
-
 
 def state_rows(
     states: Iterable[StoredState], at: float, short: Mapping[str, Abbreviation]
@@ -89,14 +87,14 @@ def read_states(rows: Sequence[Row], belief: str, short: Abbreviation) -> list[S
         if not (
             type(key) is str
             and type(state) is str
-            and isinstance(used, int)
-            and isinstance(since, _NUMBERS)
-            and isinstance(updated, _NUMBERS)
+            and type(used) is int
+            and type(since) is float
+            and type(updated) is float
         ):
             break
         if updated != time:
-            time, when = updated, repr(float(updated))
-        first = when if since == updated else repr(float(since))
+            time, when = updated, repr(updated)
+        first = when if since == updated else repr(since)
         if (
             crc32(f"{belief}\0{key}\0{state}\0{float(used)!r}\0{when}".encode()) != crc
             or crc32(f"{belief}\0{key}\0{first}".encode()) != since_crc

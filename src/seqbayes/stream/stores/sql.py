@@ -35,8 +35,8 @@ from seqbayes.stream.stores.tables import (
     with_checksums,
 )
 
-_CHUNK = 5000
-"""Number of rows that are inserted at once."""
+CHUNK = 5000
+"""Number of rows that are read or inserted at once."""
 
 
 class SqlStore(Database):
@@ -96,10 +96,9 @@ class SqlStore(Database):
         short = self._abbreviations(belief)[belief]
         sql = (
             f"SELECT {self._place}, key, state, used, since, updated, crc, since_crc"
-            " FROM seqbayes_states WHERE belief = ?"
+            f" FROM {self._states_table(belief)} WHERE belief = ?"
         )
-        rows = self._stream(f"{sql} ORDER BY used" if ordered else sql, [belief])
-        while chunk := list(itertools.islice(rows, _CHUNK)):
+        for chunk in self._chunks(f"{sql} ORDER BY used" if ordered else sql, [belief]):
             while chunk:
                 found = read_states(chunk, belief, short)
                 yield from found
@@ -109,6 +108,16 @@ class SqlStore(Database):
                     row = (belief, key, state, used, since, updated, *crcs)
                     entry = self._entry(row, True, short)
                     yield StoredState(belief, entry.key, entry.state, entry.used, place)
+
+    def _states_table(self, belief: str) -> str:
+        """Return the table of states as a query of all states of a belief should name it."""
+        return "seqbayes_states"
+
+    def _chunks(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
+        """Yield the rows of a query in lists."""
+        rows = self._stream(sql, parameters)
+        while chunk := list(itertools.islice(rows, CHUNK)):
+            yield chunk
 
     def _entry(self, row: Row, strict: bool, short: Abbreviation) -> StoredEntry:
         """Return a state after verifying its checksum."""
@@ -365,12 +374,12 @@ class SqlStore(Database):
         self._fill("messages (id, alert, body, created, done, note, crc)", contents.messages)
         self._fill(_ANNOTATIONS.removeprefix("seqbayes_"), contents.annotations, "DO NOTHING")
         entries, short = iter(contents.entries), self._abbreviations()
-        while chunk := list(itertools.islice(entries, _CHUNK)):
+        while chunk := list(itertools.islice(entries, CHUNK)):
             self._insert(STATES, [entry_row(entry, short[entry.belief]) for entry in chunk])
 
     def _fill(self, table: str, rows: Iterable[Sequence[Any]], conflict: str = "") -> None:
         rows = iter(rows)
-        while chunk := with_checksums(itertools.islice(rows, _CHUNK)):
+        while chunk := with_checksums(itertools.islice(rows, CHUNK)):
             self._insert(f"seqbayes_{table}", chunk, conflict)
 
     def remove_belief(self, belief: str, key: str | None = None) -> int:

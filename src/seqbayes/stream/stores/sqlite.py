@@ -14,7 +14,7 @@ from urllib.parse import quote
 from seqbayes.stream.stores.base import Mode
 from seqbayes.stream.stores.records import Changes, Lease, StoredEntry, StoredState, StoreError
 from seqbayes.stream.stores.rows import state_rows, updated_rows
-from seqbayes.stream.stores.sql import CHANGED, STATES, SqlStore
+from seqbayes.stream.stores.sql import CHANGED, CHUNK, STATES, SqlStore
 from seqbayes.stream.stores.tables import Row
 
 CHECKED_PAGES = 4096
@@ -156,6 +156,22 @@ class SqliteStore(SqlStore):
         with self._translated():
             self._check_pages()
         yield from super().states(belief, ordered)
+
+    def _states_table(self, belief: str) -> str:
+        """Name the table without its index if the belief has a large part of the rows.
+
+        The index would find them in the order of their keys, which is slower than reading them in
+        the order of the table.
+        """
+        ((rows,),) = self._query("SELECT count(*) FROM seqbayes_states")
+        large = 4 * self.entry_count(belief) > rows
+        return "seqbayes_states NOT INDEXED" if large else "seqbayes_states"
+
+    def _chunks(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
+        with self._translated():
+            cursor = self._connection.execute(sql, parameters)
+            while chunk := cursor.fetchmany(CHUNK):
+                yield chunk
 
     def entries(
         self,
