@@ -152,15 +152,14 @@ function clustering(data) {
         [x + 0.03, y],
       ]);
     });
-    for (const [i, name] of COINS.entries())
-      plot.mark(name, centres[i], { name: `centre ${name}`, lift: 14 * i });
-    plot.axis([0, 0.2, 0.4, 0.6, 0.8, 1], (x) => `${percent(x)} heads`);
-  });
+    plot.marks(...COINS.map((name, i) => [name, centres[i], `centre ${name}`]));
+    plot.axis([0, 0.2, 0.4, 0.6, 0.8, 1], percent);
+  }, 2);
   const update = () => {
     plot.update();
     setText(
       says,
-      `Each set is a bar, divided between the clusters. Centres after ${state.rounds} rounds: ${pair(now().centres)}. ${state.hard ? "Each set goes entirely to one centre, as in k-means." : "A set between the centres belongs to both."}`,
+      `Each set is a bar at its share of heads, divided between the clusters. Centres after ${state.rounds} rounds: ${pair(now().centres)}. ${state.hard ? "Each set goes entirely to one centre, as in k-means." : "A set between the centres belongs to both."}`,
     );
   };
   update();
@@ -274,7 +273,7 @@ export const HIDDEN = [
   {
     title: "EM: alternate expected counts and estimates",
     sentence:
-      "If the label of each set is hidden, EM shares the tosses by Bayes’ rule (E-step), estimates from the shares (M-step), and repeats; no iteration lowers the likelihood.",
+      "Each set is ten tosses of coin A or of coin B, but nobody noted which: EM shares every set between the coins by Bayes’ rule (E-step), estimates each coin from its shares (M-step), and repeats; no iteration lowers the likelihood.",
     build: alternate,
   },
   {

@@ -61,7 +61,7 @@ function readings() {
     belief.update();
     setText(
       says,
-      `Simulated bags of ${n} candies: ${bags.filter(({ covers }) => covers).length} of ${BAGS} intervals contain 30 %. The first bag has ${bags[0].red} red candies.`,
+      `Simulated bags of ${n} candies: ${bags.filter(({ covers }) => covers).length} of ${BAGS} intervals contain 30 %; in the long run 95 % should. The first bag has ${bags[0].red} red candies.`,
     );
   };
   update();
@@ -164,7 +164,7 @@ function algorithms() {
     plot.mark("map", best, { name: "MAP" });
     for (const x of path()) plot.point("chosen", x, betaDensity(x, p, q));
     plot.axis([0, 0.2, 0.4, 0.6, 0.8, 1], percent);
-  });
+  }, 1);
   const path = () => {
     const found = [0.9];
     for (let i = 0; i < steps; i += 1)
@@ -209,7 +209,25 @@ function algorithms() {
 function overfull() {
   const shares = { red: 30, green: 20, blue: 25, yellow: 35 };
   const says = h("p", { class: "hint" });
+  // the colours of the candies would look like those of the terms
+  const plot = new Plot("The shares, side by side", 80, () => {
+    plot.range = [0, 160];
+    let from = 0;
+    for (const [colour, share] of Object.entries(shares)) {
+      if (share) plot.bar("open", from, from + share, 1);
+      if (share >= 15)
+        plot.add(
+          "text",
+          { x: plot.x(from + share / 2), y: plot.height - 36, "text-anchor": "middle" },
+          colour,
+        );
+      from += share;
+    }
+    plot.mark("chosen", 100, { name: "the whole bag" });
+    plot.axis([0, 25, 50, 75, 100, 125, 150], (x) => `${x} %`);
+  }, 1);
   const update = () => {
+    plot.update();
     const total = Object.values(shares).reduce((sum, share) => sum + share, 0);
     setText(
       says,
@@ -220,13 +238,14 @@ function overfull() {
   };
   update();
   return [
+    plot.element,
     ...Object.keys(shares).map(
       (colour) =>
         drag(
           `part-${colour}`,
           colour,
           0,
-          60,
+          40,
           5,
           shares[colour],
           (x) => `${x} %`,
@@ -255,7 +274,7 @@ function uniform() {
     ]);
     plot.mark("mean", (low + high) / 2, { name: "mean" });
     plot.axis([0, 0.2, 0.4, 0.6, 0.8, 1], percent);
-  });
+  }, 1);
   const update = () => {
     plot.update();
     setText(

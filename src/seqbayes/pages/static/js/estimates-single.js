@@ -85,7 +85,7 @@ function argmaxStep() {
     plot.mark("mle", RED / N, { name: "MLE" });
     plot.mark("chosen", theta, { height: binomial(RED, N, theta) });
     plot.axis(TENTHS, percent);
-  });
+  }, 1);
   const update = () => {
     plot.update();
     const share = binomial(RED, N, theta) / best;
@@ -116,7 +116,7 @@ function logarithms() {
     plot.curve("likelihood", (x) => (x > 0 && x < 1 ? Math.max(0, 1 + (log(x) - top) / n) : 0));
     plot.mark("mle", 0.3, { name: "MLE, unchanged" });
     plot.axis(TENTHS, percent);
-  });
+  }, 1);
   const update = () => {
     plot.update();
     const product = 0.3 ** (0.3 * n) * 0.7 ** (0.7 * n);
@@ -148,10 +148,9 @@ export function threeCurves(state) {
     plot.curve("prior", (x) => betaDensity(x, ...prior));
     plot.curve("likelihood", (x) => betaDensity(x, ...likelihood));
     plot.curve("posterior", (x) => betaDensity(x, ...posterior));
-    plot.mark("mle", RED / N, { name: "MLE" });
-    plot.mark("map", betaMode(...posterior), { name: "MAP", lift: 14 });
+    plot.marks(["mle", RED / N, "MLE"], ["map", betaMode(...posterior), "MAP"]);
     plot.axis(TENTHS, percent);
-  });
+  }, 2);
   return plot;
 }
 
@@ -219,7 +218,7 @@ function evidenceStep() {
     plot.curve("evidence", (x) => product(x) / (evidence * factor));
     plot.mark("map", best, { name: "argmax" });
     plot.axis(TENTHS, percent);
-  });
+  }, 1);
   const update = () => {
     plot.update();
     const area =

@@ -17,7 +17,7 @@ class Lesson {
         ...build(data),
       ),
     );
-    this.says = h("p", { class: "narration", "aria-live": "polite" });
+    this.says = h("p", { class: "visually-hidden", "aria-live": "polite" });
     this.steps = new Steps({
       unit: "Step",
       total: this.parts.length - 1,

@@ -166,7 +166,7 @@ export class Eleven {
 /** Every share: densities, with MLE, MAP and mean. */
 export class Densities {
   constructor(change) {
-    this.plot = new Plot("", 240, () => this.#draw());
+    this.plot = new Plot("", 240, () => this.#draw(), 3);
     this.rule = h("div");
     this.values = Object.fromEntries(["mle", "map", "mean"].map((name) => [name, h("b")]));
     this.drag = slider({
@@ -282,9 +282,7 @@ export class Densities {
       plot.curve("likelihood", (x) => scale * betaDensity(x, n + 1, k - n + 1));
       plot.curve("posterior", (x) => betaDensity(x, a, b));
       plot.curve("next", (x) => betaDensity(x, a + 1, b));
-      plot.mark("mle", this.mle, { name: "MLE" });
-      plot.mark("map", this.map, { name: "MAP", lift: 14 });
-      plot.mark("mean", this.mean, { name: "mean", lift: 28 });
+      plot.marks(["mle", this.mle, "MLE"], ["map", this.map, "MAP"], ["mean", this.mean, "mean"]);
     }
     const step = plot.range[1] > 0.6 ? 0.2 : 0.1;
     const ticks = Array.from({ length: Math.round(plot.range[1] / step) + 1 }, (_, i) => i * step);

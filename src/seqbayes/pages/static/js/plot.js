@@ -5,6 +5,7 @@ import { h, svg } from "../../../dashboard/static/js/dom.js";
 const SIDE = 12;
 const FOOT = 24;
 const HEAD = 10;
+const NAME = 14;
 
 /** A mark of the legend, as in the chart: a line, a bar or a point. */
 function sample(kind, term) {
@@ -41,10 +42,17 @@ export class Plot {
    * @param {string} label the description for screen readers
    * @param {number} height in pixels
    * @param {Function} draw called with this plot when it has to be drawn
+   * @param {number} names lines of text above the curves, for the names of marks
    */
-  constructor(label, height, draw) {
-    Object.assign(this, { height, draw, range: [0, 1], top: 1 });
-    this.root = svg("svg", { role: "img", "aria-label": label, height, class: "plot" });
+  constructor(label, height, draw, names = 0) {
+    Object.assign(this, { height: height + NAME * names, draw, range: [0, 1], top: 1 });
+    this.head = HEAD + NAME * names;
+    this.root = svg("svg", {
+      role: "img",
+      "aria-label": label,
+      height: this.height,
+      class: "plot",
+    });
     this.element = h("div", { class: "plot-frame" }, this.root);
     this.width = 320;
     new ResizeObserver(() => {
@@ -75,7 +83,7 @@ export class Plot {
   }
 
   get room() {
-    return this.height - FOOT - HEAD;
+    return this.height - FOOT - this.head;
   }
 
   add(tag, properties, ...children) {
@@ -120,10 +128,11 @@ export class Plot {
     this.add("rect", { x, y, width: this.x(to) - x, height, class: `bar of-${term}` });
   }
 
-  /** Mark a value with a shape at a height, by default on the axis, and a vertical line. */
-  mark(term, value, { height = null, name = "", lift = 0 } = {}) {
+  /** Mark a value with a shape at a height, by default on the axis, and a line with its name. */
+  mark(term, value, { height = null, name = "", line = 0 } = {}) {
     if (value === null) return;
     const x = this.x(value);
+    const lift = NAME * line;
     const y = height === null ? this.height - FOOT : this.y(height);
     this.add("path", { d: `M${x} ${this.height - FOOT}V${HEAD + lift}`, class: `mark of-${term}` });
     this.add("path", { d: point(term, x, y), class: `point of-${term}` });
@@ -134,6 +143,13 @@ export class Plot {
       { x: x + (right ? -6 : 6), y: HEAD + lift + 9, "text-anchor": right ? "end" : "start" },
       name,
     );
+  }
+
+  /** Mark values of terms, each with its name in a separate line; none crosses another's name. */
+  marks(...marks) {
+    const known = marks.filter(([, value]) => value !== null);
+    known.sort(([, one], [, other]) => one - other);
+    known.forEach(([term, value, name], line) => this.mark(term, value, { name, line }));
   }
 
   point(term, value, height) {
