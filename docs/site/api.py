@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-from importlib import import_module
-from typing import Any
+import ast
+from pathlib import Path
 
 import seqbayes
 
 MODULES = (
     "seqbayes",
     "seqbayes.likelihoods",
+    "seqbayes.distributions",
+    "seqbayes.predictive",
     "seqbayes.table",
     "seqbayes.compare",
     "seqbayes.bandit",
@@ -18,23 +19,42 @@ MODULES = (
     "seqbayes.river",
     "seqbayes.sklearn",
     "seqbayes.stream",
+    "seqbayes.stream.sources",
+    "seqbayes.dashboard.client",
+    "seqbayes.spark",
+    "seqbayes.beam",
+    "seqbayes.widgets",
     "seqbayes.datasets",
+    "seqbayes.replay.mms",
+    "seqbayes.replay.coins",
+    "seqbayes.statistics",
 )
 
 
-def names(module: Any) -> list[str]:
+def parse(module: str) -> ast.Module:
+    """Return the syntax tree of a module, some of which need an extra to be imported."""
+    path = Path(seqbayes.__file__).parent.joinpath(*module.split(".")[1:])
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def names(module: str) -> list[str]:
     """Return the public names of a module that are not modules."""
-    return [name for name in module.__all__ if not inspect.ismodule(getattr(module, name))]
+    [public] = [
+        ast.literal_eval(node.value)
+        for node in parse(module).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    return [name for name in public if f"{module}.{name}" not in MODULES]
 
 
-def page(module: Any) -> str:
+def page(module: str) -> str:
     """Return the page of a module."""
-    directives = "\n\n".join(f"::: {module.__name__}.{name}" for name in names(module))
-    summary = (inspect.getdoc(module) or "").split("\n\n")[0]
-    return f"# {module.__name__}\n\n{summary}\n\n{directives}\n"
+    directives = "\n\n".join(f"::: {module}.{name}" for name in names(module))
+    summary = (ast.get_docstring(parse(module)) or "").split("\n\n")[0]
+    return f"# {module}\n\n{summary}\n\n{directives}\n"
 
 
 def pages() -> dict[str, str]:
     """Return the pages by their path on the site."""
-    assert seqbayes.__name__ == MODULES[0]
-    return {f"reference/api/{name}.md": page(import_module(name)) for name in MODULES}
+    return {f"reference/api/{module}.md": page(module) for module in MODULES}

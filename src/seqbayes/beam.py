@@ -16,6 +16,8 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError(str(missing_extra(__name__, "apache-beam", "beam"))) from None
 
+__all__ = ["Learn"]
+
 
 class Learn(beam.CombineFn):
     """Combines observations into a belief.

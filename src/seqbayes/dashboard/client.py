@@ -13,6 +13,8 @@ from seqbayes.dashboard import schema
 from seqbayes.dashboard.client_methods import ClientMethods, T
 from seqbayes.errors import SeqbayesError
 
+__all__ = ["ApiError", "Client"]
+
 
 class ApiError(SeqbayesError):
     """The server rejected a request; `status` is the HTTP status, `retry_after` is in seconds."""

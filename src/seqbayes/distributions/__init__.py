@@ -1,4 +1,4 @@
-"""The distributions of parameters: beta, gamma, inverse gamma, normal and Student"s t.
+"""The distributions of parameters: beta, gamma, inverse gamma, normal and Student's t.
 
 Each is a set of pure functions of hyperparameters, which may be floats or arrays, so that a single
 belief and a table of many keys call the same formulas. Floats in, float out; arrays broadcast

@@ -273,7 +273,7 @@ export const HIDDEN = [
   {
     title: "EM: alternate expected counts and estimates",
     sentence:
-      "Each set is ten tosses of coin A or of coin B, but nobody noted which: EM shares every set between the coins by Bayes’ rule (E-step), estimates each coin from its shares (M-step), and repeats; no iteration lowers the likelihood.",
+      "Each set is ten tosses of coin A or of coin B, without a note of which: EM shares every set between the coins by Bayes’ rule (E-step), estimates each coin from its shares (M-step), and repeats; no iteration lowers the likelihood.",
     build: alternate,
   },
   {
