@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "strea
 import servers
 
 PARTITIONS = 8
-EVENTS = 50_000
+EVENTS = 500_000
 """Number of events of a partition."""
 ROUNDS = 3
 TARGET = 1.7

@@ -9,11 +9,11 @@ import subprocess
 import threading
 import time
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from urllib.parse import quote
 
 from programs import command, environment
-from seqbayes.stream.stores import StoreReader
+from seqbayes.stream.stores import StoreError, StoreReader
 
 HOSTILE = (
     '<img src=x onerror="window.hacked=1">',
@@ -143,7 +143,8 @@ class Site:
         """Wait until a number of events is stored."""
         end = time.monotonic() + 60
         while True:
-            with closing(StoreReader(str(self.store))) as reader:
+            # it may not exist yet
+            with suppress(StoreError), closing(StoreReader(str(self.store))) as reader:
                 if sum(source.events for source in reader.sources()) >= n:
                     return
             assert time.monotonic() < end, "the events were not committed"

@@ -1,9 +1,14 @@
 """The state of the stream on the page: dead letters, unexpected silence, ages."""
 
+import json
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 from served import CONFIG, Site, visit
+
+from programs import command, environment
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
@@ -111,4 +116,48 @@ def test_alerts_are_listed_with_their_messages(tmp_path, open_page):
         expect(marks).to_contain_text("many: firing")
         page.context.close()
     finally:
+        site.kill()
+
+
+GROUP = """
+store = {store}
+source = {{ kind = "file", path = "{{partition}}.jsonl", follow = true }}
+group = {{ partitions = 3 }}
+[belief.conversion]
+state = "beta"
+field = "converted"
+by = "variant"
+"""
+
+
+def test_health_lists_the_partitions_of_a_group_and_their_runners(open_page, tmp_path, shoot):
+    lines = "".join(json.dumps(visit("control", k % 3 == 0)) + "\n" for k in range(20))
+    for partition in range(3):
+        (tmp_path / f"{partition}.jsonl").write_text(lines * (partition + 1))
+    site = Site(tmp_path, GROUP)
+    run = command("run", str(site.config))
+    runner = subprocess.Popen(
+        run, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        site.until_committed(120)
+        site.config = site.store
+        site.start()
+        page = open_page("/health", at=site)
+        rows = page.get_by_role("region", name="Partitions").locator("tbody tr")
+        expect(rows).to_have_count(3)
+        for partition, row in enumerate(rows.all()):
+            cells = row.locator("th, td")
+            expect(cells.nth(0)).to_have_text(str(partition))
+            expect(cells.nth(1)).to_contain_text(str(runner.pid))
+            expect(cells.nth(3)).to_have_text(str(20 * (partition + 1)))
+        shoot(page, "partitions", full_page=True)
+        runner.send_signal(signal.SIGTERM)
+        runner.wait(60)
+        for row in rows.all():
+            expect(row.locator("th, td").nth(1)).to_have_text("–")
+        page.context.close()
+    finally:
+        runner.kill()
+        runner.wait()
         site.kill()
