@@ -268,10 +268,10 @@ def test_the_number_of_clusters_is_found():
     assert rivals.best == 2
     assert scores[-1].tolist() == list(rivals.log_scores.values())
     best = max(rivals.log_scores.values())
-    likelihoods = {k: math.exp(score - best) for k, score in rivals.log_scores.items()}
+    weights = {k: math.exp(score - best) / 150**k for k, score in rivals.log_scores.items()}
     printed = words(output("how_many"))
     for k, score in rivals.log_scores.items():
-        share = likelihoods[k] / math.fsum(likelihoods.values())
+        share = weights[k] / math.fsum(weights.values())
         assert f" {k} {score:.2f} {score - best:+.2f} {share:.4f} " in printed
     mixture, stops = module.fit_process()
     assert len(mixture.names) == len(module.CENTRES)

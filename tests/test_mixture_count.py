@@ -13,6 +13,7 @@ from river import checks
 from scipy import integrate
 
 from mixture_streams import COIN, COMPILED, long_stream, streams, tosses
+from real_data import FAITHFUL
 from seqbayes import (
     Beta,
     Dirichlet,
@@ -662,5 +663,26 @@ def test_a_copy_of_a_search_for_a_split_takes_the_same_steps():
 
 
 def test_more_components_need_strong_evidence():
-    assert Prequential(3).probabilities == pytest.approx({1: 400 / 421, 2: 20 / 421, 3: 1 / 421})
+    total = 150**2 + 150 + 1
+    expected = {1: 150**2 / total, 2: 150 / total, 3: 1 / total}
+    assert Prequential(3).probabilities == pytest.approx(expected)
     assert Prequential(2, prior={1: 0.5, 2: 0.5}).probabilities == {1: 0.5, 2: 0.5}
+
+
+@pytest.mark.parametrize(
+    ("clusterer", "order"),
+    [
+        (DirichletProcessMixture(seed=0), 1),
+        (DirichletProcessMixture(seed=0), 2),
+        (Prequential(6, seed=0), 15),
+    ],
+    ids=repr,
+)
+def test_old_faithful_has_two_components(clusterer, order):
+    # these orders gave a third component with weaker evidence
+    rows = np.random.default_rng(order).permutation(FAITHFUL)
+    found = clusterer.clone()
+    for eruption, wait in rows.tolist():
+        found.learn_one({"eruption": eruption, "wait": wait})
+    names = found.names if isinstance(found, DirichletProcessMixture) else found.mixture.names
+    assert len(names) == 2

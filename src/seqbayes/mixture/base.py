@@ -54,7 +54,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
         if self._model is None:
             self._buffer.check([x])
         else:
-            self._model.row(x)
+            self._model.engine.check(x)
 
     def check_many(self, xs: Any) -> None:
         """Raise an error if an observation is outside the support of a component."""

@@ -24,12 +24,12 @@ Array = npt.NDArray[np.float64]
 # Number of starts, and of EM iterations from the best start: for the final fit, and for predictions
 # while the buffer fills.
 FINAL_EFFORT = (10, 100)
-PROVISIONAL_EFFORT = (4, 20)
+PROVISIONAL_EFFORT = (3, 15)
 
 FIRST_EFFORT = 1, 5
 """The effort for predictions from fewer than ten observations."""
 
-FEW, FEW_EFFORT, FEW_GROWTH = 40, (2, 10), 1.5
+FEW, FEW_EFFORT, FEW_GROWTH = 40, (2, 8), 1.5
 """The effort for predictions from fewer observations than this, and the ratio between fits."""
 
 TURN_COST = 3e5
@@ -38,7 +38,7 @@ TURN_COST = 3e5
 SPREAD_SHARE, LEAST_SPREAD = 2.0 / 3.0, 100
 """Share of the buffer, and number of observations, from which a start can be spread."""
 
-EXTEND_ITERATIONS, COMPARE_ITERATIONS = 12, 8
+EXTEND_ITERATIONS, COMPARE_ITERATIONS = 6, 4
 """Iterations of EM over the whole buffer after a start from its first observations, and after a
 start that is compared with it."""
 
@@ -135,11 +135,16 @@ class Buffer:
             w += self._kept.pop()[1]
             self._provisional = self._next = None
         self._kept.append((x, w))
-        first = max(int(SPREAD_SHARE * self.size), LEAST_SPREAD)
+        first = self._first_of_start
         if self.spread and len(self._kept) > first:  # the last one may still gain weight
             if self._early is None:
                 self._early = Job(self._steps(first, *FINAL_EFFORT))
             self._early.advance((len(self._kept) - first) * TURN_COST)
+
+    @property
+    def _first_of_start(self) -> int:
+        """Number of observations that a spread start uses first."""
+        return max(int(SPREAD_SHARE * self.size), LEAST_SPREAD)
 
     def check(self, xs: Any) -> None:
         """Raise an error if an observation is outside the support of a component.
@@ -216,8 +221,16 @@ class Buffer:
         grid = following = min(n, 10)
         while 10 <= following <= n:
             grid = following
-            following = int(grid * (FEW_GROWTH if grid < FEW else self.growth))
+            following = self._grid_after(grid)
         return grid
+
+    def _grid_after(self, grid: int) -> int:
+        """Return how many observations the provisional fit after that to `grid` of them uses."""
+        if grid < 10:
+            return grid + 1
+        following = int(grid * (FEW_GROWTH if grid < FEW or self.spread else self.growth))
+        # while a start is spread over the rest of the buffer, there are no other fits
+        return self.size if self.spread and following > self._first_of_start else following
 
     def _renew_provisional(self, grid: int, n: int) -> None:
         """Take the steps of the next provisional fit that are due; use it after its last one."""

@@ -25,6 +25,9 @@ MANY = 10
 REFINEMENTS = 20
 """Iterations of k-means from the centres found."""
 
+LARGE_PRODUCT = 4_000_000
+"""Number of multiplications from which a product of matrices is worth several threads."""
+
 
 def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
     """Return responsibilities (n, k) from greedy k-means++, nearly one-hot.
@@ -45,14 +48,14 @@ def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
     .. [1] Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
     """
     chances = w / w.sum()
-    centres = points[[rng.choice(len(points), p=chances)]]
+    centres = points[_draw(chances, 1, rng)]
     squared = squared_distances(points, centres)[:, 0]
     candidates = 2 + int(math.log(k) * (1.0 if k <= MANY else 4.0))
     while len(centres) < k:
         distance = w * squared
         total = distance.sum()
         share = distance / total if 0.0 < total < math.inf else chances
-        tried = rng.choice(len(points), candidates, p=share)
+        tried = _draw(share, candidates, rng)
         nearer = np.minimum(squared[:, None], squared_distances(points, points[tried]))
         best = int((w @ nearer).argmin())
         centres, squared = np.vstack([centres, points[tried[best]]]), nearer[:, best]
@@ -60,6 +63,13 @@ def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
     # every cluster gets a small share of every vector, so that no component starts empty
     assignment: Array = 0.9 * np.eye(k)[nearest] + 0.1 / k
     return assignment
+
+
+def _draw(chances: Array, size: int, rng: np.random.Generator) -> Any:
+    """Return random positions with these chances, as `rng.choice` does, without its checks."""
+    cumulative = chances.cumsum()
+    found = cumulative.searchsorted(rng.random(size) * cumulative[-1], side="right")
+    return np.minimum(found, len(chances) - 1)
 
 
 def _refine(points: Any, w: Any, centres: Any) -> Any:
@@ -104,15 +114,51 @@ def _assign_nearest(points: Any, centres: Any, nearest: Any) -> bool:
 
 def _move_centres(points: Any, w: Any, centres: Any, nearest: Any) -> None:
     """Move every centre that has points to their mean."""
-    mass = np.bincount(nearest, w, len(centres))
-    filled = mass > 0.0
-    chosen = np.zeros((len(centres), len(points)))
-    chosen[nearest, np.arange(len(points))] = w
-    centres[filled] = (chosen @ points)[filled] / mass[filled, None]
+    table = cython.declare("double[:, ::1]", points)
+    weights = cython.declare("double[::1]", w)
+    middle = cython.declare("double[:, ::1]", centres)
+    assigned = cython.declare("long long[::1]", nearest)
+    mass = cython.declare("double[::1]", np.zeros(len(centres)))
+    sums = cython.declare("double[:, ::1]", np.zeros(centres.shape))
+    i: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    for i in range(table.shape[0]):
+        k = assigned[i]
+        mass[k] += weights[i]
+        for j in range(table.shape[1]):
+            sums[k, j] += weights[i] * table[i, j]
+    for k in range(middle.shape[0]):
+        if mass[k] > 0.0:
+            for j in range(middle.shape[1]):
+                middle[k, j] = sums[k, j] / mass[k]
 
 
 def squared_distances(points: Array, centres: Array) -> Array:
     """Return the squared distances (n, k) of points from centres."""
+    if points.size * len(centres) <= LARGE_PRODUCT:
+        few = np.empty((len(points), len(centres)))
+        _measure(np.ascontiguousarray(points), np.ascontiguousarray(centres), few)
+        return few
     squares: Array = (points * points).sum(axis=1)[:, None] + (centres * centres).sum(axis=1)
     distances: Array = np.maximum(squares - 2.0 * points @ centres.T, 0.0)
     return distances
+
+
+def _measure(points: Any, centres: Any, distances: Any) -> None:
+    """Write the squared distances of points from centres."""
+    table = cython.declare("double[:, ::1]", points)
+    middle = cython.declare("double[:, ::1]", centres)
+    found = cython.declare("double[:, ::1]", distances)
+    i: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    v: cython.double
+    total: cython.double
+    for i in range(table.shape[0]):
+        for k in range(middle.shape[0]):
+            total = 0.0
+            for j in range(table.shape[1]):
+                v = table[i, j] - middle[k, j]
+                total += v * v
+            found[i, k] = total

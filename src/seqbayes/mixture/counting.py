@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from seqbayes.mixture.buffer import Buffer
+from seqbayes.mixture.buffer import TURN_COST, Buffer
 from seqbayes.mixture.default_prior import scaled_to
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.evidence import log_evidence
 from seqbayes.mixture.split_merge import ProcessPrior, assemble, parts
-from seqbayes.mixture.start import Job, fit_best_start, step_cost, steps_of_fit
+from seqbayes.mixture.start import (
+    Job,
+    fit_best_start,
+    limited_effort,
+    step_cost,
+    steps_of_fit,
+)
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
@@ -30,11 +37,17 @@ STARTS, ITERATIONS = 4, 25
 ROWS_PER_COUNT = 5
 """Fits to few observations try at most one more component for this many of them."""
 
+NEEDED_EVIDENCE = 3.0
+"""Log evidence that every further component needs at the start: a Bayes factor of 20."""
+
 PATIENCE = 2
 """The start tries larger numbers of components until this many have less evidence than the best."""
 
 COUNT_COST = 1.5e6
 """About how many multiplications of the search for the number one observation waits for."""
+
+MIN_STEPS = 10
+"""Minimum number of iterations of EM for another number of components."""
 
 RESTART_COST, REFINE_COST = 1e7, 4e6
 """The start searches again among all observations if that takes at most the first number of
@@ -85,22 +98,35 @@ class CountingBuffer(Buffer):
     def _component(self, xs: list[Any]) -> State:
         return scaled_to(xs, TYPICAL) if self.priors is None else self.priors[0]
 
-    def _count(self, n: int, starts: int, iterations: int) -> Generator[float, None, EMModel]:
-        """Fit more and more components until there is less evidence; return the best model."""
+    def _count(
+        self, n: int, starts: int, iterations: int, budget: float = math.inf
+    ) -> Generator[float, None, EMModel]:
+        """Fit more and more components until there is less evidence; return the best model.
+
+        There are fewer starts, iterations and components if their total cost is limited.
+        """
         xs, w = self._first(n)
         component, rows = self._component(xs), np.empty((0, 0))
         models: list[EMModel] = []
         evidence: list[float] = []
         most = min(self._prior.most, 1 + n // ROWS_PER_COUNT)
+        spent = 0.0
         while len(models) < most:
             model = self._prior.new_model(component, len(models) + 1, flat=True)
+            affordable = (budget - spent) / step_cost(model, n)
+            if models and affordable < MIN_STEPS:
+                break
             if not models:
                 rows = model.rows(xs)
                 yield step_cost(model, n)
             rng = np.random.default_rng(self._seed)
-            yield from steps_of_fit(model, rows, w, rng, starts, iterations)
+            effort = limited_effort(starts, iterations, affordable)
+            for cost in steps_of_fit(model, rows, w, rng, *effort):
+                spent += cost
+                yield cost
             models.append(model)
-            evidence.append(log_evidence(model, rows, w, *self._prior[:2]))
+            needed = NEEDED_EVIDENCE * len(models)
+            evidence.append(log_evidence(model, rows, w, *self._prior[:2]) - needed)
             yield step_cost(model, n)
             if len(models) - int(np.argmax(evidence)) - 1 >= PATIENCE:
                 break
@@ -126,7 +152,8 @@ class CountingBuffer(Buffer):
         else:
             share = 1.0 if n >= self.size else 0.5
             effort = min(starts, int(share * STARTS)), min(iterations, int(share * ITERATIONS))
-            found = yield from self._count(n, *effort)
+            turns = self._grid_after(n) - n if n < self.size else math.inf
+            found = yield from self._count(n, *effort, turns * TURN_COST)
         return self._assemble(found)
 
     def _refine(self, counted: EMModel) -> EMModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -24,32 +25,48 @@ LONG_TAIL, LONGEST_TAIL = 10.0, 30.0
 scale. The first limit applies to rare values, the second one to all values."""
 
 
-def location_and_spread(values: Array) -> tuple[float, float]:
-    """Return mean and standard deviation of values without outliers; NaN is a missing value.
+def locations_and_spreads(table: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation of every column of a table (n, d) without outliers.
 
-    The spread is 0 if all values except a few possible outliers are equal.
+    NaN is a missing value. A spread is 0 if all values of a column except a few possible outliers
+    are equal; the mean is then their median, and 0 for a column of missing values.
     """
-    values = values[~np.isnan(values)]
-    if len(values) == 0:
-        return 0.0, 0.0
-    centre = float(np.median(values))
-    distance = np.abs(values - centre)
-    varying = distance[distance > 0.0]
-    if len(varying) <= RARE_SHARE * len(values):
-        return centre, 0.0
-    typical = np.median(distance) or np.median(varying)
-    tail = distance > LONG_TAIL * typical
+    present = ~np.isnan(table)
+    counts = present.sum(axis=0)
+    centre = _medians(table, present)
+    away = table - centre
+    distance = np.abs(away)
+    varying = distance > 0.0  # not if missing
+    typical = _medians(distance, present)
+    mostly_equal = typical == 0.0
+    typical[mostly_equal] = _medians(distance[:, mostly_equal], varying[:, mostly_equal])
     # a few values beyond a long tail are outliers; many values are a cluster
-    rare = tail.mean() <= RARE_SHARE
-    usual = values[~tail if rare else distance <= LONGEST_TAIL * typical]
-    return centre + float((usual - centre).mean()), float((usual - centre).std())
+    far = (distance > LONG_TAIL * typical).sum(axis=0)
+    limit = np.where(far <= RARE_SHARE * counts, LONG_TAIL, LONGEST_TAIL) * typical
+    usual = distance <= limit
+    number = np.maximum(usual.sum(axis=0), 1)
+    mean = np.where(usual, away, 0.0).sum(axis=0) / number
+    spread = np.sqrt((np.where(usual, away - mean, 0.0) ** 2).sum(axis=0) / number)
+    is_constant = varying.sum(axis=0) <= RARE_SHARE * counts
+    return centre + np.where(is_constant, 0.0, mean), np.where(is_constant, 0.0, spread)
+
+
+def _medians(table: Array, present: npt.NDArray[np.bool_]) -> Array:
+    """Return the median of the present values of every column; 0 without any."""
+    if len(table) and present.all():
+        return np.asarray(np.median(table, axis=0))
+    counts = present.sum(axis=0)
+    ordered = np.sort(np.where(present, table, np.inf), axis=0)
+    columns = np.flatnonzero(counts)
+    low, high = (ordered[(counts[columns] - i) // 2, columns] for i in (1, 0))
+    medians = np.zeros(table.shape[1])
+    medians[columns] = 0.5 * low + 0.5 * high
+    return medians
 
 
 def location_and_scale(table: Array) -> tuple[Array, Array]:
     """Return mean and standard deviation of every column without outliers, the latter above 0."""
-    moments = [location_and_spread(column) for column in table.T]
-    mean = np.array([location for location, _ in moments])
-    spread = np.array([spread for _, spread in moments])
+    mean, spread = locations_and_spreads(table)
     size = np.where(mean == 0.0, 1.0, np.abs(mean))
     # the scale of a constant coordinate is its absolute value
     return mean, np.where(spread > 1e-12 * size, spread, 1e-3 * size)
@@ -57,12 +74,10 @@ def location_and_scale(table: Array) -> tuple[Array, Array]:
 
 def standardise(vectors: Array) -> Array:
     """Standardise every coordinate to mean 0 and variance 1, ignoring outliers."""
-    points = np.empty(vectors.shape)
-    for i, column in enumerate(vectors.T):
-        location, spread = location_and_spread(column)
-        points[:, i] = (column - location) / (spread or 1.0)
+    location, spread = locations_and_spreads(vectors)
+    points = (vectors - location) / np.where(spread > 0.0, spread, 1.0)
     # clipped so that squares do not overflow; a missing value is replaced by the mean
-    standard: Array = np.nan_to_num(np.clip(points, -1e100, 1e100))
+    standard: Array = np.ascontiguousarray(np.nan_to_num(np.clip(points, -1e100, 1e100)))
     return standard
 
 
@@ -166,8 +181,11 @@ def _tabulate(data: Sequence[Any], labels: Mapping[Any, Any]) -> tuple[tuple[Any
     """
     if isinstance(data[0], dict):
         # sorted, so that the result does not depend on the order of a mapping
-        names = tuple(sorted({name for x in data for name in x} - labels.keys(), key=repr))
-        table = np.array([[x.get(name, np.nan) for name in names] for x in data], float)
+        names = tuple(sorted(set().union(*data) - labels.keys(), key=repr))
+        if len(names) > 1 and all(len(x) == len(names) for x in data) and not labels:
+            table = np.array(list(map(itemgetter(*names), data)), float)
+        else:
+            table = np.array([[x.get(name, np.nan) for name in names] for x in data], float)
         return names, table.reshape(len(data), len(names))
     if labels:
         places = _numeric_places(data, labels)

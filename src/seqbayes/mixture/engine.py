@@ -164,9 +164,8 @@ class Engine(Steps):
     def copy_statistics(self, other: Engine) -> None:
         """Copy the statistics that another engine uses for predictions.
 
-        These are its averaged statistics if it averages, otherwise its current ones. These are its
-        averaged statistics if it averages, otherwise its current ones. The parameters do not
-        change.
+        These are its averaged statistics if it averages, otherwise its current ones. The parameters
+        do not change.
         """
         k: cython.Py_ssize_t
         mine: Kernel
@@ -185,6 +184,16 @@ class Engine(Steps):
         for kernel in self.kernels:
             for leaf in kernel.leaves():
                 leaf.limit_influence(limit)
+
+    def check(self, x: Any) -> None:
+        """Raise an error if an observation is outside the support of a component.
+
+        Raises
+        ------
+        ObservationError
+            If it is.
+        """
+        self.reader.read(x, self._scratch)
 
     def learn(self, x: Any, w: Any) -> bool:
         """Learn an observation with weight `w`; invalid input changes nothing.

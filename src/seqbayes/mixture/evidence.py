@@ -40,7 +40,8 @@ class LogPrior:
     """
 
     def __init__(self, components: Sequence[tuple[State, ComponentAdapter]], weights: Any) -> None:
-        proper = {id(state): state.is_proper(state.prior) for state, _ in components}
+        distinct = {id(state): state for state, _ in components}  # most have the same prior
+        proper = {at: state.is_proper(state.prior) for at, state in distinct.items()}
         self._places = [k for k, (state, _) in enumerate(components) if proper[id(state)]]
         self._components = [components[k] for k in self._places]
         wisharts = [
@@ -88,7 +89,9 @@ class Wisharts:
     """Normal-inverse-Wishart priors of all components, evaluated at once."""
 
     def __init__(self, components: Sequence[tuple[State, Any]]) -> None:
-        priors = [adapter.wishart(state) for state, adapter in components]
+        distinct = {id(state): (state, adapter) for state, adapter in components}
+        known = {at: adapter.wishart(state) for at, (state, adapter) in distinct.items()}
+        priors = [known[id(state)] for state, _ in components]
         self._mean, self._kappa, self._df, self._scale = (
             np.array([prior[i] for prior in priors], float) for i in range(4)
         )
@@ -264,7 +267,7 @@ class NormalEvidence(Evidence):
 
 
 def evidence_of(model: EMModel, engine: Engine, totals: Array | None = None) -> Evidence:
-    """Return the evidence of the components' data.
+    """Return the evidence of the components' data. Their priors are proper.
 
     Parameters
     ----------
@@ -275,6 +278,6 @@ def evidence_of(model: EMModel, engine: Engine, totals: Array | None = None) -> 
     adapter = adapter_of(prior)
     same = all(state is prior or state == prior for state in model.priors)
     packed = all(type(kernel) in (Gaussian, Student) for kernel in model.learning(engine))
-    if same and packed and isinstance(adapter, NumberAdapter) and prior.is_proper(prior.prior):
+    if same and packed and isinstance(adapter, NumberAdapter):
         return NormalEvidence(model, engine, totals, adapter.wishart(prior))
     return Evidence(model, model.states(engine, totals))

@@ -75,6 +75,9 @@ def labels_of(data: Sequence[Any]) -> dict[Any, set[str]]:
     found: dict[Any, set[str]] = {}
     if isinstance(data[0], (dict, tuple)):
         for x in data:
+            values = x.values() if isinstance(x, dict) else x
+            if not any(issubclass(kind, str) for kind in set(map(type, values))):
+                continue
             for name, value in x.items() if isinstance(x, dict) else enumerate(x):
                 if isinstance(value, str):
                     found.setdefault(name, set()).add(value)

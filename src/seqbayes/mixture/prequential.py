@@ -21,12 +21,13 @@ from seqbayes.mixture.predictive import log_sum_exp
 from seqbayes.mixture.settings import check_proper
 
 FIRST_FORECAST = 5
-"""Number of first observations without forecasts if default priors take their scale from them."""
+"""Number of first observations per component of the largest mixture without forecasts if default
+priors take their scale from them."""
 
 RENEW_ALL = 100
 """From this many observations on, forecasts from given priors are renewed one after the other."""
 
-STRONG_EVIDENCE = 20.0
+STRONG_EVIDENCE = 150.0
 """Ratio of the prior probabilities of K and K + 1 components."""
 
 BUFFER = 50
@@ -49,7 +50,8 @@ class Prequential(StreamClusterer):
         mixtures of 1, 2, …, K Normal components, named by their number.
     prior
         Prior probability of every mixture. By default all are equal; or, if `mixtures` is a number,
-        each is a twentieth of the one before, so that another component needs strong evidence.
+        each is 150 times smaller than the one before, so that another component needs very strong
+        evidence [2]_.
     half_life
         Number of observations after which the weight of a log score is halved, for streams with
         drift; by default the weight does not decrease.
@@ -61,10 +63,11 @@ class Prequential(StreamClusterer):
 
     Notes
     -----
-    If default priors take their scale from the data, the first observations set the scale, and the
-    first forecasts are made one after the other; scores begin when all mixtures have one. Forecasts
-    are renewed when the number of observations has grown by 1 %, one after the other. While the
-    buffer of a mixture fills, it forecasts with a fit to the buffer.
+    If default priors take their scale from the data, the first five observations for each component
+    of the largest mixture are learned without forecasts: components with fewer observations would
+    be compared by chance. Then the first forecasts are made one after the other; scores begin when
+    all mixtures have one. Forecasts are renewed when the number of observations has grown by 1 %,
+    one after the other. While the buffer of a mixture fills, it forecasts with a fit to the buffer.
 
     Raises
     ------
@@ -76,6 +79,8 @@ class Prequential(StreamClusterer):
     .. [1] Dawid, A. P. (1984). Present position and potential developments: some personal views.
        Statistical theory, the prequential approach. Journal of the Royal Statistical Society A 147,
        278-292.
+    .. [2] Kass, R. E. and Raftery, A. E. (1995). Bayes factors. Journal of the American Statistical
+       Association 90, 773-795.
 
     Examples
     --------
@@ -116,6 +121,9 @@ class Prequential(StreamClusterer):
         if half_life is not None:
             self._keep = 2.0 ** (-1.0 / check_parameter("half_life", half_life))
         self._waits = any(mixture.has_default_priors for mixture in named.values())
+        self._first = 0.0
+        if self._waits:
+            self._first = float(FIRST_FORECAST * max(len(each.names) for each in named.values()))
         self._scores = dict.fromkeys(named, 0.0)
         self._forecasts: dict[Any, Forecast] = {}
         self._n = self._due = 0.0
@@ -159,7 +167,7 @@ class Prequential(StreamClusterer):
         elif not self._waits and self._n < RENEW_ALL:
             for name in self._mixtures:
                 self._renew(name)
-        elif self._n >= self._due and self._n >= (FIRST_FORECAST if self._waits else 0.0):
+        elif self._n >= self._due and self._n >= self._first:
             self._due = RENEW_AFTER * self._n
             self._renewing = list(self._mixtures)
             self._renew(self._renewing.pop(0))

@@ -42,7 +42,8 @@ RETRY_AFTER = 1.15
 """Growth of the number of observations after which a lost trial is repeated."""
 
 REEXAMINE_AFTER = 1.5
-"""Growth of the number of observations after which a hopeless merge is examined again."""
+"""Growth of the number of observations after which a change that does not improve the model is
+examined again: this times `RETRY_AFTER`."""
 
 SMALL_SHARE = 0.5
 """A component is small if its share is below this fraction of an equal share."""
@@ -223,7 +224,8 @@ class ComponentSearch:
             trial.learn(model, x, w, new)
         model.engine.learn(x, w)
         self._window.append((as_observation(x), w))
-        model = self._end_trials(model)
+        if self._trials:
+            model = self._end_trials(model)
         examining = bool(self._untested) or self._examined is not None
         urgent = self._unexplained >= URGENT_COUNT and not (examining and self._urgent)
         if urgent or (model.engine.n >= self._due and not examining):
@@ -337,10 +339,7 @@ class ComponentSearch:
         if found is not None and found.gain is not None:
             self._examined = None
             if found.gain < -DECISIVE_LEAD:
-                hopeless = found.gain < -HOPELESS_LOSS
-                self._failed[(found.name,)] = model.engine.n * (
-                    REEXAMINE_AFTER if hopeless else 1.0
-                )
+                self._failed[(found.name,)] = model.engine.n * REEXAMINE_AFTER
             best = 2.0 * DECISIVE_LEAD if running else 0.0
             if self._best is not None and self._best.gain is not None:
                 best = self._best.gain

@@ -74,6 +74,8 @@ class ProcessPrior(NamedTuple):
     def is_new(self, known: float, new: float, model: EMModel) -> bool:
         """Whether a new component explains an observation better than all components."""
         rest = self.unseen(model)
+        if rest <= 0.5 and new <= known:
+            return False
         return rest > 0.0 and new + math.log(rest) > known + math.log1p(-rest)
 
 

@@ -280,10 +280,17 @@ def steps_of_fit(
     return model
 
 
+def limited_effort(starts: int, iterations: int, affordable: float) -> tuple[int, int]:
+    """Return the number of starts and iterations that take an affordable number of steps."""
+    half = affordable / 2.0
+    starts = int(min(starts, max(1.0, half / (COMPARE_AFTER + 2))))
+    return starts, int(min(iterations, max(2.0, half / CONTINUED)))
+
+
 def step_cost(model: EMModel, n: int) -> float:
     """Return about how many multiplications an iteration over `n` rows takes, and its overhead."""
     d = model.width
-    return n * len(model.priors) * (d * d + 10.0 * d + 40.0) + STEP_OVERHEAD
+    return len(model.priors) * (n * (d * d + 10.0 * d + 40.0) + d**3) + STEP_OVERHEAD
 
 
 def _affordable(model: EMModel, n: int, cost: float) -> int:
