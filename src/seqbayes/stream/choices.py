@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import random
-import secrets
 import threading
 import time
 from collections import OrderedDict
@@ -18,23 +14,21 @@ import msgspec
 from seqbayes.bandit.bandit import belief_about_number, newest_clock
 from seqbayes.bandit.rules import RULES, Candidates, sample, shares_of
 from seqbayes.compare import BETTER
-from seqbayes.errors import PriorError, SeqbayesError
+from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout
 from seqbayes.events.keys import MAX_NAME_LENGTH
 from seqbayes.events.values import InvalidValue
 from seqbayes.forgetting import Decayed
+from seqbayes.stream.decisions import Decision, DecisionError, DecisionIds
 from seqbayes.stream.sources.http import Http
-from seqbayes.stream.sources.posted import REWARD, PostedRequest
+from seqbayes.stream.sources.posted import PostedRequest
 from seqbayes.stream.urls import expand
 
 MAX_CONTEXTS = 10_000
 """Maximum number of contexts whose probabilities are cached until a belief changes."""
 
 MAX_ARMS = 1000
-
-_DIGEST = 12
-"""Length of a decision's digest in bytes."""
 
 
 class ChoiceTable(msgspec.Struct):
@@ -56,22 +50,6 @@ class ChoiceTable(msgspec.Struct):
     secret: str = ""
 
 
-class Decision(msgspec.Struct, array_like=True):
-    """The contents of a decision id: choice, arm, propensity, context and time."""
-
-    choice: str
-    arm: str
-    propensity: float
-    context: dict[str, Any]
-    issued: int
-    nonce: str
-
-    @property
-    def identity(self) -> str:
-        """The event id of this decision's reward; it starts with the time of the decision."""
-        return f"{REWARD}{self.issued:013d}-{self.nonce}"
-
-
 class DecisionResponse(msgspec.Struct):
     """The response: the arm, the decision id to send with the reward, and the propensity."""
 
@@ -86,10 +64,6 @@ class RewardBody(msgspec.Struct):
     decision: str
     reward: Any
     event: dict[str, Any] = {}
-
-
-class DecisionError(SeqbayesError):
-    """A decision id, a context or a reward is invalid."""
 
 
 class Chooser:
@@ -111,9 +85,8 @@ class Chooser:
 
     Notes
     -----
-    A decision id contains the decision itself and a digest, so decisions need not be stored and
-    cannot be lost. The reward becomes an event whose id is derived from the decision. Event ids are
-    stored in the same transaction as the beliefs, so that a reward is learned exactly once.
+    The reward becomes an event whose id is derived from the decision. Event ids are stored in the
+    same transaction as the beliefs, so that a reward is learned exactly once.
 
     Examples
     --------
@@ -121,7 +94,7 @@ class Chooser:
     >>> belief = Belief("conversion", Beta(), field="converted", by=["country", "layout"])
     >>> chooser = Chooser("layout", ChoiceTable("conversion", "layout", ["a", "b"]), belief)
     >>> decided = chooser.choose({"country": "de"}, {}.get)
-    >>> decided.propensity, chooser.read(decided.decision).context
+    >>> decided.propensity, chooser.ids.decode(decided.decision).context
     (0.5, {'country': 'de'})
     """
 
@@ -132,7 +105,7 @@ class Chooser:
         self._rule = RULES[table.rule]()
         self._better = table.better or belief.display.better or BETTER[0]
         self._layout = Layout([(field, "text") for field in belief.by])
-        self._key = expand(table.secret).encode()
+        self.ids = DecisionIds(name, expand(table.secret))
         self._lock = threading.Lock()
         self._shares: OrderedDict[Any, tuple[list[Any], dict[Any, float]]] = OrderedDict()
         self._rng = random.SystemRandom()
@@ -165,33 +138,8 @@ class Chooser:
         shares = self._shares_of(keys, [state_of(key) for key in keys])
         arm = str(sample(shares, self._rng))
         issued = int(1000.0 * (time.time() if now is None else now))
-        decision = Decision(self.name, arm, shares[arm], context, issued, secrets.token_urlsafe(12))
-        return DecisionResponse(arm, self._write(decision), shares[arm])
-
-    def read(self, text: str) -> Decision:
-        """Decode a decision id.
-
-        Parameters
-        ----------
-        text
-            The decision id.
-
-        Raises
-        ------
-        DecisionError
-            If the id was not issued by this choice, or was changed.
-        """
-        try:
-            coded = text.removeprefix("d").encode("ascii")
-            raw = base64.urlsafe_b64decode(coded + b"=" * (-len(coded) % 4))
-            digest, body = raw[:_DIGEST], raw[_DIGEST:]
-            if not hmac.compare_digest(digest, self._digest(body)):
-                raise ValueError
-            return msgspec.json.decode(body, type=Decision)
-        except (ValueError, msgspec.MsgspecError):
-            raise DecisionError(
-                f"this is not a decision of choice {self.name!r}, or it was changed: {text[:100]!r}"
-            ) from None
+        decision = self.ids.encode(arm, shares[arm], context, issued)
+        return DecisionResponse(arm, decision, shares[arm])
 
     def event(
         self, decision: Decision, reward: Any, identity: str, further: Mapping[str, Any]
@@ -217,15 +165,6 @@ class Chooser:
             field: reward,
             identity: decision.identity,
         }
-
-    def _write(self, decision: Decision) -> str:
-        body = msgspec.json.encode(decision)
-        text = base64.urlsafe_b64encode(self._digest(body) + body).rstrip(b"=").decode()
-        return f"d{text}"  # on the command line, a leading "-" would make it an option
-
-    def _digest(self, body: bytes) -> bytes:
-        named = msgspec.json.encode(self.name) + body
-        return hmac.new(self._key, named, hashlib.sha256).digest()[:_DIGEST]
 
     def _key_of(self, record: Mapping[str, Any]) -> tuple[str, ...]:
         found: list[str] = []
@@ -304,7 +243,7 @@ def post_rewards(
 def _decision(choosers: Mapping[str, Chooser], text: str, i: int) -> tuple[Chooser, Decision]:
     for chooser in choosers.values():
         try:
-            return chooser, chooser.read(text)
+            return chooser, chooser.ids.decode(text)
         except DecisionError:
             continue
     names = ", ".join(map(repr, choosers))

@@ -15,7 +15,8 @@ from seqbayes.dashboard.server.ingest import commit, http_source
 from seqbayes.dashboard.server.responses import HttpError, body_of, json_response, path_segments
 from seqbayes.events.fields import explain
 from seqbayes.events.keys import write_key
-from seqbayes.stream.choices import Chooser, DecisionError, RewardBody, post_rewards
+from seqbayes.stream.choices import Chooser, RewardBody, post_rewards
+from seqbayes.stream.decisions import DecisionError
 
 MAX_DECISIONS = 10_000
 """Maximum number of contexts or rewards in a request."""

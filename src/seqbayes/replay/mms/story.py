@@ -87,16 +87,16 @@ class CandyStory(Candies, Story[CandyStep]):
         rule, share = step.rule, step.belief.share(step.colour)
         likely, chance = most_probable(step.eleven.posterior)
         leading_mix = step.belief.leading_mix
-        outcome = "yes" if step.is_hit else f"no, {step.predicted.colour}"
+        outcome = ", as predicted" if step.is_hit else f" (predicted: {step.predicted.colour})"
         yield (
-            f"{step.number} bag {step.bag} {step.colour} (predicted: {outcome})"
-            f" of eleven shares of {HYPOTHESIS} {percent(likely, 0)} % is most probable,"
-            f" {percent(chance)} %;"
-            f" {HYPOTHESIS} {percent(rule.at, 0)} %: {density(rule.prior)}"
-            f" × {density(rule.likelihood)} ÷ {density(rule.evidence)} = {density(rule.posterior)};"
-            f" mean {percent(share.mean)} % [{percent(share.low)}, {percent(share.high)}];"
-            f" log evidence {signed(step.belief.log_evidence)};"
-            f" {leading_mix.title} {signed(leading_mix.log_bayes_factor)}"
+            f"{step.number} bag {step.bag}: {step.colour}{outcome}."
+            f" Of eleven shares of {HYPOTHESIS}, {percent(likely, 0)} % is the most probable"
+            f" (probability {percent(chance)} %). Density at {percent(rule.at, 0)} % {HYPOTHESIS}:"
+            f" {density(rule.prior)} × {density(rule.likelihood)} ÷ {density(rule.evidence)}"
+            f" = {density(rule.posterior)}. Mean share of {step.colour}: {percent(share.mean)} %"
+            f" [{percent(share.low)}, {percent(share.high)}]."
+            f" Log evidence: {signed(step.belief.log_evidence)}."
+            f" Log Bayes factor of {leading_mix.title}: {signed(leading_mix.log_bayes_factor)}"
         )
 
     def opening_event(self) -> dict[str, Any]:
