@@ -207,7 +207,7 @@ def test_an_import_from_the_wrong_module_names_the_right_one(module, name, home)
 
 def test_two_classes_of_one_name_are_rejected_with_both_places():
     Poisson = type("Poisson", (sb.likelihoods.Exponential,), {"__module__": "elsewhere"})
-    with pytest.raises(sb.PriorError, match=r"elsewhere\.Poisson .*seqbayes\.likelihoods\.rates"):
+    with pytest.raises(sb.PriorError, match=r"elsewhere\.Poisson .*seqbayes\.likelihoods\.counts"):
         sb.register(Poisson, under=sb.Gamma)
     Beta = type("Beta", (sb.Beta,), {"__module__": "elsewhere"})
     with pytest.raises(sb.PriorError, match=r"elsewhere\.Beta .*seqbayes\.families\.beta\.Beta"):

@@ -289,7 +289,7 @@ def test_a_retry_of_dead_letters_does_not_repeat_a_forgotten_reward(tmp_path, mo
     narrow = parse_config(few.replace("by = [", "max_keys = 1\nby = [").encode())
     wide = parse_config(few.encode())
     chosen = decisions(wide, 60)
-    arms = [wide.choices["layout"].read(each).arm for each in chosen]
+    arms = [wide.choices["layout"].ids.decode(each).arm for each in chosen]
     first = chosen.pop(0)
     other = chosen.pop(next(i for i, arm in enumerate(arms[1:]) if arm != arms[0]))
     (_, refused) = offered(narrow, first, other)
@@ -310,7 +310,7 @@ def test_a_merged_store_rejects_rewards_forgotten_by_one_input(tmp_path, monkeyp
         merge(order, f"{order[0]}.merged.db")
         with open_store(f"{order[0]}.merged.db", "read") as store:
             notes = {each.id: each.note for each in store.ids("http")}
-        newest = parse_config(few.encode()).choices["layout"].read(chosen[5]).issued
+        newest = parse_config(few.encode()).choices["layout"].ids.decode(chosen[5]).issued
         assert int(notes["h:rewards"]) == newest
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         PairLikelihood,
         check_parameter,
     )
+    from seqbayes.likelihoods.counts import Poisson
     from seqbayes.likelihoods.fields import (
         Fields,
         Hurdle,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
         Maxwell,
         NormalPrecision,
         Pareto,
-        Poisson,
         PowerLikelihood,
         Rayleigh,
         Weibull,
@@ -87,12 +87,13 @@ __getattr__, __dir__ = _lazy.attributes(
     __name__,
     {
         "base": "Likelihood PairLikelihood check_parameter",
+        "counts": "Poisson",
         "fields": "Fields Hurdle",
         "labels": "Categorical LabelLikelihood Multinomial",
         "multivariate": "MultivariateNormal check_matrix check_vector",
         "normal": "LogNormal Normal",
         "rates": "Exponential GammaShape InverseGamma Laplace Maxwell NormalPrecision"
-        " Pareto Poisson PowerLikelihood Rayleigh Weibull",
+        " Pareto PowerLikelihood Rayleigh Weibull",
         "trials": "Bernoulli Binomial Geometric NegativeBinomial",
     },
 )

@@ -1,4 +1,4 @@
-"""Counts, waiting times and other data with an unknown rate: likelihoods with a Gamma prior."""
+"""Waiting times and other positive or symmetric data with an unknown rate."""
 
 from __future__ import annotations
 
@@ -13,115 +13,9 @@ from seqbayes import predictive
 from seqbayes.distributions import Distribution, Gamma, StudentT
 from seqbayes.distributions import InverseGamma as InverseGammaDistribution
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
-from seqbayes.likelihoods.sql import (
-    LARGE_COUNT,
-    SqlForm,
-    X,
-    Y,
-    between,
-    log1p,
-    number,
-    whole,
-)
-from seqbayes.likelihoods.sql import (
-    log_factorial as sql_log_factorial,
-)
+from seqbayes.likelihoods.sql import SqlForm, X, between, log1p, number
 from seqbayes.numerics import sc
-from seqbayes.numerics.combinatorics import log_factorial
-from seqbayes.statistics import PairSums, ParetoSums, PoissonSums, PowerSums, arrays, scan_floats
-from seqbayes.statistics.rates import EVENTS
-
-
-@dataclass(frozen=True, slots=True)
-class Poisson(PairLikelihood):
-    """Number of events at rate theta per unit of exposure.
-
-    Parameters
-    ----------
-    exposure
-        The exposure of every observation, > 0. With None each observation is a pair
-        ``(count, exposure)``.
-
-    Examples
-    --------
-    >>> from seqbayes import Gamma
-    >>> belief = Gamma(1, 26, likelihood=Poisson())
-    >>> belief.learn_many([25, 27, 26])
-    >>> belief.posterior
-    GammaHyperparameters(shape=79.0, rate=29.0)
-    """
-
-    exposure: float | None = 1.0
-
-    varying = "exposure"
-    two_sample = "events"
-    parameter_meaning = "events per unit of exposure"
-    reciprocal_meaning = "exposure per event"
-
-    def __post_init__(self) -> None:
-        if self.exposure is not None:
-            self._set("exposure", check_parameter("exposure", self.exposure))
-
-    def statistics(self) -> PoissonSums:
-        """Return a new, empty accumulator."""
-        return PoissonSums(self.exposure)
-
-    def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
-        """Check many observations; return counts and exposures."""
-        if self.exposure is None:
-            counts, exposures = arrays.pairs(xs, "a pair (count, exposure)")
-            arrays.check(exposures, (exposures > 0) & (exposures < np.inf), "an exposure > 0")
-            return arrays.whole(counts, EVENTS), exposures
-        counts = arrays.whole(xs, EVENTS)
-        return counts, np.broadcast_to(self.exposure, len(counts))
-
-    def _add_many(self, total: PairSums, xs: Iterable[Any], w: Any) -> None:
-        if self.exposure is None:
-            exposures: Any
-            counts, exposures = arrays.pairs(xs, "a pair (count, exposure)")
-            arrays.check(exposures, (exposures > 0) & (exposures < np.inf), "an exposure > 0")
-        else:
-            counts, exposures = arrays.reals(xs, "a whole number >= 0"), self.exposure
-        weights = arrays.weights(w, len(counts))
-        if arrays.has_large(counts):
-            arrays.counted(counts, None, None, EVENTS)
-            total.observe_arrays(*arrays.floats(len(counts), counts, exposures, weights))
-            return
-        a, log_factorials = arrays.counted(counts, weights, log_factorial, EVENTS)
-        log_base = -log_factorials
-        if self.exposure is None:
-            log_base += arrays.total(counts * np.log(exposures), weights, len(counts))
-        else:
-            log_base += a * math.log(self.exposure)
-        n = arrays.total(1.0, weights, len(counts))
-        total.add_sums(n, a, arrays.total(exposures, weights, len(counts)), log_base)
-
-    def sql_form(self) -> SqlForm:
-        """Return events, exposure and the log base measure."""
-        valid, log_base = whole(X, 0.0, LARGE_COUNT), f"-{sql_log_factorial(X)}"
-        if self.exposure is None:
-            valid += f" AND {between(Y, 0.0)} AND {Y} > 0"
-            return SqlForm(valid, (f"({X} * LN({Y}) + {log_base})", X, Y))
-        if self.exposure != 1.0:
-            log_base = f"({X} * {number(math.log(self.exposure))} + {log_base})"
-        return SqlForm(valid, (log_base, X, self.exposure))
-
-    def predictive(self, posterior: Any) -> Distribution:
-        """Return the negative binomial distribution (of unit exposure if it varies)."""
-        shape, rate = posterior
-        return predictive.NegativeBinomial(shape, rate, self.exposure or 1.0)
-
-    def expectation(self, posterior: Any) -> Distribution:
-        """Return the distribution of rate times exposure (of unit exposure if it varies)."""
-        shape, rate = posterior
-        return Gamma(shape, rate / (self.exposure or 1.0))
-
-    def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
-        """Draw numbers of events (of unit exposure if it varies)."""
-        drawn = rng.poisson(theta * (self.exposure or 1.0), size)
-        if self.exposure is None:
-            return (int(drawn), 1.0) if size is None else [(int(k), 1.0) for k in drawn]
-        return drawn
+from seqbayes.statistics import PairSums, ParetoSums, PowerSums, arrays, scan_floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +206,17 @@ class Exponential(PowerLikelihood):
 
 
 @dataclass(frozen=True, slots=True)
-class GammaShape(PowerLikelihood):
+class _KnownShape(PowerLikelihood):
+    """Base class of likelihoods with a known shape."""
+
+    shape: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._set("shape", check_parameter("shape", self.shape))
+
+
+@dataclass(frozen=True, slots=True)
+class GammaShape(_KnownShape):
     """Gamma observations with known shape and rate theta.
 
     Parameters
@@ -321,17 +225,12 @@ class GammaShape(PowerLikelihood):
         The known shape, > 0.
     """
 
-    shape: float = 1.0
-
-    def __post_init__(self) -> None:
-        self._set("shape", check_parameter("shape", self.shape))
-
     def _form(self) -> tuple[float, float, float, float, bool]:
         return self.shape, 1.0, 1.0, 0.0, False
 
 
 @dataclass(frozen=True, slots=True)
-class Weibull(PowerLikelihood):
+class Weibull(_KnownShape):
     """Weibull observations with known shape: x**shape is exponential at rate theta.
 
     Parameters
@@ -340,17 +239,12 @@ class Weibull(PowerLikelihood):
         The known shape, > 0.
     """
 
-    shape: float = 1.0
-
-    def __post_init__(self) -> None:
-        self._set("shape", check_parameter("shape", self.shape))
-
     def _form(self) -> tuple[float, float, float, float, bool]:
         return 1.0, 1.0, self.shape, 0.0, False
 
 
 @dataclass(frozen=True, slots=True)
-class InverseGamma(PowerLikelihood):
+class InverseGamma(_KnownShape):
     """Inverse gamma observations with known shape and scale theta: 1/x is Gamma with rate theta.
 
     Parameters
@@ -358,11 +252,6 @@ class InverseGamma(PowerLikelihood):
     shape
         The known shape, > 0.
     """
-
-    shape: float = 1.0
-
-    def __post_init__(self) -> None:
-        self._set("shape", check_parameter("shape", self.shape))
 
     def _form(self) -> tuple[float, float, float, float, bool]:
         return self.shape, 1.0, -1.0, 0.0, False

@@ -206,10 +206,13 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         return np.array([[each[j] for j in features] for each in parameters])
 
     def _learned(self) -> Mixture:
-        """Return the mixture; raise AttributeError if it is not fitted, as scikit-learn expects."""
-        mixture: Mixture = self.__dict__.get("mixture_") or _raise_not_fitted(self)
+        mixture: Mixture = learned(self, "mixture_")
         return mixture
 
 
-def _raise_not_fitted(estimator: Any) -> Any:
-    raise AttributeError(f"this {type(estimator).__name__} is not fitted yet")
+def learned(estimator: Any, name: str) -> Any:
+    """Return a learned attribute; raise AttributeError before it exists, as scikit-learn does."""
+    found = vars(estimator).get(name)
+    if found is None:
+        raise AttributeError(f"this {type(estimator).__name__} is not fitted yet")
+    return found

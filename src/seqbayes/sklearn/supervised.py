@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from seqbayes.checks import check_level
 from seqbayes.river import ConjugateLinearRegression, ConjugateNB
-from seqbayes.sklearn.base import Array
+from seqbayes.sklearn.base import Array, learned
 
 
 class _Learner(BaseEstimator):
@@ -182,13 +182,13 @@ class SequentialLinearRegression(RegressorMixin, _Learner):
     @property
     def coef_(self) -> Array:
         """Posterior means of the weights."""
-        weights = _learned(self).weights
+        weights = learned(self, "model_").weights
         return np.array([weights[j] for j in range(self.n_features_in_)])
 
     @property
     def intercept_(self) -> float:
         """Posterior mean of the intercept."""
-        return float(_learned(self).intercept_mean)
+        return float(learned(self, "model_").intercept_mean)
 
 
 @dataclass(eq=False, repr=False)
@@ -325,11 +325,3 @@ class SequentialNaiveBayes(ClassifierMixin, _Learner):
         """Return the most probable class of every row."""
         best = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
-
-
-def _learned(estimator: Any) -> Any:
-    """Return the model; an AttributeError, as scikit-learn expects, before it exists."""
-    model = vars(estimator).get("model_")
-    if model is None:
-        raise AttributeError(f"this {type(estimator).__name__} is not fitted yet")
-    return model
