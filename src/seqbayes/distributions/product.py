@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from seqbayes.distributions.joint import Joint
 from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.tables import by_field
 
 
-class Product:
+class Product(Joint):
     """The joint distribution of independent parameters, a mapping from field to parameter.
 
     The density is the joint density of all fields, or of the fields that a mapping contains. Other
@@ -45,37 +45,15 @@ class Product:
         """Return the log joint density."""
         return sum(belief.logpdf(value) for _, belief, value in self._given(theta))
 
-    def pdf(self, theta: Any) -> Any:
-        """Return the joint density."""
-        return math.prod(belief.pdf(value) for _, belief, value in self._given(theta))
+    def _at(self, method: str, theta: Any) -> dict[Any, Any]:
+        return {name: getattr(each, method)(value) for name, each, value in self._given(theta)}
 
-    def cdf(self, theta: Any) -> dict[Any, Any]:
-        """Return the probability, for each field, that its parameter is at most the given value."""
-        return {name: belief.cdf(value) for name, belief, value in self._given(theta)}
-
-    def sf(self, theta: Any) -> dict[Any, Any]:
-        """Return the probability, for each field, that its parameter is above the given value."""
-        return {name: belief.sf(value) for name, belief, value in self._given(theta)}
+    def _quantiles(self, method: str, q: Any, log: bool) -> dict[Any, Any]:
+        return {name: getattr(each, method)(q, log) for name, each in self.marginals.items()}
 
     def _given(self, theta: Any) -> list[tuple[Any, Any, Any]]:
         named = by_field(theta, self.marginals, PriorError)
         return [(name, self.marginals[name], value) for name, value in named.items()]
-
-    def ppf(self, q: Any, log: bool = False) -> dict[Any, Any]:
-        """Return the quantile of each field's parameter."""
-        return {name: belief.ppf(q, log) for name, belief in self.marginals.items()}
-
-    def isf(self, q: Any, log: bool = False) -> dict[Any, Any]:
-        """Return the upper quantile of each field's parameter."""
-        return {name: belief.isf(q, log) for name, belief in self.marginals.items()}
-
-    def logcdf(self, theta: Any) -> dict[Any, Any]:
-        """Return, for each field, the log probability that its parameter is at most a value."""
-        return {name: belief.logcdf(value) for name, belief, value in self._given(theta)}
-
-    def logsf(self, theta: Any) -> dict[Any, Any]:
-        """Return, for each field, the log probability that its parameter is above a value."""
-        return {name: belief.logsf(value) for name, belief, value in self._given(theta)}
 
     def entropy(self) -> Any:
         """Return the joint differential entropy, the sum over the fields."""

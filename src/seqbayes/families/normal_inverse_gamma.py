@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from seqbayes import distributions, likelihoods
 from seqbayes.checks import all_positive
 from seqbayes.distributions.averaged import NormalCombination
-from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
 from seqbayes.families.normal import FAR, LOG_TAU, move, rounded_off
+from seqbayes.families.normal_inverse_gamma_belief import (
+    NormalInverseGammaBelief,
+    NormalParameters,
+)
 from seqbayes.likelihoods import Likelihood, check_parameter
-from seqbayes.numerics import information, sc, special
-from seqbayes.numerics.special import is_array
+from seqbayes.numerics import sc, special
 from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 
 NEGLIGIBLE = 1e-36
 """Default `kappa` and `beta`: negligible if the mean is within 1e12 deviations of 0."""
-
-
-T = TypeVar("T")
-
-
-class NormalParameters(NamedTuple, Generic[T]):
-    """Estimates of a mean and of a variance, or their intervals."""
-
-    mean: T
-    variance: T
 
 
 class _Fields(NamedTuple):
@@ -74,125 +66,6 @@ class NormalInverseGammaHyperparameters(_Fields):
             scale = (self.beta / (self.alpha * self.kappa)) ** 0.5
             return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
         return NormalCombination(*self, deviations=deviations, variances=variances)
-
-
-class NormalInverseGammaBelief:
-    """The joint distribution of (mean, variance); cdf, ppf and intervals are marginal."""
-
-    def __init__(self, hyperparameters: NormalInverseGammaHyperparameters) -> None:
-        self._h = hyperparameters
-
-    @property
-    def marginals(self) -> NormalParameters[Any]:
-        """Student's t distribution of the mean, inverse gamma of the variance."""
-        mean, kappa, alpha, beta = self._h
-        if not is_array(kappa, alpha, beta) and all_positive(kappa, alpha, beta):
-            scale = math.sqrt(beta / kappa / alpha)
-        else:
-            with np.errstate(all="ignore"):
-                scale = np.sqrt(np.divide(beta, kappa) / alpha)[()]
-        return NormalParameters(
-            distributions.StudentT(2.0 * alpha, mean, scale),
-            distributions.InverseGamma(alpha, beta),
-        )
-
-    @property
-    def mean(self) -> NormalParameters[Any]:
-        """Mean of each parameter."""
-        return NormalParameters(*(marginal.mean for marginal in self.marginals))
-
-    @property
-    def var(self) -> NormalParameters[Any]:
-        """Variance of each parameter."""
-        return NormalParameters(*(marginal.var for marginal in self.marginals))
-
-    @property
-    def mode(self) -> NormalParameters[Any] | None:
-        """The joint mode; None if it does not exist."""
-        mean, kappa, alpha, beta = self._h
-        if not all_positive(kappa, beta, alpha + 1.5):
-            return None
-        return NormalParameters(mean, beta / (alpha + 1.5))
-
-    def interval(self, level: float, kind: str) -> NormalParameters[Any]:
-        """Return the intervals of each parameter."""
-        return NormalParameters(*(marginal.interval(level, kind) for marginal in self.marginals))
-
-    def logpdf(self, theta: Any) -> Any:
-        """Return the log joint density at (mean, variance)."""
-        mean, variance = theta
-        if np.ndim(variance) == 0 and variance <= 0.0:
-            return -math.inf if np.ndim(mean) == 0 else np.full(np.shape(mean), -np.inf)
-        m, kappa, alpha, beta = self._h
-        with np.errstate(divide="ignore", invalid="ignore"):
-            given = distributions.Normal(m, variance / kappa).logpdf(mean)
-            total = given + self.marginals.variance.logpdf(variance)
-        if np.ndim(total) == 0:
-            return float(total)
-        return np.where(np.asarray(variance) > 0.0, total, -np.inf)
-
-    def pdf(self, theta: Any) -> Any:
-        """Return the joint density at (mean, variance)."""
-        return exponential(self.logpdf(theta))
-
-    def cdf(self, theta: Any) -> NormalParameters[Any]:
-        """Return the probability, for each parameter, that it is at most the given value."""
-        return NormalParameters(*(d.cdf(v) for d, v in zip(self.marginals, theta, strict=True)))
-
-    def sf(self, theta: Any) -> NormalParameters[Any]:
-        """Return the probability, for each parameter, that it is above the given value."""
-        return NormalParameters(*(d.sf(v) for d, v in zip(self.marginals, theta, strict=True)))
-
-    def ppf(self, q: Any, log: bool = False) -> NormalParameters[Any]:
-        """Return the quantile of each parameter."""
-        return NormalParameters(*(marginal.ppf(q, log) for marginal in self.marginals))
-
-    def isf(self, q: Any, log: bool = False) -> NormalParameters[Any]:
-        """Return the upper quantile of each parameter."""
-        return NormalParameters(*(marginal.isf(q, log) for marginal in self.marginals))
-
-    def logcdf(self, theta: Any) -> NormalParameters[Any]:
-        """Return the log probability, for each parameter, that it is at most the given value."""
-        return NormalParameters(*(d.logcdf(v) for d, v in zip(self.marginals, theta, strict=True)))
-
-    def logsf(self, theta: Any) -> NormalParameters[Any]:
-        """Return the log probability, for each parameter, that it is above the given value."""
-        return NormalParameters(*(d.logsf(v) for d, v in zip(self.marginals, theta, strict=True)))
-
-    def entropy(self) -> Any:
-        """Return the joint differential entropy, with the digamma function psi.
-
-        It is the entropy of the variance plus log(2 pi e / kappa) / 2 + (log beta - psi(alpha)) /
-        2.
-        """
-        _, kappa, alpha, beta = self._h
-        given = 0.5 * (LOG_TAU + 1.0 - np.log(kappa) + np.log(beta) - np.log(alpha))
-        given = given + 0.5 * information.log_minus_digamma(alpha)
-        total = self.marginals.variance.entropy() + given
-        return total if is_array(total) else float(total)
-
-    def kl(self, other: NormalInverseGammaBelief) -> Any:
-        """Return the joint Kullback-Leibler divergence.
-
-        It is the divergence of the variances plus (r - 1 - log r + kappa' (m - m')**2 alpha / beta)
-        / 2, with the ratio r = kappa' / kappa; primes denote the other distribution.
-        """
-        m, kappa, alpha, beta = self._h
-        other_m, other_kappa, _, _ = other._h
-        ratio, step = other_kappa / kappa, (kappa - other_kappa) / kappa
-        given = special.deviance(1.0 + 0.0 * ratio, ratio, step)
-        given = given + other_kappa * (m - other_m) ** 2 * (alpha / beta)
-        return self.marginals.variance.kl(other.marginals.variance) + 0.5 * given
-
-    def sample(self, size: Any, rng: np.random.Generator) -> NormalParameters[Any]:
-        """Draw (mean, variance) jointly."""
-        m, kappa, alpha, beta = self._h
-        variance = distributions.InverseGamma(alpha, beta).sample(size, rng)
-        with np.errstate(over="ignore"):
-            mean = m + np.sqrt(np.divide(variance, kappa)) * rng.standard_normal(size)
-        if size is None and np.ndim(mean) == 0:
-            return NormalParameters(float(mean), float(variance))
-        return NormalParameters(mean, variance)
 
 
 @register

@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from seqbayes.distributions import Covariance, InverseGamma, StudentT
+from seqbayes.distributions.joint import Joint
 from seqbayes.errors import UnsupportedError
 from seqbayes.families.wishart_parameters import factor_of
 from seqbayes.numerics import information, special
@@ -22,7 +23,7 @@ class MultivariateParameters(NamedTuple, Generic[T]):
     covariance: T
 
 
-class NormalInverseWishartBelief:
+class NormalInverseWishartBelief(Joint):
     """The joint distribution of (mean, covariance); cdf, ppf and intervals are per entry."""
 
     def __init__(self, hyperparameters: Any) -> None:
@@ -120,42 +121,17 @@ class NormalInverseWishartBelief:
         )
         return float(total)
 
-    def pdf(self, theta: Any) -> float:
-        """Return the joint density at (mean, covariance)."""
-        return math.exp(self.logpdf(theta))
+    def _quantiles(self, method: str, q: Any, log: bool) -> MultivariateParameters[Any]:
+        return self._at(method, (q, q), log)
 
-    def _entries(self, name: str, theta: Any, *arguments: Any) -> MultivariateParameters[Any]:
+    def _at(self, method: str, theta: Any, *arguments: Any) -> MultivariateParameters[Any]:
         found = []
         for each, values in zip(self.marginals, theta, strict=True):
             given = np.broadcast_to(np.asarray(values, float), each.shape)
             pairs = zip(each.ravel(), given.ravel().tolist(), strict=True)
-            numbers = [getattr(marginal, name)(value, *arguments) for marginal, value in pairs]
+            numbers = [getattr(marginal, method)(value, *arguments) for marginal, value in pairs]
             found.append(np.array(numbers, float).reshape(each.shape))
         return MultivariateParameters(*found)
-
-    def cdf(self, theta: Any) -> MultivariateParameters[Any]:
-        """Return the probability, for each entry, that it is at most the given value."""
-        return self._entries("cdf", theta)
-
-    def sf(self, theta: Any) -> MultivariateParameters[Any]:
-        """Return the probability, for each entry, that it is above the given value."""
-        return self._entries("sf", theta)
-
-    def ppf(self, q: Any, log: bool = False) -> MultivariateParameters[Any]:
-        """Return the quantile of every entry."""
-        return self._entries("ppf", (q, q), log)
-
-    def isf(self, q: Any, log: bool = False) -> MultivariateParameters[Any]:
-        """Return the upper quantile of every entry."""
-        return self._entries("isf", (q, q), log)
-
-    def logcdf(self, theta: Any) -> MultivariateParameters[Any]:
-        """Return the log probability, for each entry, that it is at most the given value."""
-        return self._entries("logcdf", theta)
-
-    def logsf(self, theta: Any) -> MultivariateParameters[Any]:
-        """Return the log probability, for each entry, that it is above the given value."""
-        return self._entries("logsf", theta)
 
     def entropy(self) -> float:
         """Return the joint differential entropy of the mean and the covariance's lower triangle.

@@ -1,0 +1,125 @@
+"""The joint distribution of a mean and a variance."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from seqbayes import distributions
+from seqbayes.checks import all_positive
+from seqbayes.distributions.joint import Joint
+from seqbayes.families.normal import LOG_TAU
+from seqbayes.numerics import information, special
+from seqbayes.numerics.special import is_array
+
+if TYPE_CHECKING:
+    from seqbayes.families.normal_inverse_gamma import NormalInverseGammaHyperparameters
+
+T = TypeVar("T")
+
+
+class NormalParameters(NamedTuple, Generic[T]):
+    """Estimates of a mean and of a variance, or their intervals."""
+
+    mean: T
+    variance: T
+
+
+class NormalInverseGammaBelief(Joint):
+    """The joint distribution of (mean, variance); cdf, ppf and intervals are marginal."""
+
+    def __init__(self, hyperparameters: NormalInverseGammaHyperparameters) -> None:
+        self._h = hyperparameters
+
+    @property
+    def marginals(self) -> NormalParameters[Any]:
+        """Student's t distribution of the mean, inverse gamma of the variance."""
+        mean, kappa, alpha, beta = self._h
+        if not is_array(kappa, alpha, beta) and all_positive(kappa, alpha, beta):
+            scale = math.sqrt(beta / kappa / alpha)
+        else:
+            with np.errstate(all="ignore"):
+                scale = np.sqrt(np.divide(beta, kappa) / alpha)[()]
+        return NormalParameters(
+            distributions.StudentT(2.0 * alpha, mean, scale),
+            distributions.InverseGamma(alpha, beta),
+        )
+
+    @property
+    def mean(self) -> NormalParameters[Any]:
+        """Mean of each parameter."""
+        return NormalParameters(*(marginal.mean for marginal in self.marginals))
+
+    @property
+    def var(self) -> NormalParameters[Any]:
+        """Variance of each parameter."""
+        return NormalParameters(*(marginal.var for marginal in self.marginals))
+
+    @property
+    def mode(self) -> NormalParameters[Any] | None:
+        """The joint mode; None if it does not exist."""
+        mean, kappa, alpha, beta = self._h
+        if not all_positive(kappa, beta, alpha + 1.5):
+            return None
+        return NormalParameters(mean, beta / (alpha + 1.5))
+
+    def interval(self, level: float, kind: str) -> NormalParameters[Any]:
+        """Return the intervals of each parameter."""
+        return NormalParameters(*(marginal.interval(level, kind) for marginal in self.marginals))
+
+    def logpdf(self, theta: Any) -> Any:
+        """Return the log joint density at (mean, variance)."""
+        mean, variance = theta
+        if np.ndim(variance) == 0 and variance <= 0.0:
+            return -math.inf if np.ndim(mean) == 0 else np.full(np.shape(mean), -np.inf)
+        m, kappa, alpha, beta = self._h
+        with np.errstate(divide="ignore", invalid="ignore"):
+            given = distributions.Normal(m, variance / kappa).logpdf(mean)
+            total = given + self.marginals.variance.logpdf(variance)
+        if np.ndim(total) == 0:
+            return float(total)
+        return np.where(np.asarray(variance) > 0.0, total, -np.inf)
+
+    def _at(self, method: str, theta: Any) -> NormalParameters[Any]:
+        pairs = zip(self.marginals, theta, strict=True)
+        return NormalParameters(*(getattr(marginal, method)(value) for marginal, value in pairs))
+
+    def _quantiles(self, method: str, q: Any, log: bool) -> NormalParameters[Any]:
+        return NormalParameters(*(getattr(marginal, method)(q, log) for marginal in self.marginals))
+
+    def entropy(self) -> Any:
+        """Return the joint differential entropy, with the digamma function psi.
+
+        It is the entropy of the variance plus log(2 pi e / kappa) / 2 + (log beta - psi(alpha)) /
+        2.
+        """
+        _, kappa, alpha, beta = self._h
+        given = 0.5 * (LOG_TAU + 1.0 - np.log(kappa) + np.log(beta) - np.log(alpha))
+        given = given + 0.5 * information.log_minus_digamma(alpha)
+        total = self.marginals.variance.entropy() + given
+        return total if is_array(total) else float(total)
+
+    def kl(self, other: NormalInverseGammaBelief) -> Any:
+        """Return the joint Kullback-Leibler divergence.
+
+        It is the divergence of the variances plus (r - 1 - log r + kappa' (m - m')**2 alpha / beta)
+        / 2, with the ratio r = kappa' / kappa; primes denote the other distribution.
+        """
+        m, kappa, alpha, beta = self._h
+        other_m, other_kappa, _, _ = other._h
+        ratio, step = other_kappa / kappa, (kappa - other_kappa) / kappa
+        given = special.deviance(1.0 + 0.0 * ratio, ratio, step)
+        given = given + other_kappa * (m - other_m) ** 2 * (alpha / beta)
+        return self.marginals.variance.kl(other.marginals.variance) + 0.5 * given
+
+    def sample(self, size: Any, rng: np.random.Generator) -> NormalParameters[Any]:
+        """Draw (mean, variance) jointly."""
+        m, kappa, alpha, beta = self._h
+        variance = distributions.InverseGamma(alpha, beta).sample(size, rng)
+        with np.errstate(over="ignore"):
+            mean = m + np.sqrt(np.divide(variance, kappa)) * rng.standard_normal(size)
+        if size is None and np.ndim(mean) == 0:
+            return NormalParameters(float(mean), float(variance))
+        return NormalParameters(mean, variance)
