@@ -34,6 +34,7 @@ COMPILED = [
     "seqbayes.statistics.fields",
     "seqbayes.statistics.labels",
     "seqbayes.statistics.moments",
+    "seqbayes.statistics.multinomial",
     "seqbayes.statistics.pairs",
     "seqbayes.statistics.rates",
     "seqbayes.statistics.reading",
