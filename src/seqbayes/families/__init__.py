@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from seqbayes.families.normal_inverse_gamma import (
         NormalInverseGamma,
         NormalInverseGammaHyperparameters,
-        NormalParameters,
     )
+    from seqbayes.families.normal_inverse_gamma_belief import NormalParameters
     from seqbayes.families.normal_inverse_wishart import NormalInverseWishart
     from seqbayes.families.product import Product, ProductHyperparameters
     from seqbayes.families.wishart_belief import MultivariateParameters
@@ -55,8 +55,8 @@ __getattr__, __dir__ = _lazy.attributes(
         "gamma": "Gamma GammaHyperparameters",
         "hurdle": "Hurdle",
         "normal": "Normal NormalHyperparameters",
-        "normal_inverse_gamma": "NormalInverseGamma NormalInverseGammaHyperparameters"
-        " NormalParameters",
+        "normal_inverse_gamma": "NormalInverseGamma NormalInverseGammaHyperparameters",
+        "normal_inverse_gamma_belief": "NormalParameters",
         "normal_inverse_wishart": "NormalInverseWishart",
         "product": "Product ProductHyperparameters",
         "wishart_belief": "MultivariateParameters",

@@ -41,9 +41,9 @@ class LabelCounts(Statistics):
         self._closed = categories is not None
         # sums by label, in order; other modules use only the keys
         self.cells = {label: new_sum() for label in categories or ()}
-        self._label = None
-        self._labels = []
-        self._positions = {}
+        self._label: Any = None
+        self._labels: list[Any] = []
+        self._positions: dict[Any, int] = {}
         self._position = 0
 
     @property

@@ -1,0 +1,84 @@
+"""Learn a table from a query, a file or a data frame, by sums that the engine computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+from seqbayes.errors import ObservationError
+from seqbayes.table.rows import Rows
+
+Refuse = Callable[[Mapping[str, Any], ObservationError], None]
+
+
+def learn_query(
+    rows: Rows,
+    learn_one: Callable[..., None],
+    data: Any,
+    connection: Any,
+    by: Sequence[str],
+    names: Sequence[str],
+    weight: str | None,
+    time: str | None,
+    refuse: Refuse | None,
+) -> None:
+    """Fill empty rows with the data of a query; see `Table.from_query`.
+
+    Parameters
+    ----------
+    rows
+        The rows of the table, without keys.
+    learn_one
+        Learns a row of the data that is not certain to be valid: key, observation, weight, time.
+    data, connection
+        The query and what executes it.
+    by, names
+        The columns of the key and of the observation.
+    weight, time
+        The columns of weights and times.
+    refuse
+        Called with each row that cannot be learned; None raises the error.
+    """
+    from seqbayes.bulk import Selection, aggregate, open_relation
+
+    kind = rows.state.likelihood.observation_kind
+    values = [(name, kind if len(names) == 1 else "number") for name in names]
+    if not by:
+        raise ObservationError("expected at least one column as the key")
+    selection = Selection(rows.template, values, by, texts=False, weight=weight, time=time)
+    with closing(open_relation(data, connection)) as relation:
+        found, plan = aggregate(relation, selection)
+        keys = found.keys[0] if len(by) == 1 else list(zip(*found.keys, strict=True))
+        if found.n:
+            rows.index.rows(keys, add=True)
+            rows.columns = found.columns
+        if found.n < relation.count():
+            _learn_rows(plan.doubtful(), learn_one, by, names, weight, time, refuse)
+
+
+def _learn_rows(
+    rows: Iterable[tuple[Any, Mapping[str, Any]]],
+    learn_one: Callable[..., None],
+    by: Sequence[str],
+    names: Sequence[str],
+    weight: str | None,
+    time: str | None,
+    refuse: Refuse | None,
+) -> None:
+    """Learn rows that are perhaps not valid, one at a time."""
+    from seqbayes.bulk import as_seconds
+
+    for _, row in rows:
+        key, x = (
+            row[columns[0]] if len(columns) == 1 else tuple(row[name] for name in columns)
+            for columns in (by, names)
+        )
+        w = 1.0 if weight is None else row[weight]
+        t = None if time is None else as_seconds(row[time])
+        try:
+            learn_one(key, x, w, t)
+        except ObservationError as error:
+            if refuse is None:
+                raise
+            refuse(row, error)

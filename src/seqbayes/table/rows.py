@@ -1,0 +1,195 @@
+"""The keys of a table with their statistics, priors and order of use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from seqbayes.errors import MergeError, PriorError, UnsupportedError
+from seqbayes.forgetting import Decayed
+from seqbayes.state import State
+from seqbayes.statistics.columns import Columns
+from seqbayes.table.index import Index
+from seqbayes.table.order import Order
+
+Array = Any
+
+
+class Rows:
+    """A row of statistics for each key; after a rollover, also a row of hyperparameters.
+
+    Parameters
+    ----------
+    state
+        The prior and likelihood of every key.
+    ordered
+        Whether to keep the order in which keys were last observed.
+
+    Raises
+    ------
+    PriorError
+        If the statistic of the state is not a fixed number of sums.
+    """
+
+    def __init__(self, state: State | Decayed, ordered: bool) -> None:
+        self.template: State | Decayed = state.clone()
+        self.state: State = (
+            self.template.undecayed if isinstance(self.template, Decayed) else self.template
+        )
+        self.half_life, self.timed = 0.0, False
+        if isinstance(self.template, Decayed):
+            self.half_life, self.timed = self.template.half_life, self.template.timed
+        self.index = Index()
+        try:
+            self.columns = Columns(self.state.new_statistics, self.half_life, self.timed)
+        except UnsupportedError as error:
+            family = type(self.state).__name__
+            raise PriorError(f"a {family} cannot be the prior of a table: {error}") from None
+        self.order = Order() if ordered else None
+        self._priors: Any = None
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the statistics and of the index, in bytes, without keys that are tuples."""
+        return self.columns.n_bytes + self.index.n_bytes
+
+    def add(self, keys: Any, learn: Callable[[Array], None]) -> Array:
+        """Call a function with the rows of keys and return them; on error, remove new keys."""
+        before = len(self.index)
+        rows = self.index.rows(keys, add=True)
+        try:
+            if len(self.index) > self.columns.n_rows:
+                self.columns.resize(len(self.index))
+            learn(rows)
+        except Exception:
+            self.index.truncate(before)
+            if self.columns.n_rows > before:
+                self.columns.resize(before)
+            raise
+        return rows
+
+    def state_at(self, row: int, prior: Any = None) -> State | Decayed:
+        """Return the belief of a row as a state, with another prior unless that is None."""
+        state = self.state if prior is None else self.state.with_prior(prior)
+        state = state.with_statistics(self.columns.statistics(row))
+        if isinstance(self.template, Decayed):
+            clock = float(self.columns.clocks[row])
+            return self.template.with_data(state, None if clock != clock else clock)
+        return state
+
+    @property
+    def has_priors(self) -> bool:
+        """Whether keys have different priors, after a rollover."""
+        return self._priors is not None
+
+    @property
+    def prior(self) -> Any:
+        """The prior's hyperparameters: numbers, or arrays after a rollover."""
+        prior = self.state.prior
+        if self._priors is None:
+            return prior
+        new = len(self) - len(self._priors[0])
+        if new:
+            self._priors = type(prior)(
+                *(
+                    old if isinstance(old, tuple) else np.concatenate([old, _repeat(value, new)])
+                    for old, value in zip(self._priors, prior, strict=True)
+                )
+            )
+        return self._priors
+
+    def set_priors(self, priors: Any) -> None:
+        """Set the hyperparameters of all keys: tuples of labels, arrays, or numbers."""
+        n = len(self)
+        self._priors = type(priors)(
+            *(
+                value if isinstance(value, (tuple, np.ndarray)) else _repeat(value, n)
+                for value in priors
+            )
+        )
+
+    def clear(self) -> None:
+        """Empty the statistics of all keys; half-lives go on from their clocks."""
+        n, old = len(self), self.columns
+        self.columns = old.empty()
+        self.columns.resize(n)
+        if old.half_life:
+            self.columns.clocks[:n] = old.clocks[:n]
+            self.columns.landmarks[:n] = old.landmarks[:n]
+
+    def keep(self, rows: Array) -> None:
+        """Remove all other rows; the rows kept may be in any order."""
+        if self._priors is not None:
+            mine = self.prior
+            self._priors = type(mine)(*(v if isinstance(v, tuple) else v[rows] for v in mine))
+        self.index, self.columns = self.index.take(rows), self.columns.take(rows)
+        if self.order is not None:
+            self.order = self.order.take(rows)
+
+    def take(self, rows: Array) -> Rows:
+        """Return copies of some rows."""
+        taken = Rows(self.template, ordered=False)
+        taken.index, taken.columns = self.index, self.columns
+        taken.order, taken._priors = self.order, self._priors
+        taken.keep(rows)
+        return taken
+
+    def merge(self, other: Rows) -> Array:
+        """Add the data of other rows; return the rows, the most recently used of `other` last.
+
+        Raises
+        ------
+        MergeError
+            If priors, likelihoods or half-lives differ.
+        """
+        if (self.half_life, self.timed) != (other.half_life, other.timed):
+            raise MergeError("tables cannot be merged: their half-lives differ")
+        self.state.check_mergeable(other.state)
+        if self.has_priors or other.has_priors:
+            raise MergeError("tables cannot be merged after rollover: their keys' priors differ")
+        if self.half_life:
+            rows = self._merge_decayed(other)
+        else:
+            rows = self.add(other.index.array, lambda rows: self.columns.merge(rows, other.columns))
+        return rows if other.order is None else rows[other.order.rows()]
+
+    def _merge_decayed(self, other: Rows) -> Array:
+        merged: dict[Any, Any] = {}
+        for theirs, key in enumerate(other.index.keys):
+            belief: Any = other.state_at(theirs)
+            row = self.index.find(key)
+            if row >= 0:
+                mine: Any = self.state_at(row)
+                mine.merge(belief)
+                belief = mine
+            merged[key] = belief
+
+        def write(rows: Array) -> None:
+            for row, belief in zip(rows.tolist(), merged.values(), strict=True):
+                self.columns.write_decayed(row, belief.undecayed.statistics, belief.clock)
+
+        return self.add(list(merged), write)
+
+    def find(self, keys: Iterable[Any]) -> Array:
+        """Return the distinct rows of keys, in the order of the keys.
+
+        Raises
+        ------
+        KeyError
+            If a key is unknown.
+        """
+        listed = keys if isinstance(keys, np.ndarray) else list(keys)
+        rows = self.index.rows(listed, add=False)
+        if len(rows) and rows.min() < 0:
+            raise KeyError(listed[int(np.argmax(rows < 0))])
+        return np.array(list(dict.fromkeys(rows.tolist())), np.int64)
+
+
+def _repeat(value: Any, n: int) -> Array:
+    """Return a hyperparameter of the prior as an array with one value per row."""
+    return np.repeat(np.asarray(value, float)[np.newaxis], n, axis=0)
