@@ -114,7 +114,7 @@ class Rows:
         )
 
     def clear(self) -> None:
-        """Empty the statistics of all keys; half-lives go on from their clocks."""
+        """Empty the statistics of all keys; the clocks of half-lives stay."""
         n, old = len(self), self.columns
         self.columns = old.empty()
         self.columns.resize(n)
