@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import time
+from contextlib import closing
 
 import pytest
 from databases import query
@@ -571,8 +572,9 @@ def test_invalid_declarations_are_rejected():
     ]:
         with pytest.raises(PriorError, match=reason):
             Belief("b", **{"state": Beta(), "field": "x", **options})
-    with pytest.raises(PriorError, match="different names"):
-        Pipeline(Listed([]), [Belief("b", Beta(), field="x")] * 2, open_store(":memory:"))
+    store = open_store(":memory:")
+    with closing(store), pytest.raises(PriorError, match="different names"):
+        Pipeline(Listed([]), [Belief("b", Beta(), field="x")] * 2, store)
     with pytest.raises(PriorError, match="'refuse' or 'clock'"):
         Times(missing="guess")
 
