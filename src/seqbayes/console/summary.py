@@ -26,7 +26,10 @@ class View:
 
 
 class Line(NamedTuple):
-    """One parameter, or one of its components, of one key; lines of a `scale` are comparable."""
+    """One parameter, or one of its components, of one key; lines of a `scale` are comparable.
+
+    `pooled` are mean, low and high end of the pooled posterior, if the belief is pooled.
+    """
 
     key: str
     part: str
@@ -39,6 +42,7 @@ class Line(NamedTuple):
     since: str = ""
     reciprocal: float | None = None
     reciprocal_meaning: str = ""
+    pooled: tuple[float, float, float] | None = None
 
 
 def name_key(key: Any) -> str:

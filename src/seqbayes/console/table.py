@@ -37,8 +37,8 @@ class _Column(NamedTuple):
 def draw(lines: Sequence[Line], view: View, width: int, signs: Signs) -> Table:
     """Return a table of lines; columns that do not fit on a narrow terminal are omitted.
 
-    Columns are omitted in this order: since, the reciprocal of a rate, MAP, MLE, bar, number of
-    events, interval.
+    Columns are omitted in this order: since, the reciprocal of a rate, MAP, MLE, bar, the pooled
+    interval and mean, number of events, interval.
     """
     rules = _ASCII_RULES if signs is ASCII else box.SIMPLE_HEAD
     table = Table(box=rules, safe_box=False, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
@@ -82,7 +82,14 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
         if room < 0:
             shown.remove(column)
             room += column.width + _PADDING
-    if room < _NARROWEST_BAR + _PADDING or len(shown) < len(needed) + 2:
+    if len(shown) < len(needed) + 2:
+        return shown
+    for column in _pooled(lines, title):
+        if room < column.width + _PADDING:
+            return shown
+        shown.append(column)
+        room -= column.width + _PADDING
+    if room < _NARROWEST_BAR + _PADDING:
         return shown
     for name, style in (("MLE", likelihood), ("MAP", posterior)):
         cells = [
@@ -107,6 +114,20 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
     bars = _bars(lines, min(room - _PADDING, _WIDEST_BAR), signs)
     shown.insert(shown.index(interval) + 1, bars)
     return shown
+
+
+def _pooled(lines: Sequence[Line], title: str) -> list[_Column]:
+    """Return the columns of pooled estimates, if there are any."""
+    if all(line.pooled is None for line in lines):
+        return []
+    means, intervals = [], []
+    for line in lines:
+        mean, *ends = line.pooled or (None,)
+        interval = (ends[0], ends[1]) if ends else None
+        means.append(_number(mean, _digits(interval)))
+        intervals.append(_interval(line._replace(interval=interval)))
+    style = RULE["posterior"]
+    return [_Column("pooled", means, style), _Column(f"pooled {title}", intervals, style)]
 
 
 def _bars(lines: Sequence[Line], size: int, signs: Signs) -> _Column:

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from seqbayes.errors import PriorError
+
 BETTER = ("higher", "lower")
 
 _DECISIONS = ("better", "control", "threshold", "equivalence")
@@ -38,6 +40,9 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     equivalence
         Largest difference that does not matter in practice; under the log-normal likelihood the
         largest relative difference.
+    pool
+        Whether the keys borrow strength from each other: True, or a method of
+        `seqbayes.table.Pool`. The posterior of each key is displayed with and without pooling.
     """
 
     title: str = ""
@@ -47,6 +52,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     control: str | list[str] | None = None
     threshold: float | None = None
     equivalence: float | None = None
+    pool: bool | str = False
 
     @classmethod
     def of(cls, declared: Any) -> Display:
@@ -105,6 +111,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             near = difflib.get_close_matches(self.better, BETTER, 1)
             hint = f": did you mean {near[0]!r}?" if near else ""
             yield "better", f"expected 'higher' or 'lower', got {self.better!r}{hint}"
+        yield from self._find_errors_of_pool(by, state)
         if state.display_kind not in _COMPARABLE:
             for name in _DECISIONS:
                 if getattr(self, name) not in ("", None):
@@ -117,6 +124,22 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             fields = ", ".join(by)
             yield "control", f"expected a value for each of {fields}, got {values}"
         yield from self._find_errors_of_numbers(state)
+
+    def _find_errors_of_pool(self, by: Sequence[str], state: Any) -> Iterator[tuple[str, str]]:
+        if self.pool is False:
+            return
+        if not by:
+            yield "pool", "the belief has no keys; set `by`"
+        if not state.conjugate or state.as_of().population is None:
+            yield "pool", "only Beta, Gamma and Normal beliefs can be pooled"
+        from seqbayes.table.pooling.options import read_pool  # few beliefs need it
+
+        try:
+            read_pool(self.pool)
+        except PriorError as error:
+            yield "pool", str(error)
+        if self.pool == "nested" and len(by) < 2:
+            yield "pool", "nested levels need several fields in `by`, from the outermost level"
 
     def _find_errors_of_numbers(self, state: Any) -> Iterator[tuple[str, str]]:
         share = state.display_kind == "labels" or state.as_of().unit == "share"

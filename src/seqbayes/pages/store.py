@@ -114,7 +114,7 @@ def _belief(
     return {
         "name": stored.name,
         "keyed": stored.keyed,
-        "prior": prior_text(stored).plain,
+        "prior": _prior(stored, chosen),
         "scale": views.scale_of(stored.prior),
         "threshold": stored.display.threshold,
         "total": total,
@@ -122,8 +122,18 @@ def _belief(
     }
 
 
+def _prior(stored: StoredBelief, chosen: Sequence[KeyState]) -> str:
+    """Describe the prior, and the common prior of a belief that is pooled."""
+    text = prior_text(stored).plain
+    population = chosen[0].population if chosen else None
+    return text if population is None else f"{text}; {population.in_words()}"
+
+
 def _key(found: KeyState, card: dict[str, Any], view: View) -> dict[str, Any]:
     lines = [row[1:-2] for row in rows(found, view, ())]
+    pooled = found.pooled(view.level)
+    if pooled is not None:
+        lines.append(["pooled", None, *pooled, None, None])
     return {
         "name": None if found.key is None else list(found.key.values()),
         "card": card,

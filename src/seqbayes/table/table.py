@@ -100,6 +100,7 @@ class Table(Summaries):
         time: str | None = None,
         connection: Any = None,
         refuse: Callable[[Mapping[str, Any], ObservationError], None] | None = None,
+        pool: bool | str | Pool | None = None,
     ) -> Self:
         """Return the beliefs of all keys in a query, file or data frame.
 
@@ -124,6 +125,8 @@ class Table(Summaries):
         refuse
             Called with each row that cannot be learned, and the reason. By default the first such
             row raises an error.
+        pool
+            As for `Table`.
 
         Raises
         ------
@@ -144,10 +147,51 @@ class Table(Summaries):
         """
         from seqbayes.table.query import learn_query
 
-        table = cls(state)
+        table = cls(state, pool=pool)
         by = [key] if isinstance(key, str) else list(key)
         names = [value] if isinstance(value, str) else list(value)
         learn_query(table._rows, table.learn_one, data, connection, by, names, weight, time, refuse)
+        return table
+
+    @classmethod
+    def from_states(
+        cls, states: Mapping[Any, State], state: State, *, pool: bool | str | Pool | None = None
+    ) -> Self:
+        """Return a table with copies of states.
+
+        Parameters
+        ----------
+        states
+            The states by key.
+        state
+            The prior; that of each of the states.
+        pool
+            As for `Table`.
+
+        Raises
+        ------
+        MergeError
+            If a state has another family, prior or likelihood.
+        PriorError
+            If the state cannot be the prior of a table, or cannot be pooled.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> sold = Beta()
+        >>> sold.learn_many([True, True, False])
+        >>> Table.from_states({"north": sold, "south": Beta()}, Beta()).mean
+        array([0.6, 0.5])
+        """
+        table = cls(state, pool=pool)
+        for each in states.values():
+            table._rows.state.check_mergeable(each)
+
+        def copy(rows: Array) -> None:
+            for row, each in zip(rows.tolist(), states.values(), strict=True):
+                table._rows.columns.write(row, each.statistics)
+
+        table._changed(table._rows.add(list(states), copy))
         return table
 
     # Keys.

@@ -164,6 +164,11 @@ class Entry:
         return self._state
 
     @property
+    def stored(self) -> Any:
+        """The state, or its JSON if it has not been decoded; neither is modified."""
+        return self._state
+
+    @property
     def n(self) -> float:
         """The total weight of the observed data."""
         if self._n is None:

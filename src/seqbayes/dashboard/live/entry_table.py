@@ -53,6 +53,10 @@ class EntryTable:
         self.entries.pop(key, None)
         self.with_events.pop(key, None)
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return the states by key, or their JSON where they have not been decoded."""
+        return {key: entry.stored for key, entry in self.entries.items()}
+
     def top(self, most: int) -> list[Entry]:
         """Return the entries with the most data."""
         if self._top is None or self._top[:2] != (self.version, most):

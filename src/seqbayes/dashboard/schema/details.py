@@ -101,6 +101,14 @@ class BayesStep(Struct):
     of: str | UnsetType | None = UNSET
 
 
+class Pooled(Struct):
+    """The posterior of a key that borrows strength from the others; `text` describes the prior."""
+
+    mean: Number
+    interval: Interval
+    text: str
+
+
 class Detail(Card, kw_only=True):
     """Everything about a key; `parts` are the numbers whose history can be requested."""
 
@@ -119,3 +127,4 @@ class Detail(Card, kw_only=True):
     warnings: list[str]
     makers: Responsibilities | UnsetType | None = UNSET
     marginals: list[Marginal] | UnsetType = UNSET
+    pooled: Pooled | UnsetType = UNSET

@@ -15,6 +15,7 @@ from seqbayes.dashboard.live import history as past
 from seqbayes.dashboard.live.entries import make_cards
 from seqbayes.dashboard.live.entry_table import SORTS
 from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.live.pooled import PooledBeliefs
 from seqbayes.dashboard.server.histories import Histories
 from seqbayes.dashboard.server.lookup import entry_of, table_of
 from seqbayes.dashboard.server.responses import (
@@ -38,6 +39,7 @@ class Reads:
 
     def __init__(self, hub: Hub, histories: Histories) -> None:
         self._hub, self._board, self._histories = hub, hub.board, histories
+        self._pooled = PooledBeliefs(hub.board)
 
     async def beliefs(self, request: Request) -> Response:
         """Return the beliefs."""
@@ -117,6 +119,9 @@ class Reads:
             now = self._board.now()
             detail = entry.detail(now)
             others = [] if entry.plotted is None else views.plottable(entry.state)
+        pooled = self._pooled.estimate(name, key, detail["level"])
+        if pooled is not None:
+            detail["pooled"] = pooled
         detail["parts"] = [each.name for each in others]
         detail["history"] = self._histories.curve(entry, wanted)
         detail["marks"] = self._histories.marks(name, detail["key"])

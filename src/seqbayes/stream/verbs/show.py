@@ -8,6 +8,7 @@ import heapq
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -38,6 +39,7 @@ from seqbayes.stream.verbs.stored import (
     key_states,
     lines,
     missing_key,
+    pooled_states,
     rows,
     stored_beliefs,
     timestamp,
@@ -115,9 +117,10 @@ def found_states(
 ) -> Iterator[KeyState]:
     """Yield the states of a belief; raise an error if a requested key does not exist."""
     empty = True
+    population = pooled_states(store, stored, as_of)
     for found in key_states(store, stored, key, rest, as_of):
         empty = False
-        yield found
+        yield found if population is None else replace(found, population=population)
     if empty and (key or rest):
         raise missing_key(stored, key, rest)
 
@@ -185,13 +188,19 @@ def _show(args: argparse.Namespace, view: View) -> int:
     return 0
 
 
-def _write_csv(states: Iterable[KeyState], view: View, beliefs: Iterable[StoredBelief]) -> None:
+def _write_csv(states: Iterable[KeyState], view: View, beliefs: Sequence[StoredBelief]) -> None:
     by = list(dict.fromkeys(name for stored in beliefs for name in stored.by))
+    pooled = any(stored.display.pool for stored in beliefs)
+    columns = header(by, pooled)
+    times = [columns.index("since"), columns.index("updated")]
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(header(by))
+    writer.writerow(columns)
     for found in states:
-        for *values, since, updated in rows(found, view, by):
-            writer.writerow([*map(plain, values), timestamp(since), timestamp(updated)])
+        for row in rows(found, view, by, pooled):
+            values = list(map(plain, row))
+            for i in times:
+                values[i] = timestamp(row[i])
+            writer.writerow(values)
 
 
 def _table(
@@ -228,6 +237,8 @@ def _table(
         prior.append(f", has more weight than the data for {count_of(prior_dominated, 'key')}")
     if not chosen:
         return Group(title, prior, "")
+    if chosen[0].population is not None:
+        prior.append(f"; {chosen[0].population.in_words()}")
     title.append(f", since {timestamp(first)[:16].replace('T', ' ')} UTC")
     signs = ASCII if console.options.ascii_only else UNICODE
     table = draw(

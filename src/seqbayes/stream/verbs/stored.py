@@ -17,6 +17,7 @@ from seqbayes.events.display import Display
 from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.stream.codec import StateCodec, read_state
 from seqbayes.stream.partials import read_entry
+from seqbayes.stream.pooling import PooledEstimate, PooledStates
 from seqbayes.stream.stores import Store, StoredEntry, StoreError
 from seqbayes.stream.verbs.shared import MissingError
 
@@ -24,6 +25,8 @@ VIEW = View()
 
 COLUMNS = ("part", "n", "mean", "low", "high", "mle", "map", "since", "updated")
 """Columns of a row after belief and key."""
+
+POOLED_COLUMNS = ("pooled_mean", "pooled_low", "pooled_high")
 
 
 class StoredBelief:
@@ -133,6 +136,8 @@ class KeyState:
         The state.
     since, updated
         Times of its first and last commit, in seconds since 1970.
+    population
+        The pooled posteriors of all keys, if the belief is pooled.
     """
 
     belief: str
@@ -140,6 +145,20 @@ class KeyState:
     state: Any
     since: float
     updated: float
+    population: PooledStates | None = None
+
+    def pooled(self, level: float = 0.95) -> PooledEstimate | None:
+        """Return the pooled estimate; None if the belief is not pooled, and for the rest.
+
+        Parameters
+        ----------
+        level
+            Probability of the interval.
+        """
+        if self.population is None or self.key is None:
+            return None
+        values = tuple(self.key.values())
+        return self.population.estimate(values[0] if len(values) == 1 else values, level)
 
     def to_dict(self, view: View = VIEW) -> dict[str, Any]:
         """Return posterior, interval, estimates, counts and times as JSON values."""
@@ -147,6 +166,9 @@ class KeyState:
         found |= describe_any(self.state, view)
         if self.state.timed and self.state.clock is not None:
             found["clock"] = timestamp(self.state.clock)
+        pooled = self.pooled(view.level)
+        if pooled is not None:
+            found["pooled"] = {"mean": pooled.mean, "interval": [pooled.low, pooled.high]}
         return {**found, "since": timestamp(self.since), "updated": timestamp(self.updated)}
 
 
@@ -245,6 +267,19 @@ def key_states(
         yield KeyState(stored.name, stored.key_fields(found), state, entry.since, entry.updated)
 
 
+def pooled_states(
+    store: Store, stored: StoredBelief, as_of: float | None = None
+) -> PooledStates | None:
+    """Return the pooled posteriors of a belief, from all its keys; None if it is not pooled."""
+    if not stored.display.pool:
+        return None
+    states = {
+        read_key(entry.key): _decayed(stored.decode(entry), as_of)
+        for entry in store.entries(stored.name)
+    }
+    return PooledStates(states, stored.prior, stored.display.pool)
+
+
 def _decayed(state: Any, as_of: float | None) -> Any:
     """Decay a state with a half-life in time to a time later than its clock."""
     if as_of is None or not state.timed:
@@ -257,7 +292,8 @@ def lines(found: KeyState, view: View) -> list[Line]:
     """Return the lines of a table, one for each estimated parameter."""
     since = timestamp(found.since)[:10]
     key = None if found.key is None else tuple(text or "(empty)" for text in found.key.values())
-    return [line._replace(since=since) for line in _lines(key, found.state, view)]
+    pooled = found.pooled(view.level)
+    return [line._replace(since=since, pooled=pooled) for line in _lines(key, found.state, view)]
 
 
 def _lines(key: Any, state: Any, view: View) -> Iterator[Line]:
@@ -278,17 +314,25 @@ def _start(key: Any, state: Any) -> tuple[str, str, float | None]:
     return name_key(key), type(state).__name__, state.n_samples
 
 
-def header(by: Sequence[str]) -> list[str]:
-    """Return the names of the columns, for beliefs keyed by these fields."""
-    return ["belief", *(f"key.{name}" for name in by), *COLUMNS]
+def header(by: Sequence[str], pooled: bool = False) -> list[str]:
+    """Return the names of the columns, for beliefs keyed by these fields.
+
+    With `pooled`, the last columns are those of the pooled estimate.
+    """
+    more = POOLED_COLUMNS if pooled else ()
+    return ["belief", *(f"key.{name}" for name in by), *COLUMNS, *more]
 
 
-def rows(found: KeyState, view: View, by: Sequence[str]) -> Iterator[list[Any]]:
+def rows(
+    found: KeyState, view: View, by: Sequence[str], pooled: bool = False
+) -> Iterator[list[Any]]:
     """Yield the values of these columns, one row for each estimated parameter.
 
-    Key fields are None for the pooled rest, and if the belief is not keyed by the field.
+    Key fields are None for the pooled rest, and if the belief is not keyed by the field; pooled
+    estimates are None if the belief is not pooled.
     """
     key = found.key or {}
+    estimate = found.pooled(view.level) or (None, None, None)
     for line in lines(found, view):
         low, high = line.interval or (None, None)
         numbers = (line.n, line.mean, low, high, line.mle, line.map)
@@ -299,4 +343,5 @@ def rows(found: KeyState, view: View, by: Sequence[str]) -> Iterator[list[Any]]:
             *(None if number is None else float(number) for number in numbers),
             found.since,
             found.updated,
+            *(estimate if pooled else ()),
         ]

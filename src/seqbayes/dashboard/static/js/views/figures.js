@@ -53,6 +53,7 @@ function estimates(card, measure, { threshold, unit = "" }) {
     [
       [written.mean, `${written.text(card.mean)}${of}`, "mean"],
       card.interval && [LABELS.interval, `${written.range(card.interval)}${of}`, "interval"],
+      card.pooled && ["pooled", `${written.text(card.pooled.mean)} (${written.range(card.pooled.interval)})${of}`],
       typeof card.p_above === "number" && [`P(> ${limit})`, probability(card.p_above)],
     ].filter(Boolean),
     [
@@ -62,6 +63,7 @@ function estimates(card, measure, { threshold, unit = "" }) {
         written.log ? "variance of the log" : "variance",
         number(variance),
       ],
+      card.pooled && ["pooling", card.pooled.text],
     ].filter(Boolean),
   ];
 }
