@@ -62,7 +62,7 @@ def test_documented_commands_of_a_first_session_work(tmp_path, monkeypatch, caps
     ]
     verbs = [words[0] for words in session]
     assert [verb for verb in verbs if verb != "replay"] == [
-        *("init", "watch", "init", "check", "run", "show", "show", "predict", "export"),
+        *("init", "check", "run", "show", "show", "predict", "export"),
         *("backup", "merge", "reset", "dead-letters"),
     ]
     for words in session:

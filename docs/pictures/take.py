@@ -19,6 +19,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).parent
 SIZE = {"width": 1440, "height": 960}
+CARDS = (0, 168, 1440, 562)
+"""The first row of cards and its legend, for the README."""
 VARIANTS = {
     "control": 0.112,
     "short form": 0.151,
@@ -88,6 +90,7 @@ def take_screenshots(browser: Browser, url: str) -> None:
     page.wait_for_selector(".card")
     time.sleep(60.0)  # wait until there is enough history to show
     save_screenshot(page, "dashboard")
+    Image.open(HERE / "dashboard.png").crop(CARDS).save(HERE / "cards.png", optimize=True)
     page = browser.new_page(viewport=SIZE, color_scheme="dark")
     page.goto(f"{url}beliefs/conversion/%5B%22video%22%5D")
     page.get_by_text("Observed").first.wait_for()
