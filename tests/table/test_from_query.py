@@ -211,3 +211,13 @@ def test_a_sum_that_overflows_is_an_error():
     state = Gamma(likelihood=likelihoods.Exponential())
     with pytest.raises(ObservationError, match="a sum over them overflows"):
         Table.from_query(state, query, key="k", value="x")
+
+
+def test_keys_of_a_query_are_pooled():
+    query = "SELECT range % 5 AS k, range % 5 > range % 7 AS x FROM range(60)"
+    rows = [(i % 5, i % 5 > i % 7) for i in range(60)]
+    table = Table.from_query(Beta(), query, key="k", value="x", pool="empirical")
+    learned = Table(Beta(), pool="empirical")
+    learned.learn_many(*map(list, zip(*rows, strict=True)))
+    assert table.select(learned.keys).mean.tolist() == learned.mean.tolist()
+    assert table.pooled_prior.method == "empirical"
