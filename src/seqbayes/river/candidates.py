@@ -55,8 +55,8 @@ class Candidates(Generic[M]):
     @property
     def best(self) -> M | None:
         """The mixture with the largest score; in a tie, the one with the fewest components."""
-        if not self.mixtures:
-            return None
+        if len(self.mixtures) < 2:
+            return self.mixtures[0] if self.mixtures else None
         return self.mixtures[max(range(len(self.scores)), key=self.scores.__getitem__)]
 
     @property

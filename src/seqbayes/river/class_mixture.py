@@ -62,6 +62,8 @@ class ClassMixture:
                 *labels, self._others[name] = fields[name].categories
                 self._labels[name] = frozenset(labels)
         self.names = self._vector | (fields.keys() - {numbers})
+        # mixtures of the same layout project an observation in the same way
+        self.layout: Any = self if self._labels else (numbers, self._vector, self.names)
 
     def project(self, x: Mapping[Any, Any]) -> dict[Any, Any]:
         """Return the features of an observation that the mixture models."""
@@ -78,9 +80,8 @@ class ClassMixture:
             found[self.numbers] = vector
         return found
 
-    def learn(self, x: Mapping[Any, Any], w: float) -> None:
-        """Learn the features of an observation that the mixture models."""
-        found = self.project(x)
+    def learn(self, found: Mapping[Any, Any], w: float) -> None:
+        """Learn the result of `project` for an observation."""
         if found:
             self.mixture.learn_one(found, w)
 
@@ -97,12 +98,26 @@ class ClassMixture:
             found.append(Cluster(names[k], weights[k], numbers | centre))
         return found
 
-    def log_predictive(self, x: Mapping[Any, Any], known: Mapping[Any, Feature]) -> float:
-        """Return the log predictive of the features that the mixture models."""
-        found = self.project(x)
+    def log_predictive(
+        self, found: Mapping[Any, Any], x: Mapping[Any, Any], known: Mapping[Any, Feature]
+    ) -> float:
+        """Return the log predictive of the features that the mixture models.
+
+        Parameters
+        ----------
+        found
+            The result of `project` for the observation.
+        x
+            The observation.
+        known
+            All known features.
+        """
         if not found:
             return 0.0
-        return self.mixture.log_predictive(found) + math.fsum(
+        log_density = self.mixture.log_predictive(found)
+        if not self._others:
+            return log_density
+        return log_density + math.fsum(
             self._within_others(name, x[name], known[name].seen)
             for name, label in self._others.items()
             if found.get(name) == label
@@ -116,6 +131,27 @@ class ClassMixture:
         counts = seen.value
         own = math.fsum(counts.get(each, 0.0) for each in self._labels[name])
         return math.log(counts.get(label, 1.0) / (max(seen.n - own, 0.0) + 1.0))
+
+
+class Projections:
+    """The projections of one observation by mixtures, one for each layout.
+
+    Parameters
+    ----------
+    x
+        The observation.
+    """
+
+    def __init__(self, x: Mapping[Any, Any]) -> None:
+        self._x = x
+        self._known: dict[Any, dict[Any, Any]] = {}
+
+    def of(self, mixture: ClassMixture) -> dict[Any, Any]:
+        """Return the features of the observation that a mixture models."""
+        found = self._known.get(mixture.layout)
+        if found is None:
+            found = self._known[mixture.layout] = mixture.project(self._x)
+        return found
 
 
 def _fields(state: Any) -> dict[Any, Any]:

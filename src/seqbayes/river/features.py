@@ -48,6 +48,8 @@ def bounded_weight(w: Any) -> float:
     ObservationError
         If `w` is invalid.
     """
+    if type(w) is float and 0.0 <= w <= LARGEST:
+        return w
     return bounded(read_weight(w), "a weight")
 
 

@@ -51,8 +51,14 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
     def _multiclass(self) -> bool:
         return True
 
-    def _log_likelihoods(self, x: Mapping[Any, Any]) -> list[list[float]]:
-        """Return log p(x | class) of every class, up to a common term, under every model."""
+    def _log_likelihoods(self, x: Mapping[Any, Any], last: bool = False) -> list[list[float]]:
+        """Return log p(x | class) of every class, up to a common term, under every model.
+
+        Parameters
+        ----------
+        last
+            Whether the last model is needed even if predictions do not use it.
+        """
         raise NotImplementedError
 
     def _log_shares(self) -> list[float]:
@@ -80,7 +86,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         ObservationError
             If a value is missing or does not match its feature.
         """
-        logs = zip(self._log_shares(), self._log_likelihoods(x)[-1], strict=True)
+        logs = zip(self._log_shares(), self._log_likelihoods(x, last=True)[-1], strict=True)
         return dict(zip(self._classes.value, itertools.starmap(operator.add, logs), strict=True))
 
     def predict_proba_one(self, x: Mapping[Any, Any], **kwargs: Any) -> dict[Any, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from seqbayes.mixture.settings import check_buffer
 from seqbayes.river import class_mixture, document
 from seqbayes.river import features as kinds
 from seqbayes.river.candidates import Candidates
-from seqbayes.river.class_mixture import SHAPES, ClassMixture, Cluster
+from seqbayes.river.class_mixture import SHAPES, ClassMixture, Cluster, Projections
 from seqbayes.river.features import Feature, bounded_weight
 from seqbayes.river.generative import GenerativeClassifier
 from seqbayes.river.tempering import Tempering
@@ -153,23 +153,28 @@ class MixtureDiscriminant(GenerativeClassifier):
             If a value is missing or does not match its feature. The model is then unchanged.
         """
         weight = bounded_weight(w)
-        likelihoods.Categorical().statistics().observe(y)
+        candidates = self._candidates.get(y) if isinstance(y, Hashable) else None
+        if candidates is None:
+            likelihoods.Categorical().statistics().observe(y)  # raises an error for invalid labels
         found = kinds.checked(x, self._features, self._kinds)
         if weight == 0.0:
             return
         self._score(x, y, weight)
-        candidates = self._candidates.get(y)
         if candidates is None and self._prototypes is not None:
             (size,) = self._sizes.values()
             made = Mixture(self._prototypes, buffer=size, seed=self.seed)
             candidates = Candidates()
             candidates.add(ClassMixture(made))
         if candidates is not None:
+            projections = Projections(x)
             if candidates.are_open:
-                logs = [each.log_predictive(x, self._features) for each in candidates.mixtures]
+                logs = [
+                    each.log_predictive(projections.of(each), x, self._features)
+                    for each in candidates.mixtures
+                ]
                 candidates.score(logs, weight)
             for mixture in candidates.mixtures:
-                mixture.learn(x, weight)
+                mixture.learn(projections.of(mixture), weight)
             self._candidates[y] = candidates
         self._classes.observe(y, weight)
         for name, feature in found.items():
@@ -212,29 +217,36 @@ class MixtureDiscriminant(GenerativeClassifier):
         mixture.is_ordered = self.components is None  # a candidate that does not fit: no warning
         started = ClassMixture(mixture, numbers, self._features)
         for each, weight in kept:
-            started.learn(each, weight)
+            started.learn(started.project(each), weight)
         return started
 
     def _mixture(self, label: Any) -> ClassMixture | None:
         candidates = self._candidates.get(label)
         return None if candidates is None else candidates.best
 
-    def _log_likelihoods(self, x: Mapping[Any, Any]) -> list[list[float]]:
+    def _log_likelihoods(self, x: Mapping[Any, Any], last: bool = False) -> list[list[float]]:
         """Return log p(x | class) with one component in every class, if needed, and with the best.
 
-        With a given number of components, or given components, return those of these only.
+        With a given number of components, or given components, return those of these only. If the
+        classes with one component are used for predictions and `last` is false, return those of
+        these twice.
         """
-        known = kinds.checked(x, self._features, self._kinds)
-        known = {name: feature for name, feature in known.items() if name in self._features}
-        seen = {name: x[name] for name in known}
+        known, seen = kinds.checked(x, self._features, self._kinds), x
+        if not known.keys() <= self._features.keys():
+            known = {name: feature for name, feature in known.items() if name in self._features}
+            seen = {name: x[name] for name in known}
         best = [self._mixture(label) for label in self._classes.value]
-        found = [self._log_densities(seen, known, best)]
-        if self._tempering is not None:
-            candidates = map(self._candidates.get, self._classes.value)
-            first = [None if each is None else each.mixtures[0] for each in candidates]
-            is_same = first == best or not self._tempering.needs(0)
-            found.insert(0, found[0] if is_same else self._log_densities(seen, known, first))
-        return found
+        if self._tempering is None:
+            return [self._log_densities(seen, known, best)]
+        candidates = map(self._candidates.get, self._classes.value)
+        first = [None if each is None else each.mixtures[0] for each in candidates]
+        given = [first, best]
+        if first == best or not self._tempering.needs(0):
+            given = [best]
+        elif not last and not self._tempering.needs(1):
+            given = [first]
+        found = [self._log_densities(seen, known, each) for each in given]
+        return [found[0], found[-1]]
 
     def _log_densities(
         self,
@@ -243,10 +255,15 @@ class MixtureDiscriminant(GenerativeClassifier):
         mixtures: Sequence[ClassMixture | None],
     ) -> list[float]:
         """Return log p(x | class) of every class, by its mixture and its single features."""
+        projections = Projections(seen)
         total = [
-            0.0 if mixture is None else mixture.log_predictive(seen, self._features)
+            0.0
+            if mixture is None
+            else mixture.log_predictive(projections.of(mixture), seen, self._features)
             for mixture in mixtures
         ]
+        if all(mixture is not None and mixture.names.issuperset(known) for mixture in mixtures):
+            return total
         labels = list(self._classes.value)
         for name, feature in known.items():
             # in classes with a single component

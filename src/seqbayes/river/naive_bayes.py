@@ -117,7 +117,7 @@ class ConjugateNB(GenerativeClassifier):
             self._features[name] = feature
             feature.learn(x[name], y, weight)
 
-    def _log_likelihoods(self, x: Mapping[Any, Any]) -> list[list[float]]:
+    def _log_likelihoods(self, x: Mapping[Any, Any], last: bool = False) -> list[list[float]]:
         kinds.check_features(x)
         counts = self._classes.value
         total = [0.0] * len(counts)

@@ -19,7 +19,7 @@ _SMALLEST = 1e-3
 """Powers with a smaller probability have no influence, which saves time."""
 
 _ALWAYS = 256
-_EVERY = 4
+_EVERY = 8
 
 
 def normalized(logs: Sequence[float]) -> list[float]:
@@ -36,7 +36,7 @@ class Tempering:
     Naive Bayes counts what features have in common several times. A power below 1 of the likelihood
     corrects that. The probability of a power is that of its predictions of the classes so far, by
     Bayes' rule; the prediction is the average under these probabilities. A prediction of a known
-    class is scored for each of the first 256 observations, then for every fourth.
+    class is scored for each of the first 256 observations, then for every eighth.
 
     Parameters
     ----------
@@ -95,15 +95,22 @@ class Tempering:
         log_likelihoods
             Log density of the features in every class, under every model that is needed.
         """
-        weights, is_due = self._weights, self.is_due
+        is_due = self.is_due
         self._asked = dict(x) if is_due else None
-        self._answer = [
-            normalized([s + power * v for s, v in zip(shares, log_likelihoods[model], strict=True)])
-            if is_due or weight > 0.0
-            else []
-            for (model, power), weight in zip(self._alternatives, weights, strict=True)
-        ]
-        used = [(w, answer) for w, answer in zip(weights, self._answer, strict=True) if w > 0.0]
+        self._answer, used = [], []
+        known: dict[tuple[int, float], list[float]] = {}  # several models may have the same logs
+        for (model, power), weight in zip(self._alternatives, self._weights, strict=True):
+            if not is_due and weight == 0.0:
+                continue
+            logs = log_likelihoods[model]
+            found = known.get((id(logs), power))
+            if found is None:
+                found = normalized([s + power * v for s, v in zip(shares, logs, strict=True)])
+                known[id(logs), power] = found
+            if is_due:
+                self._answer.append(found)
+            if weight > 0.0:
+                used.append((weight, found))
         if len(used) == 1:
             return used[0][1]
         return [math.fsum(w * answer[i] for w, answer in used) for i in range(len(shares))]
