@@ -69,14 +69,8 @@ def store_page(
 
     Examples
     --------
-    >>> import seqbayes, seqbayes.stream as stream, tempfile
-    >>> from seqbayes.stream.sources import Iterated
-    >>> path = f"{tempfile.mkdtemp()}/beliefs.db"
-    >>> source = Iterated([{"shop": "north", "sold": True}], name="sales")
-    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
-    >>> with stream.Pipeline(source, [belief], stream.open_store(path)) as pipeline:
-    ...     _ = list(pipeline)
-    >>> "north" in store_page(path)
+    >>> from seqbayes.stream.examples import example_store
+    >>> "north" in store_page(example_store())
     True
     """
     with open_store(url, "read") as store, store.snapshot():

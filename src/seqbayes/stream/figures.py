@@ -46,16 +46,10 @@ def plot_history(
 
     Examples
     --------
-    >>> import seqbayes, seqbayes.stream as stream, tempfile
     >>> from matplotlib.figure import Figure
-    >>> from seqbayes.stream.sources import Iterated
-    >>> path = f"{tempfile.mkdtemp()}/beliefs.db"
-    >>> source = Iterated([{"shop": "north", "sold": True}], name="sales")
-    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
-    >>> with stream.Pipeline(
-    ...     source, [belief], stream.open_store(path), collectors=[stream.History(every=0.0)]
-    ... ) as pipeline:
-    ...     _ = list(pipeline)
+    >>> from seqbayes import stream
+    >>> from seqbayes.stream.examples import example_store
+    >>> path = example_store(collectors=[stream.History(every=0.0)])
     >>> ax = plot_history(path, "sales", "north", ax=Figure().add_subplot())
     >>> ax.get_lines()[0].get_ydata().round(3).tolist()
     [0.667]

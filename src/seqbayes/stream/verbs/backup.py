@@ -63,14 +63,9 @@ def backup(url: str, target: str, tracker: Tracker | None = None) -> Saved:
 
     Examples
     --------
-    >>> import seqbayes, seqbayes.stream as stream, tempfile
-    >>> from seqbayes.stream.sources import Iterated
-    >>> folder = tempfile.mkdtemp()
-    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
-    >>> source = Iterated([{"shop": "north", "sold": True}], name="sales")
-    >>> with stream.Pipeline(source, [belief], stream.open_store(f"{folder}/a.db")) as pipeline:
-    ...     _ = list(pipeline)
-    >>> backup(f"{folder}/a.db", f"{folder}/b.db")
+    >>> from seqbayes.stream.examples import example_store
+    >>> path = example_store()
+    >>> backup(path, f"{path}.backup")
     Saved(beliefs=1, keys=1, events=1, dead_letters=0, points=0)
     """
     path = store_path(target)

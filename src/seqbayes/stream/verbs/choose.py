@@ -50,7 +50,7 @@ def choose(
 
     Returns
     -------
-    Decided
+    DecisionResponse
         The arm, the decision id and the propensity.
 
     Raises
@@ -64,17 +64,8 @@ def choose(
 
     Examples
     --------
-    >>> import tempfile
-    >>> from seqbayes import stream
-    >>> folder = tempfile.mkdtemp()
-    >>> _ = Path(folder, "c.toml").write_text(f'''
-    ... store = "{folder}/beliefs.db"
-    ... source = {{ kind = "http", id = "id" }}
-    ... belief.sales = {{ state = "beta", field = "sold", by = "layout" }}
-    ... choice.layout = {{ belief = "sales", arm = "layout", arms = ["red", "blue"] }}
-    ... ''')
-    >>> stream.check(f"{folder}/c.toml").open().close()  # makes the store
-    >>> stream.choose(f"{folder}/c.toml", "layout").propensity
+    >>> from seqbayes.stream.examples import example_choice
+    >>> choose(example_choice(), "layout").propensity
     0.5
     """
     return _choose(load_config(path), name, context or {})

@@ -101,15 +101,8 @@ def compare(
 
     Examples
     --------
-    >>> import seqbayes, seqbayes.stream as stream, tempfile
-    >>> from seqbayes.stream.sources import Iterated
-    >>> path = f"{tempfile.mkdtemp()}/beliefs.db"
-    >>> events = [{"shop": "north", "sold": True}, {"shop": "south", "sold": False}]
-    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
-    >>> with stream.Pipeline(
-    ...     Iterated(events, name="sales"), [belief], stream.open_store(path)
-    ... ) as pipeline:
-    ...     _ = list(pipeline)
+    >>> from seqbayes.stream.examples import example_store
+    >>> path = example_store({"shop": "north", "sold": True}, {"shop": "south", "sold": False})
     >>> found = compare(path, "sales")
     >>> found.best, round(found.p_best["north"], 4)
     ('north', 0.8333)
@@ -173,15 +166,8 @@ def sample_ratio(
 
     Examples
     --------
-    >>> import seqbayes, seqbayes.stream as stream, tempfile
-    >>> from seqbayes.stream.sources import Iterated
-    >>> path = f"{tempfile.mkdtemp()}/beliefs.db"
-    >>> events = [{"shop": "north", "sold": True}, {"shop": "south", "sold": False}]
-    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
-    >>> with stream.Pipeline(
-    ...     Iterated(events, name="sales"), [belief], stream.open_store(path)
-    ... ) as pipeline:
-    ...     _ = list(pipeline)
+    >>> from seqbayes.stream.examples import example_store
+    >>> path = example_store({"shop": "north", "sold": True}, {"shop": "south", "sold": False})
     >>> sample_ratio(path, "sales", {"north": 1, "south": 1}).mismatch
     False
     """

@@ -92,15 +92,9 @@ def export(
 
     Examples
     --------
-    >>> import seqbayes, seqbayes.stream as stream, tempfile
-    >>> from seqbayes.stream.sources import Iterated
-    >>> folder = tempfile.mkdtemp()
-    >>> source = Iterated([{"shop": "north", "sold": True}], name="sales")
-    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
-    >>> store = stream.open_store(f"{folder}/beliefs.db")
-    >>> with stream.Pipeline(source, [belief], store) as pipeline:
-    ...     _ = list(pipeline)
-    >>> export(f"{folder}/beliefs.db", f"{folder}/beliefs.csv")
+    >>> from seqbayes.stream.examples import example_store
+    >>> path = example_store()
+    >>> export(path, f"{path}.csv")
     1
     """
     form = format or FORMATS.get(Path(path).suffix)

@@ -70,20 +70,13 @@ def reward(
 
     Examples
     --------
-    >>> import tempfile
     >>> from seqbayes import stream
-    >>> folder = tempfile.mkdtemp()
-    >>> _ = Path(folder, "c.toml").write_text(f'''
-    ... store = "{folder}/beliefs.db"
-    ... source = {{ kind = "http", id = "id" }}
-    ... belief.sales = {{ state = "beta", field = "sold", by = "layout" }}
-    ... choice.layout = {{ belief = "sales", arm = "layout", arms = ["red", "blue"] }}
-    ... ''')
-    >>> stream.check(f"{folder}/c.toml").open().close()  # makes the store
-    >>> chosen = stream.choose(f"{folder}/c.toml", "layout")
-    >>> stream.reward(f"{folder}/c.toml", chosen.decision, True).accepted
+    >>> from seqbayes.stream.examples import example_choice
+    >>> path = example_choice()
+    >>> chosen = stream.choose(path, "layout")
+    >>> reward(path, chosen.decision, True).accepted
     1
-    >>> stream.reward(f"{folder}/c.toml", chosen.decision, True).duplicates
+    >>> reward(path, chosen.decision, True).duplicates
     1
     """
     return _reward(load_config(path), decision, value, event or {})

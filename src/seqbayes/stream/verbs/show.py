@@ -93,13 +93,8 @@ def show(
 
     Examples
     --------
-    >>> import seqbayes, seqbayes.stream as stream, tempfile
-    >>> from seqbayes.stream.sources import Iterated
-    >>> path = f"{tempfile.mkdtemp()}/beliefs.db"
-    >>> source = Iterated([{"shop": "north", "sold": True}], name="sales")
-    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
-    >>> with stream.Pipeline(source, [belief], stream.open_store(path)) as pipeline:
-    ...     _ = list(pipeline)
+    >>> from seqbayes.stream.examples import example_store
+    >>> path = example_store()
     >>> [(found.key, found.state.mean) for found in show(path)]
     [({'shop': 'north'}, 0.6666666666666666)]
     """

@@ -51,17 +51,9 @@ def status(url: str) -> list[Partition]:
 
     Examples
     --------
-    >>> import seqbayes, seqbayes.stream as stream, tempfile
-    >>> from seqbayes.stream.sources import Iterated
-    >>> path = f"{tempfile.mkdtemp()}/beliefs.db"
-    >>> source = Iterated([{"shop": "north", "sold": True}], name="sales")
-    >>> belief = stream.Belief("sales", seqbayes.Beta(), field="sold", by="shop")
-    >>> with stream.Pipeline(source, [belief], stream.open_store(path)) as pipeline:
-    ...     _ = list(pipeline)
-    ...     [(each.source, each.events, each.runner.alive) for each in status(path)]
-    [('sales', 1, True)]
-    >>> [each.runner.alive for each in status(path)]
-    [False]
+    >>> from seqbayes.stream.examples import example_store
+    >>> [(each.source, each.events, each.runner.alive) for each in status(example_store())]
+    [('sales', 1, False)]
     """
     with open_store(url, "read") as store, store.snapshot():
         found = store.partitions()
