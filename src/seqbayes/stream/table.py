@@ -5,22 +5,22 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from seqbayes.errors import ObservationError, SeqbayesError, UnsupportedError
+from seqbayes.errors import SeqbayesError, UnsupportedError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout, Refuse
-from seqbayes.events.keys import MAX_NAME_LENGTH, REST, read_key, write_key
+from seqbayes.events.keys import read_key, write_key
 from seqbayes.events.loops import is_complete, learn_columns, learn_events, only_updates_statistics
 from seqbayes.events.reader import MissingValueError, Reader
 from seqbayes.events.values import InvalidValue
 from seqbayes.statistics.column_loops import LEARNS_KEYED
 from seqbayes.stream.codec import StateCodec, write_json
 from seqbayes.stream.column_states import ColumnStates, unreadable_state
+from seqbayes.stream.limits import LimitError, Limits
 from seqbayes.stream.stores import StoredState, StoreError
 
 _FAILURES = (AttributeError, TypeError, ValueError)
@@ -29,10 +29,6 @@ _FAILURES = (AttributeError, TypeError, ValueError)
 
 Reject = Callable[[int, SeqbayesError], None]
 """Called with the index of an event that cannot be used, and the error."""
-
-
-class LimitError(ObservationError):
-    """A belief has reached its limit of keys or labels."""
 
 
 class Table:
@@ -76,10 +72,9 @@ class Table:
         self._dirty: set[Any] = set()
         self._gone: set[Any] = set()
         self._uses = 0
-        self._labels = 0
         self._reader = Reader(belief, layout)
-        self._known_labels = 0
-        self._labels_of = _find_vocabulary(belief.state)
+        self._limits = Limits(belief, explains)
+        self._labels_of = self._limits.labels_of
         self._plain = self._reader.plain and self._labels_of is None and belief.over != "drop"
         self._kind = type(belief.state) if only_updates_statistics(belief.state) else None
         self._columns = self._make_columns()
@@ -125,7 +120,7 @@ class Table:
             self._states[name] = stored.state
             self._uses = max(self._uses, stored.used)
             if self._labels_of is not None:
-                self._labels += len(self._labels_of(self.state(name)))
+                self._limits.count_labels(self.state(name), 1)
         self._unread = True
 
     def state(self, key: Any) -> Any:
@@ -222,7 +217,9 @@ class Table:
         while True:
             # usually all keys have already changed
             dirty = self._dirty if len(self._dirty) < len(states) else None
-            beyond: list[int] | None = None if self._explains or self._has_room else []
+            beyond: list[int] | None = (
+                None if self._explains or self._limits.has_room(len(states)) else []
+            )
             if columns is not None:
                 rest = self.belief.over == "pool"
                 i = columns.learn(keys, values, i, is_complete, self.belief.max_keys, rest, beyond)
@@ -284,7 +281,12 @@ class Table:
             try:
                 state: Any = states.get(key)
                 new = state is None or (counts and arguments[0] not in counts(state))
-                if new and self._is_beyond(state) and is_complete(key, arguments):
+                if (
+                    new
+                    and not self._explains
+                    and self._limits.is_beyond(state, len(states))
+                    and is_complete(key, arguments)
+                ):
                     self.over_limit += 1
                     rejected.add(i)
                     continue
@@ -306,10 +308,10 @@ class Table:
         try:
             arguments = self._reader.check(key, arguments, clock)
             if known is None:
-                key = self._make_room(key)
+                key = self._limits.room_for(key, len(self._states))
                 known = self.state(key)
             if self._labels_of is not None:
-                self._check_label(known, arguments[0])
+                self._limits.check_label(known, arguments[0])
             state = self.codec.make() if known is None else known
             state.learn_one(*arguments)
         except StoreError:
@@ -318,8 +320,7 @@ class Table:
             self._count(error)
             reject(i, error)
             return
-        if self._labels_of is not None:
-            self._labels += len(self._labels_of(state)) - self._known_labels
+        self._limits.count_learned(state)
         if self.belief.over == "drop":
             self._put_last(key, state)
         else:
@@ -346,48 +347,10 @@ class Table:
     def drop(self, key: Any) -> None:
         """Drop a state; its key is `gone` until the next commit."""
         if self._labels_of is not None:
-            self._labels -= len(self._labels_of(self.state(key)))
+            self._limits.count_labels(self.state(key), -1)
         del self._states[key]
         self._dirty.discard(key)
         self._gone.add(key)
-
-    def _is_beyond(self, state: Any) -> bool:
-        """Whether an event with a new key or label is over a limit and must only be counted."""
-        if self._explains:
-            return False
-        return self._labels >= self.belief.max_keys or (state is None and not self._has_room)
-
-    @property
-    def _has_room(self) -> bool:
-        """Whether an event with another key can be learned."""
-        return len(self._states) < self.belief.max_keys or self.belief.over != "refuse"
-
-    def _make_room(self, key: Any) -> Any:
-        """Return the key under which an event with a new key is learned."""
-        if len(self._states) < self.belief.max_keys or self.belief.over == "drop":
-            return key
-        if self.belief.over == "pool":
-            return REST
-        shown = f": no room for {write_key(key)[:200]}" if self._explains else ""
-        raise LimitError(
-            f"belief {self.belief.name!r} has reached its limit of {self.belief.max_keys:,} keys"
-            f"{shown}"
-        )
-
-    def _check_label(self, known: Any, x: Any) -> None:
-        """Raise an error for a new label if the limit of labels is reached."""
-        names = {} if known is None else self._labels_of(known)  # type: ignore[misc]
-        self._known_labels = len(names)
-        if x in names:
-            return
-        if len(x) > MAX_NAME_LENGTH:
-            raise ObservationError(
-                f"expected a label of at most {MAX_NAME_LENGTH} characters, got {len(x)}"
-            )
-        if self._labels >= self.belief.max_keys:
-            raise LimitError(
-                f"belief {self.belief.name!r} has reached its limit of {self._labels:,} labels"
-            )
 
     def merge(self, key: Any, state: Any, n: int = 0) -> None:
         """Add the data of a state that was learned elsewhere from `n` events.
@@ -401,10 +364,7 @@ class Table:
         """
         known = self.state(key)
         if known is None and len(self._states) >= self.belief.max_keys:
-            raise LimitError(
-                f"belief {self.belief.name!r} has reached its limit of {self.belief.max_keys:,}"
-                f" keys: no room for {write_key(key)[:200]}; increase max_keys"
-            )
+            raise self._limits.no_room(key, "; increase max_keys")
         if known is not None:
             known.merge(state)
             state = known
@@ -483,8 +443,3 @@ def _is_key(key: Any) -> bool:
         return True
     parts = key if type(key) is tuple else (key,)
     return not any(type(part) is InvalidValue for part in parts)
-
-
-def _find_vocabulary(template: Any) -> Callable[[Any], Mapping[Any, Any]] | None:
-    """Return a function that returns the labels of a state with an open vocabulary, or None."""
-    return attrgetter("vocabulary") if template.open_ended else None
