@@ -142,41 +142,45 @@ def _texts(most: int) -> dict[str, Any]:
     return {"type": "array", "items": {"type": "string"}, "maxItems": most}
 
 
-def _read_paths() -> dict[str, Any]:
-    pages = [
-        _in_query("sort", "Sort order of the keys.", type="string", enum=list(SORTS), default="n"),
-        _in_query("order", "Descending or ascending.", type="string", enum=["desc", "asc"]),
-        _in_query("search", "Text that the key contains.", type="string"),
-        _in_query("offset", "Number of keys to skip.", **_whole(0, 10**9, 0)),
-        _in_query("limit", "Number of keys to return.", **_whole(0, MAX_CARDS, 100)),
-    ]
-    part = _in_query(
-        "part", "Number whose history is returned, if there are several.", type="string"
-    )
-    keys = _in_query(
+_PAGE = [
+    _in_query("sort", "Sort order of the keys.", type="string", enum=list(SORTS), default="n"),
+    _in_query("order", "Descending or ascending.", type="string", enum=["desc", "asc"]),
+    _in_query("search", "Text that the key contains.", type="string"),
+    _in_query("offset", "Number of keys to skip.", **_whole(0, 10**9, 0)),
+    _in_query("limit", "Number of keys to return.", **_whole(0, MAX_CARDS, 100)),
+]
+_PART = _in_query("part", "Number whose history is returned, if there are several.", type="string")
+_COMPARED = [
+    _in_query(
         "keys",
         "Ids of 2 to 12 keys; by default the control and the keys with the most data.",
         **{**_texts(12), "minItems": 2},
-    )
-    best = _in_query(
+    ),
+    _in_query(
         "best",
         "Whether the highest or the lowest value is best.",
         type="string",
         enum=list(BEST),
         default=BEST[0],
-    )
-    label = _in_query(
+    ),
+    _in_query(
         "label",
         "The label whose shares are compared; by default the most frequent label.",
         type="string",
-    )
-    low, high = LEVELS
-    level = _in_query(
-        "level", "Level of the intervals.", type="number", minimum=low, maximum=high, default=0.95
-    )
-    control = _in_query(
-        "control", "The key that the others are compared with, or best.", type="string"
-    )
+    ),
+    _in_query(
+        "level",
+        "Level of the intervals.",
+        type="number",
+        minimum=LEVELS[0],
+        maximum=LEVELS[1],
+        default=0.95,
+    ),
+    _in_query("control", "The key that the others are compared with, or best.", type="string"),
+]
+
+
+def _read_paths() -> dict[str, Any]:
     text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     metrics = {
         "operationId": "metrics",
@@ -187,15 +191,15 @@ def _read_paths() -> dict[str, Any]:
     return {
         "/api/beliefs": _get("beliefs", "Return the beliefs.", schema.BeliefList, []),
         "/api/beliefs/{name}": _get(
-            "cards", "Return keys of a belief.", schema.Cards, [_NAME, *pages], 404, 422, 500
+            "cards", "Return keys of a belief.", schema.Cards, [_NAME, *_PAGE], 404, 422, 500
         ),
         one: _get(
             "detail", "Return everything about a key.", schema.Detail,
-            [_NAME, _KEY, part], 404, 422, 500,
+            [_NAME, _KEY, _PART], 404, 422, 500,
         ),
         compared: _get(
             "compare", "Compare keys.", schema.Comparison,
-            [_NAME, keys, best, label, level, control], 404, 422, 500,
+            [_NAME, *_COMPARED], 404, 422, 500,
         ),
         "/api/dead-letters": _get(
             "dead_letters", "Return events that could not be used.", schema.DeadLetterList,
@@ -222,7 +226,7 @@ def _read_paths() -> dict[str, Any]:
                 _NAME,
                 _in_query("keys", "Ids of keys.", minItems=1, **_texts(MAX_CURVES))
                 | {"required": True},
-                part,
+                _PART,
             ],
             404, 422, 500,
         ),

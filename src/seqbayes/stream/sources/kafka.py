@@ -24,9 +24,9 @@ from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.sources.kafka_messages import (
     SILENT,
     Positions,
+    client_settings,
     mark_of,
     numbers_of,
-    setting,
 )
 
 _POLL = 60.0
@@ -41,15 +41,6 @@ _BATCH_WINDOW = 0.01
 # bound once, because each is called for every message
 _error, _value = kafka.Message.error, kafka.Message.value
 _partition, _offset = kafka.Message.partition, kafka.Message.offset
-
-_RESERVED_SETTINGS = {
-    "bootstrap.servers": "brokers",
-    "group.id": "group",
-    "auto.offset.reset": "lost",
-    "enable.auto.commit": "the store",
-    "enable.partition.eof": "this source",
-}
-"""Client settings that users cannot set, with the option that determines each."""
 
 _UNREACHABLE = ("_ALL_BROKERS_DOWN", "_TRANSPORT", "_RESOLVE", "_TIMED_OUT")
 """Names of client errors that mean that there is no connection."""
@@ -138,35 +129,21 @@ class KafkaTopic(Broker):
             raise PriorError(
                 f"expected partitions such as [0, 1] or a group, got {partitions!r} and {group!r}"
             )
-        given = {key: setting(value) for key, value in (settings or {}).items()}
-        for key, decided in _RESERVED_SETTINGS.items():
-            if key in given:
-                raise PriorError(f"setting {key!r} cannot be set: it is determined by {decided}")
+        self.settings = client_settings(brokers, group, settings or {})
         chosen = "" if partitions is None else f"/{','.join(map(str, sorted(partitions)))}"
         secrets = tuple(
-            str(value) for key, value in given.items() if "password" in key or "secret" in key
+            str(value)
+            for key, value in self.settings.items()
+            if "password" in key or "secret" in key
         )
         super().__init__(name or f"kafka:{topic}{chosen}", lost, patience, secrets)
         self._messages = messages_of(format, schema, message, registry, topic)
         self._topic, self._group = topic, group
         self._chosen = None if partitions is None else sorted(set(partitions))
-        self.settings: dict[str, Any] = {
-            "log_level": 0,
-            "queued.max.messages.kbytes": 1 << 15,
-            "topic.metadata.refresh.interval.ms": 30_000,
-            **given,
-            "bootstrap.servers": brokers,
-            "group.id": group or "seqbayes",
-            "auto.offset.reset": "error",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-        }
         self._consumer: Any = None
         self._next: dict[Partition, int] = {}
         self._last: dict[Partition, tuple[int, int]] = {}  # `mark_of` of the last message read
-        self._unverified: set[Partition] = (
-            set()
-        )  # partitions whose last message is to be read again
+        self._unverified: set[Partition] = set()  # whose last message is to be read again
         self._ends: dict[Partition, int] = {}  # offsets of partition ends that were reached
         self.assigned: set[Partition] = set()
         self._polled_at = 0.0
@@ -300,9 +277,8 @@ class KafkaTopic(Broker):
         for message in found if bad else ():
             if message.error() is not None:
                 self._take_error(message, after)
-        self._next = (
-            after  # only after all messages were checked: those after an error are read again
-        )
+        # only after all messages were checked: those after an error are read again
+        self._next = after
         self._last |= {p: mark_of(message) for p, message in last.items()}
         self._answered = self._answered or bool(messages)
         if self._answered:

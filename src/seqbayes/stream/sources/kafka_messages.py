@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqbayes.errors import PriorError
@@ -31,9 +31,38 @@ def mark_of(message: Any) -> tuple[int, int]:
     return message.offset(), zlib.crc32(content)
 
 
-def setting(value: str | int | float | bool) -> str | int | float | bool:
-    """Return the value of a setting, with environment variables replaced."""
-    return expand(value) if isinstance(value, str) else value
+_RESERVED_SETTINGS = {
+    "bootstrap.servers": "brokers",
+    "group.id": "group",
+    "auto.offset.reset": "lost",
+    "enable.auto.commit": "the store",
+    "enable.partition.eof": "this source",
+}
+"""Client settings that users cannot set, with the option that determines each."""
+
+
+def client_settings(brokers: str, group: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of the client; environment variables in those given are replaced.
+
+    Raises
+    ------
+    PriorError
+        If a setting is given that an option determines.
+    """
+    for key, decided in _RESERVED_SETTINGS.items():
+        if key in given:
+            raise PriorError(f"setting {key!r} cannot be set: it is determined by {decided}")
+    return {
+        "log_level": 0,
+        "queued.max.messages.kbytes": 1 << 15,
+        "topic.metadata.refresh.interval.ms": 30_000,
+        **{k: expand(v) if isinstance(v, str) else v for k, v in given.items()},
+        "bootstrap.servers": brokers,
+        "group.id": group or "seqbayes",
+        "auto.offset.reset": "error",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+    }
 
 
 def _quiet() -> logging.Logger:
