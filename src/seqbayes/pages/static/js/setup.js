@@ -65,6 +65,7 @@ export class BagForm {
     this.problem = h("p", { class: "refusal", role: "alert", hidden: true });
     this.text = h("input", {
       id: "bag",
+      class: "text-field",
       type: "text",
       autocomplete: "off",
       spellcheck: "false",
