@@ -5,16 +5,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
+from typing import Any, Self
 
 import numpy as np
 
 from seqbayes import serialization
+from seqbayes.dated import DatedAnswers
 from seqbayes.errors import MergeError, ObservationError, PriorError
-from seqbayes.inference import Inference
 from seqbayes.likelihoods import check_parameter
-from seqbayes.model import Model
 from seqbayes.state import State
 from seqbayes.statistics import arrays
 from seqbayes.statistics.columns import split_time
@@ -22,50 +20,6 @@ from seqbayes.statistics.reading import as_real, read_weight
 from seqbayes.typevars import E, H, I, X
 
 _UNITS = ("events", "time")
-
-
-if TYPE_CHECKING:
-    _Answers = Inference
-else:
-
-    class _Answers(Model, Generic[H, E, I, X]):
-        """The attributes of a state as of a time."""
-
-    # Attributes with a default in `Model` are delegated to the state as of the clock, as are all
-    # attributes that `Model` does not have (see `DatedAnswers.__getattr__`).
-    for _name in (
-        *("categories", "display_kind", "forecasts", "in_words", "log_evidence", "n_samples"),
-        *("open_ended", "prior_share", "summary", "surprise", "vocabulary"),
-    ):
-        setattr(_Answers, _name, property(attrgetter(f"now.{_name}")))
-
-
-class DatedAnswers(_Answers[H, E, I, X]):
-    """A belief that answers with the state as of its clock."""
-
-    _now: State[H, E, I, X] | None
-    _unavailable: ClassVar[tuple[str, ...]] = ("update", "revert")
-    """Methods of the state that would change only the state as of the clock."""
-
-    def __getattr__(self, name: str) -> Any:  # delegate to the state as of the clock
-        if name.startswith("_") or name in self._unavailable:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self.now, name)
-
-    @property
-    def now(self) -> State[H, E, I, X]:
-        """The state as of the clock; callers must not change it."""
-        if self._now is None:
-            now: Any = self.as_of()
-            self._now = now
-        return self._now
-
-    def __add__(self, other: Self) -> Self:
-        if type(other) is not type(self):
-            return NotImplemented
-        total = copy.copy(self)
-        total.merge(other)
-        return total
 
 
 class Decayed(DatedAnswers[H, E, I, X]):
@@ -140,11 +94,6 @@ class Decayed(DatedAnswers[H, E, I, X]):
     def mergeable(self) -> bool:
         """Whether the data decay with time: a decay with events depends on their order."""
         return self.timed and self._state.mergeable
-
-    @property
-    def clock(self) -> float | None:
-        """The newest time learned (None before any data), or the number of events."""
-        return self._clock
 
     @property
     def undecayed(self) -> State[H, E, I, X]:
@@ -299,11 +248,9 @@ class Decayed(DatedAnswers[H, E, I, X]):
         ObservationError
             If the time is before the clock.
         """
-        at = self._clock if t is None else as_real(t, "a time, a finite number")
-        if at is None or self._clock is None:
+        at = self._time_of_answers(t)
+        if at is None:
             return copy.copy(self._state)
-        if at < self._clock:
-            raise ObservationError(f"cannot go back to {at!r}: the clock is at {self._clock!r}")
         whole, growth = self._split(at)
         state = copy.copy(self._state)
         state.statistics.scale(_scaled(1.0 / growth, self._landmark - whole))
@@ -320,8 +267,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         MergeError
             If prior, likelihood, half-life or its unit differ.
         """
-        if type(other) is not type(self):
-            raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
+        self._check_kind(other)
         if (self.half_life, self.by) != (other.half_life, other.by):
             raise MergeError(
                 f"half-lives differ: {self.half_life:g} ({self.by}) and"
@@ -403,16 +349,9 @@ class Decayed(DatedAnswers[H, E, I, X]):
         decayed._state = state
         return decayed
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_dict, (self.to_dict(),)
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        mine = self.half_life, self.by, self._clock, self._state
-        return mine == (other.half_life, other.by, other._clock, other._state)
-
-    __hash__ = None  # type: ignore[assignment]  # a belief changes as it learns
+    @property
+    def _content(self) -> tuple[Any, ...]:
+        return self.half_life, self.by, self._clock, self._state
 
     def __str__(self) -> str:
         unit = " events" if self.by == "events" else ""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 from seqbayes import serialization
+from seqbayes.dated import DatedAnswers
 from seqbayes.errors import MergeError, ObservationError, PriorError
-from seqbayes.forgetting import DatedAnswers
 from seqbayes.likelihoods import check_parameter
 from seqbayes.state import State
 from seqbayes.statistics import arrays
@@ -115,11 +115,6 @@ class Windowed(DatedAnswers[H, E, I, X]):
         self._revised: int | None = None  # the oldest pane of a window taken that has changed
         self._complete: int | None = None  # the first pane before which panes were removed
         self.likelihood = self._state.likelihood
-
-    @property
-    def clock(self) -> float | None:
-        """The newest time learned; None before any data."""
-        return self._clock
 
     def _pane(self, t: float) -> int:
         place = math.floor(t / self.every)
@@ -229,11 +224,9 @@ class Windowed(DatedAnswers[H, E, I, X]):
         ObservationError
             If the time is before the clock.
         """
-        at = self._clock if t is None else as_real(t, "a time, a finite number")
-        if at is None or self._clock is None:
+        at = self._time_of_answers(t)
+        if at is None:
             return self._state.clone()
-        if at < self._clock:
-            raise ObservationError(f"cannot go back to {at!r}: the clock is at {self._clock!r}")
         return self._window(self._pane(at) + 1)
 
     def take_ended(self, until: float) -> list[Window]:
@@ -270,8 +263,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
         MergeError
             If prior, likelihood or windows differ.
         """
-        if type(other) is not type(self):
-            raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
+        self._check_kind(other)
         if self._parameters != other._parameters:
             raise MergeError(f"windows differ: {self._parameters} and {other._parameters}")
         self._state.check_mergeable(other._state)
@@ -352,20 +344,10 @@ class Windowed(DatedAnswers[H, E, I, X]):
             raise PriorError(f"this is not a belief with windows: {error}") from None
         return found
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_dict, (self.to_dict(),)
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._content == other._content
-
     @property
     def _content(self) -> tuple[Any, ...]:
         panes = [(place, self._panes[place]) for place in self._places()]
         return self._parameters, self._clock, self._state, panes
-
-    __hash__ = None  # type: ignore[assignment]  # a belief changes as it learns
 
     def __str__(self) -> str:
         return f"{self.as_of()}, window {self.length:g}"

@@ -30,6 +30,30 @@ class _Learner(BaseEstimator):
         """Return checked rows and targets."""
         raise NotImplementedError
 
+    def _finish(self, y: Any) -> None:
+        """Complete `fit`."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from a table; discard everything learned before.
+
+        Parameters
+        ----------
+        X
+            A table (n, d).
+        y
+            The targets, or classes (n,).
+        sample_weight
+            None, or the weights of the rows.
+
+        Raises
+        ------
+        ValueError
+            If the table, a target or a weight is invalid.
+        """
+        self._learn(X, y, sample_weight, reset=True)
+        self._finish(y)
+        return self
+
     def _learn(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> None:
         X, y = self._read(X, y, reset)
         weights = _check_sample_weight(sample_weight, X)
@@ -115,38 +139,16 @@ class SequentialLinearRegression(RegressorMixin, _Learner):
         X, y = validate_data(self, X, y, reset=reset, dtype=np.float64, y_numeric=True)
         return X, np.asarray(y, float)
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn from a table; discard everything learned before.
-
-        Parameters
-        ----------
-        X
-            A table (n, d).
-        y
-            The targets (n,).
-        sample_weight
-            None, or the weights of the rows.
-
-        Raises
-        ------
-        ValueError
-            If the table, a target or a weight is invalid.
-        """
-        self._learn(X, y, sample_weight, reset=True)
+    def _finish(self, y: Any) -> None:
         self.model_.choose_prior()
-        return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn the rows of a table in order, in addition to the rows learned before.
 
         Parameters
         ----------
-        X
-            A table (n, d).
-        y
-            The targets (n,).
-        sample_weight
-            None, or the weights of the rows.
+        X, y, sample_weight
+            As for `fit`.
 
         Raises
         ------
@@ -256,40 +258,18 @@ class SequentialNaiveBayes(ClassifierMixin, _Learner):
         check_classification_targets(y)
         return X, y
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn from a table; discard everything learned before.
-
-        Parameters
-        ----------
-        X
-            A table (n, d); NaN is a missing value.
-        y
-            The classes (n,).
-        sample_weight
-            None, or the weights of the rows.
-
-        Raises
-        ------
-        ValueError
-            If the table, a class or a weight is invalid.
-        """
-        self._learn(X, y, sample_weight, reset=True)
+    def _finish(self, y: Any) -> None:
         self.classes_ = unique_labels(y)
-        return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Learn the rows of a table in order, in addition to the rows learned before.
 
         Parameters
         ----------
-        X
-            A table (n, d); NaN is a missing value.
-        y
-            The classes (n,).
+        X, y, sample_weight
+            As for `fit`; NaN is a missing value.
         classes
             All classes, in the first call.
-        sample_weight
-            None, or the weights of the rows.
 
         Raises
         ------
