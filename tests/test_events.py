@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SourceError
 from seqbayes.events.fields import Layout
-from seqbayes.events.records import Lines
+from seqbayes.events.lines import Lines
 from seqbayes.events.rows import MAX_ROW_LINES, Rows, Sniffed, find_format
 from seqbayes.events.values import coerce, parse_column, parse_number
 

@@ -18,7 +18,7 @@ from seqbayes.console.summary import View
 from seqbayes.events import spec
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout
-from seqbayes.events.records import Lines
+from seqbayes.events.lines import Lines
 from seqbayes.events.rows import Rows
 from seqbayes.likelihoods import LabelLikelihood
 from seqbayes.stream.table import Table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
@@ -77,6 +78,15 @@ class DatedAnswers(_Answers[H, E, I, X]):
         return NotImplemented if type(other) is not type(self) else self._content == other._content
 
     __hash__ = None  # type: ignore[assignment]  # a belief changes as it learns
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the belief as a compact, versioned dictionary of JSON values."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Create a belief from the output of `to_dict`."""
+        raise NotImplementedError
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_dict, (self.to_dict(),)

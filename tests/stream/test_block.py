@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqbayes.events.fields import Layout
+from seqbayes.events.lines import Lines
 from seqbayes.events.loops import line_starts
-from seqbayes.events.records import Block, Lines
+from seqbayes.events.records import Block
 
 PLAIN = [b'{"x": 1}', b'{"x": 2, "y": {"z": []}}', b"{}", b'{"y": "}{", "x": 0.5}']
 UNUSUAL = [

@@ -20,7 +20,7 @@ from hypothesis import strategies as some
 from killing import contents, events, kill_often, write
 
 from seqbayes import PriorError
-from seqbayes.events.records import Lines
+from seqbayes.events.lines import Lines
 from seqbayes.events.rows import Rows
 from seqbayes.stream import SourceError
 from seqbayes.stream.sources import Dataset, Directory, File, Iterated, Query, reading

@@ -12,7 +12,8 @@ from msgspec import UNSET, UnsetType
 from seqbayes.console.text import printable
 from seqbayes.events.derived import Derivation, Slot, raw_slots
 from seqbayes.events.expressions import Expression
-from seqbayes.events.records import Block, Cells, replace_surrogates
+from seqbayes.events.lines import replace_surrogates
+from seqbayes.events.records import Block, Cells
 from seqbayes.events.values import (
     LONE_SURROGATE,
     InvalidValue,

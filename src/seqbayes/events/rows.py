@@ -7,17 +7,15 @@ from collections.abc import Sequence
 
 from seqbayes.errors import SourceError
 from seqbayes.events.cells import row_starts
+from seqbayes.events.lines import BOM, Lines, check_start, starts_of
 from seqbayes.events.records import (
-    BOM,
     MAX_KEPT_BYTES,
     MAX_RECORD_BYTES,
+    Block,
     Cells,
-    Lines,
     Part,
     PlainCells,
     Splitter,
-    check_start,
-    starts_of,
 )
 
 MAX_ROW_LINES = 1000
@@ -100,7 +98,7 @@ class Rows(Lines):
         if starts is None:
             return None
         self._rest, self._end = data[end:], first + end
-        cells = PlainCells(self.header, self._delimiter, data, first, starts)
+        cells = PlainCells(self.header, self._delimiter, Block(data, first, starts))
         return Part(cells, starts[:-1], self._end)
 
     @property

@@ -10,28 +10,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from seqbayes.errors import PriorError
+from seqbayes.errors import ObservationError, PriorError, UnsupportedError
 from seqbayes.extras import missing_extra
 from seqbayes.statistics.columns import PARTS, Columns
 from seqbayes.table.keys import ArrowTexts
+from seqbayes.table.order import Order
+from seqbayes.table.rows import Rows
 
 Array = Any
 
 VERSION = 1
 _ENTRY = b"seqbayes.table"
-
-
-class Contents(NamedTuple):
-    """What a table consists of: keys, statistics, and numbers of each row by name."""
-
-    options: Mapping[str, Any]
-    keys: Any
-    columns: Columns
-    numbers: Mapping[str, Array]
 
 
 def _pyarrow() -> Any:
@@ -42,17 +35,19 @@ def _pyarrow() -> Any:
     return pyarrow
 
 
-def write(contents: Contents) -> Any:
-    """Return an Arrow table.
+def write(options: Mapping[str, Any], rows: Rows) -> Any:
+    """Return an Arrow table with the options of a table and its rows.
 
     Raises
     ------
     SeqbayesError
         If pyarrow is not installed.
+    UnsupportedError
+        If the statistics are those of labels after a rollover.
     """
     pa = _pyarrow()
-    columns, n = contents.columns, contents.columns.n_rows
-    keys, encoded = contents.keys, False
+    columns, n = rows.columns, rows.columns.n_rows
+    keys, encoded = rows.index.array, False
     if isinstance(keys, ArrowTexts):
         keys = keys.array(pa)
     elif not isinstance(keys, np.ndarray):
@@ -65,11 +60,15 @@ def write(contents: Contents) -> Any:
     if columns.half_life:
         arrays["clock"] = pa.array(columns.clocks[:n])
         arrays["landmark"] = pa.array(columns.landmarks[:n])
-    for name, numbers in contents.numbers.items():
-        arrays[name] = pa.array(np.ascontiguousarray(numbers))
+    for name, prior in rows.prior._asdict().items() if rows.has_priors else ():
+        if isinstance(prior, tuple):
+            raise UnsupportedError("a table of labels that rolled over has no Arrow form")
+        arrays[f"prior_{name}"] = pa.array(np.ascontiguousarray(prior))
+    if rows.order is not None:
+        arrays["last"] = pa.array(np.ascontiguousarray(rows.order.last(len(rows))))
     document = {
         "version": VERSION,
-        **contents.options,
+        **options,
         "encoded_keys": encoded,
         "more": [[*at, parts] for at, parts in sorted(columns.more.items())],
     }
@@ -104,14 +103,29 @@ def document_of(table: Any) -> tuple[Any, dict[str, Any]]:
     return read, document
 
 
-def read_keys(table: Any, document: Mapping[str, Any]) -> Any:
-    """Return the keys as an Arrow array or a list.
+def read_rows(table: Any, document: Mapping[str, Any], rows: Rows) -> None:
+    """Fill empty rows with the keys, statistics, priors and order of an Arrow table.
 
     Raises
     ------
     PriorError
-        If they are invalid.
+        If a key or a column is invalid.
     """
+    try:
+        listed = rows.index.rows(_read_keys(table, document), add=True)
+    except ObservationError as error:
+        raise PriorError(str(error)) from None
+    if len(listed) != len(rows):
+        raise PriorError("expected different keys, got some twice")
+    _read_columns(table, document, rows.columns)
+    kind = type(rows.state.prior)
+    if f"prior_{kind._fields[0]}" in table.column_names:
+        rows.set_priors(kind(*(_numbers(table, f"prior_{name}") for name in kind._fields)))
+    if rows.order is not None:
+        rows.order = Order.of(_numbers(table, "last"))
+
+
+def _read_keys(table: Any, document: Mapping[str, Any]) -> Any:
     column = _column(table, "key")
     if not document.get("encoded_keys"):
         return column
@@ -134,14 +148,7 @@ def _column(table: Any, name: str) -> Any:
     return column
 
 
-def numbers(table: Any, name: str, valid: Callable[[Array], Array] = np.isfinite) -> Array:
-    """Return a column of numbers.
-
-    Raises
-    ------
-    PriorError
-        If it is missing, or a number is invalid.
-    """
+def _numbers(table: Any, name: str, valid: Callable[[Array], Array] = np.isfinite) -> Array:
     column = _column(table, name)
     try:
         values: Array = column.to_numpy().astype(float)
@@ -153,14 +160,7 @@ def numbers(table: Any, name: str, valid: Callable[[Array], Array] = np.isfinite
     return values
 
 
-def read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> None:
-    """Fill empty columns with the statistics of an Arrow table.
-
-    Raises
-    ------
-    PriorError
-        If a column is missing or invalid.
-    """
+def _read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> None:
     names = [name for name in table.column_names if name.startswith("sum_")]
     places = {}
     for name in names:
@@ -170,7 +170,7 @@ def read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> N
             j = i = -1
         if not (0 <= j < columns.n_sums and 0 <= i < PARTS):
             raise PriorError(f"a table of this prior has no column {name!r}")
-        places[j * PARTS + i] = numbers(table, name)
+        places[j * PARTS + i] = _numbers(table, name)
     n = table.num_rows
     columns.resize(n)
     # the main part of each sum first, so that parts of a row are read in order
@@ -184,8 +184,8 @@ def read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> N
     for row, j, parts in _more(document, n, columns.n_sums):
         columns.more[row, j] = parts
     if columns.half_life:
-        clocks = numbers(table, "clock", lambda values: ~np.isinf(values))
-        columns.clocks, columns.landmarks = clocks, numbers(table, "landmark")
+        clocks = _numbers(table, "clock", lambda values: ~np.isinf(values))
+        columns.clocks, columns.landmarks = clocks, _numbers(table, "landmark")
 
 
 def _more(document: Mapping[str, Any], n: int, n_sums: int) -> list[tuple[int, int, list[float]]]:

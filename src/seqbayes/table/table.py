@@ -15,7 +15,6 @@ from seqbayes.statistics import arrays
 from seqbayes.statistics.reading import as_real, read_weight
 from seqbayes.table import arrow
 from seqbayes.table.answers import Answers
-from seqbayes.table.order import Order
 from seqbayes.table.pooling.options import Pool, PooledPrior, read_pool
 from seqbayes.table.pooling.shared import SharedPrior
 from seqbayes.table.rows import Rows
@@ -490,16 +489,7 @@ class Table(Summaries):
             "policy": self.policy,
             "pool": None if self.pool is None else [self.pool.method, self.pool.refresh],
         }
-        numbers: dict[str, Array] = {}
-        if self._rows.has_priors:
-            prior = self._rows.prior._asdict()
-            if any(isinstance(v, tuple) for v in prior.values()):
-                raise UnsupportedError("a table of labels that rolled over has no Arrow form")
-            numbers = {f"prior_{name}": v for name, v in prior.items()}
-        rows = self._rows
-        if rows.order is not None:
-            numbers["last"] = rows.order.last(len(self))
-        return arrow.write(arrow.Contents(options, rows.index.array, rows.columns, numbers))
+        return arrow.write(options, self._rows)
 
     @classmethod
     def from_arrow(cls, table: Any) -> Self:
@@ -528,19 +518,7 @@ class Table(Summaries):
             )
         except (KeyError, TypeError) as error:
             raise PriorError(f"expected the options of a table, got {document!r}") from error
-        rows = found._rows
-        try:
-            listed = rows.index.rows(arrow.read_keys(read, document), add=True)
-        except ObservationError as error:
-            raise PriorError(str(error)) from None
-        if len(listed) != len(found):
-            raise PriorError("expected different keys, got some twice")
-        arrow.read_columns(read, document, rows.columns)
-        kind = type(rows.state.prior)
-        if f"prior_{kind._fields[0]}" in read.column_names:
-            rows.set_priors(kind(*(arrow.numbers(read, f"prior_{n}") for n in kind._fields)))
-        if rows.order is not None:
-            rows.order = Order.of(arrow.numbers(read, "last"))
+        arrow.read_rows(read, document, found._rows)
         return found
 
     # Answers for all keys.

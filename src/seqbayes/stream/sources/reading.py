@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from seqbayes.errors import PriorError
-from seqbayes.events.records import MAX_RECORD_BYTES, Lines, Part
+from seqbayes.events.lines import Lines
+from seqbayes.events.records import MAX_RECORD_BYTES, Part
 from seqbayes.events.rows import Rows
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.handle import Handle
