@@ -60,9 +60,10 @@ def write(options: Mapping[str, Any], rows: Rows) -> Any:
     if columns.half_life:
         arrays["clock"] = pa.array(columns.clocks[:n])
         arrays["landmark"] = pa.array(columns.landmarks[:n])
-    for name, prior in rows.prior._asdict().items() if rows.has_priors else ():
-        if isinstance(prior, tuple):
-            raise UnsupportedError("a table of labels that rolled over has no Arrow form")
+    priors = rows.prior._asdict() if rows.has_priors else {}
+    if any(isinstance(prior, tuple) for prior in priors.values()):
+        raise UnsupportedError("a table of labels that rolled over has no Arrow form")
+    for name, prior in priors.items():
         arrays[f"prior_{name}"] = pa.array(np.ascontiguousarray(prior))
     if rows.order is not None:
         arrays["last"] = pa.array(np.ascontiguousarray(rows.order.last(len(rows))))
