@@ -283,6 +283,31 @@ def test_intervals_of_a_narrow_number_less_one_with_an_infinite_density(first, s
     assert (drawn > high).mean() == pytest.approx(0.025, abs=0.002)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (d.Gamma(3.9681389705791914, 0.545793824), d.Gamma(23.67894700229, 1.1241898586)),
+        (d.Gamma(837.43, 161.978), d.Gamma(0.70258, 112.853)),
+        (d.Beta(22.0, 180.0), d.Beta(32.0, 170.0)),
+        (d.StudentT(30.0, 1.0, 2.0), d.StudentT(6.0, 0.0, 0.5)),
+    ],
+)
+def test_ends_of_intervals_agree_with_direct_integration(first, second):
+    found = compare([first, second], control=1).differences[0].interval
+    ends = [float(second.ppf(10.0**-k)) for k in range(1, 14)]
+    ends += [float(second.isf(10.0**-k)) for k in range(1, 14)]
+    ends = np.sort(ends)
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    half = np.diff(ends)[:, None] / 2.0
+    y = ((ends[1:] + ends[:-1]) / 2.0)[:, None] + half * nodes
+    # P(first <= end + y), integrated over the second number
+    below, above = (
+        float((half * weights * second.pdf(y) * tail(end + y)).sum())
+        for tail, end in zip((first.cdf, first.sf), found, strict=True)
+    )
+    assert [below, above] == pytest.approx([0.025, 0.025], rel=1e-8)
+
+
 def test_a_coordinate_outside_the_unit_interval_has_no_warning():
     u, slope = LogitCoordinate().locate(np.array([-1e200, 0.5, 1e200]))
     assert u.tolist() == [-math.inf, 0.0, math.inf]

@@ -26,9 +26,14 @@ class Coordinate:
     ----------
     limit : float
         Coordinate beyond which densities are continued as exponential functions.
+    longest_step : float
+        Largest distance of nodes at which sums over evenly spaced nodes are accurate, whatever the
+        width of a density. If its Fourier transform decreases like exp(-c |ω|), the relative error
+        is about exp(-2 π c / h) for a step h.
     """
 
     limit = math.inf
+    longest_step = math.inf
 
     def point(self, u: Array) -> Array:
         """Return the parameter at a coordinate."""
@@ -84,6 +89,8 @@ class Coordinate:
 class LogCoordinate(Coordinate):
     """The logarithm of a positive parameter."""
 
+    longest_step = 0.3  # the transform of the density of a Gamma has c = π / 2
+
     limit = 600.0
 
     def centred(
@@ -135,6 +142,8 @@ class LogCoordinate(Coordinate):
 
 class LogitCoordinate(LogCoordinate):
     """The log odds of a share."""
+
+    longest_step = 0.6  # the transform of the density of a Beta has c = π
 
     def point(self, u: Array) -> Array:
         """Return the parameter at a coordinate."""

@@ -40,6 +40,8 @@ _BELOW = _integrals(_LEGENDRE).T @ _COEFFICIENTS
 """Matrix that integrates a polynomial from -1 to each node, from its values at the nodes."""
 _ABOVE = _BELOW[::-1, ::-1].copy()
 
+_INVERSE = 1.0 / (_DEGREES + 1.0)
+
 REDUCED_ORDER = 6
 REDUCED_NODES, REDUCED_WEIGHTS = sc.roots_legendre(REDUCED_ORDER)
 _TO_REDUCED = sc.eval_legendre(_DEGREES[:, None], REDUCED_NODES).T @ _COEFFICIENTS
@@ -89,9 +91,9 @@ class Grid:
         rows = np.exp(densities.log(np.repeat(u, k, axis=0)))
         panels = rows.reshape(m * k, n, ORDER)
         self.density: Array = rows.reshape(m, k, -1)
-        # of each power, a row over numbers and panels, from which elements are taken
-        self._powers = np.ascontiguousarray((panels @ _POWERS.T).reshape(-1, ORDER).T)
-        self._signs = ((-1.0) ** _DEGREES / (_DEGREES + 1.0)) @ self._powers
+        # a row for each number and panel
+        self._powers = (panels @ _POWERS.T).reshape(-1, ORDER)
+        self._signs = self._powers @ ((-1.0) ** _DEGREES / (_DEGREES + 1.0))
         halves = np.repeat(half, k, axis=0)
         self._half = halves.ravel()
         whole = panels @ WEIGHTS * halves
@@ -153,16 +155,15 @@ class Grid:
         with np.errstate(all="ignore"):
             t = (u - self._middle[comparisons[:, None], panel]) / half
         t = np.where(half > 0.0, np.clip(t, -1.0, 1.0), 0.0)
-        primitive = self._powers[-1].take(cell)
-        density = primitive.copy()
-        primitive /= ORDER
-        for degree in range(ORDER - 1, 0, -1):
-            row = self._powers[degree - 1].take(cell)
-            density *= t
-            density += row
-            primitive *= t
-            row /= degree
-            primitive += row
+        rows_of_powers = self._powers.take(cell, axis=0)
+        powers = np.empty((*cell.shape, ORDER))
+        powers[..., 0] = 1.0
+        np.cumprod(
+            np.broadcast_to(t[..., None], (*cell.shape, ORDER - 1)), axis=-1, out=powers[..., 1:]
+        )
+        density = np.einsum("rnp,rnp->rn", rows_of_powers, powers)
+        powers *= _INVERSE
+        primitive = np.einsum("rnp,rnp->rn", rows_of_powers, powers)
         # the primitive at 0 is 0
         inner = half * (primitive * t + self._signs.take(cell))
         whole = self._whole.take(cell)
