@@ -3,8 +3,11 @@
 import json
 import math
 import re
+import time
+from operator import attrgetter
 
 import mpmath
+import msgspec
 import pytest
 from memory import Listed, lines
 
@@ -22,12 +25,14 @@ from seqbayes.stream.alerts.evaluation import (
     evaluate_key,
     probability,
 )
-from seqbayes.stream.alerts.grammar import Tail
+from seqbayes.stream.alerts.grammar import Comparison, Silence, Tail
 from seqbayes.stream.alerts.past import evaluate_history
 from seqbayes.stream.alerts.state import Instance, advance
 from seqbayes.stream.config import parse_config
 from seqbayes.stream.history import History
 from seqbayes.stream.schema import ConfigError
+from seqbayes.stream.stores import STREAM, Runner
+from seqbayes.stream.traffic import Traffic, TrafficCounts
 from seqbayes.stream.verbs import check
 
 BASE = """
@@ -463,14 +468,89 @@ def test_alerts_over_the_history_are_those_of_the_run(url):
     with open_store(url, "read") as store:
         found, surprised = (evaluate_history(each, store) for each in watched)
         expected = [json.loads(each.body) for each in store.messages()]
+        other = evaluate_history(Alert("s", parse_condition("dead letters > 1 %"), ""), store)
     assert [(c.status, c.at, c.value) for c in found.changes] == [
         (b["status"], b["at"], b["value"]) for b in expected
     ]
     assert (found.points, found.stateless) == (7, 0)
     # after 3 successes, a failure has probability 1/5, and then 2/6
     assert [c.value for c in surprised.changes] == [pytest.approx(math.log(5.0))]
-    silent = evaluate_history(Alert("s", parse_condition("dead letters > 1 %"), ""), store)
-    assert "does not contain the times of events" in silent.reason
+    assert "no counts of events" in other.reason
+
+
+def run_with_traffic(url, events, alerts, pauses=(), keep=lambda running: None, at=0.0):
+    """Read one event a second, with pauses before some, and return the messages of a run."""
+    clock = Clock()
+    clock.now += at
+    collectors = [Traffic(0.5, clock), Alerts(alerts, now=clock)]
+    belief = Belief("b", Beta(), field="x", by="k")
+    source = Listed(lines(*events), size=1, idle=pauses)
+    source.caught_up = True
+    with Pipeline(source, [belief], open_store(url), Pace(seconds=0.0), collectors) as running:
+        for step in running:
+            step.read_at = clock.now if not step.idle else step.read_at
+            clock.now += 500.0 if step.idle else 1.0
+            if step.idle:  # the alerts are evaluated during the pause
+                collectors[1].learned(step, None)
+        keep(running)
+        return [json.loads(each.body) for each in running.store.messages()]
+
+
+def test_dead_letters_over_the_history_are_those_of_the_run(url):
+    events = [{"k": "a", "x": x} for x in (True, 7, 7, True, True, True, 7, "?", True, True, True)]
+    whole = Alert("a", parse_condition("dead letters >= 60 %"), "", over=2.5)
+    one = Alert("b", whole.condition, "", Belief("b", Beta(), field="x", by="k"), over=2.5)
+    bodies = run_with_traffic(url, events, [whole, one])
+    assert [b["status"] for b in bodies if b["alert"] == "a"] == ["firing", "resolved"] * 2
+    with open_store(url, "read") as store:
+        for watched in (whole, one):
+            found = evaluate_history(watched, store)
+            assert found.points == len(events)
+            assert [(c.status, c.at, c.value) for c in found.changes] == [
+                (b["status"], b["at"], b["value"]) for b in bodies if b["alert"] == watched.name
+            ]
+    # a second run continues the counts
+    run_with_traffic(url, [*events, {"k": "a", "x": 7}], [], at=100.0)
+    with open_store(url, "read") as store:
+        newest = max(store.points(STREAM), key=attrgetter("at"))
+        counts = msgspec.json.decode(newest.summary, type=TrafficCounts)
+        assert (counts.events, counts.refused, counts.refused_by) == (12, 5, {"b": 5})
+
+
+def test_silences_over_the_history_fire_after_their_limit(url, monkeypatch):
+    monkeypatch.setattr("seqbayes.stream.alerts.outbox.EVALUATION_SECONDS", 0.0)
+    quiet = [Comparison(Silence(), ">=", 60.0)]
+    stream, late = Alert("stream", quiet, ""), Alert("late", quiet, "", lasting=450.0)
+    keyed = Alert("keyed", quiet, "", Belief("b", Beta(), field="x", by="k"))
+    alerts, ongoing = [stream, late, keyed], []
+
+    def evaluate_later(running):
+        """Evaluate the history while the runner is alive, and no more events have arrived."""
+        monkeypatch.setattr(type(running.store), "now", lambda store: time.time() + 1e9)
+        monkeypatch.setattr(type(running.store), "runner", lambda store: Runner("a runner", True))
+        ongoing.append(evaluate_history(stream, running.store).changes[-1].status)
+        ongoing.append(evaluate_history(keyed, running.store).changes[-1].status)
+        monkeypatch.undo()
+
+    bodies = run_with_traffic(url, EVENTS, alerts, pauses=[2, 5], keep=evaluate_later)
+    with open_store(url, "read") as store:
+        found = {
+            each.name: [
+                (c.key, c.at - Clock().now, c.status) for c in evaluate_history(each, store).changes
+            ]
+            for each in alerts
+        }
+        short = evaluate_history(Alert("short", [Comparison(Silence(), ">=", 0.1)], ""), store)
+    # events at 0, 1, 502, 503, 504, 1005 and 1006 s: those at 503 and 504 s are of b
+    times = [(61.0, "firing"), (502.0, "resolved"), (564.0, "firing"), (1005.0, "resolved")]
+    assert found["stream"] == [("", *each) for each in times]
+    assert found["late"] == []
+    assert found["keyed"] == [('["a"]', at - 2.0 * (at == 564.0), status) for at, status in times]
+    assert ongoing == ["firing", "firing"]
+    assert "are not stored" in short.reason
+    for name in ("stream", "keyed"):
+        reported = sorted((b["at"], b["status"]) for b in bodies if b["alert"] == name)
+        assert [status for _, status in reported][:2] == ["firing", "resolved"]
 
 
 def test_check_reports_past_alerts(tmp_path, monkeypatch, capsys):

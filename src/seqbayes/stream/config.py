@@ -22,6 +22,7 @@ from seqbayes.stream.schema import ConfigError, ErrorList
 from seqbayes.stream.source import Source
 from seqbayes.stream.stores import Store, check_url, open_store
 from seqbayes.stream.stores.group import Group
+from seqbayes.stream.traffic import Traffic
 
 if TYPE_CHECKING:
     from seqbayes.stream.alerts.alert import Alert
@@ -150,7 +151,9 @@ class Config:
         notify: Callable[[str, str, str], None],
         **options: Any,
     ) -> Pipeline:
-        own: list[Collector] = [] if self.history is None else [History(**self.history)]
+        own: list[Collector] = []
+        if self.history is not None:
+            own += [History(**self.history), Traffic(self.history["every"])]
         if any(belief.state.windowed for belief in self.beliefs):
             from seqbayes.stream.windows import Windows
 

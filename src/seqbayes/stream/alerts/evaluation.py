@@ -36,9 +36,6 @@ class Evaluation(NamedTuple):
     recovers: bool | None
 
 
-UNKNOWN = Evaluation(None, None, None)
-
-
 class Evidence(NamedTuple):
     """Log evidence and weight of the data of a state."""
 
@@ -207,6 +204,32 @@ def evaluate_choice(alert: Alert, states: Mapping[Any, Any]) -> Evaluation:
         return decision.best == quantity.key
 
     return evaluate(alert, value_of, agrees)
+
+
+def evaluate_share(alert: Alert, share: float | None) -> Evaluation:
+    """Evaluate an alert about the share of dead letters.
+
+    Parameters
+    ----------
+    alert
+        The alert.
+    share
+        The share; None without events.
+    """
+    return evaluate(alert, lambda quantity: share)
+
+
+def evaluate_silence(alert: Alert, seconds: float) -> Evaluation:
+    """Evaluate an alert about a time without events.
+
+    Parameters
+    ----------
+    alert
+        The alert.
+    seconds
+        Number of seconds without events.
+    """
+    return evaluate(alert, lambda quantity: seconds)
 
 
 def _compared(alert: Alert, states: Mapping[Any, Any]) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from seqbayes.events.keys import read_key, write_key
 from seqbayes.stream.alerts.alert import WHOLE, Alert
 from seqbayes.stream.alerts.delivery import Delivery, Notify
 from seqbayes.stream.alerts.evaluation import (
-    UNKNOWN,
     Evaluation,
     Evidence,
     evaluate_choice,
     evaluate_key,
+    evaluate_share,
 )
 from seqbayes.stream.alerts.grammar import DeadLetters, Silence, Surprise
 from seqbayes.stream.alerts.state import Instance, advance
@@ -209,7 +209,7 @@ class Alerts(Collector):
         if isinstance(quantity, DeadLetters):
             by = None if alert.belief is None else alert.belief.name
             share = self._refusals[alert.over].share(now, by)
-            yield WHOLE, _evaluate_share(alert, share)
+            yield WHOLE, evaluate_share(alert, share)
             return
         with_instance = [key for name, key in self._instances if name == alert.name]
         if isinstance(quantity, Silence):
@@ -304,11 +304,3 @@ class Alerts(Collector):
 
 def _all(alert: Alert) -> list[Any]:
     return [*alert.condition, *alert.recovery]
-
-
-def _evaluate_share(alert: Alert, share: float | None) -> Evaluation:
-    if share is None:
-        return UNKNOWN
-    holds = all(each.holds(share) for each in alert.condition)
-    recovers = all(e.holds(share) for e in alert.recovery) if alert.recovery else not holds
-    return Evaluation(share, holds, recovers)

@@ -6,6 +6,7 @@ from seqbayes.stream.stores.memory import MemoryStore
 from seqbayes.stream.stores.readable import CLASH, ReadableStore
 from seqbayes.stream.stores.reader import StoredSource, StoreReader
 from seqbayes.stream.stores.records import (
+    STREAM,
     Annotation,
     Changes,
     Contents,
@@ -38,6 +39,7 @@ from seqbayes.stream.stores.registry import (
 
 __all__ = [
     "CLASH",
+    "STREAM",
     "Annotation",
     "Changes",
     "Contents",

@@ -14,6 +14,7 @@ import msgspec
 
 from seqbayes.stream.stores.lease import Holder
 from seqbayes.stream.stores.records import (
+    STREAM,
     Annotation,
     Contents,
     HistoryPoint,
@@ -238,7 +239,7 @@ class ReadableStore:
             (entry for name in names for entry in self.entries(name)),
             positions,
             self.letters(),
-            (point for name in names for point in self.points(name)),
+            (point for name in (STREAM, *names) for point in self.points(name)),
             ((place.source, each) for place in positions for each in self.ids(place.source)),
             self.alerts(),
             self.messages(),

@@ -95,8 +95,12 @@ class StoredLetter(NamedTuple):
     at: float
 
 
+STREAM = ""
+"""In place of a belief: the history of the stream itself, see `seqbayes.stream.traffic`."""
+
+
 class HistoryPoint(NamedTuple):
-    """A summary (JSON) of a state at a time, in seconds since 1970."""
+    """A summary (JSON) of a state, or of the stream, at a time, in seconds since 1970."""
 
     belief: str
     key: str

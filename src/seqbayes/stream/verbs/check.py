@@ -13,6 +13,7 @@ from seqbayes.console.status import USAGE_ERROR
 from seqbayes.console.summary import name_key
 from seqbayes.console.text import count_of
 from seqbayes.events.keys import read_key
+from seqbayes.stream.alerts.grammar import Silence
 from seqbayes.stream.config import Config, load_config
 from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.stores import open_store, store_path
@@ -118,11 +119,13 @@ def _lines(history: AlertHistory) -> Iterator[str]:
     if history.reason:
         yield f"alert {history.alert.name}: not evaluated, because {history.reason}"
         return
+    silent = isinstance(history.alert.condition[0].quantity, Silence)
+    points = count_of(history.points, "silence" if silent else "point")
     fired = sum(change.status == "firing" for change in history.changes)
     missing = f" ({history.stateless:,} points have no state)" if history.stateless else ""
     yield (
         f"alert {history.alert.name}: would have fired {count_of(fired, 'time')} in"
-        f" {count_of(history.points, 'point')} of the history{missing}"
+        f" {points} of the history{missing}"
     )
     for change in history.changes:
         key = f"  {name_key(read_key(change.key))}" if change.key else ""

@@ -19,6 +19,7 @@ from seqbayes.stream.partials import merge_entries
 from seqbayes.stream.sources.posted import HORIZON
 from seqbayes.stream.stores import (
     CLASH,
+    STREAM,
     Contents,
     SeenId,
     SourcePosition,
@@ -107,7 +108,12 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
                     _entries(declared, merged, tracker or Tracker()),
                     positions,
                     _counted(stores, merged),
-                    (p for name in declared for each in stores for p in each.points(name)),
+                    (
+                        point
+                        for name in (STREAM, *declared)
+                        for each in stores
+                        for point in each.points(name)
+                    ),
                     _ids(stores, {position.source for position in positions}),
                     annotations=(note for each in stores for note in each.annotations()),
                 )
