@@ -118,8 +118,10 @@ if __name__ == "__main__":
             {
                 "three": "",
                 "ten": "",
-                "http": "Decisions of `seqbayes serve` in one second of its processor time, with"
-                " beliefs in SQLite: a reward is answered after its commit.",
+                "http": "Decisions of `seqbayes serve` in one second on the wall clock, with"
+                " beliefs in SQLite and propensities that are exact for the newest commit. A"
+                " decision is a choice and its reward, which is answered after its commit. Server,"
+                ' clients and other programs share the processors; "holds" compares this rate.',
             },
         )
     )

@@ -135,6 +135,37 @@ def test_a_rejected_reward_can_be_corrected(serve):
         assert http.reward(chosen.decision, True).accepted == 1
 
 
+def test_shares_are_computed_once_for_all_requests_until_a_belief_changes(monkeypatch):
+    belief = Belief("conversion", Beta(), field="converted", by=["country", "layout"])
+    chooser = Chooser("layout", ChoiceTable("conversion", "layout", ["a", "b"]), belief)
+    states = {("de", "a"): Beta(3, 2), ("de", "b"): Beta(2, 2)}
+    computed, waiting = [], threading.Barrier(4)
+
+    def counted(*arguments):
+        computed.append(arguments)
+        return shares_of(*arguments)
+
+    def choose():
+        waiting.wait(timeout=60)
+        chooser.choose({"country": "de"}, states.get)
+
+    monkeypatch.setattr("seqbayes.stream.choices.shares_of", counted)
+    assert chooser.choose_at_once({"country": "de"}, states.get) is None
+    threads = [threading.Thread(target=choose) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(computed) == 1
+    decided = chooser.choose_at_once({"country": "de"}, states.get)
+    assert decided.propensity == compare(list(states.values())).p_best["ab".index(decided.arm)]
+    states["de", "a"] = Beta(4, 2)
+    assert chooser.choose_at_once({"country": "de"}, states.get) is None
+    newer = chooser.choose({"country": "de"}, states.get)
+    assert newer.propensity == compare(list(states.values())).p_best["ab".index(newer.arm)]
+    assert len(computed) == 2
+
+
 def test_the_board_is_not_locked_while_shares_are_computed(serve, monkeypatch):
     server = serve(CONFIG)
     lock, free = server.site.hub.board.lock, []

@@ -106,9 +106,9 @@ class Chooser:
         self._better = table.better or belief.display.better or BETTER[0]
         self._layout = Layout([(field, "text") for field in belief.by])
         self.ids = DecisionIds(name, expand(table.secret))
-        self._lock = threading.Lock()
+        self._lock, self._computing = threading.Lock(), threading.Lock()
         self._shares: OrderedDict[Any, tuple[list[Any], dict[Any, float]]] = OrderedDict()
-        self._rng = random.SystemRandom()
+        self._rng = random.Random()  # seeded by the operating system
 
     def choose(
         self,
@@ -132,10 +132,45 @@ class Chooser:
         DecisionError
             If a field of the context is missing or invalid.
         """
+        decided = self._choose(context, state_of, now, compute=True)
+        assert decided is not None
+        return decided
+
+    def choose_at_once(
+        self, context: Mapping[str, Any], state_of: Callable[[tuple[str, ...]], Any]
+    ) -> DecisionResponse | None:
+        """Choose an arm if that needs no integration; return None otherwise.
+
+        That is so if the beliefs have not changed since the last choice in the same context.
+
+        Parameters
+        ----------
+        context, state_of
+            As for `choose`.
+
+        Raises
+        ------
+        DecisionError
+            If a field of the context is missing or invalid.
+        """
+        return self._choose(context, state_of, None, compute=False)
+
+    def _choose(
+        self,
+        context: Mapping[str, Any],
+        state_of: Callable[[tuple[str, ...]], Any],
+        now: float | None,
+        compute: bool,
+    ) -> DecisionResponse | None:
         context = {name: context[name] for name in self.belief.by if name in context}
         context.pop(self.table.arm, None)
-        keys = tuple(self._key_of({**context, self.table.arm: arm}) for arm in self.table.arms)
-        shares = self._shares_of(keys, [state_of(key) for key in keys])
+        keys = self._keys_of(context)
+        states = [state_of(key) for key in keys]
+        shares = self._known_shares(keys, states)
+        if shares is None:
+            if not compute:
+                return None
+            shares = self._new_shares(keys, states)
         arm = str(sample(shares, self._rng))
         issued = int(1000.0 * (time.time() if now is None else now))
         decision = self.ids.encode(arm, shares[arm], context, issued)
@@ -166,6 +201,12 @@ class Chooser:
             identity: decision.identity,
         }
 
+    def _keys_of(self, context: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+        """Return the key of each arm in a context."""
+        place, arms = self.belief.by.index(self.table.arm), self.table.arms
+        key = self._key_of({**context, self.table.arm: arms[0]})
+        return tuple((*key[:place], arm, *key[place + 1 :]) for arm in arms)
+
     def _key_of(self, record: Mapping[str, Any]) -> tuple[str, ...]:
         found: list[str] = []
         (event,), _ = self._layout.decode([record], _refuse)
@@ -178,18 +219,27 @@ class Chooser:
             found.append(value)
         return tuple(found)
 
-    def _shares_of(self, keys: Any, states: list[Any]) -> dict[Any, float]:
+    def _known_shares(self, keys: Any, states: list[Any]) -> dict[Any, float] | None:
+        """Return the shares if they were computed from the same states."""
         with self._lock:
             known = self._shares.get(keys)
         # states are immutable: learning replaces them
         if known is not None and all(a is b for a, b in zip(known[0], states, strict=True)):
             return known[1]
-        shares = self._compute(states)
-        with self._lock:
-            self._shares[keys] = states, shares
-            self._shares.move_to_end(keys)
-            if len(self._shares) > MAX_CONTEXTS:
-                self._shares.popitem(last=False)
+        return None
+
+    def _new_shares(self, keys: Any, states: list[Any]) -> dict[Any, float]:
+        """Compute the shares, unless another thread has computed them in the meantime."""
+        with self._computing:
+            shares = self._known_shares(keys, states)
+            if shares is not None:
+                return shares
+            shares = self._compute(states)
+            with self._lock:
+                self._shares[keys] = states, shares
+                self._shares.move_to_end(keys)
+                if len(self._shares) > MAX_CONTEXTS:
+                    self._shares.popitem(last=False)
         return shares
 
     def _compute(self, states: Sequence[Any]) -> dict[Any, float]:

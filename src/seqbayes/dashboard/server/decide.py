@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,11 +15,14 @@ from seqbayes.dashboard.server.ingest import commit, http_source
 from seqbayes.dashboard.server.responses import HttpError, body_of, json_response, path_segments
 from seqbayes.events.fields import explain
 from seqbayes.events.keys import write_key
-from seqbayes.stream.choices import Chooser, RewardBody, post_rewards
+from seqbayes.stream.choices import Chooser, DecisionResponse, RewardBody, post_rewards
 from seqbayes.stream.decisions import DecisionError
 
 MAX_DECISIONS = 10_000
 """Maximum number of contexts or rewards in a request."""
+
+AT_ONCE = 100
+"""Maximum number of contexts for which arms are chosen without another thread."""
 
 LONGEST = 1 << 20
 """Maximum size in bytes of a request for choices."""
@@ -44,10 +47,20 @@ class Decide:
         if chooser is None:
             raise HttpError(404, f"there is no choice {name[:200]!r}")
         contexts = _decode(await body_of(request, LONGEST) or b"{}", dict[str, Any])
-        decisions = await run_in_threadpool(self._choose, chooser, contexts)
+        decisions = None
+        if len(contexts) <= AT_ONCE:
+            decisions = self._choose(chooser, contexts, chooser.choose_at_once)
+        if decisions is None:
+            decisions = await run_in_threadpool(self._choose, chooser, contexts, chooser.choose)
         return json_response(request, {"decisions": decisions})
 
-    def _choose(self, chooser: Chooser, contexts: list[dict[str, Any]]) -> list[Any]:
+    def _choose(
+        self,
+        chooser: Chooser,
+        contexts: list[dict[str, Any]],
+        choose: Callable[..., DecisionResponse | None],
+    ) -> list[DecisionResponse] | None:
+        """Return a decision for each context, or None if `choose` returns None."""
         board, belief = self._hub.board, chooser.belief.name
 
         def state_of(key: tuple[str, ...]) -> Any:
@@ -59,9 +72,12 @@ class Decide:
         decisions = []
         for i, context in enumerate(contexts, 1):
             try:
-                decisions.append(chooser.choose(context, state_of))
+                decided = choose(context, state_of)
             except DecisionError as error:
                 raise HttpError(422, f"context {i}: {error}") from None
+            if decided is None:
+                return None
+            decisions.append(decided)
         return decisions
 
     async def reward(self, request: Request) -> Response:
