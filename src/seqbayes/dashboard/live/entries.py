@@ -24,6 +24,9 @@ RATE_SECONDS = 10.0
 LEAST_RATE = 0.01
 """Rates below this number of events per second are shown as 0."""
 
+_CHUNK = 10_000
+"""Number of states that are decoded at once to rank their keys."""
+
 SPARK = 60
 STEPS = 10
 
@@ -155,13 +158,27 @@ class Entry:
         StoreError
             If the stored JSON cannot be read.
         """
-        if type(self._state) is str:
-            try:
-                self._state = self._about.read(self._state)
-            except (SeqbayesError, msgspec.MsgspecError) as error:
-                where = f"{self.key[:200]} of belief {self._about.name!r}"
-                raise StoreError(f"the stored state of {where} cannot be read: {error}") from None
+        self._state = self.peek()
         return self._state
+
+    def peek(self) -> Any:
+        """Return the state, without keeping it if it had to be decoded.
+
+        Sorting needs the states of all keys, and a decoded state is several times as large as its
+        JSON.
+
+        Raises
+        ------
+        StoreError
+            If the stored JSON cannot be read.
+        """
+        if type(self._state) is not str:
+            return self._state
+        try:
+            return self._about.read(self._state)
+        except (SeqbayesError, msgspec.MsgspecError) as error:
+            where = f"{self.key[:200]} of belief {self._about.name!r}"
+            raise StoreError(f"the stored state of {where} cannot be read: {error}") from None
 
     @property
     def stored(self) -> Any:
@@ -172,7 +189,7 @@ class Entry:
     def n(self) -> float:
         """The total weight of the observed data."""
         if self._n is None:
-            self._n = self.state.n_samples
+            self._n = self.peek().n_samples
         return self._n
 
     @property
@@ -337,5 +354,7 @@ def make_cards(entries: Iterable[Entry]) -> None:
 def make_rankings(entries: Iterable[Entry]) -> None:
     """Compute the missing rankings of entries of one belief together."""
     bare = [entry for entry in entries if entry.known_ranking is None]
-    for entry, summary in zip(bare, views.rankings([e.state for e in bare]), strict=True):
-        entry.known_ranking = summary
+    for start in range(0, len(bare), _CHUNK):
+        chunk = bare[start : start + _CHUNK]
+        for entry, summary in zip(chunk, views.rankings([e.peek() for e in chunk]), strict=True):
+            entry.known_ranking = summary
