@@ -5,11 +5,17 @@ it a failure to compile costs speed only: the modules are plain Python and run a
 """
 
 import os
+import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
+
+if sys.version_info < (3, 11):  # noqa: UP036 - pip names a dependency instead, for a checkout
+    sys.exit(
+        "seqbayes requires Python 3.11 or later; this is Python {}.{}".format(*sys.version_info)
+    )
 
 COMPILED = [
     "seqbayes.mixture.clusters",
