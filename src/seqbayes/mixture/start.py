@@ -23,10 +23,10 @@ COMPARE_AFTER, CONTINUED = 8, 2
 SEED_ROWS = 2000
 """Maximum sample size for the starts of a batch fit."""
 
-TRIES_PER_START, MIN_TRIES = 6, 10
+TRIES_PER_START, MIN_TRIES = 18, 10
 """Number of EM runs per start of a batch fit if they are fast, and the minimum number."""
 
-COST_PER_START, USUAL_ITERATIONS = 3.5e7, 30
+COST_PER_START, USUAL_ITERATIONS = 1e8, 30
 """Approximate number of multiplications per start of a batch fit, and of EM iterations from it."""
 
 FRESH_SHARE = 8
@@ -154,7 +154,7 @@ def _tries(model: EMModel, n: int, starts: int) -> int:
     """Return how many times EM is run on `n` rows: several times per start if EM is fast."""
     if len(model.priors) == 1 or starts == 1:
         return 1
-    per_start = min(TRIES_PER_START, 2 * len(model.priors) - 1)
+    per_start = min(TRIES_PER_START, 5 * len(model.priors) - 6)
     affordable = _affordable(model, n, starts * COST_PER_START) // USUAL_ITERATIONS
     return max(min(starts, MIN_TRIES), min(per_start * starts, affordable))
 
