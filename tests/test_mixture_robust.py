@@ -57,7 +57,7 @@ def test_an_outlier_while_the_buffer_fills():
 
 
 @long_stream
-@pytest.mark.parametrize("change", ["constant", "missing", "larger", "smaller"])
+@pytest.mark.parametrize("change", ["constant", "missing", "larger", "smaller", "late"])
 def test_a_feature_that_changes_when_the_buffer_is_full(change):
     points, rows = corners(1, 1200 * 5), corners(2, 1000)
     match change:
@@ -69,6 +69,8 @@ def test_a_feature_that_changes_when_the_buffer_is_full(change):
             points[:1200, 1] *= 1e3
         case "smaller":
             points[:1200, 1] /= 1e3
+        case "late":
+            points[:600, 1] = 7.0
     mixture = learned(points)
     assert per_row(mixture, rows) > per_row(learned(corners(3, 6000)), rows) - 0.05
     assert not mixture.is_ordered
@@ -170,3 +172,18 @@ def test_components_that_forget_earlier_observations_are_reported_once():
     with pytest.warns(UserWarning, match="have forgotten earlier") as caught:
         mixture.learn_many(slow + rng.normal(size=8000))
     assert len(caught) == 1
+
+
+@long_stream
+def test_components_keep_their_names_when_a_feature_starts_late():
+    points = corners(1, 2500)
+    points[:600, 1] = 7.0
+    mixture = learned(points[:1200])
+    before = np.array([mean for mean, _ in mixture.parameters])
+    mixture.learn_many(points[1200:])
+    after = np.array([mean for mean, _ in mixture.parameters])
+    # one component describes the constant values at first; the others stay where they are
+    others = np.abs(before[:, 1] - 7.0) > 0.5
+    assert others.sum() == 2
+    assert np.abs(before - after).max(axis=1)[others].min() < 0.5
+    assert not mixture.is_ordered

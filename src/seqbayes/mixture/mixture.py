@@ -24,7 +24,13 @@ from seqbayes.mixture.default_prior import (
 )
 from seqbayes.mixture.documents import finite
 from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.refit import Refitter, has_constant, has_wide_priors, is_ordered
+from seqbayes.mixture.refit import (
+    Refitter,
+    has_constant,
+    has_long_run,
+    has_wide_priors,
+    is_ordered,
+)
 from seqbayes.mixture.settings import (
     BUFFER,
     check_background,
@@ -309,11 +315,14 @@ class Mixture(BaseMixture):
         if self._buffer.is_full:
             model = self._buffer.fit()
             rows, _ = self._buffer.table(model)
-            self._started_constant = has_constant(model, rows)
-            if is_ordered(model, rows):
-                self._warn("successive observations come from the same component")
+            begins_late = has_long_run(model, rows)
+            self._started_constant = begins_late or has_constant(model, rows)
+            if not begins_late:
+                self._check_order(model, rows)
             self._refit_from = REFIT_AFTER * model.engine.n
             self._start(model)
+            if begins_late:  # components may describe the run of equal values
+                self._is_collecting, self._learn_started = True, None
 
     def _collect(self) -> None:
         """Collect the next observations, because the components fit recent observations badly."""
@@ -339,6 +348,13 @@ class Mixture(BaseMixture):
     def _refit(self, model: EMModel) -> None:
         """Fit the components again to the collected observations."""
         buffer = self._buffer
+        if self._started_constant:
+            rows = model.rows(buffer.observations)
+            self._check_order(model, rows)
+            if has_long_run(model, rows):  # equal values are usual
+                self._started_constant = False
+                self._start(model)
+                return
         priors = buffer.priors or (
             scaled_to(buffer.observations, len(self.names), model.priors[0]),
         )
@@ -351,6 +367,10 @@ class Mixture(BaseMixture):
             self._warn("recent observations differ from earlier ones")
         self._refit_from = REFIT_AFTER * model.engine.n
         self._start(fit.model)
+
+    def _check_order(self, model: EMModel, rows: Any) -> None:
+        if is_ordered(model, rows):
+            self._warn("successive observations come from the same component")
 
     def _warn(self, reason: str) -> None:
         """Warn once that the stream is ordered."""

@@ -14,7 +14,7 @@ from seqbayes.mixture.default_prior import standardise
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.evidence import log_evidence, log_marginal
 from seqbayes.mixture.settings import Settings
-from seqbayes.mixture.split_merge import Part, compose, parts
+from seqbayes.mixture.split_merge import Part, compose, match, parts
 from seqbayes.mixture.start import fit_best_start
 from seqbayes.state import State
 
@@ -35,6 +35,9 @@ SERIAL_CORRELATION = 0.9
 SERIAL_AGREEMENT = 0.5
 """Cohen's kappa of the components of successive observations above which a stream is ordered."""
 
+
+RUN_SHARE = 0.125
+"""A run of equal values is long if it has this share of all rows."""
 
 WIDE_RATIO = 100.0
 """Default priors are wide if their scale exceeds the variance within components by this factor."""
@@ -93,14 +96,14 @@ class Refitter:
         count = len(old.priors)
         whole = self.new_model(count)
         rows, w = buffer.table(whole)
-        same = keep and not self._settings.background and self._settings.df is None
+        same = not self._settings.background and self._settings.df is None
         same = same and not (self._lenient and self._priors[0].parts())
         same = same and all(prior == self._priors[0] for prior in self._priors)
-        if (
-            not (same and isinstance(self._settings.weights, Dirichlet) and old.reads_like(whole))
-            or _scale_ratio(old.priors[0], self._priors[0]) > MAX_SCALE_RATIO
-        ):
+        same = same and isinstance(self._settings.weights, Dirichlet) and old.reads_like(whole)
+        if not same or _scale_ratio(old.priors[0], self._priors[0]) > MAX_SCALE_RATIO:
             return self._continue(self._fit(rows, w, count), old, 0.0)
+        if not keep:
+            return self._continue(self._in_order_of(old, self._fit(rows, w, count)), old, 0.0)
         fresh = self._fit_by_evidence(rows, w, count)
         groups = _without_counterpart(self._pool(old, fresh, w), count, count - len(fresh.priors))
         if len(groups) < count - len(fresh.priors):
@@ -135,6 +138,16 @@ class Refitter:
         model = self.new_model(k)
         model.place_background(rows)
         fit_best_start(model, rows, w, np.random.default_rng(self._seed), *FINAL_EFFORT)
+        return model
+
+    def _in_order_of(self, old: EMModel, fresh: EMModel) -> EMModel:
+        """Return a new model with its components at the places of similar old ones."""
+        order = match(old.states(old.predicting()), fresh.states(fresh.engine))
+        found = parts(fresh)
+        model = self.new_model(len(found))
+        compose(model, [[found[k]] for k in order])
+        model.engine.memory = fresh.engine.memory
+        model.m_step()
         return model
 
     def _fit_by_evidence(self, rows: Array, w: Array, most: int) -> EMModel:
@@ -234,6 +247,17 @@ def _scale_of(prior: State) -> Array:
 def has_constant(model: EMModel, rows: Array) -> bool:
     """Whether a feature has the same value, or no value, in all rows."""
     return bool((standardise(model.reader.vectors(rows)) == 0.0).all(axis=0).any())
+
+
+def has_long_run(model: EMModel, rows: Array) -> bool:
+    """Whether a feature that varies has one value, or no value, in many successive rows."""
+    vectors = model.reader.vectors(rows)
+    same = (vectors[1:] == vectors[:-1]) | (np.isnan(vectors[1:]) & np.isnan(vectors[:-1]))
+    for column in same[:, ~same.all(axis=0)].T:
+        changes = np.flatnonzero(np.concatenate([[True], ~column, [True]]))
+        if np.diff(changes).max() >= max(MIN_ROWS, RUN_SHARE * len(rows)):
+            return True
+    return False
 
 
 def is_ordered(model: EMModel, rows: Array) -> bool:

@@ -44,7 +44,7 @@ COMPARE_ROWS, ROWS_PER_FEATURE = 60, 3
 STEP_OVERHEAD = 2e4
 """Cost of an iteration of EM in multiplications, apart from those with the rows."""
 
-OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 10.0
+OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 6.0
 """Maximum share of outliers among rows, and minimum ratio of their neighbour distance."""
 
 BACKGROUND_SHARE, BACKGROUND_RATIO = 0.3, 4.0
