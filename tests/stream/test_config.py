@@ -18,6 +18,7 @@ from seqbayes import (
     Product,
     registry,
 )
+from seqbayes.cli import main
 from seqbayes.events.durations import parse_duration, parse_half_life
 from seqbayes.forgetting import Decayed
 from seqbayes.likelihoods import Binomial, Exponential, Geometric, MultivariateNormal
@@ -552,6 +553,32 @@ def test_a_missing_client_library_is_reported(kind, client, monkeypatch):
             "expected one character as delimiter, got 'ab'",
         ),
         ('kind = "redis", url = "http://h", stream = "s"', "expected url 'redis://host:port/db'"),
+        ('kind = "file", path = "x", delimiter = ";"', "a delimiter requires CSV"),
+        ('kind = "redis", url = "redis://:sEkret#@h", stream = "s"', "expected a port from"),
+        ('kind = "redis", url = "redis://h/shop", stream = "s"', "the number of a database"),
+        (
+            'kind = "redis", url = "redis://h?pasword=sEkret", stream = "s"',
+            "unknown option 'pasword' in the URL: did you mean 'password'?",
+        ),
+        ('kind = "nats", url = "nats://a:sEkret@h:x", stream = "s"', "expected a port from"),
+        ('kind = "kafka", brokers = "a:1,h:x", topic = "s"', "expected a port from"),
+        (
+            'kind = "query", url = "postgresql://a:sEkret/1@h/d", query = "t", cursor = "id"',
+            "expected a port from",
+        ),
+        (
+            'kind = "query", url = "mysql://a:sEkret@h/d", query = "t", cursor = "id"',
+            "expected an SQLite file or postgresql://…, got mysql://…",
+        ),
+        (
+            'kind = "query", url = "a.db", query = "delete from t", cursor = "id"',
+            "expected a SELECT statement or the name of a table, got 'delete from t'",
+        ),
+        ('kind = "query", url = "a.db", query = " ", cursor = "id"', "got ' '"),
+        ('kind = "directory", path = "/dev/null"', "/dev/null is not a directory"),
+        ('kind = "directory", path = "x", pattern = "a/*.csv"', "a pattern of file names"),
+        ('kind = "http", linger = -1', "expected linger >= 0 seconds"),
+        ('kind = "stdin", format = "parquet"', "expected 'jsonl' or 'csv', got 'parquet'"),
         ('kind = "redis", url = "redis://h", stream = ""', "expected the key of a stream"),
         ('kind = "redis", url = "redis://${NONE}@h", stream = "s"', "no variable 'NONE'"),
         ('kind = "nats", url = "h:4222", stream = "s"', "expected url 'nats://host:port'"),
@@ -570,8 +597,9 @@ def test_options_of_sources_are_checked(source, response, monkeypatch):
     (found,) = errors(
         f"store = 'a'\nsource = {{ {source} }}\nbelief.b = {{state='beta', field='x'}}"
     )
-    assert found.startswith("source: ")
+    assert found.startswith("source")
     assert response in found
+    assert "sEkret" not in found
 
 
 def test_errors_name_the_file(tmp_path):
@@ -788,3 +816,64 @@ def test_errors_in_tables_of_external_families(text, error, other_families):
     with pytest.raises(ConfigError) as caught:
         belief(text)
     assert error in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "response"),
+    [
+        ("prior = {alhpa = 1, beta = 2}", "beta has no 'alhpa': expected alpha or beta; did you"),
+        ("prior = 'jefreys'", "; did you mean 'jeffreys'?"),
+        ("prior = {from = 'from-mean', mean = 0.2, strenght = 1}", "; did you mean 'strength'?"),
+        ("likelihood = 'binomal'", "; did you mean 'binomial'?"),
+        ("likelihood = {name = 'binomial', trails = 3}", "expected trials; did you mean 'trials'?"),
+        ("commit = {events = 3}", "unknown key of a [belief.b]; put the top-level key before the"),
+    ],
+)
+def test_misspelt_and_misplaced_names_get_a_suggestion_at_every_level(text, response):
+    (found,) = errors(
+        f"store = 'a'\nsource = {{kind = 'file', path = 'x'}}\n"
+        f"[belief.b]\nstate = 'beta'\nfield = 'x'\n{text}"
+    )
+    assert response in found
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:sEkret@h:port/d",
+        "postgresql://me:sEkret@h:70000/d",
+        "postgresql://me:sEkret%zz@h/d",
+        "postgresql://me:sEkret@[::1/d",
+        "postgresql://me@h/d?password=sEkret%zz",
+        "mysql://me:sEkret@h/d",
+    ],
+)
+def test_invalid_urls_of_stores_are_reported_without_their_password(url):
+    (found,) = errors(
+        f"store = '{url}'\nsource = {{kind = 'file', path = 'x'}}\n"
+        "belief.b = {state = 'beta', field = 'x'}"
+    )
+    assert found.startswith("store: ")
+    assert "sEkret" not in found
+
+
+def test_check_prints_the_url_of_a_store_without_its_password(tmp_path, capsys):
+    path = tmp_path / "seqbayes.toml"
+    path.write_text(
+        "store = 'postgresql://me:sEkret@h:5432,i:5433/d?sslpassword=sEkret'\n"
+        "source = {kind = 'stdin'}\nbelief.b = {state = 'beta', field = 'x'}"
+    )
+    assert main(["check", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "postgresql://me@h:5432,i:5433/d" in printed
+    assert "sEkret" not in printed
+
+
+def test_a_store_that_is_another_file_is_rejected(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"x": true}\n')
+    (found,) = errors(
+        f"store = '{path}'\nsource = {{kind = 'file', path = '{path}'}}\n"
+        "belief.b = {state = 'beta', field = 'x'}"
+    )
+    assert "it is not a store of seqbayes" in found

@@ -620,7 +620,7 @@ def test_data_sets_of_river():
     (batch,) = source.batches()
     assert len(batch.records) == 50
     assert "bad" in batch.records[0]
-    with pytest.raises(SourceError, match="is it 'Phishing'"):
+    with pytest.raises(SourceError, match="did you mean 'Phishing'"):
         Dataset("Phising")
 
 

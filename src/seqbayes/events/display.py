@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from seqbayes.errors import PriorError
+from seqbayes.events.suggestions import did_you_mean
 
 BETTER = ("higher", "lower")
 
@@ -106,10 +107,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
          ('threshold', 'expected a share between 0 and 1, got 2.0')]
         """
         if self.better not in ("", *BETTER):
-            import difflib
-
-            near = difflib.get_close_matches(self.better, BETTER, 1)
-            hint = f": did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(self.better, BETTER)
             yield "better", f"expected 'higher' or 'lower', got {self.better!r}{hint}"
         yield from self._find_errors_of_pool(by, state)
         if state.display_kind not in _COMPARABLE:

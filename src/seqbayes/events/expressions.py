@@ -9,6 +9,7 @@ from typing import Any
 
 from seqbayes.events import operations
 from seqbayes.events.operations import Evaluate
+from seqbayes.events.suggestions import did_you_mean
 from seqbayes.events.tokens import Tokens
 
 MAX_DEPTH = 50
@@ -239,7 +240,9 @@ class _Parser:
         if name == "bucket":
             return self._bucket()
         if name not in known:
-            tokens.refuse("unknown function", token, operations.did_you_mean(name))
+            names = ["bucket", *known]
+            hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+            tokens.refuse("unknown function", token, hint)
         fewest, most, function = known[name]
         given = [self._nested(self._either)]
         while tokens.take(","):

@@ -151,14 +151,6 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
 """Functions by name: minimum and maximum number of arguments, and the function."""
 
 
-def did_you_mean(name: str) -> str:
-    """Return a suggestion for an unknown function, or a list of functions."""
-    import difflib
-
-    near = difflib.get_close_matches(name, [*FUNCTIONS, "bucket"], 1)
-    return f": did you mean {near[0]!r}?" if near else f"; there are bucket, {', '.join(FUNCTIONS)}"
-
-
 def bucket(part: Evaluate, width: float) -> Evaluate:
     """Return the lower end of the interval of this width in which a number lies."""
     exact = Fraction(repr(width))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 
 from seqbayes import registry
 from seqbayes.errors import PriorError
+from seqbayes.events.suggestions import did_you_mean
 from seqbayes.likelihoods import Likelihood
 from seqbayes.state import State
 
@@ -141,13 +142,13 @@ def make_likelihood(
     if kind is None:
         raise PriorError(
             f"a {option_name(family.__name__)} has no likelihood {name!r}: expected"
-            f" {_either(known)}"
+            f" {_either(known)}{_suggest(name, known)}"
         )
     own = {field.name: "None" in str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
     arguments: dict[str, Any] = {}
     for parameter, text in fixed.items():
         if parameter not in own:
-            has = f": expected {_either(own)}" if own else ""
+            has = f": expected {_either(own)}{_suggest(parameter, own)}" if own else ""
             raise PriorError(f"{option_name(kind.__name__)} has no parameter {parameter!r}{has}")
         none = own[parameter] and text.lower() == "none"
         arguments[parameter] = None if none else _number(parameter, text)
@@ -244,7 +245,7 @@ def _choose_constructor(
     if option_name(head) not in named:
         raise PriorError(
             f"a {option_name(family.__name__)} has no prior {head!r}: expected {_either(named)},"
-            f" or name=value for {_either(family.parameters, 'and')}"
+            f" or name=value for {_either(family.parameters, 'and')}{_suggest(head, named)}"
         )
     return option_name(head), named[option_name(head)], pairs
 
@@ -284,7 +285,8 @@ def _arguments(
             arguments.setdefault(mappings[0], {})[key] = _number(key, value)
         else:
             names = [f"{name}.LABEL" if name in mappings else name for name in own]
-            raise PriorError(f"{what} has no {key!r}: expected {_either(names) or 'nothing'}")
+            expected = f"{_either(names) or 'nothing'}{_suggest(key, own)}"
+            raise PriorError(f"{what} has no {key!r}: expected {expected}")
     return arguments
 
 
@@ -317,6 +319,11 @@ def _number(name: str, text: Any) -> int | float:
     except ValueError:
         pass
     raise PriorError(f"expected a number as {name}, got {text!r}")
+
+
+def _suggest(given: str, known: Iterable[str]) -> str:
+    """Return a suggestion such as "; did you mean 'jeffreys'?", or an empty string."""
+    return did_you_mean(given, known).replace(":", ";", 1)
 
 
 def _either(names: Sequence[str] | Mapping[str, Any], last: str = "or") -> str:

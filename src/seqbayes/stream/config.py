@@ -233,7 +233,7 @@ def parse_config(text: bytes, name: str = "the configuration") -> Config:
         reason = str(error).replace("at end of document", f"at line {last}, the last one")
         reason = reason.replace("Cannot overwrite a value", "this key occurs twice in its table")
         raise ConfigError(name, [_TWICE.sub(_name_table, reason)]) from None
-    errors = ErrorList()
+    errors = ErrorList(tables.Root.__struct_fields__)
     config = _read(document, errors)
     if config is None or errors.found:
         raise ConfigError(name, errors.found)

@@ -13,10 +13,11 @@ from seqbayes.errors import PriorError
 from seqbayes.events import spec
 from seqbayes.events.display import Display
 from seqbayes.events.durations import parse_duration, parse_half_life
+from seqbayes.events.suggestions import did_you_mean
 from seqbayes.forgetting import Decayed
 from seqbayes.model import Model, TableForm
 from seqbayes.state import State
-from seqbayes.stream.schema import ErrorList, did_you_mean, join
+from seqbayes.stream.schema import ErrorList, join
 from seqbayes.windowed import Windowed
 
 ESTIMATORS = {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
 from seqbayes.errors import SeqbayesError
+from seqbayes.events.suggestions import did_you_mean
 
 T = TypeVar("T")
 
@@ -30,10 +31,17 @@ class ConfigError(SeqbayesError):
 
 
 class ErrorList:
-    """Collects the errors of a configuration while it is read."""
+    """Collects the errors of a configuration while it is read.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    top
+        The keys of the top level, which a table that precedes them in the file takes by mistake.
+    """
+
+    def __init__(self, top: Collection[str] = ()) -> None:
         self.found: list[str] = []
+        self._top = top
 
     def add(self, path: str, text: object) -> None:
         """Add an error at the path of a key."""
@@ -41,9 +49,10 @@ class ErrorList:
 
     def convert(self, path: str, value: Any, kind: Any, otherwise: Any) -> Any:
         """Convert a value to a type; if that fails, add an error and return `otherwise`."""
-        if get_origin(kind) is Literal and value not in get_args(kind):
-            known = " or ".join(map(repr, get_args(kind)))
-            self.add(path, f"expected {known}, got {value!r}{did_you_mean(value, get_args(kind))}")
+        choices = _choices(kind)
+        if choices and value not in choices:
+            known = " or ".join(map(repr, choices))
+            self.add(path, f"expected {known}, got {value!r}{did_you_mean(value, choices)}")
             return otherwise
         tables = [each for each in (kind, *get_args(kind)) if get_origin(each) is dict]
         if tables and isinstance(value, Mapping):
@@ -82,6 +91,8 @@ class ErrorList:
         for key in given:
             if key not in known:
                 hint = did_you_mean(key, known) or f"; expected one of {', '.join(known)}"
+                if path and key in self._top:
+                    hint = f" of a [{path}]; put the top-level key before the first table"
                 self.add(join(path, key), f"unknown key{hint}")
 
     def read(self, path: str, table: Any, kind: type[T]) -> T | None:
@@ -122,6 +133,12 @@ _WORDS = {
 }
 
 
+def _choices(kind: Any) -> tuple[Any, ...]:
+    """Return the values that a type allows, if it is a Literal or an optional one."""
+    kinds = [each for each in (kind, *get_args(kind)) if get_origin(each) is Literal]
+    return get_args(kinds[0]) if kinds else ()
+
+
 def _in_words(text: str) -> str:
     """Replace the names of JSON types in a message by plain words.
 
@@ -136,20 +153,6 @@ def _in_words(text: str) -> str:
         return " or ".join(_WORDS.get(kind, kind) for kind in kinds)
 
     return re.sub("`([a-z |]+)`", replacement, text)
-
-
-def did_you_mean(given: Any, known: Iterable[Any]) -> str:
-    """Return a suggestion such as ": did you mean 'beta'?", or an empty string.
-
-    Examples
-    --------
-    >>> did_you_mean("betta", ["beta", "gamma"]), did_you_mean("x", ["beta"])
-    (": did you mean 'beta'?", '')
-    """
-    import difflib
-
-    near = difflib.get_close_matches(str(given), [str(each) for each in known], 1)
-    return f": did you mean {near[0]!r}?" if near else ""
 
 
 def join(path: str, key: str) -> str:

@@ -42,6 +42,47 @@ def expand(text: str, quoted: bool = False) -> str:
     return _VARIABLE.sub(value, text)
 
 
+def check_port(url: str) -> None:
+    """Check that the port of a URL, if there is one, is a number that a server can have.
+
+    The message does not repeat the URL: an unescaped ``/`` or ``#`` ends the host, and a part of
+    the password would be the port.
+
+    Raises
+    ------
+    PriorError
+        If it is not.
+
+    Examples
+    --------
+    >>> check_port("redis://localhost:port")
+    Traceback (most recent call last):
+    seqbayes.errors.PriorError: expected a port from 1 to 65535 in the URL; percent-encode special \
+characters of a password, as ${NAME} does
+    """
+    try:
+        hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")  # several for PostgreSQL
+        valid = all(urlsplit(f"//{host}").port != 0 for host in hosts)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise PriorError(
+            "expected a port from 1 to 65535 in the URL; percent-encode special characters of a"
+            " password, as ${NAME} does"
+        )
+
+
+def without_password(url: str) -> str:
+    """Return a URL without its password, for messages.
+
+    Examples
+    --------
+    >>> without_password("postgresql://me:a@b@localhost/shop"), without_password("a@b:c.db")
+    ('postgresql://me@localhost/shop', 'a@b:c.db')
+    """
+    return re.sub(r"(://[^:@/]*):.*@", r"\1@", url, flags=re.DOTALL)
+
+
 def credentials(url: str) -> tuple[str | None, str | None]:
     """Return the user and password of a URL.
 

@@ -25,6 +25,7 @@ from seqbayes.events.belief import Belief
 from seqbayes.events.derived import raw_slots
 from seqbayes.events.fields import similar_name
 from seqbayes.events.records import Cells
+from seqbayes.events.suggestions import did_you_mean
 from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.sources.file import File
@@ -322,6 +323,8 @@ def _unknown(name: str, existing: Sequence[str], kind: str) -> str:
     hint = ""
     if (similar := similar_name(name, existing)) is not None:
         hint = f" (did you mean {similar!r}?)"
+    elif near := did_you_mean(name, existing):
+        hint = f" ({near.removeprefix(': ')})"
     elif len(existing) == 1 and kind == "column":
         likely = next((each for each in ";\t|," if each in existing[0]), None)
         hint = "" if likely is None else f" (should it be --delimiter {likely!r}?)"

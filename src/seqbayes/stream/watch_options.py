@@ -19,7 +19,7 @@ from seqbayes.events import spec
 from seqbayes.events.belief import Belief
 from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.events.rows import Sniffed, find_format
-from seqbayes.stream.schema import did_you_mean
+from seqbayes.events.suggestions import did_you_mean
 from seqbayes.stream.source import Source
 from seqbayes.stream.sources.file import File
 from seqbayes.stream.sources.handle import Handle

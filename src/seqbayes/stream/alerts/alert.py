@@ -14,6 +14,7 @@ from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.durations import format_duration, parse_duration
 from seqbayes.events.keys import REST, read_key, write_key
+from seqbayes.events.suggestions import did_you_mean
 from seqbayes.stream.alerts.grammar import (
     PER_KEY,
     Best,
@@ -25,7 +26,7 @@ from seqbayes.stream.alerts.grammar import (
     Tail,
     parse_condition,
 )
-from seqbayes.stream.schema import ErrorList, did_you_mean, join
+from seqbayes.stream.schema import ErrorList, join
 from seqbayes.stream.urls import expand
 
 _Duration = str | int | float

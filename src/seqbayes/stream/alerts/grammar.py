@@ -6,8 +6,8 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from seqbayes.events.suggestions import did_you_mean
 from seqbayes.events.tokens import Tokens
-from seqbayes.stream.schema import did_you_mean
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,

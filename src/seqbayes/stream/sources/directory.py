@@ -102,6 +102,10 @@ class Directory(Source):
     ) -> None:
         if not settle >= 0.0:
             raise PriorError(f"expected settle >= 0 seconds, got {settle!r}")
+        if not pattern or "/" in pattern:
+            raise PriorError(f"expected a pattern of file names such as '*.jsonl', got {pattern!r}")
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise PriorError(f"{path} is not a directory; expected one, or kind = 'file'")
         self._path = Path(path)
         self._pattern = pattern
         self._settle = settle

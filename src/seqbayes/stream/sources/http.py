@@ -85,6 +85,8 @@ class Http(Source):
         for limit, value in limits.items():
             if value is not None and not value > 0:
                 raise PriorError(f"expected {limit} to be above 0, got {value!r}")
+        if not linger >= 0.0:
+            raise PriorError(f"expected linger >= 0 seconds, got {linger!r}")
         self.name, self.id, self.longest = name, id, longest
         self._waiting, self._linger = waiting, linger
         self._rate = None if rate is None else RateLimit(float(rate))

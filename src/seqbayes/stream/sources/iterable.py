@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, ClassVar
 
+from seqbayes.events.suggestions import did_you_mean
 from seqbayes.stream.source import Batch, Source, SourceError
 
 
@@ -125,9 +126,6 @@ class Dataset(Iterated):
 
         known = [n for n, kind in vars(datasets).items() if inspect.isclass(kind)]
         if dataset not in known:
-            import difflib
-
-            near = difflib.get_close_matches(dataset, known, 1)
-            hint = f": is it {near[0]!r}?" if near else ""
+            hint = did_you_mean(dataset, known)
             raise SourceError(f"River has no data set {dataset!r}{hint}")
         super().__init__(getattr(datasets, dataset), name or f"dataset:{dataset}", target)

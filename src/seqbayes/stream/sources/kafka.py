@@ -28,6 +28,7 @@ from seqbayes.stream.sources.kafka_messages import (
     mark_of,
     numbers_of,
 )
+from seqbayes.stream.urls import check_port
 
 _POLL = 60.0
 """Seconds between two queries for newly added partitions."""
@@ -123,6 +124,8 @@ class KafkaTopic(Broker):
     ) -> None:
         if not brokers or not topic:
             raise PriorError("expected brokers 'host:port', and the name of a topic")
+        for broker in brokers.split(","):
+            check_port(broker.strip() if "://" in broker else f"kafka://{broker.strip()}")
         if partitions is not None and (
             group is not None or not partitions or any(p < 0 for p in partitions)
         ):

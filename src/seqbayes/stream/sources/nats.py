@@ -17,7 +17,7 @@ from seqbayes.stream.sources.nats_feed import (
     StreamInfo,
     Subscription,
 )
-from seqbayes.stream.urls import credentials, expand
+from seqbayes.stream.urls import check_port, credentials, expand
 
 _POLL = 10.0
 """Seconds between two polls of a stream whose selected messages have all been read."""
@@ -91,6 +91,8 @@ class JetStream(Broker):
         urls = [expand(each.strip(), quoted=True) for each in url.split(",")]
         if not all(each.startswith(("nats://", "tls://", "ws://", "wss://")) for each in urls):
             raise PriorError("expected url 'nats://host:port', or one that begins with tls://")
+        for each in urls:
+            check_port(each)
         secrets = [text or "" for each in urls for text in credentials(each)]
         read = f"/{subject}" if subject else ""
         super().__init__(name or f"nats:{stream}{read}", lost, patience, tuple(secrets))

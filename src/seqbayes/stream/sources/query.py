@@ -6,6 +6,7 @@ import datetime
 import decimal
 import itertools
 import math
+import os
 import re
 import sqlite3
 import time
@@ -18,12 +19,17 @@ from seqbayes.errors import PriorError
 from seqbayes.extras import install_command
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
-from seqbayes.stream.urls import expand
+from seqbayes.stream.urls import check_port, expand
 
 WINDOW = 500
 """Number of rows before the last row in which late rows are detected."""
 
 _LITERAL = re.compile(r"""'[^']*'|"[^"]*\"""")
+
+
+_SELECT = re.compile(
+    r"(\s|\(|--[^\n]*\n|/\*.*?\*/)*(select|with|values|table)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 class _DatabaseError(Exception):
@@ -92,10 +98,17 @@ class Query(Broker):
             raise PriorError("expected the name of a column as cursor")
         if ";" in _LITERAL.sub("", query):
             raise PriorError(f"expected one SELECT statement without a semicolon, got {query!r}")
-        self._query = query if " " in query.strip() else f"SELECT * FROM {_quoted(query.strip())}"
         self._postgres = url.startswith(("postgresql://", "postgres://"))
+        if "://" in url and not self._postgres:
+            scheme = url.partition("://")[0]
+            raise PriorError(f"expected an SQLite file or postgresql://…, got {scheme}://…")
+        if not query.strip() or (" " in query.strip() and not _SELECT.match(query)):
+            raise PriorError(f"expected a SELECT statement or the name of a table, got {query!r}")
+        self._query = query if " " in query.strip() else f"SELECT * FROM {_quoted(query.strip())}"
         self._mark = "%s" if self._postgres else "?"
         self._url = expand(url, quoted=self._postgres)
+        if self._postgres:
+            check_port(self._url)
         self._cursor = cursor
         self._every = every
         self.finite = not follow
@@ -187,6 +200,8 @@ class Query(Broker):
                 raise
             if self._has_connected and _is_transient(error):
                 raise _DatabaseError(str(error)) from error
+            if not self._postgres and not os.path.exists(self._url):
+                raise SourceError(f"cannot read {self.name}: no such file: {self._url}") from None
             where = f" ({self._url})" if isinstance(error, sqlite3.Error) else ""
             raise SourceError(f"cannot read {self.name}{where}: {error}") from error
 

@@ -52,6 +52,8 @@ class Format:
             delimiter = "\t"
         if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
             raise PriorError(f"expected one character as delimiter, got {delimiter!r}")
+        if delimiter is not None and name != "csv" and path != "-":
+            raise PriorError("a delimiter requires CSV: format 'csv', or a file named .csv")
         if longest < 1:
             raise PriorError(f"expected a longest record of at least 1 byte, got {longest!r}")
         self.text = name == "csv"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from seqbayes.errors import PriorError
+from seqbayes.events.suggestions import did_you_mean
+from seqbayes.stream.urls import check_port
 
 
 def read_records(
@@ -52,8 +56,13 @@ def _read_record(cells: Sequence[bytes] | None, field: bytes | None) -> tuple[An
 
 def make_pool(url: str) -> Any:
     """Return a pool that never retries a command, because the response of a read may be lost."""
+    check_port(url)
+    parts = urlsplit(url)
+    database = parts.path.strip("/")
+    if parts.scheme != "unix" and database and not database.isdecimal():
+        raise PriorError(f"expected the number of a database in the URL, got {database!r}")
     try:
-        return redis.ConnectionPool.from_url(
+        pool: Any = redis.ConnectionPool.from_url(
             url,
             protocol=2,
             retry=Retry(NoBackoff(), 0),
@@ -65,6 +74,12 @@ def make_pool(url: str) -> Any:
         raise PriorError(
             "expected url 'redis://host:port/db', or one that begins with rediss:// or unix://"
         ) from None
+    parents = pool.connection_class.__mro__
+    known = {name for each in parents for name in inspect.signature(each.__init__).parameters}
+    for name in parse_qs(parts.query):
+        if name not in known:
+            raise PriorError(f"unknown option {name!r} in the URL{did_you_mean(name, known)}")
+    return pool
 
 
 def make_client(pool: Any) -> Any:

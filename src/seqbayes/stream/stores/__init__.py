@@ -32,6 +32,7 @@ from seqbayes.stream.stores.records import (
 from seqbayes.stream.stores.registry import (
     check_url,
     open_store,
+    public_url,
     register_store,
     store_path,
     store_schemes,
@@ -70,6 +71,7 @@ __all__ = [
     "check_url",
     "difference",
     "open_store",
+    "public_url",
     "register_store",
     "store_path",
     "store_schemes",

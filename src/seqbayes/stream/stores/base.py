@@ -24,6 +24,7 @@ from seqbayes.stream.stores.records import (
     RunnerStatus,
     StoreError,
 )
+from seqbayes.stream.urls import without_password
 
 T = TypeVar("T")
 
@@ -330,6 +331,11 @@ class Store(WritableStore):
         StoreError
             If `url` is invalid, or a dependency is not installed.
         """
+
+    @classmethod
+    def public(cls, url: str) -> str:
+        """Return the URL without secrets, for messages."""
+        return without_password(url)
 
     @classmethod
     def path(cls, url: str) -> Path | None:

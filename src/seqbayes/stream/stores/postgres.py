@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -15,7 +16,7 @@ from seqbayes.stream.stores.base import Mode
 from seqbayes.stream.stores.records import Contents, Lease, StoreError
 from seqbayes.stream.stores.sql import SqlStore
 from seqbayes.stream.stores.tables import Row
-from seqbayes.stream.urls import expand
+from seqbayes.stream.urls import check_port, expand
 
 if TYPE_CHECKING:
     import psycopg
@@ -85,7 +86,15 @@ class PostgresStore(SqlStore):
         PriorError
             If `url` contains an unknown environment variable.
         """
-        _public(_driver().conninfo.conninfo_to_dict, expand(url, quoted=True))
+        parse = _driver().conninfo.conninfo_to_dict
+        ports = str(_parsed(parse, expand(url, quoted=True)).get("port", ""))
+        for port in filter(None, ports.split(",")):
+            check_port(f"postgresql://:{port}")
+
+    @classmethod
+    def public(cls, url: str) -> str:
+        """Return the URL without passwords, for messages."""
+        return _public(_driver().conninfo.conninfo_to_dict, url)
 
     def _connect(self) -> psycopg.Connection[Row]:
         with self._translated():
@@ -265,12 +274,21 @@ def _driver() -> Any:
     return psycopg
 
 
+def _parsed(parse: Any, url: str) -> dict[str, Any]:
+    """Return the parts of a URL."""
+    try:
+        parts: dict[str, Any] = parse(url)
+    except Exception as error:
+        reason = str(error).strip()
+        if not reason.startswith("invalid URI query parameter"):  # the text may be the password
+            reason = re.sub('".*"', '"…"', reason, flags=re.DOTALL)
+        raise StoreError(f"invalid URL of a PostgreSQL database: {reason}") from None
+    return parts
+
+
 def _public(parse: Any, url: str) -> str:
     """Return the URL without passwords, for messages."""
-    try:
-        parts = parse(url)
-    except Exception as error:
-        raise StoreError(f"invalid URL of a PostgreSQL database: {str(error).strip()}") from None
+    parts = _parsed(parse, url)
     named = {key: quote(str(value), safe=",") for key, value in parts.items()}
     for secret in ("password", "sslpassword"):
         named.pop(secret, None)

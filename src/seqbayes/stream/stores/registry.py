@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from seqbayes.stream.stores.base import Mode, Store
 from seqbayes.stream.stores.records import GROUP, StoreError
+from seqbayes.stream.urls import without_password
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -79,7 +80,8 @@ def store_kind(url: str) -> type[Store]:
         if slashes:
             known = ", ".join(store_schemes())
             raise StoreError(
-                f"expected a file, or a URL with one of the schemes {known}, got {url!r}"
+                f"expected a file, or a URL with one of the schemes {known},"
+                f" got {without_password(url)!r}"
             )
         scheme = "sqlite"
     target = _targets[scheme]
@@ -140,6 +142,17 @@ def check_url(url: str) -> None:
     >>> check_url("beliefs.db")
     """
     store_kind(url).check(url)
+
+
+def public_url(url: str) -> str:
+    """Return the URL of a store without its password, for messages.
+
+    Examples
+    --------
+    >>> public_url("beliefs.db")
+    'beliefs.db'
+    """
+    return store_kind(url).public(url)
 
 
 def store_path(url: str) -> Path | None:

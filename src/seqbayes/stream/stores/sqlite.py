@@ -82,7 +82,7 @@ class SqliteStore(SqlStore):
 
     @classmethod
     def check(cls, url: str) -> None:
-        """Check that a URL is valid.
+        """Check that a URL is valid, and a file that exists begins as a database does.
 
         Raises
         ------
@@ -95,6 +95,12 @@ class SqliteStore(SqlStore):
             raise StoreError(f"expected sqlite:PATH, such as sqlite:{wanted}, got {url!r}")
         if not path or "\0" in path:
             raise StoreError(f"expected a file, or postgresql://user@host/database, got {path!r}")
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                head = file.read(16)
+            if head.rstrip(b"\0") and not head.startswith(b"SQLite format 3"):
+                remedy = _REMEDIES[sqlite3.SQLITE_NOTADB]
+                raise StoreError(f"{path}: file is not a database; {remedy}")
 
     @classmethod
     def path(cls, url: str) -> Path | None:

@@ -16,7 +16,7 @@ from seqbayes.events.keys import read_key
 from seqbayes.stream.alerts.grammar import Silence
 from seqbayes.stream.config import Config, load_config
 from seqbayes.stream.schema import ConfigError
-from seqbayes.stream.stores import open_store, store_path
+from seqbayes.stream.stores import open_store, public_url, store_path
 from seqbayes.stream.verbs.shared import add_config, run_reporting_errors
 from seqbayes.stream.verbs.stored import timestamp
 
@@ -102,7 +102,8 @@ def command(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return USAGE_ERROR
     names = ", ".join(belief.name for belief in config.beliefs)
-    sys.stdout.write(f"{args.config} is valid; beliefs: {names}; store: {config.store}\n")
+    store = public_url(config.store)
+    sys.stdout.write(f"{args.config} is valid; beliefs: {names}; store: {store}\n")
     if args.alerts is None:
         return 0
 
