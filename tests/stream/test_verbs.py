@@ -516,6 +516,15 @@ def test_an_export_never_replaces_its_own_store(kind, tmp_path, capsys, monkeypa
     assert len(list(stream.show(url))) == 3
 
 
+def test_an_export_never_replaces_another_store(tmp_path, capsys):
+    url, other = str(tmp_path / "b.db"), str(tmp_path / "b.partition-0.db")
+    learn(url, sales())
+    learn(other, sales())
+    status, _, err = run_command(capsys, "export", url, other, "--format", "csv")
+    assert (status, "is a database; choose another file" in err) == (2, True)
+    assert len(list(stream.show(other))) == 3
+
+
 @pytest.mark.parametrize("target", ["/dev/stdout", "link", "out.csv"])
 @pytest.mark.parametrize("piped", [False, True])
 def test_an_export_does_not_replace_standard_output(target, piped, tmp_path, monkeypatch):

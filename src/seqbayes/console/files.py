@@ -20,7 +20,8 @@ def check_target(path: str) -> Path | None:
     Raises
     ------
     SeqbayesError
-        If it exists and is not a regular file, or its directory does not exist.
+        If it exists and is not a regular file, or is an SQLite database, such as another store, or
+        if its directory does not exist.
     """
     if path == "-":
         return None
@@ -40,6 +41,9 @@ def check_target(path: str) -> Path | None:
             f"{path} is not a regular file; to write to a pipe or device, export to - and redirect"
             " standard output"
         )
+    with open(path, "rb") as file:
+        if file.read(15) == b"SQLite format 3":
+            raise SeqbayesError(f"{path} is a database; choose another file")
     if any(_is_open_as(descriptor, found) for descriptor in range(3)):
         raise SeqbayesError(f"{path} is standard input or output; export to - instead")
     return target

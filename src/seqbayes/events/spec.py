@@ -321,7 +321,7 @@ def _number(name: str, text: Any) -> int | float:
     raise PriorError(f"expected a number as {name}, got {text!r}")
 
 
-def _suggest(given: str, known: Iterable[str]) -> str:
+def _suggest(given: object, known: Iterable[str]) -> str:
     """Return a suggestion such as "; did you mean 'jeffreys'?", or an empty string."""
     return did_you_mean(given, known).replace(":", ";", 1)
 
