@@ -454,3 +454,22 @@ def test_special_files_are_rejected_at_once(tmp_path):
     os.mkfifo(tmp_path / "late.jsonl")
     with closing(late), pytest.raises(SourceError, match="not a regular file"):
         next(late.batches(timeout=0.0))
+
+
+def test_ascending_numbers_that_skip_some_are_detected_while_stopped(tmp_path):
+    """A counter that other files share: the file was read before its first rotation."""
+    path = tmp_path / "e.jsonl"
+    path.write_bytes(b"0\n")
+    source = File(str(path), follow=True)
+    batches = source.batches(timeout=0.01)
+    read = [batch for batch in (next(batches) for _ in range(2)) if batch]
+    source.close()
+    for number, (late, following) in {4: (b"1\n", b"2\n"), 9: (b"3\n", b"4\n")}.items():
+        with path.open("ab") as file:
+            file.write(late)
+        os.utime(path, (number, number))
+        path.rename(tmp_path / f"e.jsonl.{number}")
+        path.write_bytes(following)
+    source = File(str(path))
+    source.seek(read[-1].token)
+    assert [int(r) for batch in source.batches() for r in batch.records] == [1, 2, 3, 4]

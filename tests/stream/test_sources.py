@@ -655,7 +655,7 @@ def test_rows_of_a_growing_table(kind, request, tmp_path):
     for query, cursor, response in (
         ("nothing", "i", "nothing"),
         ("SELECT 1 AS i", "j", "j"),
-        ("DROP TABLE e", "i", "cannot read"),
+        ("WITH a AS (SELECT 1) DELETE FROM e", "i", "cannot read"),
         ("SELECT 1 AS i UNION ALL SELECT 1", "i", "does not increase"),
         ("SELECT 1 AS i UNION ALL SELECT NULL", "i", "NULL in some rows"),
     ):

@@ -152,7 +152,8 @@ def successor(
 
     Numbers are ascending (``.2`` is newer than ``.1``) if a file that is known to be older (one of
     `older`, the `neighbours` of the current file) has a lower number than the current file, or if
-    more files have a higher number than are known to be older. `older` is None if unknown.
+    more files have a higher number than are known to be older, one of which has the following
+    number or a later time. `older` is None if unknown.
 
     Copies of the current file are skipped: a compressed file beside the plain one, or a copy
     under another naming scheme. Infix names (``e-2024-05-01.jsonl``) are considered only if the
@@ -182,9 +183,10 @@ def _counts_up(
     same = [each for each in files if each.scheme == current.scheme]
     if any(each.tag > current.tag and [each.identity[1], each.changed] in older for each in same):
         return True
-    higher = {each.tag for each in same if each.tag < current.tag}
-    following = (current.tag[0] - 1,)  # without it the other files do not belong to this rotation
-    return following in higher and len(older) < MAX_NEIGHBOURS and len(higher) > len(older)
+    higher = {each.tag: each.changed for each in same if each.tag < current.tag}
+    # without the following number or a later time, they do not belong to this rotation
+    related = (current.tag[0] - 1,) in higher or max(higher.values(), default=0) > current.changed
+    return related and len(older) < MAX_NEIGHBOURS and len(higher) > len(older)
 
 
 def _is_copy(one: Generation, other: Generation) -> bool:
