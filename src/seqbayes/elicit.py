@@ -16,6 +16,10 @@ from seqbayes.numerics import sc
 _NORMAL_SHAPE = 1e15
 """Shape above which the logarithm of a gamma variable is normal to double precision."""
 
+_NARROW = 1e-9
+"""Relative standard deviation below which a beta or gamma variable is normal to nine digits."""
+_LOG_SHAPES = (-16.0, 80.0)
+"""Range of the logarithm of the shape of a gamma distribution."""
 _TINY = 1e-290
 _LARGEST_LOG = 708.0
 
@@ -75,23 +79,39 @@ def match_gamma(low: float, high: float, level: float) -> tuple[float, float]:
     Raises
     ------
     PriorError
-        If the level is not between 0 and 1.
+        If the level is not between 0 and 1, or 64-bit numbers cannot represent the parameters.
     """
     from scipy.optimize import brentq
 
     tail = check_tail(level)
+    deviation = (high - low) / (-2.0 * float(sc.ndtri(tail)))
+    if deviation < _NARROW * low:
+        mean = low + (high - low) / 2.0
+        shape = (mean / deviation) ** 2
+        return shape, shape / mean
     width = math.log1p((high - low) / low) if high < 2.0 * low else math.log(high) - math.log(low)
 
     def log_ratio(log_shape: float) -> float:
         return math.log(_gamma_interval(math.exp(log_shape), tail)[1] / width)
 
-    shape = math.exp(brentq(log_ratio, -16.0, 80.0, xtol=1e-14, rtol=1e-14))
-    log_rate = _gamma_interval(shape, tail)[0] - math.log(low)
+    if log_ratio(_LOG_SHAPES[0]) < 0.0:
+        # the density is almost that of log x, which has almost equal parts on both sides
+        raise PriorError(_too_wide(low, high, level, "a shape below 1e-7"))
+    shape = math.exp(brentq(log_ratio, *_LOG_SHAPES, xtol=1e-14, rtol=1e-14))
+    log_low = _gamma_interval(shape, tail)[0]
+    log_rate = log_low - math.log(low)
     if not -_LARGEST_LOG < log_rate < _LARGEST_LOG:
-        raise PriorError(
-            f"no gamma distribution has probability {level:g} between {low!r} and {high!r}"
-        )
+        reason = f"a rate of 1e{log_rate / math.log(10.0):+.0f}"
+        raise PriorError(_too_wide(low, high, level, reason))
     return shape, math.exp(log_rate)
+
+
+def _too_wide(low: float, high: float, level: float, needed: str) -> str:
+    return (
+        f"a gamma distribution with probability {level:g} between {low!r} and {high!r} needs"
+        f" {needed}, which 64-bit numbers cannot represent; expected a shorter interval or a higher"
+        " level"
+    )
 
 
 def _gamma_interval(shape: float, tail: float) -> tuple[float, float]:
@@ -120,12 +140,17 @@ def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
     Raises
     ------
     PriorError
-        If the level is not between 0 and 1, or the interval is too narrow for 64-bit numbers.
+        If the level is not between 0 and 1, or 64-bit numbers cannot represent the parameters.
     """
     from scipy.optimize import root
 
     tail = check_tail(level)
     score = float(sc.ndtri(tail))
+    deviation = (high - low) / (-2.0 * score)
+    if deviation < _NARROW * min(low, 1.0 - high):
+        mean = low + (high - low) / 2.0
+        strength = mean * (1.0 - mean) / deviation / deviation
+        return mean * strength, (1.0 - mean) * strength
     ends = [math.log(x) - math.log1p(-x) for x in (low, high)]
     spread = (high - low) / (low * (1.0 - high)) / (1.0 + (high - low) / low)
     spread = min(ends[1] - ends[0], spread) / (-2.0 * score)
@@ -154,4 +179,7 @@ def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
             error = np.max(np.abs(residuals(found.x)))
         if error < 1e-7:
             return parameters(found.x)
-    raise PriorError(f"no beta distribution has probability {level:g} between {low!r} and {high!r}")
+    raise PriorError(
+        f"no beta distribution that 64-bit numbers can represent has probability {level:g} between"
+        f" {low!r} and {high!r}; expected a shorter interval or a higher level"
+    )

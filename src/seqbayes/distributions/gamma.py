@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from seqbayes.numerics.special import (
 
 # Above this shape, tails depend on the rounding error of their argument.
 _LARGE_SHAPE = 1e3
+_TINY = 1e-290
+"""Products with the rate below this lose digits."""
 
 
 class Gamma(Distribution):
@@ -69,28 +72,60 @@ class Gamma(Distribution):
         return scaled, product_difference(self.rate, x, scaled, 1.0)
 
     def _cdf(self, x: Real) -> Real:
-        return tails.gamma_cdf(self.shape, *self._scaled(x))
+        scaled, error = self._scaled(x)
+        found = tails.gamma_cdf(self.shape, scaled, error)
+        return self._near_zero(found, scaled, x, np.exp)
 
     def _sf(self, x: Real) -> Real:
-        return tails.gamma_sf(self.shape, *self._scaled(x))
+        scaled, error = self._scaled(x)
+        found = tails.gamma_sf(self.shape, scaled, error)
+        return self._near_zero(found, scaled, x, lambda log: -np.expm1(log))
 
     def _ppf(self, q: Real) -> Real:
-        return tails.gamma_ppf(self.shape, q) / self.rate
+        return self._unscaled(tails.gamma_ppf(self.shape, q), lambda: np.log(q))
 
     def _isf(self, q: Real) -> Real:
-        return tails.gamma_isf(self.shape, q) / self.rate
+        return self._unscaled(tails.gamma_isf(self.shape, q), lambda: np.log1p(-np.asarray(q)))
 
     def _logcdf(self, x: Real) -> Real:
-        return tails.gamma_logcdf(self.shape, *self._scaled(x))
+        scaled, error = self._scaled(x)
+        found = tails.gamma_logcdf(self.shape, scaled, error)
+        return self._near_zero(found, scaled, x, lambda log: log)
 
     def _logsf(self, x: Real) -> Real:
-        return tails.gamma_logsf(self.shape, *self._scaled(x))
+        scaled, error = self._scaled(x)
+        found = tails.gamma_logsf(self.shape, scaled, error)
+        return self._near_zero(found, scaled, x, lambda log: np.log1p(-np.exp(log)))
 
     def _log_ppf(self, log_q: Real) -> Real:
-        return tails.gamma_ppf(self.shape, log_q, True) / self.rate
+        return self._unscaled(tails.gamma_ppf(self.shape, log_q, True), lambda: log_q)
 
     def _log_isf(self, log_q: Real) -> Real:
-        return tails.gamma_isf(self.shape, log_q, True) / self.rate
+        standard = tails.gamma_isf(self.shape, log_q, True)
+        return self._unscaled(standard, lambda: np.log(-np.expm1(log_q)))
+
+    def _near_zero(
+        self, found: Real, scaled: Real, x: Real, of_log: Callable[[Real], Real]
+    ) -> Real:
+        """Replace the results where rate * x underflows; there, the cdf is a power of x."""
+        small = (scaled < _TINY) & (np.asarray(x) > 0.0)
+        if not np.any(small):
+            return found
+        with np.errstate(all="ignore"):
+            log = self.shape * (np.log(self.rate) + np.log(x)) - log_rising(1.0, self.shape)
+            # where log(1 - cdf) of a cdf above one half is computed, scaled is not small
+            result = np.where(small, of_log(np.minimum(log, 0.0)), found)
+        return result if is_array(found) else float(result)
+
+    def _unscaled(self, standard: Real, log_cdf: Callable[[], Real]) -> Real:
+        """Return a quantile from that of a rate of 1, which may underflow."""
+        small = np.less(standard, _TINY) & np.less(self.rate, 1.0)
+        if not np.any(small):
+            return standard / self.rate
+        with np.errstate(all="ignore"):
+            log = (log_cdf() + log_rising(1.0, self.shape)) / self.shape - np.log(self.rate)
+            result = np.where(small, np.exp(log), standard / self.rate)
+        return result if is_array(standard) else float(result)
 
     def mode_curvature(self) -> tuple[float, float] | None:
         """Return the negative second and the third derivative of the log density at the mode."""
