@@ -6,6 +6,7 @@ import random
 import time
 
 import pytest
+from servers import Proxy
 
 from seqbayes import Beta, Decayed, PriorError
 from seqbayes.stream import Pace, group, open_store
@@ -13,7 +14,7 @@ from seqbayes.stream.config import parse_config
 from seqbayes.stream.group import GroupRunner
 from seqbayes.stream.schema import ConfigError
 from seqbayes.stream.sources.kafka_messages import numbers_of
-from seqbayes.stream.stores import DeclarationError, StoreError, StoreReader
+from seqbayes.stream.stores import DeclarationError, StoreError, StoreReader, UnavailableError
 from seqbayes.stream.stores.group import members_of
 from seqbayes.stream.verbs.dead_letters import dead_letters
 from seqbayes.stream.verbs.stored import StoredBelief
@@ -169,6 +170,45 @@ def test_a_runner_that_joins_gets_its_share_and_a_runner_that_leaves_returns_it(
         publish(tmp_path, events[200:], 4, "a")
         alternate(first, until=lambda: committed(local_url) == 300)
     assert learned(local_url) == expected(events)
+
+
+@pytest.mark.parametrize(
+    "message", [b"search_path", b"FROM seqbayes_beliefs", b"FROM seqbayes_sources"]
+)
+def test_a_claim_is_repeated_after_a_lost_connection(
+    message, postgres, postgres_url, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(group, "PAUSES", (0.01,) * 10)
+    events = records(60)
+    publish(tmp_path, events, 2)
+    notices = []
+    with Proxy(postgres.directory) as proxy:
+        config = configure(proxy.route(postgres_url), tmp_path, partitions=2)
+        with GroupRunner(config, notify=lambda *notice: notices.append(notice)) as runner:
+            proxy.lose_answer_to(message)
+            for _ in runner:
+                pass
+    assert proxy.lost == 1
+    assert [event for event, _, _ in notices].count("retrying") == 1
+    assert learned(postgres_url) == expected(events)
+
+
+def test_a_claim_that_keeps_failing_stops_the_runner(local_url, tmp_path, monkeypatch):
+    monkeypatch.setattr(group, "PAUSES", (0.0, 0.0))
+    publish(tmp_path, records(4), 2)
+    attempts = []
+
+    def fail(name):
+        attempts.append(name)
+        raise UnavailableError("too many clients")
+
+    with GroupRunner(configure(local_url, tmp_path, partitions=2)) as runner:
+        monkeypatch.setattr(runner.store, "open_partition", fail)
+        with pytest.raises(UnavailableError, match="too many clients"):
+            for _ in runner:
+                pass
+        monkeypatch.undo()
+    assert len(attempts) == 3
 
 
 def test_a_runner_stopped_beyond_its_lease_discards_what_it_has_not_committed(

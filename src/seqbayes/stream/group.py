@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Self
 from seqbayes.events.belief import layout_of
 from seqbayes.stream.declarations import continue_stored
 from seqbayes.stream.pipeline import Collector, Pipeline
-from seqbayes.stream.stores import LeaseError, open_store
+from seqbayes.stream.stores import LeaseError, UnavailableError, open_store
 from seqbayes.stream.stores.group import Group, Membership
+from seqbayes.stream.stores.records import PAUSES
 from seqbayes.stream.table import Table
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class GroupRunner:
         self.owned: dict[str, OwnedPartition] = {}
         self.used = dict.fromkeys((belief.name for belief in config.beliefs), 0)
         self.events = self.commits = self.filtered = self.unused_events = 0
+        self._failed_claims, self._claim_at = 0, -float("inf")
         self._settled = False  # whether this runner has its share, and others have the rest
         with ExitStack() as opened:
             self.store = open_store(config.store)
@@ -139,7 +141,8 @@ class GroupRunner:
             self._give_up(self.owned[name])
         candidates = [name for name in free if name not in before]
         for name in candidates[: max(0, share - len(self.owned))]:
-            self._claim(name)
+            if time.monotonic() >= self._claim_at:
+                self._claim(name)
         self._settled = len(self.owned) >= share and set(candidates) <= set(self.owned)
         if set(self.owned) != before:
             self._membership.beat(list(self.owned))
@@ -147,14 +150,32 @@ class GroupRunner:
 
     def _claim(self, name: str) -> None:
         """Claim a partition, unless its lease is held."""
-        store = self.store.open_partition(name)
-        store.share(self.group.lease_seconds)
         try:
+            store = self.store.open_partition(name)
+            store.share(self.group.lease_seconds)
             pipeline = self.config.open_partition(name, store, self._collectors(), self._notify)
         except LeaseError:
             return
+        except UnavailableError as error:
+            self._postpone(name, error)
+            return
+        self._failed_claims = 0
         self.owned[name] = OwnedPartition(name, pipeline)
         self._notify("claimed", f"reading partition {name}: {pipeline.source.name}", "info")
+
+    def _postpone(self, name: str, error: UnavailableError) -> None:
+        """Wait before the next claim, because the store could not be reached.
+
+        Raises
+        ------
+        UnavailableError
+            If too many claims in succession have failed.
+        """
+        if self._failed_claims == len(PAUSES):
+            raise error
+        self._claim_at = time.monotonic() + PAUSES[self._failed_claims]
+        self._failed_claims += 1
+        self._notify("retrying", f"cannot open partition {name}, retrying: {error}", "warning")
 
     def _step(self, partition: OwnedPartition) -> bool:
         """Learn the next batch of a partition; return whether there was one."""

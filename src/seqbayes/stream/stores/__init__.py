@@ -27,6 +27,7 @@ from seqbayes.stream.stores.records import (
     StoredMessage,
     StoredState,
     StoreError,
+    UnavailableError,
     surplus_times,
 )
 from seqbayes.stream.stores.registry import (
@@ -67,6 +68,7 @@ __all__ = [
     "StoredMessage",
     "StoredSource",
     "StoredState",
+    "UnavailableError",
     "WritableStore",
     "check_url",
     "difference",

@@ -13,7 +13,7 @@ import msgspec
 
 from seqbayes.extras import install_command
 from seqbayes.stream.stores.base import Mode
-from seqbayes.stream.stores.records import Contents, Lease, StoreError
+from seqbayes.stream.stores.records import PAUSES, Contents, Lease, StoreError, UnavailableError
 from seqbayes.stream.stores.sql import SqlStore
 from seqbayes.stream.stores.tables import Row
 from seqbayes.stream.urls import check_port, expand
@@ -27,8 +27,6 @@ _TYPES = {str: "text", int: "bigint", float: "float8"}
 
 _LONGEST_NAME = 63
 """Maximum number of bytes of the name of a schema."""
-
-PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 
 
 class PostgresStore(SqlStore):
@@ -151,7 +149,9 @@ class PostgresStore(SqlStore):
             yield
         except self._psycopg.Error as error:
             text = " ".join(str(error).split())
-            raise StoreError(f"{self.url}: {text}") from error
+            temporary = isinstance(error, self._psycopg.OperationalError)
+            kind = UnavailableError if temporary else StoreError
+            raise kind(f"{self.url}: {text}") from error
 
     def _has_tables(self) -> bool:
         # prevents two concurrent runners from both creating the tables

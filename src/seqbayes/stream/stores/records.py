@@ -16,8 +16,16 @@ GROUP = "group"
 """The setting of a store that contains its `Group`."""
 
 
+PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
+"""Seconds between the attempts to reach the server of a store."""
+
+
 class StoreError(SeqbayesError):
     """A store cannot be read or written, or its contents are invalid."""
+
+
+class UnavailableError(StoreError):
+    """The server of a store cannot be reached, or cannot answer at present."""
 
 
 class LeaseError(StoreError):
