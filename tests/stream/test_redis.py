@@ -349,3 +349,22 @@ def test_a_shared_group_reports_trimmed_entries(redis, client):
         client.xtrim("s", maxlen=4, approximate=False)
         with pytest.raises(SourceError, match="events may be lost"):
             list(itertools.islice(batches, 10))
+
+
+def test_an_idle_source_rarely_asks_for_removed_entries(redis, client, monkeypatch):
+    from seqbayes.stream.sources import redis as module
+
+    monkeypatch.setattr(module, "_RECOUNT", 1e9)
+    redis.publish("s", events(6, 1))
+    with closing(make(redis.source("s"))) as source:
+        batches = source.batches(timeout=0.001)
+        found = read(source, 6)
+        client.config_resetstat()
+        for _ in range(20):
+            assert next(batches) is None
+        assert client.info("commandstats")["cmdstat_xinfo|stream"]["calls"] == 1
+        client.xdel("s", *[client.xadd("s", {"x": 1}) for _ in range(3)])
+        monkeypatch.setattr(module, "_RECOUNT", 0.0)
+        (letter,) = next(batch for batch in batches if batch).refused
+        assert letter[2] == "3 entries were deleted before they were read"
+    assert len(found) == 1

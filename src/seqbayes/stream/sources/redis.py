@@ -25,6 +25,8 @@ from seqbayes.stream.urls import credentials, expand
 
 _CHUNK = 1000
 """Number of ids acknowledged or requested at a time."""
+_RECOUNT = 10.0
+"""Seconds between two checks for entries that were deleted while there was nothing to read."""
 _POLL = 1.0
 """Seconds between two queries of the lag."""
 
@@ -129,6 +131,7 @@ class RedisStream(Broker):
         self._count: int | None = None  # entries of the stream up to the position, if known
         self._trimmed: list[bytes] = []  # delivered, but removed before they were committed
         self._polled_at, self._left = -_POLL, None
+        self._counted_at = -_RECOUNT
 
     @classmethod
     def partition_options(cls, options: Mapping[str, Any], partition: str) -> dict[str, Any]:
@@ -304,11 +307,15 @@ class RedisStream(Broker):
             self.caught_up = not entries
         if entries and order_of(entries[0][0].decode()) > order_of(before[0] or "0-0"):
             self._check_removed(*before)
-        return self._batch(entries) if entries else self._idle_batch()
+        if not entries:
+            return self._idle_batch()
+        self._counted_at = -_RECOUNT  # check again as soon as these have been read
+        return self._batch(entries)
 
     def _idle_batch(self) -> Batch | None:
         """Return a batch without entries if removed ones have to be reported."""
-        lost = self._count_removed() if self.caught_up and self._alone else 0
+        due = time.monotonic() >= self._counted_at + _RECOUNT
+        lost = self._count_removed() if due and self.caught_up and self._alone else 0
         if not lost and not self._gaps:
             return None
         letter = self._position, b"", f"{lost:,} entries were deleted before they were read"
@@ -325,6 +332,7 @@ class RedisStream(Broker):
                 raise
             self._check_end()
             return 0
+        self._counted_at = time.monotonic()
         newest, added = info["last-entry"], info.get("entries-added")
         if newest is None:  # everything was removed
             self._check_removed(self._position, self._count)
