@@ -70,6 +70,22 @@ def test_many_dead_letters_are_shown_as_a_warning(ended, open_page):
     assert page.get_by_text("No problems").count() == 0
 
 
+def test_few_dead_letters_are_stated_instead_of_no_problems(tmp_path, open_page):
+    site = Site(tmp_path)
+    try:
+        site.feed(*(visit("control", k % 3 == 0) for k in range(399)))
+        site.spoil("not JSON")
+        site.start()
+        page = open_page("/health", at=site)
+        page.watch.ignored_errors = ("ERR_",)
+        expect(page.locator(".verdict")).to_contain_text(
+            "There is 1 dead letter of 400 events (0.3 %)"
+        )
+        page.get_by_role("heading", name="1 dead letter", exact=True).wait_for()
+    finally:
+        site.kill()
+
+
 def test_a_count_of_one_uses_the_singular(open_page):
     page = open_page("/login")
     output = page.evaluate(

@@ -114,7 +114,7 @@ class Gamma(Distribution):
         with np.errstate(all="ignore"):
             log = self.shape * (np.log(self.rate) + np.log(x)) - log_rising(1.0, self.shape)
             # where log(1 - cdf) of a cdf above one half is computed, scaled is not small
-            result = np.where(small, of_log(np.minimum(log, 0.0)), found)
+            result: Any = np.where(small, of_log(np.minimum(log, 0.0)), found)
         return result if is_array(found) else float(result)
 
     def _unscaled(self, standard: Real, log_cdf: Callable[[], Real]) -> Real:
@@ -124,7 +124,7 @@ class Gamma(Distribution):
             return standard / self.rate
         with np.errstate(all="ignore"):
             log = (log_cdf() + log_rising(1.0, self.shape)) / self.shape - np.log(self.rate)
-            result = np.where(small, np.exp(log), standard / self.rate)
+            result: Any = np.where(small, np.exp(log), standard / self.rate)
         return result if is_array(standard) else float(result)
 
     def mode_curvature(self) -> tuple[float, float] | None:

@@ -66,11 +66,22 @@ function well({ source, rate: speed, event_age: event, commit_age: commit, quiet
 
 const MANY = 0.01; // share of all events
 
-/** A warning if there are many dead letters, otherwise an empty string. */
+const letters = (n) => `${count(n)} dead letter${n === 1 ? "" : "s"}`;
+
+/** The heading of a stream that is read. */
+function heading({ quiet, events, dead_letters: refused }) {
+  if (quiet) return "Quiet";
+  if (refused > MANY * events) return "Events are rejected";
+  return refused > 0 ? letters(refused) : "No problems";
+}
+
+/** The number of dead letters and their share, if there are any, otherwise an empty string. */
 function refusing({ events, dead_letters: refused }) {
-  if (!(refused > MANY * events)) return "";
-  const share = events ? ` of ${count(events)} events (${Math.round((100 * refused) / events)} %)` : "";
-  return `There are ${count(refused)} dead letters${share}; the reasons are below.`;
+  if (!(refused > 0)) return "";
+  const percent = (100 * refused) / events;
+  const shown = percent < 1 ? Number(percent.toPrecision(1)) : Math.round(percent);
+  const share = events ? ` of ${count(events)} events (${shown} %)` : "";
+  return `There ${refused === 1 ? "is" : "are"} ${letters(refused)}${share}; the reasons are below.`;
 }
 
 let rates = []; // [ms, rate], kept between views; without a rate during a silence
@@ -258,7 +269,7 @@ export class Health {
     setText(
       this.word,
       {
-        ok: this.health.quiet ? "Quiet" : refusing(this.health) ? "Events are rejected" : "No problems",
+        ok: heading(this.health),
         stalled: "Stalled",
         stopped: this.health.error ? "Stopped" : "Ended",
         silent: "No signal",
