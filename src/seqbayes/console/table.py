@@ -13,7 +13,7 @@ from rich.text import Text
 
 from seqbayes.console.palette import ASCII, RULE, Signs
 from seqbayes.console.summary import Line, View
-from seqbayes.console.text import printable
+from seqbayes.console.text import printable, weight_of_data
 from seqbayes.model import Model
 
 _NARROWEST_BAR, _WIDEST_BAR = 10, 40
@@ -66,7 +66,7 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
     posterior, likelihood = RULE["posterior"], RULE["likelihood"]
     title = f"{view.level * 100:g} % {'HDI' if view.kind == 'hdi' else 'interval'}"
     part = _Column("", [_format(printable(line.part, 20), signs) for line in lines], "", "left")
-    n = _Column("n", [_count(line.n) for line in lines], "")
+    n = _Column("n", ["-" if line.n is None else weight_of_data(line.n) for line in lines], "")
     mean = _Column(
         "mean", [_number(line.mean, _digits(line.interval)) for line in lines], posterior
     )
@@ -178,10 +178,6 @@ def _cut(text: str, width: int) -> str:
     cut = Text(text)
     cut.truncate(width, overflow="ellipsis")
     return cut.plain
-
-
-def _count(n: float | None) -> str:
-    return "-" if n is None else f"{n:,.{0 if n % 1 == 0 else 2}f}"
 
 
 def _digits(interval: tuple[float, float] | None, least: int = 4) -> int:

@@ -107,3 +107,14 @@ def count_of(count: int, noun: str) -> str:
     ('1 event', '2,500 events')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def weight_of_data(n: float) -> str:
+    """Return a weight of data, with two decimals unless it is a whole number.
+
+    Examples
+    --------
+    >>> weight_of_data(1234.0), weight_of_data(11.9909278561)
+    ('1,234', '11.99')
+    """
+    return f"{n:,.{0 if n % 1 == 0 else 2}f}"

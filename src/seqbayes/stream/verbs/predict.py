@@ -13,7 +13,7 @@ import msgspec
 from seqbayes.checks import check_level
 from seqbayes.console.log import Log
 from seqbayes.console.plain import plain
-from seqbayes.console.text import printable
+from seqbayes.console.text import printable, weight_of_data
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.values import InvalidValue, coerce
 from seqbayes.stream.stores import open_store
@@ -279,7 +279,7 @@ def _predict(args: argparse.Namespace) -> int:
 
 def _sentences(result: dict[str, Any], level: float) -> Iterator[str]:
     """Yield the lines of the output."""
-    count = f": n = {result['n']:,.12g}" if "n" in result else ""
+    count = f": n = {weight_of_data(result['n'])}" if "n" in result else ""
     yield f"{result['belief']} {_key_name(result)}{count}"
     if "predictive" in result:
         shown = _DIGITS.sub(lambda found: f"{float(found[0]):.6g}", result["predictive"])
