@@ -230,6 +230,15 @@ def test_pages_of_the_navigation_exist(site):
     assert set(listed) <= set(build.pages().values()) | set(build.generated())
 
 
+def test_the_index_links_to_every_page():
+    folder = ROOT / "docs"
+    index = (folder / "index.md").read_text(encoding="utf-8")
+    guides = re.sub(r"\((?=\w)", "(guides/", (folder / "guides/index.md").read_text("utf-8"))
+    linked = set(re.findall(r"\(([^)#]+\.md)", index + guides)) | {"index.md"}
+    pages = {path.relative_to(folder).as_posix() for path in folder.rglob("*.md")}
+    assert {page for page in pages if not page.startswith("changelog.d/")} - linked == set()
+
+
 def test_local_links_of_the_documentation_exist():
     generated = {"conjugate-pairs", "configuration", "http", "errors", "lessons"}
     for page in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "SECURITY.md"]:
