@@ -17,7 +17,7 @@ from seqbayes.stream.verbs.comparison_text import (
     gate_sentence,
     ratio_to_dict,
     sentence,
-    table,
+    tables,
     to_dict,
 )
 from seqbayes.stream.verbs.shared import (
@@ -306,7 +306,9 @@ def _compare(args: argparse.Namespace) -> int:
     from seqbayes.console.screen import make_console
 
     console = make_console()
-    console.print(table(found))
+    for table in tables(found):
+        console.print(table)
+        console.print()
     console.print(sentence(found), markup=False, highlight=False)
     if found.decision is not None:
         console.print(gate_sentence(found.decision), markup=False, highlight=False)

@@ -161,39 +161,41 @@ def _percent(p: float) -> str:
     return "> 99.99 %" if 0.99995 < p < 1.0 else f"{100.0 * p:.2f} %"
 
 
-def table(found: comparisons.Comparison) -> Table:
-    """Return a comparison as a table with one row for each key."""
+def tables(found: comparisons.Comparison) -> list[Table]:
+    """Return a comparison as two tables: the keys, and their differences to the reference."""
+    interval = f"{found.level * 100:g} % interval"
+    keys = _table("key", ["mean", interval, "P(best)", "loss"])
+    for name in found.names:
+        keys.add_row(
+            printable(str(name), 40),
+            _number(found.mean[name]),
+            _interval(found.interval[name]),
+            _percent(found.p_best[name]),
+            _number(found.loss[name]),
+        )
+    reference = printable(str(next(iter(found.differences.values())).reference), 20)
+    differences = _table("key", [f"less {reference}", interval, f"P(better than {reference})"])
+    for each in found.differences.values():
+        differences.add_row(
+            printable(str(each.name), 40),
+            _number(each.mean),
+            _interval(each.interval),
+            _percent(each.p_better),
+        )
+    return [keys, differences]
+
+
+def _table(first: str, titles: Sequence[str]) -> Table:
+    """Return an empty table of numbers."""
     from rich import box
     from rich.table import Table
 
     from seqbayes.console.palette import RULE
 
     rows = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    rows.add_column("key", style="bold")
-    percent = f"{found.level * 100:g} % interval"
-    for title in ("mean", percent, "P(best)", "loss"):
+    rows.add_column(first, style="bold")
+    for title in titles:
         rows.add_column(title, justify="right", style=RULE["posterior"])
-    reference = next(iter(found.differences.values())).reference
-    shown = printable(str(reference), 20)
-    for title in (f"less {shown}", percent, f"P(better than {shown})"):
-        rows.add_column(title, justify="right")
-    for name in found.names:
-        difference = found.differences.get(name)
-        cells = ["", "", ""]
-        if difference is not None:
-            cells = [
-                _number(difference.mean),
-                _interval(difference.interval),
-                _percent(difference.p_better),
-            ]
-        rows.add_row(
-            printable(str(name), 40),
-            _number(found.mean[name]),
-            _interval(found.interval[name]),
-            _percent(found.p_best[name]),
-            _number(found.loss[name]),
-            *cells,
-        )
     return rows
 
 
