@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -14,33 +12,23 @@ from seqbayes.checks import check_count
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture import split_merge
-from seqbayes.mixture.base import BaseMixture
 from seqbayes.mixture.buffer import Buffer
-from seqbayes.mixture.components.rows import MAX_WEIGHT, as_observation, as_weight
 from seqbayes.mixture.default_prior import (
     dump_default_prior,
     load_default_prior,
-    scaled_to,
 )
 from seqbayes.mixture.documents import finite
 from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.refit import (
-    Refitter,
-    has_constant,
-    has_long_run,
-    has_wide_priors,
-    is_ordered,
-)
 from seqbayes.mixture.settings import (
     BUFFER,
     check_background,
     check_buffer,
-    check_proper,
     check_settings,
     check_tails,
     name_components,
 )
 from seqbayes.mixture.start import seed_best
+from seqbayes.mixture.streaming import REFIT_AFTER, StreamingMixture
 from seqbayes.mixture.trace import Trace
 from seqbayes.model import TableForm
 from seqbayes.state import State
@@ -49,14 +37,8 @@ from seqbayes.statistics import arrays, read_weight
 N_INIT = 30
 """Number of starts that corresponds to the default search of `Mixture.fit`."""
 
-REFIT_AFTER = 1.1
-"""Growth of the number of observations after which the mixture is fitted again."""
 
-UNMATCHED_SHARE = 0.1
-"""A stream is ordered if components with at least this share of the data explain no recent data."""
-
-
-class Mixture(BaseMixture):
+class Mixture(StreamingMixture):
     """A mixture model: each observation comes from one of several components.
 
     The E-step computes the responsibility of every component for an observation; in the M-step, the
@@ -239,14 +221,8 @@ class Mixture(BaseMixture):
         if df is not None:
             check_tails(priors or ())
         self.likelihood = None if priors is None else priors[0].likelihood
-        self._improper = not all(s.is_proper(s.prior) for s in priors or ())
         size = check_buffer(buffer, len(named), BUFFER * len(named))
-        self._buffer = Buffer(self.names, priors, self._settings, seed, size)
-        self._model: EMModel | None = None
-        self._learn_started: Callable[[Any, Any], bool] | None = None
-        self._is_collecting = self.is_ordered = self._started_constant = False
-        self._refit_from = 0.0
-        self._lock = threading.Lock()
+        self._begin(Buffer(self.names, priors, self._settings, seed, size))
         if start is not None:
             model = self._buffer.new_model()
             model.start_from(self._given["start"])
@@ -255,167 +231,6 @@ class Mixture(BaseMixture):
     def in_words(self) -> str:
         """Return the names of the components as text."""
         return f"Mixture of {', '.join(map(str, self.names))}"
-
-    # Learning.
-
-    def learn_one(self, x: Any, w: float = 1.0) -> None:
-        """Learn one observation.
-
-        Parameters
-        ----------
-        x
-            The observation, in the form that the components' states expect. A mapping of features
-            may lack some of them; None in a sequence, or NaN in an array, is a missing value.
-        w
-            Weight, finite and >= 0.
-
-        Raises
-        ------
-        ObservationError
-            If `x` is outside the support of a component, or `w` is invalid. In this case, nothing
-            changes.
-        PriorError
-            If a component's prior is improper: online EM needs proper priors.
-        """
-        learn = self._learn_started
-        if learn is None:
-            with self._lock:
-                self._learn_and_keep(x, w)
-        elif learn(x, w):
-            self._collect()
-
-    def _learn_and_keep(self, x: Any, w: Any) -> None:
-        """Learn an observation and keep it for a start or a new fit."""
-        model = self._model
-        if model is None:
-            self._fill(x, w)
-            return
-        self._check_proper()
-        model.engine.learn(x, w)
-        self._check_forgetting(model)
-        if self._is_collecting:
-            self._buffer.add(x, as_weight(w))
-            if self._buffer.is_full:
-                self._refit(model)
-
-    def _check_proper(self) -> None:
-        for state in self._buffer.priors or ():
-            check_proper(state)
-
-    def _start(self, model: EMModel) -> None:
-        """Switch to online learning, if the priors are proper."""
-        self._model = model
-        self._learn_started = None if self._improper else model.engine.learn
-        self._is_collecting = False
-        self._buffer.clear()
-
-    def _fill(self, x: Any, w: Any) -> None:
-        """Add an observation to the buffer; start when it is full."""
-        self._buffer.add(x, as_weight(w))
-        if self._buffer.is_full:
-            model = self._buffer.fit()
-            rows, _ = self._buffer.table(model)
-            begins_late = has_long_run(model, rows)
-            self._started_constant = begins_late or has_constant(model, rows)
-            if not begins_late:
-                self._check_order(model, rows)
-            self._refit_from = REFIT_AFTER * model.engine.n
-            self._start(model)
-            if begins_late:  # components may describe the run of equal values
-                self._is_collecting, self._learn_started = True, None
-
-    def _collect(self) -> None:
-        """Collect the next observations, because the components fit recent observations badly."""
-        with self._lock:
-            if self._model is None:
-                return
-            engine = self._model.engine
-            self._check_forgetting(self._model)
-            too_wide = False
-            if engine.n < self._refit_from:
-                return
-            if engine.rescaled:
-                engine.rescaled = False
-                too_wide = self._buffer.priors is None and has_wide_priors(self._model)
-            if too_wide or engine.fits_badly:
-                self._is_collecting, self._learn_started = True, None
-
-    def _check_forgetting(self, model: EMModel) -> None:
-        if model.engine.forgets:
-            self._warn("the components have forgotten earlier observations")
-            model.engine.forgets = False
-
-    def _refit(self, model: EMModel) -> None:
-        """Fit the components again to the collected observations."""
-        buffer = self._buffer
-        if self._started_constant:
-            rows = model.rows(buffer.observations)
-            self._check_order(model, rows)
-            if has_long_run(model, rows):  # equal values are usual
-                self._started_constant = False
-                self._start(model)
-                return
-        priors = buffer.priors or (
-            scaled_to(buffer.observations, len(self.names), model.priors[0]),
-        )
-        priors = priors if len(priors) > 1 else priors * len(self.names)
-        ignore_unknown = buffer.priors is None
-        refitter = Refitter(priors, self._settings, self.seed, ignore_unknown)
-        fit = refitter.refit(model, buffer, keep=not self._started_constant)
-        self._started_constant = False
-        if fit.past_share > UNMATCHED_SHARE:
-            self._warn("recent observations differ from earlier ones")
-        self._refit_from = REFIT_AFTER * model.engine.n
-        self._start(fit.model)
-
-    def _check_order(self, model: EMModel, rows: Any) -> None:
-        if is_ordered(model, rows):
-            self._warn("successive observations come from the same component")
-
-    def _warn(self, reason: str) -> None:
-        """Warn once that the stream is ordered."""
-        if not self.is_ordered:
-            self.is_ordered = True
-            warnings.warn(
-                f"the stream is ordered: {reason}. Shuffle it if possible; if the data drift, "
-                "use a step such as HalfLife(1000)",
-                stacklevel=4,
-            )
-
-    def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
-        """Learn many observations in order; none of them is learned if one is invalid.
-
-        Parameters
-        ----------
-        xs
-            Observations: an array (n,) or (n, d), or any iterable of length n.
-        w
-            None, one weight for all, or n weights.
-
-        Raises
-        ------
-        ObservationError
-            If an observation or a weight is invalid; the message gives the first position.
-        """
-        xs = arrays.items(xs)
-        weights = arrays.weights(w, len(xs), MAX_WEIGHT)
-        weights = np.ones(len(xs)) if weights is None else weights
-        if self._model is None:
-            self._buffer.check(xs)
-        first = offset = 0
-        rows, read_by = weights, None
-        while first < len(xs):
-            model = self._model
-            if model is None or self._learn_started is None:
-                with self._lock:
-                    self._learn_and_keep(as_observation(xs[first]), weights[first])
-                first += 1
-                continue
-            if read_by is not model:
-                rows, offset, read_by = model.rows(xs[first:]), first, model
-            first += model.engine.learn_rows(rows[first - offset :], weights[first:])
-            if model.engine.fits_badly:
-                self._collect()
 
     def fit(
         self,

@@ -58,9 +58,9 @@ class MixtureDiscriminant(GenerativeClassifier):
     -----
     By default a class begins with one component. Mixtures of two and of three learn at the same
     time, and the one that has predicted the observations of the class best is preferred. Such
-    classes are used if they predict labels better than those with one component, and the
-    likelihoods are tempered as in `ConjugateNB`. With a number as `components`, the probabilities
-    are those of the model.
+    classes are used if they predict labels better than those with one component. The likelihoods
+    are tempered as in `ConjugateNB`, together with the shares of the classes. With a number as
+    `components`, the probabilities are those of the model.
 
     Until its mixture starts, a class is modelled as in `ConjugateNB`: one component of independent
     features. Features that appear later are modelled the same way. The prior of a component comes
@@ -127,7 +127,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         counts, self._prototypes = _components(components)
         self._sizes = {k: check_buffer(buffer, k, 25 * k) for k in counts}
         if components is None:
-            self._tempering = Tempering(models=2)
+            self._tempering = Tempering(models=2, with_shares=True)
         self._kinds = kinds.kinds(features)
         for kind in self._kinds.values():
             if kind.template is not None:

@@ -42,6 +42,9 @@ class Tempering:
     ----------
     models
         Number of models of the classes between which the scores choose in the same way.
+    with_shares
+        Whether a power applies to the shares of the classes too, so that it does not change which
+        class is the most probable one under a model.
 
     References
     ----------
@@ -51,7 +54,8 @@ class Tempering:
        misspecified linear models, and a proposal for repairing it. Bayesian Analysis 12, 1069-1103.
     """
 
-    def __init__(self, models: int = 1) -> None:
+    def __init__(self, models: int = 1, with_shares: bool = False) -> None:
+        self._with_shares = with_shares
         self._alternatives = list(itertools.product(range(models), POWERS))
         others = len(self._alternatives) - 1
         self.rows = 0
@@ -105,7 +109,8 @@ class Tempering:
             logs = log_likelihoods[model]
             found = known.get((id(logs), power))
             if found is None:
-                found = normalized([s + power * v for s, v in zip(shares, logs, strict=True)])
+                own = power if self._with_shares else 1.0
+                found = normalized([own * s + power * v for s, v in zip(shares, logs, strict=True)])
                 known[id(logs), power] = found
             if is_due:
                 self._answer.append(found)
