@@ -78,6 +78,7 @@ def test_all_demos_are_tested():
         "hundred_bags",
         "linkage",
         "online_em",
+        "open_bandit",
         "peeking",
         "photon_counts",
         "priors_wash_out",
@@ -403,6 +404,30 @@ def test_cookie_cats():
     factor = -math.log(44_701) - math.log(45_490) - (both + split)
     assert factor == pytest.approx(-0.03, abs=0.005)
     assert module.log_bayes_factor() == pytest.approx(factor, abs=1e-7)
+
+
+def test_open_bandit():
+    module = demo("open_bandit")
+    n, k = np.array(module.SHOWN_AT_RANDOM), np.array(module.CLICKED_AT_RANDOM)
+    shown, clicked = module.SHOWN_BY_THOMPSON, module.CLICKED_BY_THOMPSON
+    totals = len(n), n.sum(), k.sum(), sum(shown), sum(clicked)
+    assert totals == (34, 10_000, 46, 10_000, 69)
+    policies = module.policies()
+    assert list(policies) == ["uniform", "Thompson sampling", "always item 17"]
+    for shares in policies.values():
+        assert sum(shares) == pytest.approx(1.0, rel=1e-12)
+        found, weights = module.estimate(shares), 34.0 * np.array(shares)
+        assert found.normalised == pytest.approx((weights * k).sum() / (weights * n).sum())
+        assert found.effective_n == pytest.approx((weights * n).sum() ** 2 / (weights**2 * n).sum())
+    # P(item 17 is the best), by draws
+    rng = np.random.default_rng(1)
+    draws = rng.beta(1 + np.array(clicked), 100 + np.array(shown) - clicked, (40_000, 34))
+    best = (draws.argmax(axis=1) == 17).mean()
+    assert policies["Thompson sampling"][17] == pytest.approx(best, abs=0.01)
+
+
+def test_open_bandit_print():
+    assert rows("open_bandit", "uniform") == [["0.46 %", "0.33 to 0.59 %", "10,000"]]
 
 
 def test_cookie_cats_print():
