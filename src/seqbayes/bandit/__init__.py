@@ -3,6 +3,7 @@
 from typing import Any
 
 from seqbayes.bandit.bandit import Bandit, Choice
+from seqbayes.bandit.linear import LinearBandit
 from seqbayes.bandit.offline import InversePropensity
 from seqbayes.bandit.per_context import PerContext
 from seqbayes.bandit.rules import BayesUCB, Greedy, Rule, Thompson, TopTwo
@@ -14,6 +15,7 @@ __all__ = [
     "Choice",
     "Greedy",
     "InversePropensity",
+    "LinearBandit",
     "PerContext",
     "Rule",
     "Thompson",

@@ -10,9 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from river.base import Base
 
-from seqbayes.bandit.rules import RandomCandidates, Rule, Thompson, sample, shares_of
+from seqbayes.bandit.rules import (
+    RandomCandidates,
+    Rule,
+    Thompson,
+    check_arms,
+    check_options,
+    sample,
+    shares_of,
+)
 from seqbayes.checks import check_seed
-from seqbayes.compare import BETTER, number_of
+from seqbayes.compare import number_of
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
@@ -107,14 +115,7 @@ class Bandit(Base):
         belief: Any = state
         if not isinstance(belief, Model) or not belief.conjugate:
             raise PriorError(f"expected a State as the belief about rewards, got {state!r}")
-        if rule is not None and not isinstance(rule, Rule):
-            raise PriorError(f"expected a rule such as Thompson(), got {rule!r}")
-        if better not in BETTER:
-            raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
-        if not 0.0 <= min_share <= 0.5:
-            raise PriorError(f"expected a min_share between 0 and 0.5, got {min_share!r}")
-        if not (type(burn_in) is int and burn_in >= 0):
-            raise PriorError(f"expected a burn_in that is a whole number >= 0, got {burn_in!r}")
+        check_options(rule, better, min_share, burn_in)
         self.state: Any = belief
         self.rule = rule
         self.better = better
@@ -176,7 +177,7 @@ class Bandit(Base):
         PriorError
             If there is no arm, or `min_share` is too large for their number.
         """
-        arms = self._checked(arm_ids)
+        arms = check_arms(arm_ids, self.min_share)
         first = self._first(arms)
         if first:
             return self._rng.choice(first)
@@ -197,7 +198,7 @@ class Bandit(Base):
         PriorError
             If there is no arm, or `min_share` is too large for their number.
         """
-        arms = tuple(self._checked(arm_ids))
+        arms = tuple(check_arms(arm_ids, self.min_share))
         found = self._shares.get(arms)
         if found is None:
             candidates, first = self._candidates(arms), self._first(arms)
@@ -289,16 +290,6 @@ class Bandit(Base):
         for cache in (self._counts, self._numbers, self._draws, self._drawn):
             cache.pop(arm_id, None)
         self._shares.clear()
-
-    def _checked(self, arm_ids: Sequence[Any]) -> list[Any]:
-        arms = list(arm_ids)
-        if not arms:
-            raise PriorError("expected at least one arm to choose from, got none")
-        if len(set(arms)) < len(arms):
-            raise PriorError(f"expected distinct arms, got {arms}")
-        if len(arms) * self.min_share > 1.0:
-            raise PriorError(f"min_share={self.min_share} is too large for {len(arms)} arms")
-        return arms
 
     def _candidates(self, arms: Sequence[Any]) -> RandomCandidates:
         return RandomCandidates(

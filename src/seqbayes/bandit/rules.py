@@ -6,10 +6,11 @@ import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from seqbayes.compare import p_best
+from seqbayes.compare import BETTER, p_best
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 
@@ -295,6 +296,42 @@ RULES: dict[str, type[Rule]] = {
     "greedy": Greedy,
 }
 """The rules by their names in configurations."""
+
+
+def check_options(rule: Any, better: str, min_share: float, burn_in: int) -> None:
+    """Check the parameters of a bandit.
+
+    Raises
+    ------
+    PriorError
+        If one is invalid.
+    """
+    if rule is not None and not isinstance(rule, Rule):
+        raise PriorError(f"expected a rule such as Thompson(), got {rule!r}")
+    if better not in BETTER:
+        raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+    if not 0.0 <= min_share <= 0.5:
+        raise PriorError(f"expected a min_share between 0 and 0.5, got {min_share!r}")
+    if not (type(burn_in) is int and burn_in >= 0):
+        raise PriorError(f"expected a burn_in that is a whole number >= 0, got {burn_in!r}")
+
+
+def check_arms(arm_ids: Sequence[Any], min_share: float) -> list[Any]:
+    """Return the arms of a choice.
+
+    Raises
+    ------
+    PriorError
+        If there is no arm, one is repeated, or `min_share` is too large for their number.
+    """
+    arms = list(arm_ids)
+    if not arms:
+        raise PriorError("expected at least one arm to choose from, got none")
+    if len(set(arms)) < len(arms):
+        raise PriorError(f"expected distinct arms, got {arms}")
+    if len(arms) * min_share > 1.0:
+        raise PriorError(f"min_share={min_share} is too large for {len(arms)} arms")
+    return arms
 
 
 def shares_of(

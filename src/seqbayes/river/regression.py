@@ -257,8 +257,35 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
             return row, extra, self._fitted()
         return row, extra, self._with_intercept(root) if self._prior_apart else root
 
+    def expected(self, x: Mapping[Any, Any]) -> StudentT:
+        """Return the distribution of the expected target, without the noise: Student's t.
+
+        Raises
+        ------
+        ObservationError
+            If a value is not a finite number.
+        PriorError
+            If the prior is improper and there are too few rows.
+
+        Examples
+        --------
+        >>> model = ConjugateLinearRegression(precision=1.0)
+        >>> for time, height in [(0, 1.1), (1, 2.9), (2, 5.2), (3, 6.8), (4, 9.0)]:
+        ...     model.learn_one({"time": time}, height)
+        >>> print("{:.2f} to {:.2f}".format(*model.expected({"time": 5}).interval(0.9)))
+        8.33 to 12.42
+        """
+        found = self._predictive(*self._at(_read(x)), noisy=False)
+        if found is None:
+            raise PriorError("the posterior is improper: more rows are needed")
+        return found
+
     def _predictive(
-        self, row: list[float], extra: float, fitted: SquareRoot | InterceptPrior
+        self,
+        row: list[float],
+        extra: float,
+        fitted: SquareRoot | InterceptPrior,
+        noisy: bool = True,
     ) -> StudentT | None:
         noise = self._noise_of(fitted)
         leverage = fitted.leverage(row) + extra
@@ -266,8 +293,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
             leverage += 1.0 / self.intercept_precision if self.intercept_precision else math.inf
         if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
             return None
-        scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(1.0 + leverage)
-        return StudentT(2.0 * noise.alpha, self._mean(row, fitted), scale)
+        scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(float(noisy) + leverage)
+        return StudentT(2.0 * noise.alpha, self._mean(row, fitted), scale) if scale else None
 
     def predict_interval(
         self, x: Mapping[Any, Any], level: float = 0.95
