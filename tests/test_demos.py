@@ -524,7 +524,7 @@ def test_plot_into_a_missing_directory(capsys, tmp_path):
 
 def test_pages_show_the_output_of_the_demos():
     docs = DEMOS.parent / "docs"
-    names = ("story.md", "em.md", "online-em.md", "how-many.md", "stopping.md")
+    names = ("story.md", "em.md", "online-em.md", "how-many.md", "stopping.md", "bandit.md")
     pages = "".join((docs / page).read_text(encoding="utf-8") for page in names)
     shown = re.findall(r"^```console\n\$ python demos/(\w+)\.py\n(.*?)^```$", pages, re.M | re.S)
     assert sorted(name for name, _ in shown) == NAMES
