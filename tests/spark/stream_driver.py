@@ -1,4 +1,7 @@
-"""A driver of a stream, which a test can kill: python stream_driver.py FOLDER CLUSTER BATCHES."""
+"""A driver of a stream, which a test can kill: python stream_driver.py FOLDER CLUSTER BATCH.
+
+With the batch `earlier`, it learns all files as an earlier version of seqbayes would.
+"""
 
 import os
 import signal
@@ -6,7 +9,8 @@ import sys
 from pathlib import Path
 
 from seqbayes import NormalInverseGamma
-from seqbayes.spark import StoreWriter, learn_stream, session
+from seqbayes.spark import StoreWriter, learn_stream, session, streaming
+from seqbayes.spark.processor import BeliefProcessor
 from seqbayes.stream import Belief
 
 BELIEF = Belief("seconds", NormalInverseGamma(), "seconds", by=("shop", "day"))
@@ -17,6 +21,27 @@ SETTINGS = {
     "spark.default.parallelism": "2",
     "spark.log.level": "OFF",
 }
+
+
+class FirstColumns:
+    """The values of a state whose schema has only two columns."""
+
+    def __init__(self, value) -> None:
+        self.value = value
+        self.exists, self.get = value.exists, value.get
+
+    def update(self, row) -> None:
+        self.value.update(row[:2])
+
+
+class EarlierProcessor(BeliefProcessor):
+    """A processor whose state does not yet have the columns that were appended later."""
+
+    schema = "state string, events long"
+
+    def init(self, handle) -> None:
+        super().init(handle)
+        self._value = FirstColumns(self._value)
 
 
 class FailingWriter:
@@ -40,9 +65,9 @@ def kill_driver() -> None:
 
 def start(spark, folder: Path, last: int = -1, fail=kill_driver, initial=None):
     """Start the query over the files in a folder, one file per batch."""
-    events = spark.readStream.schema(SCHEMA).option("maxFilesPerTrigger", 1)
+    files = spark.readStream.schema(SCHEMA).option("maxFilesPerTrigger", 1)
     stream = learn_stream(
-        events.json(str(folder / "events")),
+        files.json(str(folder / "events")),
         BELIEF,
         time="at",
         delay="1 hour",
@@ -61,6 +86,8 @@ def start(spark, folder: Path, last: int = -1, fail=kill_driver, initial=None):
 
 if __name__ == "__main__":
     folder, master, last = sys.argv[1:]
+    if last == "earlier":
+        streaming.BeliefProcessor, last = EarlierProcessor, "-1"
     started = session(master, settings=SETTINGS)
     start(started, Path(folder), int(last)).awaitTermination()
     started.stop()

@@ -70,22 +70,43 @@ def kill_an_executor(application):
     raise AssertionError("no executor")
 
 
-def test_nothing_is_lost_or_doubled_when_driver_and_executor_are_killed(spark, events, tmp_path):
+def drive(folder, last) -> int:
+    """Run the driver of the stream in another process; return its exit status."""
     driver = Path(__file__).with_name("stream_driver.py")
-    killed = subprocess.run(
-        [sys.executable, str(driver), str(tmp_path), "local[2]", "1"],
+    done = subprocess.run(
+        [sys.executable, str(driver), str(folder), "local[2]", last],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        timeout=300,
+        timeout=900,
         check=False,
     )
-    assert killed.returncode == -signal.SIGKILL
+    return done.returncode
+
+
+def test_nothing_is_lost_or_doubled_when_driver_and_executor_are_killed(spark, events, tmp_path):
+    assert drive(tmp_path, "1") == -signal.SIGKILL
     commits = tmp_path / "checkpoint" / "commits"
     assert not (commits / "1").exists()  # the batch was written, but is not complete
     fail = lambda: kill_an_executor(spark.sparkContext.applicationId)  # noqa: E731
     start(spark, tmp_path, 2, fail).awaitTermination()
     assert (commits / str(BATCHES - 1)).exists()
     check(str(tmp_path / "beliefs.db"), events)
+
+
+def test_a_checkpoint_whose_states_have_fewer_columns_is_continued(spark, events, tmp_path):
+    later = [tmp_path / "events" / f"{batch}.json" for batch in (2, 3)]
+    for path in later:
+        path.rename(tmp_path / path.name)
+    assert drive(tmp_path, "earlier") == 0
+    check(str(tmp_path / "beliefs.db"), events[:80])
+    for path in later:
+        (tmp_path / path.name).rename(path)
+    query = start(spark, tmp_path)
+    query.awaitTermination()
+    check(str(tmp_path / "beliefs.db"), events)
+    states = spark.read.format("statestore").option("stateVarName", "belief")
+    states = states.load(str(tmp_path / "checkpoint"))
+    assert states.select("value.*").columns == ["state", "events", "refused", "duplicates"]
 
 
 def test_a_stream_continues_the_beliefs_of_a_batch(spark, events, tmp_path):
