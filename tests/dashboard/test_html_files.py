@@ -1,6 +1,7 @@
 """The HTML files of lessons in a real browser, opened from disk."""
 
 import json
+import re
 
 import pytest
 
@@ -132,6 +133,7 @@ def test_a_link_leads_to_the_same_step_with_prior_and_bag(open_file):
     assert where(other) == "Candy 4 of 4"
     assert other.locator(".narration").inner_text() == narration
     table = other.get_by_role("region", name="The shares of all colours")
+    expect(other.get_by_text("Mars stated in 2008: 13.0 % are red")).to_be_visible()
     red = table.locator("tr", has_text="red").inner_text().split()
     assert red[2:5] == ["2", "50.0", "%"]  # eaten, MLE
     # the prior, worth 102 candies, has 25 red ones
@@ -211,6 +213,11 @@ def test_the_estimates_of_the_page_are_those_of_closed_forms(open_file):
     page = open_file("estimates", "#step=4", width=390)
     step = page.locator(".lesson-step:visible")
     assert "12.0 ÷ 30 = 40.0 %; MLE = 30 %" in step.inner_text()
+    below = "(parts) => Math.max(...parts.map((part) => part.getBBox().y + part.getBBox().height))"
+    above = "(parts) => Math.min(...parts.map((part) => part.getBBox().y))"
+    names = step.locator("svg.plot text").filter(has_text=re.compile("MLE|MAP"))
+    assert names.count() == 2
+    assert names.evaluate_all(below) <= step.locator("svg.plot .curve").evaluate_all(above) + 1.0
     step.get_by_role("slider", name="Its weight").fill("0")
     assert "6.0 ÷ 20 = 30.0 %" in step.inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -69,13 +69,13 @@ function readings() {
     h(
       "h3",
       null,
-      "Frequentist: the share is fixed, and “30 %” is a frequency in many bags; the method is judged by how often its intervals (dotted if not) contain the share",
+      "Frequentist: the share is fixed, and every line is the 95 % interval of one bag; dotted ones miss the share",
     ),
     frequencies.element,
     h(
       "h3",
       null,
-      "Bayesian: “30 %” is a degree of belief about the share, after one bag and a flat prior",
+      "Bayesian: the share is unknown, and the curve is the belief about it after the first bag, with a flat prior",
     ),
     belief.element,
     drag("bag-size", "Candies per bag", 10, 300, 10, n, String, (x) => {
@@ -301,7 +301,7 @@ export const READINGS = [
   {
     title: "Two readings of “30 % are red”",
     sentence:
-      "A frequentist reads a long-run frequency of a fixed share, a Bayesian reads a belief about an unknown one; with much data they nearly agree.",
+      "A frequentist reads it as a frequency in many bags, a Bayesian as a degree of belief about an unknown share; with much data they nearly agree.",
     build: readings,
   },
   {

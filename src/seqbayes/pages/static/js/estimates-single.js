@@ -296,7 +296,7 @@ export const SINGLE = [
   {
     title: "MLE: the argmax of the likelihood",
     sentence:
-      "The maximum likelihood estimate is the share under which the observed candies are most probable.",
+      "Of 20 candies 6 were red, and the maximum likelihood estimate is the share under which this is most probable.",
     build: argmaxStep,
   },
   {

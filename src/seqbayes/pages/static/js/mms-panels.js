@@ -165,13 +165,15 @@ export class Eleven {
 
 /** Every share: densities, with MLE, MAP and mean. */
 export class Densities {
-  constructor(change) {
+  /** `claims` has the share of each colour that Mars stated in 2008, by its name. */
+  constructor(change, claims) {
+    this.claims = claims;
     this.plot = new Plot("", 240, () => this.#draw(), 3);
     this.rule = h("div");
     this.values = Object.fromEntries(["mle", "map", "mean"].map((name) => [name, h("b")]));
     this.drag = slider({
       id: "share",
-      name: "Share",
+      name: "Hypothesis",
       min: 0.5,
       max: 99.5,
       step: 0.5,
@@ -259,9 +261,13 @@ export class Densities {
         },
       ),
     );
+    const claim =
+      at === this.claims[COLOURS[colour]]
+        ? `The hypothesis is what Mars stated in 2008: ${percent(at, 1)} are ${COLOURS[colour]}. `
+        : "";
     setText(
       this.says,
-      `The share lies between ${percent(low, 1)} and ${percent(high, 1)} with 95 % probability. If the next candy is ${COLOURS[colour]}, the density at ${percent(at, 1)} becomes ${number(betaDensity(at, a + 1, b), 3)}.`,
+      `${claim}The share lies between ${percent(low, 1)} and ${percent(high, 1)} with 95 % probability. If the next candy is ${COLOURS[colour]}, the density at ${percent(at, 1)} becomes ${number(betaDensity(at, a + 1, b), 3)}.`,
     );
   }
 

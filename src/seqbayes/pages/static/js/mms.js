@@ -17,7 +17,7 @@ class Lesson {
     this.state = this.#asked();
     this.rivals = new Rivals(data.mixes);
     this.eleven = new Eleven(this.state.share, (share) => this.#set({ share }));
-    this.densities = new Densities((share) => this.#set({ share }));
+    this.densities = new Densities((share) => this.#set({ share }), data.claims);
     this.estimates = new Estimates();
     this.says = h("p", { class: "narration", "aria-live": "polite" });
     this.strip = h("p", { class: "strip" });
