@@ -195,7 +195,7 @@ def configuration() -> str:
         "Generated from the code: every key of the TOML file with its type and default.",
         "[Streams](../stream.md#configuration) explains the keys, [alerts](../alerts.md) the tables",
         "`[alert.NAME]`, and [choosing between arms](../bandit.md) the tables `[choice.NAME]`.",
-        'Durations are seconds, or texts such as `"90 s"` and `"7 days"`. Where no default is',
+        'Durations are seconds, or strings such as `"90 s"` and `"7 days"`. Where no default is',
         "given, the key is optional and has no effect if it is absent. `seqbayes check FILE` lists every error of a file.",
         "",
     ]
