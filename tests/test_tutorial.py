@@ -34,7 +34,7 @@ def test_every_command_of_the_tutorial_works(tmp_path):
     [letters] = [output for block, output in outputs.items() if "maybe" in block]
     assert "maybe" in letters
     compared = next(output for block, output in outputs.items() if "compare" in block)
-    assert "B is best: P(best) 97.64 %" in compared
+    assert "B is probably best: P(best) 97.64 %" in compared
     assert "about 81 more observations" in compared
     learned = re.search(r"^B +\S+ +(\d+)", list(outputs.values())[-1], re.MULTILINE)
     assert learned

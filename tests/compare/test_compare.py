@@ -330,6 +330,7 @@ def test_a_coordinate_outside_the_unit_interval_has_no_warning():
         ([Dirichlet({"a": 1, "b": 1})] * 2, {}, "share of one"),
         ([Dirichlet({"a": 1, "b": 1})] * 2, {"label": "c"}, "no information"),
         ([Beta(), 0.5], {}, "got 0.5"),
+        ([Beta(), Beta()], {"label": "red"}, "only a belief about labels"),
     ],
 )
 def test_invalid_comparisons_are_refused(beliefs, options, message):

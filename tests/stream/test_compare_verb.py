@@ -145,7 +145,7 @@ def test_a_missing_store_is_reported(tmp_path, capsys):
 
 def test_sentences():
     best = compare({"A": Beta(80, 920), "B": Beta(130, 870)}, control="B", better="lower")
-    assert sentence(best).startswith("A is best: P(best) 99.99 %, 0.05 below B (0.0233")
+    assert sentence(best).startswith("A is probably best: P(best) 99.99 %, 0.05 below B (0.0233")
     alike = compare({"A": Beta(5000, 5000), "B": Beta(5001, 4999)}, equivalence=0.05)
     assert sentence(alike).startswith("equivalent")
     far = compare({"A": Beta(10, 1000), "B": Beta(500, 1000)})

@@ -182,6 +182,12 @@ class TopTwo(Rule):
     PriorError
         If `beta` is not between 0 and 1.
 
+    Notes
+    -----
+    The second arm is chosen by draws in which the first one is not the best. When such draws become
+    rarer than one in a thousand, it is chosen by the exact probabilities of being best, which takes
+    about half a millisecond for three arms.
+
     References
     ----------
     .. [1] Russo, D. (2020). Simple Bayesian algorithms for best-arm identification. Operations

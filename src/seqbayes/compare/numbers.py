@@ -56,6 +56,8 @@ def number_of(
         if quantity not in (None, "mean"):
             raise PriorError(f"labels have no quantiles: expected no quantity, got {quantity!r}")
         return _share(state, label)
+    if label is not None:
+        raise PriorError(f"only a belief about labels has a label: expected none, got {label!r}")
     if not state.is_proper(state.posterior):
         raise PriorError(f"{state.posterior} is improper: it cannot be compared before more data")
     if quantity is not None or state.compares_expected:

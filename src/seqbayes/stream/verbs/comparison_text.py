@@ -124,7 +124,7 @@ def sentence(found: comparisons.Comparison) -> str:
     --------
     >>> from seqbayes import Beta
     >>> print(sentence(comparisons.compare({"A": Beta(80, 920), "B": Beta(130, 870)})))
-    B is best: P(best) 99.99 %, 0.05 above A (0.02333 to 0.07689), expected loss 4.045e-07
+    B is probably best: P(best) 99.99 %, 0.05 above A (0.02333 to 0.07689), expected loss 4.045e-07
     >>> print(sentence(comparisons.compare({"A": Beta(80, 920), "B": Beta(90, 910)})))
     undecided: P(best) of B is 78.93 %, its expected loss 0.001488
     """
@@ -137,7 +137,7 @@ def sentence(found: comparisons.Comparison) -> str:
         by = "" if other.mean is None else f"{abs(other.mean):.4g} "
         rival = other.name if other.reference == found.best else other.reference
         return (
-            f"{best} is best: P(best) {_percent(found.p_best[found.best])}, {by}{side}"
+            f"{best} is probably best: P(best) {_percent(found.p_best[found.best])}, {by}{side}"
             f" {printable(str(rival), 40)} ({low:.4g} to {high:.4g}){cost}"
         )
     if found.verdict == "equivalent":
