@@ -182,7 +182,8 @@ class Gaussian(Kind):
 
     def check(self, x: Any) -> None:
         """Raise an error if a value is not a number."""
-        bounded(x)
+        if type(x) is not float or not -LARGEST < x < LARGEST:
+            bounded(x)
 
     def _empty(self) -> State:
         return NormalInverseGamma.jeffreys()

@@ -227,25 +227,21 @@ class MixtureDiscriminant(GenerativeClassifier):
     def _log_likelihoods(self, x: Mapping[Any, Any], last: bool = False) -> list[list[float]]:
         """Return log p(x | class) with one component in every class, if needed, and with the best.
 
-        With a given number of components, or given components, return those of these only. If the
-        classes with one component are used for predictions and `last` is false, return those of
-        these twice.
+        If only one of them is needed, return it twice; those of the best ones are always needed if
+        `last` is true, or if the number of components or the components are given.
         """
         known, seen = kinds.checked(x, self._features, self._kinds), x
         if not known.keys() <= self._features.keys():
             known = {name: feature for name, feature in known.items() if name in self._features}
             seen = {name: x[name] for name in known}
-        best = [self._mixture(label) for label in self._classes.value]
-        if self._tempering is None:
-            return [self._log_densities(seen, known, best)]
-        candidates = map(self._candidates.get, self._classes.value)
-        first = [None if each is None else each.mixtures[0] for each in candidates]
-        given = [first, best]
-        if first == best or not self._tempering.needs(0):
-            given = [best]
-        elif not last and not self._tempering.needs(1):
-            given = [first]
-        found = [self._log_densities(seen, known, each) for each in given]
+        candidates = [self._candidates.get(label) for label in self._classes.value]
+        first = best = None
+        if self._tempering is None or last or self._tempering.needs(1):
+            best = [None if each is None else each.best for each in candidates]
+        if self._tempering is not None and self._tempering.needs(0):
+            first = [None if each is None else each.mixtures[0] for each in candidates]
+        given = [first, best] if first != best else [best]
+        found = [self._log_densities(seen, known, each) for each in given if each is not None]
         return [found[0], found[-1]]
 
     def _log_densities(
