@@ -61,6 +61,9 @@ def timing():
     return shortest(
         {
             "seqbayes: all quantities": lambda: compare(arms),
+            "seqbayes: all quantities, with a region of equivalence": lambda: compare(
+                arms, equivalence=0.01
+            ),
             "seqbayes: P(best) alone": lambda: p_best(arms),
             "seqbayes: two arms, each of 1,000 comparisons": lambda: compare_many(many),
             "bayesian-testing: P(best) and loss, 20,000 draws": draws,
@@ -178,7 +181,7 @@ def report():
     yield "| --- | ---: |"
     for name, ms in timing().items():
         ms = ms / 1000 if "1,000 comparisons" in name else ms
-        yield f"| {name} | {'' if math.isinf(ms) else f'{ms:.2g} ms'} |"
+        yield f"| {name} | {'' if math.isinf(ms) else f'{ms:.1f} ms'} |"
     yield "\n## Consistency\n"
     yield f"Contradictions between verdict, P(best), intervals and losses in {CASES:,} generated"
     yield f"comparisons: {contradictions()}.\n"

@@ -541,6 +541,9 @@ def test_silences_over_the_history_fire_after_their_limit(url, monkeypatch):
             for each in alerts
         }
         short = evaluate_history(Alert("short", [Comparison(Silence(), ">=", 0.1)], ""), store)
+    with open_store(url, "read") as store:
+        monkeypatch.setattr("seqbayes.stream.alerts.past.MAX_KEYS", 1)
+        assert "at most 1 keys" in evaluate_history(keyed, store).reason
     # events at 0, 1, 502, 503, 504, 1005 and 1006 s: those at 503 and 504 s are of b
     times = [(61.0, "firing"), (502.0, "resolved"), (564.0, "firing"), (1005.0, "resolved")]
     assert found["stream"] == [("", *each) for each in times]

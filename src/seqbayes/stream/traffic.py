@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_POINTS = 2000
+MAX_POINTS = 1000
 """Maximum number of points of each kind; longer histories are thinned evenly."""
 
-MAX_KEYS = 1000
-"""Maximum number of keys of a belief whose silences are recorded."""
+MAX_KEYS = 100
+"""Maximum number of keys of a belief; the silences of keys of larger ones are not recorded."""
 
 
 class TrafficCounts(msgspec.Struct, omit_defaults=True):

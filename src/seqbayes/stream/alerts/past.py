@@ -27,7 +27,7 @@ from seqbayes.stream.alerts.grammar import DeadLetters, Silence, Surprise
 from seqbayes.stream.alerts.state import Instance, advance
 from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.stores import STREAM, HistoryPoint, ReadableStore
-from seqbayes.stream.traffic import Place, Silent, TrafficCounts, read_point
+from seqbayes.stream.traffic import MAX_KEYS, Place, Silent, TrafficCounts, read_point
 
 
 class Change(NamedTuple):
@@ -162,6 +162,9 @@ def _evaluate_silences(
         )
         return
     name = "" if alert.belief is None else alert.belief.name
+    if name and store.entry_count(name) > MAX_KEYS:
+        result.reason = f"silences are stored for beliefs with at most {MAX_KEYS} keys"
+        return
     for point in sorted(store.points(STREAM), key=attrgetter("at")):
         kind, belief, key = Place.read(point.key)
         if kind == "silence" and belief == name and alert.key in (None, key):
