@@ -29,7 +29,7 @@ PROVISIONAL_EFFORT = (3, 15)
 FIRST_EFFORT = 1, 5
 """The effort for predictions from fewer than ten observations."""
 
-FEW, FEW_EFFORT, FEW_GROWTH = 40, (2, 8), 1.5
+FEW, FEW_EFFORT, FEW_GROWTH = 40, (2, 6), 1.5
 """The effort for predictions from fewer observations than this, and the ratio between fits."""
 
 TURN_COST = 3e5
@@ -38,7 +38,7 @@ TURN_COST = 3e5
 SPREAD_SHARE, LEAST_SPREAD = 2.0 / 3.0, 100
 """Share of the buffer, and number of observations, from which a start can be spread."""
 
-EXTEND_ITERATIONS, COMPARE_ITERATIONS = 6, 4
+EXTEND_ITERATIONS, COMPARE_ITERATIONS = 4, 3
 """Iterations of EM over the whole buffer after a start from its first observations, and after a
 start that is compared with it."""
 

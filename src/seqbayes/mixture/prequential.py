@@ -171,6 +171,10 @@ class Prequential(StreamClusterer):
             self._due = RENEW_AFTER * self._n
             self._renewing = list(self._mixtures)
             self._renew(self._renewing.pop(0))
+        elif -len(self._mixtures) <= self._n - self._first < 0.0 and not self._has_no_scale():
+            # fits to the buffers for the first forecasts, one for each observation
+            name = list(self._mixtures)[int(self._n - self._first)]
+            self._mixtures[name].current_model()
 
     def _renew(self, name: Any) -> None:
         """Renew the forecast of a mixture."""
