@@ -79,6 +79,26 @@ def test_errors_are_printed_on_one_line(error, status, message, capsys, monkeypa
     assert capsys.readouterr().err == message
 
 
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        (["wach", "e.jsonl"], "): did you mean 'watch'?"),
+        (
+            ["run", "c.toml", "--onec"],
+            "arguments: --onec: did you mean '--once'?",
+        ),
+        (["show", "b.db", "--levle=.9"], "--levle=.9: did you mean '--level'?"),
+        (["show", "b.db", "--wat"], "unrecognized arguments: --wat"),
+        (["export", "b.db", "x", "--format=parqet"], "): did you mean 'parquet'?"),
+    ],
+)
+def test_misspelt_commands_and_options_get_a_suggestion(words, end, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(words)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.strip().endswith(end)
+
+
 def test_help_imports_neither_commands_nor_large_packages():
     code = (
         "import sys\nfrom seqbayes.cli import main\nmain([])\n"

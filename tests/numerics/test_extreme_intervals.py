@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from seqbayes import Beta, Gamma, PriorError, distributions
+from seqbayes import Beta, Dirichlet, Gamma, PriorError, distributions
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,9 @@ def test_a_beta_parameter_of_zero_is_the_limit_of_small_ones(alpha, beta, at_zer
     assert belief.logsf(0.3) == (-math.inf if at_zero else 0.0)
     many = distributions.Beta(np.array([alpha, 1.0]), np.array([beta, 1.0]))
     assert many.cdf(0.3).tolist() == [at_zero, 0.3]
+
+
+def test_concentrations_whose_sum_overflows_are_refused():
+    with pytest.raises(PriorError, match="concentrations with a finite sum"):
+        Dirichlet({"a": 1e308, "b": 1e308})
+    assert Dirichlet({"a": 1e307, "b": 1e307}).mean == {"a": 0.5, "b": 0.5}

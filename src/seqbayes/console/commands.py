@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import sys
+from collections.abc import Mapping, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, NoReturn
 
 import seqbayes
+from seqbayes.console.suggestions import did_you_mean
+
+_CHOICE = re.compile(r"invalid choice: (.+?) \(choose from (.*)\)")
 
 
 class Command(NamedTuple):
@@ -128,7 +134,31 @@ COMMANDS = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that reports a closed output pipe, which argparse ignores."""
+    """A parser that suggests the correct spelling of options and commands.
+
+    It also reports a closed output pipe, which argparse ignores.
+    """
+
+    commands: Mapping[str, _Parser] = MappingProxyType({})
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.commands.get(found.command, self).refuse(unknown)
+        return found
+
+    def refuse(self, unknown: Sequence[str]) -> None:
+        """Report unknown arguments."""
+        known = [each[2:] for each in self._option_string_actions if each.startswith("--")]
+        words = [each[2:].partition("=")[0] for each in unknown if each.startswith("--")]
+        hint = next(filter(None, (did_you_mean(each, known) for each in words)), "")
+        self.error(f"unrecognized arguments: {' '.join(unknown)}" + hint.replace("'", "'--", 1))
+
+    def error(self, message: str) -> NoReturn:
+        if (found := _CHOICE.search(message)) is not None:
+            known = [each.strip("' ") for each in found[2].split(",")]
+            message += did_you_mean(found[1].strip("'"), known)
+        super().error(message)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         (sys.stderr if file is None else file).write(message)
@@ -169,4 +199,5 @@ def build_parser(name: str = "") -> argparse.ArgumentParser:
         )
         if each == name:
             importlib.import_module(command.module).add_arguments(subparser)
+    parser.commands = commands.choices
     return parser

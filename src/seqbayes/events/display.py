@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.errors import PriorError
-from seqbayes.events.suggestions import did_you_mean
 
 BETTER = ("higher", "lower")
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.events import operations
 from seqbayes.events.operations import Evaluate
-from seqbayes.events.suggestions import did_you_mean
 from seqbayes.events.tokens import Tokens
 
 MAX_DEPTH = 50

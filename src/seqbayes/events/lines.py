@@ -160,7 +160,7 @@ def check_start(data: bytes) -> None:
     Raises
     ------
     SourceError
-        If the input is UTF-16 or compressed.
+        If the input is UTF-16, UTF-32 or compressed.
 
     Examples
     --------
@@ -168,6 +168,8 @@ def check_start(data: bytes) -> None:
     Traceback (most recent call last):
     seqbayes.errors.SourceError: the input is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)
     """
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        raise SourceError("the input is UTF-32: convert it first (iconv -f UTF-32 -t UTF-8)")
     zeros = data[:4:2], data[1:4:2]
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0\0" in zeros and any(data[:4])):
         raise SourceError("the input is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)")

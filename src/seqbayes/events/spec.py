@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from seqbayes import registry
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.errors import PriorError
-from seqbayes.events.suggestions import did_you_mean
 from seqbayes.likelihoods import Likelihood
 from seqbayes.state import State
 

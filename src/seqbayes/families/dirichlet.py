@@ -128,7 +128,8 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
     Raises
     ------
     PriorError
-        If a concentration is negative or not finite, or there are fewer than two categories.
+        If a concentration is negative, their sum is not finite, or there are fewer than two
+        categories.
 
     References
     ----------
@@ -167,6 +168,8 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
             label: check_parameter(f"concentration of {label!r}", value, open_low=False)
             for label, value in named.items()
         }
+        if sum(self.alpha.values()) == math.inf:
+            raise PriorError(f"expected concentrations with a finite sum, got {alpha!r}")
         super().__init__(likelihood=likelihood, seed=seed)
 
     @classmethod

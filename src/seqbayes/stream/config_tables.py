@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.events.belief import Belief, Times, find_errors
 from seqbayes.events.derived import derive
 from seqbayes.events.display import Display
 from seqbayes.events.durations import UNITS, parse_duration
-from seqbayes.events.suggestions import did_you_mean
 from seqbayes.stream.pipeline import Pace
 from seqbayes.stream.priors import BeliefTable, make_state
 from seqbayes.stream.schema import ErrorList, join

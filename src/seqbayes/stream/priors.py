@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.errors import PriorError
 from seqbayes.events import spec
 from seqbayes.events.display import Display
 from seqbayes.events.durations import parse_duration, parse_half_life
-from seqbayes.events.suggestions import did_you_mean
 from seqbayes.forgetting import Decayed
 from seqbayes.model import Model, TableForm
 from seqbayes.state import State

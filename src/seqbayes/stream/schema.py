@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.errors import SeqbayesError
-from seqbayes.events.suggestions import did_you_mean
 
 T = TypeVar("T")
 

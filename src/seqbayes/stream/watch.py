@@ -18,6 +18,7 @@ from seqbayes.console.plain import describe
 from seqbayes.console.signals import Interruption, interruptible
 from seqbayes.console.status import NO_RESULT
 from seqbayes.console.streams import can_draw
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.console.summary import View
 from seqbayes.console.text import count_of, printable
 from seqbayes.errors import SeqbayesError
@@ -25,7 +26,6 @@ from seqbayes.events.belief import Belief
 from seqbayes.events.derived import raw_slots
 from seqbayes.events.fields import similar_name
 from seqbayes.events.records import Cells
-from seqbayes.events.suggestions import did_you_mean
 from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.sources.file import File
@@ -69,6 +69,12 @@ def command(args: argparse.Namespace) -> int:
 
 
 _ARRAY = "the input is a JSON array, not one object per line: convert it first (jq -c '.[]')"
+
+
+_SPREAD = (
+    "the input has JSON objects of several lines, not one object per line: convert it first"
+    " (jq -c .)"
+)
 
 
 class _Watch(Collector):
@@ -215,13 +221,16 @@ class _Watch(Collector):
         message = self._unknown_field()
         if message:
             raise SeqbayesError(message)
-        if self._is_array and not (self._table.used or self._table.incomplete):
+        if self._begins_with(b"[") and not (self._table.used or self._table.incomplete):
             raise SeqbayesError(_ARRAY)
+        if self._begins_with(b"{\n") and not (self._table.used or self._table.incomplete):
+            raise SeqbayesError(_SPREAD)
 
-    @property
-    def _is_array(self) -> bool:
-        """Whether the first line begins a JSON array."""
-        return any(line == 1 and each.raw.lstrip()[:1] == b"[" for line, each in self._first)
+    def _begins_with(self, start: bytes) -> bool:
+        """Whether the first line is malformed and begins with these bytes."""
+        return any(
+            line == 1 and (each.raw.strip() + b"\n").startswith(start) for line, each in self._first
+        )
 
     def _answer(self, screen: Screen | None, live: bool) -> None:
         """Print the beliefs, as a table or as JSON lines."""
@@ -291,7 +300,7 @@ class _Watch(Collector):
                 lines.append(f"  line {number:,}: {reason}" + (f" in {start}" if start else ""))
             rest = self._malformed - len(self._first)
             lines += [f"  and {rest:,} more"] if rest else []
-            lines += [_ARRAY] if self._is_array and table.used else []
+            lines += [_ARRAY] if self._begins_with(b"[") and table.used else []
         if table.incomplete:
             columns = ", ".join(
                 f"{name!r} ({count_of(n, 'event')})" for name, n in table.missing.items()

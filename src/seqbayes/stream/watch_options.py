@@ -14,12 +14,12 @@ from pathlib import Path
 
 from seqbayes import registry
 from seqbayes.console.options import add_intervals, add_top, positive, positive_int
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events import spec
 from seqbayes.events.belief import Belief
 from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.events.rows import Sniffed, find_format
-from seqbayes.events.suggestions import did_you_mean
 from seqbayes.stream.source import Source
 from seqbayes.stream.sources.file import File
 from seqbayes.stream.sources.handle import Handle

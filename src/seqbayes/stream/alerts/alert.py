@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from seqbayes.compare import decide, number_of
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief
 from seqbayes.events.durations import format_duration, parse_duration
 from seqbayes.events.keys import REST, read_key, write_key
-from seqbayes.events.suggestions import did_you_mean
 from seqbayes.stream.alerts.grammar import (
     PER_KEY,
     Best,

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from seqbayes.events.suggestions import did_you_mean
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.events.tokens import Tokens
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, ClassVar
 
-from seqbayes.events.suggestions import did_you_mean
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.stream.source import Batch, Source, SourceError
 
 

@@ -11,8 +11,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from seqbayes.console.suggestions import did_you_mean
 from seqbayes.errors import PriorError
-from seqbayes.events.suggestions import did_you_mean
 from seqbayes.stream.urls import check_port
 
 
