@@ -28,7 +28,7 @@ RUNS = 1_000
 PEER_RUNS = 60
 
 
-def shortest(actions, rounds=25):
+def shortest(actions, rounds=300):
     """Return the shortest process time of each action, in ms; None without the package."""
     times = dict.fromkeys(actions, math.inf)
     for _ in range(rounds):
