@@ -8,6 +8,7 @@ rounds is reported; an absolute time is the shortest of all rounds.
 import argparse
 import os
 import platform
+import random
 import statistics
 import timeit
 from collections.abc import Callable, Iterable
@@ -118,3 +119,12 @@ def run(
     if missed:
         print("Missed:", "; ".join(missed))
     return 1 if missed else 0
+
+
+def sale(rng: random.Random, shops: int) -> dict[str, object]:
+    """Return a random event: a shop, whether it sold, and a price."""
+    return {
+        "shop": f"shop {rng.randrange(shops)}",
+        "sold": rng.random() < 0.3,
+        "price": round(rng.lognormvariate(2.0, 0.5), 2),
+    }

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import psycopg
-from _shared import Row, machine, run
+from _shared import Row, machine, run, sale
 
 from seqbayes.stream import show, status
 
@@ -51,12 +51,7 @@ def write_events(directory: Path) -> None:
     for partition in range(PARTITIONS):
         with (directory / f"events-{partition}.jsonl").open("w") as out:
             for _ in range(EVENTS):
-                event = {
-                    "shop": f"shop {rng.randrange(100)}",
-                    "sold": rng.random() < 0.3,
-                    "price": round(rng.lognormvariate(2.0, 0.5), 2),
-                }
-                out.write(json.dumps(event) + "\n")
+                out.write(json.dumps(sale(rng, 100)) + "\n")
 
 
 def measure(server: servers.Postgres, directory: Path, runners: int) -> tuple[float, list[float]]:

@@ -18,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 
-from _shared import Row, machine, table
+from _shared import Row, machine, sale, table
 
 from seqbayes.stream import StoreError, open_store
 
@@ -53,15 +53,7 @@ commits to an event."""
 def block(seed: int) -> bytes:
     """Some lines of events, two of which cannot be used."""
     rng = random.Random(seed)
-    events = [
-        {
-            "shop": f"shop {rng.randrange(1000)}",
-            "sold": rng.random() < 0.3,
-            "price": round(rng.lognormvariate(2.0, 0.5), 2),
-            "at": 1.7e9 + seed * 3600.0 + i / 10.0,
-        }
-        for i in range(LINES)
-    ]
+    events = [{**sale(rng, 1000), "at": 1.7e9 + seed * 3600.0 + i / 10.0} for i in range(LINES)]
     events[7]["sold"] = "perhaps"
     events[LINES // 2]["price"] = None
     return b"".join(json.dumps(event).encode() + b"\n" for event in events)

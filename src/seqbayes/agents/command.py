@@ -38,12 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(args: argparse.Namespace) -> int:
-    """Serve until the agent closes the connection or a signal arrives.
-
-    Returns
-    -------
-    int
-        The exit status.
+    """Serve until the agent closes the connection or a signal arrives; return the exit status.
 
     Raises
     ------

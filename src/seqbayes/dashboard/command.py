@@ -61,12 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(args: argparse.Namespace) -> int:
-    """Serve until a signal arrives.
-
-    Returns
-    -------
-    int
-        The exit status.
+    """Serve until a signal arrives, and return the exit status.
 
     Raises
     ------

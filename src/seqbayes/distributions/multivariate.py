@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -108,25 +108,6 @@ class MultivariateT(Distribution):
             - d / 2.0 * math.log(math.pi * self.df)
             - log_determinant
         )
-
-    def scorer(self) -> Callable[[list[float]], float]:
-        """Return a function that computes the log density of one vector.
-
-        It is faster than `logp` for repeated calls.
-        """
-        loc, df, half, log_peak_density = (
-            self.loc,
-            self.df,
-            (self.df + len(self.loc)) / 2.0,
-            self._log_peak_density,
-        )
-        whitening = np.linalg.inv(self._factor) / self._size
-
-        def log_density(x: list[float]) -> float:
-            z = whitening @ (np.array(x) - loc)
-            return log_peak_density - half * math.log1p(float(z @ z) / df)
-
-        return log_density
 
     def p(self, x: Any) -> Any:
         """Return the density of a vector (d,), or of many (..., d)."""

@@ -207,7 +207,7 @@ def make_prior(
     missing = [
         key
         for key, value in own.items()
-        if key not in arguments and (value.default is value.empty or _needs_labels(family, value))
+        if key not in arguments and (value.default is value.empty or _needs_labels(value))
     ]
     if missing:
         raise PriorError(_missing_message(family, name, missing))
@@ -290,7 +290,7 @@ def _arguments(
     return arguments
 
 
-def _needs_labels(family: type[State], parameter: inspect.Parameter) -> bool:
+def _needs_labels(parameter: inspect.Parameter) -> bool:
     # a default with unnamed shares is useless if the labels come from data
     return "Mapping" in str(parameter.annotation) and parameter.default is not None
 

@@ -210,7 +210,7 @@ def read(batch: pa.RecordBatch, belief: Belief) -> Events:
         ahead = belief.times.future
         if ahead is not None:
             _note(ts > time.time() + ahead, "the time is in the future", reasons)
-    columns = {name: _column(batch.column(name), name, kind) for name, kind in belief.values}
+    columns = {name: _column(batch.column(name), kind) for name, kind in belief.values}
     xs = _observations(columns, belief, reasons)
     return Events(keys, xs, ws, ts, batch.num_rows, reasons, counts)
 
@@ -226,7 +226,7 @@ def _floats(column: pa.Array) -> Array:
     return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
-def _column(column: pa.Array, name: str, kind: str) -> Any:
+def _column(column: pa.Array, kind: str) -> Any:
     """Return a column of observations as an array or a list, which may hold None."""
     kinds = pa.types
     if kinds.is_string(column.type) and kind in ("number", "boolean"):

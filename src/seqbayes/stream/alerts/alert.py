@@ -31,8 +31,6 @@ from seqbayes.stream.urls import expand
 
 _Duration = str | int | float
 
-RECEIVERS = ("log", "webhook", "alertmanager", "command")
-
 WHOLE = ""
 """The key of an alert about a whole belief, or about the stream."""
 

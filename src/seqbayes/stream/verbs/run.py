@@ -92,12 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(args: argparse.Namespace) -> int:
-    """Read, learn and commit until the source ends or a signal arrives.
-
-    Returns
-    -------
-    int
-        The exit status.
+    """Learn until the source ends or a signal arrives, and return the exit status.
 
     Raises
     ------
