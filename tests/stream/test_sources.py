@@ -752,7 +752,7 @@ def test_a_runner_killed_while_following_a_rotating_file_is_bit_identical(tmp_pa
 
     def grow_and_rotate(i, end):
         if i in (1, 3):
-            path.rename(tmp_path / f"e.jsonl.{i}")
+            path.rename(tmp_path / f"e.jsonl-2024-05-0{i}")  # in order, if both are unread
         grow(i + 1)
 
     grow(0)
