@@ -42,6 +42,7 @@ COMPILED = [
     "seqbayes.statistics.moments",
     "seqbayes.statistics.multinomial",
     "seqbayes.statistics.pairs",
+    "seqbayes.statistics.python_statistics",
     "seqbayes.statistics.rates",
     "seqbayes.statistics.reading",
     "seqbayes.statistics.factorials",

@@ -6,13 +6,14 @@ log base measure). It can add, remove, merge and scale. Sums are exact, so remov
 leave no rounding error, and merges and long streams are fully accurate.
 """
 
-from seqbayes.statistics.base import Learner, PythonStatistics, Statistics
+from seqbayes.statistics.base import Learner, Statistics
 from seqbayes.statistics.factorials import LARGE_COUNT, log_choose
 from seqbayes.statistics.fields import FieldStatistic, FieldSums, HurdleSums
 from seqbayes.statistics.labels import LabelCounts
 from seqbayes.statistics.moments import Moments, MomentStatistic
 from seqbayes.statistics.multinomial import MultinomialCounts
 from seqbayes.statistics.pairs import PairStatistic, PairSums
+from seqbayes.statistics.python_statistics import PythonStatistics
 from seqbayes.statistics.rates import ParetoSums, PoissonSums, PowerSums
 from seqbayes.statistics.reading import (
     as_real,

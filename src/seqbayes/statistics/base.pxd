@@ -18,10 +18,6 @@ cdef class Statistics:
     cdef int _count(self, double w) except -1
     cdef bint _is_last(self, Sum weights, double v) except -1
 
-cdef class PythonStatistics(Statistics):
-    cdef public tuple sums
-    cdef object _term
-
 cdef class Learner:
     cdef public Statistics _statistics
     cdef int learn_unweighted(self, object x) except -1
