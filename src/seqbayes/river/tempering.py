@@ -60,9 +60,9 @@ class Tempering:
         self._with_shares = with_shares
         self._alternatives = list(itertools.product(range(models), POWERS))
         others = len(self._alternatives) - 1
-        self.rows = 0
         self.scores = [math.log1p(-others * FIRST_SHARE)] + [math.log(FIRST_SHARE)] * others
         self._weigh()
+        self._count(0)
         self._asked: Mapping[Any, Any] | None = None
         self._answer: list[list[float]] = []
 
@@ -80,12 +80,6 @@ class Tempering:
             return self._only[0] == model
         first = model * len(POWERS)
         return self.is_due or any(self._weights[first : first + len(POWERS)])
-
-    @property
-    def is_due(self) -> bool:
-        """Whether the next observation is scored."""
-        every = _EVERY if self._only is None else _DECIDED
-        return self.rows < _ALWAYS or self.rows % every == 0
 
     def predict(
         self,
@@ -142,7 +136,7 @@ class Tempering:
                 p = probabilities[label]
                 self.scores[k] += w * (math.log(p) if p > 0.0 else -745.0)
             self._weigh()
-        self.rows += 1
+        self._count(self.rows + 1)
         self._asked = None
 
     def dump(self) -> list[float]:
@@ -158,8 +152,8 @@ class Tempering:
             If it is invalid.
         """
         rows, *self.scores = document.read_numbers(written, 1 + len(self.scores))
-        self.rows = int(rows)
         self._weigh()
+        self._count(int(rows))
 
     def _weigh(self) -> None:
         kept = [w if w >= _SMALLEST else 0.0 for w in normalized(self.scores)]
@@ -167,3 +161,9 @@ class Tempering:
         self._weights = [w / whole for w in kept]
         used = [k for k, w in enumerate(kept) if w > 0.0]
         self._only = self._alternatives[used[0]] if len(used) == 1 else None
+
+    def _count(self, rows: int) -> None:
+        """Set the number of observations, and whether the next one is scored."""
+        self.rows = rows
+        every = _EVERY if self._only is None else _DECIDED
+        self.is_due = rows < _ALWAYS or rows % every == 0

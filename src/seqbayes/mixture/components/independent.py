@@ -48,7 +48,7 @@ class Independent(Normal):
     ) -> None:
         Normal.__init__(self, at, prior, False)
         d = self._d
-        self.m_step_rows = min(d / 8.0, 8.0)  # an M-step divides, and averages the path
+        self.m_step_rows = min(d / 4.0, 16.0)  # an M-step divides, and averages the path
         self._spherical = spherical
         self._prior_scale = np.array(prior[3], float).diagonal().copy()
         self._variance = np.ones(d)
