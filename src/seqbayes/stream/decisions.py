@@ -62,19 +62,7 @@ class DecisionIds:
         self._choice, self._key = choice, secret.encode()
 
     def encode(self, arm: str, propensity: float, context: Mapping[str, Any], issued: int) -> str:
-        """Return the id of a new decision.
-
-        Parameters
-        ----------
-        arm
-            The arm that was chosen.
-        propensity
-            The probability with which it was chosen.
-        context
-            Values of the key fields, except the arm.
-        issued
-            Milliseconds since 1970.
-        """
+        """Return the id of a new decision, issued at this number of milliseconds since 1970."""
         nonce = secrets.token_urlsafe(12)
         body = msgspec.json.encode(
             Decision(self._choice, arm, propensity, dict(context), issued, nonce)

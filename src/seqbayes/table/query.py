@@ -25,20 +25,7 @@ def learn_query(
 ) -> None:
     """Fill empty rows with the data of a query; see `Table.from_query`.
 
-    Parameters
-    ----------
-    rows
-        The rows of the table, without keys.
-    learn_one
-        Learns a row of the data that is not certain to be valid: key, observation, weight, time.
-    data, connection
-        The query and what executes it.
-    by, names
-        The columns of the key and of the observation.
-    weight, time
-        The columns of weights and times.
-    refuse
-        Called with each row that cannot be learned; None raises the error.
+    Rows that are not certain to be valid are passed to `learn_one`.
     """
     from seqbayes.bulk import Selection, aggregate, open_relation
 

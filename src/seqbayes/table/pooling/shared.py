@@ -34,16 +34,9 @@ class SharedPrior:
         self._estimated: tuple[PooledPrior, float, int] | None = None
 
     def estimate(self, answers: Answers, n: int, keys: Callable[[], Any]) -> PooledPrior:
-        """Return the common prior; an earlier estimate while the data have changed little.
+        """Return the common prior, from answers without pooling for `n` keys.
 
-        Parameters
-        ----------
-        answers
-            The answers without pooling.
-        n
-            Number of keys.
-        keys
-            Returns the keys.
+        An earlier estimate is returned while the data have changed little.
         """
         weight = float(answers.n_samples.sum())
         if self._estimated is not None and self.pool.refresh > 0.0:
