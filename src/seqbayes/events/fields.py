@@ -56,7 +56,7 @@ class Layout:
     >>> layout = Layout([("sold", "boolean"), ("shop", "text")])
     >>> records = [b'{"sold": true, "shop": "north"}', b'{"sold":']
     >>> events, index = layout.decode(records, lambda i, reason: print(i, reason))
-    1 Input data was truncated
+    1 the JSON object is incomplete
     >>> (events[0].c0, events[0].c1), index
     ((True, 'north'), [0])
     """
@@ -219,7 +219,7 @@ def write_record(record: Mapping[Any, Any]) -> bytes:
         return f"{{{', '.join(cells)}}}".encode()
 
 
-def explain(error: Exception, record: Any = b"") -> str:
+def explain(error: Exception, record: Any = None) -> str:
     r"""Return the reason why a record could not be decoded.
 
     Parameters
@@ -245,6 +245,10 @@ def explain(error: Exception, record: Any = b"") -> str:
             return "not UTF-8: it looks like UTF-16 or binary data"
         if ("surrogate" in text or "truncated" in text) and replace_surrogates(data) != data:
             return LONE_SURROGATE
+        if not data.strip():
+            return "the record is empty"
+    if "truncated" in text:
+        return "the JSON object is incomplete"
     if "out of range" in text:
         return "a number is too large: expected at most 1.8e308"
     return printable(text, 200)
