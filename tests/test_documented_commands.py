@@ -54,6 +54,15 @@ def test_scripts_of_documented_commands_exist(page):
             assert (ROOT / words[1]).is_file(), words
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_documented_installations_need_only_a_checkout(page):
+    if page.name == "tutorial.md":  # states the path by which the name is replaced
+        return
+    for words in commands(page):
+        if "pip" in words and "install" in words:
+            assert not [each for each in words if each.startswith("seqbayes")], words
+
+
 def test_documented_commands_of_a_first_session_work(tmp_path, monkeypatch, capsys):
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     monkeypatch.chdir(tmp_path)
