@@ -126,7 +126,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         return self.likelihood.statistics()
 
     def with_statistics(self, statistics: Statistics) -> Self:
-        """Return a state with the same prior that stores its data in these statistics."""
+        """Return a state that has the same prior and uses the given statistics."""
         state: Self = type(self).__new__(type(self))
         state.__dict__.update(self.__dict__)
         state._statistics = statistics
@@ -149,18 +149,21 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         return self.likelihood.summarise(xs, w)
 
     def read_many(self, xs: Iterable[Any]) -> tuple[Any, Any]:
-        """Return many observations as two arrays of floats, checked; see `Likelihood.read_many`."""
+        """Validate observations and return them as two float arrays; see `Likelihood.read_many`."""
         return self.likelihood.read_many(xs)
 
     @property
     def unsupported(self) -> Mapping[str, str]:
-        """Why operations ("unlearn", "scale", "merge") are not supported, by operation."""
+        """Maps each unsupported operation to the reason why it is not supported.
+
+        The operations are "unlearn", "scale" and "merge".
+        """
         reasons: Mapping[str, str] = self._statistics.unsupported
         return reasons
 
     @property
     def mergeable(self) -> bool:
-        """Whether states of the parts of a stream merge exactly to the state of the whole."""
+        """Whether merging the states of the parts of a stream gives exactly that of the whole."""
         return "merge" not in self.unsupported
 
     def observe(self, x: Any) -> Statistics:
@@ -175,7 +178,8 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         one.observe(x)
         return one
 
-    # Learning. `learn_one`, `unlearn_one`, `update` and `revert` are compiled, in `Learner`.
+    # Learning. `learn_one`, `unlearn_one`, `update` and `revert` are defined in the compiled class
+    # `Learner`.
 
     def learn_many(self, xs: Iterable[Any], w: Any = None) -> None:
         """Learn many observations at once; none of them is learned if one is invalid.
@@ -200,14 +204,14 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         Raises
         ------
         MergeError
-            If the other state has another prior or likelihood.
+            If the other state has a different prior or likelihood.
         """
         self.check_mergeable(other)
         self._statistics.check_supports("merge")
         self._statistics.merge(other._statistics)
 
     def check_mergeable(self, other: Any) -> None:
-        """Raise an error if a state has another family, prior or likelihood.
+        """Raise an error if a state has a different family, prior or likelihood.
 
         Raises
         ------

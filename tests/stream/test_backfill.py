@@ -11,7 +11,7 @@ from seqbayes import stream
 from seqbayes.cli import main
 from seqbayes.errors import PriorError, SourceError
 from seqbayes.stream.stores import open_store
-from seqbayes.stream.verbs.backfill import Bound
+from seqbayes.stream.verbs.backfill import Boundary
 
 pytest.importorskip("duckdb")
 pyarrow = pytest.importorskip("pyarrow")
@@ -112,7 +112,7 @@ def test_a_backfill_of_json_lines_equals_a_run_and_the_stream_continues(tmp_path
     assert found[1] == letters
     assert found[2] == events == {done.source: done.rows}
     assert sum(n for _, _, n, _ in done.rejected) == len(letters) > 8
-    with pytest.raises(SourceError, match="has been read into this store already"):
+    with pytest.raises(SourceError, match="has already been read into this store"):
         stream.backfill(str(data), fast)
     with data.open("a") as file:
         file.writelines(f"{json.dumps(record)}\n" for record in rows(50, seed=2))
@@ -166,10 +166,10 @@ def test_a_backfill_until_a_time_and_a_stream_from_that_time_have_no_gap_and_no_
     stream.run(everything)
     with pytest.raises(PriorError, match="--until"):
         stream.backfill(str(old), before)
-    done = stream.backfill(str(old), before, bound=Bound(until, "at"))
+    done = stream.backfill(str(old), before, bound=Boundary(until, "at"))
     assert done.rows == 250
-    with pytest.raises(SourceError, match="would count twice"):
-        stream.backfill(str(old), before, bound=Bound(until, "at"))
+    with pytest.raises(SourceError, match="would be counted twice"):
+        stream.backfill(str(old), before, bound=Boundary(until, "at"))
     stream.run(after)
     assert_equal(contents(tmp_path / "b.db")[0], contents(tmp_path / "a.db")[0])
 
@@ -188,7 +188,7 @@ def test_values_of_parquet_are_read_as_a_stream_reads_them(tmp_path):
     beliefs = f"{beliefs[0]}[belief.recent]{beliefs[2].partition('[belief.recent]')[2]}"
     source = f'kind = "file"\npath = "{tmp_path}/none.jsonl"'
     config = write_config(tmp_path / "a.toml", source, tmp_path / "a.db", beliefs)
-    done = stream.backfill(str(path), config, bound=Bound(separate=True))
+    done = stream.backfill(str(path), config, bound=Boundary(separate=True))
     answers, letters, _ = contents(tmp_path / "a.db")
     assert {key: state.n_samples for key, state in answers.items() if key[0] == "sold"} == {
         ("sold", ("2024-01-01",)): 1.0
@@ -206,9 +206,9 @@ def test_a_second_backfill_adds_to_the_beliefs_in_the_store(tmp_path):
     source = f'kind = "file"\npath = "{tmp_path}/none.jsonl"'
     one = write_config(tmp_path / "a.toml", source, tmp_path / "a.db")
     two = write_config(tmp_path / "b.toml", source, tmp_path / "b.db")
-    stream.backfill(str(whole), one, bound=Bound(separate=True))
+    stream.backfill(str(whole), one, bound=Boundary(separate=True))
     for half in halves:
-        stream.backfill(str(half), two, bound=Bound(separate=True))
+        stream.backfill(str(half), two, bound=Boundary(separate=True))
     assert_equal(contents(tmp_path / "b.db")[0], contents(tmp_path / "a.db")[0])
 
 
@@ -332,5 +332,5 @@ def test_a_query_of_postgresql_equals_a_run_and_the_stream_continues(tmp_path, p
         assert_equal(contents(tmp_path / "b.db")[0], contents(tmp_path / "a.db")[0])
         separate = write_config(tmp_path / "c.toml", source, tmp_path / "c.db")
         query = "SELECT * FROM e WHERE id <= 60"
-        done = stream.backfill(postgres_url, separate, query, Bound(separate=True))
+        done = stream.backfill(postgres_url, separate, query, Boundary(separate=True))
         assert done.rows == 60

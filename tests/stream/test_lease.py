@@ -450,6 +450,6 @@ def test_a_heartbeat_is_rejected_after_the_lease_was_taken_over(url):
     with open_store(url) as first, open_store(url) as second:
         first.acquire()
         second.held = first.held._replace(holder=second.holder.write())
-        second.beat_seconds = 0.0
+        second.heartbeat_seconds = 0.0
         with pytest.raises(LeaseError):
             second.renew(RunnerStatus())

@@ -98,7 +98,7 @@ def test_a_heartbeat_reports_the_runner_and_is_not_a_commit(url, writer, monkeyp
         )
         writer.renew(status)  # too soon after the lease was taken
         assert reader.runner().status == RunnerStatus()
-        writer.beat_seconds = 0.0
+        writer.heartbeat_seconds = 0.0
         now = writer.now()
         monkeypatch.setattr(writer, "now", lambda: now)
         writer.renew(status)
@@ -120,7 +120,7 @@ def test_a_commit_counts_as_a_heartbeat(url, writer, monkeypatch, opened):
 
 
 def test_a_new_runner_starts_without_the_heartbeat_of_the_last_one(url, writer):
-    writer.beat_seconds = 0.0
+    writer.heartbeat_seconds = 0.0
     writer.renew(RunnerStatus(connection_error="no route to host"))
     writer.close()
     with StoreReader(url) as reader, open_store(url) as other:

@@ -246,7 +246,7 @@ def test_the_lease_of_a_runner_on_another_machine_expires(url, monkeypatch):
     monkeypatch.setattr(second, "now", lambda: first.now() + Store.lease_seconds + 1.0)
     second.acquire()
     second.commit(Changes("src", 5, 5))
-    first.beat_seconds = 0.0
+    first.heartbeat_seconds = 0.0
     for lost in (lambda: first.commit(Changes("src", 1, 1)), lambda: first.renew(RunnerStatus())):
         with pytest.raises(LeaseError, match="was taken over by another runner"):
             lost()
@@ -265,7 +265,7 @@ def test_a_lease_is_renewed_while_no_events_arrive(url, monkeypatch):
     store.acquire()
     now = store.now()
     monkeypatch.setattr(store, "now", lambda: now + Store.lease_seconds)
-    store.beat_seconds = 0.0
+    store.heartbeat_seconds = 0.0
     store.renew(RunnerStatus())
     monkeypatch.setattr(other, "now", lambda: now + Store.lease_seconds + 1.0)
     with pytest.raises(LeaseError):
@@ -308,7 +308,7 @@ def test_a_store_of_version_2_gets_heartbeats(durable_url):
     downgrade(durable_url, 2)
     with open_store(durable_url) as store:
         store.acquire()
-        store.beat_seconds = 0.0
+        store.heartbeat_seconds = 0.0
         store.renew(RunnerStatus(lag=3))
         assert store.lease().status == '{"lag":3}'
 
@@ -366,7 +366,7 @@ def test_sqlite_syncs_every_commit(tmp_path, connections):
 
     assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     store.acquire()
-    store.beat_seconds = 0.0
+    store.heartbeat_seconds = 0.0
     store.renew(RunnerStatus())  # does not need a sync
     assert synchronous() == "PRAGMA synchronous = NORMAL"
     store.commit(Changes("src", 1, 1))
@@ -511,7 +511,7 @@ def test_clock_jumps_do_not_affect_the_lease(tmp_path, monkeypatch):
 def test_a_lease_is_renewed_through_a_lost_connection(postgres_url):
     store = open_store(named(postgres_url, "runner"))
     store.acquire()
-    store.beat_seconds = 0.0
+    store.heartbeat_seconds = 0.0
     terminate(postgres_url, "runner")
     store.thin("b", 3)
     store.renew(RunnerStatus())
@@ -571,7 +571,7 @@ def test_a_store_without_retention_counts_events():
         store.commit(Changes("src", 7, 3, [state], (), [letter], [point]))
         assert (store.token("src"), store.events("src"), store.dead_letter_count()) == (7, 3, 1)
         assert not [*store.entries("b"), *store.letters(), *store.points("b")]
-        assert not store.retains
+        assert not store.stores_states
 
 
 def stored(url):

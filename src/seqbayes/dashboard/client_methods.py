@@ -116,11 +116,11 @@ class ClientMethods:
         return self.get(f"/api/history/{quote(name, '')}" + query, schema.HistoryList)
 
     def health(self) -> schema.Health:
-        """Return the status of pipeline and server."""
+        """Return the status of the pipeline and the server."""
         return self.get("/api/health", schema.Health)
 
     def session(self) -> schema.Session:
-        """Return what this browser may do."""
+        """Return the permissions of this session."""
         return self.get("/api/session", schema.Session)
 
     def steps(

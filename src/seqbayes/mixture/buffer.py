@@ -175,7 +175,10 @@ class Buffer:
             return self._form
         form = self._form.check(xs)
         if form.has_labels and self._settings.background:
-            raise ObservationError("a background needs numbers, but a feature is text")
+            raise ObservationError(
+                "a mixture with a background component requires numeric features,"
+                " but a feature is text"
+            )
         return form
 
     def new_model(self, data: Any = None) -> EMModel:
@@ -203,7 +206,7 @@ class Buffer:
     def provisional(self) -> EMModel:
         """Return a model that was fitted to most of the buffer and then learned the rest.
 
-        Predictions depend only on the observations, not on when they were requested.
+        Predictions depend only on the observations, not on when predictions were requested.
         """
         n = len(self._kept)
         grid = self._grid(n)
@@ -217,7 +220,7 @@ class Buffer:
         return model
 
     def _grid(self, n: int) -> int:
-        """Return how many of the first `n` observations provisional fits use."""
+        """Return the number of observations that the provisional fit after `n` of them uses."""
         grid = following = min(n, 10)
         while 10 <= following <= n:
             grid = following
@@ -225,21 +228,23 @@ class Buffer:
         return grid
 
     def _grid_after(self, grid: int) -> int:
-        """Return how many observations the provisional fit after that to `grid` of them uses."""
+        """Return the number of observations of the fit that follows the one to `grid`."""
         if grid < 10:
             return grid + 1
         following = int(grid * (FEW_GROWTH if grid < FEW or self.spread else self.growth))
-        # while a start is spread over the rest of the buffer, there are no other fits
+        # while the work of the initial fit is spread over the remaining observations, no other fit
+        # is scheduled
         return self.size if self.spread and following > self._first_of_start else following
 
     def _renew_provisional(self, grid: int, n: int) -> None:
-        """Take the steps of the next provisional fit that are due; use it after its last one."""
+        """Run the steps of the next provisional fit that are due; once complete, switch to it."""
         earlier = self._grid(grid - 1) if grid > 10 else grid
         if self._provisional is None or self._provisional[0] != earlier:
             if self._next is None or self._next[0] != earlier:
                 self._next = earlier, self._start_job(earlier)
             self._use(earlier, self._next[1].finish())
-        # several mixtures do not start their fits at the same time
+        # delay the start by k - 1 observations, so that mixtures with different k do not start
+        # their fits together
         begin = grid + (self._k - 1 if self.spread and grid >= FEW else 0)
         if earlier == grid or n < begin:
             return
@@ -271,7 +276,7 @@ class Buffer:
         return Job(self._steps(len(self._kept), *FINAL_EFFORT)).finish()
 
     def _extend(self, early: EMModel, model: EMModel) -> EMModel:
-        """Fit by EM from a fit to the first observations, or from a new start if it is better."""
+        """Run EM from the fit to the first observations or, if better, from a new start."""
         xs, w = self._first(len(self._kept))
         rows = model.rows(xs)
         self._read = model, (rows, w)

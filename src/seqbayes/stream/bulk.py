@@ -1,4 +1,4 @@
-"""Rows that are learned in bulk: what beliefs select of them, and the rows that streams read."""
+"""Learn rows in bulk: an SQL engine aggregates most of them, and a stream reads the others."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources.file import File
 
 SIZE = 5000
-"""Number of rows of a batch."""
+"""Number of rows in a batch."""
 
 
 def selection_of(belief: Belief) -> Selection:
-    """Return what a belief selects from rows.
+    """Return the values, keys and conditions by which a belief selects rows.
 
     Raises
     ------
@@ -66,18 +66,18 @@ def selection_of(belief: Belief) -> Selection:
 
 
 class Rows:
-    """Rows for several beliefs: those that an engine sums up, and the others.
+    """The rows for several beliefs, most of which an SQL engine aggregates.
 
     Parameters
     ----------
     relation
         The rows.
     beliefs
-        The beliefs that learn them.
+        The beliefs that learn the rows.
     within
-        The condition of the rows to read, in SQL.
+        An SQL condition that selects the rows to read.
     text
-        Whether the values of records are cells of CSV.
+        Whether the values of records are CSV cells.
     """
 
     def __init__(
@@ -94,10 +94,10 @@ class Rows:
 
     def aggregates(self) -> list[Aggregated]:
         """Return the statistics of each belief."""
-        found = [self._plan.aggregate(i) for i in range(self._plan.size)]
+        aggregates = [self._plan.aggregate(i) for i in range(self._plan.size)]
         n = self.count()
-        self._complete = self._plan.unconditional and all(each.n == n for each in found)
-        return found
+        self._complete = self._plan.unconditional and all(one.n == n for one in aggregates)
+        return aggregates
 
     def count(self) -> int:
         """Return the number of rows."""
@@ -113,18 +113,18 @@ class Rows:
 
 
 class FileRows(Rows):
-    """Rows of a file of JSON Lines or CSV; positions are offsets, as in a stream.
+    """The rows of a JSON Lines or CSV file; positions are offsets in the file, as in a stream.
 
     Parameters
     ----------
     path
-        The file.
+        Path of the file.
     beliefs
-        The beliefs that learn its rows.
+        The beliefs that learn the rows.
     file
-        The file as a source.
+        The source that reads the file.
     within
-        As for `Rows`, given the relation.
+        Returns the condition `within` of `Rows` for a relation.
     """
 
     def __init__(
@@ -146,7 +146,11 @@ class FileRows(Rows):
         super().__init__(relation, beliefs, within(relation), file.text)
 
     def aggregates(self) -> list[Aggregated]:
-        """Return the statistics of each belief, empty if DuckDB cannot read every line of CSV."""
+        """Return the statistics of each belief.
+
+        The list is empty if DuckDB cannot read every line of a CSV file; then `others` yields every
+        row.
+        """
         try:
             return super().aggregates()
         except SourceError:
@@ -165,7 +169,7 @@ class FileRows(Rows):
         Raises
         ------
         SourceError
-            If DuckDB has found another number of lines.
+            If DuckDB finds a different number of rows than the source.
         """
         if not self._summed:
             yield from self._records()
@@ -186,24 +190,24 @@ class FileRows(Rows):
             )
 
     def _records(self) -> Iterator[tuple[Any, Any]]:
-        """Yield offset and record of every row; a record that is refused is a `Refused`."""
+        """Yield the offset and the record of every row, or a `RejectedRecord` in its place."""
         self._file.seek(None)
         for batch in self._file.batches(SIZE):
             assert batch is not None
-            refused = [(at, Refused(raw, why)) for at, raw, why in batch.refused]
-            found: list[tuple[Any, Any]] = [*zip(batch.positions, batch.records, strict=True)]
-            yield from sorted([*found, *refused], key=lambda item: item[0]) if refused else found
+            rejected = [(at, RejectedRecord(raw, reason)) for at, raw, reason in batch.refused]
+            rows: list[tuple[Any, Any]] = [*zip(batch.positions, batch.records, strict=True)]
+            yield from sorted([*rows, *rejected], key=lambda item: item[0]) if rejected else rows
 
 
-class Refused:
-    """A record that the source refuses: its first bytes and the reason."""
+class RejectedRecord:
+    """The first bytes of a record that the source rejects, and the reason."""
 
     def __init__(self, raw: bytes, reason: str) -> None:
         self.raw, self.reason = raw, reason
 
 
 def _header(file: File) -> list[str]:
-    """Return the names of the columns of a CSV file."""
+    """Return the column names of a CSV file."""
     file.seek(None)
     for batch in file.batches(1):
         if batch is not None and isinstance(batch.records, Cells) and batch.records.header:
@@ -213,16 +217,16 @@ def _header(file: File) -> list[str]:
 
 
 class Bulk(Source):
-    """The rows that are not part of the aggregates, as a source that is read only once.
+    """A source of the rows that the aggregates do not cover. It can be read only once.
 
     Parameters
     ----------
     name
-        The name under which the store records what was read.
+        The name under which the store records the position.
     token
-        The position after all rows.
+        The position after the last row.
     rows
-        The rows.
+        All rows, including those that the aggregates cover.
     """
 
     def __init__(self, name: str, token: Any, rows: Rows) -> None:
@@ -230,28 +234,33 @@ class Bulk(Source):
         self._token, self._rows = token, rows
 
     def seek(self, token: Any) -> None:
-        """Refuse to read rows again.
+        """Raise an error if the rows have already been read.
 
         Raises
         ------
         SourceError
-            If the store has a position of this source.
+            If the store already has a position for this source.
         """
         if token is not None:
             raise SourceError(
-                f"{self.name} has been read into this store already, and would count twice; to"
-                " read it again, reset its beliefs and its position (seqbayes reset)"
+                f"{self.name} has already been read into this store and would be counted twice; to"
+                " read it again, first reset the beliefs that use it and its position (seqbayes"
+                " reset)"
             )
 
     def batches(self, size: int = SIZE, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield the rows, and finally the token."""
+        """Yield the rows in batches, then an empty batch with the token."""
         others = self._rows.others()
         while chunk := list(itertools.islice(others, size)):
-            usable = [(at, each) for at, each in chunk if type(each) is not Refused]
-            refused = [(at, each.raw, each.reason) for at, each in chunk if type(each) is Refused]
-            yield Batch(
-                [record for _, record in usable], self._token, [at for at, _ in usable], refused
-            )
+            usable = [item for item in chunk if type(item[1]) is not RejectedRecord]
+            rejected = [
+                (position, record.raw, record.reason)
+                for position, record in chunk
+                if type(record) is RejectedRecord
+            ]
+            records = [record for _, record in usable]
+            positions = [position for position, _ in usable]
+            yield Batch(records, self._token, positions, rejected)
         yield Batch([], self._token, [])
 
     def close(self) -> None:
@@ -259,8 +268,8 @@ class Bulk(Source):
         self._rows.close()
 
 
-class Counter(Collector):
-    """Counts rejected rows by belief and reason, with the first record of each.
+class RejectionCounter(Collector):
+    """Counts the rejected rows for each belief and reason.
 
     Parameters
     ----------
@@ -270,7 +279,8 @@ class Counter(Collector):
     Attributes
     ----------
     reasons : dict
-        Belief and reason to the number of rows and the first bytes of one of them.
+        Maps (belief, reason) to the number of rejected rows and the first bytes of the first of
+        them.
     """
 
     def __init__(self, finish: Callable[[], int]) -> None:
@@ -288,12 +298,12 @@ class Counter(Collector):
         changes.events = self._finish()
 
 
-def identity(path: str) -> Mapping[str, int]:
-    """Return size and modification time of a file, which identify its contents."""
+def fingerprint(path: str) -> Mapping[str, int]:
+    """Return the size and modification time of a file, which are taken to identify its contents."""
     status = os.stat(path)
     return {"bytes": status.st_size, "changed": status.st_mtime_ns}
 
 
 def same_file(path: str, other: Any) -> bool:
-    """Whether two paths are the same file."""
+    """Whether two paths refer to the same file; False if the other is not given or not found."""
     return bool(other) and Path(other).exists() and os.path.samefile(path, other)

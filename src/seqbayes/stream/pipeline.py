@@ -129,7 +129,7 @@ class Pipeline:
         beliefs, self.notices = continue_stored(beliefs, store)
         self._layout = layout_of(beliefs, source.text)
         self.tables: Mapping[str, Table] = {
-            belief.name: Table(belief, self._layout, store.retains) for belief in beliefs
+            belief.name: Table(belief, self._layout, store.stores_states) for belief in beliefs
         }
         self._size, self._timeout = size, timeout
         self._open()
@@ -289,7 +289,7 @@ class Pipeline:
             [
                 StoredState(name, *row)
                 for name, table in self.tables.items()
-                if self.store.retains
+                if self.store.stores_states
                 for row in table.changes()
             ],
             [(name, key) for name, table in self.tables.items() for key in table.gone],

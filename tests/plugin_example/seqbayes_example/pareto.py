@@ -98,8 +98,8 @@ class ParetoDistribution(Distribution):
     def var(self) -> Any:
         """Variance."""
         with np.errstate(all="ignore"):
-            left = np.asarray(self.shape - 1.0)
-            var = (self.scale / left) ** 2 * np.divide(self.shape, self.shape - 2.0)
+            shape_minus_1 = np.asarray(self.shape - 1.0)
+            var = (self.scale / shape_minus_1) ** 2 * np.divide(self.shape, self.shape - 2.0)
         return plain(np.where(self.shape > 2.0, var, math.inf))
 
     @property
@@ -125,24 +125,24 @@ class UniformPareto(Distribution):
     def inner_point(self) -> Any:
         return self.scale
 
-    def _above(self, x: Any) -> Any:
+    def _log_excess(self, x: Any) -> Any:
         return np.maximum(np.log(x) - np.log(self.scale), 0.0)
 
     def _log_density(self, x: Any) -> Any:
-        top = -np.log1p(1.0 / self.shape) - np.log(self.scale)
-        return plain(top - (self.shape + 1.0) * self._above(x))
+        log_plateau = -np.log1p(1.0 / self.shape) - np.log(self.scale)
+        return plain(log_plateau - (self.shape + 1.0) * self._log_excess(x))
 
     def _log_density_at_ends(self) -> tuple[Any, float]:
         return plain(-np.log1p(1.0 / self.shape) - np.log(self.scale)), -math.inf
 
     def _cdf(self, x: Any) -> Any:
         low = self.shape / (self.shape + 1.0) * np.divide(x, self.scale)
-        high = 1.0 - np.exp(-self.shape * self._above(x)) / (self.shape + 1.0)
+        high = 1.0 - np.exp(-self.shape * self._log_excess(x)) / (self.shape + 1.0)
         return plain(np.where(x <= self.scale, low, high))
 
     def _sf(self, x: Any) -> Any:
         low = 1.0 - self.shape / (self.shape + 1.0) * np.divide(x, self.scale)
-        high = np.exp(-self.shape * self._above(x)) / (self.shape + 1.0)
+        high = np.exp(-self.shape * self._log_excess(x)) / (self.shape + 1.0)
         return plain(np.where(x <= self.scale, low, high))
 
     def _quantile_of(self, q: Any, tail: Any) -> Any:
@@ -165,10 +165,11 @@ class UniformPareto(Distribution):
     @property
     def var(self) -> Any:
         """Variance."""
-        limit = ParetoDistribution(self.scale, self.shape)
+        # law of total variance: X is uniform on (0, L), and L is Pareto
+        upper_limit = ParetoDistribution(self.scale, self.shape)
         with np.errstate(all="ignore"):
-            var = limit.var / 3.0 + np.square(limit.mean) / 12.0
-        return plain(np.where(np.isfinite(limit.var), var, math.inf))
+            var = upper_limit.var / 3.0 + np.square(upper_limit.mean) / 12.0
+        return plain(np.where(np.isfinite(upper_limit.var), var, math.inf))
 
     @property
     def mode(self) -> Any:
@@ -176,8 +177,8 @@ class UniformPareto(Distribution):
         return self.scale
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
-        limit = ParetoDistribution(self.scale, self.shape)
-        return limit.sample(size, rng) * rng.random(size)
+        upper_limit = ParetoDistribution(self.scale, self.shape)
+        return upper_limit.sample(size, rng) * rng.random(size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +271,8 @@ class Pareto(State[ParetoHyperparameters, float, tuple[float, float], float]):
         """Return the log marginal density of data with this maximum."""
         scale, shape = hyperparameters
         n, maximum = statistic
-        top = np.log(np.maximum(scale, maximum))
-        return plain(-np.log1p(n / shape) - n * top - shape * (top - np.log(scale)))
+        log_limit = np.log(np.maximum(scale, maximum))
+        return plain(-np.log1p(n / shape) - n * log_limit - shape * (log_limit - np.log(scale)))
 
     @staticmethod
     def log_likelihood(theta: Any, statistic: Any) -> Any:

@@ -25,8 +25,8 @@ MAX_CLIENTS = 200
 MAX_FRAMES = 40
 """Maximum number of queued frames of a slow client, which is then dropped."""
 
-FASTEST = 20.0
-"""Maximum number of frames per second."""
+MAX_HZ = 20.0
+"""Maximum number of frames per second that a client can request."""
 
 WATCHED_FOR = 60.0
 """Seconds for which individual events of a key are published after a client requested it."""
@@ -187,7 +187,7 @@ class Hub:
     # In any thread.
 
     def health(self) -> dict[str, Any]:
-        """Return the status of pipeline and server as JSON values."""
+        """Return the status of the pipeline and the server as JSON values."""
         health = self.provider.health()
         health.uptime = self._now() - self.started
         health.clients = len(self.clients)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 import seqbayes
 from seqbayes.dashboard import schema, views
 from seqbayes.dashboard.live.entry_table import SORTS
-from seqbayes.dashboard.live.hub import FASTEST
+from seqbayes.dashboard.live.hub import MAX_HZ
 from seqbayes.dashboard.server.alerts import MAX_LISTED, MAX_MESSAGES
 from seqbayes.dashboard.server.annotations import MAX_ANNOTATIONS
 from seqbayes.dashboard.server.api import MAX_CARDS, MAX_LETTERS
@@ -36,12 +36,12 @@ _DESCRIPTIONS = {
     422: "The request is invalid; the response describes the error.",
     429: "Too many events are waiting, or too many tokens were wrong: retry after Retry-After.",
     500: "The store cannot be read.",
-    503: "Not available at present: try again.",
+    503: "The service is temporarily unavailable: try again.",
 }
 
 
 async def get(request: Request) -> Response:
-    """Return the document."""
+    """Return the OpenAPI document as a response."""
     return json_response(request, _encoded())
 
 
@@ -131,7 +131,7 @@ def _in_query(name: str, description: str, **of: Any) -> dict[str, Any]:
 
 
 _NAME = _in_path("name", "The name of a belief.")
-_KEY = _in_path("key", "The id of a key: a JSON array of strings, or null for the pooled rest.")
+_KEY = _in_path("key", "The ID of a key: a JSON array of strings, or null for the pooled rest.")
 
 
 def _whole(low: int, high: int, default: int) -> dict[str, Any]:
@@ -147,13 +147,15 @@ _PAGE = [
     _in_query("order", "Descending or ascending.", type="string", enum=["desc", "asc"]),
     _in_query("search", "Text that the key contains.", type="string"),
     _in_query("offset", "Number of keys to skip.", **_whole(0, 10**9, 0)),
-    _in_query("limit", "Number of keys to return.", **_whole(0, MAX_CARDS, 100)),
+    _in_query("limit", "Maximum number of keys to return.", **_whole(0, MAX_CARDS, 100)),
 ]
-_PART = _in_query("part", "Number whose history is returned, if there are several.", type="string")
+_PART = _in_query(
+    "part", "Which of several numbers of a key to return the history of.", type="string"
+)
 _COMPARED = [
     _in_query(
         "keys",
-        "Ids of 2 to 12 keys; by default the control and the keys with the most data.",
+        "IDs of 2 to 12 keys; by default the control and the keys with the most data.",
         **{**_texts(12), "minItems": 2},
     ),
     _in_query(
@@ -203,19 +205,30 @@ def _read_paths() -> dict[str, Any]:
         ),
         "/api/dead-letters": _get(
             "dead_letters", "Return events that could not be used.", schema.DeadLetterList,
-            [_in_query("limit", "Number of dead letters.", **_whole(0, MAX_CARDS, MAX_LETTERS))],
+            [
+                _in_query(
+                    "limit", "Maximum number of dead letters to return.",
+                    **_whole(0, MAX_CARDS, MAX_LETTERS),
+                )
+            ],
             422, 500,
         ),
         "/api/alerts": _get(
             "alerts", "Return alerts and their newest messages.", schema.AlertList,
-            [_in_query("limit", "Number of messages.", **_whole(0, MAX_LISTED, MAX_MESSAGES))],
+            [
+                _in_query(
+                    "limit", "Maximum number of messages to return.",
+                    **_whole(0, MAX_LISTED, MAX_MESSAGES),
+                )
+            ],
             422, 500,
         ),
         "/api/annotations": _annotation_path() | _get(
             "annotations", "Return the newest annotations.", schema.AnnotationList,
             [
                 _in_query(
-                    "limit", "Number of annotations.", **_whole(0, MAX_ANNOTATIONS, MAX_ANNOTATIONS)
+                    "limit", "Maximum number of annotations to return.",
+                    **_whole(0, MAX_ANNOTATIONS, MAX_ANNOTATIONS),
                 )
             ],
             422, 500,
@@ -224,16 +237,18 @@ def _read_paths() -> dict[str, Any]:
             "history", "Return the histories of several keys.", schema.HistoryList,
             [
                 _NAME,
-                _in_query("keys", "Ids of keys.", minItems=1, **_texts(MAX_CURVES))
+                _in_query("keys", "Key IDs.", minItems=1, **_texts(MAX_CURVES))
                 | {"required": True},
                 _PART,
             ],
             404, 422, 500,
         ),
         "/api/health": _get(
-            "health", "Return the status of pipeline and server.", schema.Health, [], 500
+            "health", "Return the status of the pipeline and the server.", schema.Health, [], 500
         ),
-        "/api/session": _get("session", "Return what this browser may do.", schema.Session, []),
+        "/api/session": _get(
+            "session", "Return the permissions of this session.", schema.Session, []
+        ),
         "/metrics": {"get": metrics},
         "/api/stream": {"get": _stream()},
     }  # fmt: skip
@@ -241,17 +256,27 @@ def _read_paths() -> dict[str, Any]:
 
 def _stream() -> dict[str, Any]:
     last = {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}
-    hz = {"type": "number", "minimum": 0.1, "maximum": FASTEST, "default": 10}
+    hz = {"type": "number", "minimum": 0.1, "maximum": MAX_HZ, "default": 10}
     events = {"content": {SSE: {"schema": {"type": "string"}}}}
     return {
         "operationId": "stream",
-        "summary": "Stream changes as server-sent events: hello, cards, step, health.",
+        "summary": "Stream changes as server-sent events of the types `hello`, `cards`, `step` and"
+        " `health`.",
         "parameters": [
             last,
-            _in_query("belief", "Beliefs; all by default.", **_texts(MAX_KEYS)),
-            _in_query("key", "Further keys: ID of the one belief, or NAME/ID.", **_texts(MAX_KEYS)),
             _in_query(
-                "top", "Number of keys of each belief, those with most data.", **_whole(0, 500, 50)
+                "belief", "Names of the beliefs to stream; all by default.", **_texts(MAX_KEYS)
+            ),
+            _in_query(
+                "key",
+                "Additional keys, as BELIEF/ID; if exactly one belief is selected, ID alone is"
+                " enough.",
+                **_texts(MAX_KEYS),
+            ),
+            _in_query(
+                "top",
+                "Number of keys to send for each belief; the keys with the most data are chosen.",
+                **_whole(0, 500, 50),
             ),
             _in_query("hz", "Maximum number of frames per second.", **hz),
         ],
@@ -264,7 +289,7 @@ def _write_paths() -> dict[str, Any]:
     key = {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Ensures that a repeated request is learned once.",
+        "description": "Ensures that the events of a repeated request are learned only once.",
         "schema": {"type": "string", "maxLength": 255},
     }
     outcome = _content(schema.Outcome)
@@ -306,7 +331,7 @@ def _post(name: str, summary: str, body: Any, responses: Any, *parameters: Any) 
 
 def _annotation_path() -> dict[str, Any]:
     stored = _responses({"content": _content(schema.AnnotationInfo)}, 403, 408, 413, 422, 500)
-    summary = "Store an annotation, such as a deployment, or replace that with the same id."
+    summary = "Store an annotation, such as a deployment, or replace the one with the same ID."
     return _post("annotate", summary, _refer(schema.AnnotationBody), stored)
 
 
@@ -334,10 +359,10 @@ def _choice_paths() -> dict[str, Any]:
 
 
 def _story_paths() -> dict[str, Any]:
-    story = _in_path("id", "The id returned when the story was started.")
+    story = _in_path("id", "The ID returned when the story was started.")
     first = _in_query("from", "Number of steps to skip.", **_whole(0, 10**6, 0))
     after = _in_query("after", "Number of sets to skip.", **_whole(0, MAX_SKIPPED, 0))
-    count = _in_query("count", "Number of steps to return.", **_whole(0, MAX_STEPS, 100))
+    count = _in_query("count", "Maximum number of steps to return.", **_whole(0, MAX_STEPS, 100))
     events = {"content": {SSE: {"schema": {"type": "string"}}}}
     return {
         **{
@@ -362,7 +387,8 @@ def _story_paths() -> dict[str, Any]:
         "/api/replay/{id}/stream": {
             "get": {
                 "operationId": "endless",
-                "summary": "Stream coin sets indefinitely, as server-sent events: replay.",
+                "summary": "Stream coin sets indefinitely, as server-sent events of the type"
+                " `replay`.",
                 "parameters": [story, after],
                 "responses": _responses(events, 404, 422, 503),
             }

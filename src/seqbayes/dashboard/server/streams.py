@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from seqbayes.dashboard.live.hub import FASTEST, Connection, Hub, Subscription
+from seqbayes.dashboard.live.hub import MAX_HZ, Connection, Hub, Subscription
 from seqbayes.dashboard.server.access import client_of
 from seqbayes.dashboard.server.responses import HttpError, integer_parameter, number_parameter
 
@@ -113,7 +113,7 @@ def _subscription(request: Request) -> Subscription:
         keys.append((name, key) if key else _alone(query.getlist("belief"), text))
     if len(keys) > MAX_KEYS or len(query.getlist("belief")) > MAX_KEYS:
         raise HttpError(422, f"expected at most {MAX_KEYS} beliefs and keys")
-    hz = number_parameter(request, "hz", 10.0, 0.1, FASTEST)
+    hz = number_parameter(request, "hz", 10.0, 0.1, MAX_HZ)
     top = integer_parameter(request, "top", 50, 0, 500)
     return Subscription(frozenset(query.getlist("belief")), frozenset(keys), top, hz)
 

@@ -35,31 +35,31 @@ Mode = Literal["create", "open", "read"]
 class WritableStore(ReadableStore):
     """The part of a store that a runner uses.
 
-    At most one process holds the lease of a store. Every transaction of the holder checks that
-    it still has the lease. A subclass implements `transaction` and the
-    methods that write within one; the rules of the lease are the same for all stores.
+    At most one process holds the lease of a store. Every transaction of the holder checks that the
+    holder still has the lease. A subclass implements `transaction` and the methods that write
+    within a transaction; the rules of the lease are the same for all stores.
 
     Attributes
     ----------
     url : str
-        Name of the store in messages, without secrets.
+        URL of the store without credentials, for use in messages.
     holder : Holder
         This process, as identified in the lease.
     held : Lease or None
-        The lease that this store holds, as of its last commit.
+        The lease as of the last commit of this store; None if the store does not hold the lease.
     """
 
-    beat_seconds: float = 0.5
+    heartbeat_seconds: float = 0.5
     """Minimum time between two heartbeats, in seconds."""
 
-    retains: bool = True
-    """Whether states, dead letters and history are stored; if not, commits may omit them."""
+    stores_states: bool = True
+    """Whether states, dead letters and history are stored; if False, commits may omit them."""
 
     keeps_alerts: bool = False
     """Whether the states and messages of alerts in `Changes` are kept."""
 
     lease_always_expires: bool = False
-    """Whether the lease of a process on this machine expires although the process is running."""
+    """Whether the lease of a process on this machine expires even while it is still running."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -68,9 +68,10 @@ class WritableStore(ReadableStore):
         self._beat_at = 0.0
 
     def transaction(self, durable: bool = True) -> AbstractContextManager[Lease]:
-        """Begin a transaction and return the lease, which other processes cannot change meanwhile.
+        """Begin a transaction and return the lease.
 
-        All writes are committed at the end; if an error is raised, none of them is.
+        Other processes cannot change the lease until the transaction ends. All writes are committed
+        at the end; if an error is raised, none of them is committed.
 
         Parameters
         ----------
@@ -107,26 +108,29 @@ class WritableStore(ReadableStore):
         raise NotImplementedError
 
     def thin(self, belief: str, limit: int) -> None:
-        """Delete the `surplus_times` of each history of a belief."""
+        """Delete history entries of a belief so that at most `limit` remain for each key.
+
+        See `surplus_times` for the entries that are deleted.
+        """
         raise NotImplementedError
 
-    # Derived.
+    # Methods implemented in terms of those above.
 
-    def transact(self, act: Callable[[Lease, bool], T], durable: bool = True) -> T:
+    def transact(self, function: Callable[[Lease, bool], T], durable: bool = True) -> T:
         """Run a function in a transaction and return its result.
 
         A store that can lose its connection overrides this to repeat the transaction.
 
         Parameters
         ----------
-        act
+        function
             Called with the lease, and whether the outcome of an earlier attempt is unknown, so that
             its changes may have been stored.
         durable
             As for `transaction`.
         """
         with self.transaction(durable) as lease:
-            return act(lease, False)
+            return function(lease, False)
 
     def share(self, lease_seconds: float) -> None:
         """Let the lease expire after this time even if its holder is running on this machine.
@@ -146,8 +150,8 @@ class WritableStore(ReadableStore):
         Raises
         ------
         LeaseError
-            If it is held by this store, by a running process on this machine, or by a process on
-            another machine and has not expired.
+            If the lease is held by this store or by a running process on this machine, or if it is
+            held by a process on another machine and has not expired.
         StoreError
             If the store belongs to a group of runners.
         """
@@ -199,7 +203,7 @@ class WritableStore(ReadableStore):
         Raises
         ------
         StoreError
-            If this fails; another store of this process can acquire the lease nevertheless.
+            If the lease cannot be released; other stores of this process can still acquire it.
         """
         if self.held is None:
             return
@@ -210,7 +214,7 @@ class WritableStore(ReadableStore):
         self.held = None
 
     def renew(self, status: RunnerStatus) -> None:
-        """Send a heartbeat if it is due, so that the lease does not expire; call at every step.
+        """Send a heartbeat if one is due, so that the lease does not expire; call at every step.
 
         Raises
         ------
@@ -218,7 +222,7 @@ class WritableStore(ReadableStore):
             If another process has taken the lease.
         """
         now = time.monotonic()
-        if now < self._beat_at + self.beat_seconds:
+        if now < self._beat_at + self.heartbeat_seconds:
             return
         self._beat_at = now
         text = msgspec.json.encode(status).decode()
@@ -233,7 +237,7 @@ class WritableStore(ReadableStore):
     def declare(self, name: str, declaration: str) -> None:
         """Create a belief, or check that the stored declaration equals this one.
 
-        The `display` of a declaration can change: it replaces the stored one.
+        If only the `display` differs, this declaration replaces the stored one.
 
         Raises
         ------
@@ -267,7 +271,7 @@ class WritableStore(ReadableStore):
             If another process has taken the lease.
         """
 
-        def act(lease: Lease, again: bool) -> Lease:
+        def write(lease: Lease, again: bool) -> Lease:
             if again and self.held and lease[:3] == self._next(self.held, 0.0)[:3]:
                 return lease  # the earlier attempt was committed
             self._check_held(lease)
@@ -277,7 +281,7 @@ class WritableStore(ReadableStore):
             self.write_lease(renewed)
             return renewed
 
-        self.held = self.transact(act)
+        self.held = self.transact(write)
 
     def _next(self, lease: Lease, now: float) -> Lease:
         """Return the lease after a commit."""
@@ -355,7 +359,7 @@ class Store(WritableStore):
         Raises
         ------
         StoreError
-            If that fails, or this kind of store does not support groups.
+            If the partition cannot be opened, or this kind of store does not support groups.
         """
         raise StoreError(
             f"{self.url} does not support groups of runners; use a PostgreSQL database"
@@ -377,7 +381,7 @@ class Store(WritableStore):
     def write_contents(self, contents: Contents) -> None:
         """Copy the contents of other stores into this empty store, within a transaction.
 
-        Dead letters are renumbered in their order.
+        Dead letters get new numbers; their order does not change.
         """
         raise NotImplementedError
 
@@ -406,12 +410,12 @@ class Store(WritableStore):
         raise NotImplementedError
 
     def annotate(self, annotation: Annotation) -> None:
-        """Store an annotation, and replace that with the same id; this needs no lease.
+        """Store an annotation, and replace the one with the same id; no lease is required.
 
         Raises
         ------
         StoreError
-            If that fails, or the store does not support annotations.
+            If the annotation cannot be stored, or the store does not support annotations.
         """
         raise StoreError(f"{self.url} does not support annotations")
 

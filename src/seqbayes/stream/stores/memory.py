@@ -99,7 +99,7 @@ class MemoryStore(Store):
 
     def __init__(self, url: str = "memory:", mode: Mode = "create", *, retain: bool = True) -> None:
         super().__init__(url, mode)
-        self.retains = retain
+        self.stores_states = retain
         name = url.removeprefix("memory:")
         with _lock:
             if mode != "create" and name not in _named:
@@ -227,7 +227,7 @@ class MemoryStore(Store):
 
     def apply(self, changes: Changes, at: float) -> None:
         """Store changes; see `WritableStore`."""
-        if self.retains:
+        if self.stores_states:
             states = [StoredState(*row) for row in changes.states]
             letters = [type(letter)(*letter) for letter in changes.dead_letters]
             points = [HistoryPoint(*point) for point in changes.history]
@@ -274,7 +274,7 @@ class MemoryStore(Store):
         tables.letters[tables.last_letter] = StoredLetter(tables.last_letter, letter, at)
 
     def annotate(self, annotation: Annotation) -> None:
-        """Store an annotation, and replace that with the same id."""
+        """Store an annotation, and replace the one with the same id."""
         with self.transaction():
             self._tables.annotations[annotation.id] = annotation
 

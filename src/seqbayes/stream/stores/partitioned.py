@@ -287,7 +287,7 @@ class Partitioned(Store):
         return removed
 
     def annotate(self, annotation: Annotation) -> None:
-        """Store an annotation, and replace that with the same id."""
+        """Store an annotation, and replace the one with the same id."""
         self._whole.annotate(annotation)
 
     def close(self) -> None:

@@ -230,7 +230,7 @@ class PostgresStore(SqlStore):
             if not self._is_lost(error):
                 raise
 
-    def transact(self, act: Callable[[Lease, bool], T], durable: bool = True) -> T:
+    def transact(self, function: Callable[[Lease, bool], T], durable: bool = True) -> T:
         """Run a function in a transaction and return its result; retry if the connection is lost.
 
         Raises
@@ -240,10 +240,10 @@ class PostgresStore(SqlStore):
         """
         if self._unanswered:
             raise StoreError(f"{self.url}: the connection was lost; open the store again")
-        for run_reporting_errors, pause in enumerate((*PAUSES, None)):
+        for attempt, pause in enumerate((*PAUSES, None)):
             try:
                 with self.transaction(durable) as lease:
-                    return act(lease, run_reporting_errors > 0)
+                    return function(lease, attempt > 0)
             except StoreError as error:
                 if not self._is_lost(error):
                     raise

@@ -348,7 +348,7 @@ class SqlStore(Database):
             self._run("DELETE FROM seqbayes_messages WHERE id = ?", [name])
 
     def annotate(self, annotation: Annotation) -> None:
-        """Store an annotation, and replace that with the same id."""
+        """Store an annotation, and replace the one with the same id."""
         with self._transaction():
             self._insert(
                 _ANNOTATIONS,

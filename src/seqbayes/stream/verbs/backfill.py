@@ -1,4 +1,4 @@
-"""``backfill``: learn a table or file at once, with sums that an SQL engine computes."""
+"""``backfill``: learn a table or a file at once, using aggregates that an SQL engine computes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ from seqbayes.console.status import USAGE_ERROR
 from seqbayes.console.text import count_of, printable
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods.sql import number
-from seqbayes.stream.bulk import Bulk, Counter, FileRows, Rows, identity, same_file, selection_of
+from seqbayes.stream.bulk import (
+    Bulk,
+    FileRows,
+    RejectionCounter,
+    Rows,
+    fingerprint,
+    same_file,
+    selection_of,
+)
 from seqbayes.stream.config import Config, load_config
 from seqbayes.stream.pipeline import Pace, Pipeline
 from seqbayes.stream.source import SourceError
@@ -34,30 +42,32 @@ examples:
   seqbayes backfill history.parquet -c seqbayes.toml --until 2024-05-01T00:00Z
   seqbayes backfill postgresql://user@host/shop -c seqbayes.toml
 
-If the rows are those of the configured source, the stream continues after them. Otherwise --until
-separates the rows from the stream, or --separate declares that no row is also in the stream.
+If the data come from the configured source, the stream continues after them. Otherwise, give
+--until to learn only rows before that time, or --separate to declare that no row is also in the
+stream.
 
 exit status: 0; 2 for a usage error, or a belief that cannot be learned in bulk; 3 if another
-process is using the store; 4 if rows or store cannot be read or written (nothing is stored)
+process is using the store; 4 if the rows cannot be read or the store cannot be read or written
+(nothing is stored)
 """
 
 _POSTGRES = ("postgresql://", "postgres://")
-_NEVER = Pace(math.inf, sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
-"""A single commit, at the end."""
+_COMMIT_ONCE = Pace(math.inf, sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
+"""Commit only once, at the end."""
 
 
 @dataclass(frozen=True)
-class Bound:
-    """The limit between the rows of a backfill and a stream.
+class Boundary:
+    """The boundary between the rows of a backfill and those of a stream.
 
     Parameters
     ----------
     until
-        Rows with this time or later are not learned; seconds since 1970.
+        Time in seconds since 1970; rows at or after it are not learned.
     time
-        The column of the time; by default that of the beliefs.
+        The time column; by default the one of the beliefs.
     separate
-        Whether no row is in the stream too, so that no limit is needed.
+        Whether the backfill and the stream have no rows in common, so that no boundary is needed.
     """
 
     until: float | None = None
@@ -66,19 +76,19 @@ class Bound:
 
 
 @dataclass
-class Backfilled:
-    """Result of a backfill.
+class BackfillResult:
+    """The result of a backfill.
 
     Attributes
     ----------
     source
-        The name under which the store records what was read.
+        The name under which the store records the position.
     rows
-        Number of rows.
+        Number of rows read.
     used
-        Number of rows learned, by belief.
+        Maps the name of each belief to the number of rows that it learned.
     rejected
-        Belief, reason, number of rows and the first bytes of one of them; most frequent first.
+        Belief, reason, number of rows, and the first bytes of the first row; most frequent first.
     """
 
     source: str
@@ -88,20 +98,21 @@ class Backfilled:
 
 
 def backfill(
-    data: str, config: str | Path | Config, query: str | None = None, bound: Bound = Bound()
-) -> Backfilled:
-    """Learn all rows of a file or query in one transaction, with sums that an engine computes.
+    data: str, config: str | Path | Config, query: str | None = None, bound: Boundary = Boundary()
+) -> BackfillResult:
+    """Learn all rows of a file or a query in one transaction.
 
-    Rows are validated as in a stream, and those that cannot be used become dead letters. If they
-    are the rows of the configured source, it continues after them. The store records what was read,
-    so that it cannot be learned twice.
+    DuckDB or PostgreSQL computes the aggregates. Rows are validated as in a stream, and rows that
+    cannot be used become dead letters. If the data are those of the configured source, the stream
+    later continues after the last row. The store records the position after the last row, so that
+    the same data cannot be learned twice.
 
     Parameters
     ----------
     data
-        A file of Parquet, JSON Lines or CSV, read by DuckDB; or ``postgresql://…``.
+        Path of a Parquet, JSON Lines or CSV file, which DuckDB reads, or a ``postgresql://…`` URL.
     config
-        The configuration, or its file.
+        The configuration, or the path of its file.
     query
         For PostgreSQL, a SELECT statement or the name of a table; by default the query of the
         configured source.
@@ -113,18 +124,19 @@ def backfill(
     ConfigError
         If the configuration has errors.
     PriorError
-        If a belief cannot be learned in bulk, or the limit between rows and stream is not clear.
+        If a belief cannot be learned in bulk, or the boundary between the rows and
+        the stream is not clear.
     SourceError
-        If the rows cannot be read, have been read before, or change meanwhile.
+        If the rows cannot be read, have been read before, or change while they are being read.
     StoreError
         If the store cannot be written; nothing is stored.
     """
     config = config if isinstance(config, Config) else load_config(config)
     for belief in config.beliefs:
         selection_of(belief)
-    opened = _open_query if data.startswith(_POSTGRES) else _open_file
+    open_rows = _open_query if data.startswith(_POSTGRES) else _open_file
     with ExitStack() as stack:
-        rows, name, end = opened(data, config, query, bound)
+        rows, name, end = open_rows(data, config, query, bound)
         stack.callback(rows.close)
         token = end()
 
@@ -133,8 +145,8 @@ def backfill(
                 raise SourceError(f"{data} has changed while it was read; nothing is stored")
             return rows.count()
 
-        counter = Counter(finish)
-        single = dataclasses.replace(config, pace=_NEVER)
+        counter = RejectionCounter(finish)
+        single = dataclasses.replace(config, pace=_COMMIT_ONCE)
         pipeline = single.open([counter], source=Bulk(name, token, rows))
         with pipeline:
             _merge(pipeline, rows)
@@ -143,7 +155,7 @@ def backfill(
             total = pipeline.store.events(name)
     rejected = sorted(((*key, *value) for key, value in counter.reasons.items()), key=_by_count)
     used = {name: table.used for name, table in pipeline.tables.items()}
-    return Backfilled(name, total, used, rejected)
+    return BackfillResult(name, total, used, rejected)
 
 
 def _by_count(row: tuple[str, str, int, bytes]) -> tuple[int, str, str]:
@@ -151,7 +163,7 @@ def _by_count(row: tuple[str, str, int, bytes]) -> tuple[int, str, str]:
 
 
 def _merge(pipeline: Pipeline, rows: Rows) -> None:
-    """Add the aggregates to the beliefs."""
+    """Add the aggregates to the tables of the beliefs."""
     for table, found in zip(pipeline.tables.values(), rows.aggregates(), strict=False):
         template: Any = table.belief.state
         inner = template.undecayed if template.timed else template
@@ -167,9 +179,9 @@ def _merge(pipeline: Pipeline, rows: Rows) -> None:
 
 
 def _open_file(
-    data: str, config: Config, query: str | None, bound: Bound
+    data: str, config: Config, query: str | None, bound: Boundary
 ) -> tuple[Rows, str, Callable[[], Any]]:
-    """Return the rows of a file, the name for the store, and a function for the position."""
+    """Return the rows of a file, its name in the store, and a function for the position."""
     if query is not None:
         raise PriorError("a query is for postgresql://…; a file has none")
     kind, options = config.source
@@ -189,7 +201,7 @@ def _open_file(
         rows = Rows(relation, config.beliefs, within(relation))
     else:
         rows = FileRows(data, config.beliefs, file, within)
-    return rows, name, lambda: {**identity(data), "until": bound.until}
+    return rows, name, lambda: {**fingerprint(data), "until": bound.until}
 
 
 def _parquet(data: str) -> Relation:
@@ -199,9 +211,9 @@ def _parquet(data: str) -> Relation:
 
 
 def _open_query(
-    data: str, config: Config, query: str | None, bound: Bound
+    data: str, config: Config, query: str | None, bound: Boundary
 ) -> tuple[Rows, str, Callable[[], Any]]:
-    """Return the rows of a query, the name for the store, and a function for the position."""
+    """Return the rows of a query, its name in the store, and a function for the position."""
     kind, options = config.source
     url = expand(data, quoted=True)
     own = (
@@ -228,13 +240,13 @@ def _open_query(
     return rows, source.name, lambda: position
 
 
-def _limit(config: Config, bound: Bound, own: bool) -> Callable[[Relation], str]:
-    """Return a function for the condition of the rows that belong to the backfill.
+def _limit(config: Config, bound: Boundary, own: bool) -> Callable[[Relation], str]:
+    """Return a function that maps a relation to the SQL condition of the rows to backfill.
 
     Raises
     ------
     PriorError
-        If it is not clear which rows are in the stream too.
+        If it is not clear which rows are also in the stream.
     """
     if own:
         if bound.until is not None:
@@ -261,10 +273,10 @@ def _limit(config: Config, bound: Bound, own: bool) -> Callable[[Relation], str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Declare the arguments of the verb."""
     parser.epilog = EXAMPLES
     parser.add_argument(
-        "data", metavar="DATA", help="a file of Parquet, JSON Lines or CSV, or postgresql://…"
+        "data", metavar="DATA", help="a Parquet, JSON Lines or CSV file, or a postgresql://… URL"
     )
     parser.add_argument(
         "-c", "--config", metavar="CONFIG", default="seqbayes.toml", help="(%(default)s)"
@@ -272,14 +284,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--query",
         metavar="SQL",
-        help="for PostgreSQL: a SELECT statement or a table (that of the configured source)",
+        help="for PostgreSQL: a SELECT statement or a table (by default, that of the source)",
     )
     parser.add_argument(
         "--until", type=moment, metavar="TIME", help="learn rows before this time, as in --as-of"
     )
-    parser.add_argument("--time", metavar="FIELD", help="the column of the time for --until")
+    parser.add_argument("--time", metavar="FIELD", help="the time column for --until")
     parser.add_argument(
-        "--separate", action="store_true", help="no row is also in the configured source"
+        "--separate",
+        action="store_true",
+        help="declare that no row is also in the configured source",
     )
     add_format(parser)
 
@@ -290,21 +304,21 @@ def command(args: argparse.Namespace) -> int:
     if config is None:
         return USAGE_ERROR
     log = Log(args.log_format, "backfill")
-    bound = Bound(args.until, args.time, args.separate)
+    bound = Boundary(args.until, args.time, args.separate)
 
-    def act() -> int:
+    def run() -> int:
         _report(log, backfill(args.data, config, args.query, bound))
         return 0
 
-    return run_reporting_errors(log, act)
+    return run_reporting_errors(log, run)
 
 
-def _report(log: Log, done: Backfilled) -> None:
-    for belief, reason, n, sample in done.rejected:
+def _report(log: Log, result: BackfillResult) -> None:
+    for belief, reason, n, sample in result.rejected:
         name = f"{belief}: " if belief else ""
         text = f"{name}{count_of(n, 'row')} rejected: {reason}; such as"
         text = f"{text} {printable(sample.decode(errors='replace'), 200)}"
         log.event("rejected", text, "warning", belief=belief, reason=reason, rows=n)
-    counts = ", ".join(f"{name} learned {count:,}" for name, count in done.used.items())
-    text = f"{count_of(done.rows, 'row')}: {counts}"
-    log.event("learned", text, rows=done.rows, used=done.used, source=done.source)
+    counts = ", ".join(f"{name} learned {count:,}" for name, count in result.used.items())
+    text = f"{count_of(result.rows, 'row')}: {counts}"
+    log.event("learned", text, rows=result.rows, used=result.used, source=result.source)
