@@ -72,7 +72,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         if tempering is None:
             return
         label = None
-        if tempering.is_due and y in counts:
+        if tempering.scoring_is_due and y in counts:
             if not tempering.has_predicted(x):
                 tempering.predict(x, self._log_shares(), self._log_likelihoods(x))
             label = list(counts).index(y)
@@ -124,7 +124,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         >>> {power: round(share, 2) for power, share in model.temperatures.items()}
         {1.0: 0.0, 0.5: 0.0, 0.25: 0.0, 0.125: 1.0}
         """
-        return {1.0: 1.0} if self._tempering is None else self._tempering.temperatures
+        return {1.0: 1.0} if self._tempering is None else self._tempering.power_probabilities
 
     @property
     def feature_models(self) -> Mapping[Any, Any]:

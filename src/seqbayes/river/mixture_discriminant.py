@@ -236,9 +236,9 @@ class MixtureDiscriminant(GenerativeClassifier):
             seen = {name: x[name] for name in known}
         candidates = [self._candidates.get(label) for label in self._classes.value]
         first = best = None
-        if self._tempering is None or last or self._tempering.needs(1):
+        if self._tempering is None or last or self._tempering.needs_model(1):
             best = [None if each is None else each.best for each in candidates]
-        if self._tempering is not None and self._tempering.needs(0):
+        if self._tempering is not None and self._tempering.needs_model(0):
             first = [None if each is None else each.mixtures[0] for each in candidates]
         given = [first, best] if first != best else [best]
         found = [self._log_densities(seen, known, each) for each in given if each is not None]

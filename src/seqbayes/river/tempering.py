@@ -12,41 +12,47 @@ from seqbayes.river import document
 POWERS = (1.0, 0.5, 0.25, 0.125)
 """Powers of the likelihood; a quarter suits groups of four features that are copies."""
 
-FIRST_SHARE = 1e-4
-"""Probability of every alternative before any data: only clear evidence changes predictions."""
+ALTERNATIVE_PRIOR = 1e-4
+"""Prior probability of every combination of a model and a power, except the first.
+
+It is small, so that only clear evidence changes predictions.
+"""
 
 _SMALLEST = 1e-3
-"""Powers with a smaller probability have no influence, which saves time."""
+"""Alternatives with a smaller probability are omitted from predictions, which saves time."""
 
-_ALWAYS = 256
-_EVERY = 4
-_DECIDED = 16
+_SCORE_ALL_UNTIL = 256
+_SCORE_EVERY = 4
+_SCORE_EVERY_IF_DECIDED = 16
 
 
 def normalized(logs: Sequence[float]) -> list[float]:
-    """Return the probabilities of classes from their logs, up to a common term."""
-    best = max(logs)
-    shares = [math.exp(value - best) for value in logs]
-    whole = math.fsum(shares)
-    return [share / whole for share in shares]
+    """Return class probabilities, given their logarithms up to a common additive constant."""
+    largest = max(logs)
+    shares = [math.exp(value - largest) for value in logs]
+    total = math.fsum(shares)
+    return [share / total for share in shares]
 
 
 class Tempering:
-    """Mix the predictions under several powers of the likelihood, by their prequential scores.
+    """Average predictions under several powers of the likelihood, by their prequential scores.
 
-    Naive Bayes counts what features have in common several times. A power below 1 of the likelihood
-    corrects that. The probability of a power is that of its predictions of the classes so far, by
-    Bayes' rule; the prediction is the average under these probabilities. A prediction of a known
-    class is scored for each of the first 256 observations, then for every fourth, or every
-    sixteenth while all other powers have no influence.
+    Naive Bayes counts information that several features share more than once. Raising the
+    likelihood to a power below 1 corrects for this. By Bayes' rule, the probability of a power is
+    proportional to its prior probability times the probability that it has assigned to the classes
+    observed so far. The prediction is the average under these probabilities. Predictions are scored
+    for each of the first 256 observations and for every fourth one after that, or for every
+    sixteenth one while a single power determines the predictions, provided that the class has been
+    seen before.
 
     Parameters
     ----------
     models
-        Number of models of the classes between which the scores choose in the same way.
+        Number of alternative class models. The scores weight every combination of a model and a
+        power.
     with_shares
-        Whether a power applies to the shares of the classes too, so that it does not change which
-        class is the most probable one under a model.
+        Whether the prior probabilities of the classes are raised to the same power, so that the
+        power does not change which class is the most probable one under a model.
 
     References
     ----------
@@ -60,31 +66,33 @@ class Tempering:
         self._with_shares = with_shares
         self._alternatives = list(itertools.product(range(models), POWERS))
         others = len(self._alternatives) - 1
-        self.scores = [math.log1p(-others * FIRST_SHARE)] + [math.log(FIRST_SHARE)] * others
-        self._weigh()
-        self._count(0)
-        self._asked: Mapping[Any, Any] | None = None
-        self._answer: list[list[float]] = []
+        self.scores = [math.log1p(-others * ALTERNATIVE_PRIOR)] + [
+            math.log(ALTERNATIVE_PRIOR)
+        ] * others
+        self._update_weights()
+        self._set_n_samples(0)
+        self._last_x: Mapping[Any, Any] | None = None
+        self._last_predictions: list[list[float]] = []
 
     @property
-    def temperatures(self) -> dict[float, float]:
+    def power_probabilities(self) -> dict[float, float]:
         """The probability of each power."""
-        found = dict.fromkeys(POWERS, 0.0)
+        probabilities = dict.fromkeys(POWERS, 0.0)
         for (_, power), weight in zip(self._alternatives, self._weights, strict=True):
-            found[power] += weight
-        return found
+            probabilities[power] += weight
+        return probabilities
 
-    def needs(self, model: int) -> bool:
+    def needs_model(self, model: int) -> bool:
         """Whether the next prediction needs the densities under a model."""
-        if self._only is not None and not self.is_due:
-            return self._only[0] == model
+        if self._only_alternative is not None and not self.scoring_is_due:
+            return self._only_alternative[0] == model
         first = model * len(POWERS)
-        return self.is_due or any(self._weights[first : first + len(POWERS)])
+        return self.scoring_is_due or any(self._weights[first : first + len(POWERS)])
 
     def predict(
         self,
         x: Mapping[Any, Any],
-        shares: Sequence[float],
+        log_priors: Sequence[float],
         log_likelihoods: Sequence[Sequence[float]],
     ) -> list[float]:
         """Return the probability of every class.
@@ -93,55 +101,65 @@ class Tempering:
         ----------
         x
             The observation.
-        shares
-            Logs of the shares of the classes.
+        log_priors
+            Log prior probability of each class.
         log_likelihoods
             Log density of the features in every class, under every model that is needed.
         """
-        is_due = self.is_due
-        if not is_due and self._only is not None:
-            self._asked = None
-            model, power = self._only
+        scoring_is_due = self.scoring_is_due
+        if not scoring_is_due and self._only_alternative is not None:
+            self._last_x = None
+            model, power = self._only_alternative
             own = power if self._with_shares else 1.0
-            pairs = zip(shares, log_likelihoods[model], strict=True)
-            return normalized([own * s + power * v for s, v in pairs])
-        self._asked = dict(x) if is_due else None
-        self._answer, used = [], []
-        known: dict[tuple[int, float], list[float]] = {}  # several models may have the same logs
+            pairs = zip(log_priors, log_likelihoods[model], strict=True)
+            return normalized([own * p + power * v for p, v in pairs])
+        self._last_x = dict(x) if scoring_is_due else None
+        self._last_predictions, used = [], []
+        # several models may share the same list object of log likelihoods
+        known: dict[tuple[int, float], list[float]] = {}
         for (model, power), weight in zip(self._alternatives, self._weights, strict=True):
-            if not is_due and weight == 0.0:
+            if not scoring_is_due and weight == 0.0:
                 continue
             logs = log_likelihoods[model]
-            found = known.get((id(logs), power))
-            if found is None:
+            prediction = known.get((id(logs), power))
+            if prediction is None:
                 own = power if self._with_shares else 1.0
-                found = normalized([own * s + power * v for s, v in zip(shares, logs, strict=True)])
-                known[id(logs), power] = found
-            if is_due:
-                self._answer.append(found)
+                pairs = zip(log_priors, logs, strict=True)
+                prediction = normalized([own * p + power * v for p, v in pairs])
+                known[id(logs), power] = prediction
+            if scoring_is_due:
+                self._last_predictions.append(prediction)
             if weight > 0.0:
-                used.append((weight, found))
+                used.append((weight, prediction))
         if len(used) == 1:
             return used[0][1]
-        return [math.fsum(w * answer[i] for w, answer in used) for i in range(len(shares))]
+        return [math.fsum(w * each[i] for w, each in used) for i in range(len(log_priors))]
 
     def has_predicted(self, x: Mapping[Any, Any]) -> bool:
-        """Whether this observation is the last that was predicted, and nothing changed since."""
-        return self._asked is not None and self._asked == x
+        """Whether the last prediction was for this observation and has not been scored yet."""
+        return self._last_x is not None and self._last_x == x
 
     def score(self, label: int | None, w: float) -> None:
-        """Score the last prediction by the class that was observed, None if it is a new one."""
-        if label is not None and self.is_due:
-            for k, probabilities in enumerate(self._answer):
+        """Score the last prediction against the observed class.
+
+        Parameters
+        ----------
+        label
+            Index of the class; None if it has not been seen before or no score is due.
+        w
+            Weight of the observation.
+        """
+        if label is not None and self.scoring_is_due:
+            for k, probabilities in enumerate(self._last_predictions):
                 p = probabilities[label]
                 self.scores[k] += w * (math.log(p) if p > 0.0 else -745.0)
-            self._weigh()
-        self._count(self.rows + 1)
-        self._asked = None
+            self._update_weights()
+        self._set_n_samples(self.n_samples + 1)
+        self._last_x = None
 
     def dump(self) -> list[float]:
         """Return the number of observations and the scores."""
-        return [self.rows, *self.scores]
+        return [self.n_samples, *self.scores]
 
     def load(self, written: Any) -> None:
         """Restore the result of `dump`.
@@ -149,21 +167,21 @@ class Tempering:
         Raises
         ------
         PriorError
-            If it is invalid.
+            If the result is invalid.
         """
-        rows, *self.scores = document.read_numbers(written, 1 + len(self.scores))
-        self._weigh()
-        self._count(int(rows))
+        n_samples, *self.scores = document.read_numbers(written, 1 + len(self.scores))
+        self._update_weights()
+        self._set_n_samples(int(n_samples))
 
-    def _weigh(self) -> None:
+    def _update_weights(self) -> None:
         kept = [w if w >= _SMALLEST else 0.0 for w in normalized(self.scores)]
-        whole = math.fsum(kept)
-        self._weights = [w / whole for w in kept]
+        total = math.fsum(kept)
+        self._weights = [w / total for w in kept]
         used = [k for k, w in enumerate(kept) if w > 0.0]
-        self._only = self._alternatives[used[0]] if len(used) == 1 else None
+        self._only_alternative = self._alternatives[used[0]] if len(used) == 1 else None
 
-    def _count(self, rows: int) -> None:
+    def _set_n_samples(self, n_samples: int) -> None:
         """Set the number of observations, and whether the next one is scored."""
-        self.rows = rows
-        every = _EVERY if self._only is None else _DECIDED
-        self.is_due = rows < _ALWAYS or rows % every == 0
+        self.n_samples = n_samples
+        every = _SCORE_EVERY if self._only_alternative is None else _SCORE_EVERY_IF_DECIDED
+        self.scoring_is_due = n_samples < _SCORE_ALL_UNTIL or n_samples % every == 0
