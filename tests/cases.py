@@ -316,8 +316,10 @@ CAN_UNLEARN = [case for case in CASES if "unlearn" not in case.new().unsupported
 CAN_SCALE = [case for case in CASES if "scale" not in case.new().unsupported]
 """Cases whose statistic supports the operation."""
 
-FIRST = list({(case.family, case.likelihood): case for case in reversed(CASES)}.values())
-"""One prior for every family and likelihood: the first one."""
+ONE_CASE_PER_LIKELIHOOD = list(
+    {(case.family, case.likelihood): case for case in reversed(CASES)}.values()
+)
+"""The first case of every combination of a family and a likelihood."""
 
 
 def agree(law, case, suspects, got, wanted, rel=1e-10, absolute=0.0):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import seqbayes
-from cases import FIRST
+from cases import ONE_CASE_PER_LIKELIHOOD
 from seqbayes import (
     Beta,
     Decayed,
@@ -123,7 +123,7 @@ def test_html_is_self_contained_and_its_drawings_are_valid(name):
     assert str(model) == before
 
 
-@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
 def test_every_family_is_shown_under_each_of_its_likelihoods(case):
     state = case.new(case.observations(6))
     shown = state.figure_panels()

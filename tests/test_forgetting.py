@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cases import FIRST, agree
+from cases import ONE_CASE_PER_LIKELIHOOD, agree
 from seqbayes import Beta, Gamma, MergeError, Normal, ObservationError, PriorError
 from seqbayes.forgetting import Decayed
 
@@ -34,7 +34,7 @@ def ordinary(posterior):
     return {name: value for name, value in posterior._asdict().items() if name != "categories"}
 
 
-@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
 @pytest.mark.parametrize("start", [-40.3, 1.7e9])
 def test_every_state_weights_observations_by_age(case, start):
     xs = case.observations(12)
@@ -47,7 +47,7 @@ def test_every_state_weights_observations_by_age(case, start):
     agree("decay", case, SUSPECTS, decayed.n_samples, wanted.n_samples, 1e-13)
 
 
-@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
 def test_the_order_of_arrival_does_not_matter(case):
     xs = case.observations(5)
     times = [1.7e9 + t for t in (0.0, 0.1, 500.0, 90.7, 3.0)]
@@ -161,7 +161,7 @@ def test_a_later_time_decays_and_an_earlier_one_is_refused():
         decayed.as_of(99.0)
 
 
-@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
 @pytest.mark.parametrize("by", ["time", "events"])
 def test_json_contains_the_whole_state(case, by):
     xs = case.observations(9)

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import seqbayes as sb
-from cases import CASES, FIRST
+from cases import CASES, ONE_CASE_PER_LIKELIHOOD
 from seqbayes import ObservationError, PriorError
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-first = pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+first = pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
 
 
 class Deceiver:
@@ -43,7 +43,7 @@ class Unhashable(str):
     __hash__ = None
 
 
-NUMBERS = {
+INVALID_NUMBERS = {
     "nan": math.nan,
     "inf": math.inf,
     "-inf": -math.inf,
@@ -55,7 +55,7 @@ NUMBERS = {
     "signalling nan": decimal.Decimal("sNaN"),
     "infinite decimal": decimal.Decimal("Infinity"),
 }
-OBJECTS = {
+INVALID_OBJECTS = {
     "None": None,
     "text": "1",
     "bytes": b"1",
@@ -77,7 +77,7 @@ OBJECTS = {
     "missing time": pd.NaT,
     "ellipsis": ...,
 }
-GARBAGE = {**NUMBERS, **OBJECTS}
+GARBAGE = {**INVALID_NUMBERS, **INVALID_OBJECTS}
 MISSING = {
     "None": None,
     "nan": math.nan,
@@ -150,7 +150,9 @@ def refused_vectors(case, bad):
         if len(bad[kind]) == case.dimension:
             del bad[kind]
     for name in names:
-        for what, number in (NUMBERS | {k: OBJECTS[k] for k in COORDINATES}).items():
+        for what, number in (
+            INVALID_NUMBERS | {k: INVALID_OBJECTS[k] for k in COORDINATES}
+        ).items():
             spoilt = dict(good) if isinstance(good, dict) else list(good)
             spoilt[name] = number
             bad[f"{what} as {name}"] = spoilt
@@ -340,13 +342,17 @@ def test_numbers_of_every_type_are_learned():
     assert trials.posterior == (7.0, 1.0)
 
 
-PRIORS = [(case.family, name) for case in FIRST for name in case.prior]
+PRIORS = [(case.family, name) for case in ONE_CASE_PER_LIKELIHOOD for name in case.prior]
 
 
 @pytest.mark.parametrize(("family", "name"), sorted(set(PRIORS), key=str))
-def test_priors_are_checked(family, name):
-    bad = dict(NUMBERS) if family is not sb.Normal else {k: NUMBERS[k] for k in ("nan", "huge")}
-    bad |= OBJECTS
+def test_invalid_hyperparameters_raise_prior_error(family, name):
+    bad = (
+        dict(INVALID_NUMBERS)
+        if family is not sb.Normal
+        else {k: INVALID_NUMBERS[k] for k in ("nan", "huge")}
+    )
+    bad |= INVALID_OBJECTS
     others = {}
     if family is sb.NormalInverseWishart:
         others = {} if name == "prior_mean" else {"prior_mean": [0.0, 1.0]}
@@ -370,24 +376,25 @@ def test_priors_are_checked(family, name):
         del bad["None"]
     if name == "share":
         others = {"amount": sb.Normal()}
-    for text, value in bad.items():
-        if text in ("empty", "mapping", "list", "triple", "array") and family.__name__[0] == "D":
-            continue  # a sequence or a mapping of concentrations
+    dirichlet = family in (sb.Dirichlet, sb.DirichletProcess)
+    for label, value in bad.items():
+        if label in ("empty", "mapping", "list", "triple", "array") and dirichlet:
+            continue  # valid: Dirichlet families accept a sequence or mapping of concentrations
         with pytest.raises(PriorError):
             family(**{name: value, **others})
-    for text, value in GARBAGE.items():
-        if name in ("alpha", "atoms") and family.__name__[0] == "D":
+    for label, value in GARBAGE.items():
+        if name in ("alpha", "atoms") and dirichlet:
             with pytest.raises(PriorError):
                 family(**{name: {"a": 1.0, "b": value}})
             with pytest.raises(PriorError):
                 family(**{name: {"a": 1.0, "b": -1.0}})
-            if text in ("nan", "decimal nan", "None", "missing time"):
+            if label in ("nan", "decimal nan", "None", "missing time"):
                 with pytest.raises(PriorError):
                     family(**{name: {"a": 1.0, value: 1.0}})
 
 
 @pytest.mark.parametrize(
-    ("family", "changed"),
+    ("family", "arguments"),
     [
         (sb.Beta, {"alpha": -0.1}),
         (sb.Gamma, {"rate": -1}),
@@ -411,9 +418,9 @@ def test_priors_are_checked(family, name):
         (sb.Beta, {"seed": 1.5}),
     ],
 )
-def test_impossible_priors_are_refused(family, changed):
+def test_invalid_constructor_arguments_raise_prior_error(family, arguments):
     with pytest.raises(PriorError):
-        family(**changed)
+        family(**arguments)
 
 
 LIKELIHOODS = [

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import seqbayes as sb
-from cases import CASES, FIRST
+from cases import CASES, ONE_CASE_PER_LIKELIHOOD
 from seqbayes import ObservationError, PriorError, SeqbayesError
 
 leaves = some.one_of(
@@ -94,7 +94,7 @@ def test_any_json_is_refused_or_read_completely(document):
     check_document(document, CASES[0])
 
 
-@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
 def test_every_place_in_a_document_is_checked(case):
     document = case.new(case.observations(3, salt=108)).to_dict()
     for path in walk(document):

@@ -160,11 +160,11 @@ def one_state(prior, **settings):
 def test_log_score_of_one_component_is_its_log_evidence():
     """The chain rule: Dawid's log score of an exact model is its log marginal likelihood."""
     xs = tosses(3, 99).tolist()
-    rivals = {"flat": COIN, "fair": Beta(20, 20, likelihood=COIN.likelihood)}
-    both = Prequential({name: one_state(prior) for name, prior in rivals.items()})
+    candidates = {"flat": COIN, "fair": Beta(20, 20, likelihood=COIN.likelihood)}
+    both = Prequential({name: one_state(prior) for name, prior in candidates.items()})
     both.learn_many(xs)
     evidence = {}
-    for name, prior in rivals.items():
+    for name, prior in candidates.items():
         state = prior.clone()
         state.learn_many(xs)
         evidence[name] = state.log_evidence
@@ -177,16 +177,16 @@ def test_log_score_of_one_component_is_its_log_evidence():
 def test_log_score_is_the_sum_of_the_log_predictions():
     xs = faithful(3, 90).tolist()
     prior = [NormalInverseWishart([3, 70], 0.05, 4, [[1, 0], [0, 100]])]
-    rivals = {k: Mixture(prior * k, seed=1, buffer=30) for k in (1, 2)}
-    both = Prequential(rivals, prior={1: 0.9, 2: 0.1})
-    said = dict.fromkeys(rivals, 0.0)
+    candidates = {k: Mixture(prior * k, seed=1, buffer=30) for k in (1, 2)}
+    both = Prequential(candidates, prior={1: 0.9, 2: 0.1})
+    said = dict.fromkeys(candidates, 0.0)
     for i, x in enumerate(xs):
         average = sum(
             p * math.exp(both.mixtures[k].log_predictive(x)) for k, p in both.probabilities.items()
         )
         assert both.log_predictive(x) == pytest.approx(math.log(average), rel=1e-9)
         assert both.score_one(x) == -both.log_predictive(x)
-        for k in rivals:
+        for k in candidates:
             said[k] += both.mixtures[k].log_predictive(x)
         both.learn_one(x)
         assert both.n_samples == i + 1
@@ -289,7 +289,7 @@ def test_empty_components_are_removed():
 
 
 @long_stream
-def test_components_of_past_data_stay_while_steps_decrease():
+def test_old_components_are_kept_with_decreasing_step_sizes():
     rng = np.random.default_rng(5)
     mixture = DirichletProcessMixture(seed=1)
     mixture.learn_many(rng.normal(size=5000))
@@ -347,36 +347,39 @@ def test_the_predictive_is_a_density():
 # Every kind of component.
 
 
-def kinds():
-    """Learners of both kinds over every kind of component, and a stream for them."""
+def model_cases():
+    """Yield a label, a model and a stream.
+
+    The models are a `DirichletProcessMixture` and a `Prequential` for every type of component.
+    """
     for name, settings, xs in streams():
         if name not in KINDS:
             continue
         given = settings["components"]
         component = None if isinstance(given, int) else given[0]
         yield f"process of {name}", DirichletProcessMixture(component, seed=1, buffer=40), xs[:120]
-        rivals = {1: Mixture(1 if component is None else [component], seed=1, buffer=40)}
-        rivals[2] = Mixture(2 if component is None else [component] * 2, seed=1, buffer=30)
-        yield f"{name} side by side", Prequential(rivals), xs[:120]
+        candidates = {1: Mixture(1 if component is None else [component], seed=1, buffer=40)}
+        candidates[2] = Mixture(2 if component is None else [component] * 2, seed=1, buffer=30)
+        yield f"{name} side by side", Prequential(candidates), xs[:120]
     rng = np.random.default_rng(1)
     far = np.r_[rng.normal(-6, 1, 90), rng.choice([-6, 6], 90) + rng.normal(size=90)].tolist()
     yield "a birth", DirichletProcessMixture(seed=1, buffer=50), far
     fading = DirichletProcessMixture(seed=1, buffer=50, step=HalfLife(80))
     yield "a fading process", fading, far
-    yield "numbers up to three", Prequential(3, half_life=100, seed=1), far
+    yield "up to three components", Prequential(3, half_life=100, seed=1), far
 
 
-SOME = ("numbers", "features", "products")
+COMPONENT_TYPES = ("numbers", "features", "products")
 
-KINDS = SOME if COMPILED else ("numbers",)
+KINDS = COMPONENT_TYPES if COMPILED else ("numbers",)
 
 every_kind = pytest.mark.parametrize(
-    ("model", "xs"), [pytest.param(model, xs, id=name) for name, model, xs in kinds()]
+    ("model", "xs"), [pytest.param(model, xs, id=name) for name, model, xs in model_cases()]
 )
 
 
 @every_kind
-def test_copies_continue_bit_for_bit_and_in_bulk(model, xs):
+def test_copies_continue_identically_one_by_one_and_with_learn_many(model, xs):
     one = model.clone()
     copies = {}
     for i, x in enumerate(xs):

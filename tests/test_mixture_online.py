@@ -262,16 +262,16 @@ def test_steps():
     assert calls == list(range(21, 51))
     with pytest.raises(PriorError, match="JSON"):
         mixture.to_dict()
-    wrong = Mixture([COIN, COIN], start=(0.6, 0.5), step=lambda n: 2.0, burn_in=1)
-    wrong.learn_one(5)
-    before = wrong.weights
+    invalid_step = Mixture([COIN, COIN], start=(0.6, 0.5), step=lambda n: 2.0, burn_in=1)
+    invalid_step.learn_one(5)
+    before = invalid_step.weights
     with pytest.raises(PriorError, match="step above 0"):
-        wrong.learn_one(5)
-    assert wrong.weights == before
-    assert wrong.n_samples == 1
+        invalid_step.learn_one(5)
+    assert invalid_step.weights == before
+    assert invalid_step.n_samples == 1
 
 
-def test_weights_of_observations():
+def test_observation_weight_two_equals_learning_twice():
     xs = tosses(5, 3000)
     twice, weighted = (Mixture([COIN, COIN], start=(0.6, 0.5)) for _ in range(2))
     twice.learn_many(np.repeat(xs, 2))
@@ -281,7 +281,7 @@ def test_weights_of_observations():
 
 
 @long_stream
-def test_components_keep_their_names_and_ranking_orders_them():
+def test_component_names_are_stable_and_ranking_sorts_components():
     rng = np.random.default_rng(2)
     mixture = Mixture(2, seed=3)
     small = rng.normal(0, 1, 2000)
@@ -308,7 +308,7 @@ def test_a_constant_stream():
         assert math.fsum(mixture.weights) == pytest.approx(1.0)
 
 
-def test_a_component_without_weight():
+def test_a_component_with_zero_weight():
     mixture = Mixture([COIN, COIN], weights=(1.0, 0.0), start=(0.6, 0.5))
     mixture.learn_many(tosses(6, 500))
     assert mixture.weights == (1.0, 0.0)
@@ -316,15 +316,19 @@ def test_a_component_without_weight():
     assert mixture.predict_proba_one(3) == {0: 1.0, 1: 0.0}
 
 
-def test_bad_starts_do_not_collapse_components():
-    """Duplicates, too many components, equal first points, rounding, scales from 1e-6 to 1e6."""
+def test_degenerate_data_do_not_collapse_components():
+    """Covariances stay positive definite for degenerate data.
+
+    Points are duplicated or rounded, the first points are equal, there are too many components, or
+    the scale is between 1e-6 and 1e6.
+    """
     for i in range(30 if COMPILED else 5):
         rng = np.random.default_rng(i)
         d, k, n = int(rng.integers(1, 4)), int(rng.integers(2, 7)), 500
         scale = 10.0 ** int(rng.integers(-6, 7))
-        truth = int(rng.integers(1, 4))
-        centres = rng.normal(0, 4, (truth, d))
-        points = centres[rng.integers(0, truth, n)] + rng.normal(size=(n, d))
+        n_clusters = int(rng.integers(1, 4))
+        centres = rng.normal(0, 4, (n_clusters, d))
+        points = centres[rng.integers(0, n_clusters, n)] + rng.normal(size=(n, d))
         match i % 5:
             case 0:
                 points = points[rng.integers(0, 20, n)]
@@ -403,5 +407,5 @@ def test_many_features_have_the_density_and_the_moments_of_their_parameters() ->
     x = points[0]
     expected = stats.multivariate_normal(mean, covariance).logpdf(x)
     assert mixture.log_density(x) == pytest.approx(expected, rel=1e-10)
-    truth = stats.multivariate_normal(np.full(d, 3.0), a @ a.T).logpdf(points).mean()
-    assert stats.multivariate_normal(mean, covariance).logpdf(points).mean() > truth - 0.5
+    true_score = stats.multivariate_normal(np.full(d, 3.0), a @ a.T).logpdf(points).mean()
+    assert stats.multivariate_normal(mean, covariance).logpdf(points).mean() > true_score - 0.5

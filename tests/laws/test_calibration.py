@@ -15,11 +15,11 @@ import pytest
 import scipy.stats as st
 
 import seqbayes as sb
-from cases import FIRST, entries
+from cases import ONE_CASE_PER_LIKELIHOOD, entries
 from oracles import PRIOR_DRAWS
 
 SIMULATIONS = 300
-CASES = [case for case in FIRST if case.family.__name__ in PRIOR_DRAWS]
+CASES = [case for case in ONE_CASE_PER_LIKELIHOOD if case.family.__name__ in PRIOR_DRAWS]
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
 

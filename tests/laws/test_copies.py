@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CASES, FIRST, agree, components
+from cases import CASES, ONE_CASE_PER_LIKELIHOOD, agree, components
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
@@ -163,7 +163,7 @@ def test_equality(case):
     assert all(case.new() != other.new() for other in CASES if other != case)
 
 
-@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
 def test_seeded_draws_repeat(case):
     """The same seed draws the same; copies restart; without a seed draws differ."""
     xs = case.observations(4, salt=36)

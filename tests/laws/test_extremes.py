@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import FIRST
+from cases import ONE_CASE_PER_LIKELIHOOD
 
 EXTREMES = (1e-300, 1e-8, 1e16, 1e300)
 LEVELS = (1e-300, 0.5)
@@ -51,14 +51,14 @@ def assert_flawless(state, x):
     assert not found, f"{state!r}: {found[:3]}"
 
 
-@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
 def test_answers_are_python_numbers(case):
     xs = case.observations(4)
     assert_flawless(case.new(seed=1), xs[0])
     assert_flawless(case.new(xs, seed=1), xs[0])
 
 
-SCALAR = [case for case in FIRST if not case.fields and not case.dimension]
+SCALAR = [case for case in ONE_CASE_PER_LIKELIHOOD if not case.fields and not case.dimension]
 
 
 @pytest.mark.parametrize("case", SCALAR, ids=lambda case: case.id)

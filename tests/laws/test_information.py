@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CASES, FIRST, agree
+from cases import CASES, ONE_CASE_PER_LIKELIHOOD, agree
 
 DRAWS = 400
 SUSPECTS = "belief().entropy, kl, logcdf, logsf, ppf, isf"
@@ -53,7 +53,7 @@ def test_quantiles_at_levels_their_logarithms_and_complements_agree(case):
         agree("quantiles", case, SUSPECTS, numbers(got), wanted, rel=1e-8, absolute=scale)
 
 
-@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
 def test_entropy_and_divergence_are_expected_log_densities(case):
     state, other = learned(case), learned(case)
     other.learn_many(case.observations(6))

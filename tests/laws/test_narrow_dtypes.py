@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cases import FIRST, agree
+from cases import ONE_CASE_PER_LIKELIHOOD, agree
 from seqbayes import ObservationError
 
 DTYPES = ["int8", "uint8", "int16", "uint16", "int32", "float16", "float32", "bool"]
@@ -18,7 +18,7 @@ def numeric(case):
     return array if array.ndim in (1, 2) else None
 
 
-NUMERIC = [case for case in FIRST if numeric(case) is not None]
+NUMERIC = [case for case in ONE_CASE_PER_LIKELIHOOD if numeric(case) is not None]
 SCALAR = [case for case in NUMERIC if numeric(case).ndim == 1]
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 import seqbayes
-from cases import CASES, FIRST, LIKELIHOODS, PRIORS
+from cases import CASES, LIKELIHOODS, ONE_CASE_PER_LIKELIHOOD, PRIORS
 from oracles import GRIDS, LOG_DENSITIES, PRIOR_DRAWS
 from seqbayes import registry
 
@@ -32,7 +32,7 @@ def test_every_family_is_registered():
     assert set(FAMILIES) == public
 
 
-@pytest.mark.parametrize("cases", [CASES, FIRST], ids=["all", "first"])
+@pytest.mark.parametrize("cases", [CASES, ONE_CASE_PER_LIKELIHOOD], ids=["all", "first"])
 def test_every_pair_is_under_the_laws(cases):
     assert {(case.family.__name__, type(case.likelihood)) for case in cases} == PAIRS
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cases import FIRST
+from cases import ONE_CASE_PER_LIKELIHOOD
 from seqbayes import Beta, Decayed, Gamma, Normal, NormalInverseGamma
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.mixture import Mixture
@@ -64,7 +64,9 @@ def named(case):
     return all(isinstance(name, str) for name in case.likelihood.observation_fields)
 
 
-@pytest.mark.parametrize("case", list(filter(named, FIRST)), ids=lambda case: case.id)
+@pytest.mark.parametrize(
+    "case", list(filter(named, ONE_CASE_PER_LIKELIHOOD)), ids=lambda case: case.id
+)
 def test_partitions_have_exactly_the_posterior_of_one_process(case):
     belief = declare(case)
     xs = case.observations(90)

@@ -10,7 +10,7 @@ import pytest
 from databases import query
 from memory import Listed, lines
 
-from cases import FIRST
+from cases import ONE_CASE_PER_LIKELIHOOD
 from seqbayes import (
     Beta,
     Dirichlet,
@@ -98,7 +98,9 @@ def observations(case):
         yield {"x": list(x) if isinstance(x, tuple) else x}
 
 
-READABLE = [case for case in FIRST if all(isinstance(name, str) for name in case.fields)]
+READABLE = [
+    case for case in ONE_CASE_PER_LIKELIHOOD if all(isinstance(name, str) for name in case.fields)
+]
 
 
 @pytest.mark.parametrize(
