@@ -1,4 +1,4 @@
-"""The interface of observers of a pipeline."""
+"""Define the interface of objects that observe a pipeline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Collector:
         """Handle the start of reading, when the states are restored."""
 
     def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
-        """Handle a batch after it was learned; None if no batch arrived before the timeout."""
+        """Handle a batch after it was learned; None means that none arrived before the timeout."""
 
     def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
         """Handle an event that could not be used, before `learned` is called with its batch."""
@@ -32,4 +32,4 @@ class Collector:
         """Handle the end of a commit."""
 
     def closing(self, pipeline: Pipeline) -> None:
-        """Handle the end of the pipeline, whose store is still open."""
+        """Handle the end of the pipeline, while its store is still open."""

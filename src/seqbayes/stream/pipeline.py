@@ -27,7 +27,7 @@ MAX_RAW_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Pace:
-    """Limits since the last commit; a batch that reaches one of them is committed.
+    """Limits between two commits; the pipeline commits after a batch that reaches one of them.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Pace:
 
 
 class Pipeline:
-    """Learns the events of a source and commits the beliefs; an iterator over batches.
+    """Learn the events of a source and commit the beliefs; iterate to process the batches.
 
     A commit stores beliefs, the position in the source and dead letters in one transaction, so that
     every event is counted exactly once even if the process crashes.
@@ -67,7 +67,7 @@ class Pipeline:
     collectors
         Observers of pipeline events.
     size
-        Maximum number of events of a batch.
+        Maximum number of events in a batch.
     most_dead_letters
         Maximum number of dead letters in the store; the pipeline stops at this limit without
         losing events.
@@ -83,12 +83,12 @@ class Pipeline:
     lag
         Number of unread events or bytes in the source, if known.
     read_at
-        Time at which the last events were read, in seconds since 1970; None before.
+        Time at which the last events were read, in seconds since 1970; None before the first event.
     unused
         Indices of the records of the last batch that no belief learned. They are determined only if
         a client waits for the commit, or if every belief has a `where` condition.
     unused_events
-        Number of such records.
+        Number of records in `unused` over all batches.
     notices
         Messages for the user about the beliefs, such as a stored prior that is kept.
     idle
@@ -184,7 +184,7 @@ class Pipeline:
         self.commit()
 
     def _learn(self, batch: Batch) -> None:
-        """Learn the events of a batch; those that cannot be used become dead letters."""
+        """Learn the events of a batch; events that cannot be used become dead letters."""
         self._whole = False
         events, index = self._layout.decode(
             batch.records, lambda i, why: self._add_dead_letter(batch, i, "", why)
@@ -312,7 +312,7 @@ class Pipeline:
             collector.committed(self)
 
     def close(self) -> None:
-        """Close source and store; uncommitted events will be read again by the next run."""
+        """Close the source and the store; the next run reads uncommitted events again."""
         with ExitStack() as closed:
             closed.callback(self.store.close)
             closed.callback(self.source.close)

@@ -1,4 +1,4 @@
-"""The interface of event sources, and their registry."""
+"""Define the interface of event sources, and the registry of their kinds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENTRY_POINTS = "seqbayes.sources"
 
 
 PARTITION = "{partition}"
-"""Stands for the name of the partition in the options of a source."""
+"""The placeholder for the name of the partition in the options of a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Batch:
     token
         A JSON value; ``seek(token)`` resumes directly after the last record of this batch.
     positions
-        The position of each record, a JSON value. Dead letters refer to it.
+        The position of each record, a JSON value that dead letters contain.
     refused
         Position, first raw bytes and reason of each piece of input that the source could not use or
         that no longer exists. Each becomes a dead letter.
@@ -46,9 +46,10 @@ class Batch:
     prompt
         Whether a client is waiting for the commit.
     line_of
-        Returns the number of the line at a position, if the records are lines of text.
+        A function that returns the line number at a position, if the records are lines of text.
     only
-        For each record that only some beliefs may learn, by its index, the names of these beliefs.
+        Maps the index of each record that only some beliefs may learn to the names of these
+        beliefs.
     """
 
     records: Sequence[bytes] | Sequence[Mapping[str, Any]]
@@ -81,7 +82,7 @@ class Batch:
 
 
 class Source:
-    """Base class of event sources: streams that can resume from any token they have returned.
+    """Base class of event sources, which can resume from any token that they have returned.
 
     A subclass sets `name` and implements `seek` and `batches`. All other attributes and methods
     have defaults. Register a kind of source with `register_source` to make it available in
@@ -104,7 +105,7 @@ class Source:
     reconnects : int
         Number of times the source has restored a lost connection.
     connection_error : str or None
-        Reason why the source has no connection at present; None if it has one.
+        Reason why the source has no connection; None if it is connected.
     served : bool
         Whether events arrive over HTTP, so that ``seqbayes serve`` must run the pipeline.
     id : str or None
@@ -181,7 +182,7 @@ class Source:
     def seek(self, token: Any) -> None:
         """Resume after the batch with this token; None means from the beginning.
 
-        Called before the first batch is read.
+        The pipeline calls this before it reads the first batch.
         """
         raise NotImplementedError
 
@@ -193,12 +194,12 @@ class Source:
         raise NotImplementedError
 
     def end(self) -> Any:
-        """Return the token of the end of everything present, for a backfill; nothing is read.
+        """Return the token of the current end of the source, for a backfill; no event is read.
 
         Raises
         ------
         SourceError
-            If this kind of source has none, or it ends within a record.
+            If this kind of source has no such token, or the source ends within a record.
         """
         raise SourceError(f"{self.name} cannot be read in bulk: its end is not known in advance")
 
@@ -252,13 +253,13 @@ def _path(source: str | type[Source]) -> str:
 
 
 def _entry_points() -> dict[str, EntryPoint]:
-    from importlib import metadata  # takes long, and is rarely needed
+    from importlib import metadata  # the import is slow and rarely needed
 
     return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
 
 
 def has_source(kind: object) -> bool:
-    """Whether a kind is registered, or defined by an installed package.
+    """Return whether a kind is registered, or defined by an installed package.
 
     Examples
     --------

@@ -34,18 +34,18 @@ from seqbayes.stream.stores.records import (
 )
 
 CLASH = "places that clash"
-"""The only key of the token that a merge stores if a source has different tokens in its stores."""
+"""The only key of the token that a merge stores if the merged stores have different tokens."""
 
 
 class ReadableStore:
     """The part of a store that readers use.
 
-    A subclass implements the first group of methods. The others are derived from them; a database
-    overrides those for which it has a faster implementation.
+    A subclass implements the first group of methods. The other methods call these; a database
+    overrides the ones for which it has a faster implementation.
     """
 
     url: str
-    """Name of the store in messages, without secrets."""
+    """URL of the store without credentials, for use in messages."""
 
     lease_seconds: float = 30.0
     """Seconds after which the lease of a process on another machine expires."""
@@ -86,7 +86,7 @@ class ReadableStore:
         raise NotImplementedError
 
     def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
-        """Yield all dead letters, or those of a source, in order."""
+        """Yield all dead letters, or only the dead letters of a source, in order."""
         raise NotImplementedError
 
     def points(self, belief: str, key: str | None = None) -> Iterator[HistoryPoint]:
@@ -102,7 +102,7 @@ class ReadableStore:
         return []
 
     def messages(self) -> list[StoredMessage]:
-        """Return the messages of alerts, oldest first; a store that `keeps_alerts` overrides it."""
+        """Return alert messages, oldest first; a store that `keeps_alerts` overrides this."""
         return []
 
     def annotations(self) -> list[Annotation]:
@@ -114,10 +114,10 @@ class ReadableStore:
         return {}
 
     def partitions(self) -> list[Partition]:
-        """Return the partitions, if the store belongs to a group of runners; otherwise none."""
+        """Return the partitions, or an empty list if there is no group of runners."""
         return []
 
-    # Derived.
+    # Methods implemented in terms of those above.
 
     def now(self) -> float:
         """Return the time of the store, in seconds since 1970."""
@@ -133,7 +133,7 @@ class ReadableStore:
         return lease.epoch, lease.serial
 
     def beliefs(self) -> dict[str, Any]:
-        """Return the declaration of every belief by name."""
+        """Return the decoded declaration of every belief by name."""
         return {
             name: self.decode(text, f"the declaration of belief {name!r}")
             for name, text in self.declarations().items()
@@ -214,8 +214,10 @@ class ReadableStore:
             Maximum number of letters.
         """
         wanted = (None, "", belief)
-        found = [each for each in self.letters() if belief is None or each.letter.belief in wanted]
-        return found[: -limit - 1 : -1]
+        letters = [
+            stored for stored in self.letters() if belief is None or stored.letter.belief in wanted
+        ]
+        return letters[: -limit - 1 : -1]
 
     def reasons(self, limit: int = 20) -> list[Reason]:
         """Return the most common reasons of dead letters."""
@@ -232,7 +234,7 @@ class ReadableStore:
         return list(self.points(belief, key))
 
     def contents(self) -> Contents:
-        """Return everything that the store contains; read it within one `snapshot`."""
+        """Return everything that the store contains; call this within one `snapshot`."""
         names, positions = self.declarations(), self.positions()
         return Contents(
             names,
@@ -257,7 +259,7 @@ class ReadableStore:
         Returns
         -------
         bool
-            Whether that is possible; otherwise `contents` have to be copied.
+            Whether the copy was written; if not, the caller must copy `contents`.
         """
         return False
 

@@ -1,4 +1,4 @@
-"""Records in stores, arguments and results of their methods, and their errors."""
+"""Define the records of stores, the arguments and results of store methods, and store errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 from seqbayes.errors import SeqbayesError
 
 GROUP = "group"
-"""The setting of a store that contains its `Group`."""
+"""The name of the store setting that contains the `Group`."""
 
 
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
@@ -25,7 +25,7 @@ class StoreError(SeqbayesError):
 
 
 class UnavailableError(StoreError):
-    """The server of a store cannot be reached, or cannot answer at present."""
+    """The server of a store cannot be reached, or cannot currently answer."""
 
 
 class LeaseError(StoreError):
@@ -37,7 +37,7 @@ class DeclarationError(StoreError):
 
 
 class DeadLetter(NamedTuple):
-    """An event that could not be used: its position (JSON), raw bytes and the reason.
+    """An event that could not be used, with its position (JSON), its raw bytes and the reason.
 
     `belief` is the belief that rejected it, or empty if the event could not be decoded.
     """
@@ -52,8 +52,8 @@ class DeadLetter(NamedTuple):
 class StoredState(NamedTuple):
     """A state of a belief with its key, both as JSON; `used` orders the keys by last use.
 
-    `place` is a number by which the store finds the state faster than by its key; None if it is not
-    known.
+    `place` is a number by which the store finds the state faster than by its key; None if the
+    number is not known.
     """
 
     belief: str
@@ -87,7 +87,7 @@ class StoredEntry(NamedTuple):
 
 
 class SourcePosition(NamedTuple):
-    """The position of a source: its token (JSON), and how many events were read up to there."""
+    """The token (JSON) of a source, and the number of events read up to this position."""
 
     source: str
     token: str
@@ -104,7 +104,7 @@ class StoredLetter(NamedTuple):
 
 
 STREAM = ""
-"""In place of a belief: the history of the stream itself, see `seqbayes.stream.traffic`."""
+"""The belief name under which the history of the stream is stored; see `stream.traffic`."""
 
 
 class HistoryPoint(NamedTuple):
@@ -119,9 +119,9 @@ class HistoryPoint(NamedTuple):
 def surplus_times(times: Sequence[float], limit: int) -> list[float]:
     """Return the times of points to delete from a history with more than `limit` points.
 
-    The newest point remains, and one in each of at most 3/4 of `limit` equal intervals. Their
-    length is a power of two and they start at multiples of it, so that a history that is thinned
-    repeatedly stays evenly spaced.
+    The newest point remains, and one point in each of at most 3/4 of `limit` equal intervals. The
+    length of the intervals is a power of two and each interval starts at a multiple of this length,
+    so that a history that is thinned repeatedly stays evenly spaced.
 
     Parameters
     ----------
@@ -157,10 +157,10 @@ class StoredAlert(NamedTuple):
 
 
 class StoredMessage(NamedTuple):
-    """A message of an alert: its id, its body (JSON), and when it was written.
+    """A message of an alert, with its id, its body (JSON) and the time when it was created.
 
-    `done` is the time when it was delivered or abandoned, and 0 until then; `note` is the reason
-    why it was abandoned, or empty.
+    `done` is the time when the message was delivered or abandoned, and 0 until then; `note` is the
+    reason why the message was abandoned, or empty.
     """
 
     id: str
@@ -174,7 +174,7 @@ class StoredMessage(NamedTuple):
 class Annotation(NamedTuple):
     """A note about a point in time, such as a deployment; times are in seconds since 1970.
 
-    `belief` is the belief that it is about, or empty if it is about all.
+    `belief` is the name of the belief that the note concerns, or empty if it concerns all beliefs.
     """
 
     id: str
@@ -192,7 +192,7 @@ class Reason(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """The lease as stored.
+    """The lease of a store, as stored.
 
     Parameters
     ----------
@@ -203,9 +203,9 @@ class Lease(NamedTuple):
     holder
         JSON of the `Holder`; None if the lease is free.
     expires
-        Time at which it expires, in seconds since 1970.
+        Time at which the lease expires, in seconds since 1970.
     status
-        JSON of the last `RunnerStatus` of the holder; None before the first.
+        JSON of the last `RunnerStatus` of the holder; None before the first heartbeat.
     """
 
     epoch: int
@@ -227,7 +227,7 @@ class RunnerStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     connection_error
         Reason why the source has no connection; None if it is connected.
     read_at
-        When the last events arrived, in seconds since 1970; None before the first.
+        Time when the last events arrived, in seconds since 1970; None before the first event.
     """
 
     lag: int | None = None
@@ -246,11 +246,11 @@ class Runner(NamedTuple):
     alive
         Whether the process is known to be running.
     halted
-        Whether it was stopped by a signal or a debugger.
+        Whether the process was stopped by a signal or a debugger.
     silent
-        Seconds since its last heartbeat.
+        Seconds since the last heartbeat of the process.
     status
-        The report in that heartbeat.
+        The report in the last heartbeat.
     """
 
     holder: str | None
@@ -266,15 +266,15 @@ class Partition(NamedTuple):
     Parameters
     ----------
     name
-        Its name.
+        Name of the partition.
     runner
-        The process that owns it.
+        The process that owns the partition.
     source
-        Name of its source; None before the first commit.
+        Name of the source of the partition; None before the first commit.
     events
         Number of committed events.
     updated
-        Time of the last commit, in seconds since 1970; None before the first.
+        Time of the last commit, in seconds since 1970; None before the first commit.
     """
 
     name: str
@@ -310,13 +310,14 @@ class Changes:
     ids, expired_ids
         New event ids of the source, and event ids to delete.
     alerts, alerts_gone
-        New and changed states of alerts, and alert and key of those to delete.
+        New and changed states of alerts, and the alert and key of the states to delete.
     messages, messages_gone
-        New and changed messages of alerts, and the ids of those to delete.
+        New and changed messages of alerts, and the ids of the messages to delete.
     first_place
-        Set by a commit: the place of the first of the `states` without one; the others have the
-        following numbers, in order. It remains None if the store has no places. A state whose key
-        was stored before keeps its place, which is then not known.
+        Set by a commit to the place of the first of the `states` that has no place; the other
+        states without a place have the following numbers, in order. The value remains None if the
+        store has no places. A state whose key was stored before keeps its place, which is then not
+        known.
     """
 
     source: str | None
@@ -342,8 +343,7 @@ class Changes:
 class Contents:
     """Everything that a store contains.
 
-    `declarations` maps belief names to JSON; `ids` are pairs of source name and event id. `alerts`
-    and `messages` are those of alerts.
+    `declarations` maps belief names to JSON; `ids` are pairs of a source name and an event id.
     """
 
     declarations: Mapping[str, str]
