@@ -219,7 +219,7 @@ class FieldSums(Statistics):
     def add_sums(self, n: Any) -> None:
         """Add the weight of many observations that were already added to `parts`."""
         weights = as_sum(n)
-        self.join_sums((weights, as_sum(0.0)), weights.smallest)
+        self.join_sums((weights, as_sum(0.0)), weights.smallest_magnitude)
 
     def is_possible(self) -> bool:
         """Whether some data have these sums, up to rounding."""

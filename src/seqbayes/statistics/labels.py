@@ -226,13 +226,13 @@ class LabelCounts(Statistics):
         w: Sum = as_sum(weight)
         self.read_terms(label)
         if w.total() != 0.0:
-            self._join_labels({self._label: w}, (w, as_sum(0.0)), w.smallest)
+            self._join_labels({self._label: w}, (w, as_sum(0.0)), w.smallest_magnitude)
 
     def add_sums(self, counts: dict[Any, float], n: float, log_base: float) -> None:
         """Add the weights of many observations at once."""
         weights: Sum = as_sum(n)
         added = {label: as_sum(w) for label, w in counts.items()}
-        self._join_labels(added, (weights, as_sum(log_base)), weights.smallest)
+        self._join_labels(added, (weights, as_sum(log_base)), weights.smallest_magnitude)
 
     def _join_labels(
         self, added: dict[Any, Sum], others: tuple[Sum, ...], smallest_weight: float

@@ -147,9 +147,9 @@ class Moments(Statistics):
         Returns the unit by which the values were divided.
         """
         unit: cython.double = 1.0
-        self._n.copy(other._n)
-        self._s1.copy(other._s1)
-        self._s2.copy(other._s2)
+        self._n.copy_from(other._n)
+        self._s1.copy_from(other._s1)
+        self._s2.copy_from(other._s2)
         if fabs(origin) > FAR:
             unit = UNIT
             self._s1.change_unit(unit)
@@ -297,7 +297,7 @@ class Moments(Statistics):
         s1.add_scaled(weights, shift)
         s2.add_scaled(s1, origin)
         s2.add_scaled(s1, shift)
-        self.join_sums((weights, as_sum(log_base), s1, s2), weights.smallest)
+        self.join_sums((weights, as_sum(log_base), s1, s2), weights.smallest_magnitude)
 
     def observe_array(self, values: Any, weights: Any) -> None:
         """Add validated values (a contiguous array of floats) with their weights, by default 1.

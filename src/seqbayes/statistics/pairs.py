@@ -221,7 +221,9 @@ class PairSums(Statistics):
     def add_sums(self, n: Any, a: Any, b: Any, log_base: Any) -> None:
         """Add the sums over many observations; each is a number or a `Sum`."""
         weights: Sum = as_sum(n)
-        self.join_sums((weights, as_sum(log_base), as_sum(a), as_sum(b)), weights.smallest)
+        self.join_sums(
+            (weights, as_sum(log_base), as_sum(a), as_sum(b)), weights.smallest_magnitude
+        )
 
     def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
         """Raise an error if the observation that was read cannot have been added."""

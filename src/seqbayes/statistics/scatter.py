@@ -273,7 +273,7 @@ class Scatter(Statistics):
                 second.add_scaled(sums[i], shift[j])
                 sums.append(second)
         other._n, other._h = weights, as_sum(log_base)
-        other._smallest_weight = weights.smallest
+        other._smallest_weight = weights.smallest_magnitude
         other._sums.smallest_term = other._smallest_weight
         other._sums.set_columns([total.dump() for total in sums])
         self.merge(other)

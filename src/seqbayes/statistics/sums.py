@@ -46,14 +46,14 @@ class Sum:
     """A sum of floats, without rounding errors.
 
     Every part is the running sum of the rounding errors of the preceding part. Five parts are
-    enough for ordinary data; `more` grows only if the magnitudes of terms differ extremely, such as
-    1e36 and 1.
+    enough for ordinary data; `extra_parts` grows only if the magnitudes of terms differ extremely,
+    such as 1e36 and 1.
     """
 
     def __init__(self) -> None:
         self.high = self.low = self.third = self.fourth = self.fifth = 0.0
         self.smallest_term = math.inf
-        self.more: list[float] | None = None
+        self.extra_parts: list[float] | None = None
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -112,16 +112,16 @@ class Sum:
         part: cython.double
         s: cython.double
         i: cython.Py_ssize_t
-        if self.more is None:
-            self.more = []
-        for i in range(len(self.more)):
-            part = self.more[i]
+        if self.extra_parts is None:
+            self.extra_parts = []
+        for i in range(len(self.extra_parts)):
+            part = self.extra_parts[i]
             s = part + e
             e = rounding_error(part, e, s)
-            self.more[i] = s
+            self.extra_parts[i] = s
             if e == 0.0:
                 return 0
-        self.more.append(e)
+        self.extra_parts.append(e)
         return 0
 
     @cython.cfunc
@@ -149,7 +149,7 @@ class Sum:
     def renormalise(self) -> cython.int:
         """Renormalise: `high` becomes the rounded sum, and `low` the rounded remainder."""
         s: cython.double
-        if self.more is not None:
+        if self.extra_parts is not None:
             self._distribute(self.parts())
             return 0
         if self.third == 0.0 and self.fourth == 0.0 and self.fifth == 0.0:
@@ -180,10 +180,10 @@ class Sum:
         return 0
 
     def _distribute(self, parts: Sequence[float]) -> None:
-        """Store parts that are in order of magnitude."""
+        """Store the parts, which must be sorted by decreasing magnitude."""
         padded = [*parts, 0.0, 0.0, 0.0, 0.0, 0.0]
         self.high, self.low, self.third, self.fourth, self.fifth = padded[:5]
-        self.more = list(parts[5:]) or None
+        self.extra_parts = list(parts[5:]) or None
 
     @cython.cfunc
     @cython.exceptval(-1.0, check=True)
@@ -198,8 +198,8 @@ class Sum:
         return self.total()
 
     @property
-    def smallest(self) -> float:
-        """The smallest absolute value of a term, at most 1; not scaled with the sum."""
+    def smallest_magnitude(self) -> float:
+        """The smallest absolute value among the terms added, capped at 1."""
         return min(self.smallest_term, 1.0)
 
     @cython.cfunc
@@ -208,16 +208,16 @@ class Sum:
         """Remove all terms."""
         self.high = self.low = self.third = self.fourth = self.fifth = 0.0
         self.smallest_term = float("inf")
-        self.more = None
+        self.extra_parts = None
         return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
-    def copy(self, other: Sum) -> cython.int:
-        """Copy the value of another sum."""
+    def copy_from(self, other: Sum) -> cython.int:
+        """Set this sum to the value of another."""
         self.high, self.low, self.third = other.high, other.low, other.third
         self.fourth, self.fifth, self.smallest_term = other.fourth, other.fifth, other.smallest_term
-        self.more = None if other.more is None else other.more[:]
+        self.extra_parts = None if other.extra_parts is None else other.extra_parts[:]
         return 0
 
     @cython.cfunc
@@ -237,15 +237,16 @@ class Sum:
         if not 0.0 < smallest_term < self.smallest_term:
             smallest_term = self.smallest_term
         rest = [other.low, other.third, other.fourth, other.fifth]
-        if other.more is not None:
-            rest += other.more
+        if other.extra_parts is not None:
+            rest += other.extra_parts
         self.smallest_term = smallest_term
         self.add_product(other.high, factor)
         for v in rest:
             if v != 0.0:
                 self.add_low(v * factor)
                 self.add_low(product_error(v, factor, v * factor))
-        self.smallest_term = smallest_term  # the parts are not terms
+        # restore it: add_product also records the parts of `other`, which are not terms
+        self.smallest_term = smallest_term
         return 0
 
     @cython.cfunc
@@ -258,12 +259,15 @@ class Sum:
         if factor == 0.0:
             self.clear()
             return 0
-        self.renormalise()  # after terms that cancel, the first parts are 0
+        # if terms have cancelled, the leading parts may be 0; renormalise, so that `high` is
+        # nonzero unless the sum is 0
+        self.renormalise()
         if cython.compiled:
             fraction = frexp(factor, cython.address(exponent))
         else:
             fraction = frexp(factor)[0]
-        if fraction == 0.5 and self.more is None:
+        if fraction == 0.5 and self.extra_parts is None:
+            # a power of 2: the products are exact
             self.high *= factor
             self.low *= factor
             self.third *= factor
@@ -271,7 +275,7 @@ class Sum:
             self.fifth *= factor
         elif self.high != 0.0:
             before = Sum()
-            before.copy(self)
+            before.copy_from(self)
             before.smallest_term = math.inf
             self.clear()
             self.smallest_term = smallest_term
@@ -307,13 +311,13 @@ class Sum:
                 self.add(view[i])
         if not isfinite(self.high):
             self.low = self.third = self.fourth = self.fifth = 0.0
-            self.more = None
+            self.extra_parts = None
 
     def parts(self) -> list[float]:
         """Return the sum as nonzero floats in decreasing order, which do not overlap."""
         rest = [self.high, self.low, self.third, self.fourth, self.fifth]
-        if self.more is not None:
-            rest += self.more
+        if self.extra_parts is not None:
+            rest += self.extra_parts
         parts = []
         while (total := math.fsum(rest)) != 0.0:
             parts.append(total)
@@ -325,12 +329,12 @@ class Sum:
         if renormalise:
             self.renormalise()
         parts = (self.high, self.low, self.third, self.fourth, self.fifth)
-        return parts, None if self.more is None else self.more[:]
+        return parts, None if self.extra_parts is None else self.extra_parts[:]
 
     def set_parts(self, parts: Sequence[float], more: list[float] | None = None) -> None:
         """Take parts, as `get_parts` returns them; the sizes of the terms are not known."""
         self.high, self.low, self.third, self.fourth, self.fifth = parts
-        self.more = None if more is None else more[:]
+        self.extra_parts = None if more is None else more[:]
         self.smallest_term = ASSUMED_SMALLEST * fabs(self.high)
 
     def pair(self) -> tuple[float, float]:
@@ -341,11 +345,11 @@ class Sum:
     def dump(self) -> tuple[float, Any]:
         """Return the rounded sum, and the remainder: a number, or a tuple of several numbers."""
         self.renormalise()
-        if self.third == 0.0 and self.more is None:
+        if self.third == 0.0 and self.extra_parts is None:
             return self.high, self.low
         rest = [self.low, self.third, self.fourth, self.fifth]
-        if self.more is not None:
-            rest += self.more
+        if self.extra_parts is not None:
+            rest += self.extra_parts
         while rest[-1] == 0.0:
             rest.pop()
         return self.high, tuple(rest)
