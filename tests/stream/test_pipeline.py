@@ -219,8 +219,8 @@ def test_an_error_within_a_batch_commits_nothing(tmp_path, monkeypatch):
 
 
 BAD = [
-    (b"", "truncated"),
-    (b"{", "truncated"),
+    (b"", "the record is empty"),
+    (b"{", "the JSON object is incomplete"),
     (b"[1]", "Expected `object`"),
     (b'{"x": tru}', "malformed"),
     (b'{"x": true} {}', "trailing characters"),
@@ -474,7 +474,7 @@ def test_too_many_dead_letters_stop_the_pipeline(tmp_path):
     url = str(tmp_path / "b.db")
     records = [*lines({"x": True}), *[b"{"] * 5, *lines({"x": False})]
     belief = Belief("b", Beta(), field="x")
-    with pytest.raises(StoreError, match="no room for more dead letters: the last one is 'Input"):
+    with pytest.raises(StoreError, match="the last one is 'the JSON object is incomplete"):
         run(records, belief, url, size=2, most_dead_letters=3)
     store = open_store(url)
     assert (store.token("listed"), store.dead_letter_count()) == (4, 3)
