@@ -24,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "strea
 import servers
 
 PARTITIONS = 8
-EVENTS = 500_000
-"""Number of events of a partition."""
+EVENTS = 3_000_000
+"""Number of events of a partition: DIFFERENT ones, which are repeated."""
+DIFFERENT = 100_000
 ROUNDS = 3
 TARGET = 1.7
 
@@ -49,9 +50,10 @@ by = "shop"
 def write_events(directory: Path) -> None:
     rng = random.Random(1)
     for partition in range(PARTITIONS):
+        lines = "".join(json.dumps(sale(rng, 100)) + "\n" for _ in range(DIFFERENT))
         with (directory / f"events-{partition}.jsonl").open("w") as out:
-            for _ in range(EVENTS):
-                out.write(json.dumps(sale(rng, 100)) + "\n")
+            for _ in range(EVENTS // DIFFERENT):
+                out.write(lines)
 
 
 def measure(server: servers.Postgres, directory: Path, runners: int) -> tuple[float, list[float]]:
