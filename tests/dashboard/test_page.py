@@ -470,7 +470,7 @@ def test_the_mean_stays_inside_the_plot(open_page):
 def test_health_describes_the_stream(open_page, site, shoot):
     page = open_page("/health")
     live(page)
-    page.get_by_role("heading", name=re.compile("No problems|Quiet")).wait_for()
+    page.get_by_role("heading", name=re.compile("No problems|Quiet|dead letter")).wait_for()
     page.get_by_text("no events are arriving at present; the last one arrived").wait_for()
     site.feed(visit("control", False))
     page.get_by_text("Events arrive; the last commit was").wait_for()

@@ -55,7 +55,7 @@ def test_the_content_has_no_frame_when_it_is_focused(open_page):
     page.wait_for_selector(".card")
     page.get_by_role("link", name="Health", exact=True).focus()
     page.keyboard.press("Enter")
-    page.get_by_role("heading", name=re.compile("No problems|Quiet")).wait_for()
+    page.get_by_role("heading", name=re.compile("No problems|Quiet|dead letter")).wait_for()
     assert page.evaluate("document.activeElement.id") == "main"
     style = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert style == "none"

@@ -5,6 +5,8 @@ import os
 import random
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 from databases import downgrade, query
@@ -19,6 +21,7 @@ from seqbayes.stream.stores import (
     SeenId,
     StoredState,
     StoreReader,
+    check_url,
 )
 from seqbayes.stream.stores.tables import TABLES
 
@@ -344,6 +347,21 @@ def test_a_flipped_bit_is_detected_or_harmless(seed, tmp_path, capsys, monkeypat
             pipeline = Pipeline(Listed(records), [BELIEF], store)
             assert list(pipeline) == []
             assert len(pipeline.tables["b"].states) == 5
+
+
+def test_checking_a_store_does_not_release_its_locks(tmp_path):
+    """Without them, another process that closes its connection deletes the log."""
+    path = str(tmp_path / "b.db")
+    program = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]);"
+        " c.execute('SELECT * FROM seqbayes_meta').fetchall(); c.close()"
+    )
+    with open_store(path) as store:
+        store.acquire()
+        check_url(path)
+        subprocess.run([sys.executable, "-c", program, path], check=True)
+        assert (tmp_path / "b.db-wal").exists()
+        store.commit(Changes("src", 1, 1, [StoredState("b", "[]", '"1"', 1)]))
 
 
 # Older versions.

@@ -340,7 +340,9 @@ def test_a_query_cannot_write(tmp_path, postgres_url):
         ):
             for cursor in ("id", 'id"; DROP TABLE sales; --'):
                 with pytest.MonkeyPatch.context() as patch:  # the database must refuse it as well
-                    patch.setattr("seqbayes.stream.sources.query._LITERAL", re.compile(".*", re.S))
+                    anything = re.compile(".*", re.S)
+                    for check in ("_LITERAL", "_SELECT"):
+                        patch.setattr(f"seqbayes.stream.sources.query.{check}", anything)
                     source = Query(url, statement, cursor)
                 with pytest.raises(SourceError), contextlib.closing(source):
                     list(source.batches())

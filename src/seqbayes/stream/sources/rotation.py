@@ -152,8 +152,9 @@ def successor(
 
     Numbers are ascending (``.2`` is newer than ``.1``) if a file that is known to be older (one of
     `older`, the `neighbours` of the current file) has a lower number than the current file, or if
-    more files have a higher number than are known to be older, one of which has the following
-    number or a later time. `older` is None if unknown.
+    more files have a higher number than are known to be older. Without the following number, or a
+    file of other content with a later time, they do not belong to this rotation. `older` is None if
+    unknown.
 
     Copies of the current file are skipped: a compressed file beside the plain one, or a copy
     under another naming scheme. Infix names (``e-2024-05-01.jsonl``) are considered only if the
@@ -183,16 +184,24 @@ def _counts_up(
     same = [each for each in files if each.scheme == current.scheme]
     if any(each.tag > current.tag and [each.identity[1], each.changed] in older for each in same):
         return True
-    higher = {each.tag: each.changed for each in same if each.tag < current.tag}
-    # without the following number or a later time, they do not belong to this rotation
-    related = (current.tag[0] - 1,) in higher or max(higher.values(), default=0) > current.changed
-    return related and len(older) < MAX_NEIGHBOURS and len(higher) > len(older)
+    higher = [each for each in same if each.tag < current.tag]
+    if len(older) >= MAX_NEIGHBOURS or len({each.tag for each in higher}) <= len(older):
+        return False
+    following = (current.tag[0] - 1,)
+    return any(
+        each.tag == following
+        or (each.changed > current.changed and not _has_same_content(each, current))
+        for each in higher
+    )
 
 
 def _is_copy(one: Generation, other: Generation) -> bool:
     """Whether a file is a copy of another; two names of one scheme are never copies."""
-    if one.scheme == other.scheme and one.tag != other.tag:
-        return False
+    return (one.scheme != other.scheme or one.tag == other.tag) and _has_same_content(one, other)
+
+
+def _has_same_content(one: Generation, other: Generation) -> bool:
+    """Whether two files have the same content, one of them perhaps compressed."""
     compressed = one.path.suffix in COMPRESSED or other.path.suffix in COMPRESSED
     if not compressed and one.size != other.size:
         return False

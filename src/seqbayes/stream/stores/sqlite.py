@@ -95,12 +95,9 @@ class SqliteStore(SqlStore):
             raise StoreError(f"expected sqlite:PATH, such as sqlite:{wanted}, got {url!r}")
         if not path or "\0" in path:
             raise StoreError(f"expected a file, or postgresql://user@host/database, got {path!r}")
-        if os.path.isfile(path):
-            with open(path, "rb") as file:
-                head = file.read(16)
-            if head.rstrip(b"\0") and not head.startswith(b"SQLite format 3"):
-                remedy = _REMEDIES[sqlite3.SQLITE_NOTADB]
-                raise StoreError(f"{path}: file is not a database; {remedy}")
+        if os.path.isfile(path) and _is_other_file(path):
+            remedy = _REMEDIES[sqlite3.SQLITE_NOTADB]
+            raise StoreError(f"{path}: file is not a database; {remedy}")
 
     @classmethod
     def path(cls, url: str) -> Path | None:
@@ -361,16 +358,35 @@ def _file_id(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def _is_other_file(path: str) -> bool:
+    """Return whether SQLite would report that a file is not a database.
+
+    The file is opened by SQLite, because closing a descriptor of Python would release the locks of
+    all connections of this process (https://www.sqlite.org/howtocorrupt.html, section 2.2). Then
+    another process that closes its connection deletes the log.
+    """
+    try:
+        with closing(_connect_immutable(path)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.Error as error:
+        return _code(error) == sqlite3.SQLITE_NOTADB
+    return False
+
+
+def _connect_immutable(path: str) -> sqlite3.Connection:
+    """Connect to a file without locks, ignoring its log."""
+    return sqlite3.connect(f"file:{quote(os.path.abspath(path))}?immutable=1", uri=True)
+
+
 def _read_file(path: str) -> tuple[str | None, int, int]:
     """Return identity, epoch and serial number of a store without its log; None if unreadable."""
     sql = "SELECT value, epoch, serial FROM seqbayes_meta, seqbayes_lease WHERE name = 'id'"
     for pause in (0.0, 0.05, 0.2):  # another process may be in a checkpoint
         time.sleep(pause)
-        with suppress(sqlite3.Error, TypeError, ValueError):
-            name = f"file:{quote(os.path.abspath(path))}?immutable=1"
-            with closing(sqlite3.connect(name, uri=True)) as connection:
-                identity, epoch, serial = connection.execute(sql).fetchone()
-                return identity, int(epoch), int(serial)
+        reading = suppress(sqlite3.Error, TypeError, ValueError)
+        with reading, closing(_connect_immutable(path)) as connection:
+            identity, epoch, serial = connection.execute(sql).fetchone()
+            return identity, int(epoch), int(serial)
     return None, 0, 0
 
 
