@@ -160,4 +160,5 @@ def test_health_lists_the_partitions_of_a_group_and_their_runners(open_page, tmp
     finally:
         runner.kill()
         runner.wait()
-        site.kill()
+        if site.program is not None:  # the runner may have failed before
+            site.kill()

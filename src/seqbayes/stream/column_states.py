@@ -66,9 +66,8 @@ class ColumnStates(MutableMapping[Any, Any]):
         self._keys: list[Any] = []
         self._changed: Array = np.zeros(0, np.uint8)
         self._places: Array = np.zeros(0, np.int64)  # in the store; 0 if not known
-        self._unread: dict[
-            Any, tuple[str, int]
-        ] = {}  # statistics and place of states without a row
+        # statistics (JSON) and place of the states without a row
+        self._unread: dict[Any, tuple[str, int]] = {}
 
     def __len__(self) -> int:
         return len(self._rows) + len(self._unread)
