@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from seqbayes.families.gamma import Gamma, GammaHyperparameters
     from seqbayes.families.hurdle import Hurdle
     from seqbayes.families.normal import Normal, NormalHyperparameters
-    from seqbayes.families.normal_inverse_gamma import (
-        NormalInverseGamma,
+    from seqbayes.families.normal_inverse_gamma import NormalInverseGamma
+    from seqbayes.families.normal_inverse_gamma_belief import (
         NormalInverseGammaHyperparameters,
+        NormalParameters,
     )
-    from seqbayes.families.normal_inverse_gamma_belief import NormalParameters
     from seqbayes.families.normal_inverse_wishart import NormalInverseWishart
     from seqbayes.families.product import Product, ProductHyperparameters
     from seqbayes.families.wishart_belief import MultivariateParameters
@@ -55,8 +55,8 @@ __getattr__, __dir__ = _lazy.attributes(
         "gamma": "Gamma GammaHyperparameters",
         "hurdle": "Hurdle",
         "normal": "Normal NormalHyperparameters",
-        "normal_inverse_gamma": "NormalInverseGamma NormalInverseGammaHyperparameters",
-        "normal_inverse_gamma_belief": "NormalParameters",
+        "normal_inverse_gamma": "NormalInverseGamma",
+        "normal_inverse_gamma_belief": "NormalInverseGammaHyperparameters NormalParameters",
         "normal_inverse_wishart": "NormalInverseWishart",
         "product": "Product ProductHyperparameters",
         "wishart_belief": "MultivariateParameters",

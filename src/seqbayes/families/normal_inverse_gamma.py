@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
-from seqbayes import distributions, likelihoods
+from seqbayes import likelihoods
 from seqbayes.checks import all_positive
-from seqbayes.distributions.averaged import NormalCombination
 from seqbayes.errors import PriorError
 from seqbayes.families.normal import FAR, LOG_TAU, move, rounded_off
 from seqbayes.families.normal_inverse_gamma_belief import (
     NormalInverseGammaBelief,
+    NormalInverseGammaHyperparameters,
     NormalParameters,
 )
 from seqbayes.likelihoods import Likelihood, check_parameter
@@ -24,48 +24,6 @@ from seqbayes.statistics import MomentStatistic
 
 NEGLIGIBLE = 1e-36
 """Default `kappa` and `beta`: negligible if the mean is within 1e12 deviations of 0."""
-
-
-class _Fields(NamedTuple):
-    mean: float
-    kappa: float
-    alpha: float
-    beta: float
-
-
-class NormalInverseGammaHyperparameters(_Fields):
-    """Hyperparameters of a Normal-inverse-gamma distribution, numbers or arrays.
-
-    Given the variance, the mean is Normal about `mean` with variance ``variance / kappa``; the
-    variance is inverse gamma with shape `alpha` and scale `beta`.
-    """
-
-    mean_low: float = 0.0
-    """The rounding error of the mean, if it is not negligible next to the standard deviation."""
-
-    def observation(self) -> distributions.StudentT:
-        """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
-        scale = (self.beta * (1.0 + 1.0 / self.kappa) / self.alpha) ** 0.5
-        return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
-
-    def quantile_interval(self, z: float, tail: float) -> tuple[float, float]:
-        """Return a credible interval of the mean plus `z` standard deviations of the data.
-
-        Their sum has a noncentral t distribution.
-        """
-        scale = math.sqrt(self.beta / (self.alpha * self.kappa))
-        offset = z * math.sqrt(self.kappa)
-        low, high = sc.nctdtrit(2.0 * self.alpha, offset, [tail, 1.0 - tail]).tolist()
-        return self.mean + scale * low, self.mean + scale * high
-
-    def combination(
-        self, deviations: float = 0.0, variances: float = 0.0
-    ) -> distributions.Distribution:
-        """Return the distribution of the mean plus multiples of deviation and variance of data."""
-        if deviations == variances == 0.0:
-            scale = (self.beta / (self.alpha * self.kappa)) ** 0.5
-            return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
-        return NormalCombination(*self, deviations=deviations, variances=variances)
 
 
 @register

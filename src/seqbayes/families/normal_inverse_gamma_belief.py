@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from seqbayes import distributions
 from seqbayes.checks import all_positive
+from seqbayes.distributions.averaged import NormalCombination
 from seqbayes.distributions.joint import Joint
 from seqbayes.families.normal import LOG_TAU
-from seqbayes.numerics import information, special
+from seqbayes.numerics import information, sc, special
 from seqbayes.numerics.special import is_array
-
-if TYPE_CHECKING:
-    from seqbayes.families.normal_inverse_gamma import NormalInverseGammaHyperparameters
 
 T = TypeVar("T")
 
@@ -25,6 +23,48 @@ class NormalParameters(NamedTuple, Generic[T]):
 
     mean: T
     variance: T
+
+
+class _Fields(NamedTuple):
+    mean: float
+    kappa: float
+    alpha: float
+    beta: float
+
+
+class NormalInverseGammaHyperparameters(_Fields):
+    """Hyperparameters of a Normal-inverse-gamma distribution, numbers or arrays.
+
+    Given the variance, the mean is Normal about `mean` with variance ``variance / kappa``; the
+    variance is inverse gamma with shape `alpha` and scale `beta`.
+    """
+
+    mean_low: float = 0.0
+    """The rounding error of the mean, if it is not negligible next to the standard deviation."""
+
+    def observation(self) -> distributions.StudentT:
+        """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
+        scale = (self.beta * (1.0 + 1.0 / self.kappa) / self.alpha) ** 0.5
+        return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
+
+    def quantile_interval(self, z: float, tail: float) -> tuple[float, float]:
+        """Return a credible interval of the mean plus `z` standard deviations of the data.
+
+        Their sum has a noncentral t distribution.
+        """
+        scale = math.sqrt(self.beta / (self.alpha * self.kappa))
+        offset = z * math.sqrt(self.kappa)
+        low, high = sc.nctdtrit(2.0 * self.alpha, offset, [tail, 1.0 - tail]).tolist()
+        return self.mean + scale * low, self.mean + scale * high
+
+    def combination(
+        self, deviations: float = 0.0, variances: float = 0.0
+    ) -> distributions.Distribution:
+        """Return the distribution of the mean plus multiples of deviation and variance of data."""
+        if deviations == variances == 0.0:
+            scale = (self.beta / (self.alpha * self.kappa)) ** 0.5
+            return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
+        return NormalCombination(*self, deviations=deviations, variances=variances)
 
 
 class NormalInverseGammaBelief(Joint):

@@ -17,7 +17,7 @@ from seqbayes.errors import ObservationError, PriorError
 from seqbayes.families import DirichletProcess, Gamma, NormalInverseGamma
 from seqbayes.families.dirichlet_process import DirichletProcessHyperparameters
 from seqbayes.families.gamma import GammaHyperparameters
-from seqbayes.families.normal_inverse_gamma import NormalInverseGammaHyperparameters
+from seqbayes.families.normal_inverse_gamma_belief import NormalInverseGammaHyperparameters
 from seqbayes.numerics import special
 from seqbayes.state import State
 from seqbayes.statistics import Statistics, as_real, read_weight

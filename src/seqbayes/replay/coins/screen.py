@@ -11,6 +11,7 @@ from rich.text import Text
 from seqbayes.console.charts import curve, edges, fit, foot, panel, spread
 from seqbayes.console.palette import COIN, RULE, Signs
 from seqbayes.console.text import count_of, density, signed
+from seqbayes.replay.coins.formulas import chance, divisions, objective, objective_name
 from seqbayes.replay.coins.steps import (
     COINS,
     CoinOpening,
@@ -21,7 +22,6 @@ from seqbayes.replay.coins.steps import (
     StepKind,
     TossSet,
 )
-from seqbayes.replay.coins.story import chance, divisions, objective, objective_name
 
 _NARROW = 72
 _FULL = 60
