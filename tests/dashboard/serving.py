@@ -7,7 +7,7 @@ import time
 import pytest
 
 WITHOUT = "the dashboard's tests need the extra test (see CONTRIBUTING.md)"
-for name in ("starlette", "uvicorn", "httpx"):
+for name in ("starlette", "uvicorn", "httptools", "httpx"):
     pytest.importorskip(name, reason=WITHOUT)
 
 import httpx  # noqa: E402

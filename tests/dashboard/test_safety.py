@@ -258,9 +258,9 @@ def test_the_number_of_clients_is_limited(serve, monkeypatch):
 
 
 def test_silent_connections_are_closed(serve, monkeypatch):
-    from seqbayes.dashboard.server import listener, responses
+    from seqbayes.dashboard.server import protocol, responses
 
-    monkeypatch.setattr(listener, "PATIENCE", 0.2)
+    monkeypatch.setattr(protocol, "PATIENCE", 0.2)
     monkeypatch.setattr(responses, "BODY_TIMEOUT_SECONDS", 0.2)
     served = serve(HTTP)
     host, port = served.url.removeprefix("http://").split(":")
@@ -299,6 +299,40 @@ def test_invalid_requests_are_rejected(serve, garbage):
             answer = b""  # the server closed the connection
     assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
     assert server.get("/api/health")["clients"] == 0
+
+
+CHUNKED = (
+    f"POST /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+    "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+).encode()
+
+
+@pytest.mark.parametrize(
+    ("beginning", "part"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nA: ", b"a" * 1000),
+        (b"GET /", b"a" * 1000),
+        (CHUNKED + b"0\r\n", b"a: b\r\n" * 200),
+        (CHUNKED + b"0\r\nA: ", b"a" * 1000),
+        (CHUNKED + b"1;a=", b"a" * 1000),
+        (b"", b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20),
+    ],
+    ids=["header", "path", "trailers", "trailer", "chunk extension", "pipelined requests"],
+)
+def test_a_request_without_an_end_is_rejected(serve, beginning, part):
+    server = serve(HTTP)
+    host, port = server.url.removeprefix("http://").split(":")
+    sent = 0
+    with socket.create_connection((host, int(port)), timeout=60) as raw:
+        raw.sendall(beginning)
+        try:
+            while sent < 1 << 25:  # more than the buffers of the two sockets
+                sent += raw.send(part)
+        except (ConnectionError, TimeoutError):
+            pass
+        else:
+            pytest.fail("the server has read everything")
+    assert server.get("/api/health")["status"] == "ok"
 
 
 def test_a_login_returns_to_the_requested_page(serve):
@@ -551,9 +585,9 @@ def test_ambiguous_lengths_of_a_body_are_rejected(serve, both, reverse):
              b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\na"],
 )  # fmt: skip
 def test_incomplete_requests_of_one_host_do_not_block_others(serve, monkeypatch, part):
-    from seqbayes.dashboard.server import listener
+    from seqbayes.dashboard.server import protocol
 
-    monkeypatch.setattr(listener, "MAX_CLIENT_WAITING", 20)
+    monkeypatch.setattr(protocol, "MAX_CLIENT_WAITING", 20)
     server = serve(HTTP)
     host, port = server.url.removeprefix("http://").split(":")
     sockets = []
@@ -579,11 +613,11 @@ def test_incomplete_requests_of_one_host_do_not_block_others(serve, monkeypatch,
 
 
 def test_incomplete_requests_of_many_hosts_do_not_block_others(serve, monkeypatch):
-    from seqbayes.dashboard.server import listener
+    from seqbayes.dashboard.server import protocol
 
-    monkeypatch.setattr(listener, "MAX_CLIENT_WAITING", 20)
-    monkeypatch.setattr(listener, "MAX_WAITING", 30)
-    monkeypatch.setattr(listener, "PATIENCE", 600.0)
+    monkeypatch.setattr(protocol, "MAX_CLIENT_WAITING", 20)
+    monkeypatch.setattr(protocol, "MAX_WAITING", 30)
+    monkeypatch.setattr(protocol, "PATIENCE", 600.0)
     server = serve(HTTP)
     host, port = server.url.removeprefix("http://").split(":")
     sockets = []

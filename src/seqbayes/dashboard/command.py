@@ -125,6 +125,7 @@ def needed() -> None:
         If it is not installed.
     """
     try:
+        import httptools  # noqa: F401
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:

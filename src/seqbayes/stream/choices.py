@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -83,6 +84,14 @@ class Chooser:
     PriorError
         If the configuration does not match the belief.
 
+    Attributes
+    ----------
+    ids
+        The decision ids.
+    seconds
+        Processor time of the last computation of probabilities in seconds; infinite before the
+        first.
+
     Notes
     -----
     The reward becomes an event whose id is derived from the decision. Event ids are stored in the
@@ -108,7 +117,9 @@ class Chooser:
         self.ids = DecisionIds(name, expand(table.secret))
         self._lock, self._computing = threading.Lock(), threading.Lock()
         self._shares: OrderedDict[Any, tuple[list[Any], dict[Any, float]]] = OrderedDict()
+        self._keys: dict[Any, tuple[tuple[str, ...], ...]] = {}
         self._rng = random.Random()  # seeded by the operating system
+        self.seconds = math.inf
 
     def choose(
         self,
@@ -164,7 +175,7 @@ class Chooser:
     ) -> DecisionResponse | None:
         context = {name: context[name] for name in self.belief.by if name in context}
         context.pop(self.table.arm, None)
-        keys = self._keys_of(context)
+        keys = self._known_keys(context)
         states = [state_of(key) for key in keys]
         shares = self._known_shares(keys, states)
         if shares is None:
@@ -201,6 +212,19 @@ class Chooser:
             identity: decision.identity,
         }
 
+    def _known_keys(self, context: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+        """Return the key of each arm in a context; decode a context of strings only once."""
+        values = tuple(context.items())
+        if not all(type(value) is str for value in context.values()):
+            return self._keys_of(context)
+        keys = self._keys.get(values)
+        if keys is None:
+            keys = self._keys_of(context)
+            if len(self._keys) >= MAX_CONTEXTS:
+                self._keys.clear()
+            self._keys[values] = keys
+        return keys
+
     def _keys_of(self, context: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
         """Return the key of each arm in a context."""
         place, arms = self.belief.by.index(self.table.arm), self.table.arms
@@ -234,7 +258,10 @@ class Chooser:
             shares = self._known_shares(keys, states)
             if shares is not None:
                 return shares
+            began = time.thread_time()
             shares = self._compute(states)
+            # one computation can take longer by chance
+            self.seconds = min(time.thread_time() - began, 2.0 * self.seconds)
             with self._lock:
                 self._shares[keys] = states, shares
                 self._shares.move_to_end(keys)

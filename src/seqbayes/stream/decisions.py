@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
@@ -60,6 +59,7 @@ class DecisionIds:
 
     def __init__(self, choice: str, secret: str) -> None:
         self._choice, self._key = choice, secret.encode()
+        self._named = msgspec.json.encode(choice)
 
     def encode(self, arm: str, propensity: float, context: Mapping[str, Any], issued: int) -> str:
         """Return the id of a new decision, issued at this number of milliseconds since 1970."""
@@ -92,5 +92,4 @@ class DecisionIds:
             ) from None
 
     def _digest(self, body: bytes) -> bytes:
-        named = msgspec.json.encode(self._choice) + body
-        return hmac.new(self._key, named, hashlib.sha256).digest()[:_DIGEST]
+        return hmac.digest(self._key, self._named + body, "sha256")[:_DIGEST]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import hmac
 import ipaddress
@@ -32,6 +33,9 @@ FORGET_SECONDS = 600.0
 """Seconds after the last wrong token until the count of a client is reset."""
 
 MAX_REMEMBERED_CLIENTS = 10_000
+
+MAX_PARSED = 256
+"""Number of host names and addresses whose parsed form is remembered."""
 
 
 class Access:
@@ -203,6 +207,7 @@ class Guesses:
         return 0.0
 
 
+@functools.lru_cache(MAX_PARSED)
 def network_of(host: str) -> str:
     """Return the name under which the requests of one host are counted.
 
@@ -233,6 +238,7 @@ def is_loopback(host: str) -> bool:
     return host.lower() == "localhost" if address is None else address.is_loopback
 
 
+@functools.lru_cache(MAX_PARSED)
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(name.strip("[]"))
@@ -240,6 +246,7 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
+@functools.lru_cache(MAX_PARSED)
 def host_name(header: str) -> str:
     """Return the name in a Host header, without its port; empty if the header is invalid.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,13 +25,56 @@ from seqbayes.dashboard.server.decide import Decide
 from seqbayes.dashboard.server.first import FirstData
 from seqbayes.dashboard.server.guard import Guard
 from seqbayes.dashboard.server.histories import Histories
-from seqbayes.dashboard.server.ingest import Ingest
+from seqbayes.dashboard.server.ingest import Commits, Ingest
 from seqbayes.dashboard.server.metrics import Metrics
 from seqbayes.dashboard.server.pages import Pages
 from seqbayes.dashboard.server.responses import HttpError, json_response
 from seqbayes.dashboard.server.stories import Stories
 from seqbayes.dashboard.server.streams import Streams
 from seqbayes.stream.stores import StoreError
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Direct:
+    """ASGI application that passes frequent requests directly to their handlers.
+
+    The router and its middleware take as much time as a choice.
+
+    Parameters
+    ----------
+    app
+        The application that handles all other requests.
+    handlers
+        Handlers of POST requests by path; a path that ends with a slash is a prefix.
+    """
+
+    def __init__(self, app: Any, handlers: Mapping[str, Handler]) -> None:
+        self._app = app
+        self._exact = {path: each for path, each in handlers.items() if not path.endswith("/")}
+        self._prefixes = [(path, each) for path, each in handlers.items() if path.endswith("/")]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle a request."""
+        handler = self._handler(scope) if scope["type"] == "http" else None
+        if handler is None:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await handler(request)
+        except HttpError as error:
+            response = await _refused(request, error)
+        await response(scope, receive, send)
+
+    def _handler(self, scope: Any) -> Handler | None:
+        if scope["method"] != "POST":
+            return None
+        path = scope["path"]
+        for prefix, handler in self._prefixes:
+            if path.startswith(prefix):
+                return handler
+        return self._exact.get(path)
 
 
 class Site:
@@ -74,7 +117,7 @@ class Site:
                 StoreError: _unreadable,
             },
         )
-        self.app = Guard(inner, access, frame_ancestors, log)
+        self.app = Guard(Direct(inner, self._frequent), access, frame_ancestors, log)
 
     def _routes(
         self,
@@ -105,13 +148,15 @@ class Site:
             "/login": pages.login_page,
             "/embed/{rest:path}": pages.embed,
         }
-        decide = Decide(self.hub)
+        commits = Commits()
+        decide = Decide(self.hub, commits)
+        self._frequent = {"/api/choose/": decide.choose, "/api/reward": decide.reward}
         posted = {
             "/api/choose/{rest:path}": decide.choose,
             "/api/reward": decide.reward,
             "/api/annotations": annotations.post,
             "/api/replay/{story}": stories.begin,
-            "/api/events": Ingest(lambda: self.hub.provider.source).post,
+            "/api/events": Ingest(lambda: self.hub.provider.source, commits).post,
             "/login": pages.login,
             "/logout": pages.logout,
         }

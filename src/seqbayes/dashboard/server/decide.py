@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from seqbayes.dashboard.live.hub import Hub
-from seqbayes.dashboard.server.ingest import commit, http_source
+from seqbayes.dashboard.server.ingest import Commits, http_source
 from seqbayes.dashboard.server.responses import HttpError, body_of, json_response, path_segments
 from seqbayes.events.fields import explain
 from seqbayes.events.keys import write_key
@@ -24,6 +27,10 @@ MAX_DECISIONS = 10_000
 AT_ONCE = 100
 """Maximum number of contexts for which arms are chosen without another thread."""
 
+QUICK_SECONDS = 0.005
+"""Maximum expected processor time of a request whose probabilities are computed without another
+thread; switching to a thread, and contention with it, take more than a short computation."""
+
 LONGEST = 1 << 20
 """Maximum size in bytes of a request for choices."""
 
@@ -35,10 +42,13 @@ class Decide:
     ----------
     hub
         The hub with the current beliefs.
+    commits
+        Waits for the commits of rewards.
     """
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, hub: Hub, commits: Commits) -> None:
+        self._hub, self._commits = hub, commits
+        self._computing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def choose(self, request: Request) -> Response:
         """Choose an arm for one context, or for each of an array."""
@@ -47,12 +57,26 @@ class Decide:
         if chooser is None:
             raise HttpError(404, f"there is no choice {name[:200]!r}")
         contexts = _decode(await body_of(request, LONGEST) or b"{}", dict[str, Any])
-        decisions = None
-        if len(contexts) <= AT_ONCE:
-            decisions = self._choose(chooser, contexts, chooser.choose_at_once)
-        if decisions is None:
+        if len(contexts) * chooser.seconds <= QUICK_SECONDS:
+            decisions = self._choose(chooser, contexts, chooser.choose)
+        elif len(contexts) <= AT_ONCE:
+            decisions = await self._choose_few(chooser, contexts)
+        else:
             decisions = await run_in_threadpool(self._choose, chooser, contexts, chooser.choose)
         return json_response(request, {"decisions": decisions})
+
+    async def _choose_few(
+        self, chooser: Chooser, contexts: list[dict[str, Any]]
+    ) -> list[DecisionResponse] | None:
+        """Use the probabilities that another request has computed while this one was waiting."""
+        decisions = self._choose(chooser, contexts, chooser.choose_at_once)
+        if decisions is not None:
+            return decisions
+        async with self._computing[chooser.name]:
+            decisions = self._choose(chooser, contexts, chooser.choose_at_once)
+            if decisions is None:
+                decisions = await run_in_threadpool(self._choose, chooser, contexts, chooser.choose)
+        return decisions
 
     def _choose(
         self,
@@ -89,7 +113,7 @@ class Decide:
             posted = post_rewards(choosers, given, source)
         except DecisionError as error:
             raise HttpError(422, str(error)) from None
-        outcome, _ = await commit(source, posted)
+        outcome, _ = await self._commits.commit(source, posted)
         refused = outcome.unused > 0 and outcome.accepted == 0
         return json_response(request, outcome, 422 if refused else 200)
 
@@ -100,11 +124,16 @@ class Decide:
         return found
 
 
+@functools.cache
+def _decoder(kind: Any, one: bool) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind if one else list[kind])
+
+
 def _decode(body: bytes, kind: Any) -> list[Any]:
     """Return the objects of a body that is one object or an array of them."""
     one = not body.lstrip().startswith(b"[")
     try:
-        found = msgspec.json.decode(body, type=kind if one else list[kind])
+        found = _decoder(kind, one).decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise HttpError(422, explain(error)) from None
     objects = [found] if one else found

@@ -65,7 +65,11 @@ class Guard:
         frame_ancestors: str = "'self'",
         log: Callable[[str, str, str], None] = lambda event, text, level: None,
     ) -> None:
-        self._app, self._access, self._ancestors, self._log = app, access, frame_ancestors, log
+        self._app, self._access, self._log = app, access, log
+        self._page_headers = _headers("'none'", embedded=False)
+        # without a referrer, browsers do not send the origin of a form either
+        self._login_headers = _headers("'none'", embedded=False, referrer="same-origin")
+        self._embedded_headers = _headers(frame_ancestors, embedded=True)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle or reject a request."""
@@ -92,20 +96,9 @@ class Guard:
     def _headers(self, path: str) -> list[tuple[bytes, bytes]]:
         if path.startswith("/static/") and path.endswith(PARTS):
             return PARTS_HEADERS
-        embedded = path.startswith("/embed/")
-        ancestors = self._ancestors if embedded else "'none'"
-        headers = {
-            "content-security-policy": f"{POLICY}; frame-ancestors {ancestors}",
-            "x-content-type-options": "nosniff",
-            # without a referrer, browsers do not send the origin of a form either
-            "referrer-policy": "same-origin" if path == "/login" else "no-referrer",
-            "cross-origin-opener-policy": "same-origin",
-            "cross-origin-resource-policy": "cross-origin" if embedded else "same-origin",
-            "permissions-policy": "camera=(), geolocation=(), microphone=()",
-        }
-        if not embedded:
-            headers["x-frame-options"] = "DENY"
-        return [(name.encode(), value.encode()) for name, value in headers.items()]
+        if path == "/login":
+            return self._login_headers
+        return self._embedded_headers if path.startswith("/embed/") else self._page_headers
 
     async def _login_of(self, scope: Any) -> str:
         """Return the URL of the login page to redirect to; empty if the request is allowed.
@@ -181,6 +174,22 @@ class Guard:
         self._access.guesses.wrong(guesser, token)
         self._log("refused", f"wrong token in a request from {address_of(scope)}", "warning")
         return False
+
+
+def _headers(
+    ancestors: str, *, embedded: bool, referrer: str = "no-referrer"
+) -> list[tuple[bytes, bytes]]:
+    headers = {
+        "content-security-policy": f"{POLICY}; frame-ancestors {ancestors}",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": referrer,
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "cross-origin" if embedded else "same-origin",
+        "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    }
+    if not embedded:
+        headers["x-frame-options"] = "DENY"
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 def _page_of(scope: Any) -> str:

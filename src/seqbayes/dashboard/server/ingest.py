@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -29,11 +30,22 @@ _objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class Ingest:
-    """The handler."""
+_Result = tuple[posted.Outcome | None, bool]
 
-    def __init__(self, source: Callable[[], Any]) -> None:
-        self._source = source
+
+class Ingest:
+    """The handler.
+
+    Parameters
+    ----------
+    source
+        Returns the current source.
+    commits
+        Waits for the commits.
+    """
+
+    def __init__(self, source: Callable[[], Any], commits: Commits) -> None:
+        self._source, self._commits = source, commits
 
     async def post(self, request: Request) -> Response:
         """Accept one event, an array, or lines of JSON."""
@@ -41,7 +53,7 @@ class Ingest:
         kind = _kind(request)
         body = await body_of(request, source.longest)
         given = _request(body, kind, source.id, _key(request))
-        outcome, again = await commit(source, given)
+        outcome, again = await self._commits.commit(source, given)
         refused = outcome.unused > 0 and outcome.accepted == 0
         headers = {"idempotent-replayed": "true"} if again else {}
         return json_response(request, outcome, 422 if refused else 200, headers)
@@ -62,41 +74,61 @@ def http_source(source: Any) -> http.Http:
     return source
 
 
-async def commit(source: http.Http, given: posted.PostedRequest) -> tuple[posted.Outcome, bool]:
-    """Return the outcome of a request after its commit, and whether it is of an earlier request.
+class Commits:
+    """Waits for the commits of posted requests.
 
-    Raises
-    ------
-    HttpError
-        If the request is not committed.
+    The source reports outcomes in the thread of the pipeline. The outcomes of one commit are passed
+    to the event loop together: waking the loop for each would make the two threads wait for each
+    other.
     """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[tuple[posted.Outcome | None, bool]] = loop.create_future()
 
-    def settle(outcome: posted.Outcome | None, again: bool) -> None:
-        if not done.done():
-            done.set_result((outcome, again))
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._settled: list[tuple[asyncio.Future[_Result], _Result]] = []
 
-    given.done = lambda outcome, again: _call(loop, settle, outcome, again)
-    try:
-        source.offer(given)
-        outcome, again = await asyncio.wait_for(done, PATIENCE)
-    except posted.BusyError as busy:
-        headers = {"retry-after": str(max(1, math.ceil(busy.seconds)))}
-        raise HttpError(429, str(busy), headers) from None
-    except posted.ReusedError as reused:
-        raise HttpError(422, str(reused)) from None
-    except (posted.ClosedError, TimeoutError):
-        outcome = None
-    if outcome is None:
-        reason = "the commit is uncertain: try again with the same Idempotency-Key"
-        raise HttpError(503, reason, {"retry-after": "1"})
-    return outcome, again
+    async def commit(
+        self, source: http.Http, given: posted.PostedRequest
+    ) -> tuple[posted.Outcome, bool]:
+        """Return the outcome of a request after its commit, and whether it is of an earlier one.
 
+        Raises
+        ------
+        HttpError
+            If the request is not committed.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[_Result] = loop.create_future()
+        given.done = lambda outcome, again: self._settle(loop, done, (outcome, again))
+        try:
+            source.offer(given)
+            outcome, again = await asyncio.wait_for(done, PATIENCE)
+        except posted.BusyError as busy:
+            headers = {"retry-after": str(max(1, math.ceil(busy.seconds)))}
+            raise HttpError(429, str(busy), headers) from None
+        except posted.ReusedError as reused:
+            raise HttpError(422, str(reused)) from None
+        except (posted.ClosedError, TimeoutError):
+            outcome = None
+        if outcome is None:
+            reason = "the commit is uncertain: try again with the same Idempotency-Key"
+            raise HttpError(503, reason, {"retry-after": "1"})
+        return outcome, again
 
-def _call(loop: asyncio.AbstractEventLoop, act: Callable[..., None], *arguments: Any) -> None:
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(act, *arguments)
+    def _settle(
+        self, loop: asyncio.AbstractEventLoop, done: asyncio.Future[_Result], result: _Result
+    ) -> None:
+        with self._lock:
+            first = not self._settled
+            self._settled.append((done, result))
+        if first and not loop.is_closed():
+            loop.call_soon_threadsafe(self._answer)
+
+    def _answer(self) -> None:
+        with self._lock:
+            settled, self._settled = self._settled, []
+        for done, result in settled:
+            if not done.done():
+                done.set_result(result)
 
 
 def _kind(request: Request) -> str:

@@ -5,93 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from seqbayes.console.service import Service
 from seqbayes.console.signals import Interruption
-from seqbayes.dashboard.server.access import network_of
+from seqbayes.dashboard.server.protocol import LimitedProtocol
 
 GRACE = 10
 """Seconds allowed for pending responses when the server stops."""
 
-PATIENCE = 20.0
-"""Timeout in seconds for the head of a request."""
-
 MAX_CONNECTIONS = 1000
-
-MAX_CLIENT_CONNECTIONS = 400
-"""Maximum number of connections from one address."""
-
-MAX_CLIENT_WAITING = 64
-"""Maximum number of connections per address that are idle or have sent only part of a request."""
-
-MAX_WAITING = 700
-"""Maximum number of such connections of all addresses; it keeps places free for requests."""
 
 _BUFFER = 1 << 18  # bytes of kernel buffer per client
 _UNSENT = 20_000  # milliseconds of unacknowledged data after which a connection is closed
-
-
-class LimitedProtocol(H11Protocol):
-    """A connection that is closed if it is idle, or if its client has too many connections.
-
-    If a client has too many unfinished requests, the oldest is closed, so that the server stays
-    available to this client and to others.
-    """
-
-    by_client: ClassVar[dict[str, dict[LimitedProtocol, None]]] = {}
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the timer, and enforce the limits of the client."""
-        super().connection_made(transport)
-        self._waited = False
-        self._timer = self.loop.call_later(PATIENCE, self._check)
-        peer = transport.get_extra_info("peername")
-        self.peer = network_of(str(peer[0])) if isinstance(peer, tuple) else ""
-        alike = self.by_client.setdefault(self.peer, {})
-        alike[self] = None
-        unfinished = {
-            peer: [each for each in protocols if each.is_unfinished()]
-            for peer, protocols in self.by_client.items()
-        }
-        if len(unfinished[self.peer]) > MAX_CLIENT_WAITING:
-            self._abort_oldest(unfinished[self.peer])
-        elif sum(map(len, unfinished.values())) > MAX_WAITING:
-            self._abort_oldest(max(unfinished.values(), key=len))
-        if len(alike) > MAX_CLIENT_CONNECTIONS:
-            transport.abort()
-
-    def _abort_oldest(self, unfinished: Sequence[LimitedProtocol]) -> None:
-        oldest = unfinished[0]
-        oldest.transport.abort()
-        self.by_client[oldest.peer].pop(oldest)
-
-    def is_unfinished(self) -> bool:
-        """Return whether the client has not sent a complete request."""
-        return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
-
-    def _check(self) -> None:
-        """Close the connection if no request head has arrived since the last check."""
-        waits = self.conn.their_state is h11.IDLE
-        if waits and (self._waited or self.cycle is None):
-            self.transport.close()
-            return
-        self._waited = waits
-        self._timer = self.loop.call_later(PATIENCE, self._check)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timer."""
-        self._timer.cancel()
-        alike = self.by_client.get(self.peer, {})
-        alike.pop(self, None)
-        if not alike:
-            self.by_client.pop(self.peer, None)
-        super().connection_lost(exc)
 
 
 class Served(Protocol):
@@ -121,7 +50,6 @@ class SiteServer(uvicorn.Server):
             server_header=False,
             timeout_graceful_shutdown=GRACE,
             timeout_keep_alive=20,
-            h11_max_incomplete_event_size=1 << 16,
             limit_concurrency=MAX_CONNECTIONS,
             http=LimitedProtocol,
         )

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 BODY_TIMEOUT_SECONDS = 30.0
@@ -116,21 +116,26 @@ async def body_of(request: Request, most: int) -> bytes:
     HttpError
         If the body is too long, or is not received in time.
     """
-    too_long = HttpError(413, f"expected a body of at most {most:,} bytes", {"connection": "close"})
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > most:
-        raise too_long
-    parts, size = [], 0
+        raise _too_long(most)
+    parts, size, more = [], 0, True
     try:
         async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
-            async for part in request.stream():
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise HttpError(400, "the client closed the connection")
+                part, more = message.get("body", b""), message.get("more_body", False)
                 size += len(part)
                 if size > most:
-                    raise too_long
+                    raise _too_long(most)
                 parts.append(part)
     except TimeoutError:
         slow = f"expected the body within {BODY_TIMEOUT_SECONDS:g} s"
         raise HttpError(408, slow, {"connection": "close"}) from None
-    except ClientDisconnect:
-        raise HttpError(400, "the client closed the connection") from None
     return b"".join(parts)
+
+
+def _too_long(most: int) -> HttpError:
+    return HttpError(413, f"expected a body of at most {most:,} bytes", {"connection": "close"})

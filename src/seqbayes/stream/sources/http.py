@@ -79,7 +79,7 @@ class Http(Source):
         waiting: int = 100_000,
         rate: float | None = None,
         remember: int = 100_000,
-        linger: float = 0.02,
+        linger: float = 0.01,
     ) -> None:
         limits = {"longest": longest, "waiting": waiting, "remember": remember, "rate": rate}
         for limit, value in limits.items():
