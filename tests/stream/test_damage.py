@@ -13,7 +13,7 @@ from databases import downgrade, query
 from memory import Listed, lines
 
 from seqbayes import Beta, cli, stream
-from seqbayes.stream import Belief, History, LeaseError, Pipeline, StoreError, open_store
+from seqbayes.stream import Belief, History, LeaseError, Pace, Pipeline, StoreError, open_store
 from seqbayes.stream.stores import (
     Changes,
     DeadLetter,
@@ -142,6 +142,39 @@ def test_checkpoints_by_other_processes_are_not_reported_as_damage(tmp_path, mon
             if i % 5 == 0:
                 query(url, "PRAGMA wal_checkpoint(TRUNCATE)")
         assert store.events("src") == 19
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM seqbayes_sources", "DELETE FROM seqbayes_lease", "DELETE FROM seqbayes_meta"],
+)
+def test_a_run_stops_when_rows_that_it_needs_are_deleted(statement, durable_url):
+    source = Listed(lines(*[{"x": True}] * 40), size=10)
+    beliefs = [Belief("b", Beta(), field="x")]
+    pipeline = Pipeline(source, beliefs, open_store(durable_url), Pace(events=10))
+    steps = iter(pipeline)
+    while pipeline.commits < 2:
+        next(steps)
+    before = query(durable_url, "SELECT state FROM seqbayes_states")
+    query(durable_url, statement)
+    with pytest.raises(StoreError, match=r"changed or deleted the position|its lease|replaced"):
+        list(steps)
+    steps.close()
+    with contextlib.suppress(StoreError):
+        pipeline.close()
+    assert query(durable_url, "SELECT state FROM seqbayes_states") == before
+
+
+def test_a_commit_after_an_unexpected_number_of_events_is_rejected(url):
+    with open_store(url) as store:
+        store.acquire()
+        store.commit(Changes("src", 1, 10, events_before=0))
+        letter = DeadLetter("src", "1", "b", b"{}", "invalid")
+        with pytest.raises(StoreError, match="expected 7 committed events, found 10"):
+            store.commit(Changes("src", 2, 5, dead_letters=[letter], events_before=7))
+        assert (store.token("src"), store.dead_letter_count()) == (1, 0)
+        store.commit(Changes("src", 2, 5, events_before=10))
+        assert store.events("src") == 15
 
 
 def test_a_recreated_schema_is_detected(postgres_url):

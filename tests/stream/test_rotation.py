@@ -111,6 +111,30 @@ class Log:
         seconds = 1714521600 + 3600 * self.rotations
         self.path.rename(self.path.with_name(f"e.jsonl.{seconds}"))
 
+    def _steps_of_two(self):
+        self.path.rename(self._numbered(2 * self.rotations))
+
+    def _hard_link(self):
+        self._shift()
+        os.link(self.path, self._numbered(1))
+        self.path.unlink()
+
+    def _link(self, name):
+        """Point a symbolic link at the path to a new file."""
+        if not self.path.is_symlink():
+            self.path.rename(self.path.with_name(name.format(0)))
+        new = self.path.with_name(name.format(self.rotations))
+        new.touch()
+        link = self.path.with_name("link")
+        link.symlink_to(new.name)
+        link.replace(self.path)
+
+    def _link_number(self):
+        self._link("e-{:03}.jsonl")
+
+    def _link_dated(self):
+        self._link("e.jsonl.2024-05-{:02}")
+
     def _copy_dated(self):
         copy = self.path.with_name(f"e.jsonl-202405{self.rotations:02}")
         (shutil.copy2 if self.kept else shutil.copyfile)(self.path, copy)
@@ -120,7 +144,8 @@ class Log:
 SCHEMES = [
     name.removeprefix("_")
     for name in vars(Log)
-    if name.startswith("_") and name not in ("__init__", "_numbered", "_shift", "_compress")
+    if name.startswith("_")
+    and name not in ("__init__", "_numbered", "_shift", "_compress", "_link")
 ]
 SCHEMES = [name for name in SCHEMES if not name.startswith("_")]
 

@@ -143,6 +143,7 @@ class Pipeline:
             self.store.declare(name, table.declaration)
             table.restore(self.store.states(name, table.ordered))
         self._token = self.store.token(self.source.name)
+        self._committed = self.store.events(self.source.name)
         self._seek()
         self.source.load_ids(self.store.ids(self.source.name))
         self._start_interval()
@@ -294,6 +295,7 @@ class Pipeline:
             ],
             [(name, key) for name, table in self.tables.items() for key in table.gone],
             self._dead,
+            events_before=self._committed if self._moved else None,
         )
         for collector in self.collectors:
             collector.committing(self, changes)
@@ -305,6 +307,7 @@ class Pipeline:
         for table in self.tables.values():
             place = table.committed(place)
         if self._moved:
+            self._committed += self._read
             self.source.committed(self._token)
         self.commits += 1
         self._start_interval()

@@ -41,7 +41,8 @@ def generations(path: Path, ascending: bool = False) -> list[Generation]:
 
     Names determine the order: the file with the earlier date is older, and ``.2`` is older than
     ``.1`` unless numbers are `ascending`. Modification times are used only for files whose names
-    cannot be compared, because copying and compressing change them.
+    cannot be compared, because copying and compressing change them. A link to the file at the path
+    is not a rotated file.
 
     Raises
     ------
@@ -64,7 +65,9 @@ def generations(path: Path, ascending: bool = False) -> list[Generation]:
                 path.parent / entry.name, identity, status.st_mtime_ns, status.st_size, *name
             )
             (last if found.scheme == "path" else schemes.setdefault(found.scheme, [])).append(found)
-    for scheme, files in schemes.items():
+    own = {each.identity for each in last}
+    for scheme, found_files in schemes.items():
+        files = schemes[scheme] = [each for each in found_files if each.identity not in own]
         files.sort(key=lambda each: (each.changed, each.path.name))
         if scheme != "other":
             files.sort(key=lambda each: each.tag)

@@ -205,13 +205,13 @@ class WritableStore(ReadableStore):
         StoreError
             If the lease cannot be released; other stores of this process can still acquire it.
         """
-        if self.held is None:
+        held, self.held = self.held, None
+        if held is None:
             return
         self.holder.drop()
         with self.transaction() as lease:
-            if (lease.epoch, lease.holder) == (self.held.epoch, self.held.holder):
+            if (lease.epoch, lease.holder) == (held.epoch, held.holder):
                 self.write_lease(lease._replace(holder=None))
-        self.held = None
 
     def renew(self, status: RunnerStatus) -> None:
         """Send a heartbeat if one is due, so that the lease does not expire; call at every step.
@@ -275,6 +275,7 @@ class WritableStore(ReadableStore):
             if again and self.held and lease[:3] == self._next(self.held, 0.0)[:3]:
                 return lease  # the earlier attempt was committed
             self._check_held(lease)
+            self._check_position(changes)
             now = self.now()
             self.apply(changes, now)
             renewed = self._next(lease, now)
@@ -282,6 +283,18 @@ class WritableStore(ReadableStore):
             return renewed
 
         self.held = self.transact(write)
+
+    def _check_position(self, changes: Changes) -> None:
+        """Raise an error if another program changed or deleted the position of the source."""
+        if changes.source is None or changes.events_before is None:
+            return
+        stored = self.events(changes.source)
+        if stored != changes.events_before:
+            raise StoreError(
+                f"{self.url}: another program changed or deleted the position of source"
+                f" {changes.source!r} while it was in use: expected {changes.events_before:,}"
+                f" committed events, found {stored:,}; restore a backup, or start a new store"
+            )
 
     def _next(self, lease: Lease, now: float) -> Lease:
         """Return the lease after a commit."""

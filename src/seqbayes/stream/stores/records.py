@@ -293,6 +293,9 @@ class Changes:
     source, token, events
         The source, its new token and the number of events read since the last commit. If the source
         is None, positions and ids do not change.
+    events_before
+        Number of committed events of the source before these changes; the commit fails if the
+        stored number differs, because another program changed it. None skips this check.
     states
         New and changed states.
     gone
@@ -336,6 +339,7 @@ class Changes:
     messages_gone: Sequence[str] = ()
     points_gone: Sequence[tuple[str, str]] = ()
     letters_before: float | None = None
+    events_before: int | None = None
     first_place: int | None = None
 
 
