@@ -6,6 +6,7 @@ import select
 import shlex
 import shutil
 import signal
+import sys
 import termios
 
 import pytest
@@ -206,3 +207,29 @@ def test_keys_control_the_clock():
         False,
     )
     assert step_end_times([(2.5, "q")]) == ([1.0, 2.0], True)
+
+
+GROUPS = """
+import os
+from seqbayes.console.log import Log
+print("foreground", Log().can_move, flush=True)
+if child := os.fork():
+    os.waitpid(child, 0)
+else:
+    os.setpgid(0, 0)
+    print("background", Log().can_move, flush=True)
+"""
+
+
+def test_progress_is_not_shown_over_the_prompt_by_a_background_process():
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-c", GROUPS], environment(TERM="xterm"))
+    written = b""
+    while b"background" not in written or not written.endswith(b"\n"):
+        ready, _, _ = select.select([terminal], [], [], 60)
+        assert ready, written
+        written += os.read(terminal, 1000)
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    assert written.split() == [b"foreground", b"True", b"background", b"False"]

@@ -16,7 +16,7 @@ The arrow keys change the step, and *Link to this step* is an address with your 
 
 * **[MLE, MAP and EM](lessons/estimates.html)**: for readers who can program, but find the theory confusing. Sixteen steps, each with one
   sentence and an interactive chart, from likelihood and probability to EM as clustering.
-* **[One bag of M&M's](lessons/mms.html)**: Bayes' rule, one candy at a time. Which factory made them? Which of eleven shares is green?
+* **[M&M’s, one candy at a time](lessons/mms.html)**: Bayes' rule in small steps. Which factory made them? Which of eleven shares is green?
   Then all shares as a density. Choose a prior, and enter the candies of your own bag.
 * **[Two coins](lessons/coins.html)**: MLE, MAP and EM on the same tosses. Drag the initial values, and enter your own tosses.
 

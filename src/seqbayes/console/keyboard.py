@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from seqbayes.console.signals import suspendable
+from seqbayes.console.streams import in_foreground
 
 if sys.platform != "win32":
     import termios
@@ -91,8 +92,4 @@ def open_keyboard() -> Keyboard | None:
             return None
     except (OSError, ValueError):
         return None
-    try:
-        foreground = os.tcgetpgrp(descriptor) == os.getpgrp()
-    except OSError:  # not the controlling terminal, so there is no background
-        foreground = True
-    return Keyboard(descriptor) if foreground else None
+    return Keyboard(descriptor) if in_foreground(descriptor) else None

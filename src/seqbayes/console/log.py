@@ -13,6 +13,8 @@ from typing import Any, Self, TextIO, TypeVar
 
 import msgspec
 
+from seqbayes.console.streams import in_foreground
+
 T = TypeVar("T")
 
 SHOW_AFTER = 2.0
@@ -82,9 +84,17 @@ class Log:
 
     @property
     def can_move(self) -> bool:
-        """Whether the output is a terminal that can overwrite a line."""
+        """Whether the output is a terminal that can overwrite a line.
+
+        It cannot while the process is in the background, where the line is that of the shell.
+        """
         terminal = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
-        return not self._json and self._out.isatty() and terminal
+        if self._json or not terminal or not self._out.isatty():
+            return False
+        try:
+            return in_foreground(self._out.fileno())
+        except (OSError, ValueError):  # not a file
+            return True
 
     def move(self, text: str) -> None:
         """Overwrite the progress line; do nothing unless the output is a terminal."""

@@ -18,6 +18,14 @@ def ascii_only() -> bool:
     return not (sys.stdout.encoding or "ascii").lower().startswith("utf")
 
 
+def in_foreground(descriptor: int) -> bool:
+    """Return whether this process is in the foreground of the terminal of a descriptor."""
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except (AttributeError, OSError):  # Windows; or not the controlling terminal
+        return True
+
+
 class _Diagnostics(io.TextIOWrapper):
     """Standard error that discards its output if it cannot be written."""
 

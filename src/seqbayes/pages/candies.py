@@ -52,7 +52,7 @@ def candies_page(story: CandyStory, prior: str = "park", strength: float | None 
             for title, source, shares in mixes
         ],
     }
-    return build_page("One bag of M&M's", "mms.js", data)
+    return build_page("M&M's, one candy at a time", "mms.js", data)
 
 
 def _letters(bags: Iterable[Iterable[str]]) -> str:

@@ -126,16 +126,13 @@ export class Three {
   constructor() {
     this.plot = new Plot("", 150, () => this.#draw());
     this.holder = h("div");
+    this.legend = h("div");
     this.element = panel(
       "MLE, MAP and EM on the same data",
       "With labels one division is enough; a prior adds imagined tosses; without labels EM alternates the two: it shares, divides, and repeats.",
       this.holder,
       this.plot.element,
-      legend(
-        ["line", "A", "probability of heads of A, by iteration"],
-        ["line", "B", "of B"],
-        ["line", "evidence", "objective, which no iteration lowers (scaled)"],
-      ),
+      this.legend,
     );
   }
 
@@ -151,6 +148,13 @@ export class Three {
         "Estimates of the probability of heads",
         [["Estimate"], ["How"], ["A", "num coin-A"], ["B", "num coin-B"]],
         cells,
+      ),
+    );
+    this.legend.replaceChildren(
+      legend(
+        ["line", "A", "probability of heads of A, by iteration"],
+        ["line", "B", "of B"],
+        ["line", objective.term, `${objective.name}, which no iteration lowers (scaled)`],
       ),
     );
     const last = path.at(-1);
@@ -177,7 +181,7 @@ export class Three {
     const [low, high] = [objective.low, objective.high];
     const scale = (y) => 0.05 + (0.35 * (y - low)) / (high - low || 1);
     plot.line(
-      "evidence",
+      objective.term,
       heights.map((y, k) => [k, scale(y)]),
     );
     const step = Math.max(1, Math.ceil(iterations / 10));

@@ -209,6 +209,7 @@ class Lesson {
       path: path.slice(0, done),
       objective: {
         field,
+        term: state.objective,
         name: state.objective === "posterior" ? "log posterior" : "log likelihood",
         low: Math.min(...heights),
         high: Math.max(...heights),

@@ -107,10 +107,14 @@ function washing({ letters }) {
     plot.top = 1;
     for (const [name, weight, mean] of PEOPLE) {
       plot.line(
-        "prior",
+        "posterior",
         places.map((k) => [Math.log10(k), estimate(k, weight, mean) ?? mean]),
       );
-      plot.add("text", { x: plot.x(0.05), y: plot.y(estimate(1, weight, mean) ?? mean) - 4 }, name);
+      plot.add(
+        "text",
+        { x: plot.x(0.05), y: plot.y(estimate(1, weight, mean) ?? mean) - 4 },
+        weight ? name : `${name}: MAP = MLE`,
+      );
     }
     plot.line(
       "likelihood",
@@ -132,7 +136,7 @@ function washing({ letters }) {
   update();
   return [
     plot.element,
-    legend(["line", "prior", "MAP of each person"], ["line", "likelihood", "MLE"]),
+    legend(["line", "posterior", "MAP of each person"], ["line", "likelihood", "MLE"]),
     drag(
       "eaten",
       "Candies eaten",

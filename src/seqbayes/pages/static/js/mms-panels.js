@@ -187,9 +187,9 @@ export class Densities {
       "With more and narrower answers the bars become a curve: a density, whose area between two shares is the probability that the share lies between them.",
       this.plot.element,
       legend(
-        ["line", "prior", "prior"],
+        ["line", "prior", "prior, before all candies"],
         ["line", "likelihood", "likelihood of all candies (scaled to the height of the chart)"],
-        ["line", "posterior", "posterior"],
+        ["line", "posterior", "posterior, after all candies so far"],
         ["line", "next", "posterior after one more candy of this colour"],
       ),
       this.#definitions(),
@@ -256,7 +256,7 @@ export class Densities {
           posterior: k ? betaDensity(at, a, b) : null,
         },
         {
-          prior: `density at ${percent(at, 1)}`,
+          prior: k > 1 ? "the posterior of the last candy" : `density at ${percent(at, 1)}`,
           posterior: k ? "the prior of the next candy" : "after a candy",
         },
       ),
@@ -339,7 +339,7 @@ export class Estimates {
     const next = candies.prediction(k);
     this.guess.replaceChildren(
       "Next, ",
-      term("next", COLOURS[next.colour]),
+      h("b", null, COLOURS[next.colour]),
       ` is most probable, with ${probability(next.probability)}.`,
     );
     this.#scores(candies, k);

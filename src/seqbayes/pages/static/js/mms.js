@@ -142,7 +142,7 @@ class Lesson {
   mount() {
     const { data } = this;
     mount(
-      "One bag of M&M’s, one candy at a time",
+      "M&M’s, one candy at a time",
       `Every candy is one step of Bayes’ rule. ${count(this.real.length)} real M&M’s (${data.source}) in random order; choose another prior or enter the candies of your bag below.`,
       h("div", { class: "board-top" }, this.steps.element, this.says, this.strip),
       this.rivals.element,

@@ -37,7 +37,10 @@ export function readPrior(prior, strength, park) {
   if (Math.abs(total - 1) > 1e-9)
     throw new RangeError(`proportions must sum to 1, but they sum to ${total.toFixed(2)}`);
   const zero = Object.keys(shares).find((colour) => shares[colour] === 0);
-  if (zero) throw new RangeError(`a share of 0 for ${zero} could not be changed by data`);
+  if (zero)
+    throw new RangeError(
+      `a share of 0 for ${zero} could not be changed by data: give it a positive share`,
+    );
   if (!(strength > 0 && strength <= 1e6))
     throw new RangeError(`expected a weight of up to a million candies, got ${strength}`);
   return COLOURS.map((colour) => (colour in shares ? strength * shares[colour] : UNNAMED));
