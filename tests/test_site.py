@@ -122,6 +122,20 @@ def test_the_reference_names_every_public_name(site):
     assert api.names("seqbayes.table") == seqbayes.table.__all__
 
 
+def test_a_module_with_public_names_is_in_the_reference_or_internal(site):
+    internal = {
+        *("family", "decay"),  # former locations, in pickles
+        *("families", "numerics.tails", "console.palette", "dashboard.schema"),
+    }
+    source = Path(seqbayes.__file__).parent
+    found = {
+        ".".join(path.relative_to(source.parent).with_suffix("").parts).removesuffix(".__init__")
+        for path in source.rglob("*.py")
+        if "\n__all__ = " in path.read_text(encoding="utf-8")
+    }
+    assert found == {*site("api").MODULES, *(f"seqbayes.{name}" for name in internal)}
+
+
 IMPORT = re.compile(r"^(?:>>> )?from (seqbayes\b[\w.]*) import ([\w, ]+)$", re.MULTILINE)
 
 
