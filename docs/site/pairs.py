@@ -198,7 +198,7 @@ def section(family: str, likelihood: str) -> str:
             "",
             picture((before, after)),
             "",
-            "| | |",
+            "| property | value |",
             "| --- | --- |",
             f"| update by x | {'<br>'.join(updates(family, likelihood))} |",
             f"| predictive | `{predictive.__name__}`: {first_sentence(predictive)} |",
