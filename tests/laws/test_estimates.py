@@ -9,6 +9,7 @@ import seqbayes as sb
 from cases import CASES, agree, components, entries, rebuilt
 from oracles import grid_of, has_grid, log_density
 from seqbayes import PriorError
+from seqbayes.distributions import Distribution
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 FLAT = [case for case in CASES if case.has_flat]
@@ -301,3 +302,14 @@ def test_grids_and_families_name_the_same_components():
         if has_grid(case):
             mean = case.new(case.observations(9)).mean
             assert set(grid_of(case).components) == set(entries(mean, mean))
+
+
+@every
+def test_values_that_are_not_parameters_are_rejected(case):
+    state = case.new(case.observations(3))
+    if isinstance(state.belief(state.posterior), Distribution):
+        return  # one number: NumPy converts it
+    for name in ("pdf", "logpdf", "cdf", "sf", "logcdf", "logsf"):
+        for theta in ("abc", None, [0.1] * 7):
+            with pytest.raises(PriorError, match="expected"):
+                getattr(state, name)(theta)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -76,3 +77,29 @@ def test_answers_are_numbers_under_extreme_priors(case):
             learned = case.family(**prior, likelihood=case.likelihood, seed=1)
             learned.learn_many(xs)
             assert_flawless(learned, xs[0])
+
+
+@pytest.mark.parametrize("known_variance", EXTREMES)
+@pytest.mark.parametrize("prior_variance", EXTREMES)
+def test_variances_of_extremely_different_sizes(prior_variance, known_variance):
+    state = sb.Normal(0.5, prior_variance, known_variance)
+    for n in range(3):
+        inverse = 1 / Fraction(prior_variance) + n / Fraction(known_variance)
+        mean = Fraction(1, 2) / Fraction(prior_variance) / inverse
+        assert state.var == pytest.approx(float(1 / inverse), rel=1e-14, abs=0.0)
+        assert state.mean == pytest.approx(float(mean), rel=1e-14, abs=1e-300)
+        assert state.cdf(state.mean) == 0.5
+        spread = 1 / inverse + Fraction(known_variance)
+        if spread < 10**300:
+            gap = float(mean) ** 2 / float(spread)
+            density = -0.5 * (math.log(math.tau) + math.log(spread) + gap)
+            assert state.log_predictive(0.0) == pytest.approx(density, rel=1e-12)
+        assert 0.0 <= state.prior_share <= 1.0
+        assert_flawless(state, 0.0)
+        state.learn_one(0.0)
+
+
+@pytest.mark.parametrize("name", ["prior_variance", "known_variance"])
+def test_variances_that_leave_no_room_for_smaller_ones_are_rejected(name):
+    with pytest.raises(sb.PriorError, match=f"expected {name} >= 1e-300"):
+        sb.Normal(**{name: 5e-324})

@@ -359,6 +359,26 @@ def test_quantiles_beyond_the_float_range_are_infinite():
     assert d.isf(0.9) > 1e40  # (k + 1) ** -1e-3 = .9
 
 
+@pytest.mark.parametrize("alpha", [1e-300, 1e-20, 1e-9])
+@pytest.mark.parametrize("k", [1.0, 1e5, 1e20, 1e25, 1e100, 1e300])
+def test_waiting_times_for_extremely_rare_successes(alpha, k):
+    """1 - cdf is the product of (beta + j) / (alpha + beta + j) over k trials."""
+    d = BetaNegativeBinomial(1, alpha, 3.0, start=1)
+    first = mp.digamma(mp.mpf(k) + 3) - mp.digamma(3)
+    second = mp.zeta(2, 3) - mp.zeta(2, mp.mpf(k) + 3)
+    log_sf = -alpha * first + mp.mpf(alpha) ** 2 * second / 2
+    assert d.sf(k) == pytest.approx(float(mp.exp(log_sf)), rel=1e-12)
+    assert d.cdf(k) == pytest.approx(float(-mp.expm1(log_sf)), rel=1e-11, abs=0.0)
+
+
+def test_quantiles_of_waiting_times_for_extremely_rare_successes():
+    d = BetaNegativeBinomial(1, 1e-300, 3.0, start=1)
+    for level in (1e-12, 0.5, 1.0 - 1e-12):
+        assert d.ppf(level) == d.isf(level) == math.inf
+    small = -math.expm1(-1e-300 * (100 * math.log(10.0)))
+    assert 98 < math.log10(d.ppf(small)) < 102
+
+
 def test_geometric_waiting_times():
     """Beta(2, 3): pmf(1, 2, 3) = .4, .2, .114286; the masses sum to 1."""
     d = BetaNegativeBinomial(1, 2, 3, start=1)

@@ -24,7 +24,8 @@ def log_multivariate_beta(alpha: Any) -> Any:
 class DirichletBelief:
     """The distribution of shares; cdf, sf, ppf and intervals are those of the Beta marginals.
 
-    A vector of shares is a dict from label to share, or an array in the order of the labels. If
+    A vector of shares is a dict from label to share, or an array in the order of the labels; for
+    cdf and sf, a number is the value of every share. If
     `rest` is true, the last concentration is the total of all other labels, which are not reported.
     """
 
@@ -60,16 +61,35 @@ class DirichletBelief:
         return dict(zip(self._categories, plain, strict=not self._rest))
 
     def _shares(self, theta: Any) -> Any:
-        if isinstance(theta, Mapping):
-            if set(theta) != set(self._categories):
-                raise PriorError(f"expected a share of each of {self._categories}, got {theta!r}")
-            listed = [np.asarray(theta[c], float) for c in self._categories]
-            theta = np.stack(listed, axis=-1) if listed else np.zeros(0)
-        shares = np.asarray(theta, float)
+        """Return the shares of all labels along the last axis."""
+        shares = self._given(theta)
+        if shares.shape[-1:] != (len(self._categories),):
+            raise self._invalid(theta)
         if self._rest:
             rest = np.clip(1.0 - shares.sum(axis=-1, keepdims=True), 0.0, None)
             shares = np.concatenate([shares, rest], axis=-1)
         return shares
+
+    def _each(self, theta: Any) -> Any:
+        """Return the value of each share; a number is the value of all."""
+        values = self._given(theta)
+        return self._shares(theta) if values.ndim else values
+
+    def _given(self, theta: Any) -> Any:
+        if theta is None:
+            raise self._invalid(theta)
+        try:
+            if not isinstance(theta, Mapping):
+                return np.asarray(theta, float)
+            if set(theta) == set(self._categories):
+                listed = [np.asarray(theta[c], float) for c in self._categories]
+                return np.stack(listed, axis=-1) if listed else np.zeros(0)
+        except (TypeError, ValueError):
+            pass
+        raise self._invalid(theta)
+
+    def _invalid(self, theta: Any) -> PriorError:
+        return PriorError(f"expected a share of each of {self._categories}, got {theta!r}")
 
     @property
     def mean(self) -> dict[Any, float]:
@@ -131,11 +151,11 @@ class DirichletBelief:
 
     def cdf(self, theta: Any) -> dict[Any, float]:
         """Return the probability, for each share, that it is at most the given value."""
-        return self._named(self.marginals.cdf(self._shares(theta)))
+        return self._named(self.marginals.cdf(self._each(theta)))
 
     def sf(self, theta: Any) -> dict[Any, float]:
         """Return the probability, for each share, that it is above the given value."""
-        return self._named(self.marginals.sf(self._shares(theta)))
+        return self._named(self.marginals.sf(self._each(theta)))
 
     def ppf(self, q: float, log: bool = False) -> dict[Any, float]:
         """Return the quantile of every share."""
@@ -147,11 +167,11 @@ class DirichletBelief:
 
     def logcdf(self, theta: Any) -> dict[Any, float]:
         """Return the log probability, for each share, that it is at most the given value."""
-        return self._named(self.marginals.logcdf(self._shares(theta)))
+        return self._named(self.marginals.logcdf(self._each(theta)))
 
     def logsf(self, theta: Any) -> dict[Any, float]:
         """Return the log probability, for each share, that it is above the given value."""
-        return self._named(self.marginals.logsf(self._shares(theta)))
+        return self._named(self.marginals.logsf(self._each(theta)))
 
     def entropy(self) -> Any:
         """Return the joint differential entropy of all shares but the last.

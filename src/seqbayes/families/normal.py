@@ -18,6 +18,8 @@ from seqbayes.statistics import MomentStatistic
 
 LOG_TAU = math.log(math.tau)
 
+MIN_VARIANCE = 1e-300
+"""Smallest prior and known variance."""
 FAR = 1e6
 """Square of a mean, in units of the variance, from which on its rounding affects densities."""
 
@@ -60,9 +62,9 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
     prior_mean
         Prior mean of the mean.
     prior_variance
-        Prior variance of the mean, > 0; infinity makes the prior flat.
+        Prior variance of the mean, at least 1e-300; infinity makes the prior flat.
     known_variance
-        Variance of one observation, > 0.
+        Variance of one observation, at least 1e-300.
     likelihood
         `likelihoods.Normal` (the default), or `LogNormal`: mean and variance of the logarithm.
     seed
@@ -106,8 +108,8 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         if isinstance(unbounded, float) and unbounded == math.inf:
             self.prior_variance = math.inf
         else:
-            self.prior_variance = check_parameter("prior_variance", prior_variance)
-        self.known_variance = check_parameter("known_variance", known_variance)
+            self.prior_variance = _check_variance("prior_variance", prior_variance)
+        self.known_variance = _check_variance("known_variance", known_variance)
         super().__init__(likelihood=likelihood, seed=seed)
 
     @classmethod
@@ -192,12 +194,17 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         # the weight of the prior in observations; 0 if it is flat
         worth = known / variance
         total = worth + n
-        if isinstance(total, float) and total == 0.0:
+        if isinstance(total, float) and n == 0.0:
             return NormalHyperparameters(mean, variance, known)
         gap = (origin - mean) + shift
         share, rest = n / total, worth / total
         moved = move(mean, origin + shift, gap, share, rest)
-        posterior = NormalHyperparameters(moved, known / total, known)
+        spread: Any
+        if isinstance(total, np.ndarray):
+            spread = np.where((n == 0.0) | np.isinf(total), variance, known / total)
+        else:  # the prior may be worth more observations than the largest float
+            spread = known / total if total < math.inf else variance
+        posterior = NormalHyperparameters(moved, spread, known)
         if type(moved) is float and moved * moved > FAR * known:
             posterior.mean_low = rounded_off(mean, moved, statistic, gap, share, rest)
         return posterior
@@ -206,6 +213,8 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
     def prior_share(self) -> float:
         """Weight of the prior mean in the posterior mean."""
         worth = self.known_variance / self.prior_variance
+        if worth == math.inf:
+            return 1.0
         whole = worth + self.n_samples
         return worth / whole if whole > 0.0 else 0.0
 
@@ -228,12 +237,17 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         gap = (origin - mean) + shift
         if isinstance(hyperparameters, NormalHyperparameters):
             gap = gap - hyperparameters.mean_low
-        weight = n * variance / known
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            weight = n * np.divide(variance, known)
+            growth = np.log1p(weight)
+            if np.any(~np.isfinite(weight) & np.isfinite(variance)):
+                large = np.log(n) + np.log(variance) - np.log(known)
+                growth = np.where(np.isfinite(weight), growth, np.where(n > 0.0, large, 0.0))
         return -0.5 * (
             n * (LOG_TAU + np.log(known))
-            + np.log1p(weight)
+            + growth
             + squares / known
-            + n * gap * gap / (known * (1.0 + weight))
+            + n * gap * gap / (known + n * variance)
         )
 
     @staticmethod
@@ -270,6 +284,11 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
     def belief(hyperparameters: NormalHyperparameters) -> distributions.Normal:
         """Return the Normal distribution of the mean."""
         return distributions.Normal(hyperparameters[0], hyperparameters[1])
+
+
+def _check_variance(name: str, value: Any) -> float:
+    """Validate a variance, which must leave room for smaller ones after many observations."""
+    return check_parameter(name, check_parameter(name, value), MIN_VARIANCE, open_low=False)
 
 
 def move(mean: Any, data_mean: Any, gap: Any, share: Any, rest: Any) -> Any:

@@ -11,6 +11,7 @@ from seqbayes import distributions
 from seqbayes.checks import all_positive
 from seqbayes.distributions.averaged import NormalCombination
 from seqbayes.distributions.joint import Joint
+from seqbayes.errors import PriorError
 from seqbayes.families.normal import LOG_TAU
 from seqbayes.numerics import information, sc, special
 from seqbayes.numerics.special import is_array
@@ -111,7 +112,7 @@ class NormalInverseGammaBelief(Joint):
 
     def logpdf(self, theta: Any) -> Any:
         """Return the log joint density at (mean, variance)."""
-        mean, variance = theta
+        mean, variance = _pair(theta)
         if np.ndim(variance) == 0 and variance <= 0.0:
             return -math.inf if np.ndim(mean) == 0 else np.full(np.shape(mean), -np.inf)
         m, kappa, alpha, beta = self._h
@@ -123,7 +124,7 @@ class NormalInverseGammaBelief(Joint):
         return np.where(np.asarray(variance) > 0.0, total, -np.inf)
 
     def _at(self, method: str, theta: Any) -> NormalParameters[Any]:
-        pairs = zip(self.marginals, theta, strict=True)
+        pairs = zip(self.marginals, _pair(theta), strict=True)
         return NormalParameters(*(getattr(marginal, method)(value) for marginal, value in pairs))
 
     def _quantiles(self, method: str, q: Any, log: bool) -> NormalParameters[Any]:
@@ -163,3 +164,12 @@ class NormalInverseGammaBelief(Joint):
         if size is None and np.ndim(mean) == 0:
             return NormalParameters(float(mean), float(variance))
         return NormalParameters(mean, variance)
+
+
+def _pair(theta: Any) -> tuple[Any, Any]:
+    """Return a mean and a variance as numbers or arrays."""
+    try:
+        mean, variance = (v if type(v) is float else np.asarray(v, float)[()] for v in theta)
+    except (TypeError, ValueError):
+        raise PriorError(f"expected a pair (mean, variance), got {theta!r}") from None
+    return mean, variance

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqbayes.distributions import Covariance, InverseGamma, StudentT
 from seqbayes.distributions.joint import Joint
-from seqbayes.errors import UnsupportedError
+from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.families.wishart_parameters import factor_of
 from seqbayes.numerics import information, special
 
@@ -86,7 +86,7 @@ class NormalInverseWishartBelief(Joint):
 
     def logpdf(self, theta: Any) -> float:
         """Return the log joint density; -inf if the covariance is not positive definite."""
-        mean, covariance = (np.asarray(v, float) for v in theta)
+        mean, covariance = self._pair(theta)
         d, df = self._d, self._df
         size = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
         if not np.all(size > 0.0) or not np.array_equal(covariance, covariance.T):
@@ -121,13 +121,24 @@ class NormalInverseWishartBelief(Joint):
         )
         return float(total)
 
+    def _pair(self, theta: Any) -> tuple[Any, Any]:
+        """Return a mean (d,) and a covariance (d, d); a number is the value of every entry."""
+        d = self._d
+        try:
+            mean, covariance = (np.asarray(v, float) for v in theta)
+            return np.broadcast_to(mean, (d,)), np.broadcast_to(covariance, (d, d))
+        except (TypeError, ValueError):
+            raise PriorError(
+                f"expected a mean of {d} numbers and a covariance matrix of {d} x {d}, got"
+                f" {theta!r}"
+            ) from None
+
     def _quantiles(self, method: str, q: Any, log: bool) -> MultivariateParameters[Any]:
         return self._at(method, (q, q), log)
 
     def _at(self, method: str, theta: Any, *arguments: Any) -> MultivariateParameters[Any]:
         found = []
-        for each, values in zip(self.marginals, theta, strict=True):
-            given = np.broadcast_to(np.asarray(values, float), each.shape)
+        for each, given in zip(self.marginals, self._pair(theta), strict=True):
             pairs = zip(each.ravel(), given.ravel().tolist(), strict=True)
             numbers = [getattr(marginal, method)(value, *arguments) for marginal, value in pairs]
             found.append(np.array(numbers, float).reshape(each.shape))

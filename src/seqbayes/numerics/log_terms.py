@@ -22,6 +22,9 @@ from seqbayes.numerics.special import (
     product_difference,
 )
 
+_SMALLEST_SHARE = 1e-290
+"""Below this share of a total, the saddle-point form underflows."""
+
 
 def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> Real:
     """Return the log of Gamma(k+m+1) / (Gamma(k+1) Gamma(m+1)) p**k q**m, with p + q = 1.
@@ -93,7 +96,12 @@ def log_beta_binomial(k: Real, m: Real, alpha: Real, beta: Real) -> Real:
     difference = product_difference(k, beta, m, alpha) / n
     likelihood = log_binomial_term(k, m, p, q, difference)
     prior = log_beta_term(alpha, beta, p, q, -difference)
-    return likelihood + prior - log_beta_term(a, b, p, q, 0.0 * n)
+    result = likelihood + prior - log_beta_term(a, b, p, q, 0.0 * n)
+    underflow = np.minimum(p, q) < _SMALLEST_SHARE
+    if not np.any(underflow):
+        return result
+    direct = log_binomial(k, m) + log_beta(a, b) - log_beta(alpha, beta)
+    return np.where(underflow, direct, result)[()]
 
 
 def log_binomial(k: Real, m: Real) -> Real:

@@ -119,9 +119,9 @@ class BetaNegativeBinomial(DiscreteDistribution):
     def _guess(self, q: float, sign: float) -> tuple[float, float]:
         if self.alpha > 4.0:
             return super()._guess(q, sign)
-        upper = 1.0 - q if sign > 0.0 else q
         # X is about r times the odds of failure, which have a heavy upper tail.
-        odds = tails.beta_odds_isf(self.beta, self.alpha, min(upper, 0.5))
+        quantile = tails.beta_odds_ppf if sign > 0.0 else tails.beta_odds_isf
+        odds = quantile(self.beta, self.alpha, q)
         guess = min(self.start + self.r * odds, 1e300)
         return guess, 0.1 * (1.0 + guess)
 

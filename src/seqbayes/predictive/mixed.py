@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from seqbayes.distributions.base import logarithm
+from seqbayes.numerics import sc
 from seqbayes.numerics.log_terms import log_beta_binomial
 from seqbayes.numerics.quadrature import log_beta_less
 from seqbayes.numerics.special import Array, Real
@@ -34,8 +35,8 @@ def log_beta_binomial_cdf(k: float, m: float, alpha: float, beta: float) -> floa
 def log_beta_negative_binomial_cdf(k: float, r: float, alpha: float, beta: float) -> float:
     """Return log P(X <= k) for the number X of failures before r successes."""
     if r == 1.0:
-        cdf = -math.expm1(log_beta_binomial(0.0, k + 1.0, alpha, beta))
-        if cdf > 0.01:
+        cdf = -math.expm1(_log_failures(k + 1.0, alpha, beta))
+        if cdf > 0.01 or (cdf > 0.0 and _is_rare(k + 1.0, alpha, beta)):
             return math.log(cdf)
     if k <= MAX_SUMMED_TERMS:
         j = np.arange(k)
@@ -47,7 +48,7 @@ def log_beta_negative_binomial_cdf(k: float, r: float, alpha: float, beta: float
 def log_beta_negative_binomial_sf(k: float, r: float, alpha: float, beta: float) -> float:
     """Return log P(X > k) for the number X of failures before r successes."""
     if r == 1.0:
-        return float(log_beta_binomial(0.0, k + 1.0, alpha, beta))
+        return _log_failures(k + 1.0, alpha, beta)
     if r == math.floor(r) and r <= MAX_SUMMED_TERMS:
         # at most r - 1 successes in k + r trials
         return log_beta_binomial_cdf(r - 1.0, k + 1.0, alpha, beta)
@@ -56,6 +57,21 @@ def log_beta_negative_binomial_sf(k: float, r: float, alpha: float, beta: float)
         if complement < LOG_NEARLY_ALL:
             return math.log1p(-math.exp(complement))
     return float(log_beta_less(alpha, beta, r, k + 1.0))
+
+
+def _log_failures(m: float, alpha: float, beta: float) -> float:
+    """Return the log probability of m failures in m trials."""
+    if not _is_rare(m, alpha, beta):
+        return float(log_beta_binomial(0.0, m, alpha, beta))
+    # the sum of -log(1 + alpha / (beta + j)) over j < m, by two terms of its series
+    first = sc.psi(beta + m) - sc.psi(beta)
+    second = sc.zeta(2.0, beta) - sc.zeta(2.0, beta + m)
+    return float(-alpha * (first - 0.5 * alpha * second))
+
+
+def _is_rare(m: float, alpha: float, beta: float) -> bool:
+    """Whether successes are so rare that two terms of a series are sufficient."""
+    return alpha < 1e-6 * min(1.0, beta) and m > max(float(MAX_SUMMED_TERMS), 0.1 * beta)
 
 
 def log_beta_negative_binomial(k: Real, r: Real, alpha: Real, beta: Real) -> Real:

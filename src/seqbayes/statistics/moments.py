@@ -193,25 +193,29 @@ class Moments(Statistics):
             add(self._s1, y)
             add(self._s2, p)
             add_low(self._s2, p_low)
-            if self._log_base == 0.0:
-                add_one(self._n)
-                if self._smallest_weight > 1.0:
-                    self._smallest_weight = 1.0
-                return 0
+            add_one(self._n)
+            if self._smallest_weight > 1.0:
+                self._smallest_weight = 1.0
+            if self._log_base != 0.0:
+                add(self._h, self._log_base)
+            return 0
+        q: cython.double = y * w
+        add(self._s1, q)
+        add_low(self._s1, product_error(y, w, q))
+        q = p * w
+        if p > LARGE or fabs(w) > LARGE:
+            self._s2.add_product(p, w)
         else:
-            q: cython.double = y * w
-            add(self._s1, q)
-            add_low(self._s1, product_error(y, w, q))
-            q = p * w
-            if p > LARGE or fabs(w) > LARGE:
-                self._s2.add_product(p, w)
-            else:
-                add(self._s2, q)
-                add_low(self._s2, product_error(p, w, q))
-            q = p_low * w
-            add_low(self._s2, q)
-            add_third(self._s2, product_error(p_low, w, q))
-        self._count(w)
+            add(self._s2, q)
+            add_low(self._s2, product_error(p, w, q))
+        q = p_low * w
+        add_low(self._s2, q)
+        add_third(self._s2, product_error(p_low, w, q))
+        if self._log_base != 0.0:
+            return self._count(w)
+        add(self._n, w)
+        if w < self._smallest_weight and w > 0.0:
+            self._smallest_weight = w
         return 0
 
     def fits(self, w: cython.double) -> cython.bint:

@@ -91,7 +91,8 @@ class CandyStory(Candies, Story[CandyStep]):
         yield (
             f"{step.number} bag {step.bag}: {step.colour}{outcome}."
             f" Of eleven shares of {HYPOTHESIS}, {percent(likely, 0)} % is the most probable"
-            f" (probability {percent(chance)} %). Density at {percent(rule.at, 0)} % {HYPOTHESIS}:"
+            f" (probability {probability(chance)})."
+            f" Density at {percent(rule.at, 0)} % {HYPOTHESIS}:"
             f" {density(rule.prior)} × {density(rule.likelihood)} ÷ {density(rule.evidence)}"
             f" = {density(rule.posterior)}. Mean share of {step.colour}: {percent(share.mean)} %"
             f" [{percent(share.low)}, {percent(share.high)}]."
