@@ -61,6 +61,8 @@ def test_every_screen_shows_all_parts(steps, story, width, height):
     response = "\n".join(drawn(screen, step, width, height))
     for word in ("prior", "likelihood", "evidence", "posterior", "MLE", "MAP", "mean"):
         assert word in response
+    for defined in ("MLE: ", "MAP: ", "Mean: "):
+        assert defined in response
     for share in step.belief.shares:
         assert share.colour in response
         assert f"{100 * share.mean:.1f}" in response
@@ -84,6 +86,14 @@ def test_the_opening_describes_the_prior_and_additions(width, height):
     else:
         assert "worth 20 imagined candies" in response
         assert "brown and orange: 1 imagined candy of each was added" in response
+
+
+def test_no_sentence_is_cut_on_a_large_screen(steps, story):
+    screen, step = story.screen(UNICODE), steps[100]
+    response = "\n".join(drawn(screen, step, 108, 34))
+    assert "green, as Mars said in 2008? " in response
+    assert " times as probable." in response
+    assert "which predicts." in response
 
 
 def test_ascii_screens_are_ascii(steps, story):
@@ -179,7 +189,7 @@ def test_the_summary_prefers_another_mix_if_no_published_one_fits():
     assert last.belief.leading_mix.log_bayes_factor < 0
     response = " ".join(story.summary(last, False))
     assert "less probable" in response
-    assert "some other mix is now the most probable" in response
+    assert "the learned mix is now the most probable" in response
 
 
 def test_help_describes_every_option():

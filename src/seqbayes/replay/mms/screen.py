@@ -28,6 +28,12 @@ from seqbayes.replay.mms.eleven_rows import eleven_in_short, eleven_rows
 from seqbayes.replay.mms.priors import UNNAMED
 from seqbayes.replay.mms.steps import HYPOTHESIS, CandyBelief, CandyOpening, CandyStep
 
+ESTIMATES = (
+    "MLE: eaten of a colour ÷ all eaten. MAP: the most probable mix. Mean: the average mix, which predicts.",
+    "MLE: from the candies alone. MAP: most probable mix. Mean: average mix.",
+)
+"""Definitions of the estimates, for wide and for narrow screens."""
+
 AXIS = 0.5
 """Upper limit of the axis of shares in the curves of Bayes' rule."""
 
@@ -62,7 +68,7 @@ class CandyScreen:
 
     def table(self, step: CandyStep, width: int) -> list[Text]:
         """Return the belief about each colour, one per line under a header."""
-        return self._shares(step.belief, width, full=width >= 72)
+        return [*self._shares(step.belief, width, full=width >= 72), *self._definitions(width)]
 
     # The three sizes.
 
@@ -83,7 +89,7 @@ class CandyScreen:
             panel("Bayes' rule", self._rule(step, inner, rows), half, 6 + 4 * rows),
             panel("Which factory made these?", right, half, 6 + 4 * rows),
         )
-        table = self._shares(belief, 2 * half - 2, full=True)
+        table = [*self._shares(belief, 2 * half - 2, full=True), *self._definitions(2 * half - 2)]
         return Group(
             self._head(step, width),
             *self._prior(width, lines=2),
@@ -108,7 +114,9 @@ class CandyScreen:
             self._predictions(step, width, one_line=True) + self._factory_cells(belief, width),
             [foot],
         ]
-        return spread(parts, height)
+        if sum(map(len, parts)) == height:  # the conclusion makes room for the definitions
+            parts[3] = parts[3][:-1]
+        return spread(self._with_definitions(parts, 4, width, height), height)
 
     def _small(self, step: CandyStep | None, width: int, height: int, foot: Text) -> list[Text]:
         belief = self._belief(step)
@@ -116,16 +124,27 @@ class CandyScreen:
         table = self._shares(belief, width, full=False)
         if step is None:
             parts = [head, self._prior(width, lines=5), self._introduction(), table, [foot]]
+            parts = self._with_definitions(parts, 3, width, height)
         else:
             rest = [*self._predictions(step, width, one_line=False), self._evidence(belief)]
             rest += self._leading_mix(belief)
             rule = self._rule_in_words(step)
             parts = [head, self._candy(step, width)[:1], rule, table, rest, [foot]]
+            parts = self._with_definitions(parts, 3, width, height)
         lines = [fit(line, width) for line in spread(parts, height)]
         return lines if len(lines) <= height else [*lines[: height - 1], foot]
 
     def _belief(self, step: CandyStep | None) -> CandyBelief:
         return self._opening.belief if step is None else step.belief
+
+    def _with_definitions(
+        self, parts: list[list[Text]], table: int, width: int, height: int
+    ) -> list[list[Text]]:
+        """Add the definitions to the table if there is room."""
+        added = self._definitions(width)
+        if sum(map(len, parts)) + len(added) <= height:
+            parts[table] = [*parts[table], *added]
+        return parts
 
     # Parts of the screen: a few lines each, at most `width` characters wide.
 
@@ -217,7 +236,7 @@ class CandyScreen:
 
     def _claim(self, step: CandyStep) -> str:
         claim = percent(step.rule.at, 0)
-        return f"Are {claim} % of all candies {HYPOTHESIS}, as Mars said in 2008?"
+        return f"Are {claim} % {HYPOTHESIS}, as Mars said in 2008?"
 
     def _observed(self, step: CandyStep) -> str:
         return HYPOTHESIS if step.fits else f"not {HYPOTHESIS}"
@@ -225,7 +244,7 @@ class CandyScreen:
     def _conclusion(self, step: CandyStep) -> Text:
         factor = step.rule.likelihood / step.rule.evidence
         return Text.assemble(
-            f"This candy, {self._observed(step)}, makes it ",
+            f"{self._observed(step).capitalize()}: this is now ",
             (f"{density(factor)} times", "bold"),
             " as probable.",
         )
@@ -281,6 +300,13 @@ class CandyScreen:
             lines.append(fit(row + Text(" ") + bar, width))
         return lines
 
+    def _definitions(self, width: int) -> list[Text]:
+        """Return what the columns of estimates are."""
+        text = next((each for each in ESTIMATES if len(each) <= width), ESTIMATES[-1])
+        if self._signs.over == "/":
+            text = text.replace("÷", "/")
+        return [Text(line, "dim") for line in wrap(text, width)]
+
     def _predictions(self, step: CandyStep | None, width: int, one_line: bool) -> list[Text]:
         guess = self._belief(step).next
         tied = f" ({guess.tied} equally likely)" if guess.tied > 1 else ""
@@ -303,7 +329,7 @@ class CandyScreen:
         room = max(4, width - 42)
         lines = [Text(f"{'mix':<15}{'log Bayes factor':>16}  probable")]
         rows = [(rival.title, rival.log_bayes_factor, rival.probability) for rival in belief.rivals]
-        for title, factor, p in (*rows, ("some other mix", 0.0, belief.other_probability)):
+        for title, factor, p in (*rows, ("learned mix", 0.0, belief.other_probability)):
             row = Text(f"{title:<15}{signed(factor):>16}{probability(p):>10} ")
             lines.append(row + share_bar(p, room, RULE["posterior"], self._signs))
         lines.append(Text("Above 0, the candies favour the mix."))
@@ -316,7 +342,7 @@ class CandyScreen:
             f"{mix.title} {signed(mix.log_bayes_factor, 1)}, {probability(mix.probability, 0)}"
             for mix in belief.rivals
         ]
-        cells.append(f"some other mix {probability(belief.other_probability, 0)}")
+        cells.append(f"learned mix {probability(belief.other_probability, 0)}")
         cells.append(self._evidence(belief).plain)
         wide = width // 3
         rows = [cells[:3], cells[3:]]

@@ -49,7 +49,7 @@ class RivalMix:
 
     `log_bayes_factor` is the log likelihood of the mix less the log evidence of the learned belief:
     positive if the candies favour the mix. `probability` is its posterior probability, if all mixes
-    and the learned belief ("some other mix") have equal prior probabilities.
+    and the learned belief ("learned mix") have equal prior probabilities.
     """
 
     name: str

@@ -248,7 +248,7 @@ def _factory(belief: CandyBelief) -> str:
     )
     if belief.other_probability > best.probability:
         conclusion = (
-            f"some other mix is now the most probable, {probability(belief.other_probability)}."
+            f"the learned mix is now the most probable, {probability(belief.other_probability)}."
         )
     else:
         conclusion = f"it is now the most probable, {probability(best.probability)}."

@@ -332,7 +332,7 @@ export class Candies {
       .sort((a, b) => b.log_bayes_factor - a.log_bayes_factor);
     rows.push({
       name: "other",
-      title: "some other mix",
+      title: "learned mix",
       probability: other,
       log_bayes_factor: null,
       shares: this.now.mean,
