@@ -97,7 +97,9 @@ def test_axe_finds_no_violations_and_phones_show_all_content(open_file, name):
     for theme, place in (("light", "#step=9"), ("dark", "#step=0")):
         page = open_file(name, place, theme=theme, width=1280 if theme == "light" else 390)
         assert violations(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+        for width in (page.viewport_size["width"], 240):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_steps_go_forward_and_back_by_keys_and_buttons(open_file):
@@ -151,6 +153,9 @@ def test_an_invalid_prior_or_bag_is_explained_and_changes_nothing(open_file):
     page.get_by_label("Or type letters").fill("g purple")
     expect(page.get_by_text("got purple")).to_be_visible()
     assert where(page) == "Candy 1 of 1"
+    page = open_file("mms", "#bag=pink&prior=park&strength=many")
+    expect(page.get_by_text("got pink")).to_be_visible()
+    expect(page.get_by_text("up to a million candies, got no number")).to_be_visible()
 
 
 def test_a_page_can_be_written_for_a_bag(open_file, files):

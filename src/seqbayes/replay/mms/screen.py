@@ -29,7 +29,8 @@ from seqbayes.replay.mms.priors import UNNAMED
 from seqbayes.replay.mms.steps import HYPOTHESIS, CandyBelief, CandyOpening, CandyStep
 
 ESTIMATES = (
-    "MLE: eaten of a colour ÷ all eaten. MAP: the most probable mix. Mean: the average mix, which predicts.",
+    "MLE: eaten of a colour ÷ all eaten. MAP: the most probable mix."
+    " Mean: the average mix, which predicts.",
     "MLE: from the candies alone. MAP: most probable mix. Mean: average mix.",
 )
 """Definitions of the estimates, for wide and for narrow screens."""

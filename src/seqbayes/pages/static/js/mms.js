@@ -30,6 +30,7 @@ class Lesson {
     this.bag = new BagForm(this.state.bag, (bag) =>
       this.#set({ bag }, bag === null ? 0 : bag.length),
     );
+    this.bag.showUnknown(readBag(readAddress().get("bag")?.replace(/^real$/, "") ?? "").unknown);
     this.prior = priorForm(this.state, (chosen) => this.#set(chosen, 0));
     this.colours = segments(
       "Colour",

@@ -42,7 +42,9 @@ export function readPrior(prior, strength, park) {
       `a share of 0 for ${zero} could not be changed by data: give it a positive share`,
     );
   if (!(strength > 0 && strength <= 1e6))
-    throw new RangeError(`expected a weight of up to a million candies, got ${strength}`);
+    throw new RangeError(
+      `expected a weight of up to a million candies, got ${Number.isNaN(strength) ? "no number" : strength}`,
+    );
   return COLOURS.map((colour) => (colour in shares ? strength * shares[colour] : UNNAMED));
 }
 
@@ -107,7 +109,12 @@ export class BagForm {
       letters === null ? "real" : "own",
       choose,
     );
-    this.element = h("div", { class: "bag-form" }, this.choice, this.own);
+    this.element = h(
+      "div",
+      { class: "bag-form" },
+      h("div", { class: "scroll" }, this.choice),
+      this.own,
+    );
   }
 
   #set(letters) {
@@ -117,14 +124,19 @@ export class BagForm {
 
   #typed() {
     const { bag, unknown } = readBag(this.text.value);
-    this.problem.hidden = unknown.length === 0;
-    setText(
-      this.problem,
-      unknown.length
-        ? `expected letters of ${LETTERS.join(", ")} or names of colours, got ${unknown[0]}`
-        : "",
-    );
+    this.showUnknown(unknown);
     this.letters = bag.map((colour) => LETTERS[colour]).join("");
     this.change(this.letters);
+  }
+
+  /** Show which words are not candies. */
+  showUnknown(words) {
+    this.problem.hidden = words.length === 0;
+    setText(
+      this.problem,
+      words.length
+        ? `expected letters of ${LETTERS.join(", ")} or names of colours, got ${words[0]}`
+        : "",
+    );
   }
 }
