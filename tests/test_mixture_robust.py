@@ -7,10 +7,10 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 from mixture_streams import long_stream
-from real_data import FAITHFUL
+from real_data import FAITHFUL, GALAXIES
 from seqbayes import NormalInverseWishart
 from seqbayes.mixture import Mixture
 
@@ -187,3 +187,36 @@ def test_components_keep_their_names_when_a_feature_starts_late():
     assert others.sum() == 2
     assert np.abs(before - after).max(axis=1)[others].min() < 0.5
     assert not mixture.is_ordered
+
+
+@long_stream
+@pytest.mark.parametrize("size", [8.0, 15.0])
+@pytest.mark.parametrize("data", ["faithful", "iris", "galaxies", "wine", "breast cancer"])
+def test_moderate_outliers_hardly_affect_real_data(data, size):
+    """One value in 100 rows is a few standard deviations away, which a component could describe."""
+    rows = {
+        "faithful": lambda: FAITHFUL,
+        "iris": lambda: load_iris().data,
+        "galaxies": lambda: GALAXIES[:, None],
+        "wine": lambda: load_wine().data[:, :5],
+        "breast cancer": lambda: load_breast_cancer().data[:, :4],
+    }[data]()
+    rng = np.random.default_rng(1)
+    clean = np.concatenate([rng.permutation(rows) for _ in range(1 + 13200 // len(rows))])[:13200]
+    dirty = clean.copy()
+    places = np.flatnonzero(rng.random(len(clean)) < 0.01)
+    features = rng.integers(0, rows.shape[1], len(places))
+    signs = rng.choice([-1.0, 1.0], len(places))
+    dirty[places, features] = (rows.mean(axis=0) + size * rows.std(axis=0))[features] * signs
+    expected = learned(clean).log_density_many(rows).mean()
+    assert learned(dirty).log_density_many(rows).mean() > expected - 0.1
+
+
+@long_stream
+def test_few_observations_of_many_components_are_not_reported_as_ordered():
+    rng = np.random.default_rng(21)
+    points = rng.choice([0.0, 6.0], 500) + rng.normal(size=500)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(20):
+            learned(rng.permutation(points), 10, buffer=100)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mixture_streams import long_stream
-from seqbayes.mixture import Mixture
+from seqbayes.mixture import Mixture, clusters
 
 GRID = 8.0 * np.array([(i, j) for i in range(8) for j in range(7)][:50])
 
@@ -63,3 +63,25 @@ def test_every_buffered_observation_is_used():
     assert mixture.n_samples == 800
     low = mixture.predict_one(0.0)  # components may exchange their names before the start
     assert mixture.weights[mixture.names.index(low)] == pytest.approx(501 / 800, abs=0.002)
+
+
+def test_the_start_does_not_depend_on_the_order_of_the_buffer():
+    rng = np.random.default_rng(1)
+    points = rng.choice([-3.0, 3.0], (200, 2)) + rng.normal(size=(200, 2))
+    first, second = (Mixture(3, seed=1, buffer=200) for _ in range(2))
+    first.learn_many(points)
+    second.learn_many(rng.permutation(points))
+    for one, other in zip(first.parameters, second.parameters, strict=True):
+        np.testing.assert_allclose(one.mean, other.mean, atol=1e-6)
+
+
+def test_equal_rows_have_different_keys_and_samples_hardly_change_without_a_row():
+    rows = np.random.default_rng(1).integers(0, 3, (400, 2)).astype(float)  # with equal rows
+    keys = clusters.row_keys(rows)
+    assert len(np.unique(keys)) == 400
+    some = clusters.some_of(keys, 100)
+    fewer = clusters.some_of(keys[:-1], 100)
+    assert len(np.intersect1d(some, fewer)) >= 99
+    chosen = clusters.cluster(rows, np.ones(400), keys, 3, np.random.default_rng(2))
+    assert chosen.shape == (400, 3)
+    np.testing.assert_allclose(chosen.sum(axis=1), 1.0)

@@ -300,8 +300,11 @@ class BaseMixture(BulkPredictions, StreamClusterer):
 
     def predict_one(self, x: Any) -> Any:
         """Return the name of the component that the observation most probably comes from."""
-        shares = self.predict_proba_one(x)
-        return max(shares, key=shares.__getitem__)
+        if self._has_no_scale():
+            probabilities = self.predict_proba_one(x)
+            return max(probabilities, key=probabilities.__getitem__)
+        shares, _ = self.current_model().predicting().responsibilities(x)
+        return self.labels[shares.index(max(shares))]
 
     def log_density(self, x: Any) -> float:
         """Return the log density of an observation under the current parameters.

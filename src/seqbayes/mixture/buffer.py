@@ -221,10 +221,9 @@ class Buffer:
 
     def _grid(self, n: int) -> int:
         """Return the number of observations that the provisional fit after `n` of them uses."""
-        grid = following = min(n, 10)
-        while 10 <= following <= n:
-            grid = following
-            following = self._grid_after(grid)
+        grid, following = 0, 1
+        while following <= n:
+            grid, following = following, self._grid_after(following)
         return grid
 
     def _grid_after(self, grid: int) -> int:

@@ -158,7 +158,7 @@ class BulkPredictions:
         drawn: list[Any] = [None] * count
         for k in np.unique(chosen):
             places = np.flatnonzero(chosen == k)
-            values = _draw(model, k, parameters[k], rng, len(places))
+            values = draw(model, k, parameters[k], rng, len(places))
             for i, value in zip(places.tolist(), values, strict=True):
                 drawn[i] = value
         plain = isinstance(drawn[0], (np.ndarray, np.generic))
@@ -169,7 +169,7 @@ class BulkPredictions:
         return model, model.rows(arrays.items(xs))
 
 
-def _draw(model: EMModel, k: int, theta: Any, rng: np.random.Generator, n: int) -> Any:
+def draw(model: EMModel, k: int, theta: Any, rng: np.random.Generator, n: int) -> Any:
     """Draw observations of one component; vectors with named features are mappings."""
     state = model.priors[k]
     if isinstance(theta, Mapping) and not state.parts() and not all(theta.values()):

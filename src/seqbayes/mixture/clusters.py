@@ -18,9 +18,13 @@ except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 Array = npt.NDArray[np.float64]
+Keys = npt.NDArray[np.uint64]
 
 MANY = 10
 """Clusters are sought among more candidates if there are more clusters than this."""
+
+BLUR = 0.02
+"""Share of every vector that is spread over all clusters."""
 
 REFINEMENTS = 20
 """Iterations of k-means from the centres found."""
@@ -29,7 +33,38 @@ LARGE_PRODUCT = 4_000_000
 """Number of multiplications from which a product of matrices is worth several threads."""
 
 
-def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
+def row_keys(rows: Array) -> Keys:
+    """Return random keys of rows, by their values and how often these occurred before.
+
+    Draws by these keys hardly change if rows are added or removed, or come in another order.
+    """
+    keys = np.zeros(len(rows), np.uint64)
+    for column in (rows + 0.0).T.view(np.uint64) if rows.size else ():
+        keys = _mixed(keys ^ np.ascontiguousarray(column))
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    first = np.searchsorted(ordered, ordered)
+    keys[order] += np.arange(len(rows), dtype=np.uint64) - first.astype(np.uint64)
+    return _mixed(keys)
+
+
+def _mixed(keys: Keys) -> Keys:
+    """Return the keys with their bits mixed (SplitMix64)."""
+    keys = keys + np.uint64(0x9E3779B97F4A7C15)
+    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: Keys = keys ^ (keys >> np.uint64(31))
+    return mixed
+
+
+def some_of(keys: Keys, most: int) -> Any:
+    """Return the ascending positions of at most `most` rows, chosen by their keys."""
+    if len(keys) <= most:
+        return slice(None)
+    return np.sort(np.argpartition(keys, most)[:most])
+
+
+def cluster(points: Array, w: Array, keys: Keys, k: int, rng: np.random.Generator) -> Array:
     """Return responsibilities (n, k) from greedy k-means++, nearly one-hot.
 
     Every centre is the best of a few candidates.
@@ -40,6 +75,8 @@ def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
         Vectors (n, d) on a common scale.
     w
         Weights (n,).
+    keys
+        Keys of the rows, by which points are drawn.
     k
         How many clusters.
 
@@ -48,28 +85,35 @@ def cluster(points: Array, w: Array, k: int, rng: np.random.Generator) -> Array:
     .. [1] Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
     """
     chances = w / w.sum()
-    centres = points[_draw(chances, 1, rng)]
+    centres = points[_draw(chances, keys, 1, rng)]
     squared = squared_distances(points, centres)[:, 0]
     candidates = 2 + int(math.log(k) * (1.0 if k <= MANY else 4.0))
     while len(centres) < k:
         distance = w * squared
         total = distance.sum()
         share = distance / total if 0.0 < total < math.inf else chances
-        tried = _draw(share, candidates, rng)
+        tried = _draw(share, keys, candidates, rng)
         nearer = np.minimum(squared[:, None], squared_distances(points, points[tried]))
         best = int((w @ nearer).argmin())
         centres, squared = np.vstack([centres, points[tried[best]]]), nearer[:, best]
     nearest = _refine(points, w, centres)
     # every cluster gets a small share of every vector, so that no component starts empty
-    assignment: Array = 0.9 * np.eye(k)[nearest] + 0.1 / k
+    assignment: Array = (1.0 - BLUR) * np.eye(k)[nearest] + BLUR / k
     return assignment
 
 
-def _draw(chances: Array, size: int, rng: np.random.Generator) -> Any:
-    """Return random positions with these chances, as `rng.choice` does, without its checks."""
-    cumulative = chances.cumsum()
-    found = cumulative.searchsorted(rng.random(size) * cumulative[-1], side="right")
-    return np.minimum(found, len(chances) - 1)
+def _draw(chances: Array, keys: Keys, size: int, rng: np.random.Generator) -> Any:
+    """Return different random positions with these chances: the first events of Poisson processes.
+
+    The time of an event depends only on its chance, its key and the state of `rng`.
+    """
+    salt = rng.integers(2**63, dtype=np.uint64)
+    uniform = ((_mixed(keys ^ salt) >> np.uint64(11)) + 0.5) * 2.0**-53
+    with np.errstate(divide="ignore"):
+        time = -np.log(uniform) / chances
+    size = min(size, len(time))
+    first = np.argpartition(time, size - 1)[:size]
+    return first[np.argsort(time[first])]
 
 
 def _refine(points: Any, w: Any, centres: Any) -> Any:

@@ -31,10 +31,10 @@ TYPICAL = 3
 COUNT_SHARE = 2.0 / 3.0
 """The number of components of the start is found by this share of the buffer, while it fills."""
 
-STARTS, ITERATIONS = 4, 25
+STARTS, ITERATIONS = 2, 25
 """Number of starts for each number of components, and iterations of EM from the best."""
 
-ROWS_PER_COUNT = 5
+ROWS_PER_COUNT = 8
 """Fits to few observations try at most one more component for this many of them."""
 
 NEEDED_EVIDENCE = 3.0
@@ -69,7 +69,7 @@ class CountingBuffer(Buffer):
         How many observations to keep.
     """
 
-    growth = 1.5  # every fit compares several numbers of components
+    growth = 4.0  # every fit compares several numbers of components
 
     def __init__(
         self, prior: ProcessPrior, component: State | None, seed: int | None, size: int
@@ -94,6 +94,10 @@ class CountingBuffer(Buffer):
             if self._counting is None:
                 self._counting = Job(self._count(self._counted, STARTS, ITERATIONS))
             self._counting.advance((n - self._counted) * COUNT_COST)
+
+    def _grid_after(self, grid: int) -> int:
+        """Return the number of observations of the fit that follows the one to `grid`."""
+        return max(grid + 1, int(grid * self.growth))
 
     def _component(self, xs: list[Any]) -> State:
         return scaled_to(xs, TYPICAL) if self.priors is None else self.priors[0]
@@ -121,7 +125,7 @@ class CountingBuffer(Buffer):
                 yield step_cost(model, n)
             rng = np.random.default_rng(self._seed)
             effort = limited_effort(starts, iterations, affordable)
-            for cost in steps_of_fit(model, rows, w, rng, *effort):
+            for cost in steps_of_fit(model, rows, w, rng, *effort, continued=1):
                 spent += cost
                 yield cost
             models.append(model)
@@ -165,7 +169,7 @@ class CountingBuffer(Buffer):
         whole = (STARTS * 10 + 2 * ITERATIONS) * each
         if whole <= RESTART_COST or not model.reads_like(counted):
             rng = np.random.default_rng(self._seed)
-            fit_best_start(model, rows, w, rng, STARTS, ITERATIONS)
+            fit_best_start(model, rows, w, rng, STARTS, ITERATIONS, continued=1)
             return model
         shares, _ = counted.e_step(rows, w)
         model.e_step(rows, w, shares)

@@ -264,9 +264,9 @@ class EMModel:
         if self._log_prior is None:
             self._log_prior = LogPrior(self._adapters, self.settings.weights)
         engine, prior = self.engine, self._log_prior
-        raw = [kernel.parameter for kernel in self.learning(engine)]
+        kernels = self.learning(engine)
         density = prior.relative if relative else prior.log_density
-        total = density(raw, engine.weights[: len(raw)])
+        total = density(kernels, engine.weights[: len(kernels)])
         if self.settings.background:
             total += (BACKGROUND_CONCENTRATION - 1.0) * math.log(engine.weights[-1])
         return total

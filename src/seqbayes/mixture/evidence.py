@@ -56,13 +56,13 @@ class LogPrior:
         if isinstance(weights, Dirichlet):
             self._powers = np.array(weights.prior.alpha) - 1.0
 
-    def log_density(self, raw: Sequence[Any], weights: Any) -> float:
+    def log_density(self, kernels: Sequence[Any], weights: Any) -> float:
         """Return the log density of the kernels' parameters and the weights."""
         if self._constant is None:
             self._constant = self._log_height() + (
                 self._wishart.constant() if self._wishart else 0.0
             )
-        return self._constant + self.relative(raw, weights)
+        return self._constant + self.relative(kernels, weights)
 
     def _log_height(self) -> float:
         """Return the log density of weights whose relative one is 0."""
@@ -72,14 +72,16 @@ class LogPrior:
         height = self._weights.belief(self._weights.prior).logpdf(share)
         return float(height - sc.xlogy(self._powers, share).sum())
 
-    def relative(self, raw: Sequence[Any], weights: Any) -> float:
+    def relative(self, kernels: Sequence[Any], weights: Any) -> float:
         """Return the log density up to a constant, which takes some time to compute."""
         total = 0.0
-        if self._wishart is not None:
-            total = self._wishart.log_density(raw)
-        else:
+        if self._wishart is None:
             for k, (state, adapter) in zip(self._places, self._components, strict=True):
-                total += adapter.log_prior(state, raw[k])
+                total += adapter.log_prior(state, kernels[k].parameter)
+        elif all(type(kernel) is Gaussian for kernel in kernels):
+            total = math.fsum(kernel.log_prior() for kernel in kernels)
+        else:
+            total = self._wishart.log_density([kernel.parameter for kernel in kernels])
         if self._powers is not None:
             total += float(sc.xlogy(self._powers, weights).sum())
         return float(total)

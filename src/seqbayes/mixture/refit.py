@@ -10,6 +10,7 @@ import numpy.typing as npt
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.buffer import FINAL_EFFORT, Buffer
+from seqbayes.mixture.bulk import draw, log_average
 from seqbayes.mixture.default_prior import standardise
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.evidence import log_evidence, log_marginal
@@ -36,6 +37,13 @@ SERIAL_AGREEMENT = 0.5
 """Cohen's kappa of the components of successive observations above which a stream is ordered."""
 
 
+UNMATCHED_SHARE = 0.1
+"""A stream is ordered if components with at least this share of the data match no recent data."""
+
+DRAWS, USUAL_QUANTILE, IMPROBABLE = 50, 0.05, 3.0
+"""Number of draws from a component. It matches no recent data if the median of their log densities
+is lower than this quantile of those of the recent data by more than this number of nats."""
+
 RUN_SHARE = 0.125
 """A run of equal values is long if it has this share of all rows."""
 
@@ -47,10 +55,10 @@ MAX_SCALE_RATIO = 1e3
 
 
 class Refit(NamedTuple):
-    """A model fitted to recent observations, and the share of dissimilar past observations."""
+    """A model fitted to recent observations, and whether past ones differ from them."""
 
     model: EMModel
-    past_share: float
+    differs: bool
 
 
 class Refitter:
@@ -101,14 +109,17 @@ class Refitter:
         same = same and all(prior == self._priors[0] for prior in self._priors)
         same = same and isinstance(self._settings.weights, Dirichlet) and old.reads_like(whole)
         if not same or _scale_ratio(old.priors[0], self._priors[0]) > MAX_SCALE_RATIO:
-            return self._continue(self._fit(rows, w, count), old, 0.0)
+            return self._continue(self._fit(rows, w, count), old, False)
         if not keep:
-            return self._continue(self._in_order_of(old, self._fit(rows, w, count)), old, 0.0)
+            return self._continue(self._in_order_of(old, self._fit(rows, w, count)), old, False)
         fresh = self._fit_by_evidence(rows, w, count)
-        groups = _without_counterpart(self._pool(old, fresh, w), count, count - len(fresh.priors))
+        pool = self._pool(old, fresh, w)
+        unmatched = sorted(set(range(count)) - _counterparts(pool, count).keys())
+        unmatched = [k for k in unmatched if _is_improbable(old, k, fresh, rows)]
+        groups = _groups(pool, unmatched, count - len(fresh.priors))
         if len(groups) < count - len(fresh.priors):
             fresh = self._fit(rows, w, count - len(groups))
-        pool = self._pool(old, fresh, w)
+            pool = self._pool(old, fresh, w)
         taken = [[pool.parts[k] for k in group] for group in groups]
         past = sum(part.share for group in taken for part in group)
         slots: dict[int, list[Part]] = {min(g): t for g, t in zip(groups, taken, strict=True)}
@@ -123,16 +134,16 @@ class Refitter:
         composition = [[part.scaled(1.0 / total) for part in slots[k]] for k in range(count)]
         compose(model, composition)
         model.m_step()
-        return self._continue(model, old, past)
+        return self._continue(model, old, past > UNMATCHED_SHARE)
 
-    def _continue(self, model: EMModel, old: EMModel, past_share: float) -> Refit:
+    def _continue(self, model: EMModel, old: EMModel, differs: bool) -> Refit:
         """Return a refit that continues from the number of observations of the old model."""
         engine = model.engine
         engine.explained[:] *= old.engine.n / max(float(engine.explained.sum()), 1.0)
         engine.n = engine.memory = old.engine.n
         engine.end_burn_in(engine.n)
         engine.limit_influence(model.settings.robust)
-        return Refit(model, past_share)
+        return Refit(model, differs)
 
     def _fit(self, rows: Array, w: Array, k: int) -> EMModel:
         model = self.new_model(k)
@@ -202,10 +213,25 @@ def _counterparts(pool: Pool, count: int) -> dict[int, int]:
     return found
 
 
-def _without_counterpart(pool: Pool, count: int, most: int) -> list[list[int]]:
+def _is_improbable(old: EMModel, k: int, new: EMModel, rows: Array) -> bool:
+    """Whether draws from a component of an old model are improbable under a new model.
+
+    Parameters
+    ----------
+    rows
+        The rows to which the new model was fitted.
+    """
+    parameter = old.parameters(old.predicting())[k]
+    drawn = old.rows(draw(old, k, parameter, np.random.default_rng(0), DRAWS))
+    found, usual = (
+        log_average(new.engine.log_densities_of(each), new.engine.weights) for each in (drawn, rows)
+    )
+    return bool(np.median(found) < np.quantile(usual, USUAL_QUANTILE) - IMPROBABLE)
+
+
+def _groups(pool: Pool, unmatched: list[int], most: int) -> list[list[int]]:
     """Return at most `most` groups of old components that match no new component."""
-    counterparts = _counterparts(pool, count)
-    groups = [[k] for k in range(count) if k not in counterparts]
+    groups = [[k] for k in unmatched]
     while len(groups) > most:
         pairs = [(a, b) for a in range(len(groups)) for b in range(a + 1, len(groups))]
         gains = [pool.gain(groups[a], groups[b]) for a, b in pairs]

@@ -22,7 +22,10 @@ from seqbayes.state import State
 Array = npt.NDArray[np.float64]
 
 # Number of starts of a split, and of EM iterations from the best start.
-STARTS, ITERATIONS = 3, 12
+STARTS, ITERATIONS = 2, 8
+
+MIN_NEW_SHARE = 0.001
+"""Minimum share of a new component, when it is compared with existing ones."""
 
 TURN_COST = 2e5
 """About how many multiplications of the search for a split one observation waits for."""
@@ -76,7 +79,10 @@ class ProcessPrior(NamedTuple):
         rest = self.unseen(model)
         if rest <= 0.5 and new <= known:
             return False
-        return rest > 0.0 and new + math.log(rest) > known + math.log1p(-rest)
+        if rest <= 0.0:
+            return False
+        rest = max(rest, MIN_NEW_SHARE)  # the share of a cluster that appears grows
+        return new + math.log(rest) > known + math.log1p(-rest)
 
 
 # Merging two mixtures with the same components.
@@ -288,7 +294,7 @@ class SplitSearch:
         alone = log_evidence(whole, rows, w, prior.concentration, prior.most)
         yield step_cost(halves, len(rows))
         rng = np.random.default_rng(self._seed)
-        yield from steps_of_fit(halves, rows, w, rng, STARTS, ITERATIONS)
+        yield from steps_of_fit(halves, rows, w, rng, STARTS, ITERATIONS, continued=1)
         return log_evidence(halves, rows, w, prior.concentration, prior.most) - alone
 
     def advance(self, turns: int = 1) -> None:

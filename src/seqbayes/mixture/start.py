@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from seqbayes.mixture.clusters import cluster, squared_distances
+from seqbayes.mixture.clusters import Keys, cluster, row_keys, some_of, squared_distances
 from seqbayes.mixture.default_prior import standardise
 from seqbayes.mixture.em import EMModel
 from seqbayes.state import State
@@ -18,7 +18,10 @@ Array = npt.NDArray[np.float64]
 T = TypeVar("T")
 
 # Number of EM iterations after which starts are compared, and number of the best that continue.
-COMPARE_AFTER, CONTINUED = 8, 2
+COMPARE_AFTER, CONTINUED = 8, 3
+
+ALONE_AFTER = 6
+"""The same number of iterations on the sample if only one start is affordable."""
 
 SEED_ROWS = 2000
 """Maximum sample size for the starts of a batch fit."""
@@ -38,7 +41,7 @@ SEED_ITERATIONS, SEED_TOLERANCE = 100, 1e-4
 START_COST, FIT_COST = 2.5e7, 2.5e7
 """Approximate number of multiplications for all starts, and for continuing the best ones."""
 
-COMPARE_ROWS, ROWS_PER_FEATURE = 60, 3
+COMPARE_ROWS, ROWS_PER_FEATURE = 120, 3
 """Sample size for comparing starts: number of rows per component, and minimum per feature."""
 
 STEP_OVERHEAD = 2e4
@@ -47,19 +50,26 @@ STEP_OVERHEAD = 2e4
 OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 6.0
 """Maximum share of outliers among rows, and minimum ratio of their neighbour distance."""
 
+EXTREME = 6.0
+"""Coordinates are extreme beyond this many standard deviations, estimated without outliers."""
+
 BACKGROUND_SHARE, BACKGROUND_RATIO = 0.3, 4.0
 """The same if there is a background."""
+
+FINAL_ITERATIONS = 3
+"""Iterations of EM with all rows after a start without outliers."""
 
 REFERENCE_ROWS, CHUNK = 600, 256
 """Maximum number of rows to search for neighbours, and the number of rows per block."""
 
 
 class Sample(NamedTuple):
-    """Rows for starts, with their weights (0 for outliers), and points on a common scale."""
+    """Rows for starts: weights (0 for outliers), points on a common scale, and keys for draws."""
 
     rows: Array
     w: Array
     points: Array
+    keys: Keys
 
 
 def make_sample(model: EMModel, rows: Array, w: Array) -> Sample:
@@ -69,13 +79,13 @@ def make_sample(model: EMModel, rows: Array, w: Array) -> Sample:
         w = _without_outliers(points, w, BACKGROUND_SHARE, BACKGROUND_RATIO)
     elif model.settings.robust:
         w = _without_outliers(points, w, OUTLIER_SHARE, OUTLIER_RATIO)
-    return Sample(rows, w, points)
+    return Sample(rows, w, points, row_keys(rows))
 
 
 def seed_model(model: EMModel, sample: Sample, rng: np.random.Generator) -> None:
     """Start from k-means++ clusters of the rows, each assigned to the prior that fits best."""
-    rows, w, points = sample
-    given = cluster(points, w, len(model.priors), rng)
+    rows, w, points, keys = sample
+    given = cluster(points, w, keys, len(model.priors), rng)
     model.engine.limit_influence(False)  # the parameters do not fit the rows yet
     if not _are_same(model.priors):
         given = np.ascontiguousarray(given[:, _assign(model, rows, w, given)])
@@ -162,7 +172,8 @@ def _tries(model: EMModel, n: int, starts: int) -> int:
 def _join_and_split(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
     """Return responsibilities with two components joined and a third split, at random."""
     a, b, c = rng.choice(shares.shape[1], 3, replace=False)
-    halves = cluster(sample.points, np.maximum(sample.w * shares[:, c], 1e-300), 2, rng)
+    w = np.maximum(sample.w * shares[:, c], 1e-300)
+    halves = cluster(sample.points, w, sample.keys, 2, rng)
     changed = shares.copy()
     changed[:, a] += shares[:, b]
     changed[:, b], changed[:, c] = shares[:, c] * halves[:, 0], shares[:, c] * halves[:, 1]
@@ -237,13 +248,14 @@ def fit_best_start(
     rng: np.random.Generator,
     starts: int,
     iterations: int,
+    continued: int = CONTINUED,
 ) -> None:
     """Fit by EM from the best of several starts.
 
     All starts run a few iterations on a sample; the best ones continue until convergence. If this
     would take long, there are fewer starts and iterations; online EM continues from the result.
     """
-    Job(steps_of_fit(model, rows, w, rng, starts, iterations)).finish()
+    Job(steps_of_fit(model, rows, w, rng, starts, iterations, continued)).finish()
 
 
 def steps_of_fit(
@@ -253,30 +265,42 @@ def steps_of_fit(
     rng: np.random.Generator,
     starts: int,
     iterations: int,
+    continued: int = CONTINUED,
 ) -> Generator[float, None, EMModel]:
     """Take the steps of `fit_best_start`: yield the cost of every start and iteration of EM."""
+    usual = _usual_weights(model, rows, w)
+    if len(model.priors) == 1 and not model.settings.background and model.settings.df is None:
+        model.engine.limit_influence(False)
+        model.e_step(rows, usual, np.ones((len(rows), 1)))
+        model.m_step()
+        model.engine.limit_influence(model.settings.robust)
+        yield from _climbing(model, rows, w, FINAL_ITERATIONS)
+        return model
     # fewer rows would give covariances that are too small for others
     each = max(COMPARE_ROWS, ROWS_PER_FEATURE * model.width)
-    some = _spread_out(len(rows), each * len(model.priors))
-    sample = make_sample(model, rows[some], w[some])
+    some = some_of(row_keys(rows), each * len(model.priors))
+    sample = make_sample(model, rows[some], usual[some])
     yield 2.0 * step_cost(model, len(sample.rows))
     starts = min(starts, 1 + _affordable(model, len(sample.rows), START_COST) // COMPARE_AFTER)
+    compare_after = COMPARE_AFTER if starts > 1 else ALONE_AFTER
     iterations = min(iterations, 2 + _affordable(model, len(rows), FIT_COST))
     found = []
     for _ in range(starts if len(model.priors) > 1 else 1):
         seed_model(model, sample, rng)
         yield 2.0 * step_cost(model, len(sample.rows))
-        reached = yield from _climbing(model, sample.rows, w[some], COMPARE_AFTER)
+        reached = yield from _climbing(model, sample.rows, sample.w, compare_after)
         found.append((reached, model.snapshot()))
     found.sort(key=lambda each: -each[0])
     ends = []
-    for _, snapshot in found[: CONTINUED if iterations > COMPARE_AFTER else 1]:
+    for _, snapshot in found[: continued if iterations > COMPARE_AFTER else 1]:
         model.restore(snapshot)
         model.m_step()
-        reached = yield from _climbing(model, rows, w, iterations)
+        reached = yield from _climbing(model, rows, usual, iterations)
         ends.append((reached, model.snapshot()))
     model.restore(max(ends, key=lambda each: each[0])[1])
     model.m_step()
+    if usual is not w:
+        yield from _climbing(model, rows, w, min(FINAL_ITERATIONS, iterations // 2))
     return model
 
 
@@ -284,7 +308,7 @@ def limited_effort(starts: int, iterations: int, affordable: float) -> tuple[int
     """Return the number of starts and iterations that take an affordable number of steps."""
     half = affordable / 2.0
     starts = int(min(starts, max(1.0, half / (COMPARE_AFTER + 2))))
-    return starts, int(min(iterations, max(2.0, half / CONTINUED)))
+    return starts, int(min(iterations, max(2.0, half)))
 
 
 def step_cost(model: EMModel, n: int) -> float:
@@ -344,6 +368,17 @@ def _climbing(
     reached = log_likelihood + model.log_prior(relative=True)
     model.m_step()
     return reached
+
+
+def _usual_weights(model: EMModel, rows: Array, w: Array) -> Array:
+    """Return weights that are 0 for the few rows with an extreme value, or the same weights."""
+    if not model.settings.robust or model.settings.background:
+        return w
+    distance = np.abs(standardise(model.reader.vectors(rows))).max(axis=1, initial=0.0)
+    usual = np.sort(distance)[int((1.0 - OUTLIER_SHARE) * (len(distance) - 1))]
+    extreme = distance > max(usual, EXTREME)
+    kept: Array = np.where(extreme, 0.0, w)
+    return kept if extreme.any() and kept.any() else w
 
 
 def _without_outliers(points: Array, w: Array, share: float, ratio: float) -> Array:

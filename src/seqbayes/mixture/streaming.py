@@ -27,9 +27,6 @@ from seqbayes.statistics import arrays
 REFIT_AFTER = 1.1
 """Growth of the number of observations after which the mixture is fitted again."""
 
-UNMATCHED_SHARE = 0.1
-"""A stream is ordered if components with at least this share of the data explain no recent data."""
-
 
 class StreamingMixture(BaseMixture):
     """A mixture of a given number of components that learns from a stream.
@@ -154,7 +151,7 @@ class StreamingMixture(BaseMixture):
         refitter = Refitter(priors, self._settings, self.seed, ignore_unknown)
         fit = refitter.refit(model, buffer, keep=not self._started_constant)
         self._started_constant = False
-        if fit.past_share > UNMATCHED_SHARE:
+        if fit.differs:
             self._warn("recent observations differ from earlier ones")
         self._refit_from = REFIT_AFTER * model.engine.n
         self._start(fit.model)

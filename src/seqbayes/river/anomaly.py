@@ -153,7 +153,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         >>> x = {"a": 1.0, "b": -1.0}
         >>> alone, together = sum(detector.surprises(x).values()), detector.joint_surprise(x)
         >>> print(f"{alone:.0f}, together {together:.0f}")
-        1, together 11
+        1, together 10
         """
         self.surprises(x)  # validates the values
         return self._together(x)

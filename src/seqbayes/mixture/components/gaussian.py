@@ -262,6 +262,15 @@ class Gaussian(Normal):
         self._has_student = False
         self._constant = self._factor.factorise(self._scale, self._divisor)
 
+    def log_prior(self) -> float:
+        """Return the log prior density of mean and covariance, up to a constant."""
+        log_det: cython.double = self._factor.log_det() - self._d * log(self._divisor)
+        squares: cython.double
+        squares = self._factor.whiten(self._prior_mean, 0, self._mean, self._x, self._z)
+        trace: cython.double = self._factor.trace_of(self._prior_scale, self._z)
+        squares = self._divisor * (trace + self._kappa * squares)
+        return float(-0.5 * ((self._df + self._d + 2.0) * log_det + squares))
+
     def set_parameter(self, parameter: Any) -> None:
         """Set the mean and the covariance."""
         mean, covariance = parameter
