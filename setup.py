@@ -54,6 +54,8 @@ COMPILED = [
     "seqbayes.table.hashing",
     "seqbayes.events.cells",
     "seqbayes.events.loops",
+    "seqbayes.stream.column_json",
+    "seqbayes.stream.stores.rows",
 ]
 
 PURE = os.environ.get("SEQBAYES_PURE", "")

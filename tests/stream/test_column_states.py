@@ -1,20 +1,22 @@
 """States of a pipeline in columns equal a dictionary of states, bit for bit."""
 
+import json
 import random
 
 import pytest
 from memory import Listed, lines
 
 from cases import CASES
-from seqbayes import Beta, NormalInverseGamma
+from seqbayes import Beta, Dirichlet, NormalInverseGamma
 from seqbayes.errors import ObservationError
+from seqbayes.events.keys import write_key
 from seqbayes.events.loops import only_updates_statistics
 from seqbayes.statistics.column_loops import LEARNS_KEYED
 from seqbayes.statistics.columns import Columns
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.column_states import ColumnStates
-from seqbayes.stream.stores import Changes, StoredState
+from seqbayes.stream.stores import Changes, StateRows, StoredState, StoreError
 
 
 def is_column(case):
@@ -106,6 +108,12 @@ def test_restored_columns_continue_as_if_the_run_had_not_ended(tmp_path):
     assert len(stored[0]) == 40
 
 
+def restore(columns, states):
+    """Restore states as rows of a store: place, key, state and use."""
+    rows = [(each.place, *each[1:4]) for each in states]
+    return columns.restore([StateRows("", "", rows[:2]), StateRows("", "", rows[2:])])
+
+
 def test_restored_states_are_those_that_were_stored():
     """The sums of the second key need more than one float each."""
     template = NormalInverseGamma()
@@ -119,7 +127,7 @@ def test_restored_states_are_those_that_were_stored():
         StoredState("b", f'["{key}"]', codec.write(state), used, used + 20)
         for used, (key, state) in enumerate(stored.items())
     ]
-    used, others = columns.restore(rows)
+    used, others = restore(columns, rows)
     assert (used, list(others)) == (2, [])
     assert (len(columns), list(columns), "b" in columns) == (3, ["a", "b", "c"], True)
     assert dict(columns) == stored
@@ -131,9 +139,100 @@ def test_restoring_stops_at_a_state_with_another_prior():
     codec = StateCodec(Beta())
     texts = [codec.write(Beta()), StateCodec(Beta(2, 3)).write(Beta(2, 3)), codec.write(Beta())]
     rows = [StoredState("b", f'["{i}"]', text, i) for i, text in enumerate(texts)]
-    columns = ColumnStates(codec, Beta())
-    used, others = columns.restore(rows)
-    assert (used, list(others), list(columns)) == (0, rows[1:], ["0"])
+    columns = ColumnStates(codec, Beta(), "b")
+    used, others = restore(columns, rows)
+    assert (used, list(others), list(columns)) == (1, rows[1:], ["0"])
+
+
+@pytest.mark.parametrize("case", COLUMN_CASES, ids=lambda case: case.id)
+def test_stored_rows_are_restored_and_written_as_the_codec_does(case):
+    """States with many events, one, or none; keys with escapes, of two fields, and the rest."""
+    template, data = case.new(), case.observations(40)
+    codec = StateCodec(template)
+    states = [codec.make() for _ in range(5)]
+    for state, xs in zip(states, (data, data[:1], [], data[:7], data[5:30]), strict=True):
+        state.learn_many(xs)
+    states[3].learn_one(data[0], 0.3)
+    names = ["a", 'quoted "b"', ("c", "d"), "\u00fc\\", None]
+    rows = [
+        (place, write_key(name), codec.common_statistics(codec.write(state)), place)
+        for place, (name, state) in enumerate(zip(names, states, strict=True), 5)
+    ]
+    columns = ColumnStates(codec, template)
+    used, others = columns.restore([StateRows(codec.head, codec.tail, rows)])
+    assert (used, list(others)) == (9, [])
+    assert dict(columns) == dict(zip(names, states, strict=True))
+    for name in names:
+        columns[name] = columns[name]
+    assert list(columns.changes(9)) == [
+        (key, codec.write(state), used + 5, place)
+        for (place, key, _, used), state in zip(rows, states, strict=True)
+    ]
+
+
+NUMBERS = [
+    0.0,
+    1.0,
+    -3.0,
+    1e15 + 1,
+    2.0**53,
+    1e22,
+    0.1,
+    -1 / 3,
+    5e-324,
+    1.7976931348623157e308,
+    1e-7,
+]
+
+
+def test_numbers_are_read_and_written_exactly():
+    template = NormalInverseGamma()
+    codec = StateCodec(template)
+    rows = []
+    for i, x in enumerate(NUMBERS):
+        values = [5.0, 0.0, 0.0, x, x * 2.0**-60, 2.0**1000, 0.0, 0.0, 0.0]
+        rows.append((None, f'["{i}"]', json.dumps(values).replace(" ", ""), 1))
+    columns = ColumnStates(codec, template)
+    columns["first"] = learned_as(template, [1.5, 0.1])  # so that there are columns
+    columns.restore([StateRows(codec.head, codec.tail, rows)])
+    for i, x in enumerate(NUMBERS[:-2]):
+        sums = columns[str(i)].statistics.dump()
+        assert sums[3:5] == (x, x * 2.0**-60)
+        columns[str(i)] = columns[str(i)]
+    texts = {key: state for key, state, *_ in columns.changes(0)}
+    for i in range(len(NUMBERS[:-2])):
+        assert texts[f'["{i}"]'] == codec.write(columns[str(i)])
+
+
+@pytest.mark.parametrize(
+    ("state", "statistics"),
+    [
+        (Beta(), [-1.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        (Beta(), [3.0, 0.0, 1.0, 0.0, -2.0, 0.0, 0.0, 0.0]),
+        (Dirichlet.flat(["x", "y"]), [["x", "y"], [-1.0, 2.0], [0.0, 0.0], 1.0, 0.0, 0.0, 0.0]),
+        (NormalInverseGamma(), [2.0, 0.0, 0.0, 4.0, 0.0, 1.0, 0.0, 0.0, 0.0]),
+        (NormalInverseGamma(), [0.0, 0.0, 0.0, 4.0, 0.0, 1.0, 0.0, 0.0, 0.0]),
+    ],
+)
+def test_a_restored_state_that_no_data_have_raises_an_error_when_it_is_used(state, statistics):
+    codec = StateCodec(state)
+    good = codec.write(learned_as(state, ["x", "y"] if isinstance(state, Dirichlet) else [1, 0]))
+    bad = f"{codec.head}{json.dumps(statistics).replace(' ', '')}{codec.tail}"
+    columns = ColumnStates(codec, state, "sold")
+    texts = {"a": good, "b": bad, "c": good, "d": good}
+    restore(columns, [StoredState("sold", write_key(key), texts[key], 1, 1) for key in texts])
+    assert len(columns) == 4
+    assert columns["a"] == columns["d"] == codec.read(good)
+    with pytest.raises(StoreError, match=r'state of \["b"\] of belief .sold. cannot be read'):
+        columns["b"]
+    with pytest.raises(StoreError, match="cannot be read"):
+        columns.learn(["b"], [1], 0, accept)
+
+
+def learned_as(template, xs):
+    state = template.clone()
+    state.learn_many(xs)
+    return state
 
 
 def learned(xs):
@@ -147,7 +246,7 @@ def test_restored_states_count_towards_the_limit_of_keys():
     codec = StateCodec(Beta())
     columns = ColumnStates(codec, Beta())
     text = codec.write(learned([True, False]))
-    columns.restore([StoredState("b", f'["{key}"]', text, 1) for key in "abc"])
+    restore(columns, [StoredState("b", f'["{key}"]', text, 1) for key in "abc"])
     xs = [True] * 4
     assert columns.learn(["a", "d", "e", "c"], xs, 0, accept, max_keys=4) == 2
     beyond = []

@@ -21,6 +21,7 @@ char: TypeAlias = builtins.int
 p_char: TypeAlias = Any
 p_uchar: TypeAlias = Any
 p_int: TypeAlias = Any
+p_longlong: TypeAlias = Any
 p_double: TypeAlias = Any
 
 def cclass(decorated: T) -> T: ...

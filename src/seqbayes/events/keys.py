@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,18 @@ def write_key(key: Any) -> str:
     if key is REST:
         return "null"
     return msgspec.json.encode(key if isinstance(key, tuple) else [key]).decode()
+
+
+def write_keys(keys: Iterable[Any]) -> list[str]:
+    """Return the JSON of several keys.
+
+    Examples
+    --------
+    >>> write_keys(["north", ("north", "2"), None])
+    ['["north"]', '["north","2"]', 'null']
+    """
+    listed = [key if key is REST or isinstance(key, tuple) else [key] for key in keys]
+    return _ENCODER.encode_lines(listed).decode().split("\n")[:-1]
 
 
 def read_key(text: str) -> Any:
@@ -50,4 +62,5 @@ def _key(names: list[str] | None) -> Any:
     return names[0] if len(names) == 1 else tuple(names)
 
 
+_ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(list[list[str] | None])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from seqbayes.errors import ObservationError, UnsupportedError
 
@@ -199,6 +201,16 @@ class Statistics:
         a product could overflow.
         """
         return -1
+
+    def possible_rows(self, totals: Sequence[Any]) -> Any:
+        """Return whether some data have the sums of each row, as `is_possible` does.
+
+        Parameters
+        ----------
+        totals
+            The rounded sums of the rows, an array for each of `row_sums`.
+        """
+        return np.isfinite(totals).all(axis=0) & (totals[0] >= 0.0)
 
     def values(self, sums: Any) -> tuple[Any, Any]:
         """Return `value` of many rows as arrays, and where it needs a single accumulator.

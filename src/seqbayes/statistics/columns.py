@@ -414,6 +414,12 @@ class Columns:
         """
         return [rounded_sum(self, j, factors) for j in range(self.n_sums)]
 
+    def leading_parts(self, rows: slice) -> list[Array]:
+        """Return the first part of each sum of some rows: the rounded sum if it was restored."""
+        found = self.cells[: self.n_rows][rows]
+        empty = np.zeros(len(found))
+        return [empty if place < 0 else found[:, place] for place in self.places[::PARTS]]
+
     def parts(self, j: int) -> list[Array]:
         """Return the parts of a sum that have columns, in order of size."""
         return [

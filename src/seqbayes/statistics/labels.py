@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -251,6 +252,13 @@ class LabelCounts(Statistics):
         """Whether some data have these sums, up to rounding."""
         lowest: cython.double = -UNLEARN_TOLERANCE * self._n.total()
         return Statistics.is_possible(self) and all(w >= lowest for w in self.counts.values())
+
+    def possible_rows(self, totals: Sequence[Any]) -> Any:
+        """Return whether some data have the sums of each row, up to rounding."""
+        n, _, *cells = totals
+        lowest = -UNLEARN_TOLERANCE * n
+        some = np.all([lowest <= each for each in cells], axis=0)
+        return Statistics.possible_rows(self, totals) & some
 
     def clear(self) -> None:
         """Remove all data."""

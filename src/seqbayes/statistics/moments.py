@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -378,6 +379,14 @@ class Moments(Statistics):
         if n == 0.0:
             return s1 == 0.0 and s2 == 0.0
         return s1 / n * s1 <= s2 + UNLEARN_TOLERANCE * s2
+
+    def possible_rows(self, totals: Sequence[Any]) -> Any:
+        """Return whether some data have the sums of each row, up to rounding."""
+        n, _, s1, s2 = totals
+        some = np.where(n > 0.0, n, 1.0)
+        empty = (n == 0.0) & (s1 == 0.0) & (s2 == 0.0)
+        full = (n > 0.0) & (s1 / some * s1 <= s2 + UNLEARN_TOLERANCE * s2)
+        return Statistics.possible_rows(self, totals) & (empty | full)
 
     def dump(self) -> tuple[Any, ...]:
         """Return n, the origin (always 0), S1, S2 and the log base.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -245,3 +246,9 @@ class PairSums(Statistics):
         return (
             Statistics.is_possible(self) and lowest <= self._a.total() and lowest <= self._b.total()
         )
+
+    def possible_rows(self, totals: Sequence[Any]) -> Any:
+        """Return whether some data have the sums of each row, up to rounding."""
+        n, _, a, b = totals
+        lowest = -UNLEARN_TOLERANCE * n
+        return Statistics.possible_rows(self, totals) & (lowest <= a) & (lowest <= b)

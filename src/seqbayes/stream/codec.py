@@ -56,6 +56,11 @@ class StateCodec:
     template
         A state, or any object with `clone`, `to_dict` and `from_dict`.
 
+    Attributes
+    ----------
+    head, tail
+        The JSON before and after the statistics, the same for all states; empty if they have none.
+
     Examples
     --------
     >>> from seqbayes import Beta
@@ -69,20 +74,20 @@ class StateCodec:
     def __init__(self, template: Any) -> None:
         self._template = template.clone()
         self.make: Callable[[], Any] = self._template.clone
-        self._head = self._tail = ""
+        self.head = self.tail = ""
         if isinstance(template, State):
             self.make = spec.factory(self._template)
         if isinstance(template, State) and type(template).to_dict is State.to_dict:
             # except for the statistics, all states of a belief have the same JSON
             form = {**self._template.to_dict(), "statistics": None}
             # the first match is the key, because quotes within labels are escaped
-            before, key, self._tail = write_json(form).partition('"statistics":')
-            self._head, self._tail = before + key, self._tail.removeprefix("null")
+            before, key, self.tail = write_json(form).partition('"statistics":')
+            self.head, self.tail = before + key, self.tail.removeprefix("null")
 
     @property
     def is_compact(self) -> bool:
         """Whether the states differ only in their statistics, see `write_statistics`."""
-        return bool(self._head)
+        return bool(self.head)
 
     @property
     def empty(self) -> dict[str, Any]:
@@ -92,7 +97,7 @@ class StateCodec:
 
     def write(self, state: Any) -> str:
         """Return the JSON of a state."""
-        if self._head:
+        if self.head:
             return self.write_statistics(state.statistics.dump())
         return write_json(state.to_dict())
 
@@ -101,7 +106,7 @@ class StateCodec:
         text = write_json(sums) if all(map(_is_plain, sums)) else "null"
         if "null" in text:  # null also stands for infinity
             text = write_json(serialization.encode(sums))
-        return f"{self._head}{text}{self._tail}"
+        return f"{self.head}{text}{self.tail}"
 
     def read(self, text: str) -> Any:
         """Parse a state from JSON.
@@ -120,7 +125,7 @@ class StateCodec:
 
     def common_statistics(self, text: str) -> str | None:
         """Return the statistics in the JSON of a state; None if it differs in more than these."""
-        head, tail = self._head, self._tail
+        head, tail = self.head, self.tail
         if head and text.startswith(head) and text.endswith(tail):
             return text[len(head) : len(text) - len(tail)]
         return None

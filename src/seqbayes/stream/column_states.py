@@ -5,32 +5,31 @@ from __future__ import annotations
 import gc
 import itertools
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from seqbayes.errors import SeqbayesError
-from seqbayes.events.keys import REST, read_keys, write_key
+from seqbayes.events.keys import REST, read_key, write_key, write_keys
 from seqbayes.state import State
 from seqbayes.statistics.column_loops import NewKeys, learn_keyed
 from seqbayes.statistics.columns import Columns
 from seqbayes.stream.codec import StateCodec
-from seqbayes.stream.stores import StoredState, StoreError
+from seqbayes.stream.column_json import ColumnJson
+from seqbayes.stream.stores import StateRows, StoredState, StoreError
 
 Array = Any
-
-_CHUNK = 5000
-"""Number of stored states that are decoded at once."""
 
 
 class ColumnStates(MutableMapping[Any, Any]):
     """The states of a belief by key, each a row of numbers.
 
     It equals a dictionary of states: a state that it returns is a copy, and one that is assigned is
-    copied. Observations are learned in the rows. Restored states are decoded when they are first
-    used, so that restoring a million keys is fast.
+    copied. Observations are learned in the rows. A stored state that cannot be read raises an error
+    when it is first used.
 
     Parameters
     ----------
@@ -66,7 +65,8 @@ class ColumnStates(MutableMapping[Any, Any]):
         self._keys: list[Any] = []
         self._changed: Array = np.zeros(0, np.uint8)
         self._places: Array = np.zeros(0, np.int64)  # in the store; 0 if not known
-        # statistics (JSON) and place of the states without a row
+        self._json = ColumnJson(codec, self._columns)
+        # statistics (JSON) and place of the states that cannot be read
         self._unread: dict[Any, tuple[str, int]] = {}
 
     def __len__(self) -> int:
@@ -113,7 +113,7 @@ class ColumnStates(MutableMapping[Any, Any]):
         return row
 
     def _read(self, keys: Iterable[Any]) -> None:
-        """Decode the restored states of keys that have no row yet."""
+        """Decode the restored states of keys that have no row."""
         for key in keys if self._unread else ():
             try:
                 text, _ = self._unread.get(key, ("", 0))
@@ -135,32 +135,57 @@ class ColumnStates(MutableMapping[Any, Any]):
             self._changed = np.concatenate([self._changed, np.zeros(more, np.uint8)])
             self._places = np.concatenate([self._places, np.zeros(more, np.int64)])
 
-    def restore(self, rows: Iterable[StoredState]) -> tuple[int, Iterator[StoredState]]:
+    def restore(self, chunks: Iterable[StateRows]) -> tuple[int, Iterator[StoredState]]:
         """Add stored states, up to the first that differs in more than its statistics.
 
         Returns
         -------
         tuple of int and iterator
-            The largest `used` of the states, and the states that were not added.
+            The largest `used` of the chunks that were read, and the states that were not added.
         """
+        used, chunks = 0, iter(chunks)
         with _collector_suspended():
-            return self._restore(iter(rows))
+            for chunk in chunks:
+                used = max(used, max(map(itemgetter(3), chunk.rows), default=0))
+                other = self._restore(chunk)
+                if other < len(chunk.rows):
+                    rest = (each.states(self._name) for each in chunks)
+                    first = chunk.states(self._name, other)
+                    return used, itertools.chain(first, *rest)
+        return used, iter(())
 
-    def _restore(self, rows: Iterator[StoredState]) -> tuple[int, Iterator[StoredState]]:
-        used, extract, unread = 0, self._codec.common_statistics, self._unread
-        while chunk := list(itertools.islice(rows, _CHUNK)):
-            keys = read_keys([stored.key for stored in chunk])
-            for i, (key, stored) in enumerate(zip(keys, chunk, strict=True)):
-                text = extract(stored.state)
-                if text is None:
-                    try:  # possibly of an older version
-                        text = self._codec.extract_statistics(stored.state)
-                    except (SeqbayesError, msgspec.MsgspecError):
-                        return used, itertools.chain(chunk[i:], rows)
-                unread[key] = text, stored.place or 0
-                if stored.used > used:
-                    used = stored.used
-        return used, rows
+    def _restore(self, chunk: StateRows) -> int:
+        """Add the states of a chunk; return the index of the first that has another prior."""
+        codec, rows, i = self._codec, chunk.rows, 0
+        short = (chunk.head, chunk.tail) == (codec.head, codec.tail)
+        self._reserve(len(self._rows) + len(rows))
+        first = len(self._rows)
+        while i < len(rows):
+            i = self._json.read(rows, i, short, self._rows, self._keys, self._places)
+            if i < len(rows):
+                (stored,) = StateRows(*chunk[:2], rows[i : i + 1]).states(self._name)
+                try:  # perhaps of an older version
+                    text = codec.extract_statistics(stored.state)
+                except (SeqbayesError, msgspec.MsgspecError):
+                    break
+                key = read_key(stored.key)
+                self._unread[key] = text, stored.place or 0
+                with suppress(StoreError):  # it is raised when the state is used
+                    self._read([key])
+                i += 1
+        self._check_possible(first)
+        return i
+
+    def _check_possible(self, first: int) -> None:
+        """Leave the states of rows that no data have to the codec, which raises an error."""
+        columns = self._columns
+        with np.errstate(all="ignore"):
+            possible = columns.scratch.possible_rows(columns.leading_parts(slice(first, None)))
+        for row in first + np.flatnonzero(~possible)[::-1]:
+            key, place = self._keys[row], int(self._places[row])
+            text = self._codec.extract_statistics(self._json.write(np.array([row]))[0])
+            del self[key]
+            self._unread[key] = text, place
 
     def learn(
         self,
@@ -221,12 +246,10 @@ class ColumnStates(MutableMapping[Any, Any]):
         used
             The last use before the first of them.
         """
-        dump, write, keys = self._columns.dump, self._codec.write_statistics, self._keys
-        rows = self._changed_rows()
-        places = self._places[rows].tolist()
-        for row, place in zip(rows.tolist(), places, strict=True):
-            used += 1
-            yield write_key(keys[row]), write(dump(row)), used, place or None
+        rows, keys = self._changed_rows(), self._keys
+        names = write_keys([keys[row] for row in rows.tolist()])
+        places = (place or None for place in self._places[rows].tolist())
+        return zip(names, self._json.write(rows), itertools.count(used + 1), places, strict=False)
 
     def committed(self, first_place: int | None) -> int | None:
         """Clear the record of changes; store the places of new states.

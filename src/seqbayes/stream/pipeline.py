@@ -141,7 +141,7 @@ class Pipeline:
         self.store.acquire()
         for name, table in self.tables.items():
             self.store.declare(name, table.declaration)
-            table.restore(self.store.states(name, table.ordered))
+            table.restore(self.store)
         self._token = self.store.token(self.source.name)
         self._committed = self.store.events(self.source.name)
         self._seek()

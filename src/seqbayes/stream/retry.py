@@ -58,7 +58,7 @@ class Retry:
         store.acquire()
         for name, table in self._tables.items():
             store.declare(name, table.declaration)
-            table.restore(store.states(name, table.ordered))
+            table.restore(store)
         known = [] if source.id is None else list(store.ids(source.name))
         self._notes = {each.id: each.note for each in known}
         self._horizon = int(self._notes.get(HORIZON, -1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from seqbayes.statistics.column_loops import LEARNS_KEYED
 from seqbayes.stream.codec import StateCodec, write_json
 from seqbayes.stream.column_states import ColumnStates, unreadable_state
 from seqbayes.stream.limits import LimitError, Limits
-from seqbayes.stream.stores import StoredState, StoreError
+from seqbayes.stream.stores import ReadableStore, StoreError
 
 _FAILURES = (AttributeError, TypeError, ValueError)
 """Errors of events that `_learn_one` handles: an invalid key, a state not yet decoded, …"""
@@ -102,25 +102,28 @@ class Table:
         display = msgspec.to_builtins(self.belief.display)
         return write_json(declared | ({"display": display} if display else {}))
 
-    def restore(self, rows: Iterable[StoredState]) -> None:
+    def restore(self, store: ReadableStore) -> None:
         """Restore states, least recently used first if they are `ordered`.
 
-        States are decoded when they are first used, so that restoring a million keys is fast.
+        States that are not rows of numbers are decoded when they are first used, so that restoring
+        many keys is fast.
         """
-        rows = iter(rows)
-        if self._columns is not None:
-            self._uses, rows = self._columns.restore(rows)
+        name = self.belief.name
+        if self._columns is None:
+            rows = store.states(name, self.ordered)
+        else:
+            self._uses, rows = self._columns.restore(store.state_rows(name))
             other = next(rows, None)
             if other is None:
                 return
             self._states, self._columns = dict(self._columns), None
             rows = itertools.chain([other], rows)
         for stored in rows:
-            name = read_key(stored.key)
-            self._states[name] = stored.state
+            key = read_key(stored.key)
+            self._states[key] = stored.state
             self._uses = max(self._uses, stored.used)
             if self._labels_of is not None:
-                self._limits.count_labels(self.state(name), 1)
+                self._limits.count_labels(self.state(key), 1)
         self._unread = True
 
     def state(self, key: Any) -> Any:

@@ -25,6 +25,7 @@ from seqbayes.stream.stores.records import (
     RunnerStatus,
     SeenId,
     SourcePosition,
+    StateRows,
     StoredAlert,
     StoredEntry,
     StoredLetter,
@@ -32,6 +33,9 @@ from seqbayes.stream.stores.records import (
     StoredState,
     StoreError,
 )
+
+CHUNK = 5000
+"""Number of states that are read or inserted at once."""
 
 CLASH = "places that clash"
 """The only key of the token that a merge stores if the merged stores have different tokens."""
@@ -150,6 +154,18 @@ class ReadableStore:
             Whether the least recently used states come first; otherwise the order is undefined.
         """
         return (StoredState(*entry[:4]) for entry in self.entries(belief))
+
+    def state_rows(self, belief: str) -> Iterator[StateRows]:
+        """Yield the states of a belief in any order, without an object for each.
+
+        Parameters
+        ----------
+        belief
+            Name of the belief.
+        """
+        rows = ((each.place, *each[1:4]) for each in self.states(belief, ordered=False))
+        while chunk := list(itertools.islice(rows, CHUNK)):
+            yield StateRows("", "", chunk)
 
     def entry_count(self, belief: str) -> int:
         """Return the number of states of a belief."""

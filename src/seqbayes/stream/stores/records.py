@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -61,6 +61,43 @@ class StoredState(NamedTuple):
     state: str
     used: int
     place: int | None = None
+
+
+class StateRows(NamedTuple):
+    """States of a belief as a store keeps them.
+
+    Parameters
+    ----------
+    head, tail
+        The JSON that is omitted before and after a state that begins with a bracket.
+    rows
+        Tuples that begin with the place, the key, the state and the use, as in `StoredState`.
+
+    Examples
+    --------
+    >>> rows = StateRows('{"statistics":', "}", [(7, '["a"]', "[1.0]", 1)])
+    >>> list(rows.states("sold"))
+    [StoredState(belief='sold', key='["a"]', state='{"statistics":[1.0]}', used=1, place=7)]
+    """
+
+    head: str
+    tail: str
+    rows: list[tuple[Any, ...]]
+
+    def states(self, belief: str, start: int = 0) -> Iterator[StoredState]:
+        """Yield the states, from an index on.
+
+        Parameters
+        ----------
+        belief
+            The name of the belief.
+        start
+            Index of the first state.
+        """
+        for place, key, state, used, *_ in itertools.islice(self.rows, start, None):
+            if state.startswith("["):
+                state = f"{self.head}{state}{self.tail}"
+            yield StoredState(belief, key, state, used, place)
 
 
 class SeenId(NamedTuple):
@@ -142,7 +179,7 @@ def surplus_times(times: Sequence[float], limit: int) -> list[float]:
     width = 2.0 ** math.ceil(math.log2((times[-1] - times[0]) / (0.75 * limit)))
     return [
         at
-        for before, at in pairwise(times[:-1])
+        for before, at in itertools.pairwise(times[:-1])
         if math.floor(before / width) == math.floor(at / width)
     ]
 

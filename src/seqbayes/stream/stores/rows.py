@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False
 """Rows of states in a database, with their checksums."""
 
 from __future__ import annotations
@@ -10,9 +11,20 @@ from seqbayes.stream.stores.abbreviation import Abbreviation
 from seqbayes.stream.stores.records import StoredEntry, StoredState
 from seqbayes.stream.stores.tables import Row, checksum, is_intact
 
+try:
+    import cython
+except ImportError:  # without a compiler, this file runs as plain Python
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+
+@cython.cfunc
+def _checksum(belief: str, key: str, state: str, used: float, when: str) -> int:
+    """Return the checksum of a state whose last commit was at a time, which is text."""
+    return zlib.crc32(f"{belief}\0{key}\0{state}\0{float(used)!r}\0{when}".encode())
+
 
 def state_rows(
-    states: Iterable[StoredState], at: float, short: Mapping[str, Abbreviation]
+    states: Iterable[StoredState], at: float, forms: Mapping[str, Abbreviation]
 ) -> list[Row]:
     """Return the rows of new states: the columns of `StoredEntry`, and both checksums.
 
@@ -22,7 +34,7 @@ def state_rows(
         The states.
     at
         The time of the commit, in seconds since 1970.
-    short
+    forms
         The abbreviation of the states of each belief.
 
     Examples
@@ -32,15 +44,15 @@ def state_rows(
     """
     crc32, when, rows = zlib.crc32, repr(float(at)), []
     for belief, key, state, used, _ in states:
-        state = short[belief].shorten(state)
-        crc = crc32(f"{belief}\0{key}\0{state}\0{float(used)!r}\0{when}".encode())
+        state = forms[belief].shorten(state)
+        crc = _checksum(belief, key, state, used, when)
         since_crc = crc32(f"{belief}\0{key}\0{when}".encode())
         rows.append((belief, key, state, used, at, at, crc, since_crc))
     return rows
 
 
 def updated_rows(
-    states: Iterable[StoredState], at: float, short: Mapping[str, Abbreviation]
+    states: Iterable[StoredState], at: float, forms: Mapping[str, Abbreviation]
 ) -> list[Row]:
     """Return what changes in the rows of states at known places, with their place and key.
 
@@ -51,15 +63,15 @@ def updated_rows(
     >>> updated_rows([StoredState("sold", "[]", "{}", 1, 7)], 5.0, {"sold": Abbreviation()})
     [('{}', 1, 5.0, 2039249267, 7, 'sold', '[]')]
     """
-    crc32, when, rows = zlib.crc32, repr(float(at)), []
+    when, rows = repr(float(at)), []
     for belief, key, state, used, place in states:
-        state = short[belief].shorten(state)
-        crc = crc32(f"{belief}\0{key}\0{state}\0{float(used)!r}\0{when}".encode())
+        state = forms[belief].shorten(state)
+        crc = _checksum(belief, key, state, used, when)
         rows.append((state, used, at, crc, place, belief, key))
     return rows
 
 
-def read_states(rows: Sequence[Row], belief: str, short: Abbreviation) -> list[StoredState]:
+def read_states(rows: Sequence[Row], belief: str, form: Abbreviation) -> list[StoredState]:
     """Return the states of rows, up to the first row that does not match its checksums.
 
     Parameters
@@ -68,7 +80,7 @@ def read_states(rows: Sequence[Row], belief: str, short: Abbreviation) -> list[S
         Place, key, state, use, time of the first and of the last commit, and both checksums.
     belief
         The name of the belief.
-    short
+    forms
         The abbreviation of its states.
 
     Examples
@@ -79,7 +91,7 @@ def read_states(rows: Sequence[Row], belief: str, short: Abbreviation) -> list[S
     >>> read_states([(*row[:3], 2, *row[4:])], "sold", Abbreviation())
     []
     """
-    crc32, head, tail = zlib.crc32, short.head, short.tail
+    crc32, head, tail = zlib.crc32, form.head, form.tail
     found: list[StoredState] = []
     time: Any = None
     when = ""
@@ -96,7 +108,7 @@ def read_states(rows: Sequence[Row], belief: str, short: Abbreviation) -> list[S
             time, when = updated, repr(updated)
         first = when if since == updated else repr(since)
         if (
-            crc32(f"{belief}\0{key}\0{state}\0{float(used)!r}\0{when}".encode()) != crc
+            _checksum(belief, key, state, used, when) != crc
             or crc32(f"{belief}\0{key}\0{first}".encode()) != since_crc
         ):
             break
@@ -106,9 +118,41 @@ def read_states(rows: Sequence[Row], belief: str, short: Abbreviation) -> list[S
     return found
 
 
-def entry_row(entry: StoredEntry, short: Abbreviation) -> Row:
+def intact_rows(rows: list[Row], belief: str) -> list[Row]:
+    """Return the rows of states that match the checksum of their last commit.
+
+    Parameters
+    ----------
+    rows
+        Place, key, state, use, time of the last commit, and its checksum.
+    belief
+        The name of the belief.
+
+    Examples
+    --------
+    >>> row = (7, "[]", "{}", 1, 5.0, 2039249267)
+    >>> intact_rows([row, (7, "[]", "{}", 2, *row[4:])], "sold")
+    [(7, '[]', '{}', 1, 5.0, 2039249267)]
+    """
+    intact = []
+    time: Any = None
+    when = ""
+    for row in rows:
+        _, key, state, used, updated, crc = row
+        if not (
+            type(key) is str and type(state) is str and type(used) is int and type(updated) is float
+        ):
+            continue
+        if updated != time:
+            time, when = updated, repr(updated)
+        if _checksum(belief, key, state, used, when) == crc:
+            intact.append(row)
+    return intact
+
+
+def entry_row(entry: StoredEntry, form: Abbreviation) -> Row:
     """Return the row of a state with its times, and its checksums."""
-    entry = entry._replace(state=short.shorten(entry.state))
+    entry = entry._replace(state=form.shorten(entry.state))
     return (*entry, checksum(*_updated_columns(entry)), checksum(*_initial_columns(entry)))
 
 

@@ -12,10 +12,18 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from seqbayes.stream.stores.base import Mode
-from seqbayes.stream.stores.records import Changes, Lease, StoredEntry, StoredState, StoreError
+from seqbayes.stream.stores.readable import CHUNK
+from seqbayes.stream.stores.records import Changes, Lease, StoredEntry, StoreError
 from seqbayes.stream.stores.rows import state_rows, updated_rows
-from seqbayes.stream.stores.sql import CHANGED, CHUNK, STATES, SqlStore
+from seqbayes.stream.stores.sql import CHANGED, STATES, SqlStore
 from seqbayes.stream.stores.tables import Row
+
+LOG_PAGES = 8192
+"""Number of pages in the write-ahead log after which SQLite copies them to the file.
+
+A commit of many keys changes thousands of pages, and those that change again before are copied only
+once.
+"""
 
 CHECKED_PAGES = 4096
 """Files of up to this many pages are checked when they are opened for reading."""
@@ -66,6 +74,7 @@ class SqliteStore(SqlStore):
                     self._check_pages()
                 if mode != "read":
                     self._connection.execute("PRAGMA journal_mode = WAL")
+                    self._connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
             self._files = self._open_files(path, mode)
             self._prepare(mode)
             self._files = self._open_files(path, mode)
@@ -154,18 +163,14 @@ class SqliteStore(SqlStore):
             raise StoreError(f"{self.url} is damaged ({verdict}): restore a backup")
         self._checked = True
 
-    def states(self, belief: str, ordered: bool = True) -> Iterator[StoredState]:
-        """Yield the states of a belief without times; see `ReadableStore`."""
-        with self._translated():
-            self._check_pages()
-        yield from super().states(belief, ordered)
-
     def _states_table(self, belief: str) -> str:
         """Name the table without its index if the belief has a large part of the rows.
 
         The index would find them in the order of their keys, which is slower than reading them in
         the order of the table.
         """
+        with self._translated():
+            self._check_pages()
         ((rows,),) = self._query("SELECT count(*) FROM seqbayes_states")
         large = 4 * self.entry_count(belief) > rows
         return "seqbayes_states NOT INDEXED" if large else "seqbayes_states"
