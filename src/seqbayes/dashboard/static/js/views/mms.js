@@ -293,9 +293,10 @@ export class Candies {
     this.update.update(step.rule, alpha, rest, this.#widest());
     const guess = step.predicted;
     const right = probability(step.hits / step.number, 0);
+    const chance = probability(1 / COLOURS.length, 0);
     setText(
       this.prediction,
-      `${guess.came_true ? "✓" : "✗"} predicted ${guess.colour}, was ${step.colour} · ${right} correct so far`,
+      `${guess.came_true ? "✓" : "✗"} predicted ${guess.colour}, was ${step.colour} · ${right} correct so far, ${chance} by guessing`,
     );
   }
 
