@@ -41,7 +41,7 @@ def test_every_command_of_the_tutorial_works(tmp_path):
     assert int(learned[1]) == 12 + 50
 
 
-@pytest.mark.parametrize("guide", ["ab-test", "model-routing", "rolling-rate"])
+@pytest.mark.parametrize("guide", ["ab-test", "anomaly-alert", "model-routing", "rolling-rate"])
 def test_every_command_of_the_guide_works(guide, tmp_path):
     if guide == "model-routing":
         pytest.importorskip("starlette", reason="the extra 'dashboard' is not installed")
