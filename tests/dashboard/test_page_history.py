@@ -94,5 +94,5 @@ def test_a_comparison_has_one_history_of_all_keys(open_page, site):
     with page.expect_download() as started:
         panel.get_by_role("button", name="CSV").click()
     rows = started.value.path().read_text().splitlines()
-    assert rows[0] == "key,time,mean,low,high"
+    assert rows[0] == "key,time,mean,low,high,level"
     assert {row.partition(",")[0] for row in rows[1:]} == {"control", "video"}

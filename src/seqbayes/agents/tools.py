@@ -23,10 +23,10 @@ from seqbayes.dashboard.live.providers import StoreProvider
 from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.annotations import Annotations
 from seqbayes.dashboard.server.api import MAX_CARDS, Reads
-from seqbayes.dashboard.server.comparisons import BEST, LEVELS, Comparisons
+from seqbayes.dashboard.server.comparisons import BEST, Comparisons
 from seqbayes.dashboard.server.histories import Histories
 from seqbayes.dashboard.server.lookup import entry_of, table_of
-from seqbayes.dashboard.server.responses import HttpError
+from seqbayes.dashboard.server.responses import LEVELS, HttpError
 from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.values import InvalidValue, coerce
 from seqbayes.stream.verbs.predict import forecast

@@ -38,6 +38,7 @@ class ClientMethods:
         search: str | None = None,
         offset: int | None = None,
         limit: int | None = None,
+        level: float | None = None,
     ) -> schema.Cards:
         """Return keys of a belief."""
         query = self._query(
@@ -46,6 +47,7 @@ class ClientMethods:
             search=search,
             offset=offset,
             limit=limit,
+            level=level,
         )
         return self.get(f"/api/beliefs/{quote(name, '')}" + query, schema.Cards)
 
@@ -54,9 +56,13 @@ class ClientMethods:
         name: str,
         key: str,
         part: str | None = None,
+        level: float | None = None,
     ) -> schema.Detail:
         """Return everything about a key."""
-        query = self._query(part=part)
+        query = self._query(
+            part=part,
+            level=level,
+        )
         return self.get(f"/api/beliefs/{quote(name, '')}/{quote(key, '')}" + query, schema.Detail)
 
     def compare(
@@ -107,11 +113,13 @@ class ClientMethods:
         name: str,
         keys: Sequence[str],
         part: str | None = None,
+        level: float | None = None,
     ) -> schema.HistoryList:
         """Return the histories of several keys."""
         query = self._query(
             keys=keys,
             part=part,
+            level=level,
         )
         return self.get(f"/api/history/{quote(name, '')}" + query, schema.HistoryList)
 

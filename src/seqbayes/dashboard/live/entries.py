@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,12 @@ LEAST_RATE = 0.01
 
 _CHUNK = 10_000
 """Number of states that are decoded at once to rank their keys."""
+
+MAX_LEVELS = 4
+"""Maximum number of levels of intervals for which the card of a key is kept."""
+
+NO_CARDS: dict[float, dict[str, Any]] = {}
+"""The cards of a key without cards; it is never changed."""
 
 SPARK = 60
 STEPS = 10
@@ -73,7 +79,7 @@ class Entry:
         "_rate",
         "_state",
         "key",
-        "known_card",
+        "known_cards",
         "known_ranking",
         "last",
         "rated",
@@ -102,7 +108,7 @@ class Entry:
         # weight of the data at the last update, and the time of that update
         self._before: tuple[float, float] | None = None
         self.known_ranking: views.Ranking | None = None
-        self.known_card: dict[str, Any] | None = None
+        self.known_cards: dict[float, dict[str, Any]] = NO_CARDS
         self._collated: tuple[Any, ...] | None = None
 
     @property
@@ -119,7 +125,8 @@ class Entry:
                 self.updated,
             )  # a store does not contain the number of new events
         self.rated = self.updated = update.updated
-        self._state, self._n, self.known_ranking, self.known_card = update.state, None, None, None
+        self._state, self._n, self.known_ranking = update.state, None, None
+        self.known_cards = NO_CARDS
         if update.last is not None:
             self.last = update.last[0]
 
@@ -179,6 +186,10 @@ class Entry:
         except (SeqbayesError, msgspec.MsgspecError) as error:
             where = f"{self.key[:200]} of belief {self._about.name!r}"
             raise StoreError(f"the stored state of {where} cannot be read: {error}") from None
+
+    def read(self, text: str) -> Any:
+        """Return the state of the belief with this JSON."""
+        return self._about.read(text)
 
     @property
     def stored(self) -> Any:
@@ -258,7 +269,7 @@ class Entry:
         ends = map(significant, (found.mean, found.low, found.high))
         self.spark.append((round(now, 1), *ends))
 
-    def card(self, now: float, since: float = 0.0) -> dict[str, Any]:
+    def card(self, now: float, since: float = 0.0, level: float = views.LEVEL) -> dict[str, Any]:
         """Return the card as JSON values.
 
         Parameters
@@ -267,10 +278,11 @@ class Entry:
             Seconds since 1970.
         since
             The sparkline is omitted unless it has a newer point.
+        level
+            Level of the intervals, except those of the sparkline, whose level is stated.
         """
-        if self.known_card is None:
-            make_cards([self])
-        assert self.known_card is not None
+        if level not in self.known_cards:
+            make_cards([self], level)
         self.note(now)
         card = {
             "belief": self._about.name,
@@ -279,13 +291,18 @@ class Entry:
             "rate": round(self.rate(now), 3),
             "updated": self.updated,
             "since": self.since,
-            **self.known_card,
+            **self.known_cards[level],
         }
         if self.sparked > since or since == 0.0:
-            card["spark"] = columns(self.spark)
+            card["spark"] = {**columns(self.spark), "level": views.LEVEL}
             if self._followed is not None:
                 card["spark"] |= self._followed.description()
         return card
+
+    def keep_card(self, card: dict[str, Any], level: float) -> None:
+        """Keep a card with intervals of a level until the state changes."""
+        known = self.known_cards if len(self.known_cards) < MAX_LEVELS else NO_CARDS
+        self.known_cards = {**known, level: self.with_threshold(card)}
 
     def with_threshold(self, card: dict[str, Any]) -> dict[str, Any]:
         """Return a card with the probability of exceeding the threshold, if there is one."""
@@ -294,9 +311,9 @@ class Entry:
             return card
         return {**card, "p_above": views.probability_above(self.state, threshold)}
 
-    def detail(self, now: float) -> dict[str, Any]:
-        """Return everything about the key as JSON values."""
-        detail = {**self.card(now), **views.detail(self.state, self.last)}
+    def detail(self, now: float, level: float = views.LEVEL) -> dict[str, Any]:
+        """Return everything about the key as JSON values, with intervals of a level."""
+        detail = {**self.card(now, level=level), **views.detail(self.state, self.last, level)}
         recent = [] if self.recent_events is None else self.recent_events.recent()
         detail["recent"] = [
             {"at": each.at, "x": values(each.x), "surprise": each.surprise} for each in recent
@@ -340,13 +357,13 @@ def columns(points: Iterable[tuple[float | None, ...]]) -> dict[str, Any]:
     return {"t": list(t), "mean": list(mean), "low": list(low), "high": list(high)}
 
 
-def make_cards(entries: Iterable[Entry]) -> None:
-    """Compute the missing cards of entries of one belief together."""
-    bare = [entry for entry in entries if entry.known_card is None]
-    made = views.cards([entry.state for entry in bare], [entry.last for entry in bare])
+def make_cards(entries: Iterable[Entry], level: float = views.LEVEL) -> None:
+    """Compute the missing cards of entries of one belief together, with intervals of a level."""
+    bare = [entry for entry in entries if level not in entry.known_cards]
+    made = views.cards([entry.state for entry in bare], [entry.last for entry in bare], level=level)
     for entry, card in zip(bare, made, strict=True):
-        entry.known_card = entry.with_threshold(card)
-        if entry.known_ranking is None and views.is_numeric(card["kind"]):
+        entry.keep_card(card, level)
+        if level == views.LEVEL and entry.known_ranking is None and views.is_numeric(card["kind"]):
             ends = card["interval"] or (None, None)
             entry.known_ranking = views.Ranking(card["n"], card["mean"], *ends)
 
@@ -354,7 +371,12 @@ def make_cards(entries: Iterable[Entry]) -> None:
 def make_rankings(entries: Iterable[Entry]) -> None:
     """Compute the missing rankings of entries of one belief together."""
     bare = [entry for entry in entries if entry.known_ranking is None]
-    for start in range(0, len(bare), _CHUNK):
-        chunk = bare[start : start + _CHUNK]
-        for entry, summary in zip(chunk, views.rankings([e.peek() for e in chunk]), strict=True):
-            entry.known_ranking = summary
+    for entry, ranking in zip(bare, rankings_of(bare), strict=True):
+        entry.known_ranking = ranking
+
+
+def rankings_of(entries: Sequence[Entry], level: float = views.LEVEL) -> Iterator[views.Ranking]:
+    """Yield the rankings of entries of one belief, with intervals of a level."""
+    for start in range(0, len(entries), _CHUNK):
+        chunk = entries[start : start + _CHUNK]
+        yield from views.rankings([entry.peek() for entry in chunk], level)

@@ -9,7 +9,7 @@ from typing import Any
 
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live.descriptions import BeliefDescription
-from seqbayes.dashboard.live.entries import Entry, Update, make_rankings
+from seqbayes.dashboard.live.entries import Entry, Update, make_rankings, rankings_of
 from seqbayes.dashboard.live.recent import EventEffect
 from seqbayes.stream.stores import StoreError
 
@@ -77,18 +77,27 @@ class EntryTable:
                 )
         return found
 
-    def search(self, text: str, sort: str, descending: bool, now: float) -> list[Entry]:
+    def search(
+        self,
+        text: str,
+        sort: str,
+        descending: bool,
+        now: float,
+        level: float = views.LEVEL,
+    ) -> list[Entry]:
         """Return the entries whose keys contain a string, in order.
 
         The last order is kept while no key changes, so that reading page after page does not sort
         all keys for each of them. Rates change with time alone.
         """
-        query = (self.version, text, sort, descending)
+        query = (self.version, text, sort, descending, level)
         if self._found is None or self._found[0] != query or sort == "rate":
-            self._found = (query, self._ranked(text, sort, descending, now))
+            self._found = (query, self._ranked(text, sort, descending, now, level))
         return self._found[1]
 
-    def _ranked(self, text: str, sort: str, descending: bool, now: float) -> list[Entry]:
+    def _ranked(
+        self, text: str, sort: str, descending: bool, now: float, level: float
+    ) -> list[Entry]:
         wanted = text.casefold()
         found = [e for e in self.entries.values() if not wanted or wanted in e.key.casefold()]
         rank: Mapping[str, Callable[[Entry], Any]] = {
@@ -100,10 +109,13 @@ class EntryTable:
             "updated": lambda e: e.updated,
             "key": lambda e: e.collated,
         }
-        if sort in ("mean", "low", "width"):
-            make_rankings(found)
-        of = rank[sort]
-        ranked = [(of(entry), entry) for entry in found]
+        if sort in ("low", "width") and level != views.LEVEL:
+            ends = [each.low if sort == "low" else each.width for each in rankings_of(found, level)]
+            ranked: list[tuple[Any, Entry]] = list(zip(ends, found, strict=True))
+        else:
+            if sort in ("mean", "low", "width"):
+                make_rankings(found)
+            ranked = [(rank[sort](entry), entry) for entry in found]
         known = [pair for pair in ranked if pair[0] is not None]
         known.sort(key=lambda pair: pair[0], reverse=descending)
         return [e for _, e in known] + [e for value, e in ranked if value is None]

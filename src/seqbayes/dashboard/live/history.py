@@ -12,6 +12,7 @@ from seqbayes.dashboard import views
 from seqbayes.dashboard.live.entries import Entry, columns
 from seqbayes.dashboard.views.base import Path, PlottedNumber
 from seqbayes.dashboard.views.figures import finite, significant
+from seqbayes.errors import SeqbayesError
 from seqbayes.stream.stores import StoreReader
 
 _NUMBER = (int, float)
@@ -69,7 +70,62 @@ def history(
         if not _is_near(point[0], known):
             found.append((point, None))
     found.sort(key=lambda each: each[0][0])
-    curve = {**columns(point for point, _ in found), "n": [n for _, n in found]}
+    return _curve(found, part, views.LEVEL)
+
+
+def at_level(
+    reader: StoreReader,
+    entry: Entry,
+    state: Any,
+    now: float,
+    part: PlottedNumber | None,
+    level: float,
+) -> dict[str, Any] | None:
+    """Return the stored history of a key with intervals of another level, and its present value.
+
+    Returns None if a stored point has no readable state to compute them from.
+
+    Parameters
+    ----------
+    reader
+        The reader of the store.
+    entry
+        The key.
+    state
+        Its present state.
+    now
+        The present time, in seconds since 1970.
+    part
+        The number to plot, for a belief about several numbers.
+    level
+        Level of the intervals.
+    """
+    path = () if part is None else part.path
+    points = [
+        (at, msgspec.json.decode(text)) for at, text in reader.history(entry.belief, entry.key)
+    ]
+    if not all("state" in summary for _, summary in points):
+        return None
+    try:
+        states = [entry.read(summary["state"]) for _, summary in points]
+    except (SeqbayesError, msgspec.MsgspecError):
+        return None
+    found = []
+    for at, each in zip([*(at for at, _ in points), now], [*states, state], strict=True):
+        number = views.plotted(each, path, level)
+        if number is not None and number.path == path:
+            ends = map(significant, (number.mean, number.low, number.high))
+            found.append(((at, *ends), finite(each.n_samples)))
+    return _curve(found, part, level)
+
+
+def _curve(
+    points: list[tuple[tuple[Any, ...], float | None]], part: PlottedNumber | None, level: float
+) -> dict[str, Any]:
+    """Return points and the weight of their data as columns, with the level of the intervals."""
+    curve = {
+        **columns(point for point, _ in points), "n": [n for _, n in points], "level": level,
+    }  # fmt: skip
     return curve if part is None else {**curve, **part.description()}
 
 

@@ -18,6 +18,7 @@ from seqbayes.dashboard.live.board import Board
 from seqbayes.dashboard.live.entries import Entry, make_cards
 from seqbayes.dashboard.live.providers import Provider
 from seqbayes.dashboard.live.recent import EventEffect
+from seqbayes.dashboard.views import LEVEL
 from seqbayes.dashboard.views.figures import values
 
 MAX_CLIENTS = 200
@@ -41,12 +42,13 @@ def frame(event: str, data: Any, number: str = "") -> bytes:
 
 
 class Subscription(NamedTuple):
-    """The beliefs (empty for all) and keys that a client requests, with limits."""
+    """The beliefs (empty for all), keys, limits and level of intervals that a client requests."""
 
     beliefs: frozenset[str]
     keys: frozenset[tuple[str, str]]
     top: int = 50
     hz: float = 10.0
+    level: float = LEVEL
 
 
 class Connection:
@@ -226,7 +228,8 @@ class Hub:
             version, now = self.board.version, self.board.now()
             selected = self._selected(subscription)
             past.seed(self.provider.reader, selected)
-            cards = _cards([entry for entry in selected if entry.version > since], now)
+            changed = [entry for entry in selected if entry.version > since]
+            cards = _cards(changed, now, subscription.level)
             self._begin_group(subscription, selected)
         data = {"seq": version, "cards": cards, "gone": []}
         return version, frame("hello", hello) + frame("cards", data, f"{self.boot}.{version}")
@@ -335,7 +338,7 @@ class Hub:
                 for name, key in group.known.keys() - known.keys()
                 if board.entry(name, key) is None
             ]
-            cards = _cards(changed, now, group.sparked)
+            cards = _cards(changed, now, group.subscription.level, group.sparked)
             group.known = {key: entry.version for key, entry in known.items()}
             group.sparked |= {(e.belief, e.key): e.sparked for e in changed}
         data = b""
@@ -355,15 +358,20 @@ class Hub:
 
 
 def _cards(
-    entries: list[Entry], now: float, sparked: Mapping[tuple[str, str], float] = {}
+    entries: list[Entry],
+    now: float,
+    level: float,
+    sparked: Mapping[tuple[str, str], float] = {},
 ) -> list[dict[str, Any]]:
     """Return cards; sparklines without new points are omitted."""
     by_belief: dict[str, list[Entry]] = {}
     for entry in entries:
         by_belief.setdefault(entry.belief, []).append(entry)
     for alike in by_belief.values():
-        make_cards(alike)
-    return [entry.card(now, sparked.get((entry.belief, entry.key), 0.0)) for entry in entries]
+        make_cards(alike, level)
+    return [
+        entry.card(now, sparked.get((entry.belief, entry.key), 0.0), level) for entry in entries
+    ]
 
 
 def _step(name: str, key: str, happened: EventEffect) -> dict[str, Any]:

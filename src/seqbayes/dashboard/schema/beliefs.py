@@ -41,6 +41,9 @@ class BeliefList(Struct):
 class Spark(Struct):
     """Mean and interval over time, as columns; times are in seconds since 1970.
 
+    `level` is that of the intervals: the requested one in a history whose states are stored,
+    otherwise that of the stored intervals.
+
     For a belief about several numbers, this is the history of one of them: `part` is its name, and
     `unit` is "share" if it is a share.
     """
@@ -49,6 +52,7 @@ class Spark(Struct):
     mean: list[Number]
     low: list[Number]
     high: list[Number]
+    level: float
     part: str | UnsetType = UNSET
     unit: Literal["share"] | UnsetType = UNSET
 

@@ -23,6 +23,7 @@ from seqbayes.dashboard.server.responses import (
     choice_parameter,
     integer_parameter,
     json_response,
+    level_parameter,
     path_segments,
 )
 from seqbayes.stream.stores import DeadLetter
@@ -52,8 +53,8 @@ class Reads:
             return await self._answer(request, lambda: self._searched(request, parts[0]))
         if len(parts) == 2:
             name, key = parts
-            wanted = request.query_params.get("part")
-            return await self._answer(request, lambda: self.detail(name, key, wanted))
+            wanted, level = request.query_params.get("part"), level_parameter(request)
+            return await self._answer(request, lambda: self.detail(name, key, wanted, level))
         raise HttpError(404, "expected /api/beliefs/{name}/{key}, percent-encoded")
 
     async def letters(self, request: Request) -> Response:
@@ -85,7 +86,8 @@ class Reads:
         offset = integer_parameter(request, "offset", 0, 0, 10**9)
         limit = integer_parameter(request, "limit", 100, 0, MAX_CARDS)
         text = request.query_params.get("search", "")[:200]
-        return self.cards(name, sort, descending, text, offset, limit)
+        level = level_parameter(request)
+        return self.cards(name, sort, descending, text, offset, limit, level)
 
     def cards(
         self,
@@ -95,35 +97,38 @@ class Reads:
         text: str = "",
         offset: int = 0,
         limit: int = 100,
+        level: float = views.LEVEL,
     ) -> dict[str, Any]:
-        """Return cards of a belief as JSON values."""
+        """Return cards of a belief as JSON values, with intervals of a level."""
         with self._board.lock:
             table, now = table_of(self._board, name), self._board.now()
-            found = table.search(text, sort, descending, now)
+            found = table.search(text, sort, descending, now, level)
             chosen = found[offset : offset + limit]
             past.seed(self._hub.provider.reader, chosen)
-            make_cards(chosen)
-            cards = [entry.card(now) for entry in chosen]
+            make_cards(chosen, level)
+            cards = [entry.card(now, level=level) for entry in chosen]
             return {
                 "belief": table.description.as_json(len(table.entries)),
                 "total": len(found),
                 "cards": cards,
             }
 
-    def detail(self, name: str, key: str, wanted: str | None = None) -> dict[str, Any]:
-        """Return everything about a key as JSON values."""
+    def detail(
+        self, name: str, key: str, wanted: str | None = None, level: float = views.LEVEL
+    ) -> dict[str, Any]:
+        """Return everything about a key as JSON values, with intervals of a level."""
         with self._board.lock:
             entry = entry_of(table_of(self._board, name), key)
             self._hub.watch_key(name, key)
             past.seed(self._hub.provider.reader, [entry])
             now = self._board.now()
-            detail = entry.detail(now)
+            detail = entry.detail(now, level)
             others = [] if entry.plotted is None else views.plottable(entry.state)
         pooled = self._pooled.estimate(name, key, detail["level"])
         if pooled is not None:
             detail["pooled"] = pooled
         detail["parts"] = [each.name for each in others]
-        detail["history"] = self._histories.curve(entry, wanted)
+        detail["history"] = self._histories.curve(entry, wanted, level)
         detail["marks"] = self._histories.marks(name, detail["key"])
         reader = self._hub.provider.reader
         letters = [] if reader is None else reader.dead_letters(name, MAX_LETTERS)

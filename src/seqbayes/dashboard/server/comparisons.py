@@ -19,15 +19,12 @@ from seqbayes.dashboard.server.lookup import entry_of, table_of
 from seqbayes.dashboard.server.responses import (
     HttpError,
     json_response,
-    number_parameter,
+    level_parameter,
     path_segments,
 )
 from seqbayes.errors import SeqbayesError
 
 BEST = ("highest", "lowest")
-
-LEVELS = (0.5, 0.999)
-"""Lowest and highest level of intervals."""
 
 CHOSEN = 6
 """Number of keys to compare if a request does not name any."""
@@ -56,7 +53,7 @@ class Comparisons:
             best=query.get("best"),
             control=query.get("control"),
             label=query.get("label"),
-            level=number_parameter(request, "level", views.LEVEL, *LEVELS),
+            level=level_parameter(request),
         )
 
     def compared(
@@ -98,7 +95,7 @@ class Comparisons:
             chosen = [entry.key for entry in entries]
             # states are immutable, so the lock is no longer needed
             states = [entry.state for entry in entries]
-            cards = self._cards(entries)
+            cards = self._cards(entries, level)
         if len(set(chosen)) < len(chosen):
             raise HttpError(422, "expected different keys to compare")
         if control is not None and control not in (*chosen, "best"):
@@ -118,7 +115,7 @@ class Comparisons:
                 equivalence=display.equivalence,
                 threshold=display.threshold,
             )
-            shares = {} if label is None else {"shares": views.drawn_shares(states, label)}
+            shares = {} if label is None else {"shares": views.drawn_shares(states, label, level)}
         except SeqbayesError as error:
             raise HttpError(422, str(error)) from None
         return {
@@ -129,12 +126,15 @@ class Comparisons:
             "cards": cards,
         }
 
-    def _cards(self, entries: list[Entry]) -> list[dict[str, Any]]:
+    def _cards(self, entries: list[Entry], level: float) -> list[dict[str, Any]]:
         past.seed(self._hub.provider.reader, entries)
-        make_cards(entries)
+        make_cards(entries, level)
         now = self._board.now()
         return [
-            {**entry.card(now), **views.card(entry.state, entry.last, views.COMPARED_POINTS)}
+            {
+                **entry.card(now, level=level),
+                **views.card(entry.state, entry.last, views.COMPARED_POINTS, level),
+            }
             for entry in entries
         ]
 

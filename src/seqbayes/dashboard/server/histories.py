@@ -15,7 +15,12 @@ from seqbayes.dashboard.live.hub import Hub
 from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.annotations import Annotations
 from seqbayes.dashboard.server.lookup import entry_of, table_of
-from seqbayes.dashboard.server.responses import HttpError, json_response, path_segments
+from seqbayes.dashboard.server.responses import (
+    HttpError,
+    json_response,
+    level_parameter,
+    path_segments,
+)
 
 MAX_KEYS = 12
 
@@ -44,29 +49,40 @@ class Histories:
         keys = request.query_params.getlist("keys")
         if not 1 <= len(keys) <= MAX_KEYS or len(set(keys)) < len(keys):
             raise HttpError(422, f"expected 1 to {MAX_KEYS} different keys")
-        wanted = request.query_params.get("part")
+        wanted, level = request.query_params.get("part"), level_parameter(request)
         curves = []
         for key in keys:
             with self._board.lock:
                 entry = entry_of(table_of(self._board, name), key)
                 names = entry.names
-            curves.append({"id": key, "key": names, **self.curve(entry, wanted)})
+            curves.append({"id": key, "key": names, **self.curve(entry, wanted, level)})
         return {"curves": curves, "marks": self.marks(name, None)}
 
-    def curve(self, entry: Entry, wanted: str | None = None) -> dict[str, Any]:
-        """Return the history of a key, or of one of its numbers, as JSON values."""
+    def curve(
+        self, entry: Entry, wanted: str | None = None, level: float = views.LEVEL
+    ) -> dict[str, Any]:
+        """Return the history of a key, or of one of its numbers, as JSON values.
+
+        Its intervals have the requested level if the store has the states of all points; otherwise
+        they have the level with which they were stored. The result states the level.
+        """
         with self._board.lock:
             past.seed(self._hub.provider.reader, [entry])
-            now = self._board.now()
+            now, state = self._board.now(), entry.state
             spark = entry.card(now)["spark"]
-            part, others = entry.plotted, views.plottable(entry.state)
+            part, others = entry.plotted, views.plottable(state)
         if part is not None and wanted not in (None, part.name):
             part = next((each for each in others if each.name == wanted), None)
             if part is None:
                 raise HttpError(422, "expected part to be one of the parts of the belief")
             # the sparkline has another number: use the store, and the present value
             spark = columns([(now, part.mean, part.low, part.high)])
-        return past.history(self._hub.provider.reader, entry.belief, entry.key, spark, part)
+        reader = self._hub.provider.reader
+        if level != views.LEVEL and reader is not None:
+            found = past.at_level(reader, entry, state, now, part, level)
+            if found is not None:
+                return found
+        return past.history(reader, entry.belief, entry.key, spark, part)
 
     def marks(self, name: str, names: list[str] | None) -> list[dict[str, Any]]:
         """Return annotations and alerts of a belief, or only those of one key, by time."""

@@ -16,9 +16,9 @@ from seqbayes.dashboard.live.hub import MAX_HZ
 from seqbayes.dashboard.server.alerts import MAX_LISTED, MAX_MESSAGES
 from seqbayes.dashboard.server.annotations import MAX_ANNOTATIONS
 from seqbayes.dashboard.server.api import MAX_CARDS, MAX_LETTERS
-from seqbayes.dashboard.server.comparisons import BEST, LEVELS
+from seqbayes.dashboard.server.comparisons import BEST
 from seqbayes.dashboard.server.histories import MAX_KEYS as MAX_CURVES
-from seqbayes.dashboard.server.responses import json_response
+from seqbayes.dashboard.server.responses import LEVELS, json_response
 from seqbayes.dashboard.server.stories import MAX_SKIPPED, MAX_STEPS, CandyOptions, CoinOptions
 from seqbayes.dashboard.server.streams import MAX_KEYS
 
@@ -152,6 +152,14 @@ _PAGE = [
 _PART = _in_query(
     "part", "Which of several numbers of a key to return the history of.", type="string"
 )
+_LEVEL = _in_query(
+    "level",
+    "Level of the intervals.",
+    type="number",
+    minimum=LEVELS[0],
+    maximum=LEVELS[1],
+    default=views.LEVEL,
+)
 _COMPARED = [
     _in_query(
         "keys",
@@ -170,14 +178,7 @@ _COMPARED = [
         "The label whose shares are compared; by default the most frequent label.",
         type="string",
     ),
-    _in_query(
-        "level",
-        "Level of the intervals.",
-        type="number",
-        minimum=LEVELS[0],
-        maximum=LEVELS[1],
-        default=0.95,
-    ),
+    _LEVEL,
     _in_query("control", "The key that the others are compared with, or best.", type="string"),
 ]
 
@@ -193,11 +194,12 @@ def _read_paths() -> dict[str, Any]:
     return {
         "/api/beliefs": _get("beliefs", "Return the beliefs.", schema.BeliefList, []),
         "/api/beliefs/{name}": _get(
-            "cards", "Return keys of a belief.", schema.Cards, [_NAME, *_PAGE], 404, 422, 500
+            "cards", "Return keys of a belief.", schema.Cards,
+            [_NAME, *_PAGE, _LEVEL], 404, 422, 500,
         ),
         one: _get(
             "detail", "Return everything about a key.", schema.Detail,
-            [_NAME, _KEY, _PART], 404, 422, 500,
+            [_NAME, _KEY, _PART, _LEVEL], 404, 422, 500,
         ),
         compared: _get(
             "compare", "Compare keys.", schema.Comparison,
@@ -240,6 +242,7 @@ def _read_paths() -> dict[str, Any]:
                 _in_query("keys", "Key IDs.", minItems=1, **_texts(MAX_CURVES))
                 | {"required": True},
                 _PART,
+                _LEVEL,
             ],
             404, 422, 500,
         ),

@@ -13,8 +13,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from seqbayes.dashboard.views import LEVEL
+
 BODY_TIMEOUT_SECONDS = 30.0
 """Timeout in seconds for a request body."""
+
+LEVELS = (0.5, 0.999)
+"""Lowest and highest level of intervals."""
 
 _SMALL = 4096
 
@@ -92,6 +97,17 @@ def number_parameter(request: Request, name: str, default: float, low: float, hi
     if not low <= number <= high:
         raise HttpError(422, f"expected {name} to be a number from {low:g} to {high:g}")
     return number
+
+
+def level_parameter(request: Request) -> float:
+    """Return the level of the intervals that a request asks for.
+
+    Raises
+    ------
+    HttpError
+        If it is invalid.
+    """
+    return number_parameter(request, "level", LEVEL, *LEVELS)
 
 
 def choice_parameter(request: Request, name: str, choices: Sequence[str]) -> str:

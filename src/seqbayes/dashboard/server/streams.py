@@ -13,7 +13,12 @@ from starlette.responses import Response
 
 from seqbayes.dashboard.live.hub import MAX_HZ, Connection, Hub, Subscription
 from seqbayes.dashboard.server.access import client_of
-from seqbayes.dashboard.server.responses import HttpError, integer_parameter, number_parameter
+from seqbayes.dashboard.server.responses import (
+    HttpError,
+    integer_parameter,
+    level_parameter,
+    number_parameter,
+)
 
 MAX_KEYS = 200
 PATIENCE = 15.0
@@ -115,7 +120,8 @@ def _subscription(request: Request) -> Subscription:
         raise HttpError(422, f"expected at most {MAX_KEYS} beliefs and keys")
     hz = number_parameter(request, "hz", 10.0, 0.1, MAX_HZ)
     top = integer_parameter(request, "top", 50, 0, 500)
-    return Subscription(frozenset(query.getlist("belief")), frozenset(keys), top, hz)
+    level = level_parameter(request)
+    return Subscription(frozenset(query.getlist("belief")), frozenset(keys), top, hz, level)
 
 
 def _alone(beliefs: list[str], key: str) -> tuple[str, str]:

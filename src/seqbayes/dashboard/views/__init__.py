@@ -72,7 +72,9 @@ for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
 
-def card(state: Any, last: Any = None, points: int = CARD_POINTS) -> dict[str, Any]:
+def card(
+    state: Any, last: Any = None, points: int = CARD_POINTS, level: float = LEVEL
+) -> dict[str, Any]:
     """Return the fields of a card.
 
     Parameters
@@ -83,6 +85,8 @@ def card(state: Any, last: Any = None, points: int = CARD_POINTS) -> dict[str, A
         The last observation, or None if it is unknown.
     points
         Maximum number of points of a density.
+    level
+        Level of the intervals.
 
     Examples
     --------
@@ -91,19 +95,24 @@ def card(state: Any, last: Any = None, points: int = CARD_POINTS) -> dict[str, A
     >>> shown["mean"], shown["interval"][0] > 0.05, len(shown["density"]["x"]) <= 64
     (0.5, True, True)
     """
-    return dict(cards([state], [last], points)[0])
+    return dict(cards([state], [last], points, level)[0])
 
 
-def cards(states: Sequence[Any], lasts: Sequence[Any], points: int = CARD_POINTS) -> list[Any]:
+def cards(
+    states: Sequence[Any],
+    lasts: Sequence[Any],
+    points: int = CARD_POINTS,
+    level: float = LEVEL,
+) -> list[Any]:
     """Return the cards of states of one belief, computed together."""
     if not states:
         return []
-    view, plain = view_of(states[0]), [state.as_of() for state in states]
+    view, plain = view_of(states[0], level), [state.as_of() for state in states]
     made = view.cards(plain, lasts, points)
     return [{**view.head(state), **each} for state, each in zip(plain, made, strict=True)]
 
 
-def rankings(states: Sequence[Any]) -> list[Ranking]:
+def rankings(states: Sequence[Any], level: float = LEVEL) -> list[Ranking]:
     """Return the sort values of states of one belief, computed together.
 
     Examples
@@ -114,10 +123,10 @@ def rankings(states: Sequence[Any]) -> list[Ranking]:
     """
     if not states:
         return []
-    return view_of(states[0]).rankings([state.as_of() for state in states])
+    return view_of(states[0], level).rankings([state.as_of() for state in states])
 
 
-def detail(state: Any, last: Any = None) -> dict[str, Any]:
+def detail(state: Any, last: Any = None, level: float = LEVEL) -> dict[str, Any]:
     """Return a card with a finer density, hyperparameters, evidence and predictive distribution.
 
     Examples
@@ -126,8 +135,8 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
     >>> detail(Beta(2, 3))["predictive"]
     {'kind': 'pmf', 'x': [0.0, 1.0], 'p': [0.6, 0.4]}
     """
-    view, plain = view_of(state), state.as_of()
-    shown = card(state, last, DETAIL_POINTS)
+    view, plain = view_of(state, level), state.as_of()
+    shown = card(state, last, DETAIL_POINTS, level)
     return {
         **shown,
         **view.details(plain, last),
@@ -137,11 +146,11 @@ def detail(state: Any, last: Any = None) -> dict[str, Any]:
         "warnings": view.warnings(plain),
         "log_evidence": finite(plain.log_evidence),
         "predictive": view.predictive(plain, shown),
-        "quantiles": quantiles(plain),
+        "quantiles": quantiles(plain, level),
     }
 
 
-def plotted(state: Any, held: Path = ()) -> PlottedNumber | None:
+def plotted(state: Any, held: Path = (), level: float = LEVEL) -> PlottedNumber | None:
     """Return the number of a belief that is plotted over time, or None if it has no such number.
 
     For labels this is the largest share. The share plotted so far is kept until another share
@@ -153,6 +162,8 @@ def plotted(state: Any, held: Path = ()) -> PlottedNumber | None:
         The state.
     held
         Path of the number plotted so far.
+    level
+        Level of the interval.
 
     Examples
     --------
@@ -164,10 +175,10 @@ def plotted(state: Any, held: Path = ()) -> PlottedNumber | None:
     >>> plotted(Product({"rate": Gamma(2, 1), "colour": Dirichlet({"red": 2, "blue": 1})})).name
     'rate'
     """
-    return view_of(state).plotted(state.as_of(), held)
+    return view_of(state, level).plotted(state.as_of(), held)
 
 
-def plottable(state: Any) -> list[PlottedNumber]:
+def plottable(state: Any, level: float = LEVEL) -> list[PlottedNumber]:
     """Return the numbers of a belief whose history can be requested.
 
     Examples
@@ -177,7 +188,7 @@ def plottable(state: Any) -> list[PlottedNumber]:
     >>> [found.name for found in plottable(product)]
     ['n', 'colour = red', 'colour = blue']
     """
-    return list(islice(view_of(state).plottable(state.as_of()), _MAX_FOLLOWABLE))
+    return list(islice(view_of(state, level).plottable(state.as_of()), _MAX_FOLLOWABLE))
 
 
 def warnings_about(state: Any) -> list[str]:

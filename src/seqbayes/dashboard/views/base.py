@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from seqbayes.dashboard.views.figures import finite
 
 LEVEL = 0.95
-"""Level of the intervals that pages show."""
+"""Level of intervals, unless a request selects another."""
 
 CARD_POINTS = 64
 COMPARED_POINTS = 200
@@ -62,9 +62,6 @@ class PlottedNumber(NamedTuple):
         return {"part": self.name, **({"unit": "share"} if self.share else {})}
 
 
-EMPTY = {"mean": None, "mle": None, "map": None, "interval": None, "level": LEVEL}
-
-
 class Measure(NamedTuple):
     """A number for monitoring, with the labels that distinguish it from others of the same belief.
 
@@ -96,8 +93,13 @@ class Measure(NamedTuple):
 class View:
     """Represents one kind of belief on cards, detail pages, histories, comparisons and in frames.
 
-    A view is stateless. Subclasses override what is specific to their kind; `register_view` makes
-    them available.
+    A view has no state besides the level of its intervals. Subclasses override what is specific to
+    their kind; `register_view` makes them available.
+
+    Parameters
+    ----------
+    level
+        Level of the intervals.
     """
 
     kind: ClassVar[str] = "other"
@@ -113,6 +115,13 @@ class View:
 
     link: ClassVar[str] = "."
     """Text between the name of a field and the name of a number inside it."""
+
+    def __init__(self, level: float = LEVEL) -> None:
+        self.level = level
+
+    def empty(self) -> dict[str, Any]:
+        """Return the fields of a card without an estimate."""
+        return {"mean": None, "mle": None, "map": None, "interval": None, "level": self.level}
 
     def cards(self, states: Sequence[Any], lasts: Sequence[Any], points: int) -> list[Any]:
         """Return the fields of the cards of several states of one belief.
@@ -130,7 +139,7 @@ class View:
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
         """Return the fields of one card."""
-        return {**EMPTY, "fields": self.estimates("", state)}
+        return {**self.empty(), "fields": self.estimates("", state)}
 
     def rankings(self, states: Sequence[Any]) -> list[Ranking]:
         """Return the sort values of the keys of one belief."""
@@ -226,9 +235,18 @@ def warns(kind: str) -> bool:
     return kind in VIEWS and VIEWS[kind].warns
 
 
-def view_of(state: Any) -> View:
-    """Return the view of a belief; kinds without a view are shown as text."""
-    return VIEWS.get(state.display_kind) or View()
+def view_of(state: Any, level: float = LEVEL) -> View:
+    """Return the view of a belief; kinds without a view are shown as text.
+
+    Parameters
+    ----------
+    state
+        The belief.
+    level
+        Level of the intervals.
+    """
+    view = VIEWS.get(state.display_kind) or View()
+    return view if level == view.level else type(view)(level)
 
 
 def scale_of(state: Any) -> str:

@@ -187,7 +187,7 @@ def leading_label(states: Sequence[Any]) -> str | None:
     return totals.most_common(1)[0][0] if totals else None
 
 
-def drawn_shares(states: Sequence[Any], label: str) -> list[dict[str, Any]]:
+def drawn_shares(states: Sequence[Any], label: str, level: float = LEVEL) -> list[dict[str, Any]]:
     """Return mean, interval and density of the shares of a label.
 
     Examples
@@ -198,7 +198,7 @@ def drawn_shares(states: Sequence[Any], label: str) -> list[dict[str, Any]]:
     0.5
     """
     shares = [Beta(number.alpha, number.beta) for number in (_number(s, label) for s in states)]
-    cards = view_of(shares[0]).cards(shares, [None] * len(shares), CARD_POINTS)
+    cards = view_of(shares[0], level).cards(shares, [None] * len(shares), CARD_POINTS)
     return [
         {
             "mean": each["mean"],

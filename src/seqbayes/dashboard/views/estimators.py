@@ -9,8 +9,6 @@ from itertools import islice
 from typing import Any
 
 from seqbayes.dashboard.views.base import (
-    EMPTY,
-    LEVEL,
     Path,
     PlottedNumber,
     View,
@@ -56,13 +54,14 @@ class EstimatorView(View):
         >>> [(each["name"], round(each["mean"], 2)) for each in estimates]
         [('class dog', 0.6), ('class hen', 0.4), ('dog: legs mean', 3.78)]
         """
-        return {**EMPTY, "fields": list(islice(lines_of(state), _MAX_ESTIMATES))}
+        lines = islice(lines_of(state, self.level), _MAX_ESTIMATES)
+        return {**self.empty(), "fields": list(lines)}
 
     def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the share of a class, the first weight, or the number of the first feature."""
         if isinstance(state, PredictiveSurprise):
             beliefs = ((name, state.belief(name)) for name in state.feature_names)
-            return plotted_field(beliefs, held)
+            return plotted_field(beliefs, held, self.level)
         summary = state.summary()
         if not summary.mean:
             return None
@@ -89,7 +88,7 @@ def _held(summary: Summary, top: Any, held: Path) -> Any:
 
 
 @singledispatch
-def lines_of(state: Any) -> Iterator[dict[str, Any]]:
+def lines_of(state: Any, level: float) -> Iterator[dict[str, Any]]:
     """Yield the named estimates of an estimator; classes without a function show their summary."""
     mean, interval = state.summary()
     for name, value in (mean or {}).items():
@@ -97,34 +96,34 @@ def lines_of(state: Any) -> Iterator[dict[str, Any]]:
 
 
 @lines_of.register
-def _(state: PredictiveSurprise) -> Iterator[dict[str, Any]]:
+def _(state: PredictiveSurprise, level: float) -> Iterator[dict[str, Any]]:
     for name in state.feature_names:
-        yield from _estimates(str(name), state.belief(name))
+        yield from _estimates(str(name), state.belief(name), level)
 
 
 @lines_of.register
-def _(state: ConjugateLinearRegression) -> Iterator[dict[str, Any]]:
+def _(state: ConjugateLinearRegression, level: float) -> Iterator[dict[str, Any]]:
     weights = state.weights
-    intervals = state.weight_intervals(LEVEL, islice(weights, _MAX_ESTIMATES))
+    intervals = state.weight_intervals(level, islice(weights, _MAX_ESTIMATES))
     for name, interval in intervals.items():
         yield _line(str(name), weights[name], interval)
     if state.intercept:
-        yield _line("(intercept)", state.intercept_mean, state.intercept_interval(LEVEL))
+        yield _line("(intercept)", state.intercept_mean, state.intercept_interval(level))
     if state.noise is not None:
-        yield _line("(noise variance)", state.noise.mean, state.noise.interval(LEVEL))
+        yield _line("(noise variance)", state.noise.mean, state.noise.interval(level))
 
 
 @lines_of.register
-def _(state: ConjugateNB) -> Iterator[dict[str, Any]]:
-    yield from _classes(state)
+def _(state: ConjugateNB, level: float) -> Iterator[dict[str, Any]]:
+    yield from _classes(state, level)
     for label in state.classes:
         for name in state.feature_names:
-            yield from _estimates(f"{label}: {name}", state.belief(label, name))
+            yield from _estimates(f"{label}: {name}", state.belief(label, name), level)
 
 
 @lines_of.register
-def _(state: MixtureDiscriminant) -> Iterator[dict[str, Any]]:
-    yield from _classes(state)
+def _(state: MixtureDiscriminant, level: float) -> Iterator[dict[str, Any]]:
+    yield from _classes(state, level)
     for label in state.classes:
         for one in state.clusters(label):
             line = _line(f"{label}: component {one.name}", one.weight, None)
@@ -132,9 +131,9 @@ def _(state: MixtureDiscriminant) -> Iterator[dict[str, Any]]:
             yield {**line, "text": places, "unit": "share"}
 
 
-def _classes(state: GenerativeClassifier) -> Iterator[dict[str, Any]]:
+def _classes(state: GenerativeClassifier, level: float) -> Iterator[dict[str, Any]]:
     counts, shares = state.classes, state.class_shares
-    intervals = state.class_share_intervals(LEVEL, islice(counts, _MAX_ESTIMATES))
+    intervals = state.class_share_intervals(level, islice(counts, _MAX_ESTIMATES))
     for label, interval in intervals.items():
         line = _line(f"class {label}", shares[label], interval)
         yield {**line, "n": finite(counts[label]), "unit": "share"}
@@ -149,11 +148,11 @@ def _places(centre: Mapping[Any, Any], inside: str = "") -> Iterator[str]:
             yield f"{inside}{name} {spelled}"
 
 
-def _estimates(name: str, state: State | None) -> list[dict[str, Any]]:
+def _estimates(name: str, state: State | None, level: float) -> list[dict[str, Any]]:
     """Return the estimates of a belief about a feature; only the largest shares of labels."""
     if state is None:
         return []
-    return view_of(state).leading_estimates(name, state, _MAX_FEATURE_LABELS)
+    return view_of(state, level).leading_estimates(name, state, _MAX_FEATURE_LABELS)
 
 
 def _line(name: str, mean: Any, interval: Any) -> dict[str, Any]:

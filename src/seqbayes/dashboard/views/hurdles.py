@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from seqbayes.dashboard.views.base import (
-    EMPTY,
     Measure,
     Path,
     PlottedNumber,
@@ -32,7 +31,11 @@ class HurdleView(View):
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
         """Return mean, interval and density of the expected value, and estimates of the parts."""
-        card: dict[str, Any] = {**EMPTY, "density": None, "fields": _parts(state)}
+        card: dict[str, Any] = {
+            **self.empty(),
+            "density": None,
+            "fields": _parts(state, self.level),
+        }
         found = self.plotted(state, ())
         if found is None:
             return card
@@ -55,11 +58,11 @@ class HurdleView(View):
 
     def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the expected value and its interval."""
-        mean, interval = state.summary()
-        if interval is None:
+        expected = state.expected
+        if expected is None:
             return None
-        low, high = map(finite, interval)
-        return PlottedNumber("", (), None if mean is None else finite(mean), low, high)
+        low, high = map(finite, expected.interval(self.level))
+        return PlottedNumber("", (), finite(expected.mean), low, high)
 
     def plottable(self, state: Any) -> Iterator[PlottedNumber]:
         """Yield the expected value."""
@@ -78,14 +81,16 @@ class HurdleView(View):
         mean = None if found is None else found.mean
         return [
             {"name": name, "mean": mean, "interval": None if None in ends else list(ends)},
-            *({**each, "name": f"{name} {each['name']}"} for each in _parts(state)),
+            *({**each, "name": f"{name} {each['name']}"} for each in _parts(state, self.level)),
         ]
 
 
-def _parts(state: Any) -> list[dict[str, Any]]:
+def _parts(state: Any, level: float) -> list[dict[str, Any]]:
     """Return estimates of the share and of the amounts."""
     beliefs = state.parts().items()
-    return [each for name, belief in beliefs for each in view_of(belief).estimates(name, belief)]
+    return [
+        each for name, belief in beliefs for each in view_of(belief, level).estimates(name, belief)
+    ]
 
 
 def _density(state: Any, low: float, high: float, points: int) -> dict[str, Any]:

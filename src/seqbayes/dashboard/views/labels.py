@@ -38,7 +38,7 @@ class LabelsView(View):
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
         """Return the largest shares, and the remainder for all other labels."""
-        return shares(state)
+        return shares(state, level=self.level)
 
     def rankings(self, states: Any) -> list[Ranking]:
         """Return the largest share of each state."""
@@ -62,17 +62,17 @@ class LabelsView(View):
         top = max(weights, key=weights.__getitem__)
         for label, weight in weights.items():
             if held == (str(label),):
-                found = _followed(label, weight, total)
+                found = _followed(label, weight, total, self.level)
                 if found.high is None or weights[top] / total <= found.high:
                     return found
-        return _followed(top, weights[top], total)
+        return _followed(top, weights[top], total, self.level)
 
     def plottable(self, state: Any) -> Iterator[PlottedNumber]:
         """Yield the largest shares."""
         weights, total = _weights(state)
         for label in heapq.nlargest(_MAX_FOLLOWABLE, weights, key=weights.__getitem__):
             if total > 0.0:
-                yield _followed(label, weights[label], total)
+                yield _followed(label, weights[label], total, self.level)
 
     def measures(self, state: Any) -> list[Measure]:
         """Return the largest shares, each with its label."""
@@ -80,7 +80,7 @@ class LabelsView(View):
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the share of each label."""
-        interval = state.interval(LEVEL)
+        interval = state.interval(self.level)
         return [
             {
                 "name": f"{name} = {label}" if name else str(label),
@@ -101,7 +101,7 @@ class LabelsView(View):
                 "n": share["n"],
                 "unit": "share",
             }
-            for share in shares(state, most)["shares"]
+            for share in shares(state, most, self.level)["shares"]
         ]
 
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
@@ -135,7 +135,7 @@ def _weights(state: Any) -> tuple[Any, float]:
     return weights, math.fsum([*weights.values(), unseen])
 
 
-def shares(state: State, most: int = MAX_BARS) -> dict[str, Any]:
+def shares(state: State, most: int = MAX_BARS, level: float = LEVEL) -> dict[str, Any]:
     """Return the labels with the largest mean shares, and the remainder for all others."""
     weights, unseen = state.label_weights()
     total = math.fsum(weights.values()) + unseen
@@ -143,7 +143,7 @@ def shares(state: State, most: int = MAX_BARS) -> dict[str, Any]:
     data = math.fsum(counts.values())
     modes = state.map or {}
     top = heapq.nlargest(most, weights, key=weights.__getitem__)
-    shown = [_share(label, weights[label], total, counts, data, modes) for label in top]
+    shown = [_share(each, weights[each], total, counts, data, modes, level) for each in top]
     rest = total - math.fsum(weights[label] for label in top)
     first = shown[0] if shown else {}
     return {
@@ -151,7 +151,7 @@ def shares(state: State, most: int = MAX_BARS) -> dict[str, Any]:
         "mle": first.get("mle"),
         "map": first.get("map"),
         "interval": first.get("interval"),
-        "level": LEVEL,
+        "level": level,
         "shares": shown,
         "rest": len(weights) - len(top),
         "rest_mean": finite(max(rest, 0.0) / total) if total > 0.0 else None,
@@ -160,7 +160,7 @@ def shares(state: State, most: int = MAX_BARS) -> dict[str, Any]:
 
 
 def _share(
-    label: Any, weight: float, total: float, counts: Any, data: float, modes: Any
+    label: Any, weight: float, total: float, counts: Any, data: float, modes: Any, level: float
 ) -> dict[str, Any]:
     proper = weight > 0.0 and total > weight
     count = counts.get(label, 0.0)
@@ -170,13 +170,13 @@ def _share(
         "mean": weight / total if total > 0.0 else None,
         "mle": count / data if data > 0.0 else None,
         "map": finite(modes.get(label)),
-        "interval": pair(beta.interval(LEVEL)) if beta is not None else None,
+        "interval": pair(beta.interval(level)) if beta is not None else None,
         "n": finite(count),
     }
 
 
-def _followed(label: Any, weight: float, total: float) -> PlottedNumber:
+def _followed(label: Any, weight: float, total: float, level: float) -> PlottedNumber:
     low, high = None, None
     if 0.0 < weight < total:
-        low, high = Beta(weight, total - weight).interval(LEVEL) or (None, None)
+        low, high = Beta(weight, total - weight).interval(level) or (None, None)
     return PlottedNumber(str(label), (str(label),), weight / total, finite(low), finite(high), True)

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 
 from seqbayes.dashboard.views.base import (
-    EMPTY,
-    LEVEL,
     Path,
     PlottedNumber,
     View,
@@ -60,8 +58,10 @@ class MixtureView(View):
         found = predictives_of(state)
         predictives = [scalar(found[k]) for k in order]
         card: dict[str, Any] = {
-            **EMPTY,
-            "components": [_component(state.names[k], weights[k], components[k]) for k in order],
+            **self.empty(),
+            "components": [
+                _component(state.names[k], weights[k], components[k], self.level) for k in order
+            ],
             "settled": state.started,  # before that, the labels of components may be swapped
             "x": None,
             "total": None,
@@ -90,10 +90,10 @@ class MixtureView(View):
         if card["x"]:
             kind = "pmf" if card["discrete"] else "pdf"
             curve = {"kind": kind, "x": card["x"], "p": card["total"]}
-            ends = None if alone is None else pair(alone.interval(LEVEL))
+            ends = None if alone is None else pair(alone.interval(self.level))
             return {**curve, "mean": finite(mean_of(alone)), "interval": ends}
         known = any(name and part is not None for name, part in found)
-        return lines(found) if known else None
+        return lines(found, self.level) if known else None
 
     def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the share of the component plotted so far, or of the largest component."""
@@ -141,8 +141,8 @@ def responsibilities(state: Any, x: Any) -> dict[str, Any] | None:
     return {"x": values(x), "evidence": finite(evidence), "components": components}
 
 
-def _component(name: Any, weight: float, state: Any) -> dict[str, Any]:
-    estimates = view_of(state).estimates("", state)[:_MAX_ESTIMATES]
+def _component(name: Any, weight: float, state: Any, level: float) -> dict[str, Any]:
+    estimates = view_of(state, level).estimates("", state)[:_MAX_ESTIMATES]
     estimates = [{**each, "name": each["name"].strip()} for each in estimates]
     texts = [f"{each['name']} {_brief(each)}".strip() for each in estimates]
     return {

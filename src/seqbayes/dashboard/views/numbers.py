@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqbayes.dashboard.views.base import (
-    LEVEL,
     Measure,
     Path,
     PlottedNumber,
@@ -43,7 +42,7 @@ class NumberView(View):
     def cards(self, states: Sequence[Any], lasts: Sequence[Any], points: int) -> list[Any]:
         """Return estimates, interval and density of each state."""
         proper = [k for k, state in enumerate(states) if state.is_proper(state.posterior)]
-        cards = [_estimates(state, k in set(proper)) for k, state in enumerate(states)]
+        cards = [_estimates(state, k in set(proper), self.level) for k, state in enumerate(states)]
         if not proper:
             return cards
         chosen = [states[k] for k in proper]
@@ -58,7 +57,7 @@ class NumberView(View):
 
     def intervals(self, states: Sequence[Any]) -> Any:
         """Return the ends of the intervals of proper states of one family, each (K,)."""
-        return _intervals(states[0], columns([state.posterior for state in states]))
+        return _intervals(states[0], columns([state.posterior for state in states]), self.level)
 
     def more(self, state: Any) -> dict[str, Any]:
         """Return additional fields of the card of a proper belief."""
@@ -74,7 +73,7 @@ class NumberView(View):
         if proper:
             first, arrays = states[proper[0]], columns([posteriors[k] for k in proper])
             means = first.belief(arrays).mean
-            numbers = np.array([_first_part(means), *_intervals(first, arrays)], float)
+            numbers = np.array([_first_part(means), *_intervals(first, arrays, self.level)], float)
             numbers = np.where(np.isfinite(numbers), numbers, np.nan)
             for k, row in zip(proper, numbers.T.tolist(), strict=True):
                 found[k] = Ranking(found[k].n, *(None if v != v else v for v in row))
@@ -114,7 +113,7 @@ class NumberView(View):
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the mean, or one estimate for each of several parameters."""
         found = _named_estimates(
-            name, state.mean, state.interval(LEVEL), state.likelihood.of_logarithm
+            name, state.mean, state.interval(self.level), state.likelihood.of_logarithm
         )
         return [{**each, "unit": "share"} for each in found] if state.unit == "share" else found
 
@@ -143,7 +142,7 @@ class NormalView(NumberView):
 
     def more(self, state: Any) -> dict[str, Any]:
         """Return the estimates of the variance."""
-        return {"variance": _variance(state)}
+        return {"variance": _variance(state, self.level)}
 
 
 def _exp(number: float) -> float:
@@ -180,9 +179,9 @@ def columns(tuples: Sequence[Any], tall: bool = False) -> Any:
     return tuple(values) if kind is tuple else kind(*values)
 
 
-def _intervals(state: State, posteriors: Any) -> Any:
+def _intervals(state: State, posteriors: Any, level: float) -> Any:
     """Return the ends of the intervals of posteriors of the family of a state, each (K,)."""
-    return np.asarray(state.plotted(posteriors).interval(LEVEL), float)
+    return np.asarray(state.plotted(posteriors).interval(level), float)
 
 
 def _first_part(estimate: Any) -> Any:
@@ -195,18 +194,18 @@ def _first(estimate: Any) -> float | None:
     return finite(_first_part(estimate))
 
 
-def _estimates(state: State, proper: bool) -> dict[str, Any]:
+def _estimates(state: State, proper: bool, level: float) -> dict[str, Any]:
     return {
         "mean": _first(state.mean) if proper else None,
         "mle": _first(state.mle),
         "map": _first(state.map),
         "interval": None,
-        "level": LEVEL,
+        "level": level,
         "density": None,
     }
 
 
-def _variance(state: State) -> dict[str, Any]:
+def _variance(state: State, level: float) -> dict[str, Any]:
     def second(estimate: Any) -> float | None:
         return None if estimate is None else finite(estimate[1])
 
@@ -215,7 +214,7 @@ def _variance(state: State) -> dict[str, Any]:
         "mean": second(state.mean),
         "mle": second(state.mle),
         "map": second(state.map),
-        "interval": pair(marginal.interval(LEVEL)),
+        "interval": pair(marginal.interval(level)),
     }
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.dashboard.views.base import LEVEL
 from seqbayes.dashboard.views.figures import decimals, finite, heights, pair, places
 from seqbayes.distributions import MultivariateT
 from seqbayes.errors import SeqbayesError
@@ -103,13 +102,13 @@ def _ranked(found: Categorical) -> list[tuple[Any, float]]:
     return sorted(found.probabilities.items(), key=lambda each: -each[1])
 
 
-def lines(found: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def lines(found: Iterable[tuple[str, Any]], level: float) -> dict[str, Any]:
     """Return named estimates of the next numbers, and of the most probable labels."""
-    shown = [line for name, part in found for line in _lines(name, part)]
+    shown = [line for name, part in found for line in _lines(name, part, level)]
     return {"kind": "lines", "x": [], "p": [], "lines": shown}
 
 
-def _lines(name: str, found: Any) -> list[dict[str, Any]]:
+def _lines(name: str, found: Any, level: float) -> list[dict[str, Any]]:
     if isinstance(found, Categorical):
         return [
             {"name": f"{name} = {label}", "mean": finite(p), "interval": None, "unit": "share"}
@@ -120,7 +119,7 @@ def _lines(name: str, found: Any) -> list[dict[str, Any]]:
     if _is_boolean(found):
         name = f"{name} = true" if name else "true"
         return [{"name": name, "mean": finite(mean_of(found)), "interval": None, "unit": "share"}]
-    ends = pair(found.interval(LEVEL))
+    ends = pair(found.interval(level))
     return [{"name": name, "mean": finite(mean_of(found)), "interval": ends}]
 
 

@@ -10,7 +10,7 @@ from seqbayes.dashboard.views.figures import finite
 PROBABILITIES = (0.5, 0.95, 0.99)
 
 
-def quantiles(state: Any) -> list[dict[str, Any]] | None:
+def quantiles(state: Any, level: float = LEVEL) -> list[dict[str, Any]] | None:
     """Return quantiles of the next observation, with intervals of the population quantiles.
 
     Returns None if the likelihood does not support such intervals, or the posterior is improper.
@@ -27,7 +27,7 @@ def quantiles(state: Any) -> list[dict[str, Any]] | None:
         return None
     found = []
     for p in PROBABILITIES:
-        interval = plain.likelihood.quantile_interval(plain.posterior, p, LEVEL)
+        interval = plain.likelihood.quantile_interval(plain.posterior, p, level)
         if interval is None:
             return None
         x = finite(float(plain.predictive.ppf(p)))

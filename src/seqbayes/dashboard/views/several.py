@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 
 from seqbayes.dashboard.views.base import (
-    EMPTY,
-    LEVEL,
     Path,
     PlottedNumber,
     View,
@@ -31,7 +29,7 @@ class SeveralView(View):
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
         """Return a named estimate for each number."""
-        return {**EMPTY, "fields": self.estimates("", state)}
+        return {**self.empty(), "fields": self.estimates("", state)}
 
     def details(self, state: Any, last: Any) -> dict[str, Any]:
         """Return a small card for each number."""
@@ -39,7 +37,7 @@ class SeveralView(View):
 
     def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
         """Return a named estimate for each number of the next observation."""
-        return lines(self.predictive_parts("", state))
+        return lines(self.predictive_parts("", state), self.level)
 
     def step(self, state: Any, x: Any) -> dict[str, Any] | None:
         """Return the step at the point selected by the state."""
@@ -59,7 +57,7 @@ class VectorView(SeveralView):
             {
                 "name": within(name, feature),
                 "mean": None if mean is None else finite(mean.mean),
-                "interval": None if mean is None else pair(mean.interval(LEVEL)),
+                "interval": None if mean is None else pair(mean.interval(self.level)),
             }
             for feature, mean in state.coordinates().items()
         ]
@@ -72,7 +70,7 @@ class VectorView(SeveralView):
         """Yield the mean of each coordinate."""
         for place, (name, mean) in enumerate(state.coordinates().items()):
             if mean is not None:
-                low, high = mean.interval(LEVEL)
+                low, high = mean.interval(self.level)
                 ends = finite(mean.mean), finite(low), finite(high)
                 yield PlottedNumber(str(name), ("mean", place), *ends)
 
@@ -90,10 +88,10 @@ class VectorView(SeveralView):
                 "scale": "",
                 "kind": "number",
                 "n": finite(state.n_samples),
-                **EMPTY,
+                **self.empty(),
                 "mean": finite(belief.mean),
                 "map": finite(belief.mode),
-                "interval": pair(belief.interval(LEVEL)),
+                "interval": pair(belief.interval(self.level)),
                 "density": _density(belief, prior),
             }
 
@@ -115,25 +113,25 @@ class ProductView(SeveralView):
         """Return the named estimates of all fields."""
         found: list[dict[str, Any]] = []
         for field, inner in state.parts().items():
-            found += view_of(inner).estimates(within(name, field), inner)
+            found += view_of(inner, self.level).estimates(within(name, field), inner)
         return found
 
     def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the plotted number of the first field that has one."""
-        return plotted_field(state.parts().items(), held)
+        return plotted_field(state.parts().items(), held, self.level)
 
     def plottable(self, state: Any) -> Iterator[PlottedNumber]:
         """Yield the numbers of all fields."""
         for field, inner in state.parts().items():
-            for found in view_of(inner).plottable(inner):
+            for found in view_of(inner, self.level).plottable(inner):
                 yield _inside(field, inner, found)
 
     def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:
         """Yield the small cards of all fields."""
         observed = last if isinstance(last, Mapping) else {}
         for field, inner in state.parts().items():
-            found = view_of(inner).marginals(within(name, field), inner, observed.get(field))
-            yield from found
+            view = view_of(inner, self.level)
+            yield from view.marginals(within(name, field), inner, observed.get(field))
 
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
         """Yield the predictive distributions of all fields."""
@@ -146,11 +144,11 @@ def within(name: str, field: Any) -> str:
     return f"{name}.{field}" if name else str(field)
 
 
-def plotted_field(beliefs: Any, held: Path) -> PlottedNumber | None:
+def plotted_field(beliefs: Any, held: Path, level: float) -> PlottedNumber | None:
     """Return the plotted number of the first named belief that has one."""
     for field, inner in beliefs:
         inside = held[1:] if held[:1] == (str(field),) else ()
-        found = view_of(inner).plotted(inner, inside)
+        found = view_of(inner, level).plotted(inner, inside)
         if found is not None and found.mean is not None:
             return _inside(field, inner, found)
     return None

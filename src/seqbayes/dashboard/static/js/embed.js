@@ -1,9 +1,10 @@
 // One belief, for a frame on another page. It polls instead of opening a stream, since a
 // page may have many frames, and browsers open only six connections to a host.
 
-import { detailPath, get, part } from "./api.js";
+import { detailPath, get, part, query } from "./api.js";
 import { h, setText, unit } from "./dom.js";
 import { keyName } from "./format.js";
+import { levelOf, parameter } from "./level.js";
 import { Card } from "./views/card.js";
 import { failure, loading } from "./views/state.js";
 
@@ -13,6 +14,7 @@ const AGAIN = 10_000; // ms between two polls before the first data
 const PATIENCE = 4000;
 
 const [, , name, id] = location.pathname.split("/").map(decodeURIComponent);
+const level = parameter(levelOf(new URLSearchParams(location.search)));
 const main = document.getElementById("main");
 const word = h("span", { class: "embed-state", role: "status" });
 let card = null;
@@ -36,7 +38,7 @@ async function ask() {
 async function show(signal) {
   const [listed, data, health] = await Promise.all([
     card ? null : get("/api/beliefs", signal),
-    get(`/api/beliefs/${part(name)}/${part(id)}`, signal),
+    get(`/api/beliefs/${part(name)}/${part(id)}${query({ level })}`, signal),
     get("/api/health", signal),
   ]);
   if (!card) build(listed.beliefs.find((belief) => belief.name === name));

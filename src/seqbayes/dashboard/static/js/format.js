@@ -47,6 +47,9 @@ export function signed(x, digits = 3) {
   return x > 0 && /[1-9]/.test(text) ? `+${text}` : text;
 }
 
+/** Format a level, such as that of intervals, in percent. */
+export const percent = (level) => `${Math.round(1000 * level) / 10} %`;
+
 /** Format a probability in percent, never rounded to 0 or 100. */
 export function probability(p, digits = 1) {
   if (!exists(p)) return NONE;

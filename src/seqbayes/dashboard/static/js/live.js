@@ -37,9 +37,10 @@ export class Live extends EventTarget {
     });
   }
 
-  /** Watch the keys that are on screen, each as its belief and id. */
-  watch(keys) {
-    const wanted = query({ key: keys.map(([belief, id]) => `${belief}/${id}`), top: 0, hz: 10 });
+  /** Watch the keys that are on screen, each as its belief and id, with intervals of a level. */
+  watch(keys, level = null) {
+    const watched = keys.map(([belief, id]) => `${belief}/${id}`);
+    const wanted = query({ key: watched, top: 0, hz: 10, level });
     if (wanted === this.#wanted && this.#source) return;
     this.#wanted = wanted;
     this.#after("settle", this.#source ? SETTLE : 0, () => {

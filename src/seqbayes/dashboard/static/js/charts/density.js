@@ -1,7 +1,7 @@
 // A belief about a number: posterior density with its interval, prior, likelihood, estimates.
 
 import { h, setAttribute, setText, svg, unit } from "../dom.js";
-import { scale, tickTexts } from "../format.js";
+import { percent, scale, tickTexts } from "../format.js";
 import { area, at, greatest, line, linear, ticksOf } from "./axis.js";
 import { smooth } from "./smooth.js";
 
@@ -268,7 +268,7 @@ export function describe(card, written) {
   return `Posterior density: ${written.mean} ${written.text(card.mean)}${inside}`;
 }
 
-export const percentOf = (card) => `${Math.round(1000 * (card.level ?? 0.95)) / 10} %`;
+export const percentOf = (card) => percent(card.level ?? 0.95);
 
 /** The curves of a belief; a store does not know the last event. */
 export function drawn(store) {

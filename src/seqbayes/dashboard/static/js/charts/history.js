@@ -1,7 +1,7 @@
 // Mean and interval over time, with zoom. uPlot is loaded when it is first needed.
 
 import { button, h, segments, setText, sheet } from "../dom.js";
-import { count, exists, moment, scale, tickTexts, when } from "../format.js";
+import { count, exists, moment, percent, scale, tickTexts, when } from "../format.js";
 import { ticksOf } from "./axis.js";
 import { broken, isolated } from "./gaps.js";
 import { RangeChoice } from "./ranges.js";
@@ -59,6 +59,14 @@ const MAX_MARKS = 12;
 
 /** A fill for the interval of a line of this colour. */
 const pale = (colour) => `color-mix(in srgb, ${colour} 14%, transparent)`;
+
+/** A note about curves whose intervals were stored with another level; empty if there are none. */
+export function storedLevel(curves, level) {
+  const other = curves.find((curve) => curve.t.length && curve.level !== Number(level));
+  return other
+    ? `The history has ${percent(other.level)} intervals: the store has no states to compute those of ${percent(level)}.`
+    : "";
+}
 
 export class History {
   constructor() {

@@ -36,13 +36,19 @@ export class Spark {
     })) {
       setAttribute(this.element, name, value);
     }
-    if (this.spark) this.update(this.spark);
+    if (this.spark) this.update(this.spark, this.note);
   }
 
-  update(spark) {
+  /**
+   * @param {object} spark
+   * @param {string} [note] about its interval
+   */
+  update(spark, note = "") {
     this.spark = spark;
-    const named = spark?.part && this.height > TIGHT;
-    setText(this.name, named ? visible(spark.part) : "");
+    this.note = note;
+    const text = [spark?.part && visible(spark.part), note].filter(Boolean).join(", ");
+    const named = text && this.height > TIGHT;
+    setText(this.name, named ? text : "");
     const ends = [spark?.low, spark?.high].map((ys) => settled(ys ?? []));
     const seen = [...ends.flat(), ...(spark?.mean ?? [])].filter((y) => y !== null);
     const drawn = seen.length > 0 && spark.t.length > 1 && this.width > 0;

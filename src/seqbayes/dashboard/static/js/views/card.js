@@ -15,6 +15,7 @@ import {
   measure,
   nameless,
   oneOf,
+  percent,
   rate,
   probability,
   scale,
@@ -152,9 +153,10 @@ export class Card {
     }
     this.chart.update({ ...card, threshold: this.belief.threshold }, measured);
     if (card.spark) {
-      this.spark.update(card.spark);
-      const of = card.spark.part ? ` of ${card.spark.part}` : "";
-      setAttribute(this.spark.element, "aria-label", `Mean and interval${of} over time`);
+      const { level, part } = card.spark;
+      this.spark.update(card.spark, level === card.level ? "" : `${percent(level)} intervals`);
+      const of = part ? ` of ${part}` : "";
+      setAttribute(this.spark.element, "aria-label", `Mean and ${percent(level)} interval${of} over time`);
     }
     setText(this.n, count(card.n));
     this.tick();

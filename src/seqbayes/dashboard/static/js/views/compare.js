@@ -1,14 +1,15 @@
 // Compares several keys of one belief: which one is best, and by how much.
 
 import { detailPath, get, part, query } from "../api.js";
-import { History } from "../charts/history.js";
+import { History, storedLevel } from "../charts/history.js";
 import { bests, estimates, forest } from "../charts/forest.js";
 import { compares } from "../charts/kinds.js";
 import { Overlay, signOf, strokeClass } from "../charts/overlay.js";
 import { h, icon, segments, setText, svg, table } from "../dom.js";
 import { downloads } from "../exports.js";
-import { count, exists, keyName, measure, nameless, number, plain, probability, scale, visible } from "../format.js";
+import { count, exists, keyName, measure, nameless, number, percent, plain, probability, scale, visible } from "../format.js";
 import { term } from "../glossary.js";
+import { LEVELS, keepLevel, levelOf, parameter } from "../level.js";
 import { paint } from "../paint.js";
 import { MAX_COMPARED } from "../selection.js";
 import { Offers } from "./offers.js";
@@ -20,7 +21,6 @@ const BEST = [
   ["highest", "Highest is best"],
   ["lowest", "Lowest is best"],
 ];
-const LEVELS = ["0.5", "0.8", "0.9", "0.95", "0.99"].map((level) => [level, `${100 * level} %`]);
 const BEST_KEY = "best"; // instead of a control
 const NO_SHARE = { mean: null, interval: null, density: null };
 const panel = (head, ...children) =>
@@ -36,7 +36,7 @@ export class Compare {
     this.ids = [...new Set(search.getAll("keys"))].slice(0, MAX_COMPARED);
     this.wanted = search.get("best");
     this.label = search.get("label");
-    this.level = LEVELS.some(([level]) => level === search.get("level")) ? search.get("level") : "0.95";
+    this.level = levelOf(search);
     this.control = search.get("control"); // null: as configured
     this.open = this.ids.length > 0; // otherwise the server chooses the keys
     this.cards = new Map();
@@ -139,6 +139,7 @@ export class Compare {
   #levels() {
     return segments("Level of intervals", LEVELS, this.level, (level) => {
       this.level = level;
+      keepLevel(level);
       this.#remember();
       this.#compute();
     });
@@ -207,6 +208,7 @@ export class Compare {
     this.numbers = h("div");
     this.history?.close();
     this.history = new History();
+    this.stored = h("p", { class: "muted" });
     this.past = [];
     this.best = h("div");
     this.differences = h("div");
@@ -236,6 +238,7 @@ export class Compare {
         panel(
           [h("h2", null, "History"), this.history.tools],
           this.history.element,
+          this.stored,
           downloads(`${this.name} history`, {
             element: () => this.history.element,
             rows: () => this.#pastRows(),
@@ -292,7 +295,7 @@ export class Compare {
       keys: this.ids,
       best: this.lowest === this.#usuallyLowest ? null : this.lowest ? "lowest" : "highest",
       label: this.labelled ? this.label : null,
-      level: this.level === "0.95" ? null : this.level,
+      level: parameter(this.level),
       control,
     };
   }
@@ -302,7 +305,7 @@ export class Compare {
     else if (this.ids.length < 2 && this.open) await this.#single();
     else await this.#compute();
     if (this.stop.signal.aborted) return;
-    this.app.live.watch(this.ids.map((id) => [this.name, id]));
+    this.app.live.watch(this.ids.map((id) => [this.name, id]), parameter(this.level));
     this.#enough();
     await this.offers.show(this.belief, this.ids, this.ids.length >= MAX_COMPARED);
   }
@@ -350,7 +353,8 @@ export class Compare {
 
   async #loadHistory() {
     const wanted = this.ids;
-    const asked = query({ keys: wanted, part: this.labelled ? this.label : null });
+    const { level } = this;
+    const asked = query({ keys: wanted, part: this.labelled ? this.label : null, level: parameter(level) });
     let found;
     try {
       found = await get(`/api/history/${part(this.name)}${asked}`, this.stop.signal);
@@ -358,18 +362,19 @@ export class Compare {
       if (error.name === "AbortError" || error.status === 404) return;
       found = { curves: [], marks: [] }; // a label that one of the keys does not have
     }
-    if (wanted !== this.ids) return;
+    if (wanted !== this.ids || level !== this.level) return;
     this.past = found.curves.map((curve) => ({ ...curve, name: keyName(curve.key, this.name) }));
     const none = "There is no history of all of these keys.";
     this.history.update(this.past, this.measured, { marks: found.marks, none });
+    setText(this.stored, storedLevel(this.past, level));
   }
 
   #pastRows() {
     const of = plain(this.measured);
-    const rows = this.past.flatMap(({ name, t, mean, low, high }) =>
-      t.map((time, i) => [name, new Date(1000 * time).toISOString(), ...[mean, low, high].map((ys) => of(ys[i]))]),
+    const rows = this.past.flatMap(({ name, t, mean, low, high, level }) =>
+      t.map((time, i) => [name, new Date(1000 * time).toISOString(), ...[mean, low, high].map((ys) => of(ys[i])), level]),
     );
-    return [["key", "time", "mean", "low", "high"], ...rows];
+    return [["key", "time", "mean", "low", "high", "level"], ...rows];
   }
 
   // Deleted keys are removed; known results are kept while the server is unavailable.
@@ -481,7 +486,7 @@ export class Compare {
       ["Key", "key"],
       ["n", "num lesser"],
       [written.log ? "Median" : "Mean", "num"],
-      [`${100 * this.level} % interval`, "num"],
+      [`${percent(this.level)} interval`, "num"],
     ];
     this.numbers.replaceChildren(table("The keys compared", columns, rows));
   }
@@ -540,7 +545,7 @@ export class Compare {
       this.verdict.replaceChildren(h("b", null, lead), ` ${rest} ${gate}`);
     const ranked = arms.map(({ key, p_best: p }) => ({ id: key, p })).sort((a, b) => b.p - a.p);
     this.best.replaceChildren(bests(ranked, (id) => this.ids.indexOf(id), named));
-    setText(this.span, `${100 * level} % intervals${unit ? `, in ${unit}` : ""}`);
+    setText(this.span, `${percent(level)} intervals${unit ? `, in ${unit}` : ""}`);
     const log = written.log;
     const { threshold, equivalence } = this.belief;
     const limit = exists(threshold) ? (log ? Math.log(threshold) : threshold) : null;
@@ -566,7 +571,7 @@ export class Compare {
             found ? [{ pair: [key, reference], mean: found.mean, interval: found.interval }] : [],
           );
     const apart = scale(this.measured, pairs[0]?.interval);
-    setText(this.much, `${log ? "ratio" : "difference"}, ${100 * level} % interval`);
+    setText(this.much, `${log ? "ratio" : "difference"}, ${percent(level)} interval`);
     this.pairs = pairs;
     this.differences.replaceChildren(forest(pairs, named, apart));
     this.decision.replaceChildren(this.#costs(answer, written, limit));

@@ -2,7 +2,7 @@
 
 import { get, part, query } from "../api.js";
 import { LABELS, drawn, swatch } from "../charts/density.js";
-import { History } from "../charts/history.js";
+import { History, storedLevel } from "../charts/history.js";
 import { chartOf, compares, isNumeric } from "../charts/kinds.js";
 import { Marginals } from "../charts/marginals.js";
 import { Surprise } from "../charts/surprise.js";
@@ -22,6 +22,7 @@ import {
   scale,
   visible,
 } from "../format.js";
+import { levelChoice, levelOf, parameter } from "../level.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
 import { figures } from "./figures.js";
@@ -37,8 +38,8 @@ const YOUNG = "The history of a mixture begins when its components have settled.
 export class Detail {
   watches = true;
 
-  constructor(app, [name, id]) {
-    Object.assign(this, { app, name, id });
+  constructor(app, [name, id], search) {
+    Object.assign(this, { app, name, id, level: levelOf(search) });
     this.title = `${name} ${id}`;
     this.element = h("div", { class: "detail" });
     this.stop = new AbortController();
@@ -68,11 +69,23 @@ export class Detail {
     this.#listen();
     this.#draw();
     this.#slow();
-    this.app.live.watch([[this.name, this.id]]);
+    this.#watch();
+  }
+
+  #watch() {
+    this.app.live.watch([[this.name, this.id]], parameter(this.level));
+  }
+
+  #selectLevel(level) {
+    this.level = level;
+    const asked = query({ level: parameter(level) });
+    history.replaceState(history.state, "", `${location.pathname}${asked}`);
+    this.#watch();
+    this.#load();
   }
 
   #get() {
-    const asked = query({ part: this.follows?.value });
+    const asked = query({ part: this.follows?.value, level: parameter(this.level) });
     return get(`/api/beliefs/${part(this.name)}/${part(this.id)}${asked}`, this.stop.signal);
   }
 
@@ -86,6 +99,7 @@ export class Detail {
     this.chart = chartOf(kind, true);
     this.marginals = this.data.marginals ? new Marginals() : null;
     this.history = new History();
+    this.stored = h("p", { class: "muted" });
     this.rule = new Rule();
     this.surprise = new Surprise(this.formatObservation);
     this.figures = h("dl", { class: "figures" });
@@ -120,6 +134,7 @@ export class Detail {
         this.history.tools,
       ),
       this.history.element,
+      this.stored,
       this.pastTable,
       downloads(`${this.title} history`, {
         element: () => this.history.element,
@@ -197,7 +212,7 @@ export class Detail {
         each.mean ?? each.weight,
         ...(each.interval ?? [null, null]),
       ]);
-      return [["name", "mean", "low", "high"], ...rows];
+      return [["name", "mean", `low ${this.data.level}`, `high ${this.data.level}`], ...rows];
     }
     const of = plain(this.measure);
     const at = (ys, i) => ys?.[i] ?? null;
@@ -213,7 +228,8 @@ export class Detail {
       new Date(1000 * t).toISOString(),
       ...[history.mean, history.low, history.high].map((ys) => of(ys[i])),
     ]);
-    return [["time", history.part || "mean", "low", "high"], ...rows];
+    const { level } = history;
+    return [["time", history.part || "mean", `low ${level}`, `high ${level}`], ...rows];
   }
 
   #predictiveRows() {
@@ -309,7 +325,13 @@ export class Detail {
         this.warnings,
         description ? h("p", { class: "hint" }, description) : null,
       ),
-      h("div", { class: "actions" }, compare, pin),
+      h(
+        "div",
+        { class: "actions" },
+        levelChoice(this.level, (level) => this.#selectLevel(level)),
+        compare,
+        pin,
+      ),
     );
   }
 
@@ -429,6 +451,7 @@ export class Detail {
     const written = scale(measured, this.data.interval);
     const young = this.data.settled === false ? YOUNG : undefined;
     this.history.update([history], measured, { marks: this.data.marks, none: young });
+    setText(this.stored, storedLevel([history], this.level));
     if (this.pastTable.open) this.past.replaceChildren(tables.past(history, written));
     this.pastTable.ontoggle ??= () => this.#slow();
   }

@@ -5,6 +5,7 @@ import { ApiError, get, query } from "../api.js";
 import { drawn, legend } from "../charts/density.js";
 import { sharedAxis } from "../charts/shared.js";
 import { h, icon, setText } from "../dom.js";
+import { levelOf, parameter } from "../level.js";
 import { count, visible } from "../format.js";
 import { Pins } from "./pins.js";
 import { Section } from "./section.js";
@@ -27,6 +28,7 @@ export class Overview {
     const order = ["asc", "desc"].find((one) => one === search.get("order")) ?? usual(sort);
     this.asked = { sort, order, search: search.get("q") ?? "" };
     this.only = search.get("belief");
+    this.level = levelOf(search);
     this.pinnedOnly = search.has("pinned");
     this.grids = [];
     this.axes = new Map(); // of beliefs by name
@@ -60,7 +62,7 @@ export class Overview {
       this.element.replaceChildren(failure(error, () => this.mount()));
       return;
     }
-    this.pins = new Pins(this.beliefs, this.app.selection, this.stop.signal);
+    this.pins = new Pins(this.beliefs, this.app.selection, this.stop.signal, this.level);
     this.#build();
     this.#listen();
     await this.#sections();
@@ -85,6 +87,8 @@ export class Overview {
       only: this.only,
       asked: this.asked,
       pinned: this.pinnedOnly,
+      level: this.level,
+      select: (level) => this.#selectLevel(level),
       ask: (change) => this.#ask(change),
       turn: () => this.#ask({ order: this.asked.order === "desc" ? "asc" : "desc" }),
       choose: (name) => this.#choose(name || null),
@@ -95,6 +99,14 @@ export class Overview {
     });
     Object.assign(this, { field: bar.field, turn: bar.turn, filter: bar.filter });
     return bar.element;
+  }
+
+  #selectLevel(level) {
+    this.level = this.pins.level = level;
+    this.#remember();
+    for (const grid of this.grids) grid.ask(this.#question());
+    this.pins.refresh();
+    this.#watch();
   }
 
   #choose(name) {
@@ -144,7 +156,8 @@ export class Overview {
   }
 
   #question() {
-    return { sort: this.asked.sort, order: this.asked.order, search: this.asked.search };
+    const { sort, order, search } = this.asked;
+    return { sort, order, search, level: parameter(this.level) };
   }
 
   #remember() {
@@ -155,6 +168,7 @@ export class Overview {
       order: order === usual(sort) ? null : order,
       q: search,
       pinned: this.pinnedOnly ? 1 : null,
+      level: parameter(this.level),
     });
     history.replaceState(history.state, "", `/${text}`);
     this.turn.replaceChildren(icon(order === "desc" ? "down" : "up"));
@@ -307,7 +321,7 @@ export class Overview {
     for (const { belief, cards } of this.grids) {
       for (const id of cards.keys()) keys.set(`${belief.name}/${id}`, [belief.name, id]);
     }
-    this.app.live.watch([...keys.values()].slice(0, MAX_WATCHED));
+    this.app.live.watch([...keys.values()].slice(0, MAX_WATCHED), parameter(this.level));
   }
 
   #key(event) {

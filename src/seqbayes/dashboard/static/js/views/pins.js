@@ -1,7 +1,8 @@
 // The pinned cards, above all others.
 
-import { get, part } from "../api.js";
+import { get, part, query } from "../api.js";
 import { h, unit } from "../dom.js";
+import { parameter } from "../level.js";
 import { pinned } from "../prefs.js";
 import { Card, PLOT } from "./card.js";
 import { Block } from "./walk.js";
@@ -13,10 +14,11 @@ export class Pins extends Block {
    * @param {object[]} beliefs as GET /api/beliefs describes them
    * @param {object} selection of keys to compare
    * @param {AbortSignal} signal
+   * @param {string} level of intervals
    */
-  constructor(beliefs, selection, signal) {
+  constructor(beliefs, selection, signal, level) {
     super();
-    Object.assign(this, { selection, signal });
+    Object.assign(this, { selection, signal, level });
     this.beliefs = new Map(beliefs.map((belief) => [belief.name, belief]));
     this.cards = new Map();
     this.flow = h("div", { class: "flow" });
@@ -84,7 +86,10 @@ export class Pins extends Block {
   async #load(belief, id) {
     const card = this.get(path(belief, id));
     try {
-      const data = await get(`/api/beliefs/${part(belief)}/${part(id)}`, this.signal);
+      const data = await get(
+        `/api/beliefs/${part(belief)}/${part(id)}${query({ level: parameter(this.level) })}`,
+        this.signal,
+      );
       card.element.classList.remove("gone");
       this.fit();
       card.update(data);

@@ -1,6 +1,7 @@
 // Search, sort order and filters of the overview.
 
 import { button, h, icon, segments } from "../dom.js";
+import { levelChoice } from "../level.js";
 
 const TYPING = 180; // ms without a keystroke before a search starts
 
@@ -33,8 +34,10 @@ export function inWords(sort, order) {
  * @param {Function} options.turn called to reverse the order
  * @param {Function} options.choose called with the name of a belief, "" for all
  * @param {Function} options.pin called with whether only pinned keys are shown
+ * @param {string} options.level of intervals
+ * @param {Function} options.select called with another level
  */
-export function toolbar({ beliefs, only, asked, pinned, ask, turn: reverse, choose, pin }) {
+export function toolbar({ beliefs, only, asked, pinned, level, ask, turn: reverse, choose, pin, select }) {
   let typing = null;
   const field = h("input", {
     type: "search",
@@ -80,6 +83,7 @@ export function toolbar({ beliefs, only, asked, pinned, ask, turn: reverse, choo
       h("label", { class: "field" }, icon("search"), field),
       h("label", { class: "select" }, sort),
       turn,
+      levelChoice(level, select),
       pins,
     ),
   );

@@ -1,0 +1,43 @@
+// The level of intervals: that of the URL, or the one selected on another page of this tab.
+
+import { h } from "./dom.js";
+import { percent } from "./format.js";
+import { read, write } from "./prefs.js";
+
+const USUAL = "0.95";
+export const LEVELS = ["0.5", "0.8", "0.9", USUAL, "0.99"].map((level) => [level, percent(level)]);
+
+// As in the API.
+const isLevel = (text) => /^0?\.[0-9]{1,6}$/.test(text) && text >= 0.5 && text <= 0.999;
+
+/** The level of a page with these parameters. */
+export function levelOf(search) {
+  const asked = search.get("level");
+  if (asked === null) return read("level", USUAL, "here");
+  return isLevel(asked) ? String(Number(asked)) : USUAL;
+}
+
+/** The parameter of a URL for a level, which is omitted for the usual one. */
+export const parameter = (level) => (level === USUAL ? null : level);
+
+/** Keep a level for other pages of this tab. */
+export const keepLevel = (level) => write("level", level, "here");
+
+/** A control for the level; `choose` is called with the selected one. */
+export function levelChoice(level, choose) {
+  const known = LEVELS.some(([one]) => one === level);
+  const options = known ? LEVELS : [...LEVELS, [level, percent(level)]].sort();
+  const select = h(
+    "select",
+    {
+      "aria-label": "Level of intervals",
+      onchange: () => {
+        keepLevel(select.value);
+        choose(select.value);
+      },
+    },
+    ...options.map(([value, text]) => h("option", { value }, `${text} intervals`)),
+  );
+  select.value = level;
+  return h("label", { class: "select" }, select);
+}
