@@ -15,6 +15,10 @@ class PriorError(SeqbayesError):
     """A prior, a hyperparameter or a fixed parameter of a likelihood is invalid."""
 
 
+class ImproperError(PriorError):
+    """The posterior is improper, so that it has no density; more data are needed."""
+
+
 class UnsupportedError(SeqbayesError):
     """The state's statistic does not support this operation, such as unlearning."""
 

@@ -119,3 +119,12 @@ def test_invalid_arguments_are_refused_and_change_nothing():
     assert bandit.n == 60
     with pytest.raises(PriorError, match="Thompson"):
         LinearBandit(ConjugateLinearRegression(), rule=Beta())
+
+
+def test_only_an_improper_posterior_makes_an_arm_the_first_to_choose():
+    class Broken(ConjugateLinearRegression):
+        def expected(self, x):
+            raise PriorError("the prior does not fit these features")
+
+    with pytest.raises(PriorError, match="does not fit these features"):
+        LinearBandit(Broken(), seed=1).pull(["a", "b"], {"u": 1.0})

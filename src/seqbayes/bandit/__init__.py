@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from seqbayes.bandit.bandit import Bandit, Choice
+from seqbayes.bandit.bandit import Bandit
 from seqbayes.bandit.linear import LinearBandit
 from seqbayes.bandit.offline import InversePropensity
 from seqbayes.bandit.per_context import PerContext
+from seqbayes.bandit.policy import Choice
 from seqbayes.bandit.rules import BayesUCB, Greedy, Rule, Thompson, TopTwo
 from seqbayes.misplaced import missing
 

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import copy
-import random
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from river.base import Base
-
-from seqbayes.bandit.rules import (
-    RandomCandidates,
-    Rule,
-    Thompson,
-    check_arms,
-    check_options,
-    sample,
-    shares_of,
-)
-from seqbayes.checks import check_seed
+from seqbayes.bandit.policy import Choice, Policy
+from seqbayes.bandit.rules import RandomCandidates, Rule, check_arms, shares_of
 from seqbayes.compare import number_of
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
@@ -29,22 +17,7 @@ from seqbayes.model import Model
 MAX_DRAWS = 64
 
 
-class Choice(NamedTuple):
-    """A chosen arm.
-
-    Attributes
-    ----------
-    arm
-        The arm.
-    propensity : float
-        Probability with which it was chosen.
-    """
-
-    arm: Hashable
-    propensity: float
-
-
-class Bandit(Base):
+class Bandit(Policy):
     """Choose arms based on the beliefs about their rewards.
 
     It has the interface of River's policies (`pull`, `update`, `ranking`), and can be used in
@@ -115,42 +88,22 @@ class Bandit(Base):
         belief: Any = state
         if not isinstance(belief, Model) or not belief.conjugate:
             raise PriorError(f"expected a State as the belief about rewards, got {state!r}")
-        check_options(rule, better, min_share, burn_in)
+        super().__init__(rule, better, min_share, burn_in, seed)
         self.state: Any = belief
-        self.rule = rule
-        self.better = better
         self.label = label
-        self.min_share = min_share
-        self.burn_in = burn_in
-        self.seed = check_seed(seed)
-        self._rule: Rule = Thompson() if rule is None else rule
         self._states: dict[Hashable, Any] = {}
-        self._counts: dict[Hashable, int] = {}
         # Caches of values that depend on the belief about an arm; None if that is improper.
         self._numbers: dict[Hashable, Distribution | None] = {}
         self._draws: dict[Hashable, list[float]] = {}
         self._drawn: dict[Hashable, int] = {}
         self._shares: dict[tuple[Hashable, ...], dict[Hashable, float]] = {}
-        self._n = 0
         self._clock: float | None = None  # newest time of a reward, if the state forgets by time
-        self._rng = random.Random(seed)
-        self._generator = np.random.default_rng(seed)
         belief_about_number(belief, label)
-
-    @property
-    def n(self) -> int:
-        """Number of learned rewards."""
-        return self._n
 
     @property
     def arms(self) -> dict[Hashable, Any]:
         """Copies of the beliefs about the rewards of all arms that were chosen or updated."""
         return {arm: copy.copy(state) for arm, state in self._states.items()}
-
-    @property
-    def counts(self) -> dict[Hashable, int]:
-        """Number of rewards of each arm."""
-        return dict(self._counts)
 
     @property
     def ranking(self) -> list[Hashable]:
@@ -178,12 +131,7 @@ class Bandit(Base):
             If there is no arm, or `min_share` is too large for their number.
         """
         arms = check_arms(arm_ids, self.min_share)
-        first = self._first(arms)
-        if first:
-            return self._rng.choice(first)
-        if self.min_share and self._rng.random() < len(arms) * self.min_share:
-            return self._rng.choice(arms)
-        return self._rule.pick(self._candidates(arms))
+        return self._pick(self._candidates(arms), self._first(arms))
 
     def shares(self, arm_ids: Sequence[Any]) -> dict[Any, float]:
         """Return the exact probability with which `pull` chooses each arm.
@@ -226,9 +174,7 @@ class Bandit(Base):
         >>> Bandit(Beta(), seed=3).choose(["red", "blue"]).propensity
         0.5
         """
-        shares = self.shares(arm_ids)
-        arm = sample(shares, self._rng)
-        return Choice(arm, shares[arm])
+        return self._choose(self.shares(arm_ids))
 
     def update(self, arm_id: Any, reward: Any, w: float = 1.0, t: Any = None) -> None:
         """Learn a reward.
@@ -262,8 +208,7 @@ class Bandit(Base):
             state.learn_one(reward, w, t=t)
         if new:
             self._states[arm_id] = state
-        self._counts[arm_id] = self._counts.get(arm_id, 0) + 1
-        self._n += 1
+        self._count(arm_id)
         self._shares.clear()
         if state.timed:  # the other arms forget, too
             self._clock = newest_clock((state,), self._clock)
@@ -299,7 +244,7 @@ class Bandit(Base):
     def _first(self, arms: Sequence[Any]) -> list[Any]:
         """Return the arms to choose before the rule is used."""
         if self.burn_in:
-            first = [arm for arm in arms if self._counts.get(arm, 0) < self.burn_in]
+            first = self._burning_in(arms)
             if first:
                 return first
         return [arm for arm in arms if self._number(arm) is None]

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
-import numpy as np
-from river.base import Base
-
-from seqbayes.bandit.bandit import Choice
 from seqbayes.bandit.per_context import register_policy
-from seqbayes.bandit.rules import (
-    RandomCandidates,
-    Rule,
-    Thompson,
-    check_arms,
-    check_options,
-    sample,
-    shares_of,
-)
-from seqbayes.checks import check_seed
+from seqbayes.bandit.policy import Choice, Policy
+from seqbayes.bandit.rules import RandomCandidates, Rule, check_arms, shares_of
 from seqbayes.distributions import Distribution
-from seqbayes.errors import PriorError
+from seqbayes.errors import ImproperError
 
 
 class Regression(Protocol):
@@ -32,13 +19,13 @@ class Regression(Protocol):
         """Learn one row."""
 
     def expected(self, x: Mapping[Any, Any]) -> Distribution:
-        """Return the distribution of the expected target; raise PriorError while it is improper."""
+        """Return the distribution of the expected target; raise ImproperError without one."""
 
     def clone(self) -> Self:
         """Return a copy without data."""
 
 
-class LinearBandit(Base):
+class LinearBandit(Policy):
     """Choose arms by regressions of their rewards on the features of the context.
 
     With the default rule this is Thompson sampling with linear rewards [1]_. It has the interface
@@ -95,30 +82,10 @@ class LinearBandit(Base):
         burn_in: int = 0,
         seed: int | None = None,
     ) -> None:
-        check_options(rule, better, min_share, burn_in)
+        super().__init__(rule, better, min_share, burn_in, seed)
         self.model = model
-        self.rule = rule
-        self.better = better
-        self.min_share = min_share
-        self.burn_in = burn_in
-        self.seed = check_seed(seed)
-        self._rule: Rule = Thompson() if rule is None else rule
         self._models: dict[Hashable, Regression] = {}
-        self._counts: dict[Hashable, int] = {}
-        self._n = 0
-        self._rng = random.Random(seed)
-        self._generator = np.random.default_rng(seed)
         register_policy(type(self))
-
-    @property
-    def n(self) -> int:
-        """Number of learned rewards."""
-        return self._n
-
-    @property
-    def counts(self) -> dict[Hashable, int]:
-        """Number of rewards of each arm."""
-        return dict(self._counts)
 
     @property
     def models(self) -> dict[Hashable, Regression]:
@@ -142,13 +109,7 @@ class LinearBandit(Base):
         ObservationError
             If a feature is not a finite number.
         """
-        candidates, first = self._candidates(arm_ids, context)
-        if first:
-            return self._rng.choice(first)
-        arms = candidates.arms
-        if self.min_share and self._rng.random() < len(arms) * self.min_share:
-            return self._rng.choice(arms)
-        return self._rule.pick(candidates)
+        return self._pick(*self._candidates(arm_ids, context))
 
     def shares(self, arm_ids: Sequence[Any], context: Mapping[str, Any]) -> dict[Any, float]:
         """Return the exact probability with which `pull` chooses each arm.
@@ -179,9 +140,7 @@ class LinearBandit(Base):
         PriorError, ObservationError
             As raised by `pull`.
         """
-        shares = self.shares(arm_ids, context)
-        arm = sample(shares, self._rng)
-        return Choice(arm, shares[arm])
+        return self._choose(self.shares(arm_ids, context))
 
     def update(self, arm_id: Any, context: Mapping[str, Any], reward: Any, w: float = 1.0) -> None:
         """Learn a reward.
@@ -207,8 +166,7 @@ class LinearBandit(Base):
             model = self.model.clone()
         model.learn_one(context, reward, w)
         self._models[arm_id] = model
-        self._counts[arm_id] = self._counts.get(arm_id, 0) + 1
-        self._n += 1
+        self._count(arm_id)
 
     def retire(self, arm_id: Any) -> None:
         """Forget an arm that can no longer be chosen.
@@ -232,8 +190,7 @@ class LinearBandit(Base):
         """Return the arms, and those of which one must be chosen before the rule is used."""
         arms = check_arms(arm_ids, self.min_share)
         numbers: dict[Any, Any] = {arm: self._expected(arm, context) for arm in arms}
-        first = [arm for arm in arms if self._counts.get(arm, 0) < self.burn_in]
-        first = first or [arm for arm in arms if numbers[arm] is None]
+        first = self._burning_in(arms) or [arm for arm in arms if numbers[arm] is None]
 
         def draw(arm: Any) -> float:
             return float(numbers[arm].sample(None, self._generator))
@@ -246,5 +203,5 @@ class LinearBandit(Base):
     def _expected(self, arm: Any, context: Mapping[str, Any]) -> Distribution | None:
         try:
             return self._models.get(arm, self.model).expected(context)
-        except PriorError:  # the posterior is improper
+        except ImproperError:
             return None

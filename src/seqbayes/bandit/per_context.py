@@ -10,7 +10,8 @@ from typing import Any
 
 from river.base import Base
 
-from seqbayes.bandit.bandit import Bandit, Choice
+from seqbayes.bandit.bandit import Bandit
+from seqbayes.bandit.policy import Choice
 
 
 def register_policy(kind: type) -> None:

@@ -11,7 +11,7 @@ from river import base
 from seqbayes import serialization
 from seqbayes.checks import check_level
 from seqbayes.distributions import StudentT
-from seqbayes.errors import PriorError
+from seqbayes.errors import ImproperError, PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.model import Model
 from seqbayes.numerics import special
@@ -234,12 +234,12 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         ------
         ObservationError
             If a value is not a finite number.
-        PriorError
+        ImproperError
             If the prior is improper and there are too few rows.
         """
         found = self._predictive(*self._at(_read(x)))
         if found is None:
-            raise PriorError("the posterior is improper: more rows are needed")
+            raise ImproperError("the posterior is improper: more rows are needed")
         return found
 
     def _at(
@@ -264,7 +264,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         ------
         ObservationError
             If a value is not a finite number.
-        PriorError
+        ImproperError
             If the prior is improper and there are too few rows.
 
         Examples
@@ -277,7 +277,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         """
         found = self._predictive(*self._at(_read(x)), noisy=False)
         if found is None:
-            raise PriorError("the posterior is improper: more rows are needed")
+            raise ImproperError("the posterior is improper: more rows are needed")
         return found
 
     def _predictive(
@@ -321,7 +321,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         ------
         ObservationError
             If a value is not a finite number.
-        PriorError
+        ImproperError
             If the prior is improper and there are too few rows.
         """
         return float(self.predictive(x).logpdf(bounded(y, "a finite target")))

@@ -60,7 +60,7 @@ const MAX_MARKS = 12;
 /** A fill for the interval of a line of this colour. */
 const pale = (colour) => `color-mix(in srgb, ${colour} 14%, transparent)`;
 
-/** A note about curves whose intervals were stored with another level; empty if there are none. */
+/** A note about curves whose intervals were stored with another level; empty if all have this level. */
 export function storedLevel(curves, level) {
   const other = curves.find((curve) => curve.t.length && curve.level !== Number(level));
   return other
