@@ -246,12 +246,14 @@ def test_forged_decisions_are_rejected(serve, monkeypatch):
     ("path", "body", "status", "reason"),
     [
         ("/api/choose/colour", {}, 404, "no choice 'colour'"),
-        ("/api/choose/layout", {}, 422, "context 1: context: field 'country' is missing"),
+        ("/api/choose/layout", {}, 422, "context 1: field 'country' of the context is missing"),
         ("/api/choose/layout", [{"country": "de"}, {"country": [1]}], 422, "context 2: "),
         ("/api/choose/layout", [3], 422, "xpected"),
-        ("/api/choose/layout", {"country": "x" * 1001}, 422, "too long"),
+        ("/api/choose/layout", {"country": "x" * 1001}, 422, "longer than 1000 characters"),
         ("/api/reward", {"decision": "x"}, 422, "reward"),
         ("/api/reward", "x", 422, "xpected"),
+        ("/api/reward", {"decision": "x", "reward": 1, "at": 5}, 422, "unknown field `at`"),
+        ("/api/choose/layout/x", {"country": "de"}, 404, "no choice 'layout/x'; the choices are"),
     ],
 )
 def test_invalid_requests_are_rejected(serve, path, body, status, reason):
@@ -397,3 +399,35 @@ def test_rewards_are_learned_once_even_if_the_server_is_killed(tmp_path):
     assert len(answered) == 40
     with open_store(str(tmp_path / "beliefs.db"), "read") as store:
         assert store.events("http") == 40
+
+
+def test_a_reward_is_learned_by_the_beliefs_whose_fields_it_has(serve):
+    further = """
+    [belief.speed]
+    state = "gamma"
+    prior = { shape = 2, rate = 1 }
+    likelihood = { name = "exponential" }
+    field = "ms"
+    by = "layout"
+    [belief.overall]
+    state = "beta"
+    field = "converted"
+    [belief.visits]
+    state = "beta"
+    field = "converted"
+    where = { kind = "visit" }
+    """
+    server = serve(CONFIG + further)
+    with client(server) as http:
+        first, second = http.choose("layout", [{"country": "de"}] * 2)
+        assert http.reward(first.decision, True).refused == 0
+        events = {"ms": 12.5, "kind": "visit"}
+        assert http.reward(second.decision, True, event=events).refused == 0
+    counts = {"speed": 1.0, "overall": 2.0, "visits": 1.0}
+
+    def learned_by():
+        cards = {name: server.get(f"/api/beliefs/{name}")["cards"] for name in counts}
+        return {name: sum(card["n"] for card in found) for name, found in cards.items()}
+
+    server.until(lambda: learned_by() == counts)
+    assert server.get("/api/health")["dead_letters"] == 0

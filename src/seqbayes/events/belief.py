@@ -224,6 +224,11 @@ class Belief:
         return [*slots, *((name, "any") for name in names)]
 
     @property
+    def read_fields(self) -> frozenset[str]:
+        """Names of the fields that an event must have to be learned."""
+        return frozenset(name for name, _ in (*raw_slots(self.derived), *self._read_slots))
+
+    @property
     def _read_slots(self) -> list[Slot]:
         derived = self.derived
         return [slot for slot in self.slots if slot[0] not in derived]

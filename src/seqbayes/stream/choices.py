@@ -59,7 +59,7 @@ class DecisionResponse(msgspec.Struct):
     propensity: float
 
 
-class RewardBody(msgspec.Struct):
+class RewardBody(msgspec.Struct, forbid_unknown_fields=True):
     """The reward of a decision, and optional additional event fields, such as a timestamp."""
 
     decision: str
@@ -78,6 +78,8 @@ class Chooser:
         Configuration of the choice.
     belief
         The belief about the rewards.
+    beliefs
+        All beliefs of the configuration.
 
     Raises
     ------
@@ -95,7 +97,9 @@ class Chooser:
     Notes
     -----
     The reward becomes an event whose id is derived from the decision. Event ids are stored in the
-    same transaction as the beliefs, so that a reward is learned exactly once.
+    same transaction as the beliefs, so that a reward is learned exactly once. Another belief learns
+    the event, too, if it has a condition (`where`) that selects the event, or if the event has all
+    its fields.
 
     Examples
     --------
@@ -107,8 +111,15 @@ class Chooser:
     (0.5, {'country': 'de'})
     """
 
-    def __init__(self, name: str, table: ChoiceTable, belief: Belief) -> None:
+    def __init__(
+        self, name: str, table: ChoiceTable, belief: Belief, beliefs: Sequence[Belief] = ()
+    ) -> None:
         self.name, self.table, self.belief = name, table, belief
+        self._read = {
+            each.name: frozenset() if each.where else each.read_fields
+            for each in beliefs
+            if each.name != belief.name
+        }
         for key, text in find_errors(table, belief):
             raise PriorError(f"choice {name!r}, {key}: {text}")
         self._rule = RULES[table.rule]()
@@ -212,6 +223,11 @@ class Chooser:
             identity: decision.identity,
         }
 
+    def learners(self, event: Mapping[str, Any]) -> frozenset[str]:
+        """Return the names of the beliefs that may learn an event of this choice."""
+        others = {name for name, fields in self._read.items() if fields <= event.keys()}
+        return frozenset(others | {self.belief.name})
+
     def _known_keys(self, context: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
         """Return the key of each arm in a context; decode a context of strings only once."""
         values = tuple(context.items())
@@ -236,10 +252,13 @@ class Chooser:
         (event,), _ = self._layout.decode([record], _refuse)
         for field, value in zip(self.belief.by, msgspec.structs.astuple(event), strict=True):
             if isinstance(value, InvalidValue) or not isinstance(value, str):
-                reason = "missing" if field not in record else f"invalid: {record[field]!r}"
-                raise DecisionError(f"context: field {field!r} is {reason}")
+                given = repr(record.get(field))[:100]
+                reason = "missing" if field not in record else f"invalid: {given}"
+                raise DecisionError(f"field {field!r} of the context is {reason}")
             if len(value) > MAX_NAME_LENGTH:
-                raise DecisionError(f"context: field {field!r} is too long")
+                raise DecisionError(
+                    f"field {field!r} of the context is longer than {MAX_NAME_LENGTH} characters"
+                )
             found.append(value)
         return tuple(found)
 
@@ -303,7 +322,7 @@ def post_rewards(
     DecisionError
         If a decision is invalid, or so old that its reward may already have been learned.
     """
-    records, ids = [], []
+    records, ids, learners = [], [], {}
     for i, each in enumerate(rewards, 1):
         chooser, decision = _decision(choosers, each.decision, i)
         if source.too_late(decision.identity):
@@ -314,7 +333,8 @@ def post_rewards(
         event = chooser.event(decision, each.reward, str(source.id), each.event)
         records.append(msgspec.json.encode(event))
         ids.append(decision.identity)
-    return PostedRequest(records, range(1, len(records) + 1), ids)
+        learners[i] = chooser.learners(event)
+    return PostedRequest(records, range(1, len(records) + 1), ids, learners=learners)
 
 
 def _decision(choosers: Mapping[str, Chooser], text: str, i: int) -> tuple[Chooser, Decision]:

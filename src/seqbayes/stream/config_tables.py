@@ -276,7 +276,7 @@ def read_choices(
         used = {*named[table.belief].by, *named[table.belief].field}
         if source is not None and source[1].get("id") in used:
             errors.add("source.id", f"belief {table.belief!r} uses it as another field")
-        chooser = errors.catch(path, partial(Chooser, name, table, named[table.belief]))
+        chooser = errors.catch(path, partial(Chooser, name, table, named[table.belief], beliefs))
         if chooser is not None:
             found[name] = chooser
     return found

@@ -52,10 +52,13 @@ class Decide:
 
     async def choose(self, request: Request) -> Response:
         """Choose an arm for one context, or for each of an array."""
-        (name,) = path_segments(request, "/api/choose/")[:1]
-        chooser = self._choosers().get(name)
+        name, *rest = path_segments(request, "/api/choose/")
+        choosers = self._choosers()
+        chooser = None if rest else choosers.get(name)
         if chooser is None:
-            raise HttpError(404, f"there is no choice {name[:200]!r}")
+            path = "/".join([name, *rest])[:200]
+            names = ", ".join(map(repr, choosers))
+            raise HttpError(404, f"there is no choice {path!r}; the choices are {names}")
         contexts = _decode(await body_of(request, LONGEST) or b"{}", dict[str, Any])
         if len(contexts) * chooser.seconds <= QUICK_SECONDS:
             decisions = self._choose(chooser, contexts, chooser.choose)

@@ -136,7 +136,8 @@ class Guard:
         if not writes and "text/html" in headers.get("accept", ""):
             page = _page_of(scope)
             return "/login" if page == "/" else f"/login?{urlencode({'next': page})}"
-        reason = "a token is required: Authorization: Bearer TOKEN, or log in at /login"
+        what = "the token is wrong" if "authorization" in headers else "a token is required"
+        reason = f"{what}: Authorization: Bearer TOKEN, or log in at /login"
         raise HttpError(401, reason, {"www-authenticate": "Bearer"})
 
     def _check_form(self, headers: Mapping[str, str], writes: bool) -> None:

@@ -208,7 +208,11 @@ class Http(Source):
         records = [record for request in requests for record in request.records]
         places = [[request.number, line] for request in requests for line in request.lines]
         lines = [(request, line) for request in requests for line in request.lines]
-        only = {i: r.only[line] for i, (r, line) in enumerate(lines) if line in r.only}
+        only = {
+            i: request.only.get(line, request.learners.get(line, frozenset()))
+            for i, (request, line) in enumerate(lines)
+            if line in request.only or line in request.learners
+        }
         return Batch(records, self._number, places, (), self._queued, prompt=True, only=only)
 
     def mark_unused(self, positions: Iterable[tuple[int, int]]) -> None:

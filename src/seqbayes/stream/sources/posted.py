@@ -86,6 +86,8 @@ class PostedRequest:
         Digest of the content; detects a different request with the same key.
     done
         Called once, in another thread.
+    learners
+        For each line that not all beliefs may learn, the names of those that may.
 
     Attributes
     ----------
@@ -109,6 +111,7 @@ class PostedRequest:
     key: str = ""
     digest: str = ""
     done: Done = lambda outcome, again: None
+    learners: Mapping[int, frozenset[str]] = field(default_factory=dict)
     number: int = 0
     duplicates: int = 0
     repeated: dict[int, int] = field(default_factory=dict)
