@@ -56,6 +56,10 @@ state = "beta"
 field = "y"
 by = "k"
 half_life = "100 events"
+[belief.two]
+state = "beta"
+field = "y"
+by = ["k", "m"]
 [alert.a]
 """
 
@@ -74,6 +78,8 @@ def read(text):
         ("P(meen > 2) > 0.9", "expected mean, next or best at column 3, got 'meen' in"),
         ("P(meen > 2) > 0.9", "did you mean 'mean'"),
         ("P(mean > 2) > 1.5", "expected a probability from 0 to 1 at column 15, got '1.5'"),
+        ("dead letters > 200 %", "expected a share from 0 to 1, or a percentage at column 16"),
+        ("expected loss < -1", "expected a limit >= 0, because no expected loss is negative"),
         ("surprize > 3", "did you mean 'surprise'"),
         ("mean > 3 or n > 2", "expected 'and' or the end at column 10, got 'or'"),
         ("mean > 3 and", "at its end"),
@@ -121,6 +127,10 @@ URL = MEAN + 'to = "webhook"\nurl = "http://x"\n'
         ('when = "n > 1 and dead letters > 1 %"\nbelief = "ms"', "cannot be checked together"),
         (MEAN + 'recovery = "dead letters < 1 %"', "alert.a.recovery: expected a condition about"),
         ('quiet = "1 h"\nrecovery = "n > 1"', "alert.a.recovery: an alert about silence"),
+        (URL.replace("//x", "//x:99999"), "alert.a.url: expected a URL such as"),
+        (MEAN + 'to = "command"\ncommand = ["/no/such"]', "there is no program '/no/such'"),
+        ('when = "mean > 0.5"\nbelief = "colour"\nlabel = "x"', "has no label 'x'; its labels"),
+        ('when = "P(best = a) > 0.5"\nbelief = "two"', "each field of the key, 'k / m', got 'a'"),
         (MEAN + 'alpha = 2.0', "alert.a.alpha: expected"),
         ('quiet = 0', "alert.a.quiet: expected a duration"),
         ('when = "dead letters > 1 %"\nover = 0', "alert.a.over: expected a duration"),

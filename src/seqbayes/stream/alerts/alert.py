@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,9 +10,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from seqbayes.compare import decide, number_of
 from seqbayes.console.suggestions import did_you_mean
-from seqbayes.errors import PriorError, SeqbayesError
+from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.events.durations import format_duration, parse_duration
 from seqbayes.events.keys import REST, read_key, write_key
@@ -20,12 +20,10 @@ from seqbayes.stream.alerts.grammar import (
     Best,
     Comparison,
     Loss,
-    Measure,
     Silence,
-    Surprise,
-    Tail,
     parse_condition,
 )
+from seqbayes.stream.alerts.suitability import find_reasons
 from seqbayes.stream.schema import ErrorList, join
 from seqbayes.stream.urls import expand
 
@@ -216,14 +214,14 @@ def _find_errors_of_receiver(table: AlertTable) -> Iterator[tuple[str, str]]:
     if table.url:
         try:
             parts = urlsplit(expand(table.url, quoted=True))
-            valid = parts.scheme in ("http", "https") and bool(parts.hostname)
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         except PriorError as error:
             yield "url", str(error)
             return
         except ValueError:
             valid = False
         if not valid:
-            yield "url", "expected a URL that begins with http:// or https://"
+            yield "url", "expected a URL such as https://host/path or http://host:9093"
     if table.secret:
         try:
             expand(table.secret)
@@ -231,6 +229,8 @@ def _find_errors_of_receiver(table: AlertTable) -> Iterator[tuple[str, str]]:
             yield "secret", str(error)
     if any("\0" in word for word in table.command):
         yield "command", "contains a NUL character"
+    elif table.command and shutil.which(table.command[0]) is None:
+        yield "command", f"there is no program {table.command[0]!r} that can be executed"
 
 
 def _alert(
@@ -299,7 +299,7 @@ def _find_errors(alert: Alert, table: AlertTable) -> Iterator[tuple[str, str]]:
         yield from _find_errors_of_key(belief, table, kind)
         for place, given in (("when", alert.condition), ("recovery", alert.recovery)):
             for each in given:
-                for text in _unsuitable(each, alert, belief):
+                for text in find_reasons(each, belief, alert.label, alert.alpha is not None):
                     yield place, text
 
 
@@ -319,49 +319,3 @@ def _find_errors_of_key(belief: Belief, table: AlertTable, kind: str) -> Iterato
             yield "key", f"belief {belief.name!r} is keyed by {fields}, got {list(values)}"
     if kind == "a choice between keys" and not belief.by:
         yield "belief", f"{belief.name!r} has no keys to compare"
-
-
-def _unsuitable(each: Comparison, alert: Alert, belief: Belief) -> Iterator[str]:
-    """Yield the reasons why a comparison cannot be made for a belief."""
-    quantity, state = each.quantity, belief.state
-    if isinstance(quantity, (Tail, Best, Loss)) or quantity == Measure("mean"):
-        yield from _without_number(quantity, alert, state)
-    if isinstance(quantity, Tail) and quantity.unit not in ("", belief.display.unit):
-        unit = belief.display.unit
-        wanted = f"the unit of the belief is {unit!r}" if unit else "the belief has no unit"
-        yield f"unknown unit {quantity.unit!r}: {wanted}"
-    if isinstance(quantity, Surprise) and (
-        state.clock is not None or state.timed or state.log_evidence is None
-    ):
-        yield "surprise needs a proper prior, and a belief without a half-life or a window"
-    if isinstance(quantity, Best) and alert.alpha is not None and belief.by:
-        decision = decide({"a": state, "b": state}, label=alert.label)
-        if decision.guarantee == "none":
-            yield f"no sequential test is available ({decision.reason}): set anytime = false"
-
-
-def _without_number(quantity: Any, alert: Alert, state: Any) -> Iterator[str]:
-    now = state.as_of()
-    if not now.conjugate or now.display_kind not in ("number", "normal", "labels", "hurdle"):
-        yield f"a {type(now).__name__} is not about one number"
-        return
-    if now.display_kind == "labels":
-        if alert.label is None:
-            yield "a belief about labels requires label, the label whose share is evaluated"
-        elif isinstance(quantity, Tail) and quantity.of == "next":
-            yield "the next observation is a label: use mean, its share"
-        return
-    if alert.label is not None:
-        yield "only a belief about labels has a label"
-    if (
-        isinstance(quantity, Tail)
-        and quantity.of == "mean"
-        and now.likelihood.of_logarithm
-        and quantity.limit <= 0.0
-    ):
-        yield f"expected a limit above 0, got {quantity.limit:g}"
-    try:
-        if now.is_proper(now.posterior):
-            number_of(now, alert.label)
-    except SeqbayesError as error:
-        yield str(error)

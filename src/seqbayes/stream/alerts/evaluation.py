@@ -12,6 +12,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.events.keys import REST
 from seqbayes.stream.alerts.alert import Alert
 from seqbayes.stream.alerts.grammar import (
+    SEPARATOR,
     Best,
     Comparison,
     Loss,
@@ -164,7 +165,7 @@ def name_of(key: Any) -> str:
     """
     if key is REST:
         return "(rest)"
-    return " / ".join(key) if isinstance(key, tuple) else str(key)
+    return SEPARATOR.join(key) if isinstance(key, tuple) else str(key)
 
 
 def evaluate_choice(alert: Alert, states: Mapping[Any, Any]) -> Evaluation:

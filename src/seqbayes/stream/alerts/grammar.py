@@ -20,6 +20,10 @@ _QUANTITIES = ("P", "mean", "n", "expected", "dead", "surprise")
 _EXPECTED = "expected P(…), mean, n, expected loss, dead letters or surprise"
 
 
+SEPARATOR = " / "
+"""Text between the values of a key with several fields."""
+
+
 @dataclass(frozen=True)
 class Tail:
     """The probability that the number of a belief, or the next observation, exceeds a limit.
@@ -135,6 +139,10 @@ def _comparison(tokens: Tokens) -> Comparison:
     limit = tokens.number()
     if isinstance(quantity, (Tail, Best)) and not 0.0 <= limit <= 1.0:
         tokens.refuse("expected a probability from 0 to 1", start)
+    if isinstance(quantity, DeadLetters) and not 0.0 <= limit <= 1.0:
+        tokens.refuse("expected a share from 0 to 1, or a percentage", start)
+    if isinstance(quantity, Loss) and limit < 0.0:
+        tokens.refuse("expected a limit >= 0, because no expected loss is negative", start)
     return Comparison(quantity, op, limit)
 
 
