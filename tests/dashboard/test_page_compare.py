@@ -125,7 +125,8 @@ def test_label_beliefs_are_compared_by_the_share_of_a_selected_label(open_page, 
 CONFIG_WITH_DECISION_OPTIONS = CONFIG.replace(
     "[belief.seconds]",
     'title = "Checkout"\nbetter = "higher"\ncontrol = "control"\nthreshold = 0.3\n'
-    'equivalence = 0.01\n[belief.seconds]\nunit = "s"',
+    "equivalence = 0.01\nplanned = { control = 1, green-button = 1, video = 1, new = 1 }\n"
+    '[belief.seconds]\nunit = "s"',
 )
 
 
@@ -164,6 +165,10 @@ def test_a_comparison_starts_with_a_verdict(open_page, experiment, shoot):
     )
     assert len(lefts) == 3
     assert len(set(lefts)) == 1
+    # the fourth variant has hardly any data
+    expect(page.get_by_text("Sample ratio mismatch (p = ")).to_contain_text("Find the cause")
+    numbers = page.get_by_role("region", name="The keys compared")
+    expect(numbers.get_by_role("row", name="control")).to_contain_text("100 of 1,000")
     shoot(page, "verdict", full_page=True)
 
 

@@ -36,6 +36,7 @@ def store(tmp_path):
         Belief("colour", Dirichlet({"red": 1, "blue": 1}), field="colour", by="k"),
         Belief("rate", Gamma(1, 1, likelihood=Exponential()), field="s", by="k"),
         Belief("all", Beta(1, 1), field="x"),
+        Belief("plan", Beta(1, 1), field="x", by="k", display=Display(planned={"A": 2, "B": 1})),
         Belief("both", Product({"x": Beta(1, 1)}), by="k"),
     )
     return path
@@ -164,6 +165,8 @@ def test_the_planned_ratio_of_keys_is_tested(store, capsys):
     assert found["mismatch"] is expected.mismatch is True
     assert found["p_value"] == expected.p_value
     assert found["keys"]["A"] == {"n": 1000, "observed": 0.5, "planned": 2 / 3}
+    configured = json.loads(output(capsys, store, "plan", "--json")[1])["sample_ratio"]
+    assert configured == found
     equal = ("--planned", "A=1", "--planned", "B=1", "--json")
     found = json.loads(output(capsys, store, "conversion", *equal)[1])["sample_ratio"]
     assert (found["mismatch"], found["p_value"]) == (False, 1.0)

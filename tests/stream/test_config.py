@@ -507,6 +507,15 @@ def test_every_error_is_listed():
             "belief.b.equivalence: expected a number above 0, got 0",
         ),
         (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', by = 'k',"
+            " planned = {A = 0, B = 1}}",
+            "belief.b.planned: expected weights above 0 of two or more keys",
+        ),
+        (
+            f"{BASE}belief.b = {{state = 'beta', field = 'x', planned = {{A = 1, B = 1}}}}",
+            "belief.b.planned: the belief must have one key field",
+        ),
+        (
             f"{BASE}belief.b = {{state = 'gamma', field = 'x', equivalence = nan}}",
             "belief.b.equivalence: expected a number above 0, got nan",
         ),

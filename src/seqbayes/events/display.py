@@ -13,7 +13,7 @@ from seqbayes.errors import PriorError
 
 BETTER = ("higher", "lower")
 
-_DECISIONS = ("better", "control", "threshold", "equivalence")
+_DECISIONS = ("better", "control", "threshold", "equivalence", "planned")
 
 _COMPARABLE = ("number", "normal", "labels", "hurdle")
 """Kinds of beliefs that can be compared."""
@@ -41,6 +41,8 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     equivalence
         Largest difference that does not matter in practice; under the log-normal likelihood the
         largest relative difference.
+    planned
+        The planned shares of the keys, as weights by name: a sample ratio mismatch is reported.
     pool
         Whether the keys borrow strength from each other: True, or a method of
         `seqbayes.table.Pool`. The posterior of each key is displayed with and without pooling.
@@ -53,6 +55,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     control: str | list[str] | None = None
     threshold: float | None = None
     equivalence: float | None = None
+    planned: dict[str, float] | None = None
     pool: bool | str = False
 
     @classmethod
@@ -122,6 +125,18 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             fields = ", ".join(by)
             yield "control", f"expected a value for each of {fields}, got {values}"
         yield from self._find_errors_of_numbers(state)
+        yield from self._find_errors_of_plan(by, state)
+
+    def _find_errors_of_plan(self, by: Sequence[str], state: Any) -> Iterator[tuple[str, str]]:
+        if self.planned is None:
+            return
+        if len(by) != 1:
+            yield "planned", "the belief must have one key field, whose values are the variants"
+        if state.timed or state.clock is not None:
+            yield "planned", "a belief that forgets does not have the numbers of all events"
+        weights = self.planned.values()
+        if len(weights) < 2 or not all(0.0 < weight < math.inf for weight in weights):
+            yield "planned", f"expected weights above 0 of two or more keys, got {self.planned}"
 
     def _find_errors_of_pool(self, by: Sequence[str], state: Any) -> Iterator[tuple[str, str]]:
         if self.pool is False:

@@ -71,11 +71,20 @@ class SequentialTest(Struct):
     more: Number
 
 
+class SampleRatio(Struct):
+    """The test of whether the keys have the planned shares of the events."""
+
+    mismatch: bool
+    p_value: float
+    text: str
+
+
 class Comparison(Struct):
     """The probability that each key is the best, and the differences of the best to the others.
 
     `verdict` is "best" if one is the best with probability (1 + level) / 2 or more, "equivalent" if
-    no difference matters, else "undecided". `reference` is the control, or the best key. `shares`
+    no difference matters, else "undecided". `sample_ratio` is None unless the configuration
+    declares planned shares. `reference` is the control, or the best key. `shares`
     contains the compared beliefs if they are about the share of a label.
     """
 
@@ -90,6 +99,7 @@ class Comparison(Struct):
     verdict: Literal["best", "equivalent", "undecided"]
     reference: str
     decision: SequentialTest
+    sample_ratio: SampleRatio | None
     arms: list[Arm]
     cards: list[Card]
     shares: list[ComparedShare] | UnsetType = UNSET

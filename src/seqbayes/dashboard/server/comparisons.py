@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from seqbayes.compare import sample_ratio
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live import history as past
 from seqbayes.dashboard.live.entries import Entry, make_cards
@@ -23,6 +24,7 @@ from seqbayes.dashboard.server.responses import (
     path_segments,
 )
 from seqbayes.errors import SeqbayesError
+from seqbayes.events.keys import write_key
 
 BEST = ("highest", "lowest")
 
@@ -96,6 +98,7 @@ class Comparisons:
             # states are immutable, so the lock is no longer needed
             states = [entry.state for entry in entries]
             cards = self._cards(entries, level)
+            ratio = _sample_ratio(table)
         if len(set(chosen)) < len(chosen):
             raise HttpError(422, "expected different keys to compare")
         if control is not None and control not in (*chosen, "best"):
@@ -121,6 +124,7 @@ class Comparisons:
         return {
             **_named(compared, chosen),
             **shares,
+            "sample_ratio": ratio,
             "lowest": lowest,
             "label": label,
             "cards": cards,
@@ -157,6 +161,21 @@ def _control(table: EntryTable) -> str | None:
     values = table.description.display.control_values
     key = None if values is None else msgspec.json.encode(values).decode()
     return key if key in table.entries else None
+
+
+def _sample_ratio(table: EntryTable) -> dict[str, Any] | None:
+    """Return the test of the planned shares, if there are some and events have no weights."""
+    planned = table.description.display.planned
+    if planned is None:
+        return None
+    counts = {}
+    for name in planned:
+        entry = table.entries.get(write_key((name,)))
+        counts[name] = 0.0 if entry is None else entry.n
+    if not all(n.is_integer() for n in counts.values()):
+        return None
+    found = sample_ratio({name: int(n) for name, n in counts.items()}, planned)
+    return {"mismatch": found.mismatch, "p_value": found.p_value, "text": str(found)}
 
 
 def _named(compared: dict[str, Any], keys: list[str]) -> dict[str, Any]:

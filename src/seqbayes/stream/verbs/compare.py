@@ -137,8 +137,8 @@ def compare(
 
 
 def sample_ratio(
-    url: str, belief: str, planned: Mapping[str, float], *, alpha: float = 0.001
-) -> comparisons.SampleRatio:
+    url: str, belief: str, planned: Mapping[str, float] | None = None, *, alpha: float = 0.001
+) -> comparisons.SampleRatio | None:
     """Test whether the keys of a belief have observations in the planned ratio.
 
     Parameters
@@ -148,9 +148,15 @@ def sample_ratio(
     belief
         Name of the belief, with one event for each visitor.
     planned
-        Planned weight of each key, in any unit; other keys are not counted.
+        Planned weight of each key, in any unit; other keys are not counted. By default as
+        configured.
     alpha
         Error rate; see `seqbayes.compare.sample_ratio`.
+
+    Returns
+    -------
+    SampleRatio or None
+        The result; None if no weights are given or configured.
 
     Raises
     ------
@@ -171,7 +177,10 @@ def sample_ratio(
     >>> sample_ratio(path, "sales", {"north": 1, "south": 1}).mismatch
     False
     """
-    _, states = _read(url, belief, None)
+    stored, states = _read(url, belief, None)
+    planned = stored.display.planned if planned is None else planned
+    if planned is None:
+        return None
     counts: dict[str, Any] = {
         name: states[name].n_samples if name in states else 0 for name in planned
     }
@@ -243,7 +252,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="KEY=WEIGHT",
         help="planned weight of a key, for each key of an experiment: test whether the keys have"
-        " observations in this ratio",
+        " observations in this ratio (as configured)",
     )
     add_top(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -296,7 +305,7 @@ def _compare(args: argparse.Namespace) -> int:
         top=args.top,
         as_of=args.as_of,
     )
-    ratio = sample_ratio(args.store, args.belief, dict(args.planned)) if args.planned else None
+    ratio = sample_ratio(args.store, args.belief, dict(args.planned) if args.planned else None)
     if args.json:
         document = {"belief": args.belief, **to_dict(found)}
         if ratio is not None:

@@ -23,6 +23,8 @@ const BEST = [
 ];
 const BEST_KEY = "best"; // instead of a control
 const NO_SHARE = { mean: null, interval: null, density: null };
+const planned = (ratio) =>
+  ratio ? `${ratio.text[0].toUpperCase()}${ratio.text.slice(1)}.${ratio.mismatch ? " Find the cause before you use these results." : ""}` : "";
 const panel = (head, ...children) =>
   h("section", { class: "panel" }, h("header", null, ...head), ...children);
 
@@ -203,6 +205,7 @@ export class Compare {
   #panels() {
     this.overlay = new Overlay();
     this.verdict = h("p", { class: "verdict-text", role: "status" });
+    this.ratio = h("p", { class: "hint", role: "status" });
     this.forest = h("div");
     this.decision = h("div");
     this.numbers = h("div");
@@ -269,7 +272,7 @@ export class Compare {
         ),
       ),
     );
-    this.results = h("div", null, h("section", { class: "panel conclusion" }, this.verdict, h("p", { class: "hint" }, term("anytime-valid test"), " ", term("credible interval"))), columns);
+    this.results = h("div", null, h("section", { class: "panel conclusion" }, this.verdict, this.ratio, h("p", { class: "hint" }, term("anytime-valid test"), " ", term("credible interval"))), columns);
     return this.results;
   }
 
@@ -479,16 +482,27 @@ export class Compare {
     const rows = cards.map((card) => [
       h("a", { href: detailPath(this.name, card.id) }, this.#named(card.id)),
       count(card.n),
+      this.#observed(card, written),
       written.text(arms.get(card.id)?.mean ?? card.mean),
       written.range(arms.get(card.id)?.interval ?? card.interval),
     ]);
     const columns = [
       ["Key", "key"],
       ["n", "num lesser"],
+      ["Observed", "num"],
       [written.log ? "Median" : "Mean", "num"],
       [`${percent(this.level)} interval`, "num"],
     ];
     this.numbers.replaceChildren(table("The keys compared", columns, rows));
+  }
+
+  /** The data without the prior: the number of successes or of a label, or the observed mean. */
+  #observed({ id, mle }, written) {
+    const { n, shares } = this.cards.get(id);
+    const share = shares?.find(({ label }) => label === this.label);
+    if (this.labelled) return share ? `${count(share.n)} of ${count(n)}` : "–";
+    if (!exists(mle)) return "–";
+    return this.belief.likelihood === "Bernoulli" ? `${count(Math.round(n * mle))} of ${count(n)}` : written.text(mle);
   }
 
   // A right-to-left name must not reorder the text next to it.
@@ -543,6 +557,8 @@ export class Compare {
     const gate = tested(answer, (id) => keyName(this.cards.get(id).key, this.name));
     if (this.verdict.textContent !== `${lead} ${rest} ${gate}`)
       this.verdict.replaceChildren(h("b", null, lead), ` ${rest} ${gate}`);
+    setText(this.ratio, planned(answer.sample_ratio));
+    this.ratio.classList.toggle("warned", Boolean(answer.sample_ratio?.mismatch));
     const ranked = arms.map(({ key, p_best: p }) => ({ id: key, p })).sort((a, b) => b.p - a.p);
     this.best.replaceChildren(bests(ranked, (id) => this.ids.indexOf(id), named));
     setText(this.span, `${percent(level)} intervals${unit ? `, in ${unit}` : ""}`);
@@ -581,11 +597,12 @@ export class Compare {
   #rows() {
     const { arms, level } = this.answer;
     const of = plain(this.measured);
-    const heads = ["key", "n", "mean", `low ${level}`, `high ${level}`, "P(best)", "expected loss", "P(above threshold)"];
+    const heads = ["key", "n", "observed", "mean", `low ${level}`, `high ${level}`, "P(best)", "expected loss", "P(above threshold)"];
     return [
       heads,
       ...arms.map((arm) => [
-        ...[keyName(this.cards.get(arm.key).key, this.name), this.cards.get(arm.key).n, of(arm.mean)],
+        ...[keyName(this.cards.get(arm.key).key, this.name), this.cards.get(arm.key).n],
+        ...[this.#observed(this.#shown(arm.key), scale(this.measured)), of(arm.mean)],
         ...[...arm.interval.map(of), arm.p_best, arm.loss, arm.p_above],
       ]),
     ];
