@@ -125,7 +125,7 @@ def test_label_beliefs_are_compared_by_the_share_of_a_selected_label(open_page, 
 CONFIG_WITH_DECISION_OPTIONS = CONFIG.replace(
     "[belief.seconds]",
     'title = "Checkout"\nbetter = "higher"\ncontrol = "control"\nthreshold = 0.3\n'
-    "equivalence = 0.01\nplanned = { control = 1, green-button = 1, video = 1, new = 1 }\n"
+    "equivalence = 0.01\nplanned = {{ control = 1, green-button = 1, video = 1, new = 1 }}\n"
     '[belief.seconds]\nunit = "s"',
 )
 
@@ -220,8 +220,8 @@ def test_charts_can_be_downloaded_as_images_and_data(open_page, experiment):
         group.get_by_role("button", name="CSV").click()
     assert saved.value.suggested_filename == "conversion-estimates.csv"
     rows = list(csv.reader(Path(saved.value.path()).read_text().splitlines()))
-    assert rows[0][:3] == ["key", "n", "mean"]
-    means = {row[0]: float(row[2]) for row in rows[1:]}
+    assert rows[0][:4] == ["key", "n", "observed", "mean"]
+    means = {row[0]: float(row[3]) for row in rows[1:]}
     assert means["green-button"] == pytest.approx(201 / 1002)  # under a uniform prior
     with page.expect_download() as saved:
         group.get_by_role("button", name="PNG").click()
