@@ -27,6 +27,11 @@ def detail(site, level):
     return found
 
 
+def named_levels(page):
+    """Return the levels in percent of the intervals that a page names, except as options."""
+    return set(re.findall(r"(\d+) % interval\b", page.locator("main").inner_text()))
+
+
 def test_the_level_of_cards_is_selected_and_kept(open_page, site):
     page = open_page("/?belief=conversion")
     card = page.locator(f".card[data-id='{KEY}']")
@@ -35,6 +40,7 @@ def test_the_level_of_cards_is_selected_and_kept(open_page, site):
     page.get_by_role("combobox", name="Level of intervals").select_option("0.8")
     expect(chart).to_have_attribute("aria-label", re.compile("80 % interval"))
     assert "level=0.8" in page.url
+    assert named_levels(page) == {"80"}  # in the legend
     # the sparkline shows the level of the stored intervals
     expect(card.locator(".spark")).to_have_attribute("aria-label", re.compile("95 % interval"))
     site.feed(visit("control", True))
@@ -51,6 +57,7 @@ def test_a_history_has_the_selected_level(open_page, site):
     page = open_page(DETAIL + "?level=0.5")
     expect(page.get_by_role("combobox", name="Level of intervals")).to_have_value("0.5")
     page.wait_for_selector(".history canvas")
+    assert named_levels(page) == {"50"}  # in the legend, with the estimates and the quantiles
     found = detail(site, 0.5)
     assert found["history"]["level"] == 0.5
     usual = detail(site, 0.95)["history"]

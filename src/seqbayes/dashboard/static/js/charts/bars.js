@@ -1,6 +1,7 @@
 // Beliefs about several numbers: shares of labels, fields, components.
 
 import { h, setText } from "../dom.js";
+import { percentOf } from "./density.js";
 import { count, measureOf, oneOf, probability, scale, visible } from "../format.js";
 
 export const percent = (share) => `${(100 * share).toFixed(2)}%`;
@@ -102,7 +103,7 @@ export class Shares {
       const [low, high] = share.interval;
       place(row.whisker, { left: at(low), width: percent((high - low) / widest) });
       const range = scale("share", share.interval).range(share.interval);
-      setText(row.range, this.full ? range : `, 95 % interval ${range}`);
+      setText(row.range, this.full ? range : `, ${percentOf(this.card)} interval ${range}`);
     }
     for (const estimate of ["mle", "map"]) {
       if (!row[estimate]) continue;

@@ -276,17 +276,20 @@ export function drawn(store) {
   return store ? parts.filter((part) => part !== "likelihood") : parts;
 }
 
-export function legend(parts = drawn(false)) {
+export function legend(parts, level) {
   return h(
     "ul",
     { class: "legend" },
-    ...parts.map((part) => h("li", null, swatch(part), LABELS[part])),
+    ...parts.map((part) => h("li", null, swatch(part), labelOf(part, level))),
   );
 }
 
-export const LABELS = {
+/** The name of a part of the chart, with intervals of a level. */
+export const labelOf = (part, level) =>
+  part === "interval" ? `${percent(level)} interval` : LABELS[part];
+
+const LABELS = {
   posterior: "posterior",
-  interval: "95 % interval",
   prior: "prior",
   likelihood: "likelihood of the last event",
   mle: "MLE",

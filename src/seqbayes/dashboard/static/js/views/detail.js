@@ -1,7 +1,7 @@
 // All details of one key.
 
 import { get, part, query } from "../api.js";
-import { LABELS, drawn, swatch } from "../charts/density.js";
+import { drawn, labelOf, swatch } from "../charts/density.js";
 import { History, storedLevel } from "../charts/history.js";
 import { chartOf, compares, isNumeric } from "../charts/kinds.js";
 import { Marginals } from "../charts/marginals.js";
@@ -263,6 +263,13 @@ export class Detail {
     if (width) this.chart.resize?.(width, PLOT_HEIGHT);
   }
 
+  // The name of a part of the chart; that of the interval changes with its level.
+  #named(part) {
+    if (part !== "interval") return labelOf(part);
+    this.intervalName = h("span", null, labelOf(part, this.level));
+    return this.intervalName;
+  }
+
   #legend() {
     const parts = drawn(this.store);
     return h(
@@ -273,7 +280,7 @@ export class Detail {
           "button",
           { type: "button", "aria-pressed": true },
           swatch(name),
-          name === "mean" ? scale(this.measure).mean : LABELS[name],
+          name === "mean" ? scale(this.measure).mean : this.#named(name),
         );
         switcher.addEventListener("click", () => {
           const shown = switcher.getAttribute("aria-pressed") !== "true";
@@ -381,6 +388,7 @@ export class Detail {
     const card = this.data;
     this.#fit();
     this.chart.update(card, this.measure);
+    if (this.intervalName) setText(this.intervalName, labelOf("interval", card.level));
     const [main, more] = figures(card, this.measure, this.belief);
     this.figures.replaceChildren(...main);
     if (!this.more.querySelector(":popover-open")) this.more.replaceChildren(...more);
@@ -431,8 +439,8 @@ export class Detail {
         : [tables.nothing(tables.NO_EVENTS)]),
     );
     this.dead.replaceChildren(tables.deadLetters(data.dead_letters));
-    this.predictive.replaceChildren(...next(data.predictive, this.belief));
-    this.quantiles.replaceChildren(tables.quantiles(data.quantiles, this.belief));
+    this.predictive.replaceChildren(...next(data.predictive, this.belief, data.level));
+    this.quantiles.replaceChildren(tables.quantiles(data.quantiles, this.belief, data.level));
     if (!this.store) this.surprise.update(data.recent ?? []);
     this.#model(data);
     if (data.history) this.#past(data.history);
@@ -456,9 +464,9 @@ export class Detail {
     this.pastTable.ontoggle ??= () => this.#slow();
   }
 
-  #model({ components, start, prior, posterior, text }) {
+  #model({ components, start, prior, posterior, text, level }) {
     const known = prior || posterior;
-    if (components?.length) this.parameters.replaceChildren(tables.components(components));
+    if (components?.length) this.parameters.replaceChildren(tables.components(components, level));
     else this.parameters.replaceChildren(known ? tables.parameters(prior, posterior) : "");
     // A table already shows this; estimators have several lines.
     const lines = (components?.length ? young(components, start) : (text ?? "")).split("\n");

@@ -1,6 +1,6 @@
 // The estimates of a belief; the first one is large.
 
-import { LABELS, swatch } from "../charts/density.js";
+import { percentOf, swatch } from "../charts/density.js";
 import { h } from "../dom.js";
 import { explained, term } from "../glossary.js";
 import { count, exact, followed, number, oneOf, probability, scale, signed, visible } from "../format.js";
@@ -23,12 +23,13 @@ const row = ([name, text, sign], i) =>
 
 function estimates(card, measure, { threshold, unit = "" }) {
   const [first] = card.shares ?? [];
+  const interval = `${percentOf(card)} interval`;
   if (first) {
     const range = first.interval && scale("share", first.interval).range(first.interval);
     return [
       [
         [visible(first.label), probability(first.mean), "mean"],
-        range && [LABELS.interval, range, "interval"],
+        range && [interval, range, "interval"],
       ].filter(Boolean),
       [],
     ];
@@ -40,7 +41,7 @@ function estimates(card, measure, { threshold, unit = "" }) {
     return [
       [
         [visible(one.name), oneOf(one, written), "mean"],
-        one.interval && [LABELS.interval, written.range(one.interval), "interval"],
+        one.interval && [interval, written.range(one.interval), "interval"],
       ].filter(Boolean),
       [],
     ];
@@ -52,7 +53,7 @@ function estimates(card, measure, { threshold, unit = "" }) {
   return [
     [
       [written.mean, `${written.text(card.mean)}${of}`, "mean"],
-      card.interval && [LABELS.interval, `${written.range(card.interval)}${of}`, "interval"],
+      card.interval && [interval, `${written.range(card.interval)}${of}`, "interval"],
       card.pooled && ["pooled", `${written.text(card.pooled.mean)} (${written.range(card.pooled.interval)})${of}`],
       typeof card.p_above === "number" && [`P(> ${limit})`, probability(card.p_above)],
     ].filter(Boolean),

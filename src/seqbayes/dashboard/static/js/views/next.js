@@ -1,7 +1,7 @@
 // The prediction of the next observation.
 
 import { Fields } from "../charts/bars.js";
-import { LABELS } from "../charts/density.js";
+import { labelOf } from "../charts/density.js";
 import { predictive } from "../charts/predictive.js";
 import { h } from "../dom.js";
 import { observed, scale } from "../format.js";
@@ -12,7 +12,7 @@ const UNPREDICTABLE = {
 };
 
 /** The contents of the panel for a predictive distribution. */
-export function next(given, { kind, likelihood }) {
+export function next(given, { kind, likelihood }, level) {
   if (!given) return [nothing(UNPREDICTABLE[kind] ?? "It cannot be predicted before more events are learned.")];
   if (given.lines) {
     const fields = new Fields({ most: 24 });
@@ -23,7 +23,7 @@ export function next(given, { kind, likelihood }) {
   const written = scale("", interval);
   const summary = [
     typeof mean === "number" && `mean ${written.text(mean)}`,
-    interval && `${LABELS.interval} ${written.range(interval)}`,
+    interval && `${labelOf("interval", level)} ${written.range(interval)}`,
   ].filter(Boolean);
   return [
     predictive(given, observed(likelihood)),

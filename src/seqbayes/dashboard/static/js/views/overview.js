@@ -101,9 +101,14 @@ export class Overview {
     return bar.element;
   }
 
+  #legend() {
+    return legend(drawn(this.source?.mode === "store"), this.level);
+  }
+
   #selectLevel(level) {
     this.level = this.pins.level = level;
     this.#remember();
+    if (this.signs) this.signs.replaceChildren(...this.#legend().children);
     for (const grid of this.grids) grid.ask(this.#question());
     this.pins.refresh();
     this.#watch();
@@ -185,7 +190,7 @@ export class Overview {
     this.shown = this.pinnedOnly ? [] : beliefs.map((belief) => this.#section(belief, alone));
     this.grids = this.shown.map(({ grid }) => grid);
     const curves = beliefs.some(({ kind }) => isNumeric(kind));
-    this.signs = curves ? legend(drawn(this.source?.mode === "store")) : "";
+    this.signs = curves ? this.#legend() : "";
     const sections = this.shown.map(({ element }) => element);
     this.sections.replaceChildren(this.signs, this.pins.element, ...sections);
     this.#counted();

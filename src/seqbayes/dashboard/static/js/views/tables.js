@@ -7,6 +7,7 @@ import {
   number,
   observation,
   parameter,
+  percent,
   probability,
   scale,
   visible,
@@ -106,7 +107,7 @@ export function past(history, written) {
   );
 }
 
-export function components(rows) {
+export function components(rows, level) {
   const mean = (line) => {
     const { name, mean, interval } = line;
     const written = scale(measureOf(line), interval);
@@ -121,7 +122,7 @@ export function components(rows) {
   ]);
   return table(
     "Components, the largest first",
-    [["Component"], ["Mean and 95 % interval of"], ["n", "num"], ["Weight", "num"]],
+    [["Component"], [`Mean and ${percent(level)} interval of`], ["n", "num"], ["Weight", "num"]],
     cells,
   );
 }
@@ -181,7 +182,7 @@ export function parameters(prior, posterior) {
 }
 
 /** Quantiles of observations; empty without quantiles. */
-export function quantiles(found, { unit }) {
+export function quantiles(found, { unit }, level) {
   if (!found) return "";
   const rows = found.map(({ p, x, interval }) => {
     const written = scale("", interval);
@@ -190,7 +191,7 @@ export function quantiles(found, { unit }) {
   const columns = [
     ["Quantile", "key"],
     [unit ? `Value (${unit})` : "Value", "num"],
-    ["95 % interval", "num"],
+    [`${percent(level)} interval`, "num"],
   ];
   return table("Quantiles of observations", columns, rows);
 }
