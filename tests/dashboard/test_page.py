@@ -176,6 +176,22 @@ def test_keys_are_displayed_as_plain_text(open_page, site, key):
     assert page.evaluate("window.hacked") is None
 
 
+def test_cards_of_long_keys_show_how_they_end(open_page, site):
+    prefix = "https://shop.example/en/products/gardening/tools/long-handled/"
+    names = [f"{prefix}{end}" for end in ("rake", "spade")]
+    for name in names:
+        site.feed(visit(name, True))
+    page = open_page("/?belief=conversion")
+    for name in names:
+        link = page.locator(f".card .name[title='{name}']")
+        link.wait_for()
+        assert link.text_content() == name
+        end = link.locator("span").last
+        card, shown = (each.bounding_box() for each in (link, end))
+        assert end.text_content() == name[-10:]
+        assert shown["x"] + shown["width"] <= card["x"] + card["width"] + 1.0
+
+
 def test_an_empty_key_is_visible(open_page, site):
     site.feed(visit("", True))
     page = open_page("/?belief=conversion&sort=key")

@@ -217,6 +217,16 @@ export function keyName(key, belief) {
   return texts.length ? texts.map(visible).join(" · ") : belief;
 }
 
+const END = 10;
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufefc]/;
+
+/** The beginning of a name, which may be cut, and its end, which may not: keys often differ there. */
+export function nameParts(name) {
+  const signs = [...name];
+  if (signs.length <= 2 * END || RIGHT_TO_LEFT.test(name)) return [name, ""];
+  return [signs.slice(0, -END).join(""), signs.slice(-END).join("")];
+}
+
 /** Whether all values of a key are empty. */
 export const nameless = (key) =>
   [key].flat().length > 0 && [key].flat().every((text) => text === "");

@@ -14,6 +14,7 @@ import {
   keyName,
   measure,
   nameless,
+  nameParts,
   oneOf,
   percent,
   rate,
@@ -40,7 +41,8 @@ export class Card {
     this.belief = belief;
     this.id = id;
     this.selection = selection;
-    this.title = h("a", { class: "name", href: detailPath(belief.name, id) });
+    this.nameParts = [h("span", { class: "start" }), h("span")];
+    this.title = h("a", { class: "name", href: detailPath(belief.name, id) }, ...this.nameParts);
     this.value = h("span", { class: "value" });
     this.range = h("span", { class: "range" });
     this.chart = chartOf(belief.kind);
@@ -125,7 +127,7 @@ export class Card {
     const card = this.data;
     const { name } = this.belief;
     const measured = measure(this.belief);
-    setText(this.title, keyName(card.key, name));
+    nameParts(keyName(card.key, name)).forEach((text, i) => setText(this.nameParts[i], text));
     this.title.classList.toggle("nameless", nameless(card.key));
     setAttribute(this.title, "title", keyName(card.key, name));
     const top = card.shares?.[0];
