@@ -243,7 +243,13 @@ def test_cards_are_printed(open_page):
     page = open_page("/beliefs/shops")
     page.wait_for_selector(".card .value")
     page.emulate_media(media="print")
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    drawn = page.evaluate(  # in one call, so that no frame is drawn
+        "() => { dispatchEvent(new Event('beforeprint'));"
+        " return [...document.querySelectorAll('.grid .card')].map("
+        "card => card.querySelector('.name').textContent && card.querySelector('path').matches"
+        "('[d]') && card.querySelector('.value').textContent); }"
+    )
+    assert all(drawn)
     # measured in one call: the page may scroll between two
     boxes = page.locator(".grid .card").evaluate_all(
         "cards => cards.map(card => card.getBoundingClientRect().toJSON())"

@@ -3,7 +3,8 @@
 const dirty = new Map();
 let planned = false;
 
-function flush() {
+/** Draw all pending changes now, for example before the page is printed. */
+export function flush() {
   planned = false;
   const jobs = [...dirty.values()];
   dirty.clear();

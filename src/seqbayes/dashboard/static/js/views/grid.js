@@ -2,6 +2,7 @@
 
 import { get, part, query } from "../api.js";
 import { h, unit } from "../dom.js";
+import { flush } from "../paint.js";
 import { CARD_HEIGHT, Card, PLOT, skeleton } from "./card.js";
 import { Block } from "./walk.js";
 
@@ -107,6 +108,7 @@ export class Grid extends Block {
   print(printing) {
     this.printing = printing;
     this.layout();
+    if (printing) flush(); // no frame is drawn before the page is printed
   }
 
   /** Update a card; return false if it is not in this grid. */
