@@ -64,7 +64,6 @@ def test_documented_installations_need_only_a_checkout(page):
 
 
 def test_documented_commands_of_a_first_session_work(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     monkeypatch.chdir(tmp_path)
     session = [
         words for page in ("README.md", "docs/stream.md") for words in arguments(ROOT / page)
@@ -75,15 +74,44 @@ def test_documented_commands_of_a_first_session_work(tmp_path, monkeypatch, caps
         *("backup", "merge", "reset", "dead-letters"),
     ]
     for words in session:
-        if words[0] == "replay" or (words == ["init"] and Path("seqbayes.toml").exists()):
-            continue
-        if words[0] == "merge":
-            for shard in words[1:3]:
-                shutil.copy("beliefs.db", shard)
-        if words[0] == "dead-letters":
-            shutil.copy("seqbayes.toml", words[-1])
         confirmed = ["--yes"] if words[0] == "reset" else []  # standard input is not a terminal
-        assert cli.main([*words, *confirmed]) == 0, (words, capsys.readouterr().err)
+        if words[0] != "replay":
+            assert cli.main([*words, *confirmed]) == 0, (words, capsys.readouterr().err)
+
+
+SERVERS = {"serve", "mcp"}
+EXECUTED_ELSEWHERE = {"README.md", "stream.md", "tutorial.md", "ab-test.md", "rolling-rate.md"}
+PLACEHOLDERS = {"old.parquet"}
+"""Files that a reader replaces by their own."""
+
+
+def works_offline(words):
+    """Whether a command ends by itself and needs neither a terminal nor another server."""
+    if words[0] == "replay" and "--html" not in words:
+        return False  # see tests/test_replay_screen.py
+    others = any("://" in word or word in PLACEHOLDERS for word in words)
+    return words[0] not in SERVERS and not others
+
+
+def test_documented_commands_on_other_pages_work_after_a_first_session(
+    tmp_path, monkeypatch, capsys
+):
+    pytest.importorskip("duckdb", reason="duckdb is not installed")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init"]) == 0
+    shutil.copy("events.jsonl", "visits.jsonl")
+    executed = set()
+    for page in PAGES:
+        if page.name in EXECUTED_ELSEWHERE:
+            continue
+        for words in filter(works_offline, arguments(page)):
+            if words[0] == "backfill":
+                Path("beliefs.db").unlink(missing_ok=True)
+            elif not Path("beliefs.db").exists():
+                assert cli.main(["run", "seqbayes.toml", "--once"]) == 0
+            assert cli.main(words) == 0, (page, words, capsys.readouterr().err)
+            executed.add(words[0])
+    assert {"backfill", "compare", "watch", "replay", "check", "backup", "show"} <= executed
 
 
 GUIDES = sorted(ROOT.glob("docs/guides/*.md"))
