@@ -86,7 +86,7 @@ PLACEHOLDERS = {"old.parquet"}
 
 
 def works_offline(words):
-    """Whether a command ends by itself and needs neither a terminal nor another server."""
+    """Whether a command ends without a signal, and needs neither a terminal nor another server."""
     if words[0] == "replay" and "--html" not in words:
         return False  # see tests/test_replay_screen.py
     others = any("://" in word or word in PLACEHOLDERS for word in words)
