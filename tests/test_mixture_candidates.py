@@ -8,7 +8,7 @@ import pytest
 from river.datasets import synth
 from sklearn.datasets import load_breast_cancer
 
-from seqbayes import PriorError
+from seqbayes import ObservationError, PriorError
 from seqbayes.river import MixtureDiscriminant
 from seqbayes.river.candidates import Candidates
 
@@ -113,3 +113,29 @@ def test_scores_choose_and_the_trial_ends():
     assert (again.best, again.scores) == ("two", candidates.scores)
     with pytest.raises(PriorError):
         again.load(["one", "two"], [0, 1.0, 2.0, 3.0])
+
+
+def test_one_mixture_of_each_class_is_kept_after_its_trial():
+    rng = np.random.default_rng(1)
+    model = MixtureDiscriminant(seed=1)
+    for _ in range(3300):
+        label = int(rng.integers(3))
+        centre = 4.0 * label + (8.0 if label == 1 and rng.random() < 0.5 else 0.0)
+        model.learn_one({"x": centre + rng.normal(), "y": rng.normal()}, label)
+    written = model.learned()
+    assert len(written["mixtures"]) == 3
+    found = MixtureDiscriminant.from_dict(model.to_dict())
+    assert found.predict_proba_one({"x": 11.5}) == model.predict_proba_one({"x": 11.5})
+    assert model.predict_one({"x": 12.0, "y": 0.0}) == 1  # the second cluster of the class
+    assert len(model.clusters(1)) > 1
+
+
+def test_an_observation_that_changes_between_prediction_and_learning_is_read_again():
+    model, rng = MixtureDiscriminant(seed=1), np.random.default_rng(1)
+    for i in range(300):
+        model.learn_one({"x": rng.normal() + 5 * (i % 2)}, i % 2)
+    x = {"x": 0.1}
+    model.predict_proba_one(x)
+    x["x"] = math.nan
+    with pytest.raises(ObservationError):
+        model.learn_one(x, 0)

@@ -279,3 +279,38 @@ def test_the_distribution_of_a_prediction_has_the_names_of_river(rng):
     assert found.sigma == pytest.approx(oracle.std())
     assert found(10.0) == pytest.approx(oracle.pdf(10.0))
     assert found.cdf(10.0) == pytest.approx(oracle.cdf(10.0))
+
+
+def coverage(noise, seed):
+    """Return how many targets are in their 90 % interval, and the model."""
+    rng = np.random.default_rng(seed)
+    model, inside = ConjugateLinearRegression(), []
+    for i, scale in enumerate(noise):
+        x, y = {"t": i / len(noise)}, i / len(noise) + scale * rng.normal()
+        found = model.predict_interval(x, level=0.9)
+        inside.append(found is None or found[0] <= y <= found[1])
+        model.learn_one(x, y)
+    return np.mean(inside[20:]), model
+
+
+def test_intervals_keep_their_level_if_the_noise_grows():
+    grown, model = coverage(np.geomspace(0.5, 5.0, 600), 1)
+    assert 0.88 <= grown <= 0.92
+    again = ConjugateLinearRegression.from_dict(model.to_dict())
+    assert again.predict_interval({"t": 0.5}) == model.predict_interval({"t": 0.5})
+
+
+def test_intervals_keep_their_level_and_width_if_the_model_is_correct():
+    level, model = coverage(np.full(2000, 0.5), 2)
+    assert 0.89 <= level <= 0.91
+    low, high = model.predict_interval({"t": 0.5}, level=0.9)
+    assert (high - low) / (2 * 1.645 * 0.5) == pytest.approx(1.0, abs=0.35)
+
+
+def test_a_given_precision_is_exact():
+    rng = np.random.default_rng(1)
+    data = [({"t": float(t)}, float(t + 100.0 * t * rng.normal())) for t in range(100)]
+    model = taught(ConjugateLinearRegression(precision=1.0), data)
+    fitted = model.predictive({"t": 50.0})
+    reference = taught(ConjugateLinearRegression(precision=1.0), data[::-1])
+    assert fitted.scale == pytest.approx(reference.predictive({"t": 50.0}).scale, rel=1e-9)

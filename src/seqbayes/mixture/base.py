@@ -332,9 +332,9 @@ class BaseMixture(BulkPredictions, StreamClusterer):
         PriorError
             If default priors have no scale before the first observation.
         """
-        if not self.has_predictive:
+        if self._settings.covariance != "full":
             return self.log_density(x)
-        return self._model_for(x).log_predictive(x)
+        return (self._model or self._model_for(x)).log_predictive(x)
 
     def score_one(self, x: Any) -> float:
         """Return the surprise of an observation, ``-log_predictive(x)``; high is anomalous.

@@ -346,6 +346,9 @@ class EMModel:
         ObservationError
             If `x` is outside the support of a component.
         """
+        self.predicting()
+        if self._predictive is not None and self._predictive_at == self._predicting_at:
+            return self._predictive.log_density(x)
         return self._current_predictive().log_density(x)
 
     def predictive_is_compiled(self) -> bool:

@@ -64,6 +64,18 @@ class Candidates(Generic[M]):
         """Whether the trial continues, so that the mixtures need scores."""
         return len(self.mixtures) > 1 and self._scored < TRIAL
 
+    @property
+    def are_decided(self) -> bool:
+        """Whether the trial has ended, and more than one mixture is left."""
+        return len(self.mixtures) > 1 and self._scored >= TRIAL
+
+    def keep(self, first: bool) -> None:
+        """Keep only the mixture with the fewest components, or only the best one."""
+        best = self.best
+        if best is not None:
+            k = 0 if first else self.mixtures.index(best)
+            self.mixtures, self.scores = [self.mixtures[k]], [self.scores[k]]
+
     def score(self, logs: Sequence[float], w: float) -> None:
         """Add the log predictive density of each mixture for an observation of this weight."""
         self.scores = [s + w * log_p for s, log_p in zip(self.scores, logs, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -58,7 +59,8 @@ class MixtureDiscriminant(GenerativeClassifier):
     -----
     By default a class begins with one component. Mixtures of two and of three learn at the same
     time, and the one that has predicted the observations of the class best is preferred. Such
-    classes are used if they predict labels better than those with one component. The likelihoods
+    classes are used if they predict labels better than those with one component. After 1000
+    observations of a class, only one of its mixtures is kept. The likelihoods
     are tempered as in `ConjugateNB`, together with the shares of the classes. With a number as
     `components`, the probabilities are those of the model.
 
@@ -134,6 +136,9 @@ class MixtureDiscriminant(GenerativeClassifier):
                 class_mixture.check_component(kind.template)
         self._buffers: dict[Any, list[tuple[dict[Any, Any], float]]] = {}
         self._candidates: dict[Any, Candidates[ClassMixture]] = {}
+        self._recent: tuple[Any, dict[Any, Any], tuple[dict[Any, Feature], Projections]] | None = (
+            None
+        )
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
         """Learn from the features `x` of an observation of class `y`.
@@ -156,23 +161,25 @@ class MixtureDiscriminant(GenerativeClassifier):
         candidates = self._candidates.get(y) if isinstance(y, Hashable) else None
         if candidates is None:
             likelihoods.Categorical().statistics().observe(y)  # raises an error for invalid labels
-        found = kinds.checked(x, self._features, self._kinds)
+        found, projections = self._read(x)
         if weight == 0.0:
             return
         self._score(x, y, weight)
+        self._recent = None  # `x` may change
         if candidates is None and self._prototypes is not None:
             (size,) = self._sizes.values()
             made = Mixture(self._prototypes, buffer=size, seed=self.seed)
             candidates = Candidates()
             candidates.add(ClassMixture(made))
         if candidates is not None:
-            projections = Projections(x)
             if candidates.are_open:
                 logs = [
                     each.log_predictive(projections.of(each), x, self._features)
                     for each in candidates.mixtures
                 ]
                 candidates.score(logs, weight)
+            elif candidates.are_decided and self._tempering is not None:
+                candidates.keep(first=self._tempering.probability_of(1) <= 0.5)
             for mixture in candidates.mixtures:
                 mixture.learn(projections.of(mixture), weight)
             self._candidates[y] = candidates
@@ -182,6 +189,16 @@ class MixtureDiscriminant(GenerativeClassifier):
             feature.learn(x[name], y, weight)
         if x and (candidates is None or y in self._buffers):
             self._keep(dict(x), y, weight)
+
+    def _read(self, x: Mapping[Any, Any]) -> tuple[dict[Any, Feature], Projections]:
+        """Validate an observation; return its features and its projections, and keep them."""
+        if self._recent is not None:
+            last, values, read = self._recent
+            if last is x and values == x and all(map(operator.is_, values.values(), x.values())):
+                return read
+        read = kinds.checked(x, self._features, self._kinds), Projections(x)
+        self._recent = x, dict(x), read
+        return read
 
     def _keep(self, x: dict[Any, Any], label: Any, w: float) -> None:
         """Buffer an observation of a class; start a mixture when there are enough for it."""
@@ -230,10 +247,11 @@ class MixtureDiscriminant(GenerativeClassifier):
         If only one of them is needed, return it twice; those of the best ones are always needed if
         `last` is true, or if the number of components or the components are given.
         """
-        known, seen = kinds.checked(x, self._features, self._kinds), x
+        (known, projections), seen = self._read(x), x
         if not known.keys() <= self._features.keys():
             known = {name: feature for name, feature in known.items() if name in self._features}
             seen = {name: x[name] for name in known}
+            projections = Projections(seen)
         candidates = [self._candidates.get(label) for label in self._classes.value]
         first = best = None
         if self._tempering is None or last or self._tempering.needs_model(1):
@@ -241,7 +259,11 @@ class MixtureDiscriminant(GenerativeClassifier):
         if self._tempering is not None and self._tempering.needs_model(0):
             first = [None if each is None else each.mixtures[0] for each in candidates]
         given = [first, best] if first != best else [best]
-        found = [self._log_densities(seen, known, each) for each in given if each is not None]
+        found = [
+            self._log_densities(seen, known, each, projections)
+            for each in given
+            if each is not None
+        ]
         return [found[0], found[-1]]
 
     def _log_densities(
@@ -249,9 +271,9 @@ class MixtureDiscriminant(GenerativeClassifier):
         seen: Mapping[Any, Any],
         known: Mapping[Any, Feature],
         mixtures: Sequence[ClassMixture | None],
+        projections: Projections,
     ) -> list[float]:
         """Return log p(x | class) of every class, by its mixture and its single features."""
-        projections = Projections(seen)
         total = [
             0.0
             if mixture is None

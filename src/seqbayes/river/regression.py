@@ -17,6 +17,7 @@ from seqbayes.model import Model
 from seqbayes.numerics import special
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
+from seqbayes.river.calibration import Calibration
 from seqbayes.river.features import bounded, bounded_weight, check_features
 from seqbayes.river.intercept_prior import InterceptPrior
 from seqbayes.river.linear_answers import LinearAnswers, TargetDistribution
@@ -51,8 +52,9 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     empirical Bayes estimate of ``c`` is used: the mode of its posterior density, where
     the expected share of the features in the variance of the target has a uniform prior.
     It is estimated again whenever the number of rows has grown by a tenth. So predictions are close
-    to the mean of the target until the features are known to predict it. Given a number as
-    `precision`, the regression is exact.
+    to the mean of the target until the features are known to predict it. The scale of predictions
+    is calibrated by the coverage of the intervals so far, because the noise of a stream may change,
+    or depend on earlier rows. Given a number as `precision`, the regression is exact.
 
     A feature that is absent counts as 0, also in rows learned before it first appeared; a new
     feature has the prior's weight. With a flat intercept or Jeffreys' noise prior
@@ -111,6 +113,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         self._target_origin = 0.0
         self._n = 0.0
         self._shrinkage = Shrinkage(1 if intercept else 0) if precision is None else None
+        self._calibration = Calibration()
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
         """Learn one row.
@@ -143,7 +146,11 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         shrinkage = self._shrinkage
         if shrinkage is not None:
             shrinkage.learn(self._root, row, centred, weight, self._n)
+            noise, squares = self._noise_of(self._root), self._root.squares
         self._root.add(row, centred, weight)
+        if shrinkage is not None and noise.beta > 0.0:
+            error = (self._root.squares - squares) * noise.alpha / noise.beta
+            self._calibration.learn(error, 2.0 * noise.alpha, weight)
         self._n += weight
         if shrinkage is not None and self._n >= GROWTH * shrinkage.chosen_at:
             self._root = shrinkage.choose(self._n, self.alpha, self.beta)
@@ -152,8 +159,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     def choose_prior(self) -> None:
         """Choose the default prior again by all rows so far; nothing if `precision` is given.
 
-        This also happens whenever the number of rows has grown by a tenth. Right after it, the
-        model does not depend on the order of the rows.
+        This also happens whenever the number of rows has grown by a tenth. Right after it, only the
+        calibration of the scale depends on the order of the rows.
 
         Examples
         --------
@@ -294,6 +301,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
             return None
         scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(float(noisy) + leverage)
+        if noisy:
+            scale *= self._calibration.factor
         return StudentT(2.0 * noise.alpha, self._mean(row, fitted), scale) if scale else None
 
     def predict_interval(
@@ -395,6 +404,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
             written["intercept_prior"] = "apart"
         if self._shrinkage is not None:
             written["shrinkage"] = self._shrinkage.dump()
+            written["calibration"] = [self._calibration.log_factor]
         return written
 
     def restore(self, learned: Mapping[str, Any]) -> None:
@@ -407,6 +417,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
             raise PriorError(f"expected {root.size - first} columns, got {columns!r}")
         if self._shrinkage is not None:
             self._shrinkage = Shrinkage.read(learned.get("shrinkage"), first, root.size)
+            calibration = learned.get("calibration", [0.0])  # missing before version 0.2
+            self._calibration.log_factor = document.read_numbers(calibration, 1)[0]
         self._root, self._n, self._target_origin, self._origin = root, n, target, origin
         self._columns = {name: first + i for i, name in enumerate(columns)}
         self._prior_apart = first > 0 and learned.get("intercept_prior") == "apart"

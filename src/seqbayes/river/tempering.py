@@ -13,10 +13,13 @@ POWERS = (1.0, 0.5, 0.25, 0.125)
 """Powers of the likelihood; a quarter suits groups of four features that are copies."""
 
 ALTERNATIVE_PRIOR = 1e-4
-"""Prior probability of every combination of a model and a power, except the first.
+"""Prior probability of the first model with any power except the first one.
 
 It is small, so that only clear evidence changes predictions.
 """
+
+MODEL_RATIO = 0.01
+"""Ratio of the prior probabilities of the other models to that, because they are more complex."""
 
 _SMALLEST = 1e-3
 """Alternatives with a smaller probability are omitted from predictions, which saves time."""
@@ -65,10 +68,8 @@ class Tempering:
     def __init__(self, models: int = 1, with_shares: bool = False) -> None:
         self._with_shares = with_shares
         self._alternatives = list(itertools.product(range(models), POWERS))
-        others = len(self._alternatives) - 1
-        self.scores = [math.log1p(-others * ALTERNATIVE_PRIOR)] + [
-            math.log(ALTERNATIVE_PRIOR)
-        ] * others
+        others = [ALTERNATIVE_PRIOR * MODEL_RATIO ** (m > 0) for m, _ in self._alternatives[1:]]
+        self.scores = [math.log1p(-math.fsum(others)), *map(math.log, others)]
         self._update_weights()
         self._set_n_samples(0)
         self._last_x: Mapping[Any, Any] | None = None
@@ -82,12 +83,16 @@ class Tempering:
             probabilities[power] += weight
         return probabilities
 
+    def probability_of(self, model: int) -> float:
+        """Return the probability of a model, under any power."""
+        first = model * len(POWERS)
+        return math.fsum(self._weights[first : first + len(POWERS)])
+
     def needs_model(self, model: int) -> bool:
         """Whether the next prediction needs the densities under a model."""
         if self._only_alternative is not None and not self.scoring_is_due:
             return self._only_alternative[0] == model
-        first = model * len(POWERS)
-        return self.scoring_is_due or any(self._weights[first : first + len(POWERS)])
+        return self.scoring_is_due or self.probability_of(model) > 0.0
 
     def predict(
         self,
@@ -114,26 +119,27 @@ class Tempering:
             pairs = zip(log_priors, log_likelihoods[model], strict=True)
             return normalized([own * p + power * v for p, v in pairs])
         self._last_x = dict(x) if scoring_is_due else None
-        self._last_predictions, used = [], []
+        self._last_predictions = []
         # several models may share the same list object of log likelihoods
         known: dict[tuple[int, float], list[float]] = {}
+        shares: dict[tuple[int, float], float] = {}
         for (model, power), weight in zip(self._alternatives, self._weights, strict=True):
             if not scoring_is_due and weight == 0.0:
                 continue
             logs = log_likelihoods[model]
-            prediction = known.get((id(logs), power))
-            if prediction is None:
+            key = id(logs), power
+            if key not in known:
                 own = power if self._with_shares else 1.0
                 pairs = zip(log_priors, logs, strict=True)
-                prediction = normalized([own * p + power * v for p, v in pairs])
-                known[id(logs), power] = prediction
+                known[key] = normalized([own * p + power * v for p, v in pairs])
             if scoring_is_due:
-                self._last_predictions.append(prediction)
+                self._last_predictions.append(known[key])
             if weight > 0.0:
-                used.append((weight, prediction))
-        if len(used) == 1:
-            return used[0][1]
-        return [math.fsum(w * each[i] for w, each in used) for i in range(len(log_priors))]
+                shares[key] = shares.get(key, 0.0) + weight
+        if len(shares) == 1:
+            return known[next(iter(shares))]
+        used = [(w, known[key]) for key, w in shares.items()]
+        return [math.fsum([w * each[i] for w, each in used]) for i in range(len(log_priors))]
 
     def has_predicted(self, x: Mapping[Any, Any]) -> bool:
         """Whether the last prediction was for this observation and has not been scored yet."""

@@ -1,0 +1,74 @@
+"""Calibration of predictive distributions by their own coverage."""
+
+from __future__ import annotations
+
+import math
+
+LEVEL = 0.9
+"""The level of the intervals whose coverage is tracked."""
+
+RATE = 0.1
+"""Change of the log factor per observation outside the interval, divided by the level."""
+
+MIN_DF = 10.0
+"""Minimum degrees of freedom of the predictions that are tracked."""
+
+NORMAL_QUANTILE = 1.6448536269514722
+"""The upper end of the standard Normal distribution's interval of `LEVEL`."""
+
+
+class Calibration:
+    """A factor of the scale of predictions, for targets that the model does not describe.
+
+    The noise of a stream may grow, or depend on earlier rows. The factor grows by a small ratio
+    when a target is outside its interval of level 0.9, and shrinks otherwise, such that the
+    coverage over many rows is 0.9 for any sequence of targets. For targets that agree with the
+    model, it remains near 1.
+
+    References
+    ----------
+    .. [1] Gibbs, I. and Candès, E. (2021). Adaptive conformal inference under distribution shift.
+       Advances in Neural Information Processing Systems 34.
+    """
+
+    def __init__(self) -> None:
+        self.log_factor = 0.0
+
+    @property
+    def factor(self) -> float:
+        """The factor of the scale."""
+        return math.exp(self.log_factor)
+
+    def learn(self, squared_error: float, df: float, w: float) -> None:
+        """Learn whether a target was inside its interval.
+
+        Parameters
+        ----------
+        squared_error
+            The squared difference of target and prediction, divided by the squared scale.
+        df
+            Degrees of freedom of Student's t distribution of the prediction.
+        w
+            Weight of the row.
+        """
+        if df < MIN_DF:
+            return
+        outside = squared_error > (upper_end(df) * self.factor) ** 2
+        self.log_factor += RATE * min(w, 1.0) * (outside - (1.0 - LEVEL))
+
+
+def upper_end(df: float) -> float:
+    """Return the upper end of the interval of `LEVEL` of Student's t distribution.
+
+    It is the Cornish-Fisher expansion; its error is below 3e-5 if `df` is at least 10.
+
+    Examples
+    --------
+    >>> print(f"{upper_end(10.0):.3f}")
+    1.812
+    """
+    z = NORMAL_QUANTILE
+    first = (z**3 + z) / 4.0
+    second = (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
+    third = (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0
+    return z + (first + (second + third / df) / df) / df
