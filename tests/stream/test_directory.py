@@ -205,6 +205,21 @@ def test_a_completely_read_file_that_changes(change, stopped, inbox):
     assert reader.refused == []
 
 
+def test_a_file_that_is_renamed_and_decompressed_is_not_read_again(inbox):
+    compress(inbox)
+    reader = Reader(inbox)
+    reader.read()
+    (inbox / "b.jsonl").write_bytes(lines(0, 10))
+    (inbox / "a.jsonl.gz").unlink()
+    reader.read()
+    assert reader.found == list(range(10))
+    with (inbox / "b.jsonl").open("ab") as out:
+        out.write(lines(10, 15))
+    reader.read()
+    assert reader.found == list(range(15))
+    reader.stop()
+
+
 @pytest.mark.parametrize(
     "change", [grow, grow_by_a_copy, rename, compress, grow_and_compress, touch]
 )

@@ -83,6 +83,14 @@ class Inbox:
             self.write(self.path / f"{name}.gz", self.files[f"{name}.gz"])
             (self.path / name).unlink()
 
+    def link(self):
+        """Rename a file by a hard link."""
+        name, new = self.pick(plain=True), f"{self.rng.randrange(30):02}.jsonl"
+        if name and new not in self.files and f"{new}.gz" not in self.files:
+            self.files[new] = self.files.pop(name)
+            os.link(self.path / name, self.path / new)
+            (self.path / name).unlink()
+
     def remove(self):
         name = self.pick()
         if name:
@@ -96,7 +104,8 @@ class Inbox:
             os.utime(self.path / name, (at, at))
 
     def change(self, lossless):
-        actions = [self.arrive, self.grow, self.rename, self.exchange, self.compress, self.touch]
+        actions = [self.arrive, self.grow, self.rename, self.link, self.exchange, self.compress]
+        actions += [self.touch]
         actions += [] if lossless else [self.reuse, self.remove]
         for act in self.rng.choices(actions, k=self.rng.randrange(1, 5)):
             self.changes.append(act.__name__)

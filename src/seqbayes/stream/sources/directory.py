@@ -283,7 +283,7 @@ class Directory(Source):
             return (
                 (known.size, known.changed) == (status.st_size, status.st_mtime_ns)
                 or (known.inode == status.st_ino and known.born in (None, born))
-                or (packed and _without_suffix(other) == other)  # renamed and compressed
+                or packed != (_without_suffix(other) != other)  # renamed, and (de)compressed
             )
 
         return [
