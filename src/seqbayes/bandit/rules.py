@@ -382,7 +382,14 @@ def sample(shares: Mapping[Arm, float], rng: random.Random) -> Arm:
     rng
         Source of random numbers.
     """
-    return rng.choices(list(shares), list(shares.values()))[0]
+    place, last = rng.random() * math.fsum(shares.values()), None
+    for arm, share in shares.items():
+        place -= share
+        if share > 0.0:
+            last = arm
+            if place < 0.0:
+                return arm
+    return last  # the last one that can be chosen, after rounding
 
 
 def others_given_not(p: Mapping[Arm, float], best: Arm) -> dict[Arm, float]:

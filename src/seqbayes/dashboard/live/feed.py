@@ -21,7 +21,7 @@ from seqbayes.stream.table import Table
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
-SHORTEST = 0.05
+SHORTEST = 0.08
 """Minimum number of seconds between two transfers."""
 
 SHARE = 10.0

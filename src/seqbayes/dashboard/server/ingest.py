@@ -101,13 +101,17 @@ class Commits:
         given.done = lambda outcome, again: self._settle(loop, done, (outcome, again))
         try:
             source.offer(given)
-            outcome, again = await asyncio.wait_for(done, PATIENCE)
+            timer = loop.call_later(PATIENCE, _expire, done)
+            try:
+                outcome, again = await done
+            finally:
+                timer.cancel()
         except posted.BusyError as busy:
             headers = {"retry-after": str(max(1, math.ceil(busy.seconds)))}
             raise HttpError(429, str(busy), headers) from None
         except posted.ReusedError as reused:
             raise HttpError(422, str(reused)) from None
-        except (posted.ClosedError, TimeoutError):
+        except posted.ClosedError:
             outcome = None
         if outcome is None:
             reason = "the commit is uncertain: try again with the same Idempotency-Key"
@@ -129,6 +133,11 @@ class Commits:
         for done, result in settled:
             if not done.done():
                 done.set_result(result)
+
+
+def _expire(done: asyncio.Future[_Result]) -> None:
+    if not done.done():
+        done.set_result((None, False))
 
 
 def _kind(request: Request) -> str:

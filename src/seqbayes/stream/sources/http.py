@@ -27,6 +27,9 @@ from seqbayes.stream.stores import Changes, SeenId
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
+PAUSE = 3.0
+"""Minimum time between two batches, as a multiple of the duration of the last one."""
+
 MAX_REFUSALS = 20
 """Maximum number of unused events per request whose reasons are reported."""
 
@@ -50,7 +53,9 @@ class Http(Source):
     remember
         Maximum number of event and request ids to remember; the oldest are dropped first.
     linger
-        Minimum number of seconds between two batches, so that small requests share a commit.
+        Minimum number of seconds between two batches, so that small requests share a commit. It is
+        extended, up to 10 times, to `PAUSE` times the time that the last batch and its commit took;
+        0 for no pause.
 
     Raises
     ------
@@ -167,9 +172,9 @@ class Http(Source):
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
         """Yield batches of whole requests, and None whenever none arrives before the timeout."""
-        began = -self._linger
+        began, gap = -self._linger, self._linger
         while True:
-            pause = began + self._linger - time.monotonic()
+            pause = began + gap - time.monotonic()
             if pause > 0.0:
                 time.sleep(pause)
             with self._condition:
@@ -180,6 +185,8 @@ class Http(Source):
                 return
             began = time.monotonic()
             yield self._batch(requests) if requests else None
+            took = time.monotonic() - began  # with the commit
+            gap = min(max(self._linger, PAUSE * took), 10.0 * self._linger)
 
     def _take(self, size: int) -> list[PostedRequest]:
         """Remove and return the next requests from the queue that fit into a batch.
