@@ -9,7 +9,7 @@ import pytest
 from brokers import make, numbers
 
 from seqbayes.stream import SourceError
-from seqbayes.stream.sources import nats
+from seqbayes.stream.sources import nats, redis
 
 READ, DELIVERED, PUBLISHED = 5, 10, 20  # committed, delivered, and published numbers
 _streams = itertools.count()
@@ -31,7 +31,8 @@ class Redis:
         self.client.close()
 
     def remove(self, count):
-        self.client.xtrim(self.name, minid=self.client.xrange(self.name)[count][0])
+        oldest = self.client.xrange(self.name)[count][0]
+        self.client.xtrim(self.name, minid=oldest, approximate=False)
 
     def clear(self):
         self.client.xtrim(self.name, maxlen=0, approximate=False)
@@ -186,3 +187,41 @@ def test_each_message_is_learned_once_or_reported(server, kind, change, crash, l
             assert (numbers([last]), list(last.refused)) == ([200], [])
         finally:
             source.close()
+
+
+def move_to_the_end(broker):
+    broker.client.xgroup_setid(broker.name, "g", "$")
+
+
+def recreate_the_group(broker):
+    broker.client.xgroup_destroy(broker.name, "g")
+    broker.client.xgroup_create(broker.name, "g", "$")
+
+
+def read_by_another_member(broker):
+    ((_, entries),) = broker.client.xreadgroup("g", "other", {broker.name: ">"}, count=READ)
+    broker.client.xack(broker.name, "g", *(each[0] for each in entries))
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("act", [move_to_the_end, recreate_the_group, read_by_another_member])
+def test_entries_that_a_group_skips_are_read_unless_another_member_has_them(
+    server, act, later, monkeypatch
+):
+    monkeypatch.setattr(redis, "_RECOUNT", 0.0)
+    broker = Redis(server("redis"), {"group": "g"})
+    source = make(broker.server.source(broker.name, group="g"))
+    with closing(broker), closing(source):
+        source.seek(None)
+        batches = source.batches(READ, timeout=0.01)
+        learned = list(itertools.islice((each for each in batches if each is not None), 2))
+        for batch in learned:
+            source.committed(batch.token)
+        act(broker)
+        if later:
+            broker.publish([300])
+        learned += until_idle(source, batches)
+        other = set(range(DELIVERED, DELIVERED + READ)) if act is read_by_another_member else set()
+        wanted = [*sorted(set(range(PUBLISHED)) - other), *([300] if later else [])]
+        assert numbers(learned) == wanted
+        assert not [each for batch in learned for each in batch.refused]

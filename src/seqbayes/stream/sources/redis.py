@@ -309,8 +309,17 @@ class RedisStream(Broker):
             self._check_removed(*before)
         if not entries:
             return self._idle_batch()
+        if self._group is not None and self._alone and self._skips_entries(entries[0][0]):
+            self._connected = False  # the group was moved, or has another member: join again
+            return None
         self._counted_at = -_RECOUNT  # check again as soon as these have been read
         return self._batch(entries)
+
+    def _skips_entries(self, first: bytes) -> bool:
+        """Whether there are entries between the last one read and the first one delivered."""
+        after = "-" if self._position is None else f"({self._position}"
+        found = self._client.xrange(self._stream, after, "+", count=1)
+        return bool(found) and order_of(found[0][0].decode()) < order_of(first.decode())
 
     def _idle_batch(self) -> Batch | None:
         """Return a batch without entries if removed ones have to be reported."""
@@ -337,7 +346,11 @@ class RedisStream(Broker):
         if newest is None:  # everything was removed
             self._check_removed(self._position, self._count)
             return 0
-        if added is None or order_of(newest[0].decode()) > order_of(self._position):
+        if order_of(newest[0].decode()) > order_of(self._position):
+            # added a moment ago, or the group was moved: join again to read it
+            self._connected = self._group is None
+            return 0
+        if added is None:
             return 0
         # earlier versions did not store the number of entries
         lost = 0 if self._count is None else added - self._count
