@@ -165,6 +165,12 @@ def test_cards_are_sorted_searched_and_paged(many):
     assert ids("search=NOR") == ["north"]
     assert ids("sort=key&order=asc&offset=1&limit=2") == sorted(SHOPS, key=str.casefold)[1:3]
     assert many.get("/api/beliefs/sales?search=nothing")["total"] == 0
+    cursor, found = "", []
+    while cursor is not None:
+        page = many.get(f"/api/beliefs/sales?sort=key&order=asc&limit=3&cursor={cursor}")
+        found += [card["key"][0] for card in page["cards"]]
+        cursor = page["next"]
+    assert found == ids("sort=key&order=asc")
     assert many.get("/api/beliefs/sales?limit=0")["cards"] == []
 
 
@@ -175,6 +181,8 @@ def test_cards_are_sorted_searched_and_paged(many):
         ("/api/beliefs/sales/none", 404, "has no key none"),
         ("/api/beliefs/sales/a/b", 404, "percent-encoded"),
         ("/api/beliefs/%FF", 422, "not UTF-8"),
+        ("/api/beliefs/sales?cursor=x", 422, "expected the cursor of a previous page"),
+        ("/api/beliefs/sales?cursor=&offset=1", 422, "expected offset or cursor, got both"),
         ("/api/beliefs/sales?sort=size", 422, "expected sort to be one of n, mean"),
         ("/api/beliefs/sales?limit=-1", 422, "whole number from 0 to 1000"),
         ("/api/beliefs/sales?limit=1e3", 422, "whole number from 0 to 1000"),

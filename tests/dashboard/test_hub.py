@@ -16,7 +16,9 @@ from seqbayes.dashboard.live.board import Board, StreamHealth
 from seqbayes.dashboard.live.descriptions import of_belief
 from seqbayes.dashboard.live.entries import Entry, Update
 from seqbayes.dashboard.live.hub import Hub, Subscription
+from seqbayes.dashboard.live.listings import MAX_LISTINGS, Cursor
 from seqbayes.dashboard.live.recent import RECENT
+from seqbayes.errors import ObservationError
 from seqbayes.mixture import Mixture
 from seqbayes.stream import Belief
 
@@ -328,6 +330,59 @@ def test_a_mixture_of_an_ordered_stream_is_reported():
     assert (warning["belief"], warning["id"]) == ("size", "[]")
     assert "sorted or arrive in blocks" in warning["text"]
     assert views.detail(mixture)["warnings"] == [warning["text"]]
+
+
+def test_pages_of_a_listing_have_every_key_once_while_events_arrive():
+    board = made(keys=30).board
+    learn(board, ['["7"]', '["7"]', '["9"]'])
+    keys = board.tables["b"]
+    of = ("", "n", True, 0.0)
+    expected = [entry.key for entry in keys.search(*of)]
+    page = keys.page(*of, 0.95, None, 8)
+    found, sizes = [], []
+    while True:
+        found += [entry.key for entry in page.entries]
+        sizes.append((len(page.entries), page.total))
+        if page.following is None:
+            break
+        learn(board, [expected[-len(sizes)]] * 9)  # moves to the front
+        page = keys.page(*of, 0.95, Cursor.read(page.following), 8)
+    assert found == expected
+    assert sizes == [(8, 30), (8, 30), (8, 30), (6, 30)]
+    assert keys.page("no such key", "n", True, 0.0, 0.95, None, 8) == ([], 0, None)
+
+
+def test_a_page_leaves_out_keys_that_were_deleted():
+    board = made(keys=30).board
+    keys = board.tables["b"]
+    of = ("", "key", False, 0.0)
+    first = keys.page(*of, 0.95, None, 10)
+    learn(board, ['["3"]'], gone=['["11"]', '["29"]'])
+    second = keys.page(*of, 0.95, Cursor.read(first.following), 19)
+    assert [entry.key for entry in second.entries] == [f'["{i}"]' for i in range(10, 29) if i != 11]
+    assert second.following is None
+
+
+def test_a_cursor_of_a_listing_that_was_dropped_continues_after_its_last_key():
+    board = made(keys=30).board
+    keys = board.tables["b"]
+    of = ("", "key", False, 0.0)
+    cursor = Cursor.read(keys.page(*of, 0.95, None, 10).following)
+    for _ in range(MAX_LISTINGS):
+        keys.page(*of, 0.95, None, 10)
+    learn(board, ['["3"]'], gone=['["1"]'])
+    assert keys.page(*of, 0.95, cursor, 1).entries[0].key == '["10"]'
+    again = keys.page("", "key", True, 0.0, 0.95, cursor, 1)  # another order is another listing
+    assert again.entries[0].key == '["8"]'
+    learn(board, ['["3"]'], gone=['["9"]'])
+    other = Cursor("", 10, '["9"]')
+    assert keys.page(*of, 0.95, other, 1).entries[0].key == '["12"]'
+
+
+@pytest.mark.parametrize("text", ["x", "00", "7b7d", "5b22222c2d312c22225d", "5b5d"])
+def test_an_invalid_cursor_is_refused(text):
+    with pytest.raises(ObservationError, match="expected the cursor of a previous page"):
+        Cursor.read(text)
 
 
 def test_the_order_of_keys_is_kept_until_a_key_changes():

@@ -37,6 +37,7 @@ class ClientMethods:
         order: str | None = None,
         search: str | None = None,
         offset: int | None = None,
+        cursor: str | None = None,
         limit: int | None = None,
         level: float | None = None,
     ) -> schema.Cards:
@@ -46,6 +47,7 @@ class ClientMethods:
             order=order,
             search=search,
             offset=offset,
+            cursor=cursor,
             limit=limit,
             level=level,
         )

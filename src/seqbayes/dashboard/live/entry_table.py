@@ -5,11 +5,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live.descriptions import BeliefDescription
 from seqbayes.dashboard.live.entries import Entry, Update, make_rankings, rankings_of
+from seqbayes.dashboard.live.listings import Cursor, Listings, Page
 from seqbayes.dashboard.live.recent import EventEffect
 from seqbayes.stream.stores import StoreError
 
@@ -29,6 +31,7 @@ class EntryTable:
         self.description = description
         self.entries: dict[str, Entry] = {}
         self._top: tuple[int, int, list[Entry]] | None = None
+        self._listings = Listings()
         self._found: tuple[tuple[Any, ...], list[Entry]] | None = None
         self.with_events: dict[str, Entry] = {}
         self.version = 0
@@ -94,6 +97,21 @@ class EntryTable:
         if self._found is None or self._found[0] != query or sort == "rate":
             self._found = (query, self._ranked(text, sort, descending, now, level))
         return self._found[1]
+
+    def page(
+        self,
+        text: str,
+        sort: str,
+        descending: bool,
+        now: float,
+        level: float,
+        cursor: Cursor | None,
+        limit: int,
+    ) -> Page:
+        """Return a page of the entries whose keys contain a string; see `Listings`."""
+        query = (text, sort, descending, level)
+        rank = partial(self.search, text, sort, descending, now, level)
+        return self._listings.page(query, rank, self.entries, cursor, limit)
 
     def _ranked(
         self, text: str, sort: str, descending: bool, now: float, level: float

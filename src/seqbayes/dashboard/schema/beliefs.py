@@ -176,8 +176,12 @@ class Card(Estimate, kw_only=True):
 
 
 class Cards(Struct):
-    """A page of the keys that were found, and their `total` number."""
+    """A page of the keys that were found, and their `total` number.
+
+    `next` is the cursor of the next page, or null if this is the last, if a cursor was requested.
+    """
 
     belief: BeliefInfo
     total: int
     cards: list[Card]
+    next: str | UnsetType | None = UNSET

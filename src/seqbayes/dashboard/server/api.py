@@ -12,9 +12,10 @@ from starlette.responses import Response
 import seqbayes
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live import history as past
-from seqbayes.dashboard.live.entries import make_cards
-from seqbayes.dashboard.live.entry_table import SORTS
+from seqbayes.dashboard.live.entries import Entry, make_cards
+from seqbayes.dashboard.live.entry_table import SORTS, EntryTable
 from seqbayes.dashboard.live.hub import Hub
+from seqbayes.dashboard.live.listings import Cursor
 from seqbayes.dashboard.live.pooled import PooledBeliefs
 from seqbayes.dashboard.server.histories import Histories
 from seqbayes.dashboard.server.lookup import entry_of, table_of
@@ -26,6 +27,7 @@ from seqbayes.dashboard.server.responses import (
     level_parameter,
     path_segments,
 )
+from seqbayes.errors import ObservationError
 from seqbayes.stream.stores import DeadLetter
 
 MAX_CARDS = 1000
@@ -87,7 +89,20 @@ class Reads:
         limit = integer_parameter(request, "limit", 100, 0, MAX_CARDS)
         text = request.query_params.get("search", "")[:200]
         level = level_parameter(request)
-        return self.cards(name, sort, descending, text, offset, limit, level)
+        cursor = request.query_params.get("cursor")
+        if cursor is None:
+            return self.cards(name, sort, descending, text, offset, limit, level)
+        if offset:
+            raise HttpError(422, "expected offset or cursor, got both")
+        try:
+            end = Cursor.read(cursor) if cursor else None
+        except ObservationError as error:
+            raise HttpError(422, str(error)) from None
+        with self._board.lock:
+            table, now = table_of(self._board, name), self._board.now()
+            page = table.page(text, sort, descending, now, level, end, limit)
+            shown = self._shown(table, page.entries, page.total, now, level)
+            return {**shown, "next": page.following}
 
     def cards(
         self,
@@ -103,15 +118,18 @@ class Reads:
         with self._board.lock:
             table, now = table_of(self._board, name), self._board.now()
             found = table.search(text, sort, descending, now, level)
-            chosen = found[offset : offset + limit]
-            past.seed(self._hub.provider.reader, chosen)
-            make_cards(chosen, level)
-            cards = [entry.card(now, level=level) for entry in chosen]
-            return {
-                "belief": table.description.as_json(len(table.entries)),
-                "total": len(found),
-                "cards": cards,
-            }
+            return self._shown(table, found[offset : offset + limit], len(found), now, level)
+
+    def _shown(
+        self, table: EntryTable, chosen: list[Entry], total: int, now: float, level: float
+    ) -> dict[str, Any]:
+        past.seed(self._hub.provider.reader, chosen)
+        make_cards(chosen, level)
+        return {
+            "belief": table.description.as_json(len(table.entries)),
+            "total": total,
+            "cards": [entry.card(now, level=level) for entry in chosen],
+        }
 
     def detail(
         self, name: str, key: str, wanted: str | None = None, level: float = views.LEVEL

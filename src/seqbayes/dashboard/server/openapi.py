@@ -147,6 +147,7 @@ _PAGE = [
     _in_query("order", "Descending or ascending.", type="string", enum=["desc", "asc"]),
     _in_query("search", "Text that the key contains.", type="string"),
     _in_query("offset", "Number of keys to skip.", **_whole(0, 10**9, 0)),
+    _in_query("cursor", "`next` of the previous page; empty for the first one.", type="string"),
     _in_query("limit", "Maximum number of keys to return.", **_whole(0, MAX_CARDS, 100)),
 ]
 _PART = _in_query(

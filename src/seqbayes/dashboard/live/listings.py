@@ -1,0 +1,123 @@
+"""Listings of keys that clients read page after page while events arrive."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Self
+
+import msgspec
+
+from seqbayes.dashboard.live.entries import Entry
+from seqbayes.errors import ObservationError
+
+MAX_LISTINGS = 8
+"""Maximum number of listings of a belief that are kept: those that were read last."""
+
+
+class Cursor(NamedTuple):
+    """The end of a page of a listing, from which the next page continues.
+
+    Parameters
+    ----------
+    listing
+        The id of the listing.
+    position
+        Number of keys before the end of the page.
+    key
+        The last key of the page.
+    """
+
+    listing: str
+    position: int
+    key: str
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Decode a cursor.
+
+        Raises
+        ------
+        ObservationError
+            If `text` is not a cursor.
+
+        Examples
+        --------
+        >>> Cursor.read(Cursor("1f", 100, '["north"]').write())
+        Cursor(listing='1f', position=100, key='["north"]')
+        """
+        try:
+            found = msgspec.json.decode(bytes.fromhex(text), type=tuple[str, int, str])
+        except (ValueError, msgspec.MsgspecError):
+            found = ("", -1, "")
+        if found[1] < 0:
+            raise ObservationError("expected the cursor of a previous page")
+        return cls(*found)
+
+    def write(self) -> str:
+        """Encode the cursor as text."""
+        return msgspec.json.encode(self).hex()
+
+
+class Page(NamedTuple):
+    """Some entries of a listing, the number of all, and the cursor of the next page, if any."""
+
+    entries: list[Entry]
+    total: int
+    following: str | None
+
+
+class Listings:
+    """The last listings of a belief, each an order of its keys at one time.
+
+    A listing does not change while events arrive: a client that follows its cursors gets every key
+    once, and later pages do not sort the keys again.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Any, list[Entry]]] = {}
+
+    def page(
+        self,
+        query: tuple[Any, ...],
+        rank: Callable[[], list[Entry]],
+        entries: Mapping[str, Entry],
+        cursor: Cursor | None,
+        limit: int,
+    ) -> Page:
+        """Return a page of the keys.
+
+        Parameters
+        ----------
+        query
+            What the keys are found and sorted by.
+        rank
+            Returns all keys that are found, in order.
+        entries
+            All keys that still exist.
+        cursor
+            The end of the previous page; None for the first page. If its listing is no longer kept,
+            the page continues after its last key in a new listing, or at the same position if the
+            key was deleted.
+        limit
+            Maximum number of keys.
+        """
+        name, position = ("", 0) if cursor is None else (cursor.listing, cursor.position)
+        of, listed = self._kept.pop(name, (None, None))
+        if listed is None or of != query:
+            name, listed = secrets.token_hex(4), rank()
+            if cursor is not None:
+                keys = (i for i, entry in enumerate(listed, 1) if entry.key == cursor.key)
+                position = next(keys, position)
+        self._kept[name] = query, listed
+        if len(self._kept) > MAX_LISTINGS:
+            del self._kept[next(iter(self._kept))]
+        chosen: list[Entry] = []
+        while len(chosen) < limit and position < len(listed):
+            entry = listed[position]
+            position += 1
+            if entries.get(entry.key) is entry:
+                chosen.append(entry)
+        more = chosen and position < len(listed)
+        following = Cursor(name, position, chosen[-1].key).write() if more else None
+        return Page(chosen, len(listed), following)
