@@ -16,8 +16,11 @@ from seqbayes.errors import PriorError
 
 Arm = Hashable
 
-SINGLE_DRAWS = 16
+SINGLE_DRAWS = 8
 """Number of draws, one at a time, before many values are drawn at once."""
+
+MANY_DRAWS = 64
+"""Number of draws at once, before the exact probabilities are computed."""
 
 
 class Candidates:
@@ -106,15 +109,17 @@ class RandomCandidates(Candidates):
 
     def sample_best_but(self, arm: Arm) -> Arm:
         """Return the best arm of the first draw in which `arm` is not the best."""
+        if len(self.arms) == 2:
+            one, other = self.arms
+            return other if arm == one else one
         for _ in range(SINGLE_DRAWS):
             best = self.sample_best()
             if best != arm:
                 return best
-        for size in (64, 1024):
-            draws = [self.number_of(each).sample(size, self.generator) for each in self.arms]
-            values = self.sign * np.asarray(draws)
-            if (values == values.max(axis=0)).sum() > size:
-                break  # equal draws: floating-point numbers are too coarse
+        draws = [self.number_of(each).sample(MANY_DRAWS, self.generator) for each in self.arms]
+        values = self.sign * np.asarray(draws)
+        # equal draws: floating-point numbers are too coarse
+        if (values == values.max(axis=0)).sum() == MANY_DRAWS:
             indices = np.argmax(values, axis=0)
             others = indices[indices != self.arms.index(arm)]
             if others.size:
@@ -192,10 +197,10 @@ class TopTwo(Rule):
     Notes
     -----
     The second arm is chosen by draws in which the first one is not the best. When such draws become
-    rarer than one in a thousand, it is chosen by the exact probabilities of being best, which takes
-    about half a millisecond for three arms: the integrals are needed again after every reward,
-    because each changes the belief about one of the arms. Until then, a choice takes as long as
-    that of `Thompson` times the number of draws.
+    rarer than about one in a hundred, it is chosen by the exact probabilities of being best, which
+    takes about half a millisecond for three arms: the integrals are needed again after every
+    reward, because each changes the belief about one of the arms. Until then, a choice takes as
+    long as that of `Thompson` times the number of draws.
 
     References
     ----------

@@ -27,7 +27,7 @@ from seqbayes.stream.stores import Changes, SeenId
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
 
-PAUSE = 3.0
+PAUSE = 1.5
 """Minimum time between two batches, as a multiple of the duration of the last one."""
 
 MAX_REFUSALS = 20
