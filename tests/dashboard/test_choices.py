@@ -1,5 +1,6 @@
 """Choices over HTTP: stated probabilities, and rewards that count exactly once."""
 
+import asyncio
 import copy
 import math
 import os
@@ -20,12 +21,14 @@ from seqbayes import Beta, Decayed
 from seqbayes.bandit.rules import shares_of
 from seqbayes.compare import compare
 from seqbayes.dashboard.client import ApiError, Client
+from seqbayes.dashboard.server.app import Direct
+from seqbayes.dashboard.server.responses import HttpError
 from seqbayes.events.belief import Belief
 from seqbayes.stream import dead_letters, merge, open_store
 from seqbayes.stream.choices import ChoiceTable, Chooser, RewardBody, post_rewards
 from seqbayes.stream.config import parse_config
 from seqbayes.stream.schema import ConfigError
-from seqbayes.stream.stores import Changes
+from seqbayes.stream.stores import Changes, StoreError
 
 
 def client(server, **options):
@@ -431,3 +434,19 @@ def test_a_reward_is_learned_by_the_beliefs_whose_fields_it_has(serve):
 
     server.until(lambda: learned_by() == counts)
     assert server.get("/api/health")["dead_letters"] == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(HttpError(404, "no"), 404), (StoreError("no"), 500)]
+)
+def test_frequent_requests_answer_errors_like_all_others(error, status):
+    async def handler(request):
+        raise error
+
+    async def post():
+        transport = httpx.ASGITransport(Direct(None, {"/api/choose/": handler}))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+            return await http.post("/api/choose/layout")
+
+    response = asyncio.run(post())
+    assert (response.status_code, response.json()) == (status, {"error": "no"})

@@ -65,6 +65,8 @@ class Direct:
             response = await handler(request)
         except HttpError as error:
             response = await _refused(request, error)
+        except StoreError as error:
+            response = await _unreadable(request, error)
         await response(scope, receive, send)
 
     def _handler(self, scope: Any) -> Handler | None:
