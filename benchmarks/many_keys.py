@@ -14,7 +14,7 @@ from pathlib import Path
 from _shared import Row, machine, ratio, run, verdict
 
 PEERS = ("msgspec", "duckdb", "polars")
-ROUNDS = 3
+ROUNDS = 1
 SIZES = ((1_000_000, 1_000, 1.0), (1_000_000, 100_000, 0.8), (2_000_000, 1_000_000, 0.8))
 
 CONFIG = """
@@ -223,7 +223,7 @@ TITLES = {
     "keyed": "A store of 1,000,000 keys",
 }
 NOTES = {
-    "reading": f"Processor time of a process with its start; the median ratio of {ROUNDS} rounds. "
+    "reading": f"Processor time of a process with its start; rounds: {ROUNDS}. "
     "The loop by hand decodes with msgspec,\nkeeps sums in dictionaries, and commits them with the "
     "offset to SQLite, like `run` at least once a second and every\n100,000 changed keys. DuckDB "
     "and Polars use one thread, and store nothing.",

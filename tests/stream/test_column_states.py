@@ -7,7 +7,7 @@ import pytest
 from memory import Listed, lines
 
 from cases import CASES
-from seqbayes import Beta, Dirichlet, NormalInverseGamma
+from seqbayes import Beta, Decayed, Dirichlet, NormalInverseGamma
 from seqbayes.errors import ObservationError
 from seqbayes.events.keys import write_key
 from seqbayes.events.loops import only_updates_statistics
@@ -15,7 +15,7 @@ from seqbayes.statistics.column_loops import LEARNS_KEYED
 from seqbayes.statistics.columns import Columns
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.codec import StateCodec
-from seqbayes.stream.column_states import ColumnStates
+from seqbayes.stream.column_states import ColumnStates, count_samples
 from seqbayes.stream.stores import Changes, StateRows, StoredState, StoreError
 
 
@@ -168,6 +168,25 @@ def test_stored_rows_are_restored_and_written_as_the_codec_does(case):
         (key, codec.write(state), used + 5, place)
         for (place, key, _, used), state in zip(rows, states, strict=True)
     ]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_weights_of_stored_states_are_counted_together(case):
+    codec, states = StateCodec(case.new()), [case.new() for _ in range(3)]
+    states[0].learn_many(case.observations(30))
+    states[2].learn_one(case.observations(1)[0], 0.3)
+    found = count_samples(codec, list(map(codec.write, states)))
+    assert found == ([state.n_samples for state in states] if is_column(case) else [])
+
+
+def test_the_weight_of_an_invalid_state_is_not_counted():
+    codec = StateCodec(Beta())
+    impossible = f"{codec.head}[-1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]{codec.tail}"
+    good = codec.write(Beta())
+    for bad in ("{}", "", impossible, StateCodec(Beta(2, 3)).write(Beta(2, 3))):
+        assert count_samples(codec, [good, bad]) == []
+        assert count_samples(codec, [bad]) == []
+    assert count_samples(StateCodec(Decayed(Beta(), 5.0)), [good]) == []
 
 
 NUMBERS = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from operator import itemgetter
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from seqbayes.errors import SeqbayesError
+from seqbayes.errors import SeqbayesError, UnsupportedError
 from seqbayes.events.keys import REST, read_key, write_key, write_keys
 from seqbayes.state import State
 from seqbayes.statistics.column_loops import NewKeys, learn_keyed
@@ -229,6 +229,12 @@ class ColumnStates(MutableMapping[Any, Any]):
         return learn_keyed(self._columns, rows, keys, xs, start, changed, new)
 
     @property
+    def n_samples(self) -> list[float]:
+        """The weight of the data of every restored state that was read, in order."""
+        n: list[float] = self._columns.leading_parts(slice(None))[0].tolist()
+        return n
+
+    @property
     def n_changed(self) -> int:
         """Number of keys that have changed."""
         return int(np.count_nonzero(self._changed.view(bool)))
@@ -277,6 +283,42 @@ class ColumnStates(MutableMapping[Any, Any]):
     def _changed_rows(self) -> Array:
         """Return the rows that have changed, in order."""
         return np.flatnonzero(self._changed.view(bool))
+
+
+def count_samples(codec: StateCodec, texts: Sequence[str]) -> list[float]:
+    """Return the total weights of the data of stored states, faster than by reading each state.
+
+    Parameters
+    ----------
+    codec
+        The codec of the states.
+    texts
+        The JSON of the states.
+
+    Returns
+    -------
+    list of float
+        The weights; an empty list if the states have to be read one at a time.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta
+    >>> state = Beta()
+    >>> state.learn_many([True, False, True])
+    >>> codec = StateCodec(Beta())
+    >>> count_samples(codec, [codec.write(state), codec.write(Beta())])
+    [3.0, 0.0]
+    """
+    if not codec.is_compact:
+        return []
+    try:
+        states = ColumnStates(codec, codec.make())
+    except UnsupportedError:
+        return []
+    rows = [(None, f'["{i}"]', text, 0) for i, text in enumerate(texts)]
+    states.restore([StateRows("", "", rows)])
+    found = states.n_samples
+    return found if len(found) == len(texts) else []
 
 
 @contextmanager

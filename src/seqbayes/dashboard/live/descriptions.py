@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,6 +14,7 @@ from seqbayes.events.derived import raw_slots
 from seqbayes.events.display import Display
 from seqbayes.forgetting import Decayed
 from seqbayes.stream.codec import StateCodec, read_state
+from seqbayes.stream.column_states import count_samples
 
 _EXAMPLES: dict[str, Any] = {
     "boolean": True,
@@ -93,6 +95,7 @@ def _describe(
         None,
         codec.read,
         codec.make,
+        partial(count_samples, codec),
     )
 
 
@@ -112,7 +115,7 @@ class BeliefDescription(NamedTuple):
     """Description of a belief.
 
     `example` is an event for it, if its fields are known; `read` decodes a stored state, and `make`
-    returns one without data.
+    returns one without data; `samples_of` is `count_samples` of its codec.
     """
 
     name: str
@@ -128,9 +131,10 @@ class BeliefDescription(NamedTuple):
     example: dict[str, Any] | None
     read: Callable[[str], Any]
     make: Callable[[], Any]
+    samples_of: Callable[[Sequence[str]], list[float]]
 
     def as_json(self, keys: int) -> dict[str, Any]:
         """Return the description as JSON values."""
         fields = {**self._asdict(), **msgspec.structs.asdict(self.display)}
-        del fields["read"], fields["make"], fields["display"]
+        del fields["read"], fields["make"], fields["samples_of"], fields["display"]
         return {**fields, "keys": keys}

@@ -75,11 +75,11 @@ class Entry:
         "_collated",
         "_followed",
         "_gap",
-        "_n",
         "_rate",
         "_state",
         "key",
         "known_cards",
+        "known_n",
         "known_ranking",
         "last",
         "rated",
@@ -104,7 +104,7 @@ class Entry:
         self._gap = 1.0
         self.seeded = False
         self.recent_events: RecentEvents | None = None
-        self._n: float | None = None
+        self.known_n: float | None = None
         # weight of the data at the last update, and the time of that update
         self._before: tuple[float, float] | None = None
         self.known_ranking: views.Ranking | None = None
@@ -119,13 +119,13 @@ class Entry:
     def replace(self, update: Update) -> None:
         """Replace the state by a newer copy."""
         self._rate = self._decayed_rate(update.updated) + update.events / RATE_SECONDS
-        if update.events == 0.0 and self._before is None and self._n is not None:
+        if update.events == 0.0 and self._before is None and self.known_n is not None:
             self._before = (
-                self._n,
+                self.known_n,
                 self.updated,
             )  # a store does not contain the number of new events
         self.rated = self.updated = update.updated
-        self._state, self._n, self.known_ranking = update.state, None, None
+        self._state, self.known_n, self.known_ranking = update.state, None, None
         self.known_cards = NO_CARDS
         if update.last is not None:
             self.last = update.last[0]
@@ -199,9 +199,13 @@ class Entry:
     @property
     def n(self) -> float:
         """The total weight of the observed data."""
-        if self._n is None:
-            self._n = self.peek().n_samples
-        return self._n
+        if self.known_n is None:
+            self.known_n = self.peek().n_samples
+        return self.known_n
+
+    def count_together(self, texts: Sequence[str]) -> list[float]:
+        """Return the weights of the data of stored states; see `count_samples`."""
+        return self._about.samples_of(texts)
 
     @property
     def ranking(self) -> views.Ranking:
@@ -380,3 +384,13 @@ def rankings_of(entries: Sequence[Entry], level: float = views.LEVEL) -> Iterato
     for start in range(0, len(entries), _CHUNK):
         chunk = entries[start : start + _CHUNK]
         yield from views.rankings([entry.peek() for entry in chunk], level)
+
+
+def make_counts(entries: Iterable[Entry]) -> None:
+    """Read the missing weights of the data of entries of one belief together."""
+    bare = [each for each in entries if each.known_n is None and type(each.stored) is str]
+    for start in range(0, len(bare), _CHUNK):
+        chunk = bare[start : start + _CHUNK]
+        counts = chunk[0].count_together([each.stored for each in chunk])
+        for entry, n in zip(chunk, counts, strict=False):
+            entry.known_n = n

@@ -10,7 +10,7 @@ from typing import Any
 
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live.descriptions import BeliefDescription
-from seqbayes.dashboard.live.entries import Entry, Update, make_rankings, rankings_of
+from seqbayes.dashboard.live.entries import Entry, Update, make_counts, make_rankings, rankings_of
 from seqbayes.dashboard.live.listings import Cursor, Listings, Page
 from seqbayes.dashboard.live.recent import EventEffect
 from seqbayes.stream.stores import StoreError
@@ -63,6 +63,7 @@ class EntryTable:
     def top(self, most: int) -> list[Entry]:
         """Return the entries with the most data."""
         if self._top is None or self._top[:2] != (self.version, most):
+            make_counts(self.entries.values())
             ranked = heapq.nlargest(most, self.entries.values(), key=lambda e: e.n)
             self._top = (self.version, most, ranked)
         return self._top[2]
@@ -133,6 +134,8 @@ class EntryTable:
         else:
             if sort in ("mean", "low", "width"):
                 make_rankings(found)
+            if sort == "n":
+                make_counts(found)
             ranked = [(rank[sort](entry), entry) for entry in found]
         known = [pair for pair in ranked if pair[0] is not None]
         known.sort(key=lambda pair: pair[0], reverse=descending)
