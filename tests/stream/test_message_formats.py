@@ -1,5 +1,6 @@
 """Messages of MessagePack, Avro and Protobuf: the beliefs and dead letters of JSON."""
 
+import base64
 import datetime
 import http.server
 import io
@@ -199,11 +200,17 @@ def test_an_unknown_message_is_named(tmp_path):
 
 
 class Registry(http.server.BaseHTTPRequestHandler):
-    """A schema registry with one schema of Avro, number 7."""
+    """A schema registry with a schema of Avro, number 7, and one of Protobuf, number 9."""
 
     def do_GET(self):
-        found = self.path.startswith("/schemas/ids/7")
-        answer = {"schema": json.dumps(SCHEMA)} if found else {"error_code": 40403, "message": "no"}
+        number = self.path.removeprefix("/schemas/ids/")[:1]
+        proto = base64.b64encode(descriptors()[0].file[-1].SerializeToString()).decode()
+        schemas = {
+            "7": {"schema": json.dumps(SCHEMA)},
+            "9": {"schema": proto, "schemaType": "PROTOBUF"},
+        }
+        found = number in schemas
+        answer = schemas.get(number, {"error_code": 40403, "message": "no"})
         body = json.dumps(answer).encode()
         self.send_response(200 if found else 404)
         self.send_header("Content-Type", "application/json")
@@ -239,6 +246,27 @@ def test_messages_with_a_schema_in_a_registry(registry):
     assert index == [0, 3]
     assert [i for i, _ in refused] == [1, 2]
     assert "does not have its schema" in refused[0][1]
+
+
+def test_messages_of_protobuf_with_a_schema_in_a_registry(registry, tmp_path):
+    options, write = prepare("protobuf", tmp_path)
+    pytest.importorskip("confluent_kafka.schema_registry.protobuf")
+    messages = Messages("protobuf", **options, registry=registry, name="events")
+    head = b"\0" + (9).to_bytes(4, "big") + b"\0"  # the last byte: the first message of the file
+    other = b"\0" + (8).to_bytes(4, "big") + b"\0"
+    raw = [
+        head + write(EVENTS[0]),
+        write(EVENTS[0]),
+        other + write(EVENTS[0]),
+        head[:3],
+        head + b"\xff",
+        head + write(EVENTS[1]),
+    ]
+    records, index, refused = messages.decode(raw)
+    assert [{name: each[name] for name in EVENTS[0]} for each in records] == EVENTS[:2]
+    assert index == [0, 5]
+    assert [i for i, _ in refused] == [1, 2, 3, 4]
+    assert all(reason for _, reason in refused)
 
 
 def test_a_registry_that_cannot_be_reached_stops_the_source():
