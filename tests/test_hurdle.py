@@ -322,3 +322,16 @@ def test_a_quantity_is_not_ignored_where_it_does_not_exist():
     with pytest.raises(PriorError, match="labels have no quantiles"):
         compare(colours, label="red", quantity=0.95)
     assert repr(number_of(colours[0], "red", "mean")) == "Beta(alpha=2.0, beta=1.0)"
+
+
+@pytest.mark.parametrize("amounts", [[5.0], [5.0, 6.0], [5.0, 6.0, 9.0, 2.0, 3.0]])
+def test_a_belief_of_a_few_log_normal_amounts_is_shown(amounts):
+    state = Hurdle(NormalInverseGamma(likelihood=likelihoods.LogNormal()))
+    state.learn_many([0.0, *amounts])
+    assert "<svg" in state._repr_html_()
+    if len(amounts) == 1:  # the variance of the logarithms is unknown
+        assert state.expected is None
+        assert state.summary() == (None, None)
+    else:
+        low, high = state.summary().interval
+        assert 0.0 < low < high

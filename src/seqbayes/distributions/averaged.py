@@ -45,6 +45,7 @@ class Averaged(Distribution):
 
     def __init__(self, variable: Distribution, width: float) -> None:
         self._values, self._log_weights = _nodes(variable, width)
+        self.terms = self._values.size
 
     @abstractmethod
     def _given(self, x: Any) -> tuple[Distribution, Any, Any]:
@@ -148,6 +149,7 @@ class ProductOfTwo(Averaged):
         self.first, self.second = first, second
         low, high = second.ppf(0.16), second.isf(0.16)
         super().__init__(first, (math.log(high) - math.log(low)) / 2.0)
+        self.terms *= second.terms
 
     def _given(self, x: Any) -> tuple[Distribution, Any, Any]:
         return self.second, x / self._values, -np.log(self._values)

@@ -87,6 +87,8 @@ class Distribution:
     """
 
     discrete: ClassVar[bool] = False
+    terms: int = 1
+    """Number of terms that are added for the density at one point."""
     scalar: bool = True
     support: tuple[Real, Real] = (-math.inf, math.inf)
 

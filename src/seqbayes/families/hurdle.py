@@ -18,6 +18,9 @@ from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import HurdleSums, Statistics, arrays, as_real
 
+_MAX_TERMS = 10_000_000
+"""Largest number of terms of the density of the expected value: its interval takes a second."""
+
 
 @register
 class Hurdle(Product):
@@ -166,7 +169,8 @@ class Hurdle(Product):
     def expected(self) -> distributions.Distribution | None:
         """The distribution of the expected value of an observation: share times mean amount.
 
-        None while a prior is improper, and if amounts have no finite mean or may be negative.
+        None while a prior is improper, if amounts have no finite mean or may be negative, and if
+        the belief about their mean extends over too many orders of magnitude.
         """
         posterior = self.posterior.fields
         if not self.is_proper(self.posterior):
@@ -174,7 +178,8 @@ class Hurdle(Product):
         amount = self.amount.likelihood.expectation(posterior["amount"])
         if amount is None or amount.support[0] < 0.0:
             return None
-        return ProductOfTwo(Beta.belief(posterior["share"]), amount)
+        product = ProductOfTwo(Beta.belief(posterior["share"]), amount)
+        return product if product.terms <= _MAX_TERMS else None
 
     def predict_one(self, x: Any = None) -> Any:
         """Predict the next number: the mean."""

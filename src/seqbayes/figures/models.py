@@ -15,6 +15,8 @@ from seqbayes.figures.named import parts
 from seqbayes.figures.panels import Curves, Line, Mark, Panel, Row, Rows
 
 POINTS = 200
+MAX_TERMS = 5_000
+"""Largest number of terms of a density that is drawn: drawing takes about a second."""
 MAX_PANELS = 6
 MAX_ROWS = 20
 MAX_RECORDED = 200
@@ -174,10 +176,14 @@ def _coordinates(state: Any, level: float) -> Iterator[Panel]:
 
 
 def _densities(title: str, belief: Any, prior: Any, level: float) -> Curves | None:
-    x = curves.grid(belief, POINTS)
+    x = None if belief.terms > MAX_TERMS else curves.grid(belief, POINTS)
     if x is None:
         return None
-    lines = [] if prior is None else [_line("prior", "prior", x, prior.pdf, "dashed")]
+    lines = (
+        []
+        if prior is None or prior.terms > MAX_TERMS
+        else [_line("prior", "prior", x, prior.pdf, "dashed")]
+    )
     lines.append(_shaded(_line("posterior", "posterior", x, belief.pdf), belief, level))
     mean = _number(belief.mean)
     marks = [] if mean is None else [Mark("posterior", "mean", mean)]

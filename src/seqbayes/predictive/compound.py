@@ -189,6 +189,7 @@ class Transformed(Distribution):
 
     def __init__(self, base: Any, transform: Transform) -> None:
         self.base, self.transform = base, transform
+        self.terms = base.terms
         self.scalar = base.scalar and not is_array(*vars(transform).values())
         ends = tuple(transform.forward(end) for end in base.support)
         self.support = (ends[0], ends[1]) if transform.increasing else (ends[1], ends[0])
