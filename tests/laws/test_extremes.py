@@ -103,3 +103,16 @@ def test_variances_of_extremely_different_sizes(prior_variance, known_variance):
 def test_variances_that_leave_no_room_for_smaller_ones_are_rejected(name):
     with pytest.raises(sb.PriorError, match=f"expected {name} >= 1e-300"):
         sb.Normal(**{name: 5e-324})
+
+
+@pytest.mark.parametrize("one", [1e-300, 1e-20, 1e-3, 1.0, 1e15])
+@pytest.mark.parametrize("other", [1e-300, 1e-20, 1e-3, 1.0, 1e15])
+def test_divergence_from_itself_is_zero(one, other):
+    for state in (
+        sb.Beta(one, other),
+        sb.Gamma(one, other),
+        sb.NormalInverseGamma(0.5, one, other, 1.0),
+        sb.Dirichlet([one, other, 1.0]),
+        sb.DirichletProcess(one, {"a": other}),
+    ):
+        assert abs(state.kl(state)) < 1e-12, state

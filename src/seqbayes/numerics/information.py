@@ -29,6 +29,7 @@ _MIN_SERIES_X = 12.0
 # If the relative difference of two shapes is below _CLOSE and the shapes are below
 # _MAX_SERIES_SHAPE, divergences use a Taylor series with _TAYLOR_TERMS terms.
 _CLOSE, _TAYLOR_TERMS, _MAX_SERIES_SHAPE = 0.01, 8, 1000.0
+_MIN_SERIES_SHAPE = 1e-30  # powers of smaller shapes overflow
 
 
 def log_minus_digamma(x: Real) -> Real:
@@ -186,8 +187,9 @@ def bregman_remainder(other: Real, x: Real) -> Real:
     with np.errstate(all="ignore"):
         direct = step * (gap - 0.5 / x) + (stirling_error(other) - stirling_error(x))
         close = (np.abs(step) < _CLOSE * x) & (np.asarray(x) < _MAX_SERIES_SHAPE)
+        close = close & (np.asarray(x) > _MIN_SERIES_SHAPE)
         correction = np.where(close, _stirling_bregman(step, x), direct)
-    total = halves + correction
+    total = np.where(step == 0.0, 0.0, halves + correction)
     return total if is_array(total) else float(total)
 
 
