@@ -99,6 +99,7 @@ DISTURBANCES = {
     "none": lambda xs, rng: xs,
     "1e6 sd at row 5": outliers(one(5), 1e6),
     "1e6 sd after the buffer": outliers(one(BUFFER + 5), 1e6),
+    "1 in 100 at 8 sd": outliers(some, 8.0),
     "1 in 100 at 20 sd": outliers(some, 20.0),
     "1 in 100 at 1e12 sd": outliers(some, 1e12),
     "a feature constant at first": first(lambda values: 0.0 * values + 7.0),

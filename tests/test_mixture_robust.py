@@ -220,3 +220,16 @@ def test_few_observations_of_many_components_are_not_reported_as_ordered():
         warnings.simplefilter("error")
         for _ in range(20):
             learned(rng.permutation(points), 10, buffer=100)
+
+
+@long_stream
+def test_a_block_that_needs_all_components_is_reported_and_keeps_one_of_the_past():
+    """After 3,000 observations of one cluster, two other clusters follow."""
+    rng = np.random.default_rng(1)
+    first = rng.normal(size=(3000, 2))
+    rest = CORNERS[1:][rng.integers(0, 2, 3000)] * 3 + rng.normal(size=(3000, 2))
+    mixture = Mixture(2, seed=1)
+    with pytest.warns(UserWarning, match="recent observations differ from earlier ones"):
+        mixture.learn_many(np.concatenate([first, rest]))
+    centres = np.array([parameter.mean for parameter in mixture.parameters])
+    assert np.abs(centres).max(axis=1).min() < 1.0

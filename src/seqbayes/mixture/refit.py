@@ -116,12 +116,13 @@ class Refitter:
         pool = self._pool(old, fresh, w)
         unmatched = sorted(set(range(count)) - _counterparts(pool, count).keys())
         unmatched = [k for k in unmatched if _is_improbable(old, k, fresh, rows)]
-        groups = _groups(pool, unmatched, count - len(fresh.priors))
-        if len(groups) < count - len(fresh.priors):
+        most = max(count - len(fresh.priors), 1 if count > 1 else 0)
+        groups = _groups(pool, unmatched, most)
+        if len(groups) != count - len(fresh.priors):
             fresh = self._fit(rows, w, count - len(groups))
             pool = self._pool(old, fresh, w)
         taken = [[pool.parts[k] for k in group] for group in groups]
-        past = sum(part.share for group in taken for part in group)
+        past = sum(pool.parts[k].share for k in unmatched)
         slots: dict[int, list[Part]] = {min(g): t for g, t in zip(groups, taken, strict=True)}
         counterparts = _counterparts(pool, count)
         for c in range(len(fresh.priors)):

@@ -374,7 +374,10 @@ def _usual_weights(model: EMModel, rows: Array, w: Array) -> Array:
     """Return weights that are 0 for the few rows with an extreme value, or the same weights."""
     if not model.settings.robust or model.settings.background:
         return w
-    distance = np.abs(standardise(model.reader.vectors(rows))).max(axis=1, initial=0.0)
+    points = standardise(model.reader.vectors(rows))
+    # a feature with mostly equal values, such as a rare category, has no scale
+    varies = (points == np.median(points, axis=0)).mean(axis=0) < 0.5
+    distance = np.abs(points[:, varies]).max(axis=1, initial=0.0)
     usual = np.sort(distance)[int((1.0 - OUTLIER_SHARE) * (len(distance) - 1))]
     extreme = distance > max(usual, EXTREME)
     kept: Array = np.where(extreme, 0.0, w)

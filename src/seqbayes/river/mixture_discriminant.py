@@ -26,6 +26,8 @@ from seqbayes.state import State
 MOST = 3
 """Largest number of components of a class by default."""
 
+Read = tuple[dict[Any, Feature], Projections]
+
 
 class MixtureDiscriminant(GenerativeClassifier):
     """Mixture discriminant analysis: every class is a mixture, learned by online EM.
@@ -136,9 +138,7 @@ class MixtureDiscriminant(GenerativeClassifier):
                 class_mixture.check_component(kind.template)
         self._buffers: dict[Any, list[tuple[dict[Any, Any], float]]] = {}
         self._candidates: dict[Any, Candidates[ClassMixture]] = {}
-        self._recent: tuple[Any, dict[Any, Any], tuple[dict[Any, Feature], Projections]] | None = (
-            None
-        )
+        self._recent: tuple[Any, dict[Any, Any], Read] | None = None
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
         """Learn from the features `x` of an observation of class `y`.
@@ -190,7 +190,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         if x and (candidates is None or y in self._buffers):
             self._keep(dict(x), y, weight)
 
-    def _read(self, x: Mapping[Any, Any]) -> tuple[dict[Any, Feature], Projections]:
+    def _read(self, x: Mapping[Any, Any]) -> Read:
         """Validate an observation; return its features and its projections, and keep them."""
         if self._recent is not None:
             last, values, read = self._recent

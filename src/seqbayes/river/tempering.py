@@ -18,7 +18,7 @@ ALTERNATIVE_PRIOR = 1e-4
 It is small, so that only clear evidence changes predictions.
 """
 
-MODEL_RATIO = 0.01
+MODEL_RATIO = 0.1
 """Ratio of the prior probabilities of the other models to that, because they are more complex."""
 
 _SMALLEST = 1e-3
