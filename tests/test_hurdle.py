@@ -335,3 +335,13 @@ def test_a_belief_of_a_few_log_normal_amounts_is_shown(amounts):
     else:
         low, high = state.summary().interval
         assert 0.0 < low < high
+
+
+def test_the_page_draws_the_density_of_log_normal_amounts():
+    views = pytest.importorskip("seqbayes.dashboard.views")
+    state = Hurdle(NormalInverseGamma(1.0, 1.0, 2.0, 1.0, likelihood=likelihoods.LogNormal()))
+    state.learn_many([0.0, 5.0, 6.0, 9.0, 2.0, 3.0])
+    density = views.card(state)["density"]
+    x, y = np.array(density["x"]), np.array(density["posterior"])
+    some = slice(None, None, 16)
+    np.testing.assert_allclose(y[some], state.expected.pdf(x[some]), atol=0.02 * y.max())

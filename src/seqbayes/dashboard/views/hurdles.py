@@ -19,6 +19,11 @@ from seqbayes.dashboard.views.base import (
 from seqbayes.dashboard.views.figures import finite, pair, rounded
 from seqbayes.dashboard.views.predictives import curve, predictive_of
 
+_MAX_TERMS = 5_000
+"""Largest number of terms of a density that is evaluated; the distribution function is faster."""
+
+_COARSE = 41
+
 
 @register_view
 class HurdleView(View):
@@ -99,8 +104,8 @@ def _density(state: Any, low: float, high: float, points: int) -> dict[str, Any]
     reach = (high - low) / 2.0
     ends = max(expected.ppf(1e-3), low - reach), min(expected.isf(1e-3), high + reach)
     x = np.linspace(*ends, points)
-    posterior = expected.pdf(x)
-    lines = {"posterior": posterior, "prior": None if prior is None else prior.pdf(x)}
+    posterior = _drawn(expected, x)
+    lines = {"posterior": posterior, "prior": None if prior is None else _drawn(prior, x)}
     return {
         "x": rounded(x, x[-1] - x[0]).tolist(),
         **{
@@ -109,3 +114,13 @@ def _density(state: Any, low: float, high: float, points: int) -> dict[str, Any]
         },
         "likelihood": None,
     }
+
+
+def _drawn(belief: Any, x: Any) -> Any:
+    """Return the density at increasing points, or an interpolation if it has many terms."""
+    if belief.terms <= _MAX_TERMS:
+        return belief.pdf(x)
+    coarse = np.linspace(x[0], x[-1], _COARSE)
+    half = (coarse[1] - coarse[0]) / 2.0
+    edges = np.maximum(np.append(coarse - half, coarse[-1] + half), 0.0)
+    return np.interp(x, coarse, np.diff(belief.cdf(edges)) / np.diff(edges))
