@@ -16,7 +16,7 @@ from seqbayes.mixture.default_prior import scaled_to
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.forms import Form
 from seqbayes.mixture.settings import Settings, check_proper
-from seqbayes.mixture.start import Job, climb, make_sample, seed_model, steps_of_fit
+from seqbayes.mixture.start import CONTINUED, Job, climb, make_sample, seed_model, steps_of_fit
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
@@ -299,7 +299,8 @@ class Buffer:
         rows, rng = model.rows(xs), np.random.default_rng(self._seed)
         if n >= self.size:
             self._read = model, (rows, w)
-        yield from steps_of_fit(model, rows, w, rng, starts, iterations)
+        continued = CONTINUED if n >= self.size and not self.spread else 1
+        yield from steps_of_fit(model, rows, w, rng, starts, iterations, continued)
         model.engine.end_burn_in(model.engine.n)
         return model
 
