@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,3 +24,19 @@ def test_the_files_of_the_recipes_exist():
     for path in re.findall(r"`((?:src|tests|stream|static)/[\w/.]+)`", table):
         places = (ROOT, ROOT / "src/seqbayes", ROOT / "src/seqbayes/dashboard")
         assert any((place / path).exists() for place in places), path
+
+
+def test_a_class_name_has_one_meaning():
+    """A prior family, a likelihood and a distribution may share the name of a distribution."""
+    shared = {"families", "likelihoods", "distributions", "predictive"}
+    folders = defaultdict(list)
+    package = ROOT / "src/seqbayes"
+    for file in sorted(package.rglob("*.py")):
+        for name in re.findall(r"^ *class (\w+)[:(]", file.read_text(encoding="utf-8"), re.M):
+            folders[name].append(file.relative_to(package).parts[0])
+    repeated = {
+        name: places
+        for name, places in folders.items()
+        if len(places) > len(set(places)) or not (len(places) == 1 or set(places) <= shared)
+    }
+    assert not repeated

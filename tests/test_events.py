@@ -13,7 +13,7 @@ from seqbayes.console.text import printable
 from seqbayes.errors import ObservationError, SourceError
 from seqbayes.events.fields import Layout
 from seqbayes.events.lines import Lines
-from seqbayes.events.rows import MAX_ROW_LINES, Rows, Sniffed, find_format
+from seqbayes.events.rows import MAX_ROW_LINES, CsvRows, Sniffed, find_format
 from seqbayes.events.values import coerce, parse_column, parse_number
 
 BOM = b"\xef\xbb\xbf"
@@ -58,7 +58,7 @@ cells = st.text(st.sampled_from("ab ,\"\n;é'"), max_size=6)
 def test_csv_reads_what_csv_writes(rows, cuts, end):
     stream = io.StringIO()
     csv.writer(stream, lineterminator=end).writerows([("b", "x", "a"), *rows])
-    found, refused = split(Rows(0), stream.getvalue().encode(), cuts)
+    found, refused = split(CsvRows(0), stream.getvalue().encode(), cuts)
     line, expected = 2, []
     for row in rows:  # every row is numbered by its first line
         expected.append((line, row))
@@ -68,7 +68,7 @@ def test_csv_reads_what_csv_writes(rows, cuts, end):
 
 @given(st.binary(max_size=200), cuts)
 def test_any_bytes_are_read_or_rejected(data, cuts):
-    found, refused = split(Rows(0), b"a,b\n" + data, cuts)
+    found, refused = split(CsvRows(0), b"a,b\n" + data, cuts)
     assert all(len(row) == 2 for _, row in found)
     assert all(reason.isprintable() for _, reason in refused)
     found, refused = split(Lines(0), b"{}\n" + data, cuts)
@@ -96,12 +96,12 @@ def test_any_bytes_are_read_or_rejected(data, cuts):
 )
 def test_invalid_rows(line, reason, start, end):
     data = start + end.join([b"a,b", line, b"1,2", b""])
-    assert split(Rows(0), data) == ([(3, ("1", "2"))], [(2, reason)])
+    assert split(CsvRows(0), data) == ([(3, ("1", "2"))], [(2, reason)])
 
 
 def test_a_stray_quote_invalidates_only_its_line():
     data = b'a,b\n1,x\n2,"open\n3,x\n4,"whole"\n5,"two\nlines"\n6,x\n"7" 8,x\n9,5" pipe\n10,"never'
-    found, refused = split(Rows(0), data)
+    found, refused = split(CsvRows(0), data)
     assert [(line, row[0]) for line, row in found] == [
         (2, "1"),
         (4, "3"),
@@ -116,7 +116,7 @@ def test_a_stray_quote_invalidates_only_its_line():
 
 def test_an_unclosed_quote_is_limited_to_a_number_of_lines():
     lines = [b"a,b", b'0,"open', *(b"%d,x" % i for i in range(MAX_ROW_LINES + 500))]
-    found, refused = split(Rows(0), b"\n".join(lines))
+    found, refused = split(CsvRows(0), b"\n".join(lines))
     assert [line for line, _ in refused] == [2]
     assert len(found) == MAX_ROW_LINES + 500
 
@@ -137,7 +137,7 @@ def test_an_unclosed_quote_is_limited_to_a_number_of_lines():
 )
 def test_inputs_that_cannot_be_read(data, message):
     with pytest.raises(SourceError, match=message):
-        split(Rows(0), data)
+        split(CsvRows(0), data)
 
 
 @pytest.mark.parametrize(

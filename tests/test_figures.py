@@ -26,7 +26,7 @@ from seqbayes import (
 from seqbayes.compare import compare
 from seqbayes.figures import models, svg
 from seqbayes.figures.colours import RULE
-from seqbayes.figures.panels import Curves, Rows
+from seqbayes.figures.panels import Curves, IntervalRows
 from seqbayes.mixture import Mixture
 from seqbayes.river import ConjugateLinearRegression, ConjugateNB, PredictiveSurprise
 from seqbayes.table import Table
@@ -172,7 +172,7 @@ def test_the_panel_of_a_number_has_prior_likelihood_and_posterior_in_their_colou
 def test_the_panel_of_labels_has_each_share_with_its_interval():
     state = learned(Dirichlet({"red": 1, "blue": 3}), ["red"] * 6)
     (panel,) = models.panels(state)
-    assert isinstance(panel, Rows)
+    assert isinstance(panel, IntervalRows)
     red, blue = panel.rows
     assert (red.name, red.mean, red.prior, red.mle) == ("red", 0.7, 0.25, 1.0)
     assert (red.low, red.high) == state.interval()["red"]

@@ -10,7 +10,7 @@ from sklearn.datasets import load_breast_cancer
 
 from seqbayes import ObservationError, PriorError
 from seqbayes.river import MixtureDiscriminant
-from seqbayes.river.candidates import Candidates
+from seqbayes.river.candidates import MixtureCandidates
 
 
 def cancer():
@@ -94,7 +94,7 @@ def test_documents_of_earlier_versions_have_three_components():
 
 
 def test_scores_choose_and_the_trial_ends():
-    candidates = Candidates(keep_first=True)
+    candidates = MixtureCandidates(keep_first=True)
     assert candidates.best is None
     for name in ("one", "two", "three"):
         candidates.add(name)
@@ -108,7 +108,7 @@ def test_scores_choose_and_the_trial_ends():
     candidates.score([-1.0, -0.8], 800.0)
     assert candidates.mixtures == ["one", "two"]
     assert not candidates.are_open
-    again = Candidates()
+    again = MixtureCandidates()
     again.load(["one", "two"], candidates.dump_scores())
     assert (again.best, again.scores) == ("two", candidates.scores)
     with pytest.raises(PriorError):

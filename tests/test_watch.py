@@ -19,9 +19,9 @@ from seqbayes.events import spec
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout
 from seqbayes.events.lines import Lines
-from seqbayes.events.rows import Rows
+from seqbayes.events.rows import CsvRows
 from seqbayes.likelihoods import LabelLikelihood
-from seqbayes.stream.table import Table
+from seqbayes.stream.table import KeyedStates
 
 READ = [
     case for case in CASES if case.family in spec.families().values() and case.likelihood.columnar
@@ -155,9 +155,9 @@ def test_malformed_lines_never_change_a_belief(form, data):
 def _feed(form, lines):
     belief = Belief("b", NormalInverseGamma(), field="x", by="who")
     layout = Layout(belief.slots)
-    table = Table(belief, layout)
+    table = KeyedStates(belief, layout)
     malformed = []
-    part = (Rows if form == "csv" else Lines)(0).split(b"\n".join([b"", *lines]), last=True)
+    part = (CsvRows if form == "csv" else Lines)(0).split(b"\n".join([b"", *lines]), last=True)
     events, index = layout.decode(part.records, lambda *why: malformed.append(why))
     table.learn(events, index, lambda *why: malformed.append(why))
     return table, len(malformed) + len(part.refused)

@@ -13,7 +13,7 @@ from seqbayes import Beta, Gamma, Hurdle, Normal, NormalInverseGamma
 from seqbayes import distributions as d
 from seqbayes.compare import compare
 from seqbayes.likelihoods import Exponential, LogNormal
-from seqbayes.predictive import Power, Transformed
+from seqbayes.predictive import PowerTransform, Transformed
 
 CASES = json.loads(Path(__file__).with_name("reference.json").read_text())
 
@@ -44,7 +44,7 @@ KINDS = {
     "inverse-gamma": d.InverseGamma,
     "normal": lambda mean, deviation: d.Normal(mean, deviation**2),
     "student": d.StudentT,
-    "power": lambda shape, rate, power: Transformed(d.Gamma(shape, rate), Power(power)),
+    "power": lambda shape, rate, power: Transformed(d.Gamma(shape, rate), PowerTransform(power)),
     "log-normal": lambda mean, deviation: Normal(
         mean - 0.5, deviation**2, 1.0, likelihood=LogNormal()
     ),

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from seqbayes.dashboard.live.arrivals import Arrivals
+from seqbayes.dashboard.live.arrivals import EventRate
 
 
 class Clock:
@@ -25,7 +25,7 @@ def looked(arrivals, clock, counts, every=0.25):
 
 def test_the_rate_is_measured_over_the_last_seconds():
     clock = Clock()
-    arrivals = Arrivals(clock)
+    arrivals = EventRate(clock)
     paces = looked(arrivals, clock, range(0, 400, 10))
     assert paces[-1].rate == pytest.approx(40.0)
     assert looked(arrivals, clock, [390] * 22)[-1].rate == 0.0
@@ -34,7 +34,7 @@ def test_the_rate_is_measured_over_the_last_seconds():
 
 def test_a_fast_stream_that_stops_is_quiet_within_three_seconds():
     clock = Clock()
-    arrivals = Arrivals(clock)
+    arrivals = EventRate(clock)
     assert not any(pace.quiet for pace in looked(arrivals, clock, range(0, 4000, 10)))
     after = looked(arrivals, clock, [3990] * 20)
     first = next(i for i, pace in enumerate(after) if pace.quiet)
@@ -45,7 +45,7 @@ def test_a_fast_stream_that_stops_is_quiet_within_three_seconds():
 @pytest.mark.parametrize("gap", [2.0, 10.0, 30.0])
 def test_a_slow_stream_is_not_quiet_between_two_events(gap):
     clock, rng = Clock(), random.Random(7)
-    arrivals = Arrivals(clock)
+    arrivals = EventRate(clock)
     counts, count, due = [], 0, 0.0
     for i in range(4000):
         while due <= 0.25 * i:
@@ -57,6 +57,6 @@ def test_a_slow_stream_is_not_quiet_between_two_events(gap):
 
 def test_a_stream_without_events_is_not_quiet():
     clock = Clock()
-    arrivals = Arrivals(clock)
+    arrivals = EventRate(clock)
     assert not any(pace.quiet for pace in looked(arrivals, clock, [0] * 5000))
     assert not any(pace.quiet for pace in looked(arrivals, clock, [5] * 5000))

@@ -580,7 +580,7 @@ def test_a_new_kind_needs_one_registration(monkeypatch):
     monkeypatch.setattr(base, "VIEWS", views.all_views())
 
     @views.register_view
-    class GaugeView(views.View):
+    class GaugeView(views.BeliefView):
         kind = "gauge"
 
         def estimates(self, name, state):

@@ -28,10 +28,10 @@ from seqbayes.predictive import (
     Categorical,
     CompoundGamma,
     DirichletMultinomial,
-    Exponential,
+    ExponentialTransform,
     Hurdle,
     NegativeBinomial,
-    Power,
+    PowerTransform,
     Symmetric,
     Transformed,
 )
@@ -56,15 +56,15 @@ REALS = [
     CompoundGamma(1, 3, 2),
     CompoundGamma(0.5, 0.7, 2),
     CompoundGamma(20, 30, 5),
-    Transformed(CompoundGamma(1, 3, 2), Power(0.5)),
-    Transformed(CompoundGamma(0.5, 6, 2), Power(0.5, scale=2.0)),
-    Transformed(CompoundGamma(1, 8, 2), Power(2.0, scale=0.3)),
-    Transformed(Gamma(3, 2), Power(-1.0)),
-    Transformed(CompoundGamma(4, 3, 2), Power(-0.5, scale=3.0)),
-    Transformed(CompoundGamma(1, 3, 2), Exponential(5.0)),
-    Transformed(Gamma(3, 4), Exponential(2.0)),
-    Transformed(Normal(0.3, 0.5), Exponential()),
-    Transformed(StudentT(4, 0.3, 0.5), Exponential(2.0)),
+    Transformed(CompoundGamma(1, 3, 2), PowerTransform(0.5)),
+    Transformed(CompoundGamma(0.5, 6, 2), PowerTransform(0.5, scale=2.0)),
+    Transformed(CompoundGamma(1, 8, 2), PowerTransform(2.0, scale=0.3)),
+    Transformed(Gamma(3, 2), PowerTransform(-1.0)),
+    Transformed(CompoundGamma(4, 3, 2), PowerTransform(-0.5, scale=3.0)),
+    Transformed(CompoundGamma(1, 3, 2), ExponentialTransform(5.0)),
+    Transformed(Gamma(3, 4), ExponentialTransform(2.0)),
+    Transformed(Normal(0.3, 0.5), ExponentialTransform()),
+    Transformed(StudentT(4, 0.3, 0.5), ExponentialTransform(2.0)),
     Symmetric(CompoundGamma(1, 3, 2), centre=4.0),
     Symmetric(CompoundGamma(0.5, 3, 2), centre=-1.0, power=0.5, scale=2.0),
 ]
@@ -74,7 +74,7 @@ LOG_LEVELS = [-2000.0, -800.0, -700.0, -5.0, -0.6932, -0.6931, -0.1, -1e-10, -1e
 STEEP = [
     CompoundGamma(1, 9e14, 0.2),
     CompoundGamma(0.5, 1e6, 1e3),
-    Transformed(CompoundGamma(2, 1e9, 3), Power(-1.0)),
+    Transformed(CompoundGamma(2, 1e9, 3), PowerTransform(-1.0)),
     Symmetric(CompoundGamma(1, 1e9, 2)),
 ]
 
@@ -103,9 +103,9 @@ def test_log_tail_of_the_lomax_distribution(alpha, depth):
     x = 3.0 * math.expm1(min(depth / alpha, 600.0))
     expected = -alpha * math.log1p(x / 3.0)
     assert CompoundGamma(1, alpha, 3).logsf(x) == pytest.approx(expected, rel=1e-12)
-    assert Transformed(CompoundGamma(1, alpha, 3), Power(-1.0)).logcdf(1.0 / x) == pytest.approx(
-        expected, rel=1e-12
-    )
+    assert Transformed(CompoundGamma(1, alpha, 3), PowerTransform(-1.0)).logcdf(
+        1.0 / x
+    ) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-8, 1e-12])
@@ -472,12 +472,12 @@ def test_hdi_of_reals_is_shortest(d, level):
 
 
 def test_transformed_families():
-    inverse = Transformed(Gamma(3, 2), Power(-1.0))
+    inverse = Transformed(Gamma(3, 2), PowerTransform(-1.0))
     same = InverseGamma(3, 2)
-    pareto = Transformed(CompoundGamma(1, 1e9, 1e9 / 3), Exponential(5.0))
+    pareto = Transformed(CompoundGamma(1, 1e9, 1e9 / 3), ExponentialTransform(5.0))
     laplace = Symmetric(Gamma(1, 2), centre=1.0)
-    weibull = Transformed(Gamma(1, 1), Power(1 / 2.5, scale=3.0**2.5))
-    log_normal = Transformed(Normal(0.3, 0.5), Exponential())
+    weibull = Transformed(Gamma(1, 1), PowerTransform(1 / 2.5, scale=3.0**2.5))
+    log_normal = Transformed(Normal(0.3, 0.5), ExponentialTransform())
     for x in (0.2, 0.7, 3.0):
         assert inverse.pdf(x) == pytest.approx(same.pdf(x), rel=1e-12)
         assert inverse.sf(x) == pytest.approx(same.sf(x), rel=1e-12)
@@ -498,7 +498,7 @@ def test_variance_of_a_concentrated_transform_is_accurate():
     for a in (1e3, 1e7, 1e11):
         with mp.workdps(80):
             exact = mp.exp(mp.log(a) + 2 * mp.loggamma(a) - 2 * mp.loggamma(mp.mpf(a) + 0.5)) - 1
-        d = Transformed(Gamma(a, 1), Power(0.5))
+        d = Transformed(Gamma(a, 1), PowerTransform(0.5))
         assert relative_error(d.var / d.mean**2, exact) < 1e-10
 
 

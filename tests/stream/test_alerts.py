@@ -20,12 +20,12 @@ from seqbayes.stream import Belief, Pace, Pipeline, open_store
 from seqbayes.stream.alerts import Alert, Alerts, parse_condition
 from seqbayes.stream.alerts.alert import Receiver
 from seqbayes.stream.alerts.evaluation import (
-    Evidence,
+    StateEvidence,
     evaluate_choice,
     evaluate_key,
     probability,
 )
-from seqbayes.stream.alerts.grammar import Comparison, Silence, Tail
+from seqbayes.stream.alerts.grammar import Criterion, Silence, Tail
 from seqbayes.stream.alerts.past import evaluate_history
 from seqbayes.stream.alerts.state import Instance, advance
 from seqbayes.stream.config import parse_config
@@ -191,14 +191,14 @@ def test_surprise_is_the_mean_of_minus_the_log_predictive_since_the_last_evaluat
     alert = Alert("a", parse_condition("surprise > 3"), "")
     state = Normal(0.0, 1.0)
     state.learn_many([0.3, -0.2])
-    before, total = Evidence.of(state), 0.0
+    before, total = StateEvidence.of(state), 0.0
     for x in (4.0, 5.0):
         total -= state.log_predictive(x)
         state.learn_one(x)
     evaluate = evaluate_key(alert, state, before)
     assert evaluate.value == pytest.approx(total / 2.0, rel=1e-12)
     assert evaluate.holds is (total / 2.0 > 3.0)
-    assert evaluate_key(alert, state, Evidence.of(state)).holds is None
+    assert evaluate_key(alert, state, StateEvidence.of(state)).holds is None
 
 
 def choice(condition, **options):
@@ -529,7 +529,7 @@ def test_dead_letters_over_the_history_are_those_of_the_run(url):
 
 def test_silences_over_the_history_fire_after_their_limit(url, monkeypatch):
     monkeypatch.setattr("seqbayes.stream.alerts.outbox.EVALUATION_SECONDS", 0.0)
-    quiet = [Comparison(Silence(), ">=", 60.0)]
+    quiet = [Criterion(Silence(), ">=", 60.0)]
     stream, late = Alert("stream", quiet, ""), Alert("late", quiet, "", lasting=450.0)
     keyed = Alert("keyed", quiet, "", Belief("b", Beta(), field="x", by="k"))
     alerts, ongoing = [stream, late, keyed], []
@@ -550,7 +550,7 @@ def test_silences_over_the_history_fire_after_their_limit(url, monkeypatch):
             ]
             for each in alerts
         }
-        short = evaluate_history(Alert("short", [Comparison(Silence(), ">=", 0.1)], ""), store)
+        short = evaluate_history(Alert("short", [Criterion(Silence(), ">=", 0.1)], ""), store)
     with open_store(url, "read") as store:
         monkeypatch.setattr("seqbayes.stream.alerts.past.MAX_KEYS", 1)
         assert "at most 1 keys" in evaluate_history(keyed, store).reason

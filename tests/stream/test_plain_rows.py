@@ -12,7 +12,7 @@ from seqbayes.events import cells as cells_module
 from seqbayes.events import rows
 from seqbayes.events.fields import Layout
 from seqbayes.events.records import Cells, PlainCells
-from seqbayes.events.rows import Rows
+from seqbayes.events.rows import CsvRows
 
 CELLS = [
     *("", " ", "\t", "a", "A b", "é", "\u00a0", "\u2003x", "\x1c", "0", "1", "true", "True", "no"),
@@ -36,7 +36,7 @@ KINDS = ["text", "number", "boolean", "time", "any", "feature", "label"]
 
 def read(data, cuts, longest, delimiter=","):
     """Return the cells and values of each row, and the refused input, read in blocks."""
-    splitter, found, refused = Rows(0, longest, delimiter), [], []
+    splitter, found, refused = CsvRows(0, longest, delimiter), [], []
     ends = sorted({0, *(cut for cut in cuts if cut < len(data)), len(data)})
     parts = [splitter.split(data[a:b]) for a, b in pairwise(ends)]
     for part in [*parts, splitter.split(b"", last=True)]:
@@ -85,14 +85,14 @@ def test_hostile_rows_are_the_same_without_the_fast_method(cells, ends, cuts, de
 def test_plain_cells_agree_with_the_csv_module(cells):
     cells = [[f"{cell}x" for cell in row] for row in cells]
     data = "a,b,c\n" + "".join(",".join(row) + "\n" for row in cells)
-    part = Rows(0).split(data.encode())
+    part = CsvRows(0).split(data.encode())
     assert list(part.records.rows) == list(csv.reader(data.split("\n")[1:-1]))
     assert part.records == Cells(["a", "b", "c"], cells)
 
 
 @given(st.from_regex(r"-?[0-9]{0,17}(\.[0-9]{0,17})?", fullmatch=True))
 def test_numbers_are_rounded_like_those_of_python(text):
-    part = Rows(0).split(f"x,y\n{text},\n".encode())
+    part = CsvRows(0).split(f"x,y\n{text},\n".encode())
     ((value,),) = part.records.read([(0, "number")])
     try:
         expected = float(text)
@@ -118,4 +118,4 @@ def test_numbers_are_rounded_like_those_of_python(text):
     ],
 )
 def test_only_plain_rows_are_read_from_bytes(text, plain):
-    assert isinstance(Rows(0).split(text.encode()).records, PlainCells) is plain
+    assert isinstance(CsvRows(0).split(text.encode()).records, PlainCells) is plain

@@ -21,7 +21,7 @@ from killing import contents, events, kill_often, write
 
 from seqbayes import PriorError
 from seqbayes.events.lines import Lines
-from seqbayes.events.rows import Rows
+from seqbayes.events.rows import CsvRows
 from seqbayes.stream import SourceError
 from seqbayes.stream.sources import Dataset, Directory, File, Iterated, Query, reading
 from seqbayes.stream.sources.file import GRACE
@@ -146,7 +146,7 @@ def test_rows_in_blocks_of_any_size(rows, cut):
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([("x", "y"), *rows])
     data = out.getvalue().encode()
-    splitter, found = Rows(0), []
+    splitter, found = CsvRows(0), []
     for place in range(0, len(data) + cut, cut):
         block = data[place : place + cut]
         found += splitter.split(block, last=not block).records
@@ -155,7 +155,7 @@ def test_rows_in_blocks_of_any_size(rows, cut):
 
 def split(data, cut, offset=0, header=None, **limits):
     """Return the rows and refusals of data that arrive in blocks of this size."""
-    splitter, rows, refused = Rows(offset, header=header, **limits), [], []
+    splitter, rows, refused = CsvRows(offset, header=header, **limits), [], []
     for place in range(offset, len(data) + cut, cut):
         block = data[place : place + cut]
         part = splitter.split(block, last=not block)

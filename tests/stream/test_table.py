@@ -15,7 +15,7 @@ from seqbayes.forgetting import Decayed
 from seqbayes.mixture import Mixture
 from seqbayes.stream import Belief
 from seqbayes.stream.codec import StateCodec
-from seqbayes.stream.table import Table
+from seqbayes.stream.table import KeyedStates
 
 KEYS = st.sampled_from(["north", "south", "3", 3, 3.5, None, True, [], "x" * 1001, "east"])
 VALUES = st.sampled_from([True, False, 1, 0, 0.25, -2.5, None, "red", "green", 7, "7", [], 1e400])
@@ -35,7 +35,7 @@ STATES = [
 def learned(belief, events, explains=True):
     """Return the contents of a table after it has learned events in two batches."""
     layout = Layout(belief.slots)
-    table = Table(belief, layout, explains)
+    table = KeyedStates(belief, layout, explains)
     refused = []
     half = len(events) // 2
     for part in (events[:half], events[half:]):

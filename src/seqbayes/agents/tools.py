@@ -23,7 +23,7 @@ from seqbayes.dashboard.live.providers import StoreProvider
 from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.annotations import Annotations
 from seqbayes.dashboard.server.api import MAX_CARDS, Reads
-from seqbayes.dashboard.server.comparisons import BEST, Comparisons
+from seqbayes.dashboard.server.comparisons import BEST, ComparisonHandler
 from seqbayes.dashboard.server.histories import Histories
 from seqbayes.dashboard.server.lookup import entry_of, table_of
 from seqbayes.dashboard.server.responses import LEVELS, HttpError
@@ -87,7 +87,7 @@ class Tools:
         hub = Hub(self._board, provider)
         annotations, alerts = Annotations(hub), AlertReads(hub)
         self._reads = Reads(hub, Histories(hub, annotations, alerts))
-        self._comparisons = Comparisons(hub)
+        self._comparisons = ComparisonHandler(hub)
 
     def all(self) -> tuple[Callable[..., dict[str, Any]], ...]:
         """Return the tools, in the order in which agents see them."""

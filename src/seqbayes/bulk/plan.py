@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seqbayes.bulk.relation import Relation
-from seqbayes.bulk.selection import Part, Selection
+from seqbayes.bulk.selection import Selection, SelectionQuery
 from seqbayes.bulk.sums import Aggregated, aggregate_rows
 
 
@@ -32,7 +32,8 @@ class Plan:
         self.relation, self._within = relation, within
         self.unconditional = not any(each.where for each in selections)
         self._parts = [
-            Part(relation, each, f"sb{i}_" if i else "sb_") for i, each in enumerate(selections)
+            SelectionQuery(relation, each, f"sb{i}_" if i else "sb_")
+            for i, each in enumerate(selections)
         ]
         self._items = ", ".join(item for part in self._parts for item in part.items)
         self.size = len(self._parts)

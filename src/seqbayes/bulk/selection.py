@@ -100,7 +100,7 @@ class Selection:
         return Columns(self.inner.new_statistics, self.half_life, self.half_life > 0.0)
 
 
-class Part:
+class SelectionQuery:
     """The SQL of one selection.
 
     Parameters

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqbayes.bulk.dialects import literal
 from seqbayes.bulk.relation import Relation, as_floats
-from seqbayes.bulk.selection import Part
+from seqbayes.bulk.selection import SelectionQuery
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods.sql import Complement, number
 from seqbayes.numerics.special import product_errors
@@ -45,7 +45,7 @@ class Aggregated:
     n: int
 
 
-def aggregate_rows(relation: Relation, part: Part, rows: str) -> Aggregated:
+def aggregate_rows(relation: Relation, part: SelectionQuery, rows: str) -> Aggregated:
     """Return the statistics of every key.
 
     Parameters
@@ -55,7 +55,7 @@ def aggregate_rows(relation: Relation, part: Part, rows: str) -> Aggregated:
     part
         The SQL of the selection.
     rows
-        A table expression of the rows to aggregate, with the columns of `Part.items`.
+        A table expression of the rows to aggregate, with the columns of `SelectionQuery.items`.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def _sample_mean(relation: Relation, x: str, rows: str) -> float:
     return 0.0 if mean is None or not math.isfinite(mean) else float(mean)
 
 
-def _query(part: Part, rows: str, pivot: str) -> str:
+def _query(part: SelectionQuery, rows: str, pivot: str) -> str:
     """Return the query of the sums of every key.
 
     Parameters
@@ -170,7 +170,7 @@ def _cancels(sums: Mapping[str, Any]) -> bool:
         return bool(np.any((about > (q - about) * _CANCELLATION) & (n > 0.0)))
 
 
-def _assemble(part: Part, sums: Mapping[str, Any], pivot: Any) -> Aggregated:
+def _assemble(part: SelectionQuery, sums: Mapping[str, Any], pivot: Any) -> Aggregated:
     """Return the statistics of all keys from the columns of the query."""
     selection, form = part.selection, part.selection.form
     counts = np.asarray(sums["sb_n"], np.int64)

@@ -14,7 +14,7 @@ from seqbayes.compare.numbers import number_of
 from seqbayes.compare.planning import BETTER
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
-from seqbayes.figures.panels import Panel, Row, Rows
+from seqbayes.figures.panels import IntervalRow, IntervalRows, Panel
 from seqbayes.figures.shown import Tabular
 from seqbayes.model import Model
 
@@ -136,12 +136,14 @@ class Comparison(Tabular):
 
         The level is that of the comparison.
         """
-        rows = [Row(str(name), self.mean[name], *self.interval[name]) for name in self.names]
+        rows = [
+            IntervalRow(str(name), self.mean[name], *self.interval[name]) for name in self.names
+        ]
         differences = [
-            Row(f"{each.name} − {each.reference}", each.mean, *each.interval)
+            IntervalRow(f"{each.name} − {each.reference}", each.mean, *each.interval)
             for each in self.differences.values()
         ]
-        return [Rows("", "value", rows), Rows("", "difference", differences)]
+        return [IntervalRows("", "value", rows), IntervalRows("", "difference", differences)]
 
     def as_columns(self, level: float = 0.95) -> dict[str, Sequence[Any]]:
         """Return one row for each belief. The level is that of the comparison."""

@@ -133,13 +133,13 @@ COMMANDS = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
+class _CommandParser(argparse.ArgumentParser):
     """A parser that suggests the correct spelling of options and commands.
 
     It also reports a closed output pipe, which argparse ignores.
     """
 
-    commands: Mapping[str, _Parser] = MappingProxyType({})
+    commands: Mapping[str, _CommandParser] = MappingProxyType({})
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         found, unknown = self.parse_known_args(args, namespace)
@@ -180,7 +180,7 @@ def version() -> str:
 def build_parser(name: str = "") -> argparse.ArgumentParser:
     """Return the parser, with the arguments of the command `name` alone."""
     examples = "\n".join(f"  {command.example}" for command in COMMANDS.values())
-    parser = _Parser(
+    parser = _CommandParser(
         prog="seqbayes",
         description="Streaming Bayes: exact beliefs that learn one observation at a time.",
         epilog=f"examples:\n{examples}\n\nRun seqbayes COMMAND --help for details.",

@@ -75,7 +75,7 @@ class ClientMethods:
         label: str | None = None,
         level: float | None = None,
         control: str | None = None,
-    ) -> schema.Comparison:
+    ) -> schema.KeyComparison:
         """Compare keys."""
         query = self._query(
             keys=keys,
@@ -84,7 +84,7 @@ class ClientMethods:
             level=level,
             control=control,
         )
-        return self.get(f"/api/compare/{quote(name, '')}" + query, schema.Comparison)
+        return self.get(f"/api/compare/{quote(name, '')}" + query, schema.KeyComparison)
 
     def dead_letters(
         self,
@@ -138,10 +138,10 @@ class ClientMethods:
         id_: str,
         from_: int | None = None,
         count: int | None = None,
-    ) -> schema.Steps:
+    ) -> schema.StorySteps:
         """Return steps of a story."""
         query = self._query(
             from_=from_,
             count=count,
         )
-        return self.get(f"/api/replay/{quote(id_, '')}/steps" + query, schema.Steps)
+        return self.get(f"/api/replay/{quote(id_, '')}/steps" + query, schema.StorySteps)

@@ -4,7 +4,7 @@ from typing import Any
 
 from seqbayes.datasets.candies import (
     COLOURS,
-    Count,
+    CandyCounts,
     Mix,
     factory_mixes,
     madison,
@@ -15,7 +15,7 @@ from seqbayes.misplaced import missing
 
 __all__ = [
     "COLOURS",
-    "Count",
+    "CandyCounts",
     "Mix",
     "factory_mixes",
     "madison",

@@ -45,7 +45,7 @@ class Mix:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class CandyCounts:
     """Published counts of candies.
 
     Attributes
@@ -120,10 +120,10 @@ def _colours(entry: dict[str, Any]) -> dict[str, Any]:
     return {colour: entry[colour] for colour in COLOURS if colour in entry}
 
 
-def _count(name: str) -> Count:
+def _count(name: str) -> CandyCounts:
     entry = _published()["counts"][name]
     size = entry.get("bag_size")
-    return Count(
+    return CandyCounts(
         name,
         entry["title"],
         entry["source"],
@@ -139,7 +139,7 @@ def _mix(group: str, name: str) -> Mix:
 
 
 @cache
-def madison() -> Count:
+def madison() -> CandyCounts:
     """Return the totals of J. Madison's 48 bags.
 
     Examples
@@ -152,7 +152,7 @@ def madison() -> Count:
 
 
 @cache
-def wicklin() -> Count:
+def wicklin() -> CandyCounts:
     """Return the totals that R. Wicklin counted.
 
     Examples

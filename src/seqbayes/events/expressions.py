@@ -63,7 +63,7 @@ class Expression:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        parser = _Parser(text)
+        parser = _ExpressionParser(text)
         self._node = parser.parse()
         self.names = tuple(parser.names)
 
@@ -111,7 +111,7 @@ def is_expression(name: str) -> bool:
     return _CALL.match(name) is not None or _OPERATION.search(outside) is not None
 
 
-class _Parser:
+class _ExpressionParser:
     """Parses by recursive descent; each method returns a function for the part it has read."""
 
     def __init__(self, text: str) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from seqbayes.errors import SourceError
 from seqbayes.events.loops import line_starts
-from seqbayes.events.records import MAX_KEPT_BYTES, MAX_RECORD_BYTES, Block, Part
+from seqbayes.events.records import MAX_KEPT_BYTES, MAX_RECORD_BYTES, Block, RecordChunk
 
 BOM = b"\xef\xbb\xbf"
 
@@ -42,7 +42,7 @@ class Lines:
         self._rest = b""
         self._dropped = 0
 
-    def split(self, block: bytes, last: bool = False) -> Part:
+    def split(self, block: bytes, last: bool = False) -> RecordChunk:
         """Return the records that end in a block; the last block ends the record before it.
 
         Raises
@@ -62,7 +62,7 @@ class Lines:
             self._dropped, self._rest = len(self._rest), self._rest[:MAX_KEPT_BYTES]
         return part.index(data, first, line)
 
-    def _split(self, data: bytes, last: bool) -> Part:
+    def _split(self, data: bytes, last: bool) -> RecordChunk:
         if not last and (part := self._split_plain(data)) is not None:
             return part
         records = data.split(b"\n")
@@ -71,7 +71,7 @@ class Lines:
         if self._end == 0 and records and records[0].startswith(BOM):
             records[0] = records[0][len(BOM) :]
         self._end += len(data) - len(self._rest)
-        part = Part(end=self._end)
+        part = RecordChunk(end=self._end)
         kept = []
         for record, start in zip(records, starts, strict=False):
             if len(record) > self._longest:
@@ -81,7 +81,7 @@ class Lines:
         part.records, part.starts = [each[0] for each in kept], [each[1] for each in kept]
         return part
 
-    def _split_plain(self, data: bytes) -> Part | None:
+    def _split_plain(self, data: bytes) -> RecordChunk | None:
         """Return the lines in one piece; None if a line is blank, too long or not an object."""
         end = data.rfind(b"\n") + 1
         if not end or len(data) - end > self._longest:
@@ -91,7 +91,7 @@ class Lines:
         if starts is None:
             return None
         self._rest, self._end = data[end:], first + end
-        return Part(Block(data, first, starts), starts[:-1], self._end)
+        return RecordChunk(Block(data, first, starts), starts[:-1], self._end)
 
     @property
     def is_cut_short(self) -> bool:
@@ -101,19 +101,19 @@ class Lines:
         text = replace_surrogates(self._rest)
         return any(map(_is_truncated, (text, text + b"0")))  # "-" is not a number, "-0" is
 
-    def _skip(self, block: bytes, last: bool) -> Part:
+    def _skip(self, block: bytes, last: bool) -> RecordChunk:
         """Drop the rest of a record that is too long, up to its end."""
         i = block.find(b"\n")
         self._rest += block[: len(block) if i < 0 else i][: MAX_KEPT_BYTES - len(self._rest)]
         if i < 0 and not last:
             self._dropped += len(block)
-            return Part(end=self._end)
+            return RecordChunk(end=self._end)
         length = self._dropped + (len(block) if i < 0 else i)
         refused = self._too_long(self._end, self._rest, length)
         self._end += length + (i >= 0)
         self._line += 1
         self._dropped, self._rest = 0, b""
-        part = Part(end=self._end) if i < 0 else self.split(block[i + 1 :], last)
+        part = RecordChunk(end=self._end) if i < 0 else self.split(block[i + 1 :], last)
         if i < 0:
             part.index(b"", self._end, self._line)
         part.refused.insert(0, refused)

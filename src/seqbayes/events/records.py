@@ -189,7 +189,7 @@ class PlainCells(Cells):
 
 
 @dataclass
-class Part:
+class RecordChunk:
     """Consecutive records of a source.
 
     Attributes
@@ -212,7 +212,7 @@ class Part:
     _first: int = 0
     _line: int = 1
 
-    def index(self, data: bytes, first: int, line: int) -> Part:
+    def index(self, data: bytes, first: int, line: int) -> RecordChunk:
         """Store the data of the records, their offset and their first line, for `line_of`."""
         self._data, self._first, self._line = data, first, line
         return self
@@ -227,7 +227,7 @@ class Part:
 class Splitter(Protocol):
     """Splits blocks of bytes into records."""
 
-    def split(self, block: bytes, last: bool = False) -> Part:
+    def split(self, block: bytes, last: bool = False) -> RecordChunk:
         """Return the records that end in a block; the last block ends the record before it."""
         ...
 

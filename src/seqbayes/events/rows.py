@@ -13,8 +13,8 @@ from seqbayes.events.records import (
     MAX_RECORD_BYTES,
     Block,
     Cells,
-    Part,
     PlainCells,
+    RecordChunk,
     Splitter,
 )
 
@@ -24,7 +24,7 @@ MAX_ROW_LINES = 1000
 _LONE_CR = "a carriage return within the row (rows end with \\n or \\r\\n)"
 
 
-class Rows(Lines):
+class CsvRows(Lines):
     r"""Splits blocks into rows of CSV.
 
     Quoted cells may hold line breaks and delimiters (RFC 4180). If a quote is not closed within
@@ -42,7 +42,7 @@ class Rows(Lines):
 
     Examples
     --------
-    >>> part = Rows(0).split(b'x,y\n1,"a\n2,b\n3,c\n', last=True)
+    >>> part = CsvRows(0).split(b'x,y\n1,"a\n2,b\n3,c\n', last=True)
     >>> part.records
     [{'x': '2', 'y': 'b'}, {'x': '3', 'y': 'c'}]
     >>> part.refused
@@ -60,7 +60,7 @@ class Rows(Lines):
         self._delimiter = delimiter
         self.header = None if header is None else list(header)
 
-    def _split(self, data: bytes, last: bool) -> Part:
+    def _split(self, data: bytes, last: bool) -> RecordChunk:
         if self.header is None:
             data = self._read_plain_header(data)
         if not last and (part := self._split_plain(data)) is not None:
@@ -82,7 +82,7 @@ class Rows(Lines):
             return data[end + 1 :]
         return data
 
-    def _split_plain(self, data: bytes) -> Part | None:
+    def _split_plain(self, data: bytes) -> RecordChunk | None:
         """Return the rows in one piece; None if one of them needs the csv module, or is refused."""
         end, first = data.rfind(b"\n") + 1, self._end
         if self.header is None or not end or len(data) - end > self._longest:
@@ -99,7 +99,7 @@ class Rows(Lines):
             return None
         self._rest, self._end = data[end:], first + end
         cells = PlainCells(self.header, self._delimiter, Block(data, first, starts))
-        return Part(cells, starts[:-1], self._end)
+        return RecordChunk(cells, starts[:-1], self._end)
 
     @property
     def is_cut_short(self) -> bool:
@@ -123,7 +123,9 @@ class Rows(Lines):
                 return j + 1
         return i
 
-    def _all_rows(self, data: bytes, lines: list[bytes], last: bool) -> tuple[Part, int] | None:
+    def _all_rows(
+        self, data: bytes, lines: list[bytes], last: bool
+    ) -> tuple[RecordChunk, int] | None:
         """Return the rows and their number of lines; None if one of them must be refused."""
         if self.header is None or b"\0" in data:
             return None
@@ -138,7 +140,7 @@ class Rows(Lines):
         cells = self._parse(rows, b'"' in data)
         if cells is None:
             return None
-        return Part(Cells(self.header, cells), starts_of(rows, self._end)), taken
+        return RecordChunk(Cells(self.header, cells), starts_of(rows, self._end)), taken
 
     def _join(self, data: bytes, lines: list[bytes], last: bool) -> tuple[list[bytes], int] | None:
         """Return rows and their number of lines; None if a quote is never closed."""
@@ -182,7 +184,7 @@ class Rows(Lines):
             return None  # a blank line is not a row
         return parsed
 
-    def _one_by_one(self, lines: Sequence[bytes], last: bool) -> tuple[Part, int]:
+    def _one_by_one(self, lines: Sequence[bytes], last: bool) -> tuple[RecordChunk, int]:
         """Return the rows, the rejected input, and their number of lines."""
         rows: list[list[str]] = []
         starts: list[int] = []
@@ -197,7 +199,7 @@ class Rows(Lines):
                 starts.append(start)
             i += row.count(b"\n") + 1
             start += len(row) + 1
-        return Part(Cells(self.header or [], rows), starts, refused=refused), i
+        return RecordChunk(Cells(self.header or [], rows), starts, refused=refused), i
 
     def _row(
         self, lines: Sequence[bytes], i: int, stop: int
@@ -290,7 +292,7 @@ class Sniffed:
         self._blank = b""
         self._chosen: Splitter | None = None
 
-    def split(self, block: bytes, last: bool = False) -> Part:
+    def split(self, block: bytes, last: bool = False) -> RecordChunk:
         """Return the records that end in a block; the last block ends the record before it."""
         if self._chosen is None:
             block = self._blank + block
@@ -298,9 +300,9 @@ class Sniffed:
             form = find_format(block)
             if form is None and not last and len(block) <= self._longest:
                 self._blank = block
-                return Part()
+                return RecordChunk()
             self._chosen = (
-                Rows(0, self._longest, self._delimiter)
+                CsvRows(0, self._longest, self._delimiter)
                 if form == "csv"
                 else Lines(0, self._longest)
             )

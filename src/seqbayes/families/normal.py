@@ -24,13 +24,13 @@ FAR = 1e6
 """Square of a mean, in units of the variance, from which on its rounding affects densities."""
 
 
-class _Fields(NamedTuple):
+class _NormalFields(NamedTuple):
     mean: float
     variance: float
     known_variance: float
 
 
-class NormalHyperparameters(_Fields):
+class NormalHyperparameters(_NormalFields):
     """Mean and variance of a Normal belief about a mean, and the known variance of the data."""
 
     mean_low: float = 0.0

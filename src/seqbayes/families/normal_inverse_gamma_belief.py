@@ -26,14 +26,14 @@ class NormalParameters(NamedTuple, Generic[T]):
     variance: T
 
 
-class _Fields(NamedTuple):
+class _NormalInverseGammaFields(NamedTuple):
     mean: float
     kappa: float
     alpha: float
     beta: float
 
 
-class NormalInverseGammaHyperparameters(_Fields):
+class NormalInverseGammaHyperparameters(_NormalInverseGammaFields):
     """Hyperparameters of a Normal-inverse-gamma distribution, numbers or arrays.
 
     Given the variance, the mean is Normal about `mean` with variance ``variance / kappa``; the

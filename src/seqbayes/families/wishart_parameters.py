@@ -25,14 +25,14 @@ SMALLEST_PIVOT_OF_MANY = 1e-5
 FEW = 24
 
 
-class _Fields(NamedTuple):
+class _NormalInverseWishartFields(NamedTuple):
     mean: Array
     kappa: float
     df: float
     scale: Array
 
 
-class NormalInverseWishartHyperparameters(_Fields):
+class NormalInverseWishartHyperparameters(_NormalInverseWishartFields):
     """Hyperparameters of a Normal-inverse-Wishart distribution, or arrays of them.
 
     Given the covariance, the mean is Normal about `mean` (d,) with ``covariance / kappa``; the

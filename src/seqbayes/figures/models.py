@@ -12,7 +12,7 @@ import numpy as np
 
 from seqbayes.figures import curves
 from seqbayes.figures.named import parts
-from seqbayes.figures.panels import Curves, Line, Mark, Panel, Row, Rows
+from seqbayes.figures.panels import Curve, Curves, EstimateMark, IntervalRow, IntervalRows, Panel
 
 POINTS = 200
 MAX_TERMS = 5_000
@@ -23,7 +23,7 @@ MAX_RECORDED = 200
 """Maximum number of points of the history of a state."""
 
 
-class Estimate(NamedTuple):
+class ParameterEstimate(NamedTuple):
     """The estimates of one number; None if an estimate does not exist."""
 
     name: str
@@ -34,7 +34,7 @@ class Estimate(NamedTuple):
     map: float | None
 
 
-def estimates(model: Any, level: float = 0.95) -> list[Estimate]:
+def estimates(model: Any, level: float = 0.95) -> list[ParameterEstimate]:
     """Return the estimates of every number of a state, a mixture or an estimator.
 
     Examples
@@ -54,17 +54,19 @@ def estimates(model: Any, level: float = 0.95) -> list[Estimate]:
     names = list(dict.fromkeys([*mean, *mle, *mode]))
     ends = {name: interval.get(name) or (None, None) for name in names}
     return [
-        Estimate(name, *map(_number, (mean.get(name), low, high, mle.get(name), mode.get(name))))
+        ParameterEstimate(
+            name, *map(_number, (mean.get(name), low, high, mle.get(name), mode.get(name)))
+        )
         for name, (low, high) in ends.items()
     ]
 
 
-def _mixture_estimates(mixture: Any, level: float) -> Iterator[Estimate]:
+def _mixture_estimates(mixture: Any, level: float) -> Iterator[ParameterEstimate]:
     weights, components = mixture.weights, mixture.components
     for k in mixture.ranking if components else ():
         name = str(mixture.names[k])
         weight = float(weights[k])
-        yield Estimate(f"{name} weight", weight, None, None, None, None)
+        yield ParameterEstimate(f"{name} weight", weight, None, None, None, None)
         for each in estimates(components[k], level):
             yield each._replace(name=f"{name} {each.name or 'parameter'}")
 
@@ -105,7 +107,7 @@ def _density(state: Any, level: float) -> Iterator[Panel]:
     lines += [] if likelihood is None else [likelihood]
     lines.append(_shaded(posterior, belief, level))
     marks = [
-        Mark(role, label, found)
+        EstimateMark(role, label, found)
         for role, label, value in (
             ("likelihood", "MLE", state.mle),
             ("posterior", "MAP", state.map),
@@ -121,23 +123,23 @@ def _density(state: Any, level: float) -> Iterator[Panel]:
 
 def _line(
     role: str, label: str, x: Any, density: Callable[[Any], Any], dash: str = "solid"
-) -> Line:
+) -> Curve:
     with np.errstate(all="ignore"):
         y = np.asarray(density(x), float)
-    return Line(role, label, x, np.where(np.isfinite(y), y, np.nan), dash)
+    return Curve(role, label, x, np.where(np.isfinite(y), y, np.nan), dash)
 
 
-def _shaded(line: Line, belief: Any, level: float) -> Line:
+def _shaded(line: Curve, belief: Any, level: float) -> Curve:
     low, high = map(float, belief.interval(level))
     label = f"{line.label}, {level * 100:g} % interval"
-    return Line(line.role, label, line.x, line.y, line.dash, (low, high))
+    return Curve(line.role, label, line.x, line.y, line.dash, (low, high))
 
 
 def _peak(y: Any) -> float:
     return float(np.nanmax(y)) if np.isfinite(y).any() else 1.0
 
 
-def _likelihood(state: Any, x: Any, peak: float) -> Line | None:
+def _likelihood(state: Any, x: Any, peak: float) -> Curve | None:
     """Return the likelihood of all data, scaled to the peak of the posterior; None without data."""
     mode = state.map
     if not state.n_samples or mode is None:
@@ -151,7 +153,7 @@ def _likelihood(state: Any, x: Any, peak: float) -> Line | None:
     if not finite.any():
         return None
     y = np.where(finite, np.exp(logs - logs[finite].max()), 0.0) * peak
-    return Line("likelihood", "likelihood (scaled)", x, y, "dotted")
+    return Curve("likelihood", "likelihood (scaled)", x, y, "dotted")
 
 
 def _shares(state: Any, level: float) -> Iterator[Panel]:
@@ -159,11 +161,15 @@ def _shares(state: Any, level: float) -> Iterator[Panel]:
     found = sorted(estimates(state, level), key=lambda each: -(each.mean or 0.0))[:MAX_ROWS]
     before = parts(state.clone().mean)
     if found:
-        yield Rows("", "share", [_row(each, _number(before.get(each.name))) for each in found])
+        yield IntervalRows(
+            "", "share", [_row(each, _number(before.get(each.name))) for each in found]
+        )
 
 
-def _row(found: Estimate, prior: float | None = None) -> Row:
-    return Row(found.name or "parameter", found.mean, found.low, found.high, prior, found.mle)
+def _row(found: ParameterEstimate, prior: float | None = None) -> IntervalRow:
+    return IntervalRow(
+        found.name or "parameter", found.mean, found.low, found.high, prior, found.mle
+    )
 
 
 def _coordinates(state: Any, level: float) -> Iterator[Panel]:
@@ -186,7 +192,7 @@ def _densities(title: str, belief: Any, prior: Any, level: float) -> Curves | No
     )
     lines.append(_shaded(_line("posterior", "posterior", x, belief.pdf), belief, level))
     mean = _number(belief.mean)
-    marks = [] if mean is None else [Mark("posterior", "mean", mean)]
+    marks = [] if mean is None else [EstimateMark("posterior", "mean", mean)]
     return Curves(title, "mean", "density", lines, marks)
 
 
@@ -207,8 +213,8 @@ def _fields(state: Any, level: float) -> Iterator[Panel]:
 def _titled(name: str, found: Iterable[Panel]) -> Iterator[Panel]:
     for panel in found:
         title = f"{name} {panel.title}".strip()
-        if isinstance(panel, Rows):
-            yield Rows(title, panel.x_label, panel.rows)
+        if isinstance(panel, IntervalRows):
+            yield IntervalRows(title, panel.x_label, panel.rows)
         else:
             yield Curves(title, panel.x_label, panel.y_label, panel.lines, panel.marks)
 
@@ -226,16 +232,16 @@ def _components(mixture: Any, level: float) -> Iterator[Panel]:
         if x is not None:
             densities: list[Any] = [np.asarray(each.p(x), float) for each in predictives]
             ys = [float(w) * y for w, y in zip(weights, densities, strict=True)]
-            total = Line("posterior", "mixture", x, np.sum(ys, axis=0), bars=bars)
+            total = Curve("posterior", "mixture", x, np.sum(ys, axis=0), bars=bars)
             order = list(mixture.ranking)[:MAX_ROWS]
             lines = [
-                Line("next", f"{mixture.names[k]} ({weights[k]:.1%})", x, ys[k], "dashed")
+                Curve("next", f"{mixture.names[k]} ({weights[k]:.1%})", x, ys[k], "dashed")
                 for k in order
             ]
             yield Curves("", "observation", "probability" if bars else "density", [total, *lines])
             return
-    rows = [Row(str(mixture.names[k]), _number(weights[k])) for k in mixture.ranking]
-    yield Rows("", "weight", rows[:MAX_ROWS])
+    rows = [IntervalRow(str(mixture.names[k]), _number(weights[k])) for k in mixture.ranking]
+    yield IntervalRows("", "weight", rows[:MAX_ROWS])
 
 
 def _ready(state: Any) -> bool:
@@ -255,7 +261,7 @@ def _rows_of(model: Any, level: float) -> Iterator[Panel]:
     """Yield the estimates as rows."""
     rows = [_row(each) for each in estimates(model, level) if each.mean is not None]
     if rows:
-        yield Rows("", "estimate", rows[:MAX_ROWS])
+        yield IntervalRows("", "estimate", rows[:MAX_ROWS])
 
 
 _PANELS: dict[str, Callable[[Any, float], Iterator[Panel]]] = {
@@ -300,7 +306,9 @@ def _predicted(title: str, state: Any, level: float) -> Iterator[Panel]:
     if state.display_kind == "labels":
         # the probability of a label is the mean of its share
         ranked = sorted(parts(state.mean).items(), key=lambda each: -each[1])[:MAX_ROWS]
-        yield Rows(title, "probability of the next label", [Row(str(k), p) for k, p in ranked])
+        yield IntervalRows(
+            title, "probability of the next label", [IntervalRow(str(k), p) for k, p in ranked]
+        )
     elif state.display_kind == "vector":
         for name, marginal in zip(state.coordinates(), found.marginals, strict=True):
             yield from _observation(f"{title} {name}".strip(), marginal, level)
@@ -325,9 +333,9 @@ def _observation(title: str, found: Any, level: float) -> Iterator[Panel]:
     low, high = map(float, found.interval(level))
     label = f"predictive, {level * 100:g} % interval"
     y = np.asarray(found.p(x), float)
-    line = Line("evidence", label, x, y, shaded=(low, high), bars=bars)
+    line = Curve("evidence", label, x, y, shaded=(low, high), bars=bars)
     mean = _number(found.mean)
-    marks = [] if mean is None else [Mark("evidence", "mean", mean)]
+    marks = [] if mean is None else [EstimateMark("evidence", "mean", mean)]
     yield Curves(title, "next observation", "probability" if bars else "density", [line], marks)
 
 
@@ -359,13 +367,13 @@ def history(model: Any, xs: Iterable[Any], level: float = 0.95) -> list[Panel]:
         for name in ("mean", "low", "high", "mle")
     )
     label = f"posterior mean, {level * 100:g} % interval"
-    lines = [Line("likelihood", "MLE", n, mle, "dotted")] if np.isfinite(mle).any() else []
+    lines = [Curve("likelihood", "MLE", n, mle, "dotted")] if np.isfinite(mle).any() else []
     if first.mean is not None:
-        lines.insert(0, Line("prior", "mean before", n, np.full(len(n), first.mean), "dashed"))
-    lines.append(Line("posterior", label, n, mean, band=(low, high)))
+        lines.insert(0, Curve("prior", "mean before", n, np.full(len(n), first.mean), "dashed"))
+    lines.append(Curve("posterior", label, n, mean, band=(low, high)))
     return [Curves("", "observations", first.name or "parameter", lines)]
 
 
-def _first(model: Any, level: float) -> Estimate:
+def _first(model: Any, level: float) -> ParameterEstimate:
     found = estimates(model, level)
-    return found[0] if found else Estimate("", None, None, None, None, None)
+    return found[0] if found else ParameterEstimate("", None, None, None, None, None)

@@ -10,7 +10,7 @@ Array = Any
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """A curve, or the bars of probabilities of whole numbers.
 
     Attributes
@@ -42,7 +42,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Mark:
+class EstimateMark:
     """An estimate, marked on the horizontal axis."""
 
     role: str
@@ -57,12 +57,12 @@ class Curves:
     title: str
     x_label: str
     y_label: str
-    lines: Sequence[Line]
-    marks: Sequence[Mark] = field(default_factory=tuple)
+    lines: Sequence[Curve]
+    marks: Sequence[EstimateMark] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
-class Row:
+class IntervalRow:
     """One named number: a mean with an interval, and its prior mean or MLE if they are known."""
 
     name: str
@@ -74,12 +74,12 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Rows:
+class IntervalRows:
     """A panel with one line per named number, on a common axis."""
 
     title: str
     x_label: str
-    rows: Sequence[Row]
+    rows: Sequence[IntervalRow]
 
 
-Panel = Curves | Rows
+Panel = Curves | IntervalRows

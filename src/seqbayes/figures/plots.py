@@ -10,7 +10,7 @@ import numpy as np
 from seqbayes.errors import SeqbayesError
 from seqbayes.extras import missing_extra
 from seqbayes.figures.colours import RULE
-from seqbayes.figures.panels import Curves, Line, Panel, Rows
+from seqbayes.figures.panels import Curve, Curves, IntervalRows, Panel
 from seqbayes.figures.svg import top
 
 STYLES = {"solid": "-", "dashed": "--", "dotted": ":"}
@@ -45,7 +45,7 @@ def plot(panels: Sequence[Panel], ax: Any = None) -> Any:
                 f"expected {len(panels)} axes, one for each number, got {len(axes)}"
             )
     for panel, each in zip(panels, axes, strict=True):
-        if isinstance(panel, Rows):
+        if isinstance(panel, IntervalRows):
             _rows(panel, each)
         else:
             _curves(panel, each)
@@ -57,7 +57,7 @@ def _new_axes(panels: Sequence[Panel]) -> Any:
         from matplotlib import pyplot
     except ImportError as error:
         raise missing_extra("plot", str(error.name), "plot") from None
-    heights = [1.2 + 0.25 * len(p.rows) if isinstance(p, Rows) else 3.2 for p in panels]
+    heights = [1.2 + 0.25 * len(p.rows) if isinstance(p, IntervalRows) else 3.2 for p in panels]
     _, axes = pyplot.subplots(
         len(panels),
         1,
@@ -91,7 +91,7 @@ def _curves(panel: Curves, ax: Any) -> None:
     ax.legend(fontsize="small")
 
 
-def _line(line: Line, ax: Any) -> None:
+def _line(line: Curve, ax: Any) -> None:
     colour = RULE[line.role]
     if line.bars:
         low, high = line.shaded or (-np.inf, np.inf)
@@ -107,7 +107,7 @@ def _line(line: Line, ax: Any) -> None:
         ax.fill_between(line.x, *line.band, color=colour, alpha=0.2, linewidth=0)
 
 
-def _rows(panel: Rows, ax: Any) -> None:
+def _rows(panel: IntervalRows, ax: Any) -> None:
     places = np.arange(len(panel.rows))
     for k, row in enumerate(panel.rows):
         if row.low is not None and row.high is not None:

@@ -181,11 +181,11 @@ class Plotted(Tabular, Sampled):
 
     def as_columns(self, level: float = 0.95) -> dict[str, Sequence[Any]]:
         """Return the estimates, one row for each number of the parameter."""
-        from seqbayes.figures.models import Estimate, estimates
+        from seqbayes.figures.models import ParameterEstimate, estimates
 
         found = [each._replace(name=each.name or "parameter") for each in estimates(self, level)]
-        columns = zip(*found, strict=True) if found else [()] * len(Estimate._fields)
-        names = ("parameter", *Estimate._fields[1:])
+        columns = zip(*found, strict=True) if found else [()] * len(ParameterEstimate._fields)
+        names = ("parameter", *ParameterEstimate._fields[1:])
         return {name: list(column) for name, column in zip(names, columns, strict=True)}
 
     def plot_predictive(self, ax: Any = None, level: float = 0.95) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.figures.colours import RULE
-from seqbayes.figures.panels import Curves, Line, Mark, Panel, Rows
+from seqbayes.figures.panels import Curve, Curves, EstimateMark, IntervalRows, Panel
 
 WIDTH, HEIGHT = 440, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 22, 34
@@ -44,11 +44,11 @@ def svg(panel: Panel) -> str:
     Examples
     --------
     >>> from seqbayes.figures.panels import Row
-    >>> drawn = svg(Rows("", "share", [Row("<red>", 0.3, 0.2, 0.4)]))
+    >>> drawn = svg(IntervalRows("", "share", [Row("<red>", 0.3, 0.2, 0.4)]))
     >>> drawn.startswith("<svg"), "&lt;red&gt;" in drawn
     (True, True)
     """
-    if isinstance(panel, Rows):
+    if isinstance(panel, IntervalRows):
         height = TOP + BOTTOM + ROW_HEIGHT * len(panel.rows)
         body, label = "".join(_rows(panel)), f"{panel.x_label} of {len(panel.rows)} names"
     else:
@@ -127,7 +127,7 @@ def _curves(panel: Curves) -> Iterator[str]:
             yield _mark(across(mark.x), HEIGHT - BOTTOM, mark.role, SHAPES[mark.label])
 
 
-def _line(line: Line, across: _Scale, up: _Scale) -> Iterator[str]:
+def _line(line: Curve, across: _Scale, up: _Scale) -> Iterator[str]:
     colour, zero = RULE[line.role], up(0.0)
     if line.bars:
         inside = line.shaded or (-math.inf, math.inf)
@@ -168,7 +168,7 @@ def _area(x: Any, high: Any, low: Any, across: _Scale, up: _Scale, colour: str) 
     return f'<path d="M{"L".join(there + back)}Z" fill="{colour}" fill-opacity="0.2"/>'
 
 
-def _rows(panel: Rows) -> Iterator[str]:
+def _rows(panel: IntervalRows) -> Iterator[str]:
     numbers = [
         n for r in panel.rows for n in (r.mean, r.low, r.high, r.prior, r.mle) if n is not None
     ]
@@ -201,10 +201,10 @@ def legend(panel: Panel) -> list[tuple[str, str, str]]:
     Examples
     --------
     >>> from seqbayes.figures.panels import Row
-    >>> legend(Rows("", "share", [Row("red", 0.3, 0.2, 0.4, mle=0.31)]))
+    >>> legend(IntervalRows("", "share", [Row("red", 0.3, 0.2, 0.4, mle=0.31)]))
     [('likelihood', '◆', 'MLE'), ('posterior', '●', 'mean, interval')]
     """
-    if isinstance(panel, Rows):
+    if isinstance(panel, IntervalRows):
         given = [
             ("prior", "|", "prior mean", any(r.prior is not None for r in panel.rows)),
             ("likelihood", "◆", "MLE", any(r.mle is not None for r in panel.rows)),
@@ -216,5 +216,5 @@ def legend(panel: Panel) -> list[tuple[str, str, str]]:
     return lines + [(m.role, SHAPES[m.label], _with_value(m)) for m in panel.marks]
 
 
-def _with_value(mark: Mark) -> str:
+def _with_value(mark: EstimateMark) -> str:
     return f"{mark.label} {mark.x:.4g}"

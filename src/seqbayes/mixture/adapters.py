@@ -23,8 +23,8 @@ from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.components import discrete, readers
 from seqbayes.mixture.components.adapter import ComponentAdapter
 from seqbayes.mixture.components.generic import GenericAdapter, check_generic
-from seqbayes.mixture.components.kernel import Fields, Kernel
-from seqbayes.mixture.components.rows import Reader
+from seqbayes.mixture.components.kernel import FieldsKernel, Kernel
+from seqbayes.mixture.components.rows import RowReader
 from seqbayes.mixture.normal_adapters import KnownVarianceAdapter, NumberAdapter, VectorAdapter
 from seqbayes.mixture.predictive import (
     ComponentPredictive,
@@ -79,14 +79,14 @@ class PairAdapter(ComponentAdapter):
         """Return the likelihood."""
         return state.likelihood
 
-    def reader(self, state: State, at: int) -> Reader:
+    def reader(self, state: State, at: int) -> RowReader:
         """Return a reader of the sums."""
-        return readers.Pair(at, state.new_statistics())
+        return readers.PairReader(at, state.new_statistics())
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return the kernel of a probability or a rate."""
         first, second = state.prior
-        return discrete.Pair(at, (first, second), self._beta)
+        return discrete.PairKernel(at, (first, second), self._beta)
 
     def to_kernel(self, state: State, theta: Any) -> Any:
         """Validate a probability or rate, and return it."""
@@ -112,15 +112,15 @@ class LabelsAdapter(ComponentAdapter):
         """Return the categories and the likelihood."""
         return ("labels", tuple(state.categories), state.likelihood)
 
-    def reader(self, state: Any, at: int) -> Reader:
+    def reader(self, state: Any, at: int) -> RowReader:
         """Return a reader of categories or counts."""
         if self._is_count(state):
-            return readers.Counts(at, state)
-        return readers.Label(at, state.new_statistics())
+            return readers.CountsReader(at, state)
+        return readers.LabelReader(at, state.new_statistics())
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return the kernel of the shares of the categories."""
-        return discrete.Labels(at, state.prior.alpha, self._is_count(state))
+        return discrete.LabelsKernel(at, state.prior.alpha, self._is_count(state))
 
     def predictive(self, state: State) -> ComponentPredictive:
         """Return the probability that the kernel computes, for categories with a proper prior."""
@@ -175,13 +175,13 @@ class FieldsAdapter(ComponentAdapter):
         """Return how every field is read."""
         return tuple((name, adapter.reading(field)) for name, field, adapter in self._fields(state))
 
-    def reader(self, state: State, at: int) -> Reader:
+    def reader(self, state: State, at: int) -> RowReader:
         """Return a reader of mappings of fields."""
         parts, place = {}, at
         for name, field, adapter in self._fields(state):
             parts[name] = adapter.reader(field, place)
             place += parts[name].size
-        return readers.Fields(at, parts)
+        return readers.FieldsReader(at, parts)
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return the kernels of the fields."""
@@ -189,7 +189,7 @@ class FieldsAdapter(ComponentAdapter):
         for _, field, adapter in self._fields(state):
             parts.append(adapter.kernel(field, at, covariance))
             at += adapter.size(field)
-        return Fields(parts[0].at, parts)
+        return FieldsKernel(parts[0].at, parts)
 
     def to_kernel(self, state: State, theta: Any) -> Any:
         """Return the parameters of the fields in order."""

@@ -13,9 +13,9 @@ from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.adapters import adapters_of
-from seqbayes.mixture.components.background import FIRST_SHARE, Background
+from seqbayes.mixture.components.background import FIRST_SHARE, BackgroundKernel
 from seqbayes.mixture.components.readers import ReaderGroup
-from seqbayes.mixture.components.rows import Reader, Row
+from seqbayes.mixture.components.rows import Row, RowReader
 from seqbayes.mixture.documents import copy_parameters, dump_engine, load_engine
 from seqbayes.mixture.engine import Engine
 from seqbayes.mixture.evidence import LogPrior
@@ -64,12 +64,12 @@ class EMModel:
         self._predictive_at = -1.0
         self._log_prior: LogPrior | None = None
 
-    def _make_reader(self) -> tuple[Reader, list[int], int]:
+    def _make_reader(self) -> tuple[RowReader, list[int], int]:
         """Return a reader for all components, their offsets in a row, and its width.
 
         Components that read observations in the same way share positions of the row.
         """
-        readers: dict[Any, Reader] = {}
+        readers: dict[Any, RowReader] = {}
         width = 0
         for state, adapter in self._adapters:
             key = adapter.reading(state)
@@ -119,10 +119,10 @@ class EMModel:
         features = [a.size(s) for s, a in self._adapters if full and isinstance(a, VectorAdapter)]
         return len(self.priors) * max([BURN_IN_MEMORY, *(MEMORY_PER_FEATURE * d for d in features)])
 
-    def _new_background(self) -> Background:
+    def _new_background(self) -> BackgroundKernel:
         state, adapter = self._adapters[0]
         size = adapter.size(state)
-        return Background(self._offsets[0], size, state.likelihood.of_logarithm)
+        return BackgroundKernel(self._offsets[0], size, state.likelihood.of_logarithm)
 
     def place_background(self, rows: Array) -> None:
         """Set the location and the scale of the background, if there is one, from rows."""

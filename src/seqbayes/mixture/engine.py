@@ -23,14 +23,14 @@ except ImportError:  # without a compiler, this file runs as plain Python
 if cython.compiled:
     from cython.cimports.libc.math import pow, sqrt
     from cython.cimports.seqbayes.mixture.components.kernel import Kernel
-    from cython.cimports.seqbayes.mixture.components.rows import Reader, Row
+    from cython.cimports.seqbayes.mixture.components.rows import Row, RowReader
     from cython.cimports.seqbayes.mixture.steps import Steps
     from cython.cimports.seqbayes.statistics.reading import weight
 else:
     from math import pow, sqrt
 
     from seqbayes.mixture.components.kernel import Kernel
-    from seqbayes.mixture.components.rows import Reader, Row
+    from seqbayes.mixture.components.rows import Row, RowReader
     from seqbayes.mixture.steps import Steps
     from seqbayes.statistics.reading import weight
 
@@ -132,7 +132,7 @@ class Engine(Steps):
 
     def __init__(
         self,
-        reader: Reader,
+        reader: RowReader,
         kernels: list[Any],
         width: int,
         weights: Any,

@@ -13,8 +13,8 @@ from seqbayes.families import Dirichlet
 from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.components.adapter import ComponentAdapter
 from seqbayes.mixture.components.factor import lower_triangle
-from seqbayes.mixture.components.gaussian import Gaussian
-from seqbayes.mixture.components.student import Student
+from seqbayes.mixture.components.gaussian import GaussianKernel
+from seqbayes.mixture.components.student import StudentKernel
 from seqbayes.mixture.normal_adapters import NumberAdapter, VectorAdapter
 from seqbayes.numerics import sc
 from seqbayes.state import State
@@ -279,7 +279,9 @@ def evidence_of(model: EMModel, engine: Engine, totals: Array | None = None) -> 
     prior = model.priors[0]
     adapter = adapter_of(prior)
     same = all(state is prior or state == prior for state in model.priors)
-    packed = all(type(kernel) in (Gaussian, Student) for kernel in model.learning(engine))
+    packed = all(
+        type(kernel) in (GaussianKernel, StudentKernel) for kernel in model.learning(engine)
+    )
     if same and packed and isinstance(adapter, NumberAdapter):
         return NormalEvidence(model, engine, totals, adapter.wishart(prior))
     return Evidence(model, model.states(engine, totals))

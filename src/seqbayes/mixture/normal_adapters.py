@@ -14,10 +14,10 @@ from seqbayes.families import MultivariateParameters, NormalParameters
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.components import gaussian, readers
 from seqbayes.mixture.components.adapter import ComponentAdapter
-from seqbayes.mixture.components.independent import Independent
+from seqbayes.mixture.components.independent import IndependentKernel
 from seqbayes.mixture.components.kernel import Kernel
-from seqbayes.mixture.components.rows import Reader
-from seqbayes.mixture.components.student import PRIOR_RATE, Student
+from seqbayes.mixture.components.rows import RowReader
+from seqbayes.mixture.components.student import PRIOR_RATE, StudentKernel
 from seqbayes.mixture.predictive import ComponentPredictive, KernelPredictive
 from seqbayes.predictive import Transformed
 from seqbayes.state import State
@@ -70,9 +70,9 @@ class NumberAdapter(ComponentAdapter):
         """Return whether logarithms are taken."""
         return ("number", state.likelihood.of_logarithm)
 
-    def reader(self, state: State, at: int) -> Reader:
+    def reader(self, state: State, at: int) -> RowReader:
         """Return a reader of numbers."""
-        return readers.Number(at, state.likelihood.of_logarithm)
+        return readers.NumberReader(at, state.likelihood.of_logarithm)
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return a one-dimensional Normal kernel, with the Wishart form of the prior."""
@@ -80,8 +80,8 @@ class NumberAdapter(ComponentAdapter):
 
     def _gaussian(self, state: State, at: int, tied: bool, logarithm: bool) -> Kernel:
         if self.df is None:
-            return gaussian.Gaussian(at, self.wishart(state), tied, logarithm)
-        return Student(at, self.wishart(state), tied, logarithm, self.df)
+            return gaussian.GaussianKernel(at, self.wishart(state), tied, logarithm)
+        return StudentKernel(at, self.wishart(state), tied, logarithm, self.df)
 
     def wishart(self, state: State) -> tuple[Any, float, float, Any]:
         """Return mean, weight, degrees of freedom and scale of the prior in its Wishart form."""
@@ -157,7 +157,9 @@ class KnownVarianceAdapter(NumberAdapter):
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return a Normal kernel with known variance."""
         mean, variance, known = state.prior
-        return gaussian.KnownVariance(at, (mean, variance), known, state.likelihood.of_logarithm)
+        return gaussian.KnownVarianceKernel(
+            at, (mean, variance), known, state.likelihood.of_logarithm
+        )
 
     def to_kernel(self, state: State, theta: Any) -> Any:
         """Return the mean and the known variance as a vector and a matrix."""
@@ -187,14 +189,14 @@ class VectorAdapter(NumberAdapter):
         """Return dimension and feature names."""
         return ("vector", self.size(state), self._features(state))
 
-    def reader(self, state: State, at: int) -> Reader:
+    def reader(self, state: State, at: int) -> RowReader:
         """Return a reader of vectors."""
-        return readers.Vector(at, self.size(state), self._features(state))
+        return readers.VectorReader(at, self.size(state), self._features(state))
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return a Normal kernel."""
         if covariance in ("diagonal", "spherical"):
-            return Independent(at, tuple(state.prior), covariance == "spherical")
+            return IndependentKernel(at, tuple(state.prior), covariance == "spherical")
         return self._gaussian(state, at, covariance == "tied", False)
 
     def wishart(self, state: State) -> tuple[Any, float, float, Any]:

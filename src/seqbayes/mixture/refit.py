@@ -15,7 +15,7 @@ from seqbayes.mixture.default_prior import standardise
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.evidence import log_evidence, log_marginal
 from seqbayes.mixture.settings import Settings
-from seqbayes.mixture.split_merge import Part, compose, match, parts
+from seqbayes.mixture.split_merge import ComponentStatistics, compose, match, parts
 from seqbayes.mixture.start import fit_best_start
 from seqbayes.state import State
 
@@ -123,7 +123,9 @@ class Refitter:
             pool = self._pool(old, fresh, w)
         taken = [[pool.parts[k] for k in group] for group in groups]
         past = sum(pool.parts[k].share for k in unmatched)
-        slots: dict[int, list[Part]] = {min(g): t for g, t in zip(groups, taken, strict=True)}
+        slots: dict[int, list[ComponentStatistics]] = {
+            min(g): t for g, t in zip(groups, taken, strict=True)
+        }
         counterparts = _counterparts(pool, count)
         for c in range(len(fresh.priors)):
             own = [k for k, new in counterparts.items() if new == c and k not in slots]
@@ -169,7 +171,7 @@ class Refitter:
             return fits[-1]
         return max(fits, key=lambda model: log_evidence(model, rows, w, 1.0, most))
 
-    def _pool(self, old: EMModel, fresh: EMModel, w: Array) -> Pool:
+    def _pool(self, old: EMModel, fresh: EMModel, w: Array) -> ComponentPool:
         """Return the components of both models, with their shares of all observations."""
         n, recent = old.engine.n, float(w.sum())
         past = (1.0 - recent / n) / n
@@ -181,13 +183,13 @@ class Refitter:
         model = self.new_model(len(found))
         compose(model, [[part] for part in found])
         model.engine.memory = n
-        return Pool(found, model.states(model.engine))
+        return ComponentPool(found, model.states(model.engine))
 
 
-class Pool(NamedTuple):
+class ComponentPool(NamedTuple):
     """The components of an old model, followed by those of a new model: their parts and states."""
 
-    parts: list[Part]
+    parts: list[ComponentStatistics]
     states: tuple[State, ...]
 
     def gain(self, a: list[int], b: list[int]) -> float:
@@ -204,7 +206,7 @@ def _scale_ratio(old: State, new: State) -> float:
     return float(np.exp(np.abs(ratios).max(initial=0.0)))
 
 
-def _counterparts(pool: Pool, count: int) -> dict[int, int]:
+def _counterparts(pool: ComponentPool, count: int) -> dict[int, int]:
     """Return the positions of the new counterparts of old components, if they exist."""
     found = {}
     for k in range(count):
@@ -230,7 +232,7 @@ def _is_improbable(old: EMModel, k: int, new: EMModel, rows: Array) -> bool:
     return bool(np.median(found) < np.quantile(usual, USUAL_QUANTILE) - IMPROBABLE)
 
 
-def _groups(pool: Pool, unmatched: list[int], most: int) -> list[list[int]]:
+def _groups(pool: ComponentPool, unmatched: list[int], most: int) -> list[list[int]]:
     """Return at most `most` groups of old components that match no new component."""
     groups = [[k] for k in unmatched]
     while len(groups) > most:

@@ -140,7 +140,7 @@ def _gain(a: State, b: State, apart: float) -> float:
 # Models with more or fewer components.
 
 
-class Part(NamedTuple):
+class ComponentStatistics(NamedTuple):
     """The statistics of one component: kernel, share, scale, and total responsibility."""
 
     kernel: Kernel
@@ -148,23 +148,26 @@ class Part(NamedTuple):
     scale: float
     explained: float
 
-    def scaled(self, factor: float) -> Part:
+    def scaled(self, factor: float) -> ComponentStatistics:
         """Return the part with its scale multiplied by a factor."""
-        return Part(self.kernel, *(factor * v for v in self[1:]))
+        return ComponentStatistics(self.kernel, *(factor * v for v in self[1:]))
 
 
-def parts(model: EMModel, scale: float = 1.0) -> list[Part]:
+def parts(model: EMModel, scale: float = 1.0) -> list[ComponentStatistics]:
     """Return the statistics of the components for predictions, scaled."""
     latest = model.predicting()
     explained = model.engine.explained.tolist()
     components = zip(latest.kernels, latest.live.tolist(), explained, strict=True)
-    return [Part(kernel, scale * share, scale, total) for kernel, share, total in components]
+    return [
+        ComponentStatistics(kernel, scale * share, scale, total)
+        for kernel, share, total in components
+    ]
 
 
 def assemble(
     prior: ProcessPrior,
     source: EMModel,
-    composition: Sequence[Sequence[Part]],
+    composition: Sequence[Sequence[ComponentStatistics]],
     path: float = math.inf,
     other: EMModel | None = None,
 ) -> EMModel:
@@ -192,7 +195,7 @@ def assemble(
     return model
 
 
-def compose(model: EMModel, composition: Sequence[Sequence[Part]]) -> None:
+def compose(model: EMModel, composition: Sequence[Sequence[ComponentStatistics]]) -> None:
     """Set the statistics of every component of a new model to those of its parts."""
     engine = model.engine
     for kernel, taken in zip(engine.kernels, composition, strict=True):
@@ -337,7 +340,7 @@ def split(prior: ProcessPrior, model: EMModel, found: SplitSearch, at: int, path
     _, share, _, explained = composition[at][0]
     halves = found.halves.engine
     new = [
-        [Part(kernel, share * each, share, explained * each)]
+        [ComponentStatistics(kernel, share * each, share, explained * each)]
         for kernel, each in zip(halves.kernels, halves.live.tolist(), strict=True)
     ]
     composition[at], last = sorted(new, key=lambda half: -half[0].share)

@@ -63,7 +63,7 @@ REFERENCE_ROWS, CHUNK = 600, 256
 """Maximum number of rows to search for neighbours, and the number of rows per block."""
 
 
-class Sample(NamedTuple):
+class StartSample(NamedTuple):
     """Rows for starts: weights (0 for outliers), points on a common scale, and keys for draws."""
 
     rows: Array
@@ -72,17 +72,17 @@ class Sample(NamedTuple):
     keys: Keys
 
 
-def make_sample(model: EMModel, rows: Array, w: Array) -> Sample:
+def make_sample(model: EMModel, rows: Array, w: Array) -> StartSample:
     """Return the rows, together with the points by which they are clustered."""
     points = standardise(model.reader.vectors(rows))
     if model.settings.background:
         w = _without_outliers(points, w, BACKGROUND_SHARE, BACKGROUND_RATIO)
     elif model.settings.robust:
         w = _without_outliers(points, w, OUTLIER_SHARE, OUTLIER_RATIO)
-    return Sample(rows, w, points, row_keys(rows))
+    return StartSample(rows, w, points, row_keys(rows))
 
 
-def seed_model(model: EMModel, sample: Sample, rng: np.random.Generator) -> None:
+def seed_model(model: EMModel, sample: StartSample, rng: np.random.Generator) -> None:
     """Start from k-means++ clusters of the rows, each assigned to the prior that fits best."""
     rows, w, points, keys = sample
     given = cluster(points, w, keys, len(model.priors), rng)
@@ -169,7 +169,7 @@ def _tries(model: EMModel, n: int, starts: int) -> int:
     return max(min(starts, MIN_TRIES), min(per_start * starts, affordable))
 
 
-def _join_and_split(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
+def _join_and_split(sample: StartSample, shares: Array, rng: np.random.Generator) -> Array:
     """Return responsibilities with two components joined and a third split, at random."""
     a, b, c = rng.choice(shares.shape[1], 3, replace=False)
     w = np.maximum(sample.w * shares[:, c], 1e-300)
@@ -180,7 +180,7 @@ def _join_and_split(sample: Sample, shares: Array, rng: np.random.Generator) -> 
     return changed
 
 
-def _move_component(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
+def _move_component(sample: StartSample, shares: Array, rng: np.random.Generator) -> Array:
     """Return responsibilities with one component moved to the neighbours of a row, at random."""
     n, k = shares.shape
     moved = int(rng.integers(k))
@@ -196,7 +196,7 @@ def _move_component(sample: Sample, shares: Array, rng: np.random.Generator) -> 
     return np.ascontiguousarray(changed)
 
 
-def _reassign_half(sample: Sample, shares: Array, rng: np.random.Generator) -> Array:
+def _reassign_half(sample: StartSample, shares: Array, rng: np.random.Generator) -> Array:
     """Return responsibilities with a random half of one component assigned to another."""
     k = shares.shape[1]
     giver, taker = rng.choice(k, 2, replace=False)

@@ -1,8 +1,8 @@
-from seqbayes.mixture.components.rows cimport Reader, Row
+from seqbayes.mixture.components.rows cimport RowReader, Row
 
 cdef class Steps:
     cdef readonly list kernels
-    cdef readonly Reader reader
+    cdef readonly RowReader reader
     cdef public double n, memory
     cdef Row _row
     cdef bint _learns_weights

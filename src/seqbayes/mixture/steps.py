@@ -19,12 +19,12 @@ except ImportError:  # without a compiler, this file runs as plain Python
 if cython.compiled:
     from cython.cimports.libc.math import INFINITY, exp, log
     from cython.cimports.seqbayes.mixture.components.kernel import Kernel
-    from cython.cimports.seqbayes.mixture.components.rows import Reader, Row
+    from cython.cimports.seqbayes.mixture.components.rows import Row, RowReader
 else:
     from math import exp, log
 
     from seqbayes.mixture.components.kernel import Kernel
-    from seqbayes.mixture.components.rows import Reader, Row
+    from seqbayes.mixture.components.rows import Row, RowReader
 
     INFINITY = math.inf
 
@@ -61,7 +61,7 @@ class Steps:
     """
 
     def __init__(
-        self, reader: Reader, kernels: list[Any], width: int, weights: Any, concentration: Any
+        self, reader: RowReader, kernels: list[Any], width: int, weights: Any, concentration: Any
     ) -> None:
         k = len(kernels)
         self.kernels, self.reader, self._row = kernels, reader, Row(width)

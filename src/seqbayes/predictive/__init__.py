@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from seqbayes.predictive.hurdle import Hurdle
     from seqbayes.predictive.labels import Categorical, DirichletMultinomial
     from seqbayes.predictive.product import Product
-    from seqbayes.predictive.transforms import Exponential, Power, Transform
+    from seqbayes.predictive.transforms import ExponentialTransform, PowerTransform, Transform
     from seqbayes.predictive.trials import Bernoulli, BetaBinomial
 
 __all__ = [
@@ -22,10 +22,10 @@ __all__ = [
     "CompoundGamma",
     "DirichletMultinomial",
     "DiscreteDistribution",
-    "Exponential",
+    "ExponentialTransform",
     "Hurdle",
     "NegativeBinomial",
-    "Power",
+    "PowerTransform",
     "Product",
     "Symmetric",
     "Transform",
@@ -41,7 +41,7 @@ __getattr__, __dir__ = _lazy.attributes(
         "hurdle": "Hurdle",
         "labels": "Categorical DirichletMultinomial",
         "product": "Product",
-        "transforms": "Exponential Power Transform",
+        "transforms": "ExponentialTransform PowerTransform Transform",
         "trials": "Bernoulli BetaBinomial",
     },
 )

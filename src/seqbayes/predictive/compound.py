@@ -20,7 +20,7 @@ from seqbayes.numerics import tails
 from seqbayes.numerics.elementwise_tails import log_complement
 from seqbayes.numerics.log_terms import log_beta_term
 from seqbayes.numerics.special import Real, is_array, log_beta, product_difference
-from seqbayes.predictive.transforms import Power, Transform
+from seqbayes.predictive.transforms import PowerTransform, Transform
 
 
 class CompoundGamma(Distribution):
@@ -175,14 +175,14 @@ class Transformed(Distribution):
     ----------
     base : Distribution
         Of y, continuous.
-    transform : Power or Exponential
+    transform : PowerTransform or ExponentialTransform
         The function from y to x.
 
     Examples
     --------
     >>> from seqbayes.distributions import Gamma
-    >>> from seqbayes.predictive import Power
-    >>> inverse = Transformed(Gamma(3, 2), Power(-1.0))
+    >>> from seqbayes.predictive import PowerTransform
+    >>> inverse = Transformed(Gamma(3, 2), PowerTransform(-1.0))
     >>> inverse.mean, inverse.mode
     (1.0, 0.5)
     """
@@ -298,8 +298,8 @@ class Symmetric(Distribution):
 
     def __init__(self, base: Any, centre: float = 0.0, power: float = 1.0, scale: float = 1.0):
         self.centre = float(centre)
-        self.distance = Transformed(base, Power(power, scale))
-        self._squared = Power(2.0 * power, scale)
+        self.distance = Transformed(base, PowerTransform(power, scale))
+        self._squared = PowerTransform(2.0 * power, scale)
         self.scalar = base.scalar
 
     def inner_point(self) -> Real:

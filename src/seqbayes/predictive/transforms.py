@@ -40,7 +40,7 @@ class Transform(Protocol):
         """Return the mode of x."""
 
 
-class Power:
+class PowerTransform:
     """x = (scale y)**exponent of y > 0.
 
     The Weibull distribution has exponent 1 / shape, the inverse gamma distribution exponent -1, and
@@ -55,7 +55,7 @@ class Power:
 
     Examples
     --------
-    >>> Power(2.0, scale=3.0).forward(2.0)
+    >>> PowerTransform(2.0, scale=3.0).forward(2.0)
     36.0
     """
 
@@ -100,10 +100,10 @@ class Power:
         return self.forward(base.tilted_mode(1.0 - self.exponent))
 
     def __repr__(self) -> str:
-        return f"Power({self.exponent!r}, scale={self.scale!r})"
+        return f"PowerTransform({self.exponent!r}, scale={self.scale!r})"
 
 
-class Exponential:
+class ExponentialTransform:
     """x = scale exp(y).
 
     Pareto's distribution has an exponential y, the log-normal and log-t distributions have a real
@@ -116,7 +116,7 @@ class Exponential:
 
     Examples
     --------
-    >>> Exponential(2.0).forward(0.0)
+    >>> ExponentialTransform(2.0).forward(0.0)
     2.0
     """
 
@@ -166,7 +166,7 @@ class Exponential:
         return self.forward(base.tilted_mode_exponential())
 
     def __repr__(self) -> str:
-        return f"Exponential({self.scale!r})"
+        return f"ExponentialTransform({self.scale!r})"
 
 
 def _power(x: Real, exponent: float) -> Real:

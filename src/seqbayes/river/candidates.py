@@ -25,7 +25,7 @@ NEEDED = 3.0
 """By how much the log score of a mixture with more components must be better: a ratio of 20."""
 
 
-class Candidates(Generic[M]):
+class MixtureCandidates(Generic[M]):
     """Mixtures of the same stream, ordered by their number of components.
 
     The best has the largest log score: the sum of its log predictive densities of observations

@@ -14,7 +14,7 @@ from seqbayes import serialization
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
 from seqbayes.numerics.square_root import SquareRoot
-from seqbayes.river.features import KINDS, Feature, Kind
+from seqbayes.river.features import KINDS, Feature, FeatureKind
 from seqbayes.state import State
 from seqbayes.statistics import Statistics
 
@@ -170,7 +170,7 @@ def write_features(features: Mapping[Any, Feature]) -> list[Any]:
     ]
 
 
-def read_features(written: Any, asked: Mapping[Any, Kind]) -> Iterable[tuple[Any, Feature]]:
+def read_features(written: Any, asked: Mapping[Any, FeatureKind]) -> Iterable[tuple[Any, Feature]]:
     """Yield the name and the statistics of every feature in a document.
 
     Raises

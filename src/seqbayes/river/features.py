@@ -88,7 +88,7 @@ def _student_kernel(posterior: NormalInverseGammaHyperparameters, x: float) -> t
 class Feature:
     """The statistics of one feature: per class, and over all classes."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: FeatureKind) -> None:
         self.kind = kind
         self.seen = kind.statistics()
         self.by_class: dict[Any, Statistics] = {}
@@ -102,7 +102,7 @@ class Feature:
         own.observe(x, w)
 
 
-class Kind:
+class FeatureKind:
     """A conjugate model of one feature within one class."""
 
     family: type[State]
@@ -174,7 +174,7 @@ def _surprise(state: State, x: Any) -> float:
 _JEFFREYS = NormalInverseGamma.jeffreys().prior
 
 
-class Gaussian(Kind):
+class GaussianFeature(FeatureKind):
     """Real numbers: the predictive is Student's t."""
 
     family = NormalInverseGamma
@@ -223,7 +223,7 @@ class Gaussian(Kind):
         return _student_kernel(posterior, x)[1]
 
 
-class Count(Kind):
+class CountFeature(FeatureKind):
     """Whole numbers >= 0: the predictive is negative binomial."""
 
     family = Gamma
@@ -241,7 +241,7 @@ class Count(Kind):
         return _surprise(self.alone(seen), x)
 
 
-class Categorical(Kind):
+class CategoricalFeature(FeatureKind):
     """Labels of an open vocabulary, with a Dirichlet process prior from all classes."""
 
     family = DirichletProcess
@@ -274,7 +274,7 @@ class Categorical(Kind):
         return math.log(max(*counts.values(), 1.0) / counts.get(x, 1.0))
 
 
-class Own(Kind):
+class StateFeature(FeatureKind):
     """The model of a given state; every class starts from its prior."""
 
     template: State
@@ -306,15 +306,15 @@ class Own(Kind):
         return _surprise(self.alone(seen), x)
 
 
-KINDS: dict[str, Kind] = {
-    "gaussian": Gaussian(),
-    "count": Count(),
-    "categorical": Categorical(),
+KINDS: dict[str, FeatureKind] = {
+    "gaussian": GaussianFeature(),
+    "count": CountFeature(),
+    "categorical": CategoricalFeature(),
 }
 """The kinds of features by name."""
 
 
-def kinds(features: Mapping[Any, str | State] | None) -> dict[Any, Kind]:
+def kinds(features: Mapping[Any, str | State] | None) -> dict[Any, FeatureKind]:
     """Return the kind of every configured feature, from a name or a state.
 
     Raises
@@ -325,25 +325,25 @@ def kinds(features: Mapping[Any, str | State] | None) -> dict[Any, Kind]:
     return {name: _kind(name, asked) for name, asked in (features or {}).items()}
 
 
-def _kind(name: Any, asked: Any) -> Kind:
+def _kind(name: Any, asked: Any) -> FeatureKind:
     if isinstance(asked, State):
         if not asked.is_proper(asked.prior):
             raise PriorError(f"the prior of feature {name!r} is improper: {asked.prior}")
-        return Own(asked)
+        return StateFeature(asked)
     if not isinstance(asked, str) or asked not in KINDS:
         expected = " or ".join(map(repr, KINDS))
         raise PriorError(f"expected feature {name!r} to be {expected} or a state, got {asked!r}")
     return KINDS[asked]
 
 
-def kind_of(x: Any) -> Kind:
+def kind_of(x: Any) -> FeatureKind:
     """Return the kind of a feature for its first value: Gaussian for numbers, else categorical."""
     number = isinstance(x, (numbers.Real, decimal.Decimal)) and not isinstance(x, (bool, np.bool_))
     return KINDS["gaussian" if number else "categorical"]
 
 
 def checked(
-    x: Mapping[Any, Any], known: Mapping[Any, Feature], asked: Mapping[Any, Kind]
+    x: Mapping[Any, Any], known: Mapping[Any, Feature], asked: Mapping[Any, FeatureKind]
 ) -> dict[Any, Feature]:
     """Validate all values of an observation, and return its known and new features.
 

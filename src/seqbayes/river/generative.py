@@ -18,7 +18,7 @@ from seqbayes.errors import ObservationError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.model import SUMMARY_SIZE, Summary
 from seqbayes.river import document
-from seqbayes.river.features import Feature, Kind
+from seqbayes.river.features import Feature, FeatureKind
 from seqbayes.river.tempering import Tempering, normalized
 
 
@@ -43,7 +43,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
     def __init__(self, class_strength: float) -> None:
         self.class_strength = check_parameter("class_strength", class_strength)
         self._features: dict[Any, Feature] = {}
-        self._kinds: dict[Any, Kind] = {}
+        self._kinds: dict[Any, FeatureKind] = {}
         self._classes = likelihoods.Categorical().statistics()
         self._tempering: Tempering | None = None
 

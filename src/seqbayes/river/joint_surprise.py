@@ -10,7 +10,7 @@ from seqbayes import serialization
 from seqbayes.errors import PriorError
 from seqbayes.mixture import Mixture
 from seqbayes.river import document
-from seqbayes.river.candidates import Candidates
+from seqbayes.river.candidates import MixtureCandidates
 
 COMPONENTS = (1, 2, 4)
 BUFFER, ROWS_PER_FEATURE = 40, 10
@@ -32,7 +32,7 @@ class JointSurprise:
     """
 
     def __init__(self) -> None:
-        self._candidates: Candidates[Mixture] = Candidates()
+        self._candidates: MixtureCandidates[Mixture] = MixtureCandidates()
         self._is_off = False
         self._names: set[Any] = set()
         self._used: Mixture | None = None  # since the largest density was computed
@@ -59,7 +59,7 @@ class JointSurprise:
         if not first.started:
             self._names.update(numbers)
             if len(self._names) > MAX_FEATURES:
-                self._candidates, self._is_off = Candidates(), True
+                self._candidates, self._is_off = MixtureCandidates(), True
                 return
         elif candidates.are_open:
             candidates.score([each.log_predictive(numbers) for each in candidates.mixtures], w)

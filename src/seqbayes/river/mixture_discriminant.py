@@ -16,7 +16,7 @@ from seqbayes.mixture import Mixture
 from seqbayes.mixture.settings import check_buffer
 from seqbayes.river import class_mixture, document
 from seqbayes.river import features as kinds
-from seqbayes.river.candidates import Candidates
+from seqbayes.river.candidates import MixtureCandidates
 from seqbayes.river.class_mixture import SHAPES, ClassMixture, Cluster, Projections
 from seqbayes.river.features import Feature, bounded_weight
 from seqbayes.river.generative import GenerativeClassifier
@@ -137,7 +137,7 @@ class MixtureDiscriminant(GenerativeClassifier):
             if kind.template is not None:
                 class_mixture.check_component(kind.template)
         self._buffers: dict[Any, list[tuple[dict[Any, Any], float]]] = {}
-        self._candidates: dict[Any, Candidates[ClassMixture]] = {}
+        self._candidates: dict[Any, MixtureCandidates[ClassMixture]] = {}
         self._recent: tuple[Any, dict[Any, Any], Read] | None = None
 
     def learn_one(self, x: Mapping[Any, Any], y: Any, w: float = 1.0) -> None:
@@ -169,7 +169,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         if candidates is None and self._prototypes is not None:
             (size,) = self._sizes.values()
             made = Mixture(self._prototypes, buffer=size, seed=self.seed)
-            candidates = Candidates()
+            candidates = MixtureCandidates()
             candidates.add(ClassMixture(made))
         if candidates is not None:
             if candidates.are_open:
@@ -206,13 +206,13 @@ class MixtureDiscriminant(GenerativeClassifier):
         sizes = self._sizes
         if len(kept) < max(sizes.values()):
             kept.append((x, w))
-        candidates = self._candidates.get(label) or Candidates(keep_first=True)
+        candidates = self._candidates.get(label) or MixtureCandidates(keep_first=True)
         due = [k for k, size in sizes.items() if size <= len(kept)]
         started = [self._start(label, k, kept) for k in due[candidates.added :]]
         if not started or started[0] is None:  # nothing varies yet
             return
         if candidates.mixtures and candidates.mixtures[0].names != started[0].names:
-            candidates = Candidates(keep_first=True)  # features have appeared since
+            candidates = MixtureCandidates(keep_first=True)  # features have appeared since
             started = [self._start(label, k, kept) for k in due]
         for mixture in started:
             if mixture is not None:
@@ -372,7 +372,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         if scores.keys() != found.keys():
             raise PriorError(f"expected scores of {list(found)}, got {list(scores)}")
         for label, mixtures in found.items():
-            self._candidates[label] = Candidates(keep_first=True)
+            self._candidates[label] = MixtureCandidates(keep_first=True)
             self._candidates[label].load(mixtures, scores[label])
         for label, kept in document.read_lists(learned.get("buffers")):
             self._buffers[serialization.decode(label)] = self._read_kept(kept)

@@ -63,11 +63,11 @@ def answers(
     fields = [StructField("part", StringType())]
     fields += [StructField(name, DoubleType()) for name in NUMBERS]
     schema = StructType([*(frame.schema[name] for name in belief.by), *fields])
-    return frame.mapInArrow(_Answers(belief, View(level, kind)), schema)
+    return frame.mapInArrow(_EstimateBatches(belief, View(level, kind)), schema)
 
 
 @dataclass
-class _Answers:
+class _EstimateBatches:
     """Converts Arrow batches of states to estimates."""
 
     belief: Belief

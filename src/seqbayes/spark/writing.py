@@ -13,7 +13,7 @@ from seqbayes.events.belief import Belief, layout_of
 from seqbayes.events.keys import write_key
 from seqbayes.spark.estimates import STATE
 from seqbayes.stream.stores import Changes, Store, StoredState, StoreError, open_store
-from seqbayes.stream.table import Table
+from seqbayes.stream.table import KeyedStates
 
 
 class StoreWriter:
@@ -87,7 +87,7 @@ def _token(store: Store, source: str) -> Any:
 
 
 def _declare(store: Store, belief: Belief) -> None:
-    store.declare(belief.name, Table(belief, layout_of([belief])).declaration)
+    store.declare(belief.name, KeyedStates(belief, layout_of([belief])).declaration)
 
 
 def _columns(belief: Belief) -> list[Column]:

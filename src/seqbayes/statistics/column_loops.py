@@ -76,7 +76,7 @@ class NewKeys(NamedTuple):
     beyond: list[int] | None = None
 
 
-class Batch(NamedTuple):
+class RowBatch(NamedTuple):
     """Checked observations of rows.
 
     Parameters
@@ -225,7 +225,7 @@ class Journal:
             columns.landmarks[rows] = self._saved_clocks[:n, 1]
 
 
-def learn_numbers(columns: Columns, batch: Batch, start: int, journal: Journal) -> int:
+def learn_numbers(columns: Columns, batch: RowBatch, start: int, journal: Journal) -> int:
     """Add observations from a position on; return that of the first one that is not added.
 
     Parameters

@@ -29,8 +29,8 @@ else:
 from seqbayes.statistics.column_loops import (
     LOWEST_POWER,
     MAX_HALF_LIVES,
-    Batch,
     Journal,
+    RowBatch,
     learn_numbers,
     merge_rows,
 )
@@ -233,7 +233,7 @@ class Columns:
         ObservationError
             If a sum overflows, or a time is too large relative to the half-life.
         """
-        batch = Batch(rows, xs, ys, ws, ts)
+        batch = RowBatch(rows, xs, ys, ws, ts)
         if self.n_columns == 0:
             self._add_first_columns(batch)
         journal = Journal(self, len(rows))
@@ -250,7 +250,7 @@ class Columns:
             journal.restore()
             raise ObservationError(f"{error} at position {position}") from None
 
-    def _add_first_columns(self, batch: Batch) -> None:
+    def _add_first_columns(self, batch: RowBatch) -> None:
         """Add the columns that single observations need, all at once."""
         n = min(len(batch.rows), _SMALLEST_CAPACITY)
         each = self.empty()
@@ -271,7 +271,7 @@ class Columns:
         st.read_terms(x)
         self._add_read(row, w, t)
 
-    def learn_item(self, row: int, batch: Batch, i: int) -> None:
+    def learn_item(self, row: int, batch: RowBatch, i: int) -> None:
         """Add observation i of a batch to a row."""
         st: Statistics = self.scratch
         st.read_numbers(float(batch.xs[i]), float(batch.ys[i]))

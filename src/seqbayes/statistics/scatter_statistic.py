@@ -13,14 +13,14 @@ ROUNDING_SHARE = Decimal(2) ** -160
 """The share of a sum of squares below which the squares about the mean are rounding errors."""
 
 
-class _Fields(NamedTuple):
+class _ScatterFields(NamedTuple):
     n: Any
     origin: Any
     shift: Any
     squares: Any
 
 
-class ScatterStatistic(_Fields):
+class ScatterStatistic(_ScatterFields):
     """Total weight, mean = origin + shift (d,), and the scatter (d, d) about that mean."""
 
     sums: tuple[Any, Any] | None = None

@@ -65,7 +65,7 @@ def selection_of(belief: Belief) -> Selection:
         raise PriorError(f"belief {belief.name!r} cannot be learned in bulk: {error}") from None
 
 
-class Rows:
+class BulkRows:
     """The rows for several beliefs, most of which an SQL engine aggregates.
 
     Parameters
@@ -112,7 +112,7 @@ class Rows:
         self._relation.close()
 
 
-class FileRows(Rows):
+class FileRows(BulkRows):
     """The rows of a JSON Lines or CSV file; positions are offsets in the file, as in a stream.
 
     Parameters
@@ -124,7 +124,7 @@ class FileRows(Rows):
     file
         The source that reads the file.
     within
-        Returns the condition `within` of `Rows` for a relation.
+        Returns the condition `within` of `BulkRows` for a relation.
     """
 
     def __init__(
@@ -229,7 +229,7 @@ class Bulk(Source):
         All rows, including those that the aggregates cover.
     """
 
-    def __init__(self, name: str, token: Any, rows: Rows) -> None:
+    def __init__(self, name: str, token: Any, rows: BulkRows) -> None:
         self.name, self.text = name, rows.text
         self._token, self._rows = token, rows
 

@@ -21,7 +21,7 @@ from seqbayes.events.fields import Layout
 from seqbayes.events.keys import MAX_NAME_LENGTH
 from seqbayes.events.values import InvalidValue
 from seqbayes.forgetting import Decayed
-from seqbayes.stream.decisions import Decision, DecisionError, DecisionIds
+from seqbayes.stream.decisions import DecisionError, DecisionIds, IssuedDecision
 from seqbayes.stream.sources.http import Http
 from seqbayes.stream.sources.posted import PostedRequest
 from seqbayes.stream.urls import expand
@@ -199,7 +199,7 @@ class Chooser:
         return DecisionResponse(arm, decision, shares[arm])
 
     def event(
-        self, decision: Decision, reward: Any, identity: str, further: Mapping[str, Any]
+        self, decision: IssuedDecision, reward: Any, identity: str, further: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Return the event from which the belief learns a reward.
 
@@ -337,7 +337,7 @@ def post_rewards(
     return PostedRequest(records, range(1, len(records) + 1), ids, learners=learners)
 
 
-def _decision(choosers: Mapping[str, Chooser], text: str, i: int) -> tuple[Chooser, Decision]:
+def _decision(choosers: Mapping[str, Chooser], text: str, i: int) -> tuple[Chooser, IssuedDecision]:
     for chooser in choosers.values():
         try:
             return chooser, chooser.ids.decode(text)

@@ -21,7 +21,7 @@ class DecisionError(SeqbayesError):
     """A decision id, a context or a reward is invalid."""
 
 
-class Decision(msgspec.Struct, array_like=True):
+class IssuedDecision(msgspec.Struct, array_like=True):
     """The contents of a decision id: choice, arm, propensity, context and time."""
 
     choice: str
@@ -65,12 +65,12 @@ class DecisionIds:
         """Return the id of a new decision, issued at this number of milliseconds since 1970."""
         nonce = secrets.token_urlsafe(12)
         body = msgspec.json.encode(
-            Decision(self._choice, arm, propensity, dict(context), issued, nonce)
+            IssuedDecision(self._choice, arm, propensity, dict(context), issued, nonce)
         )
         text = base64.urlsafe_b64encode(self._digest(body) + body).rstrip(b"=").decode()
         return f"d{text}"  # on the command line, a leading "-" would make it an option
 
-    def decode(self, text: str) -> Decision:
+    def decode(self, text: str) -> IssuedDecision:
         """Return the decision of an id.
 
         Raises
@@ -84,7 +84,7 @@ class DecisionIds:
             digest, body = raw[:_DIGEST], raw[_DIGEST:]
             if not hmac.compare_digest(digest, self._digest(body)):
                 raise ValueError
-            return msgspec.json.decode(body, type=Decision)
+            return msgspec.json.decode(body, type=IssuedDecision)
         except (ValueError, msgspec.MsgspecError):
             raise DecisionError(
                 f"this is not a decision of choice {self._choice!r}, or it was changed:"

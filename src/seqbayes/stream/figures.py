@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from seqbayes.figures.panels import Curves, Line
+from seqbayes.figures.panels import Curve, Curves
 from seqbayes.figures.plots import plot
 from seqbayes.stream.stores import open_store
 from seqbayes.stream.verbs.shared import MissingError
@@ -68,7 +68,7 @@ def plot_history(
         raise MissingError(f"belief {belief!r} has no recorded history{of} for this key")
     at, mean, low, high = (np.array(column, float) for column in zip(*found, strict=True))
     times = (at * 1000.0).astype("datetime64[ms]")
-    line = Line("posterior", "mean, 95 % interval", times, mean, band=(low, high))
+    line = Curve("posterior", "mean, 95 % interval", times, mean, band=(low, high))
     return plot([Curves(" / ".join(stored.key_values(key)), "time", part or belief, [line])], ax)
 
 

@@ -15,7 +15,7 @@ from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.stores import LeaseError, UnavailableError, open_store
 from seqbayes.stream.stores.group import Group, Membership
 from seqbayes.stream.stores.records import PAUSES
-from seqbayes.stream.table import Table
+from seqbayes.stream.table import KeyedStates
 
 if TYPE_CHECKING:
     from seqbayes.stream.config import Config
@@ -106,7 +106,7 @@ class GroupRunner:
             beliefs, self.notices = continue_stored(config.beliefs, self.store)
             for belief in beliefs:  # once for all partitions
                 self.store.declare(
-                    belief.name, Table(belief, layout_of([belief], False)).declaration
+                    belief.name, KeyedStates(belief, layout_of([belief], False)).declaration
                 )
             self.config = dataclasses.replace(config, beliefs=beliefs)
             opened.pop_all()

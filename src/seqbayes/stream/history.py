@@ -17,7 +17,7 @@ from seqbayes.stream.stores import Changes, HistoryPoint
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
-    from seqbayes.stream.table import Table
+    from seqbayes.stream.table import KeyedStates
 
 MAX_STATE_LENGTH = 2000
 """Maximum number of characters of a state that a point of a history contains."""
@@ -72,7 +72,7 @@ class History(Collector):
         self._commits_until_thinning -= 1
 
     @staticmethod
-    def _tables(pipeline: Pipeline) -> list[tuple[str, Table]]:
+    def _tables(pipeline: Pipeline) -> list[tuple[str, KeyedStates]]:
         """Return the tables, except those whose history consists of windows."""
         tables = pipeline.tables.items()
         return [(n, table) for n, table in tables if not table.belief.state.windowed]

@@ -19,7 +19,7 @@ from seqbayes.stream.collector import Collector as Collector
 from seqbayes.stream.declarations import continue_stored
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.stores import Changes, DeadLetter, RunnerStatus, Store, StoredState, StoreError
-from seqbayes.stream.table import Table
+from seqbayes.stream.table import KeyedStates
 
 MAX_RAW_BYTES = 1 << 20
 """Maximum number of raw bytes kept of a dead letter."""
@@ -128,8 +128,9 @@ class Pipeline:
         self._selective = all(belief.where for belief in beliefs)
         beliefs, self.notices = continue_stored(beliefs, store)
         self._layout = layout_of(beliefs, source.text)
-        self.tables: Mapping[str, Table] = {
-            belief.name: Table(belief, self._layout, store.stores_states) for belief in beliefs
+        self.tables: Mapping[str, KeyedStates] = {
+            belief.name: KeyedStates(belief, self._layout, store.stores_states)
+            for belief in beliefs
         }
         self._size, self._timeout = size, timeout
         self._open()

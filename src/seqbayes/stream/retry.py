@@ -17,7 +17,7 @@ from seqbayes.stream.pipeline import MAX_RAW_BYTES
 from seqbayes.stream.source import Source
 from seqbayes.stream.sources.posted import HORIZON, decided_at, key_of, read_identity
 from seqbayes.stream.stores import Changes, DeadLetter, SeenId, Store, StoredLetter, StoredState
-from seqbayes.stream.table import Table
+from seqbayes.stream.table import KeyedStates
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Retry:
         text = source.text
         beliefs, _ = continue_stored(config.beliefs, store)
         self._layout = layout_of(beliefs, text)
-        self._tables = {belief.name: Table(belief, self._layout) for belief in beliefs}
+        self._tables = {belief.name: KeyedStates(belief, self._layout) for belief in beliefs}
         store.acquire()
         for name, table in self._tables.items():
             store.declare(name, table.declaration)

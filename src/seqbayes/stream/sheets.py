@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Contents:
+class SelectedContents:
     """The selected contents of a store, and the level and kind of the intervals."""
 
     store: Store
@@ -46,7 +46,7 @@ class Sheet(NamedTuple):
     documents: Callable[[], Iterator[dict[str, Any]]]
 
 
-def _beliefs(contents: Contents) -> Sheet:
+def _beliefs(contents: SelectedContents) -> Sheet:
     by, view = contents.by, contents.view
     contents.tracker.total = sum(
         contents.store.entry_count(stored.name) for stored in contents.beliefs
@@ -65,7 +65,7 @@ def _beliefs(contents: Contents) -> Sheet:
     )
 
 
-def _history(contents: Contents) -> Sheet:
+def _history(contents: SelectedContents) -> Sheet:
     by = contents.by
 
     def points() -> Iterator[tuple[dict[str, str] | None, float, dict[str, Any], str]]:
@@ -115,7 +115,7 @@ def _pairs(value: Any) -> Any:
     return tuple(map(_arrays, value)) if isinstance(value, list) else value
 
 
-def _letters(contents: Contents) -> Sheet:
+def _letters(contents: SelectedContents) -> Sheet:
     names = ["number", "source", "position", "belief", "raw", "reason", "at"]
 
     def letters() -> Iterator[list[Any]]:

@@ -31,7 +31,7 @@ Reject = Callable[[int, SeqbayesError], None]
 """Called with the index of an event that cannot be used, and the error."""
 
 
-class Table:
+class KeyedStates:
     """The states of a belief by key; learns events and tracks which keys have changed.
 
     Parameters

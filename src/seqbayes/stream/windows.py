@@ -16,7 +16,7 @@ from seqbayes.stream.stores import Changes, HistoryPoint
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
     from seqbayes.stream.source import Batch
-    from seqbayes.stream.table import Table
+    from seqbayes.stream.table import KeyedStates
 
 COLLECTED = 10_000
 """Events after which windows are taken, so that no state keeps too many of them."""
@@ -86,6 +86,6 @@ class Windows(Collector):
             self._thin_in = self._most // 4
 
 
-def _windowed(pipeline: Pipeline) -> list[tuple[str, Table]]:
+def _windowed(pipeline: Pipeline) -> list[tuple[str, KeyedStates]]:
     """Return the tables of beliefs with windows, by name."""
     return [(n, table) for n, table in pipeline.tables.items() if table.belief.state.windowed]

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqbayes.errors import PriorError
 from seqbayes.figures.html import MAX_TABLE_ROWS, page
-from seqbayes.figures.panels import Panel, Row, Rows
+from seqbayes.figures.panels import IntervalRow, IntervalRows, Panel
 from seqbayes.figures.samples import Samples
 from seqbayes.figures.shown import Sampled, Tabular
 from seqbayes.table.answers import Answers
@@ -216,7 +216,9 @@ def _panels(columns: dict[str, list[Any]]) -> list[Panel]:
     first = next(name for name in columns if name.endswith("mean")).removesuffix("mean")
     ends = zip(*(columns[f"{first}{part}"] for part in ("mean", "low", "high")), strict=True)
     rows = [
-        Row(str(key), *(None if not np.isfinite(each) else float(each) for each in estimates))
+        IntervalRow(
+            str(key), *(None if not np.isfinite(each) else float(each) for each in estimates)
+        )
         for key, estimates in zip(columns["key"], ends, strict=True)
     ]
-    return [Rows("", f"{first}mean", rows)]
+    return [IntervalRows("", f"{first}mean", rows)]

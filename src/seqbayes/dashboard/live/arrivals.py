@@ -25,7 +25,7 @@ class ArrivalRate(NamedTuple):
     quiet: bool
 
 
-class Arrivals:
+class EventRate:
     """Estimate the rate of events from a count that is polled.
 
     Events may arrive in batches, so the number n of polls that found new events in s seconds is
@@ -35,7 +35,7 @@ class Arrivals:
     Examples
     --------
     >>> clock = iter(range(100))
-    >>> arrivals = Arrivals(now=lambda: float(next(clock)))
+    >>> arrivals = EventRate(now=lambda: float(next(clock)))
     >>> [arrivals(min(i, 50)).quiet for i in range(70)].index(True)  # eleven seconds after the last
     61
     """

@@ -16,7 +16,7 @@ from seqbayes.dashboard.live.entries import Update
 from seqbayes.events.keys import read_key, write_key
 from seqbayes.stream.collector import Collector
 from seqbayes.stream.stores import Changes, RunnerStatus, Store
-from seqbayes.stream.table import Table
+from seqbayes.stream.table import KeyedStates
 
 if TYPE_CHECKING:
     from seqbayes.stream.pipeline import Pipeline
@@ -43,7 +43,7 @@ class _Observer:
     For other keys, the last event and the number of events are recorded.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: KeyedStates) -> None:
         self.table = table
         self.watched: frozenset[Any] = frozenset()
         self.clear()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqbayes.dashboard.live import descriptions
-from seqbayes.dashboard.live.arrivals import Arrivals
+from seqbayes.dashboard.live.arrivals import EventRate
 from seqbayes.dashboard.live.board import Board, StreamHealth
 from seqbayes.dashboard.live.entries import Update
 from seqbayes.dashboard.live.feed import StateFeed
@@ -68,7 +68,7 @@ class PipelineProvider(Provider):
 
     def __init__(self, config: Config, runner: PipelineThread, feed: StateFeed) -> None:
         self.config, self.runner, self.feed = config, runner, feed
-        self._arrivals = Arrivals()
+        self._arrivals = EventRate()
 
     def begin(self, board: Board) -> None:
         """Show the contents of the store; call when the pipeline is open."""
@@ -165,7 +165,7 @@ class StoreProvider(Provider):
         self._serial: Any = None
         self._declared: dict[str, Any] | None = None
         self._seen: dict[str, float] = {}
-        self._arrivals = Arrivals()
+        self._arrivals = EventRate()
         self._health = StreamHealth(
             source={"kind": "store", "name": self.reader.url, "mode": "store"}
         )

@@ -24,9 +24,9 @@ from seqbayes.dashboard.schema.beliefs import (
 from seqbayes.dashboard.schema.comparisons import (
     Arm,
     ComparedShare,
-    Comparison,
     Contrast,
-    Difference,
+    KeyComparison,
+    KeyDifference,
     SequentialTest,
 )
 from seqbayes.dashboard.schema.details import (
@@ -46,8 +46,8 @@ from seqbayes.dashboard.schema.replies import (
     Error,
     Ok,
     Session,
-    Steps,
     StoryOpening,
+    StorySteps,
 )
 from seqbayes.dashboard.schema.streams import (
     AlertInfo,
@@ -81,7 +81,6 @@ __all__ = [
     "Card",
     "Cards",
     "ComparedShare",
-    "Comparison",
     "Component",
     "Contrast",
     "DeadLetterInfo",
@@ -90,12 +89,13 @@ __all__ = [
     "Decisions",
     "Density",
     "Detail",
-    "Difference",
     "Error",
     "Estimate",
     "Health",
     "HistoryCurve",
     "HistoryList",
+    "KeyComparison",
+    "KeyDifference",
     "KeyHistory",
     "LabelShare",
     "Marginal",
@@ -115,15 +115,16 @@ __all__ = [
     "SourceInfo",
     "Spark",
     "Start",
-    "Steps",
     "StoryOpening",
+    "StorySteps",
     "Variance",
     "components",
 ]
 
 ANSWERS = (
-    Error, BeliefList, Cards, Detail, HistoryList, Comparison, DeadLetterList, Health, Session, Ok,
-    Steps, AlertList, AnnotationList, AnnotationBody, StoryOpening, Outcome, Decisions, RewardBody,
+    Error, BeliefList, Cards, Detail, HistoryList, KeyComparison, DeadLetterList, Health, Session,
+    Ok, StorySteps, AlertList, AnnotationList, AnnotationBody, StoryOpening, Outcome, Decisions,
+    RewardBody,
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from seqbayes.dashboard.schema.basics import Interval, Number
 from seqbayes.dashboard.schema.beliefs import Card, Density
 
 
-class Difference(Struct):
+class KeyDifference(Struct):
     """The difference between the first and the second of two keys."""
 
     pair: tuple[str, str]
@@ -71,7 +71,7 @@ class SequentialTest(Struct):
     more: Number
 
 
-class SampleRatio(Struct):
+class SampleRatioTest(Struct):
     """The test of whether the keys have the planned shares of the events."""
 
     mismatch: bool
@@ -79,7 +79,7 @@ class SampleRatio(Struct):
     text: str
 
 
-class Comparison(Struct):
+class KeyComparison(Struct):
     """The probability that each key is the best, and the differences of the best to the others.
 
     `verdict` is "best" if one is the best with probability (1 + level) / 2 or more, "equivalent" if
@@ -91,15 +91,15 @@ class Comparison(Struct):
     keys: list[str]
     p_best: list[float]
     best: str
-    difference: Difference
-    differences: list[Difference]
+    difference: KeyDifference
+    differences: list[KeyDifference]
     level: float
     lowest: bool
     label: str | None
     verdict: Literal["best", "equivalent", "undecided"]
     reference: str
     decision: SequentialTest
-    sample_ratio: SampleRatio | None
+    sample_ratio: SampleRatioTest | None
     arms: list[Arm]
     cards: list[Card]
     shares: list[ComparedShare] | UnsetType = UNSET

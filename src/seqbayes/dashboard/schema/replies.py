@@ -26,7 +26,7 @@ class Session(Struct):
     reading_is_free: bool
 
 
-class Steps(Struct):
+class StorySteps(Struct):
     """Some of the `total` steps of a story."""
 
     steps: list[dict[str, Any]]

@@ -20,7 +20,7 @@ from seqbayes.dashboard.server.access import Access
 from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.annotations import Annotations
 from seqbayes.dashboard.server.api import Reads
-from seqbayes.dashboard.server.comparisons import Comparisons
+from seqbayes.dashboard.server.comparisons import ComparisonHandler
 from seqbayes.dashboard.server.decide import Decide
 from seqbayes.dashboard.server.first import FirstData
 from seqbayes.dashboard.server.guard import Guard
@@ -107,7 +107,7 @@ class Site:
         self.access = access
         alerts, annotations = AlertReads(self.hub), Annotations(self.hub)
         histories = Histories(self.hub, annotations, alerts)
-        reads, comparisons = Reads(self.hub, histories), Comparisons(self.hub)
+        reads, comparisons = Reads(self.hub, histories), ComparisonHandler(self.hub)
         self._pages = Pages(access, log, FirstData(reads, comparisons, alerts).get)
         self.routes = self._routes(reads, comparisons, histories, annotations, alerts)
         inner = Starlette(
@@ -124,7 +124,7 @@ class Site:
     def _routes(
         self,
         reads: Reads,
-        comparisons: Comparisons,
+        comparisons: ComparisonHandler,
         histories: Histories,
         annotations: Annotations,
         alerts: AlertReads,

@@ -35,7 +35,7 @@ LEAST_SHARE = 0.01
 """Of these, keys with less than this share of the data of the largest key are excluded."""
 
 
-class Comparisons:
+class ComparisonHandler:
     """The handler of one server."""
 
     def __init__(self, hub: Hub) -> None:

@@ -15,7 +15,7 @@ from seqbayes.dashboard import views
 from seqbayes.dashboard.live.entry_table import SORTS
 from seqbayes.dashboard.server.alerts import AlertReads
 from seqbayes.dashboard.server.api import Reads
-from seqbayes.dashboard.server.comparisons import Comparisons
+from seqbayes.dashboard.server.comparisons import ComparisonHandler
 from seqbayes.dashboard.server.responses import HttpError, path_segments
 from seqbayes.stream.stores import StoreError
 
@@ -38,7 +38,7 @@ class FirstData:
     If an API URL differs from that of the scripts, the scripts send another request.
     """
 
-    def __init__(self, reads: Reads, comparisons: Comparisons, alerts: AlertReads) -> None:
+    def __init__(self, reads: Reads, comparisons: ComparisonHandler, alerts: AlertReads) -> None:
         self._reads, self._comparisons, self._alerts = reads, comparisons, alerts
 
     async def get(self, request: Request) -> dict[str, Any]:

@@ -109,23 +109,23 @@ class Metrics:
                 for entry in table.top(TOP):
                     labels = labels_of(entry.names, table.description)
                     weights.append((labels, entry.n))
-                    exported += _exported(labels, unit, views.measures(entry.state))
+                    exported += _exported(labels, unit, views.metrics(entry.state))
         yield from family("seqbayes_belief_keys", "gauge", "Keys of a belief.", keys)
         name, help_text = "seqbayes_belief_observations", "Total weight of the observations."
         yield from family(name, "gauge", help_text, weights)
         for unit_name, logarithmic in dict.fromkeys(
-            (each.unit.name, each.measure.logarithmic) for each in exported
+            (each.unit.name, each.metric.logarithmic) for each in exported
         ):
             chosen = [
                 each
                 for each in exported
-                if each.unit.name == unit_name and each.measure.logarithmic is logarithmic
+                if each.unit.name == unit_name and each.metric.logarithmic is logarithmic
             ]
             for field, (name, help_text) in _MEASURES[logarithmic].items():
                 samples = [
                     (each.labels, value * each.unit.factor)
                     for each in chosen
-                    if (value := each.measure._asdict()[field]) is not None
+                    if (value := each.metric._asdict()[field]) is not None
                 ]
                 full = f"seqbayes_belief_{name}_{unit_name}".rstrip("_")
                 yield from family(full, "gauge", help_text, samples)
@@ -136,21 +136,21 @@ class Exported(NamedTuple):
 
     labels: dict[str, str]
     unit: Unit
-    measure: views.Measure
+    metric: views.Metric
 
 
 def _exported(
-    labels: dict[str, str], unit: Unit, measures: Iterable[views.Measure]
+    labels: dict[str, str], unit: Unit, metrics: Iterable[views.Metric]
 ) -> Iterator[Exported]:
     """Yield the numbers of a key; repeated names get a suffix, so that series are unique."""
     taken: set[tuple[str, ...]] = set()
-    for measure in measures:
-        own, k = measure.labels, 1
+    for metric in metrics:
+        own, k = metric.labels, 1
         while tuple(own.values()) in taken:
             k += 1
-            own = {name: f"{text} {k}" for name, text in measure.labels.items()}
+            own = {name: f"{text} {k}" for name, text in metric.labels.items()}
         taken.add(tuple(own.values()))
-        yield Exported({**labels, **own}, Unit("", 1.0) if measure.share else unit, measure)
+        yield Exported({**labels, **own}, Unit("", 1.0) if metric.share else unit, metric)
 
 
 def labels_of(names: Sequence[str] | None, description: BeliefDescription) -> dict[str, str]:

@@ -203,7 +203,7 @@ def _read_paths() -> dict[str, Any]:
             [_NAME, _KEY, _PART, _LEVEL], 404, 422, 500,
         ),
         compared: _get(
-            "compare", "Compare keys.", schema.Comparison,
+            "compare", "Compare keys.", schema.KeyComparison,
             [_NAME, *_COMPARED], 404, 422, 500,
         ),
         "/api/dead-letters": _get(
@@ -386,7 +386,7 @@ def _story_paths() -> dict[str, Any]:
             )
         },
         "/api/replay/{id}/steps": _get(
-            "steps", "Return steps of a story.", schema.Steps, [story, first, count], 404, 422
+            "steps", "Return steps of a story.", schema.StorySteps, [story, first, count], 404, 422
         ),
         "/api/replay/{id}/stream": {
             "get": {

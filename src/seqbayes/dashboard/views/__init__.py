@@ -18,11 +18,11 @@ from seqbayes.dashboard.views.base import (
     COMPARED_POINTS,
     DETAIL_POINTS,
     LEVEL,
-    Measure,
+    BeliefView,
+    Metric,
     Path,
     PlottedNumber,
     Ranking,
-    View,
     all_views,
     compares,
     is_numeric,
@@ -39,10 +39,10 @@ from seqbayes.errors import SeqbayesError
 __all__ = [
     "COMPARED_POINTS",
     "LEVEL",
-    "Measure",
+    "BeliefView",
+    "Metric",
     "PlottedNumber",
     "Ranking",
-    "View",
     "all_views",
     "card",
     "cards",
@@ -52,7 +52,7 @@ __all__ = [
     "drawn_shares",
     "is_numeric",
     "leading_label",
-    "measures",
+    "metrics",
     "plottable",
     "plotted",
     "probability_above",
@@ -203,18 +203,18 @@ def warnings_about(state: Any) -> list[str]:
     return view_of(state).warnings(state.as_of())
 
 
-def measures(state: Any) -> list[Measure]:
+def metrics(state: Any) -> list[Metric]:
     """Return the numbers of a belief for monitoring.
 
     Examples
     --------
     >>> from seqbayes import Beta, Dirichlet
-    >>> measures(Beta(1, 1))[0].mean
+    >>> metrics(Beta(1, 1))[0].mean
     0.5
-    >>> [each.labels for each in measures(Dirichlet({"red": 1, "blue": 1}))]
+    >>> [each.labels for each in metrics(Dirichlet({"red": 1, "blue": 1}))]
     [{'label': 'red'}, {'label': 'blue'}]
     """
-    return view_of(state).measures(state.as_of())
+    return view_of(state).metrics(state.as_of())
 
 
 def step(state: Any, x: Any) -> dict[str, Any] | None:

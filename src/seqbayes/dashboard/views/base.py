@@ -15,7 +15,7 @@ CARD_POINTS = 64
 COMPARED_POINTS = 200
 DETAIL_POINTS = 400
 
-MAX_MEASURES = 12
+MAX_METRICS = 12
 """Maximum number of values per key for monitoring."""
 
 Path = tuple[str | int, ...]
@@ -62,7 +62,7 @@ class PlottedNumber(NamedTuple):
         return {"part": self.name, **({"unit": "share"} if self.share else {})}
 
 
-class Measure(NamedTuple):
+class Metric(NamedTuple):
     """A number for monitoring, with the labels that distinguish it from others of the same belief.
 
     Attributes
@@ -85,12 +85,12 @@ class Measure(NamedTuple):
     share: bool = False
 
     @classmethod
-    def of(cls, labels: dict[str, str], found: PlottedNumber) -> Measure:
+    def of(cls, labels: dict[str, str], found: PlottedNumber) -> Metric:
         """Return a plottable number, with labels."""
         return cls(labels, found.mean, found.low, found.high, share=found.share)
 
 
-class View:
+class BeliefView:
     """Represents one kind of belief on cards, detail pages, histories, comparisons and in frames.
 
     A view has no state besides the level of its intervals. Subclasses override what is specific to
@@ -161,10 +161,10 @@ class View:
         """Yield all numbers whose history can be requested."""
         return iter(())
 
-    def measures(self, state: Any) -> list[Measure]:
+    def metrics(self, state: Any) -> list[Metric]:
         """Return the numbers for monitoring."""
-        found = islice(self.plottable(state), MAX_MEASURES)
-        return [Measure.of({"part": each.name}, each) for each in found]
+        found = islice(self.plottable(state), MAX_METRICS)
+        return [Metric.of({"part": each.name}, each) for each in found]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return a named estimate for each number that the belief is about."""
@@ -205,17 +205,17 @@ class View:
         return {"kind": state.display_kind, "n": finite(state.n_samples)}
 
 
-VIEWS: dict[str, View] = {}
+VIEWS: dict[str, BeliefView] = {}
 """All views by kind; see `register_view`."""
 
 
-def register_view(view: type[View]) -> type[View]:
+def register_view(view: type[BeliefView]) -> type[BeliefView]:
     """Make a view available for the beliefs of its kind; usable as a decorator."""
     VIEWS[view.kind] = view()
     return view
 
 
-def all_views() -> dict[str, View]:
+def all_views() -> dict[str, BeliefView]:
     """Return all views by kind, in alphabetical order."""
     return dict(sorted(VIEWS.items()))
 
@@ -235,7 +235,7 @@ def warns(kind: str) -> bool:
     return kind in VIEWS and VIEWS[kind].warns
 
 
-def view_of(state: Any, level: float = LEVEL) -> View:
+def view_of(state: Any, level: float = LEVEL) -> BeliefView:
     """Return the view of a belief; kinds without a view are shown as text.
 
     Parameters
@@ -245,7 +245,7 @@ def view_of(state: Any, level: float = LEVEL) -> View:
     level
         Level of the intervals.
     """
-    view = VIEWS.get(state.display_kind) or View()
+    view = VIEWS.get(state.display_kind) or BeliefView()
     return view if level == view.level else type(view)(level)
 
 

@@ -9,9 +9,9 @@ from itertools import islice
 from typing import Any
 
 from seqbayes.dashboard.views.base import (
+    BeliefView,
     Path,
     PlottedNumber,
-    View,
     register_view,
     view_of,
 )
@@ -37,7 +37,7 @@ _MAX_CENTRE = 12
 
 
 @register_view
-class EstimatorView(View):
+class EstimatorView(BeliefView):
     """Show an estimator on feature dicts: its classes, components, weights and features."""
 
     kind = "estimator"

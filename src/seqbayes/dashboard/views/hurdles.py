@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from seqbayes.dashboard.views.base import (
-    Measure,
+    BeliefView,
+    Metric,
     Path,
     PlottedNumber,
     Ranking,
-    View,
     register_view,
     view_of,
 )
@@ -26,7 +26,7 @@ _COARSE = 41
 
 
 @register_view
-class HurdleView(View):
+class HurdleView(BeliefView):
     """Show the expected value of an observation, such as the revenue per visitor."""
 
     kind = "hurdle"
@@ -75,9 +75,9 @@ class HurdleView(View):
         if found is not None:
             yield found
 
-    def measures(self, state: Any) -> list[Measure]:
+    def metrics(self, state: Any) -> list[Metric]:
         """Return mean and interval of the expected value."""
-        return [Measure.of({}, each) for each in self.plottable(state)]
+        return [Metric.of({}, each) for each in self.plottable(state)]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the expected value, the share and the amounts."""

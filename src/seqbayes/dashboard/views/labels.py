@@ -10,11 +10,11 @@ from typing import Any
 from seqbayes import distributions
 from seqbayes.dashboard.views.base import (
     LEVEL,
-    Measure,
+    BeliefView,
+    Metric,
     Path,
     PlottedNumber,
     Ranking,
-    View,
     register_view,
 )
 from seqbayes.dashboard.views.figures import finite, pair
@@ -29,7 +29,7 @@ _MAX_FOLLOWABLE = 12
 
 
 @register_view
-class LabelsView(View):
+class LabelsView(BeliefView):
     """Show a belief about the shares of labels."""
 
     kind = "labels"
@@ -74,9 +74,9 @@ class LabelsView(View):
             if total > 0.0:
                 yield _followed(label, weights[label], total, self.level)
 
-    def measures(self, state: Any) -> list[Measure]:
+    def metrics(self, state: Any) -> list[Metric]:
         """Return the largest shares, each with its label."""
-        return [Measure.of({"label": each.name}, each) for each in self.plottable(state)]
+        return [Metric.of({"label": each.name}, each) for each in self.plottable(state)]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the share of each label."""

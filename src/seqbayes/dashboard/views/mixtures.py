@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from seqbayes.dashboard.views.base import (
+    BeliefView,
     Path,
     PlottedNumber,
-    View,
     register_view,
     view_of,
 )
@@ -45,7 +45,7 @@ ORDERED = (
 
 
 @register_view
-class MixtureView(View):
+class MixtureView(BeliefView):
     """Show a mixture."""
 
     kind = "mixture"

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqbayes.dashboard.views.base import (
-    Measure,
+    BeliefView,
+    Metric,
     Path,
     PlottedNumber,
     Ranking,
-    View,
     register_view,
 )
 from seqbayes.dashboard.views.figures import finite, pair, rounded, values
@@ -29,7 +29,7 @@ from seqbayes.state import State
 
 
 @register_view
-class NumberView(View):
+class NumberView(BeliefView):
     """Show a belief about one number."""
 
     kind = "number"
@@ -99,16 +99,16 @@ class NumberView(View):
         if found is not None:
             yield found
 
-    def measures(self, state: Any) -> list[Measure]:
+    def metrics(self, state: Any) -> list[Metric]:
         """Return mean and interval; for logarithms, of the median."""
         found = self.plotted(state, ())
         if found is None:
             return []
         if not state.likelihood.of_logarithm:
-            return [Measure.of({}, found)]
+            return [Metric.of({}, found)]
         ends = found.mean, found.low, found.high
         mean, low, high = (None if end is None else _exp(end) for end in ends)
-        return [Measure({}, mean, low, high, logarithmic=True)]
+        return [Metric({}, mean, low, high, logarithmic=True)]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the mean, or one estimate for each of several parameters."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from seqbayes.dashboard.views.base import (
+    BeliefView,
     Path,
     PlottedNumber,
-    View,
     register_view,
     view_of,
 )
@@ -24,7 +24,7 @@ _POINTS = 100
 _MAX_MARGINALS = 12
 
 
-class SeveralView(View):
+class SeveralView(BeliefView):
     """Show a belief about several numbers, with one named estimate for each."""
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:

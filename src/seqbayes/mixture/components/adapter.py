@@ -9,7 +9,7 @@ import numpy as np
 
 from seqbayes.distributions import Distribution
 from seqbayes.mixture.components.kernel import Kernel
-from seqbayes.mixture.components.rows import Reader
+from seqbayes.mixture.components.rows import RowReader
 from seqbayes.mixture.predictive import ComponentPredictive
 from seqbayes.state import State
 
@@ -32,7 +32,7 @@ class ComponentAdapter:
         """Return a key of how observations are read: states with the same key share a reader."""
         raise NotImplementedError
 
-    def reader(self, state: State, at: int) -> Reader:
+    def reader(self, state: State, at: int) -> RowReader:
         """Return a reader of observations that writes from position `at` of a row."""
         raise NotImplementedError
 

@@ -43,7 +43,7 @@ MAX_DISTANCE = cython.declare(cython.double, 1e150)
 
 
 @cython.cclass
-class Background(Kernel):
+class BackgroundKernel(Kernel):
     """A multivariate Cauchy density with independent scales, which does not learn.
 
     With z = (x - location) / scale, the log density of d values is log Gamma((d + 1) / 2) - (d + 1)
@@ -121,7 +121,7 @@ class Background(Kernel):
     @cython.exceptval(-1, check=False)
     def copy_statistics(self, other: Kernel, averaged: cython.bint) -> cython.int:
         """Copy location, scale and share."""
-        source: Background = cython.cast(Background, other)
+        source: BackgroundKernel = cython.cast(BackgroundKernel, other)
         self._location[:] = source._location
         self._scale[:] = source._scale
         return Kernel.copy_statistics(self, other, averaged)

@@ -30,7 +30,7 @@ else:
 
 
 @cython.cclass
-class Pair(Kernel):
+class PairKernel(Kernel):
     """A component with log likelihood ``a u(theta) + b v(theta)`` for a pair (a, b).
 
     The row contains a, b and the log base measure; the statistic is (share, a, b, log base). For a
@@ -145,7 +145,7 @@ class Pair(Kernel):
 
 
 @cython.cclass
-class Labels(Kernel):
+class LabelsKernel(Kernel):
     """A component over categories, or over counts of categories.
 
     The row contains the index of the category; if `counts` is true, it contains the count of every

@@ -1,10 +1,10 @@
 from seqbayes.mixture.components.conditioning cimport Conditioning
 from seqbayes.mixture.components.factor cimport Factor
 from seqbayes.mixture.components.kernel cimport Kernel
-from seqbayes.mixture.components.normal cimport Normal
+from seqbayes.mixture.components.normal cimport NormalKernel
 from seqbayes.mixture.components.rows cimport Row
 
-cdef class Gaussian(Normal):
+cdef class GaussianKernel(NormalKernel):
     cdef bint _tied, _logarithm, _partial, _has_student
     cdef Py_ssize_t _present
     cdef double _divisor, _strength, _squares, _height, _student
@@ -21,6 +21,6 @@ cdef class Gaussian(Normal):
     cdef void _set_mode(self, double n, double factor, double weight) noexcept
     cdef double _log_peak_density(self, Py_ssize_t d, double freedom, double log_det) noexcept
     cdef void _tie(self) noexcept
-    cdef void pool(self, Gaussian other) noexcept
-    cdef void share(self, Gaussian other) noexcept
+    cdef void pool(self, GaussianKernel other) noexcept
+    cdef void share(self, GaussianKernel other) noexcept
     cdef void _factorise(self) noexcept

@@ -21,7 +21,7 @@ if cython.compiled:
     from cython.cimports.seqbayes.mixture.components.conditioning import Conditioning
     from cython.cimports.seqbayes.mixture.components.factor import Factor, log_gamma_ratio
     from cython.cimports.seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
-    from cython.cimports.seqbayes.mixture.components.normal import Normal
+    from cython.cimports.seqbayes.mixture.components.normal import NormalKernel
     from cython.cimports.seqbayes.mixture.components.rows import Row
 else:
     from math import log, log1p
@@ -29,7 +29,7 @@ else:
     from seqbayes.mixture.components.conditioning import Conditioning
     from seqbayes.mixture.components.factor import Factor, log_gamma_ratio
     from seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
-    from seqbayes.mixture.components.normal import Normal
+    from seqbayes.mixture.components.normal import NormalKernel
     from seqbayes.mixture.components.rows import Row
 
     INFINITY = math.inf
@@ -40,7 +40,7 @@ LOG_TAU = cython.declare(cython.double, 1.8378770664093455)
 LOG_PI = cython.declare(cython.double, 1.1447298858494002)
 
 
-class Gaussian(Normal):
+class GaussianKernel(NormalKernel):
     """A Normal component with a Normal-inverse-Wishart prior, in one dimension or several.
 
     The M-step finds the posterior mode; if `tied`, with one covariance for all components. The
@@ -49,7 +49,7 @@ class Gaussian(Normal):
     Parameters
     ----------
     at, prior
-        Those of `Normal`.
+        Those of `NormalKernel`.
     tied
         Whether the components have one covariance.
     logarithm
@@ -66,7 +66,7 @@ class Gaussian(Normal):
         logarithm: bool = False,
         extra: int = 0,
     ) -> None:
-        Normal.__init__(self, at, prior, True, extra)
+        NormalKernel.__init__(self, at, prior, True, extra)
         d = self._d
         self.m_step_rows = d / 8.0  # d ** 3 / 6 multiplications, against d ** 2
         self._tied, self._logarithm, self._partial = tied, logarithm, False
@@ -235,7 +235,7 @@ class Gaussian(Normal):
 
     def _tie(self) -> cython.void:
         """Set the pooled covariance in all kernels of the group."""
-        each: Gaussian
+        each: GaussianKernel
         for each in self.group:
             if each is not self:
                 each.pool(self)
@@ -244,14 +244,14 @@ class Gaussian(Normal):
             if each is not self:
                 each.share(self)
 
-    def pool(self, other: Gaussian) -> cython.void:
+    def pool(self, other: GaussianKernel) -> cython.void:
         """Add the scale and its divisor to those of another kernel."""
         p: cython.Py_ssize_t
         other._divisor += self._divisor
         for p in range(self._scale.shape[0]):
             other._scale[p] += self._scale[p]
 
-    def share(self, other: Gaussian) -> cython.void:
+    def share(self, other: GaussianKernel) -> cython.void:
         """Use the covariance of another kernel."""
         self._factor.copy_from(other._factor)
         self._scale[:] = other._scale
@@ -296,7 +296,7 @@ class Gaussian(Normal):
 
     def tie(self, kernels: list[Any]) -> None:
         """Share one covariance with the kernels of the other components."""
-        if all(isinstance(kernel, Gaussian) for kernel in kernels):
+        if all(isinstance(kernel, GaussianKernel) for kernel in kernels):
             for kernel in kernels:
                 kernel.group = list(kernels)
 
@@ -325,7 +325,7 @@ class Gaussian(Normal):
 
 
 @cython.cclass
-class KnownVariance(Gaussian):
+class KnownVarianceKernel(GaussianKernel):
     """A Normal component with unknown mean and known variance, with a Normal prior."""
 
     _precision: cython.double
@@ -341,7 +341,7 @@ class KnownVariance(Gaussian):
     ) -> None:
         mean, spread = prior
         self._precision, self._variance, self._excess = variance / spread, variance, 1.0
-        Gaussian.__init__(self, at, ([mean], 1.0, 1.0, [[1.0]]), False, logarithm)
+        GaussianKernel.__init__(self, at, ([mean], 1.0, 1.0, [[1.0]]), False, logarithm)
 
     @cython.ccall
     @cython.exceptval(-1, check=False)

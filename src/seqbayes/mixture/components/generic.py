@@ -11,11 +11,11 @@ import numpy as np
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.mixture.components.adapter import ComponentAdapter
 from seqbayes.mixture.components.kernel import Kernel
-from seqbayes.mixture.components.rows import Reader, Row
+from seqbayes.mixture.components.rows import Row, RowReader
 from seqbayes.state import State
 
 
-class GenericReader(Reader):
+class GenericReader(RowReader):
     """Reads an observation as the sums of its statistic.
 
     Parameters
@@ -158,7 +158,7 @@ class GenericAdapter(ComponentAdapter):
         """Return the family and the likelihood."""
         return (type(state).__name__, state.likelihood)
 
-    def reader(self, state: State, at: int) -> Reader:
+    def reader(self, state: State, at: int) -> RowReader:
         """Return a reader of the sums."""
         return GenericReader(at, state)
 

@@ -18,20 +18,20 @@ except ImportError:  # without a compiler, this file runs as plain Python
 if cython.compiled:
     from cython.cimports.libc.math import isfinite, log
     from cython.cimports.seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
-    from cython.cimports.seqbayes.mixture.components.normal import Normal
+    from cython.cimports.seqbayes.mixture.components.normal import NormalKernel
     from cython.cimports.seqbayes.mixture.components.rows import Row
 else:
     from math import isfinite, log
 
     from seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
-    from seqbayes.mixture.components.normal import Normal
+    from seqbayes.mixture.components.normal import NormalKernel
     from seqbayes.mixture.components.rows import Row
 
 LOG_TAU = cython.declare(cython.double, 1.8378770664093455)
 
 
 @cython.cclass
-class Independent(Normal):
+class IndependentKernel(NormalKernel):
     """A Normal component with a diagonal covariance and a Normal-inverse-Wishart prior.
 
     The statistic is (share, mean, squared deviations from the mean) by feature. The variances are
@@ -46,7 +46,7 @@ class Independent(Normal):
     def __init__(
         self, at: int, prior: tuple[Any, float, float, Any], spherical: bool = False
     ) -> None:
-        Normal.__init__(self, at, prior, False)
+        NormalKernel.__init__(self, at, prior, False)
         d = self._d
         self.m_step_rows = min(d / 4.0, 16.0)  # an M-step divides, and averages the path
         self._spherical = spherical

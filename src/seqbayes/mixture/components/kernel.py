@@ -179,7 +179,7 @@ class Kernel:
 
 
 @cython.cclass
-class Fields(Kernel):
+class FieldsKernel(Kernel):
     """A component with independent features: one kernel per feature."""
 
     parts = cython.declare(list, visibility="readonly")
@@ -263,7 +263,7 @@ class Fields(Kernel):
         """Copy the statistics of all features."""
         part: Kernel
         theirs: Kernel
-        fields: Fields = cython.cast(Fields, other)
+        fields: FieldsKernel = cython.cast(FieldsKernel, other)
         Kernel.copy_statistics(self, other, averaged)
         for part, theirs in zip(self.parts, fields.parts, strict=True):
             part.copy_statistics(theirs, averaged)
@@ -298,6 +298,6 @@ class Fields(Kernel):
 
     def tie(self, kernels: list[Any]) -> None:
         """Share the covariances of every feature."""
-        if all(isinstance(kernel, Fields) for kernel in kernels):
+        if all(isinstance(kernel, FieldsKernel) for kernel in kernels):
             for parts in zip(*(kernel.parts for kernel in kernels), strict=True):
                 parts[0].tie(list(parts))

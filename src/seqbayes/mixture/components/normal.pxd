@@ -1,7 +1,7 @@
 from seqbayes.mixture.components.kernel cimport Kernel
 from seqbayes.mixture.components.rows cimport Row
 
-cdef class Normal(Kernel):
+cdef class NormalKernel(Kernel):
     cdef Py_ssize_t _d, _weight_at
     cdef bint _packed
     cdef double _kappa, _df, _limit, _constant

@@ -40,7 +40,7 @@ MOVED_RATIO = cython.declare(cython.double, 30.0)
 MIN_SHARE = cython.declare(cython.double, 0.01)
 
 
-class Normal(Kernel):
+class NormalKernel(Kernel):
     """A Normal component with a Normal-inverse-Wishart prior.
 
     The statistic is (share, mean, scatter about the mean): centred, so that a large mean causes no

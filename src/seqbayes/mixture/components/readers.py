@@ -23,13 +23,13 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import NAN, log
-    from cython.cimports.seqbayes.mixture.components.rows import Reader, Row, number
+    from cython.cimports.seqbayes.mixture.components.rows import Row, RowReader, number
     from cython.cimports.seqbayes.statistics.pairs import PairSums
     from cython.cimports.seqbayes.statistics.reading import real
 else:
     from math import log
 
-    from seqbayes.mixture.components.rows import Reader, Row, number
+    from seqbayes.mixture.components.rows import Row, RowReader, number
     from seqbayes.statistics.pairs import PairSums
     from seqbayes.statistics.reading import real
 
@@ -43,13 +43,13 @@ OTHER = "(other)"
 
 
 @cython.cclass
-class Number(Reader):
+class NumberReader(RowReader):
     """Reads a real number, or the logarithm of a positive number."""
 
     _logarithm: cython.bint
 
     def __init__(self, at: int, logarithm: bool = False) -> None:
-        Reader.__init__(self, at, 1)
+        RowReader.__init__(self, at, 1)
         self._logarithm = logarithm
 
     @cython.ccall
@@ -74,17 +74,17 @@ class Number(Reader):
             low = 0.0 if self._logarithm else -np.inf
             if np.all((np.abs(values) <= LARGEST) & (values > low)):
                 return (np.log(values) if self._logarithm else values).reshape(-1, 1)
-        return Reader.read_all(self, xs, width)
+        return RowReader.read_all(self, xs, width)
 
 
 @cython.cclass
-class Pair(Reader):
+class PairReader(RowReader):
     """Reads the statistic of Beta and Gamma priors: two sums and a log base measure."""
 
     _statistics: PairSums
 
     def __init__(self, at: int, statistics: Any) -> None:
-        Reader.__init__(self, at, 3)
+        RowReader.__init__(self, at, 3)
         self._statistics = statistics
 
     @cython.ccall
@@ -99,7 +99,7 @@ class Pair(Reader):
 
 
 @cython.cclass
-class Label(Reader):
+class LabelReader(RowReader):
     """Reads a category as its index in the list of categories."""
 
     _places: dict[Any, int]
@@ -107,7 +107,7 @@ class Label(Reader):
     _lenient: cython.bint
 
     def __init__(self, at: int, statistics: Any) -> None:
-        Reader.__init__(self, at, 1)
+        RowReader.__init__(self, at, 1)
         self._statistics, self._lenient = statistics, False
         self._places = {label: i for i, label in enumerate(statistics.cells)}
 
@@ -140,7 +140,7 @@ class Label(Reader):
 
 
 @cython.cclass
-class Counts(Reader):
+class CountsReader(RowReader):
     """Reads counts of all categories, and a log base measure.
 
     An observation is a mapping, or the counts in the order of the categories.
@@ -150,7 +150,7 @@ class Counts(Reader):
     _whole: cython.bint
 
     def __init__(self, at: int, state: Any) -> None:
-        Reader.__init__(self, at, len(state.categories) + 1)
+        RowReader.__init__(self, at, len(state.categories) + 1)
         self._state, self._whole = state, state.likelihood.whole
 
     @cython.ccall
@@ -195,7 +195,7 @@ class Counts(Reader):
             if good.all() and (trials is None or (totals == trials).all()):
                 log_base = sc.gammaln(totals + 1.0) - sc.gammaln(values + 1.0).sum(axis=1)
                 return np.ascontiguousarray(np.column_stack([values, log_base]))
-        return Reader.read_all(self, xs, width)
+        return RowReader.read_all(self, xs, width)
 
     def vectors(self, rows: Any) -> Any:
         """Return the counts."""
@@ -203,7 +203,7 @@ class Counts(Reader):
 
 
 @cython.cclass
-class Vector(Reader):
+class VectorReader(RowReader):
     """Reads numbers by position or by name; an absent name is a missing value.
 
     Parameters
@@ -217,7 +217,7 @@ class Vector(Reader):
     _places: dict[Any, int]
 
     def __init__(self, at: int, size: int, names: Iterable[Any] | None = None) -> None:
-        Reader.__init__(self, at, size)
+        RowReader.__init__(self, at, size)
         self._lenient = False
         self._places = {name: i for i, name in enumerate(names or ())}
 
@@ -263,7 +263,7 @@ class Vector(Reader):
             missing = np.isnan(values)
             if np.all(missing | (np.abs(values) <= LARGEST)) and not missing.all(axis=1).any():
                 return values
-        return Reader.read_all(self, xs, width)
+        return RowReader.read_all(self, xs, width)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -302,21 +302,21 @@ class Vector(Reader):
 
 
 @cython.cclass
-class Fields(Reader):
+class FieldsReader(RowReader):
     """Reads each feature with a separate reader; absent features are missing values."""
 
     parts = cython.declare(dict, visibility="readonly")
     _lenient: cython.bint
 
     def __init__(self, at: int, parts: dict[Any, Any]) -> None:
-        Reader.__init__(self, at, sum(part.size for part in parts.values()))
+        RowReader.__init__(self, at, sum(part.size for part in parts.values()))
         self.parts, self._lenient = parts, False
 
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def read(self, x: Any, row: Row) -> cython.int:
         """Write the values of all features into a row."""
-        part: Reader
+        part: RowReader
         if isinstance(x, np.ndarray):
             x = as_observation(x)
         if not isinstance(x, (dict, Mapping)):
@@ -348,7 +348,7 @@ class Fields(Reader):
             )
             or np.isnan(xs).all(axis=1).any()
         ):
-            return Reader.read_all(self, xs, width)
+            return RowReader.read_all(self, xs, width)
         table = np.zeros((len(xs), width))
         for (name, part), values in zip(self.parts.items(), xs.T, strict=True):
             try:
@@ -369,20 +369,20 @@ class Fields(Reader):
 
 
 @cython.cclass
-class ReaderGroup(Reader):
+class ReaderGroup(RowReader):
     """Combines readers of the same observation, for components with different statistics."""
 
     readers = cython.declare(list, visibility="readonly")
 
     def __init__(self, readers: list[Any], width: int) -> None:
-        Reader.__init__(self, 0, width)
+        RowReader.__init__(self, 0, width)
         self.readers = readers
 
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def read(self, x: Any, row: Row) -> cython.int:
         """Write the observation once per reader."""
-        reader: Reader
+        reader: RowReader
         for reader in self.readers:
             reader.read(x, row)
         return 0

@@ -127,7 +127,7 @@ def as_weight(w: Any) -> float:
     return v
 
 
-class Reader:
+class RowReader:
     """Reads an observation, or one of its features, into its position in a row.
 
     Parameters

@@ -19,7 +19,7 @@ except ImportError:  # without a compiler, this file runs as plain Python
 if cython.compiled:
     from cython.cimports.libc.math import exp, log, log1p
     from cython.cimports.seqbayes.mixture.components.factor import log_gamma_ratio
-    from cython.cimports.seqbayes.mixture.components.gaussian import Gaussian
+    from cython.cimports.seqbayes.mixture.components.gaussian import GaussianKernel
     from cython.cimports.seqbayes.mixture.components.kernel import (
         IMPOSSIBLE,
         SMALLEST_SHARE,
@@ -30,7 +30,7 @@ else:
     from math import exp, log, log1p
 
     from seqbayes.mixture.components.factor import log_gamma_ratio
-    from seqbayes.mixture.components.gaussian import Gaussian
+    from seqbayes.mixture.components.gaussian import GaussianKernel
     from seqbayes.mixture.components.kernel import IMPOSSIBLE, SMALLEST_SHARE, Kernel
     from seqbayes.mixture.components.rows import Row
 
@@ -71,7 +71,7 @@ def digamma_gap(x: cython.double) -> cython.double:
 
 
 @cython.cclass
-class Student(Gaussian):
+class StudentKernel(GaussianKernel):
     """A component with Student's t distribution, as a Normal with a latent scale.
 
     Given the scale u of an observation, which is Gamma(freedom / 2, freedom / 2), the observation
@@ -83,7 +83,7 @@ class Student(Gaussian):
     Parameters
     ----------
     at, prior, tied, logarithm
-        Those of `Gaussian`; the prior is that of mean and covariance given u = 1.
+        Those of `GaussianKernel`; the prior is that of mean and covariance given u = 1.
     freedom
         The degrees of freedom; 0 if they are learned.
 
@@ -116,7 +116,7 @@ class Student(Gaussian):
         self._learns_freedom, self._latent = freedom == 0.0, True
         self._freedom, self._tail, self._u, self._gap = freedom or FIRST_FREEDOM, 0.0, 1.0, 0.0
         self._own = np.zeros(len(prior[0]) * (len(prior[0]) + 1) // 2)
-        Gaussian.__init__(self, at, prior, tied, logarithm, 2)
+        GaussianKernel.__init__(self, at, prior, tied, logarithm, 2)
 
     def use_latent_scale(self, use: bool) -> None:
         """Set whether `learn` weights rows by their latent scale."""
@@ -282,20 +282,20 @@ class Student(Gaussian):
         if self._learns_freedom:
             self._freedom = freedom
         self._prepare()
-        Gaussian.set_parameter(self, (location, scale))
+        GaussianKernel.set_parameter(self, (location, scale))
 
     @property
     def parameter_vector(self) -> list[float]:
         """Location, scale, divisor and degrees of freedom."""
-        return [*Gaussian.parameter_vector.__get__(self), self._freedom]
+        return [*GaussianKernel.parameter_vector.__get__(self), self._freedom]
 
     def load_parameter_vector(self, numbers: list[float]) -> None:
         """Restore location, scale, divisor and degrees of freedom."""
         self._freedom = numbers[len(numbers) - 1]
         self._prepare()
-        Gaussian.load_parameter_vector(self, numbers[: len(numbers) - 1])
+        GaussianKernel.load_parameter_vector(self, numbers[: len(numbers) - 1])
 
     @property
     def parameter(self) -> Any:
         """Location (d,), scale matrix (d, d) and degrees of freedom."""
-        return (*Gaussian.parameter.__get__(self), self._freedom)
+        return (*GaussianKernel.parameter.__get__(self), self._freedom)

@@ -18,7 +18,7 @@ from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.stream.alerts.grammar import (
     PER_KEY,
     Best,
-    Comparison,
+    Criterion,
     Loss,
     Silence,
     parse_condition,
@@ -102,14 +102,14 @@ class Alert:
     """
 
     name: str
-    condition: Sequence[Comparison]
+    condition: Sequence[Criterion]
     text: str
     belief: Belief | None = None
     key: str | None = None
     label: str | None = None
     lasting: float = 0.0
     cooldown: float = 0.0
-    recovery: Sequence[Comparison] = ()
+    recovery: Sequence[Criterion] = ()
     over: float = 300.0
     alpha: float | None = 0.05
     effect: float = 0.2
@@ -236,7 +236,7 @@ def _find_errors_of_receiver(table: AlertTable) -> Iterator[tuple[str, str]]:
 def _alert(
     path: str, name: str, table: AlertTable, belief: Belief | None, errors: ErrorList
 ) -> Alert | None:
-    def condition(key: str, text: str) -> tuple[Comparison, ...]:
+    def condition(key: str, text: str) -> tuple[Criterion, ...]:
         return errors.catch(join(path, key), lambda: parse_condition(text)) or ()
 
     def duration(key: str, given: _Duration) -> float:
@@ -247,7 +247,7 @@ def _alert(
     if table.quiet is not None:
         quiet = duration("quiet", table.quiet)
         text = f"quiet for {format_duration(quiet)}"
-        when: tuple[Comparison, ...] = (Comparison(Silence(), ">=", quiet),)
+        when: tuple[Criterion, ...] = (Criterion(Silence(), ">=", quiet),)
     else:
         text = " ".join((table.when or "").split())
         when = () if table.when is None else condition("when", table.when)

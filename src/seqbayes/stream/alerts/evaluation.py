@@ -14,7 +14,7 @@ from seqbayes.stream.alerts.alert import Alert
 from seqbayes.stream.alerts.grammar import (
     SEPARATOR,
     Best,
-    Comparison,
+    Criterion,
     Loss,
     Measure,
     Quantity,
@@ -37,14 +37,14 @@ class Evaluation(NamedTuple):
     recovers: bool | None
 
 
-class Evidence(NamedTuple):
+class StateEvidence(NamedTuple):
     """Log evidence and weight of the data of a state."""
 
     log_evidence: float
     n: float
 
     @classmethod
-    def of(cls, state: Any) -> Evidence:
+    def of(cls, state: Any) -> StateEvidence:
         """Return log evidence and weight of a state."""
         return cls(float(state.log_evidence), float(state.n_samples))
 
@@ -77,14 +77,14 @@ def evaluate(
     return Evaluation(values[0], holds, recovers)
 
 
-def _hold(condition: Sequence[Comparison], values: Sequence[float | None]) -> bool | None:
+def _hold(condition: Sequence[Criterion], values: Sequence[float | None]) -> bool | None:
     known = [v for v in values if v is not None]
     if len(known) < len(values):
         return None
     return all(each.holds(v) for each, v in zip(condition, known, strict=True))
 
 
-def evaluate_key(alert: Alert, state: Any, before: Evidence | None = None) -> Evaluation:
+def evaluate_key(alert: Alert, state: Any, before: StateEvidence | None = None) -> Evaluation:
     """Evaluate an alert for the state of one key.
 
     Parameters
@@ -115,12 +115,14 @@ def evaluate_key(alert: Alert, state: Any, before: Evidence | None = None) -> Ev
     return evaluate(alert, value_of)
 
 
-def _value(quantity: Quantity, alert: Alert, state: Any, before: Evidence | None) -> float | None:
+def _value(
+    quantity: Quantity, alert: Alert, state: Any, before: StateEvidence | None
+) -> float | None:
     if isinstance(quantity, Measure):
         value = state.n_samples if quantity.name == "n" else number_of(state, alert.label).mean
         return None if value is None else float(value)
     if isinstance(quantity, Surprise):
-        now = Evidence.of(state)
+        now = StateEvidence.of(state)
         if before is None or not now.n > before.n:
             return None
         return (before.log_evidence - now.log_evidence) / (now.n - before.n)

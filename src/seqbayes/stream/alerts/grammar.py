@@ -71,7 +71,7 @@ class Surprise:
 
 
 @dataclass(frozen=True)
-class DeadLetters:
+class DeadLetterShare:
     """The share of events that became dead letters."""
 
 
@@ -80,14 +80,14 @@ class Silence:
     """Number of seconds without events."""
 
 
-Quantity = Tail | Best | Loss | Measure | Surprise | DeadLetters | Silence
+Quantity = Tail | Best | Loss | Measure | Surprise | DeadLetterShare | Silence
 
 PER_KEY = (Tail, Measure, Surprise)
 """Quantities per key; so is `Silence` if the alert has a belief."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Criterion:
     """A quantity, an operator and a limit."""
 
     quantity: Quantity
@@ -99,7 +99,7 @@ class Comparison:
         return OPERATORS[self.op](value, self.limit)
 
 
-def parse_condition(text: str) -> tuple[Comparison, ...]:
+def parse_condition(text: str) -> tuple[Criterion, ...]:
     """Return the comparisons that must all hold.
 
     Parameters
@@ -115,9 +115,9 @@ def parse_condition(text: str) -> tuple[Comparison, ...]:
     Examples
     --------
     >>> parse_condition("P(mean > 200 ms) > 0.99")
-    (Comparison(quantity=Tail(of='mean', op='>', limit=200.0, unit='ms'), op='>', limit=0.99),)
+    (Criterion(quantity=Tail(of='mean', op='>', limit=200.0, unit='ms'), op='>', limit=0.99),)
     >>> parse_condition("dead letters > 1 %")
-    (Comparison(quantity=DeadLetters(), op='>', limit=0.01),)
+    (Criterion(quantity=DeadLetterShare(), op='>', limit=0.01),)
     >>> parse_condition("P(mean > ) > 0.99")
     Traceback (most recent call last):
     seqbayes.errors.PriorError: expected a number at column 10, got ')' in "P(mean > ) > 0.99"
@@ -130,7 +130,7 @@ def parse_condition(text: str) -> tuple[Comparison, ...]:
     return tuple(found)
 
 
-def _comparison(tokens: Tokens) -> Comparison:
+def _comparison(tokens: Tokens) -> Criterion:
     quantity = _quantity(tokens)
     op = tokens.take_one_of(*OPERATORS)
     if op is None:
@@ -139,11 +139,11 @@ def _comparison(tokens: Tokens) -> Comparison:
     limit = tokens.number()
     if isinstance(quantity, (Tail, Best)) and not 0.0 <= limit <= 1.0:
         tokens.refuse("expected a probability from 0 to 1", start)
-    if isinstance(quantity, DeadLetters) and not 0.0 <= limit <= 1.0:
+    if isinstance(quantity, DeadLetterShare) and not 0.0 <= limit <= 1.0:
         tokens.refuse("expected a share from 0 to 1, or a percentage", start)
     if isinstance(quantity, Loss) and limit < 0.0:
         tokens.refuse("expected a limit >= 0, because no expected loss is negative", start)
-    return Comparison(quantity, op, limit)
+    return Criterion(quantity, op, limit)
 
 
 def _quantity(tokens: Tokens) -> Quantity:
@@ -155,7 +155,7 @@ def _quantity(tokens: Tokens) -> Quantity:
     if tokens.take("expected", "loss"):
         return Loss(_key(tokens) if tokens.take("of") else None)
     if tokens.take("dead", "letters"):
-        return DeadLetters()
+        return DeadLetterShare()
     if tokens.take("surprise"):
         return Surprise()
     name = tokens.take_one_of("mean", "n")

@@ -14,12 +14,12 @@ from seqbayes.stream.alerts.alert import WHOLE, Alert
 from seqbayes.stream.alerts.delivery import Delivery, Notify
 from seqbayes.stream.alerts.evaluation import (
     Evaluation,
-    Evidence,
+    StateEvidence,
     evaluate_choice,
     evaluate_key,
     evaluate_share,
 )
-from seqbayes.stream.alerts.grammar import DeadLetters, Silence, Surprise
+from seqbayes.stream.alerts.grammar import DeadLetterShare, Silence, Surprise
 from seqbayes.stream.alerts.state import Instance, advance
 from seqbayes.stream.alerts.traffic import Arrivals, Refusals
 from seqbayes.stream.collector import Collector
@@ -67,7 +67,7 @@ class Alerts(Collector):
         self._delivery: Delivery | None = None
         self._instances: dict[tuple[str, str], Instance] = {}
         self._stored: dict[tuple[str, str], Instance] = {}
-        self._evidence: dict[str, dict[Any, Evidence]] = {}
+        self._evidence: dict[str, dict[Any, StateEvidence]] = {}
         self._new: list[StoredMessage] = []
         self._kept: list[str] = []
         self._next_look = self._next_refresh = 0.0
@@ -134,7 +134,7 @@ class Alerts(Collector):
         self._refusals = {
             alert.over: Refusals(alert.over)
             for alert in self._alerts
-            if isinstance(alert.condition[0].quantity, DeadLetters)
+            if isinstance(alert.condition[0].quantity, DeadLetterShare)
         }
         self._arrivals = Arrivals(self._alerts, pipeline, self._now())
         self._unknown = []
@@ -152,7 +152,7 @@ class Alerts(Collector):
         for alert in self._alerts:
             if alert.belief and any(isinstance(e.quantity, Surprise) for e in _all(alert)):
                 states = pipeline.tables[alert.belief.name].states
-                known = {key: Evidence.of(state) for key, state in states.items()}
+                known = {key: StateEvidence.of(state) for key, state in states.items()}
                 self._evidence[alert.belief.name] = known
         messages = store.messages()
         self._kept = [each.id for each in messages if each.done]
@@ -175,7 +175,7 @@ class Alerts(Collector):
             self._evidence.get(name, {}).pop(read_key(key), None)
         for name, known in self._evidence.items():
             table = pipeline.tables[name]
-            known.update({key: Evidence.of(table.state(key)) for key in changed.get(name, ())})
+            known.update({key: StateEvidence.of(table.state(key)) for key in changed.get(name, ())})
         changes.alerts = [
             StoredAlert(*place, msgspec.json.encode(instance).decode(), now)
             for place, instance in self._instances.items()
@@ -206,7 +206,7 @@ class Alerts(Collector):
     ) -> Iterable[tuple[str, Evaluation]]:
         """Yield the keys of an alert that may have changed, each with its evaluation."""
         quantity = alert.condition[0].quantity
-        if isinstance(quantity, DeadLetters):
+        if isinstance(quantity, DeadLetterShare):
             by = None if alert.belief is None else alert.belief.name
             share = self._refusals[alert.over].share(now, by)
             yield WHOLE, evaluate_share(alert, share)
@@ -229,7 +229,10 @@ class Alerts(Collector):
                 if state is None:  # the key was dropped or reset
                     yield text, Evaluation(None, False, True)
                 else:
-                    yield text, evaluate_key(alert, state, evidence.get(key, Evidence(0.0, 0.0)))
+                    yield (
+                        text,
+                        evaluate_key(alert, state, evidence.get(key, StateEvidence(0.0, 0.0))),
+                    )
 
     def _advance(
         self, pipeline: Pipeline, alert: Alert, key: str, found: Evaluation, now: float

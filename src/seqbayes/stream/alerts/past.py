@@ -17,13 +17,13 @@ from seqbayes.events.keys import read_key
 from seqbayes.stream.alerts.alert import WHOLE, Alert
 from seqbayes.stream.alerts.evaluation import (
     Evaluation,
-    Evidence,
+    StateEvidence,
     evaluate_choice,
     evaluate_key,
     evaluate_share,
     evaluate_silence,
 )
-from seqbayes.stream.alerts.grammar import DeadLetters, Silence, Surprise
+from seqbayes.stream.alerts.grammar import DeadLetterShare, Silence, Surprise
 from seqbayes.stream.alerts.state import Instance, advance
 from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.stores import STREAM, HistoryPoint, ReadableStore
@@ -101,11 +101,11 @@ def evaluate_history(alert: Alert, store: ReadableStore) -> AlertHistory:
     """
     result = AlertHistory(alert)
     quantity = alert.condition[0].quantity
-    if isinstance(quantity, (DeadLetters, Silence)):
+    if isinstance(quantity, (DeadLetterShare, Silence)):
         counts = _read_counts(store)
         if not counts:
             result.reason = "the store has no counts of events: this version began to store them"
-        elif isinstance(quantity, DeadLetters):
+        elif isinstance(quantity, DeadLetterShare):
             _evaluate_dead_letters(result, counts)
         else:
             _evaluate_silences(result, store, counts)
@@ -200,7 +200,7 @@ def _evaluate_states(result: AlertHistory, store: ReadableStore) -> None:
     alert = result.alert
     assert alert.belief is not None
     codec, states = StateCodec(alert.belief.state), dict[Any, Any]()
-    evidence: dict[Any, Evidence] = {}
+    evidence: dict[Any, StateEvidence] = {}
     points = sorted(store.points(alert.belief.name), key=attrgetter("at"))
     for at, group in itertools.groupby(points, key=attrgetter("at")):
         known = dict(_states(group, codec, result))
@@ -229,7 +229,7 @@ def _evaluations(
     alert: Alert,
     known: Mapping[str, Any],
     states: Mapping[Any, Any],
-    evidence: dict[Any, Evidence],
+    evidence: dict[Any, StateEvidence],
 ) -> Iterator[tuple[str, Evaluation]]:
     if not alert.per_key:
         if known:
@@ -238,6 +238,6 @@ def _evaluations(
     surprise = any(isinstance(e.quantity, Surprise) for e in (*alert.condition, *alert.recovery))
     for key, state in known.items():
         if alert.key in (None, key):
-            yield key, evaluate_key(alert, state, evidence.get(key, Evidence(0.0, 0.0)))
+            yield key, evaluate_key(alert, state, evidence.get(key, StateEvidence(0.0, 0.0)))
             if surprise:
-                evidence[key] = Evidence.of(state)
+                evidence[key] = StateEvidence.of(state)

@@ -11,7 +11,7 @@ from seqbayes.events.belief import Belief
 from seqbayes.stream.alerts.grammar import (
     SEPARATOR,
     Best,
-    Comparison,
+    Criterion,
     Loss,
     Measure,
     Surprise,
@@ -19,9 +19,7 @@ from seqbayes.stream.alerts.grammar import (
 )
 
 
-def find_reasons(
-    each: Comparison, belief: Belief, label: str | None, tested: bool
-) -> Iterator[str]:
+def find_reasons(each: Criterion, belief: Belief, label: str | None, tested: bool) -> Iterator[str]:
     """Yield the reasons why a comparison cannot be made for a belief.
 
     Parameters

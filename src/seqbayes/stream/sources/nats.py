@@ -14,8 +14,8 @@ from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.sources.nats_feed import (
     CONNECTION_ERRORS,
     NatsServer,
+    NatsSubscription,
     StreamInfo,
-    Subscription,
 )
 from seqbayes.stream.urls import check_port, credentials, expand
 
@@ -102,7 +102,7 @@ class JetStream(Broker):
         self._created: str | None = None  # when the stream was created
         self._expected = 0  # sequence number of the next message, if none is deleted
         self._polled_at = 0.0
-        self._feed: Subscription | None = None
+        self._feed: NatsSubscription | None = None
 
     def seek(self, token: Any) -> None:
         """Resume after the message with this token; None means from the beginning."""
@@ -113,7 +113,7 @@ class JetStream(Broker):
             self._position, self._created = token, None
 
     def _open(self) -> None:
-        self._feed = Subscription(self._server)
+        self._feed = NatsSubscription(self._server)
         try:
             self._check(self._feed.connect())
             self._feed.start((self._position or 0) + 1)

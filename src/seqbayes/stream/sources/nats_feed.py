@@ -66,7 +66,7 @@ class StreamInfo(NamedTuple):
     created: str
 
 
-class Subscription:
+class NatsSubscription:
     """A connection and the messages received through it.
 
     Messages are requested as they are consumed, so at most two requests are pending.

@@ -8,8 +8,8 @@ from typing import Any
 
 from seqbayes.errors import PriorError
 from seqbayes.events.lines import Lines
-from seqbayes.events.records import MAX_RECORD_BYTES, Part
-from seqbayes.events.rows import Rows
+from seqbayes.events.records import MAX_RECORD_BYTES, RecordChunk
+from seqbayes.events.rows import CsvRows
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.handle import Handle
 
@@ -67,14 +67,14 @@ class Format:
         header = None
         if offset > 0:
             with Handle(path) as handle:
-                rows = Rows(0, self._longest, self.delimiter)
+                rows = CsvRows(0, self._longest, self.delimiter)
                 while rows.header is None:
                     block = handle.read(BLOCK)
                     rows.split(block, last=not block)
                     if not block:
                         break
                 header = rows.header
-        return Rows(offset, self._longest, self.delimiter, header)
+        return CsvRows(offset, self._longest, self.delimiter, header)
 
 
 def check_regular(path: Path) -> None:
@@ -128,7 +128,7 @@ class Reading:
             self.handle.close()
             raise
 
-    def advance(self) -> Part | None:
+    def advance(self) -> RecordChunk | None:
         """Return the records of the next block; None at the end."""
         block = self.handle.read(BLOCK)
         return self._splitter.split(block) if block else None
@@ -138,12 +138,12 @@ class Reading:
         """Whether the file ends within a JSON object, which may still be being written."""
         return not self.handle.compressed and self._splitter.is_cut_short
 
-    def finish(self) -> Part:
+    def finish(self) -> RecordChunk:
         """Return the rest of the file, when no more data will be written."""
         return self._splitter.split(b"", last=True)
 
     def batches(
-        self, part: Part, size: int, token: Callable[[int], Any], more: int = 0
+        self, part: RecordChunk, size: int, token: Callable[[int], Any], more: int = 0
     ) -> Iterator[Batch]:
         """Yield the records of a part, `size` at a time.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from seqbayes.events.records import MAX_RECORD_BYTES, Part, Splitter
+from seqbayes.events.records import MAX_RECORD_BYTES, RecordChunk, Splitter
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources.reading import BLOCK, Format
 
@@ -135,7 +135,7 @@ def _is_ready(descriptor: int, timeout: float) -> bool:
     return bool(select.select([descriptor], [], [], timeout)[0])
 
 
-def _slices(part: Part, size: int, base: int) -> Iterator[Batch]:
+def _slices(part: RecordChunk, size: int, base: int) -> Iterator[Batch]:
     def line_of(position: int) -> int:
         return part.line_of(position - base)
 

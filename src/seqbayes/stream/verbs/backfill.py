@@ -22,9 +22,9 @@ from seqbayes.errors import PriorError
 from seqbayes.likelihoods.sql import number
 from seqbayes.stream.bulk import (
     Bulk,
+    BulkRows,
     FileRows,
     RejectionCounter,
-    Rows,
     fingerprint,
     same_file,
     selection_of,
@@ -162,7 +162,7 @@ def _by_count(row: tuple[str, str, int, bytes]) -> tuple[int, str, str]:
     return -row[2], row[0], row[1]
 
 
-def _merge(pipeline: Pipeline, rows: Rows) -> None:
+def _merge(pipeline: Pipeline, rows: BulkRows) -> None:
     """Add the aggregates to the tables of the beliefs."""
     for table, found in zip(pipeline.tables.values(), rows.aggregates(), strict=False):
         template: Any = table.belief.state
@@ -180,7 +180,7 @@ def _merge(pipeline: Pipeline, rows: Rows) -> None:
 
 def _open_file(
     data: str, config: Config, query: str | None, bound: Boundary
-) -> tuple[Rows, str, Callable[[], Any]]:
+) -> tuple[BulkRows, str, Callable[[], Any]]:
     """Return the rows of a file, its name in the store, and a function for the position."""
     if query is not None:
         raise PriorError("a query is for postgresql://…; a file has none")
@@ -192,13 +192,13 @@ def _open_file(
     if own:
         file: Any = config.open_source()
         if file.contained:
-            return Rows(_parquet(data), config.beliefs), file.name, file.end
+            return BulkRows(_parquet(data), config.beliefs), file.name, file.end
         return FileRows(data, config.beliefs, file, within), file.name, file.end
     name = f"backfill:{os.path.abspath(data)}"
     file = File(data)
     if file.contained:
         relation = _parquet(data)
-        rows = Rows(relation, config.beliefs, within(relation))
+        rows = BulkRows(relation, config.beliefs, within(relation))
     else:
         rows = FileRows(data, config.beliefs, file, within)
     return rows, name, lambda: {**fingerprint(data), "until": bound.until}
@@ -212,7 +212,7 @@ def _parquet(data: str) -> Relation:
 
 def _open_query(
     data: str, config: Config, query: str | None, bound: Boundary
-) -> tuple[Rows, str, Callable[[], Any]]:
+) -> tuple[BulkRows, str, Callable[[], Any]]:
     """Return the rows of a query, its name in the store, and a function for the position."""
     kind, options = config.source
     url = expand(data, quoted=True)
@@ -227,14 +227,14 @@ def _open_query(
     within = _limit(config, bound, own)
     relation = open_relation(query, url)
     if not own:
-        rows = Rows(relation, config.beliefs, within(relation))
+        rows = BulkRows(relation, config.beliefs, within(relation))
         token = {"query": query, "until": bound.until}
         return rows, f"backfill:{query}", lambda: token
     source = config.open_source()
     position = source.end()
     cursor, last = quoted(options["cursor"]), position["last"]
     value = literal(last) if isinstance(last, str) else str(last)
-    rows = Rows(relation, config.beliefs, f"COALESCE({cursor} <= {value}, FALSE)")
+    rows = BulkRows(relation, config.beliefs, f"COALESCE({cursor} <= {value}, FALSE)")
     if (n := rows.count()) != position["count"]:
         raise SourceError(f"{source.name}: rows up to {last!r} have changed: {n:,} are visible now")
     return rows, source.name, lambda: position

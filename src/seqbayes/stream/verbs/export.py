@@ -22,7 +22,7 @@ from seqbayes.console.summary import View
 from seqbayes.console.text import count_of
 from seqbayes.errors import SeqbayesError
 from seqbayes.extras import missing_extra
-from seqbayes.stream.sheets import SHEETS, Contents, Sheet
+from seqbayes.stream.sheets import SHEETS, SelectedContents, Sheet
 from seqbayes.stream.stores import open_store, store_path
 from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_store, run_reporting_errors
 from seqbayes.stream.verbs.stored import (
@@ -105,7 +105,7 @@ def export(
     target = check_store_target(path, url)
     with open_store(url, "read") as store, store.snapshot():
         beliefs = stored_beliefs(store, belief)
-        sheet = SHEETS[what](Contents(store, beliefs, view, as_of, tracker or Tracker()))
+        sheet = SHEETS[what](SelectedContents(store, beliefs, view, as_of, tracker or Tracker()))
         with replacing(target) as file:
             return _WRITERS[form](file, sheet)
 

@@ -13,20 +13,20 @@ _TALLIED = 1 << 22
 """Codes of pairs below this are counted in an array; larger ones are sorted."""
 
 
-class Groups(NamedTuple):
+class PairCounts(NamedTuple):
     """Distinct pairs of numbers in increasing order, and how often each occurs."""
 
     first: Array
     second: Array
     counts: Array
 
-    def thinned(self, n: int) -> Groups:
+    def thinned(self, n: int) -> PairCounts:
         """Return at most about n groups, at equal distances."""
         step = max(1, len(self.counts) // n)
-        return Groups(*(column[::step] for column in self))
+        return PairCounts(*(column[::step] for column in self))
 
 
-def grouped(first: Array, second: Array) -> Groups:
+def grouped(first: Array, second: Array) -> PairCounts:
     """Count the distinct pairs of two columns.
 
     Parameters
@@ -36,16 +36,16 @@ def grouped(first: Array, second: Array) -> Groups:
     Examples
     --------
     >>> grouped(np.array([2.0, 1.0, 2.0]), np.array([0.0, 1.0, 0.0]))
-    Groups(first=array([1., 2.]), second=array([1., 0.]), counts=array([1., 2.]))
+    PairCounts(first=array([1., 2.]), second=array([1., 0.]), counts=array([1., 2.]))
     """
     if len(first) == 0:
-        return Groups(first, second, np.zeros(0))
+        return PairCounts(first, second, np.zeros(0))
     codes = _codes(first, second)
     if codes is None:
         pairs = np.empty(len(first), complex)
         pairs.real, pairs.imag = first, second
         distinct, counts = np.unique(pairs, return_counts=True)
-        return Groups(distinct.real.copy(), distinct.imag.copy(), counts.astype(float))
+        return PairCounts(distinct.real.copy(), distinct.imag.copy(), counts.astype(float))
     code, width = codes
     if code.max() < _TALLIED:
         tally = np.bincount(code)
@@ -53,7 +53,7 @@ def grouped(first: Array, second: Array) -> Groups:
         counts = tally[known]
     else:
         known, counts = np.unique(code, return_counts=True)
-    return Groups(*(part.astype(float) for part in (*np.divmod(known, width), counts)))
+    return PairCounts(*(part.astype(float) for part in (*np.divmod(known, width), counts)))
 
 
 def _codes(first: Array, second: Array) -> tuple[Array, int] | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from seqbayes.errors import PriorError
 from seqbayes.state import State
-from seqbayes.table.pooling.groups import Groups
+from seqbayes.table.pooling.groups import PairCounts
 from seqbayes.table.pooling.terms import Terms
 
 Array = Any
@@ -25,11 +25,11 @@ class Population(ABC):
     """How priors of one family describe a population; see the module."""
 
     @abstractmethod
-    def groups(self, state: State, statistic: Any) -> Groups:
+    def groups(self, state: State, statistic: Any) -> PairCounts:
         """Return what matters of the statistics of all keys with data, counted."""
 
     @abstractmethod
-    def terms(self, state: State, groups: Groups) -> Terms:
+    def terms(self, state: State, groups: PairCounts) -> Terms:
         """Return the log marginal likelihood of these statistics."""
 
     @abstractmethod

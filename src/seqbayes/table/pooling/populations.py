@@ -11,7 +11,7 @@ from seqbayes.families.beta import BetaHyperparameters
 from seqbayes.families.gamma import GammaHyperparameters
 from seqbayes.families.normal import NormalHyperparameters
 from seqbayes.state import State
-from seqbayes.table.pooling.groups import Groups, grouped
+from seqbayes.table.pooling.groups import PairCounts, grouped
 from seqbayes.table.pooling.population import Population
 from seqbayes.table.pooling.terms import BetaTerms, GammaTerms, NormalTerms, Terms
 
@@ -29,11 +29,11 @@ class BetaPopulation(Population):
     .. [1] Gelman, A. et al. (2013). Bayesian Data Analysis, 3rd ed., section 5.3.
     """
 
-    def groups(self, state: State, statistic: Any) -> Groups:
+    def groups(self, state: State, statistic: Any) -> PairCounts:
         """Return the distinct pairs of sums."""
         return _pairs_with_data(*statistic)
 
-    def terms(self, state: State, groups: Groups) -> Terms:
+    def terms(self, state: State, groups: PairCounts) -> Terms:
         """Return the log marginal likelihood of these statistics."""
         return BetaTerms(groups)
 
@@ -65,11 +65,11 @@ class GammaPopulation(Population):
     The hyperprior is uniform in both.
     """
 
-    def groups(self, state: State, statistic: Any) -> Groups:
+    def groups(self, state: State, statistic: Any) -> PairCounts:
         """Return the distinct pairs of sums."""
         return _pairs_with_data(*statistic)
 
-    def terms(self, state: State, groups: Groups) -> Terms:
+    def terms(self, state: State, groups: PairCounts) -> Terms:
         """Return the log marginal likelihood of these statistics."""
         return GammaTerms(groups)
 
@@ -100,13 +100,13 @@ class NormalPopulation(Population):
     The hyperprior is uniform in both.
     """
 
-    def groups(self, state: State, statistic: Any) -> Groups:
+    def groups(self, state: State, statistic: Any) -> PairCounts:
         """Return the distinct weights and means."""
         n, mean = statistic.n, statistic.mean
         known = n > 0.0
         return grouped(n[known], mean[known])
 
-    def terms(self, state: State, groups: Groups) -> Terms:
+    def terms(self, state: State, groups: PairCounts) -> Terms:
         """Return the log marginal likelihood of these statistics."""
         _, _, known = state.prior
         return NormalTerms(groups, known)
@@ -133,7 +133,7 @@ class NormalPopulation(Population):
         return np.zeros_like(x)
 
 
-def _pairs_with_data(a: Array, b: Array) -> Groups:
+def _pairs_with_data(a: Array, b: Array) -> PairCounts:
     known = (a > 0.0) | (b > 0.0)
     return grouped(a[known], b[known])
 

@@ -14,7 +14,7 @@ import scipy.special as sc
 
 from seqbayes.numerics.digamma import digamma_rise, trigamma_rise
 from seqbayes.numerics.special import log_rising
-from seqbayes.table.pooling.groups import Groups, tallied
+from seqbayes.table.pooling.groups import PairCounts, tallied
 
 Array = Any
 
@@ -57,7 +57,7 @@ class Terms(ABC):
     lowest: float = math.log(_NARROWEST)
     highest: float = math.log(_WIDEST)
 
-    def __init__(self, groups: Groups) -> None:
+    def __init__(self, groups: PairCounts) -> None:
         self.groups = groups
 
     def values(self, x: Array, u: Array) -> Array:
@@ -95,7 +95,7 @@ def _chained(
 class BetaTerms(Terms):
     """Sums of log rising factorials."""
 
-    def __init__(self, groups: Groups) -> None:
+    def __init__(self, groups: PairCounts) -> None:
         super().__init__(groups)
         a, b, counts = groups
         n = a + b
@@ -146,7 +146,7 @@ class BetaTerms(Terms):
 class GammaTerms(Terms):
     """Sums of log rising factorials and of logarithms of rates."""
 
-    def __init__(self, groups: Groups) -> None:
+    def __init__(self, groups: PairCounts) -> None:
         super().__init__(groups)
         a, b, counts = groups
         self.start = math.log((float((counts * a).sum()) + 0.5) / float((counts * b).sum()))
@@ -195,7 +195,7 @@ class GammaTerms(Terms):
 class NormalTerms(Terms):
     """Log densities of means of data, with the variances of the population and of sampling."""
 
-    def __init__(self, groups: Groups, known: float) -> None:
+    def __init__(self, groups: PairCounts, known: float) -> None:
         super().__init__(groups)
         n, mean, counts = groups
         weight = counts * n
