@@ -149,14 +149,17 @@ def regression():
 def detection():
     yield "Shuttle", [(x, y) for x, y in datasets.Shuttle().take(5000)]
     rng = np.random.default_rng(1)
-    odd = rng.random(2000) < 0.02
+    is_outlier = rng.random(2000) < 0.02
     modes = np.where(rng.random(2000) < 0.5, -5.0, 5.0) + rng.normal(size=2000)
-    gap = np.where(odd, rng.normal(0.0, 0.5, 2000), modes)
-    yield "gap between two modes", [({"x": x}, y) for x, y in zip(gap.tolist(), odd, strict=True)]
+    gap = np.where(is_outlier, rng.normal(0.0, 0.5, 2000), modes)
+    yield (
+        "gap between two modes",
+        [({"x": x}, y) for x, y in zip(gap.tolist(), is_outlier, strict=True)],
+    )
     a = rng.uniform(0.7, 2.0, 2000) * rng.choice([-1.0, 1.0], 2000)
-    b = np.where(odd, -a, a) + rng.normal(0.0, 0.2, 2000)
+    b = np.where(is_outlier, -a, a) + rng.normal(0.0, 0.2, 2000)
     rows = [{"a": a, "b": b} for a, b in zip(a.tolist(), b.tolist(), strict=True)]
-    yield "broken correlation", list(zip(rows, odd, strict=True))
+    yield "broken correlation", list(zip(rows, is_outlier, strict=True))
 
 
 def classify(name, model, rows):

@@ -26,7 +26,7 @@ mpmath.mp.dps = 60
 settings.load_profile("ci" if os.environ.get("CI") else "seqbayes")
 
 BROWSER_FIXTURES = {"browser", "open_page"}
-SERVER_FIXTURES = {"postgres", "postgres_url", "server", "started_nursery", "serve", "site"}
+SERVER_FIXTURES = {"postgres", "postgres_url", "server", "started_launcher", "serve", "site"}
 SERVER_MODULES = {
     "test_brokers",
     "test_crash",

@@ -280,8 +280,8 @@ class TestKnownBugsOfOtherLibraries:
         assert state.predictive.p(True) == 0.75
         assert math.exp(state.log_predictive(True)) == pytest.approx(0.75, rel=1e-15)
         assert state.predict_proba_one() == {True: 0.75, False: 0.25}
-        odd = sb.Beta(1e15, 1.0)
-        assert odd.log_predictive(False) == pytest.approx(math.log(1 / (1e15 + 1)), rel=1e-15)
+        extreme = sb.Beta(1e15, 1.0)
+        assert extreme.log_predictive(False) == pytest.approx(math.log(1 / (1e15 + 1)), rel=1e-15)
 
     def test_density_at_counts_of_1e8(self):
         n = 10**8

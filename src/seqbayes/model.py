@@ -11,7 +11,7 @@ from seqbayes.figures.samples import Samples, state_samples
 from seqbayes.figures.shown import Plotted
 
 SUMMARY_SIZE = 12
-"""Largest number of names in a summary of an estimator."""
+"""Maximum number of names in a summary of an estimator."""
 
 
 class Summary(NamedTuple):
@@ -78,9 +78,10 @@ class Model(Plotted):
     """Whether the model is about the observations within a window of time."""
 
     def former(self) -> Self:
-        """Return a new model with former defaults of parameters in place of the present ones.
+        """Return a new model with the defaults of earlier versions.
 
-        Return this one if it has none of these. Stores of earlier versions continue with them.
+        A store that was created by an earlier version continues with them. The model itself is
+        returned if no default of its class has changed.
         """
         return self
 
@@ -130,7 +131,7 @@ class Model(Plotted):
 
     @property
     def vocabulary(self) -> Mapping[Any, Any]:
-        """The labels that an open-ended model has learned, as keys; otherwise empty."""
+        """A mapping from the labels that an open-ended model has learned; otherwise empty."""
         return {}
 
     @property
@@ -163,7 +164,7 @@ class Model(Plotted):
         return self
 
     def summary(self) -> Summary:
-        """Return the estimates of the model that are recorded over time."""
+        """Return the estimates that are recorded in the history of the model."""
         return Summary(None, None)
 
     def in_words(self) -> str:
@@ -181,7 +182,7 @@ class Model(Plotted):
         return None
 
     def forecasts(self, x: Any) -> dict[str, Any]:
-        """Return what the model predicts for an observation or its features, by name."""
+        """Return named predictions for an observation, or for its features."""
         return {}
 
     def samples(self, chains: int, draws: int) -> Samples:

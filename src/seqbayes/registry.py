@@ -74,8 +74,8 @@ def register(cls: Any = None, /, *, under: Any = None) -> Any:
     if cls is None:
         return lambda decorated: register(decorated, under=under)
     if isinstance(cls, type) and issubclass(cls, Likelihood):
-        for each in under if isinstance(under, Iterable) else (under,):
-            _add_likelihood(cls, each)
+        for family in under if isinstance(under, Iterable) else (under,):
+            _add_likelihood(cls, family)
     elif under is None and isinstance(cls, type) and issubclass(cls, Learner):
         _add_family(cls)
     else:
@@ -87,6 +87,7 @@ def register(cls: Any = None, /, *, under: Any = None) -> Any:
 
 
 def _add_family(cls: Any) -> None:
+    """Add a family and its likelihoods to the registry, after checking their names."""
     if not cls.likelihoods:
         raise PriorError(f"the family {cls.__name__} has no likelihoods")
     _check_name_is_free(_families, cls, "family")
@@ -97,6 +98,7 @@ def _add_family(cls: Any) -> None:
 
 
 def _add_likelihood(cls: type[Likelihood], family: Any) -> None:
+    """Add a likelihood to the registry and to the likelihoods of a family."""
     if not (isinstance(family, type) and issubclass(family, Learner)):
         raise PriorError(
             f"expected the family of the likelihood {cls.__name__}, such as"
@@ -104,9 +106,9 @@ def _add_likelihood(cls: type[Likelihood], family: Any) -> None:
         )
     _check_name_is_free(_likelihoods, cls, "likelihood")
     _likelihoods[cls.__name__] = cls
-    others: Any = family
-    kept = tuple(kind for kind in others.likelihoods if kind.__name__ != cls.__name__)
-    others.likelihoods = (*kept, cls)
+    declared: Any = family
+    others = tuple(kind for kind in declared.likelihoods if kind.__name__ != cls.__name__)
+    declared.likelihoods = (*others, cls)
 
 
 def _check_name_is_free(known: dict[str, Any], cls: type, what: str) -> None:
@@ -115,12 +117,11 @@ def _check_name_is_free(known: dict[str, Any], cls: type, what: str) -> None:
         _load_built_in()
     other = known.get(cls.__name__)
     if other is not None and _path(other) != _path(cls):
-        raise PriorError(
-            f"the {what} {_path(cls)} has the same name as another one: {_path(other)}"
-        )
+        raise PriorError(f"the {what} {_path(cls)} has the same name as {_path(other)}")
 
 
 def _path(cls: type) -> str:
+    """Return the full name of a class."""
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
@@ -141,8 +142,8 @@ def families(plugins: bool = True) -> dict[str, Any]:
     if plugins:
         _load_plugins()
     built_in = import_module(_BUILT_IN).__all__
-    first = {name: _families[name] for name in built_in if name in _families}
-    return first | _families
+    in_order = {name: _families[name] for name in built_in if name in _families}
+    return in_order | _families
 
 
 def find_family(name: str) -> Any:
@@ -160,7 +161,7 @@ def find_family(name: str) -> Any:
 
 
 def known_family(name: Any, plugins: bool = True) -> Any:
-    """Return a family by name, or None. Other built-in families are not imported.
+    """Return a family by name, or None if it is unknown; other built-in families are not imported.
 
     Parameters
     ----------

@@ -168,11 +168,11 @@ class Site:
         self.program.wait()
         self.program.stdout.close()
 
-    def hold(self):
+    def suspend(self):
         """Suspend the server: it does not answer and does not close connections."""
         self.program.send_signal(signal.SIGSTOP)
 
-    def go_on(self):
+    def resume(self):
         self.program.send_signal(signal.SIGCONT)
 
 

@@ -37,7 +37,7 @@ def beliefs():
         "kind": (river.MixtureDiscriminant(2, buffer=20, seed=1), ["x", "site"], ["kind"]),
         "bayes": (river.ConjugateNB(), ["x", "site"], ["kind"]),
         "price": (river.ConjugateLinearRegression(), ["x", "n"], ["y"]),
-        "odd": (river.PredictiveSurprise(), ["x", "site"], []),
+        "anomaly": (river.PredictiveSurprise(), ["x", "site"], []),
         "calls": (mixture(call, buffer=40), ["wait", "n", "site"], []),
         "young": (mixture(call), ["wait", "n", "site"], []),
         "waits": (Mixture([NormalInverseGamma(m) for m in (50, 80)], seed=1), "wait", []),
@@ -91,7 +91,7 @@ def test_cards_of_estimators_plot_a_number(open_page, store, shoot):
         "kind": "share of class red",
         "bayes": "share of class red",
         "price": "weight of x",
-        "odd": "x mean",
+        "anomaly": "x mean",
         "calls": "share of (day|night)",
     }.items():
         card = page.locator(f".card[data-belief={name}]")

@@ -8,11 +8,11 @@ from served import Site, visit
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
 # Messages that Chromium writes to the console when a connection breaks.
-BROKEN = ("net::ERR_",)
+CONNECTION_ERRORS = ("net::ERR_",)
 
 
 @pytest.fixture
-def mortal(tmp_path):
+def restartable(tmp_path):
     site = Site(tmp_path)
     site.feed(*(visit("control", k % 3 == 0) for k in range(30)))
     site.start()
@@ -24,62 +24,62 @@ def count(n):
     return f".card[data-belief=conversion] footer b:text-is('{n}')"
 
 
-def test_a_page_reconnects_after_a_server_restart(mortal, open_page, shoot):
-    page = open_page(at=mortal)
-    page.watch.ignored_errors = BROKEN
+def test_a_page_reconnects_after_a_server_restart(restartable, open_page, shoot):
+    page = open_page(at=restartable)
+    page.watch.ignored_errors = CONNECTION_ERRORS
     page.wait_for_selector("body[data-connection=live]")
     page.wait_for_selector(count(30))
-    mortal.kill()
+    restartable.kill()
     page.wait_for_selector("body[data-connection=lost]")
     page.get_by_text("The connection to the server is lost.").wait_for()
     assert page.locator(".state").inner_text() == "Offline"
     assert page.locator(count(30)).count() == 1  # the last known values are still shown
     shoot(page, "lost")
-    mortal.feed(visit("control", True))
-    mortal.start()
+    restartable.feed(visit("control", True))
+    restartable.start()
     page.wait_for_selector("body[data-connection=live]")
     page.get_by_text("Reconnected").wait_for()
     page.wait_for_selector(count(31))
-    mortal.feed(visit("control", True))
+    restartable.feed(visit("control", True))
     page.wait_for_selector(count(32))
     page.wait_for_selector(".banner", state="hidden")
 
 
-def test_a_restarted_server_publishes_new_events(mortal, open_page):
-    page = open_page("/beliefs/conversion/%5B%22control%22%5D", at=mortal)
-    page.watch.ignored_errors = BROKEN
+def test_a_restarted_server_publishes_new_events(restartable, open_page):
+    page = open_page("/beliefs/conversion/%5B%22control%22%5D", at=restartable)
+    page.watch.ignored_errors = CONNECTION_ERRORS
     page.get_by_text("n 30").wait_for()
     expect(page.locator(".surprise i")).to_have_count(30)
-    mortal.until_committed(30)
-    mortal.kill()
-    mortal.start()
+    restartable.until_committed(30)
+    restartable.kill()
+    restartable.start()
     expect(page.get_by_text("No event has arrived since the server started")).to_have_count(3)
-    mortal.feed(visit("control", True))
+    restartable.feed(visit("control", True))
     page.get_by_text("Observed true").wait_for()
     expect(page.locator(".surprise i")).to_have_count(1)
 
 
-def test_an_unresponsive_server_is_detected(mortal, open_page):
-    page = open_page(at=mortal)
-    page.watch.ignored_errors = BROKEN
+def test_an_unresponsive_server_is_detected(restartable, open_page):
+    page = open_page(at=restartable)
+    page.watch.ignored_errors = CONNECTION_ERRORS
     page.wait_for_selector(count(30))
     page.wait_for_selector("body[data-connection=live]")
-    mortal.hold()
+    restartable.suspend()
     try:
         page.wait_for_selector("body[data-connection=silent]")
         page.get_by_text("The server has not sent any message").wait_for()
     finally:
-        mortal.go_on()
+        restartable.resume()
     page.wait_for_selector("body[data-connection=live]")
 
 
-def test_a_stalled_source_is_shown(mortal, open_page, shoot):
-    page = open_page(at=mortal)
+def test_a_stalled_source_is_shown(restartable, open_page, shoot):
+    page = open_page(at=restartable)
     page.wait_for_selector(count(30))
     page.wait_for_selector("body[data-connection=live]")
-    other = sqlite3.connect(mortal.store, isolation_level=None)
+    other = sqlite3.connect(restartable.store, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")  # the pipeline waits for its turn to commit
-    mortal.feed(visit("control", True))
+    restartable.feed(visit("control", True))
     page.wait_for_selector("body[data-connection=stalled]")
     page.get_by_text("The source is stalled.").wait_for()
     expect(page.locator(".state")).to_have_text("Stalled")
@@ -91,33 +91,33 @@ def test_a_stalled_source_is_shown(mortal, open_page, shoot):
     page.wait_for_selector(count(31))
 
 
-def test_a_view_opened_during_an_outage_loads_when_the_server_is_back(mortal, open_page):
-    page = open_page("/beliefs/conversion/%5B%22control%22%5D", at=mortal)
-    page.watch.ignored_errors = BROKEN
+def test_a_view_opened_during_an_outage_loads_when_the_server_is_back(restartable, open_page):
+    page = open_page("/beliefs/conversion/%5B%22control%22%5D", at=restartable)
+    page.watch.ignored_errors = CONNECTION_ERRORS
     page.wait_for_selector(".detail h1")
     page.get_by_role("link", name="Beliefs", exact=True).first.click()
     page.wait_for_selector(count(30))
     page.wait_for_selector("body[data-connection=live]")
-    mortal.kill()
+    restartable.kill()
     page.wait_for_selector("body[data-connection=lost]")
     page.get_by_role("link", name="control").first.click()
     page.get_by_role("heading", name="This could not be loaded").wait_for()
-    mortal.start()
+    restartable.start()
     page.wait_for_selector(".detail h1")
     page.wait_for_selector("body[data-connection=live]")
 
 
-def test_a_module_that_failed_to_load_is_reported_and_loaded_later(mortal, open_page):
-    page = open_page(at=mortal)
-    page.watch.ignored_errors = BROKEN
+def test_a_module_that_failed_to_load_is_reported_and_loaded_later(restartable, open_page):
+    page = open_page(at=restartable)
+    page.watch.ignored_errors = CONNECTION_ERRORS
     page.wait_for_selector(count(30))
     page.wait_for_selector("body[data-connection=live]")
-    mortal.kill()
+    restartable.kill()
     page.wait_for_selector("body[data-connection=lost]")
     page.get_by_role("link", name="Health", exact=True).click()
     page.get_by_role("heading", name="This could not be loaded").wait_for()
     assert page.url.endswith("/health")
     page.get_by_role("button", name="Try again").click()
     page.get_by_role("heading", name="This could not be loaded").wait_for()
-    mortal.start()
+    restartable.start()
     page.get_by_role("heading", name="No problems").wait_for()

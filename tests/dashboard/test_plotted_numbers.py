@@ -159,10 +159,12 @@ def test_summaries_of_estimators_are_short():
     wide = {f"x{i}": 1.0 + i for i in range(50)}
     line = train(river.ConjugateLinearRegression(), [(wide, 2.0), (wide, 3.0)])
     assert list(summarise(line)["mean"]) == [f"x{i}" for i in range(SUMMARY_SIZE)]
-    odd = train(river.PredictiveSurprise(), [({"word": word, **wide},) for word in words[:400]])
-    summary = summarise(odd)
+    detector = train(
+        river.PredictiveSurprise(), [({"word": word, **wide},) for word in words[:400]]
+    )
+    summary = summarise(detector)
     assert len(summary["mean"]) == len(summary["mean"]["word"]) == SUMMARY_SIZE
-    belief = odd.belief("word")
+    belief = detector.belief("word")
     for label, share in summary["mean"]["word"].items():
         assert share == pytest.approx(belief.mean[label])
         assert summary["interval"]["word"][label] == pytest.approx(belief.interval()[label])
@@ -181,12 +183,12 @@ state = "mixture-discriminant"
 parameters = { components = 2, buffer = 10 }
 features = ["a"]
 field = "c"
-[belief.odd]
+[belief.anomaly]
 state = "predictive-surprise"
 features = ["c", "a"]
 """
 
-PARTS = {"line": "weight of a", "kind": "share of class red", "odd": "c = red"}
+PARTS = {"line": "weight of a", "kind": "share of class red", "anomaly": "c = red"}
 
 
 def events(n, start=0):
@@ -250,7 +252,12 @@ def test_the_history_of_estimators_is_exported(learned, tmp_path):
     parts = {(row["belief"], row["part"]) for row in rows}
     assert parts == {
         *(("line", "a"), ("line", "b"), ("kind", "red"), ("kind", "blue")),
-        *(("odd", "c red"), ("odd", "c blue"), ("odd", "a mean"), ("odd", "a variance")),
+        *(
+            ("anomaly", "c red"),
+            ("anomaly", "c blue"),
+            ("anomaly", "a mean"),
+            ("anomaly", "a variance"),
+        ),
     }
     for row in rows:
         assert float(row["low"]) < float(row["mean"]) < float(row["high"])

@@ -163,7 +163,7 @@ def wait_until(found, seconds=60):
 def committed(path):
     try:
         with open_store(str(path), "read") as store:
-            return sum(place.events for place in store.positions())
+            return sum(position.events for position in store.positions())
     except StoreError:  # another process is creating it
         return 0
 

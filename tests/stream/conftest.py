@@ -6,7 +6,7 @@ import tempfile
 
 import brokers
 import pytest
-from killing import Nursery
+from killing import Launcher
 from servers import Postgres, find
 
 from seqbayes.stream import register_source
@@ -120,14 +120,14 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def started_nursery(tmp_path_factory):
-    started = Nursery(tmp_path_factory.mktemp("nursery"))
+def started_launcher(tmp_path_factory):
+    started = Launcher(tmp_path_factory.mktemp("launcher"))
     yield started
     started.close()
 
 
 @pytest.fixture
-def process(started_nursery):
+def process(started_launcher):
     """Starts runners; there is one for the whole session."""
-    yield started_nursery
-    started_nursery.end()
+    yield started_launcher
+    started_launcher.end()

@@ -19,7 +19,7 @@ from seqbayes.stream.stores.reader import StoreReader
 KILLS = int(os.environ.get("SEQBAYES_KILLS", "8"))
 """How often each runner is killed; set `SEQBAYES_KILLS=60` for a longer test."""
 
-NURSERY = """
+LAUNCHER = """
 import json, os, signal, sys
 # A signal that has a handler in Python is lost if it arrives during a fork, and one that
 # was ignored when this process started would remain ignored.
@@ -60,14 +60,14 @@ for line in iter(sys.stdin.readline, ""):
 """
 
 
-class Nursery:
-    """Starts runners, one after the other."""
+class Launcher:
+    """Starts one runner at a time, by forking a process that has imported seqbayes."""
 
     def __init__(self, directory):
         self.output = Path(directory) / "output.txt"
         self._running = False
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", NURSERY, str(Path(__file__).parent)],
+            [sys.executable, "-W", "error", "-c", LAUNCHER, str(Path(__file__).parent)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             # threads of numpy would make a fork unsafe
@@ -119,7 +119,7 @@ class Nursery:
 def committed(url):
     """Return the number of committed events in the store."""
     store = open_store(url)
-    events = sum(place.events for place in store.positions())
+    events = sum(position.events for position in store.positions())
     store.close()
     return events
 
@@ -172,7 +172,7 @@ def contents(url, *, ordered=True):
             (name, row.key, row.state) for name in store.beliefs() for row in store.states(name)
         ),
         letters if ordered else sorted(letters),
-        [place[:3] for place in store.positions()],
+        [position[:3] for position in store.positions()],
     )
     store.close()
     return found

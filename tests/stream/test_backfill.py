@@ -83,7 +83,7 @@ def contents(url):
     """Return posteriors by belief and key, dead letters, and events of each source."""
     with open_store(str(url), "read") as store:
         letters = sorted(letter[:5] for _, letter, _ in store.letters())
-        events = {place.source: place.events for place in store.positions()}
+        events = {position.source: position.events for position in store.positions()}
     answers = {
         (each.belief, tuple(each.key.values())): each.state for each in stream.show(str(url))
     }
@@ -312,9 +312,14 @@ def test_a_query_of_postgresql_equals_a_run_and_the_stream_continues(tmp_path, p
                 marks = ", ".join(["%s"] * len(values))
                 connection.execute(f"INSERT INTO e VALUES ({marks})", values)
 
-        odd = rows(4, seed=3)
-        odd[0]["n"], odd[1]["shop"], odd[2]["w"], odd[3]["amount"] = -1, None, "NaN", "Infinity"
-        insert([*rows(60), *odd], 1)
+        invalid = rows(4, seed=3)
+        invalid[0]["n"], invalid[1]["shop"], invalid[2]["w"], invalid[3]["amount"] = (
+            -1,
+            None,
+            "NaN",
+            "Infinity",
+        )
+        insert([*rows(60), *invalid], 1)
         source = f'kind = "query"\nurl = "{postgres_url}"\nquery = "e"\ncursor = "id"'
         slow = write_config(tmp_path / "a.toml", source, tmp_path / "a.db")
         fast = write_config(tmp_path / "b.toml", source, tmp_path / "b.db")

@@ -84,10 +84,10 @@ def test_a_block_holds_the_same_events_as_its_lines(lines, cuts):
     assert learned(data, cuts) == one_by_one(data)
 
 
-@pytest.mark.parametrize("odd", UNUSUAL)
-def test_two_irregular_lines_do_not_cancel_out(odd):
+@pytest.mark.parametrize("irregular", UNUSUAL)
+def test_two_irregular_lines_do_not_cancel_out(irregular):
     for other in UNUSUAL:
-        data = b"\n".join([PLAIN[0], odd, other, PLAIN[1], odd, PLAIN[0], b""])
+        data = b"\n".join([PLAIN[0], irregular, other, PLAIN[1], irregular, PLAIN[0], b""])
         assert learned(data, ()) == one_by_one(data)
 
 

@@ -52,7 +52,7 @@ def test_a_source_resumes_from_any_token(broker, stream):
         batches = read(source, 50, size=7)
     assert numbers(batches) == list(range(50))
     assert all(len(batch.records) == len(batch.positions) <= 7 for batch in batches)
-    positions = [place for batch in batches for place in batch.positions]
+    positions = [position for batch in batches for position in batch.positions]
     assert len(set(map(str, positions))) == 50
     for i in (0, len(batches) // 2, len(batches) - 2):
         with closing(make(broker.source(stream))) as source:
@@ -134,7 +134,7 @@ def test_dead_letters_contain_the_position_of_the_message(broker, stream, tmp_pa
     learned(make(broker.source(stream)), open_store(url), 2)
     (letter,) = contents(url)[1]
     assert letter.raw == bad
-    place = json.loads(letter.position)
+    position = json.loads(letter.position)
     with closing(make(broker.source(stream))) as source:
         source.seek(None)
         (response,) = [
@@ -143,7 +143,7 @@ def test_dead_letters_contain_the_position_of_the_message(broker, stream, tmp_pa
             for p, r in zip(b.positions, b.records, strict=True)
             if r == bad
         ]
-    assert place == response
+    assert position == response
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

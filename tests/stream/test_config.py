@@ -355,7 +355,7 @@ def test_every_error_is_listed():
         late = "soon"
         """
     )
-    for place, text in [
+    for key, text in [
         ("stor", "unknown key: did you mean 'store'?"),
         ("store", "required, but missing"),
         ("dead_letters", "expected"),
@@ -378,7 +378,7 @@ def test_every_error_is_listed():
         ("belief.a.state", "no state 'bta': did you mean 'beta'?"),
         ("belief.b.prior", "expected alpha >= 0, got -1"),
     ]:
-        assert any(each.startswith(f"{place}: ") and text in each for each in found), (place, found)
+        assert any(each.startswith(f"{key}: ") and text in each for each in found), (key, found)
 
 
 @pytest.mark.parametrize(

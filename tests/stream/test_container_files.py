@@ -112,7 +112,7 @@ def test_objects_of_messagepack_that_are_not_records_become_dead_letters(tmp_pat
     path.write_bytes(b"".join(map(msgspec.msgpack.encode, [EVENTS[0], [1], {1: 2}, EVENTS[1]])))
     (batch,) = File(str(path), format="msgpack").batches()
     assert (batch.records, batch.positions) == (EVENTS[:2], [0, 3])
-    assert [(place, raw) for place, raw, _ in batch.refused] == [(1, b"[1]"), (2, b"{1: 2}")]
+    assert [(index, raw) for index, raw, _ in batch.refused] == [(1, b"[1]"), (2, b"{1: 2}")]
 
 
 def test_files_of_records_cannot_be_followed(tmp_path):

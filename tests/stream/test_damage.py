@@ -423,7 +423,7 @@ def test_an_older_store_in_use_is_read_without_upgrading(version, durable_url):
     with open_store(durable_url, "read") as store:
         assert [entry.state for entry in store.entries("b")] == ['"1"']
         assert (store.lease().status, list(store.ids("src"))) == (None, [])
-        assert [place.events for place in store.positions()] == [1]
+        assert [position.events for position in store.positions()] == [1]
     for mode in ("open", "create"):
         with pytest.raises(LeaseError):
             open_store(durable_url, mode)

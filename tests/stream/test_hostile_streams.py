@@ -42,7 +42,7 @@ max_keys = 2000000
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def directory(tmp_path, monkeypatch):
     """A directory with a configuration, in which everything runs."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c.toml").write_text(CONFIG.format(more=""))
@@ -71,36 +71,36 @@ def states(path="b.db"):
         return sorted((row.key, row.state) for row in store.states("b"))
 
 
-def test_a_full_disk_stops_the_run_and_the_next_run_resumes(place):
+def test_a_full_disk_stops_the_run_and_the_next_run_resumes(directory):
     rng = random.Random(4)
     records = lines(*({"x": rng.random() < 0.5, "k": f"{i % 3000}"} for i in range(9000)))
-    (place / "events.jsonl").write_bytes(b"\n".join(records))
-    (place / "c.toml").write_text(CONFIG.format(more="commit = { every = 0.001 }"))
+    (directory / "events.jsonl").write_bytes(b"\n".join(records))
+    (directory / "c.toml").write_text(CONFIG.format(more="commit = { every = 0.001 }"))
     status, err, _ = started("run", "c.toml", limit=150_000)
     assert status == 4
     assert "seqbayes run: b.db: " in err
     assert "Traceback" not in err
     assert started("run", "c.toml")[:1] == (0,)
     with open_store("b.db", "read") as store:
-        assert [place.events for place in store.positions()] == [9000]
+        assert [position.events for position in store.positions()] == [9000]
     before = states()
     os.rename("b.db", "first.db")
     assert started("run", "c.toml")[0] == 0
     assert states() == before
 
 
-def test_a_damaged_store_is_reported(place, capsys):
-    (place / "events.jsonl").write_bytes(
+def test_a_damaged_store_is_reported(directory, capsys):
+    (directory / "events.jsonl").write_bytes(
         b"".join(b'{"x": true, "k": "%d"}\n' % i for i in range(2000))
     )
     assert cli.main(["run", "c.toml"]) == 0
-    whole = (place / "b.db").read_bytes()
-    (place / "b.db").write_bytes(whole[:-4096] + b"\xa5" * 4096)
+    whole = (directory / "b.db").read_bytes()
+    (directory / "b.db").write_bytes(whole[:-4096] + b"\xa5" * 4096)
     capsys.readouterr()
     for words in (["run", "c.toml"], ["show", "b.db"], ["merge", "b.db", "c.db", "-o", "d.db"]):
         assert cli.main(words) == 4
         assert "b.db is damaged" in capsys.readouterr().err
-    assert not (place / "d.db").exists()
+    assert not (directory / "d.db").exists()
 
 
 def test_clock_jumps_do_not_change_beliefs(tmp_path, monkeypatch):
@@ -125,7 +125,7 @@ def test_clock_jumps_do_not_change_beliefs(tmp_path, monkeypatch):
     assert learn(str(tmp_path / "wild.db"), [1e9, -1e9, 5e8]) == calm
 
 
-def test_a_line_of_200_megabytes_becomes_a_dead_letter_in_little_memory(place):
+def test_a_line_of_200_megabytes_becomes_a_dead_letter_in_little_memory(directory):
     small = b'{"x": true, "k": "a"}\n'
     with open("events.jsonl", "wb") as file:
         file.write(small)
@@ -143,9 +143,9 @@ def test_a_line_of_200_megabytes_becomes_a_dead_letter_in_little_memory(place):
     assert len(letter.raw) <= 1 << 20
 
 
-def test_binary_and_other_invalid_events(place):
+def test_binary_and_other_invalid_events(directory):
     good = [b'{"x": true, "k": "a", "x": false}', b'{"x": 1.0, "k": 7}', b'{"x": false, "k": "7"}']
-    odd = [
+    invalid = [
         b'{"x": true, "k": "\xff\xfe"}',
         b'{"x": true, "k": "\x00"}',
         b"\x00\x00\x00\x00",
@@ -153,13 +153,15 @@ def test_binary_and_other_invalid_events(place):
         b'{"x": "true", "k": "a"}',
         b"\xef\xbb\xbf\xef\xbb\xbf",
     ]
-    (place / "events.jsonl").write_bytes(b"\n".join([*odd, *good, b'{"x": true, "k": "\\u0000"}']))
+    (directory / "events.jsonl").write_bytes(
+        b"\n".join([*invalid, *good, b'{"x": true, "k": "\\u0000"}'])
+    )
     assert cli.main(["run", "c.toml"]) == 0
     found = {answer.key["k"]: answer.state.posterior[:] for answer in stream.show("b.db")}
     # the last of two fields of the same name counts; the number 7 and its text are one key
     assert found == {"a": (1.0, 2.0), "7": (2.0, 2.0), "\x00": (2.0, 1.0)}
     assert [stored.letter.raw for stored in stream.dead_letters("b.db")] == sorted(
-        odd, key=lambda raw: b'"x": "' in raw
+        invalid, key=lambda raw: b'"x": "' in raw
     )
 
 
@@ -167,7 +169,7 @@ KEYS = int(os.environ.get("SEQBAYES_KEYS", "100000"))
 """How many keys a stream has; `SEQBAYES_KEYS=1000000` for a million."""
 
 
-def test_very_many_keys(place):
+def test_very_many_keys(directory):
     with open("events.jsonl", "w") as file:
         for i in range(KEYS):
             file.write(json.dumps({"x": i % 3 > 0, "k": f"key {i}"}) + "\n")
@@ -216,12 +218,12 @@ NAMES = [
 
 
 @pytest.fixture
-def evil(place, monkeypatch):
+def evil(directory, monkeypatch):
     """A module on the path that creates a file when it is imported."""
-    (place / "evil.py").write_text(EVIL)
-    monkeypatch.syspath_prepend(str(place))
-    yield place
-    assert not (place / "executed").exists()
+    (directory / "evil.py").write_text(EVIL)
+    monkeypatch.syspath_prepend(str(directory))
+    yield directory
+    assert not (directory / "executed").exists()
     assert "evil" not in sys.modules
 
 

@@ -44,9 +44,13 @@ def test_each_partition_is_read_in_order_and_has_an_offset(kafka, topic):
     assert {p: offset for p, (offset, _) in last.items()} == {
         p: following - 1 for p, following in token.items()
     }
-    positions = [place for batch in batches for place in batch.positions]
+    positions = [position for batch in batches for position in batch.positions]
     for p in range(3):
-        here = [int(place.partition(":")[2]) for place in positions if place.startswith(f"{p}:")]
+        here = [
+            int(position.partition(":")[2])
+            for position in positions
+            if position.startswith(f"{p}:")
+        ]
         assert here == list(range(token[str(p)]))
     assert batches[-1].remaining == 0
 
@@ -92,7 +96,7 @@ def test_partitions_that_are_added_are_read(kafka, topic, monkeypatch):
             deadline = time.monotonic() + 60.0
             while not reached():
                 if (batch := next(batches)) is not None:
-                    read.update(place[0] for place in batch.positions)
+                    read.update(position[0] for position in batch.positions)
                 assert time.monotonic() < deadline
 
         read_until(lambda: source.caught_up)
@@ -230,7 +234,7 @@ def test_a_group_assigns_and_revokes_partitions(cluster, strategy):
         first.seek(None)
         found, batches = [], first.batches(timeout=0.05)
 
-        def go_on(until):
+        def read_until(until):
             deadline = time.monotonic() + 60.0
             while not until():
                 batch = next(batches)
@@ -239,7 +243,7 @@ def test_a_group_assigns_and_revokes_partitions(cluster, strategy):
                     first.committed(batch.token)
                 assert time.monotonic() < deadline
 
-        go_on(lambda: len(found) == 100)
+        read_until(lambda: len(found) == 100)
         assert len(first.assigned) == 4
         with closing(make(options)) as second:
             second.seek(None)
@@ -250,7 +254,7 @@ def test_a_group_assigns_and_revokes_partitions(cluster, strategy):
                 theirs.extend([] if batch is None else numbers([batch]))
                 return second.caught_up and len(second.assigned) == len(first.assigned) == 2
 
-            go_on(shared)
+            read_until(shared)
             assert first.assigned | second.assigned == {0, 1, 2, 3}
             # the store, not the group, determines where to begin
             assert sorted(theirs) == [
@@ -258,7 +262,7 @@ def test_a_group_assigns_and_revokes_partitions(cluster, strategy):
             ]
             servers.produce(cluster, "t", records[100:], 4)
             mine = [i for i in range(200) if i < 100 or records[i][-3] % 4 in first.assigned]
-            go_on(lambda: len(found) == len(mine))
+            read_until(lambda: len(found) == len(mine))
             assert sorted(found) == mine
 
 

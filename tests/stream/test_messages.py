@@ -20,7 +20,7 @@ EVENTS = b"".join(json.dumps({"x": i % 2 == 0, "k": "a"}).encode() + b"\n" for i
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
+def directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "e.jsonl").write_bytes(EVENTS)
     (tmp_path / "c.toml").write_text(CONFIG)
@@ -45,18 +45,18 @@ def call(capsys, *words):
         ),
     ],
 )
-def test_a_file_that_is_not_a_store(verb, path, message, place, capsys):
+def test_a_file_that_is_not_a_store(verb, path, message, directory, capsys):
     if path == "pipe":
         if not hasattr(os, "mkfifo"):
             pytest.skip("no named pipes")
         os.mkfifo("pipe")
-    (place / "c.toml").write_text(CONFIG.replace("b.db", path))
+    (directory / "c.toml").write_text(CONFIG.replace("b.db", path))
     status, err = call(capsys, verb, "c.toml" if verb == "run" else path)
     invalid = verb == "run" and path == "e.jsonl"  # an error of the configuration, below its title
     assert status == (2 if invalid else 4)
     assert message in err
     assert err.count("\n") == 1 + invalid
-    assert (place / "e.jsonl").read_bytes() == EVENTS
+    assert (directory / "e.jsonl").read_bytes() == EVENTS
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_a_file_that_is_not_a_store(verb, path, message, place, capsys):
         ("[belief.b]\nstate = 1", "the table [belief.b] is defined twice (at line 8"),
     ],
 )
-def test_a_duplicate_key_or_table(more, message, place, capsys):
-    (place / "c.toml").write_text(f"{CONFIG}{more}\n")
+def test_a_duplicate_key_or_table(more, message, directory, capsys):
+    (directory / "c.toml").write_text(f"{CONFIG}{more}\n")
     status, err = call(capsys, "check", "c.toml")
     assert (status, message in err) == (2, True), err
 
@@ -88,9 +88,9 @@ def test_an_export_into_a_missing_directory(capsys):
     assert "does not exist" in err
 
 
-def test_a_query_of_a_missing_database(place, capsys):
+def test_a_query_of_a_missing_database(directory, capsys):
     source = '{ kind = "query", url = "missing.db", query = "t", cursor = "i" }'
-    (place / "c.toml").write_text(CONFIG.replace('{ kind = "file", path = "e.jsonl" }', source))
+    (directory / "c.toml").write_text(CONFIG.replace('{ kind = "file", path = "e.jsonl" }', source))
     status, err = call(capsys, "run", "c.toml")
     assert status == 4
     assert "cannot read query:t: no such file: missing.db" in err
@@ -110,8 +110,8 @@ ARRAY = b"[\n" + EVENTS.replace(b"}\n", b"},\n").rstrip(b",\n") + b"\n]\n"
     ],
     ids=["cut", "not compressed", "binary", "array"],
 )
-def test_a_file_of_another_format(name, data, message, place, capsys):
-    (place / name).write_bytes(data)
+def test_a_file_of_another_format(name, data, message, directory, capsys):
+    (directory / name).write_bytes(data)
     status, err = call(capsys, "watch", name, "--state", "beta", "--value", "x", "--by", "k")
     assert message in err
     assert status == (0 if data is ARRAY else 2)

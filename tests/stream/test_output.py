@@ -97,9 +97,9 @@ def test_a_signal_commits_and_stops(number, configuration):
         assert b'"stopped"' in runner.stderr.read()
         assert runner.wait() == 128 + number
     with stream.open_store(str(configuration.parent / "b.db"), "read") as store:
-        (place,) = store.positions()
+        (position,) = store.positions()
         letters = store.dead_letter_count()
-    assert learned(configuration) == place.events - letters > 0
+    assert learned(configuration) == position.events - letters > 0
 
 
 def test_an_ignored_hangup_stays_ignored(configuration):

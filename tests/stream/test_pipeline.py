@@ -256,8 +256,8 @@ def test_only_invalid_records_become_dead_letters():
             assert (pipeline.tables["b"].used, pipeline.events) == (40, 57)
         assert len(letters) == len(BAD)
         for raw, reason in BAD:
-            place, why = letters[raw]
-            assert records[place] == raw
+            position, why = letters[raw]
+            assert records[position] == raw
             assert reason in why
 
 
@@ -328,8 +328,8 @@ def test_pairs_and_weights(state, field, event, wanted):
     assert dead == []
     assert tuple(states["b"][()].posterior) == wanted
     if weight:
-        for odd in ({"x": 3}, {"x": 3, "w": -1}, {"x": 3, "w": "1"}):
-            _, dead = run(lines(odd), Belief("b", state, field=field, weight=weight))
+        for unusual in ({"x": 3}, {"x": 3, "w": -1}, {"x": 3, "w": "1"}):
+            _, dead = run(lines(unusual), Belief("b", state, field=field, weight=weight))
             assert len(dead) == 1
 
 
@@ -343,7 +343,7 @@ def test_csv_cells_are_parsed():
     belief = Belief("b", Beta(), field="x", by="k", weight="w", where={"flag": True})
     states, dead = run(rows, belief, text=True)
     assert states["b"]["7"].n_samples == 2.5
-    assert [(place, reason) for place, _, reason in dead] == [
+    assert [(position, reason) for position, _, reason in dead] == [
         (1, "field 'x': expected true, false, yes, no, 1 or 0, got 'maybe'"),
         (2, "field 'k' is null"),
     ]
@@ -400,7 +400,7 @@ def test_labels_over_the_limit_are_rejected(half_life, tmp_path):
     records = lines(*({"k": k, "x": x} for k, x in events))
     run(records[:2], belief, url)
     _, dead = run(records, belief, url)
-    assert [place for place, _, _ in dead] == [3, 5]
+    assert [position for position, _, _ in dead] == [3, 5]
     assert dead[0][2] == "belief 'b' has reached its limit of 3 labels"
 
 
@@ -408,7 +408,7 @@ def test_unknown_labels_of_a_closed_vocabulary_are_rejected():
     events = lines({"x": "red"}, {"x": "mauve"}, {"x": 3}, {})
     states, dead = run(events, Belief("b", Dirichlet({"red": 1, "3": 1}), field="x"))
     assert states["b"][()].n_samples == 2.0
-    assert [place for place, _, _ in dead] == [1, 3]
+    assert [position for position, _, _ in dead] == [1, 3]
 
 
 def timed(times=None, **options):
@@ -443,7 +443,7 @@ def test_times_are_numbers_or_dates():
         {"x": True, "k": "a", "t": [1]},
     ]
     states, dead = run(lines(*rows), timed(Times(unit=1e-3)))
-    assert [place for place, _, _ in dead] == [1, 2, 3]
+    assert [position for position, _, _ in dead] == [1, 2, 3]
     assert states["b"]["a"].clock == 1704067200.0
     assert "expected a time in RFC 3339, got 'x'" in dead[0][2]
 
@@ -461,11 +461,11 @@ def test_missing_late_and_future_times():
     ]
     records = lines(*rows)
     _, dead = run(records, timed())
-    assert [place for place, _, _ in dead] == [0, 2, 3, 5]
+    assert [position for position, _, _ in dead] == [0, 2, 3, 5]
     assert "field 't' is missing" in dead[0][2]
     assert "is in the future" in dead[3][2]
     states, dead = run(records, timed(Times(missing="clock", late=99.0, future=None)))
-    assert [place for place, _, _ in dead] == [0, 4, 6]
+    assert [position for position, _, _ in dead] == [0, 4, 6]
     assert "is late: the clock is at" in dead[1][2]
     assert states["b"]["a"].clock == now + 7200
 
@@ -480,7 +480,7 @@ def test_too_many_dead_letters_stop_the_pipeline(tmp_path):
     assert (store.token("listed"), store.dead_letter_count()) == (4, 3)
     store.close()
     _, dead = run(records, belief, url, size=2, most_dead_letters=5)
-    assert [place for place, _, _ in dead] == [1, 2, 3, 4, 5]
+    assert [position for position, _, _ in dead] == [1, 2, 3, 4, 5]
 
 
 def test_records_rejected_by_a_source_become_dead_letters(tmp_path):
@@ -587,34 +587,37 @@ def test_estimators_learn_from_a_stream(url):
     for row in rows:
         row["y"] = "hi" if row["a"] > 0 else "lo"
         row["z"] = 3.0 * row["a"] + rng.gauss(0, 0.1)
-    odd = [{"a": 1.0, "b": "u", "w": 2, "k": "x"}, {"a": [], "y": "hi", "z": "x", "w": 1, "k": "x"}]
-    records = lines(*rows, *odd)
+    unusual = [
+        {"a": 1.0, "b": "u", "w": 2, "k": "x"},
+        {"a": [], "y": "hi", "z": "x", "w": 1, "k": "x"},
+    ]
+    records = lines(*rows, *unusual)
     beliefs = [
         Belief("class", ConjugateNB(), field="y", features=["a", "b"], by="k", weight="w"),
         Belief("line", ConjugateLinearRegression(), field="z", features=["a"]),
-        Belief("odd", PredictiveSurprise(), features=["a", "b"]),
+        Belief("unusual", PredictiveSurprise(), features=["a", "b"]),
         Belief("mix", MixtureDiscriminant(2, buffer=8, seed=1), field="y", features=["a", "b"]),
     ]
     states, dead = run(records, beliefs)
     dead.sort()
-    assert [(place, name) for place, name, _ in dead] == [
+    assert [(position, name) for position, name, _ in dead] == [
         (50, "class"),
         (50, "line"),
         (50, "mix"),
         (51, "class"),
         (51, "line"),
         (51, "mix"),
-        (51, "odd"),
+        (51, "unusual"),
     ]
     assert dead[0][2] == "field 'y' is missing"
     assert states["class"]["x"].predict_one({"a": 2.0}) == "hi"
     assert states["line"][()].weights["a"] == pytest.approx(3.0, abs=0.1)
-    assert states["odd"][()].score_one({"a": 50.0}) > 10.0
+    assert states["unusual"][()].score_one({"a": 50.0}) > 10.0
     assert states["mix"][()].mixture("hi").n_samples > 8
     assert states["mix"][()].predict_one({"a": -2.0}) == "lo"
     for cut in (7, 31, 52):
         again, _ = run(records[:cut], beliefs, url)
-    for name in ("class", "line", "odd", "mix"):
+    for name in ("class", "line", "unusual", "mix"):
         ((key, state),) = states[name].items()
         assert again[name][key].to_dict() == state.to_dict()
 
@@ -648,7 +651,7 @@ def test_estimators_learn_numbers_from_csv_cells():
     beliefs = [
         Belief("nb", naive, field="y", features=names, where={"k": [1, 2]}),
         Belief("line", ConjugateLinearRegression(), field="z", features=["a"]),
-        Belief("odd", PredictiveSurprise({"zip": zips}), features=["a", "zip"]),
+        Belief("unusual", PredictiveSurprise({"zip": zips}), features=["a", "zip"]),
         Belief("mda", MixtureDiscriminant(2, buffer=8, seed=1), field="k", features=["a", "b"]),
     ]
     wanted, _ = run(typed, beliefs[:3])
@@ -672,7 +675,7 @@ def test_empty_and_unusual_cells_of_estimators():
     ]
     states, dead = run(rows, beliefs, text=True)
     assert set(states["nb"][()].predict_proba_one({})) == {"1"}
-    assert sorted((place, name, reason) for place, name, reason in dead) == [
+    assert sorted((position, name, reason) for position, name, reason in dead) == [
         (2, "line", "field 'y' is missing"),
         (2, "nb", "field 'y' is missing"),
         (3, "line", "field 'y': expected a number, got 'x'"),
@@ -699,7 +702,7 @@ def test_a_value_that_cannot_be_stored_is_a_dead_letter(bad):
         Belief("vector", NormalInverseWishart([0, 0]), field="v"),
         Belief("class", ConjugateNB(), field="y", features=["n", "k"]),
         Belief("line", ConjugateLinearRegression(), field="n", features=["x"]),
-        Belief("odd", PredictiveSurprise(), features=["n", "k"]),
+        Belief("unusual", PredictiveSurprise(), features=["n", "k"]),
     ]
     states, dead = run(events, beliefs)
     refused = {name: sorted(i for i, belief, _ in dead if belief == name) for name in states}
@@ -713,7 +716,7 @@ def test_a_value_that_cannot_be_stored_is_a_dead_letter(bad):
         "vector": [5, 7],
         "class": [1, 3, 4],
         "line": [2, 4],
-        "odd": [1, 4],
+        "unusual": [1, 4],
     }
     assert len(dead) == sum(map(len, refused.values()))
     for name, positions in refused.items():

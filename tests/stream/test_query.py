@@ -90,7 +90,7 @@ def test_rows_that_become_visible_late_are_read_once(kind, seed, request, tmp_pa
 @DATABASES
 @pytest.mark.parametrize("stopped", [False, True])
 def test_a_late_tie_stops_the_run(kind, stopped, request, tmp_path):
-    for place in range(4):
+    for cursor in range(4):
         url, connection = open_table(kind, request, tmp_path)
         with closing(connection):
             connection.execute("INSERT INTO e VALUES (0, 0), (1, 1), (2, 2), (3, 3)")
@@ -98,8 +98,8 @@ def test_a_late_tie_stops_the_run(kind, stopped, request, tmp_path):
             table.poll()
             if stopped:
                 table.stop()
-            connection.execute(f"INSERT INTO e VALUES (9, {place})")
-            with pytest.raises(SourceError, match=f"several rows have {place}"):
+            connection.execute(f"INSERT INTO e VALUES (9, {cursor})")
+            with pytest.raises(SourceError, match=f"several rows have {cursor}"):
                 table.poll()
             table.source.close()
             connection.execute("DROP TABLE e")

@@ -282,7 +282,7 @@ def test_a_crash_and_a_trim_after_a_delivery(redis, client, committed):
             assert next(batches) is None
         else:
             lost = next(batches)
-            assert [place for place, _, _ in lost.refused] == ids[10:18]
+            assert [position for position, _, _ in lost.refused] == ids[10:18]
             assert all("before it was committed" in why for _, _, why in lost.refused)
             source.committed(lost.token)
             rest = next(batches)

@@ -123,10 +123,10 @@ def is_line(data):
 def test_lines_in_blocks_of_any_size(lines, cuts, ended):
     lines = [b"{}", *lines]  # an input that begins like UTF-16 or a compressed file is refused
     data = b"\n".join(lines) + (b"\n" if ended and lines else b"")
-    splitter, found, place = Lines(0), [], 0
+    splitter, found, start = Lines(0), [], 0
     for i in range(len(data) + 1):
         cut = cuts[i % len(cuts)]
-        block, place = data[place : place + cut], place + cut
+        block, start = data[start : start + cut], start + cut
         part = splitter.split(block, last=not block)
         found += zip(part.records, part.starts, strict=True)
         if not block:
@@ -147,8 +147,8 @@ def test_rows_in_blocks_of_any_size(rows, cut):
     csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([("x", "y"), *rows])
     data = out.getvalue().encode()
     splitter, found = CsvRows(0), []
-    for place in range(0, len(data) + cut, cut):
-        block = data[place : place + cut]
+    for start in range(0, len(data) + cut, cut):
+        block = data[start : start + cut]
         found += splitter.split(block, last=not block).records
     assert found == [{"x": x, "y": y} for x, y in rows]
 
@@ -156,8 +156,8 @@ def test_rows_in_blocks_of_any_size(rows, cut):
 def split(data, cut, offset=0, header=None, **limits):
     """Return the rows and refusals of data that arrive in blocks of this size."""
     splitter, rows, refused = CsvRows(offset, header=header, **limits), [], []
-    for place in range(offset, len(data) + cut, cut):
-        block = data[place : place + cut]
+    for start in range(offset, len(data) + cut, cut):
+        block = data[start : start + cut]
         part = splitter.split(block, last=not block)
         rows += zip(part.starts, part.records, strict=True)
         refused += part.refused

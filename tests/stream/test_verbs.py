@@ -677,7 +677,7 @@ def test_a_retry_learns_usable_dead_letters_exactly_once(url, tmp_path, capsys):
         assert states == {"a": (2.0, 1.0), "b": (3.0, 2.0 / 3.0)}
         assert [(n.letter.raw) for n in stream.dead_letters(url)] == [BAD[1], BAD[5]]
     with open_store(url, "read") as store:
-        assert [place.events for place in store.positions()] == [7]
+        assert [position.events for position in store.positions()] == [7]
 
 
 def test_dead_letters_can_be_listed_and_deleted(url, tmp_path, capsys):

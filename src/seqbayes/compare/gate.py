@@ -43,8 +43,9 @@ class Decision:
     p_value : float
         Smallest alpha at which the test would have decided; 1 without a guarantee.
     more : float or None
-        About how many more observations, of all arms together, lead to a decision with probability
-        80 % if the observed effects are the true ones; None if no decision is to be expected.
+        Approximate number of further observations, of all arms together, that lead to a decision
+        with probability 80 % if the observed effects are the true ones; None if no decision is
+        expected.
     """
 
     guarantee: str
@@ -90,13 +91,13 @@ class Gate:
     Notes
     -----
     For each pair of arms, an e-process tests the hypothesis that the first one is not better: a
-    likelihood ratio of effects to none, averaged over a prior of the effect, from which the unknown
-    common rate, scale, mean or variance is eliminated. An arm is the best if its e-values against
-    all k - 1 others have reached k / alpha [1]_ [2]_.
+    likelihood ratio of an effect to no effect, averaged over a prior of the effect, from which the
+    unknown common rate, scale, mean or variance is eliminated. An arm is the best if its e-values
+    against all k - 1 others have reached k / alpha [1]_ [2]_.
 
     The assignment to arms may depend on time, but not on outcomes. Rates of trials and events may
-    vary over time if they are equal in all arms; their data are compared block by block, as large
-    as 2 % of the data of an arm. The memory does not grow with the data.
+    vary over time if they are equal in all arms; their data are compared in blocks of at least
+    2 % of the data of an arm. The memory does not grow with the data.
 
     References
     ----------

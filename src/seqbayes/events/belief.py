@@ -29,7 +29,8 @@ class Times:
     unit
         Length of one time unit in seconds, for times that are numbers.
     missing
-        "refuse" rejects an event without a time; "clock" learns it at the clock of its belief.
+        "refuse" rejects an event without a time; "clock" gives it the current time of the belief's
+        clock.
     late
         An event that is more than this many seconds behind the clock of its belief is rejected;
         None for no limit.
@@ -78,8 +79,8 @@ class Belief:
         keys.
     over
         How events with new keys are handled at this limit: "refuse" makes them dead letters; "drop"
-        removes the least recently used key with everything it has learned; "pool" learns them in
-        one belief about the rest.
+        removes the least recently used key with its state; "pool" learns them in one belief that
+        all further keys share.
     display
         Display options, and options for decisions based on the belief.
     derive
@@ -141,7 +142,7 @@ class Belief:
                 else f"belief {self.name!r} has an event time, which needs a half-life of time or a"
                 " window"
             )
-        if not (self.field or self.features or self.named):
+        if not (self.field or self.features or self._mapping_slots):
             raise PriorError(f"belief {self.name!r} has no field to observe")
         supervised = isinstance(self.state, (base.Regressor, base.Classifier))
         if self.likelihood is None and supervised and not (self.features and len(self.field) == 1):
@@ -162,20 +163,20 @@ class Belief:
         return self.state.likelihood
 
     @property
-    def named(self) -> list[Slot]:
-        """The slots of an observation that is a dictionary according to its likelihood."""
+    def _mapping_slots(self) -> list[Slot]:
+        """The slots of an observation that is a mapping; otherwise empty."""
         likelihood = self.likelihood
         fields = {} if likelihood is None else likelihood.observation_fields
         return [(str(name), kind) for name, kind in fields.items()]
 
     @property
     def mapped(self) -> bool:
-        """Whether an observation is a dictionary of fields."""
-        return bool(self.features or self.named or self.likelihood is None)
+        """Whether `learn_one` takes a dictionary of fields."""
+        return bool(self.features or self._mapping_slots or self.likelihood is None)
 
     @property
     def counted(self) -> bool:
-        """Whether there are several fields, each with the count of one label."""
+        """Whether an observation consists of several fields, each with the count of one label."""
         return (
             not self.mapped and len(self.field) > 1 and self.likelihood.observation_kind == "counts"
         )
@@ -190,7 +191,7 @@ class Belief:
             If the number of fields does not match the likelihood.
         """
         if self.mapped:
-            return self.named or self._learned
+            return self._mapping_slots or self._estimator_slots
         kind = self.likelihood.observation_kind
         if len(self.field) == 1:
             return [(self.field[0], kind)]
@@ -203,8 +204,8 @@ class Belief:
         )
 
     @property
-    def _learned(self) -> list[Slot]:
-        """The slots from which an estimator, or a mixture without priors, learns."""
+    def _estimator_slots(self) -> list[Slot]:
+        """The slots of an estimator or of a mixture without priors: features and target."""
         if not self.features:
             return [(name, "feature") for name in self.field]
         target = "number" if isinstance(self.state, base.Regressor) else "label"
@@ -230,6 +231,7 @@ class Belief:
 
     @property
     def _read_slots(self) -> list[Slot]:
+        """The slots that are read from the event, not derived."""
         derived = self.derived
         return [slot for slot in self.slots if slot[0] not in derived]
 
@@ -252,7 +254,7 @@ def layout_of(beliefs: Iterable[Belief], text: bool = False) -> Layout:
     beliefs
         The beliefs.
     text
-        As of `Layout`.
+        Whether values are text, as in CSV; see `Layout`.
 
     Raises
     ------
@@ -291,8 +293,8 @@ def find_errors(
     [('by', "expected each field once, got 'k' twice")]
     """
     for key, names in (("field", field), ("by", by), ("features", features)):
-        for name, times in Counter([names] if isinstance(names, str) else names).items():
-            if times > 1:
+        for name, count in Counter([names] if isinstance(names, str) else names).items():
+            if count > 1:
                 yield key, f"expected each field once, got {name!r} twice"
     for key, names in (("field", field), ("by", by), ("features", features)):
         try:
@@ -305,15 +307,15 @@ def find_errors(
         except PriorError as error:
             yield "where", str(error)
         where = {}
-    for name, wanted in where.items():
-        if isinstance(wanted, (list, tuple)) and not wanted:
+    for name, required in where.items():
+        if isinstance(required, (list, tuple)) and not required:
             yield "where", f"expected a value of {name!r}: an empty list matches no event"
     if type(max_keys) is not int or max_keys < 1:
         yield "max_keys", f"expected a whole number above 0, got {max_keys}"
 
 
 def _kind_of_feature(model: Any) -> str:
-    """Return the kind of a feature for which an estimator has a model, or None.
+    """Return the kind of a feature, given the model that an estimator has for it, if any.
 
     A label that looks like a number, such as 01234, must remain a string.
     """

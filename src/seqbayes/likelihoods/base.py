@@ -103,14 +103,14 @@ class Likelihood:
         return total
 
     def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
-        """Check many observations; return them as two arrays of floats of one length.
+        """Validate many observations and return them as two arrays of floats of equal length.
 
-        The second one holds the exposures or trials of pairs, and is not used otherwise.
+        The second array holds the exposures or trials of pairs; otherwise it is not used.
 
         Raises
         ------
         ObservationError
-            If an observation is invalid; it names the first one.
+            If an observation is invalid; the message names the first one.
         UnsupportedError
             If observations of this likelihood are not numbers.
         """

@@ -27,20 +27,21 @@ FINAL_EFFORT = (10, 100)
 PROVISIONAL_EFFORT = (3, 15)
 
 FIRST_EFFORT = 1, 5
-"""The effort for predictions from fewer than ten observations."""
+"""Starts and iterations for predictions from fewer than ten observations."""
 
 FEW, FEW_EFFORT, FEW_GROWTH = 40, (2, 6), 1.5
-"""The effort for predictions from fewer observations than this, and the ratio between fits."""
+"""Below `FEW` observations: starts and iterations for predictions, and the growth of the buffer
+after which a new fit is used."""
 
-TURN_COST = 3e5
-"""About how many multiplications of a provisional fit one observation waits for."""
+COST_PER_OBSERVATION = 3e5
+"""Approximate number of multiplications of a fit in progress that are run per observation."""
 
-SPREAD_SHARE, LEAST_SPREAD = 2.0 / 3.0, 100
-"""Share of the buffer, and number of observations, from which a start can be spread."""
+SPREAD_SHARE, MIN_SPREAD = 2.0 / 3.0, 100
+"""A spread start uses this share of the buffer, but at least this number of observations."""
 
 EXTEND_ITERATIONS, COMPARE_ITERATIONS = 4, 3
-"""Iterations of EM over the whole buffer after a start from its first observations, and after a
-start that is compared with it."""
+"""Iterations of EM over the whole buffer: from a spread start, and from the new start that is
+compared with it."""
 
 
 class Buffer:
@@ -55,17 +56,17 @@ class Buffer:
     settings, seed
         The settings of the mixture, and the seed of its start.
     size
-        How many observations to keep.
+        Number of observations to keep.
 
     Attributes
     ----------
     spread : bool
-        Whether the start is fitted to the first observations while the rest of the buffer fills,
-        so that no observation waits for all of it.
+        Whether the start is spread: fitted to the first observations in small steps, one per later
+        observation, so that no single observation is delayed by the whole fit.
     """
 
     growth = 1.25
-    """Growth of the buffer after which predictions use a new fit."""
+    """Ratio of the numbers of observations of two successive provisional fits."""
 
     def __init__(
         self,
@@ -85,10 +86,10 @@ class Buffer:
         self._checker: EMModel | None = None
         self._provisional: tuple[int, EMModel] | None = None
         self._next: tuple[int, Job[EMModel]] | None = None
-        self._read: tuple[EMModel, tuple[Array, Array]] | None = None
-        self._followed = 0
+        self._table: tuple[EMModel, tuple[Array, Array]] | None = None
+        self._n_learned = 0
         self.spread = False
-        self._early: Job[EMModel] | None = None
+        self._spread_start: Job[EMModel] | None = None
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -104,7 +105,7 @@ class Buffer:
     def clear(self) -> None:
         """Discard all observations; later ones do not start the components."""
         self._kept, self._form, self.spread = [], Form(), False
-        self._provisional = self._next = self._read = self._early = None
+        self._provisional = self._next = self._table = self._spread_start = None
 
     def first_weights(self) -> tuple[float, ...]:
         """Return the weights of the components before any observation."""
@@ -136,15 +137,15 @@ class Buffer:
             self._provisional = self._next = None
         self._kept.append((x, w))
         first = self._first_of_start
-        if self.spread and len(self._kept) > first:  # the last one may still gain weight
-            if self._early is None:
-                self._early = Job(self._steps(first, *FINAL_EFFORT))
-            self._early.advance((len(self._kept) - first) * TURN_COST)
+        if self.spread and len(self._kept) > first:  # the weight of the last one may still increase
+            if self._spread_start is None:
+                self._spread_start = Job(self._steps(first, *FINAL_EFFORT))
+            self._spread_start.advance((len(self._kept) - first) * COST_PER_OBSERVATION)
 
     @property
     def _first_of_start(self) -> int:
         """Number of observations that a spread start uses first."""
-        return max(int(SPREAD_SHARE * self.size), LEAST_SPREAD)
+        return max(int(SPREAD_SHARE * self.size), MIN_SPREAD)
 
     def check(self, xs: Any) -> None:
         """Raise an error if an observation is outside the support of a component.
@@ -167,7 +168,7 @@ class Buffer:
         Buffer((0,) * self._k, None, self._settings, None, 1).check(xs)
 
     def _checked(self, xs: Any) -> Form:
-        """Return the form of the observations after valid further ones."""
+        """Return the form of all observations, if the given ones are valid."""
         if self.priors is not None:
             if self._checker is None:
                 self._checker = self.new_model()
@@ -194,8 +195,8 @@ class Buffer:
 
     def table(self, model: EMModel) -> tuple[Array, Array]:
         """Return the observations as rows, and their weights."""
-        if self._read is not None and self._read[0] is model:
-            return self._read[1]
+        if self._table is not None and self._table[0] is model:
+            return self._table[1]
         return model.rows(self.observations), np.array([w for _, w in self._kept])
 
     @property
@@ -211,12 +212,12 @@ class Buffer:
         n = len(self._kept)
         grid = self._grid(n)
         if self._provisional is None or self._provisional[0] != grid:
-            self._renew_provisional(grid, n)
+            self._advance_provisional(grid, n)
         assert self._provisional is not None
         model = self._provisional[1]
-        for x, w in self._kept[self._followed :]:
+        for x, w in self._kept[self._n_learned :]:
             model.engine.learn(x, w)
-        self._followed = n
+        self._n_learned = n
         return model
 
     def _grid(self, n: int) -> int:
@@ -227,7 +228,7 @@ class Buffer:
         return grid
 
     def _grid_after(self, grid: int) -> int:
-        """Return the number of observations of the fit that follows the one to `grid`."""
+        """Return the number of observations of the provisional fit after the one with `grid`."""
         if grid < 10:
             return grid + 1
         following = int(grid * (FEW_GROWTH if grid < FEW or self.spread else self.growth))
@@ -235,13 +236,13 @@ class Buffer:
         # is scheduled
         return self.size if self.spread and following > self._first_of_start else following
 
-    def _renew_provisional(self, grid: int, n: int) -> None:
-        """Run the steps of the next provisional fit that are due; once complete, switch to it."""
+    def _advance_provisional(self, grid: int, n: int) -> None:
+        """Run the due steps of the next provisional fit, and switch to it when it is complete."""
         earlier = self._grid(grid - 1) if grid > 10 else grid
         if self._provisional is None or self._provisional[0] != earlier:
             if self._next is None or self._next[0] != earlier:
                 self._next = earlier, self._start_job(earlier)
-            self._use(earlier, self._next[1].finish())
+            self._switch_to(earlier, self._next[1].finish())
         # delay the start by k - 1 observations, so that mixtures with different k do not start
         # their fits together
         begin = grid + (self._k - 1 if self.spread and grid >= FEW else 0)
@@ -249,11 +250,12 @@ class Buffer:
             return
         if self._next is None or self._next[0] != grid:
             self._next = grid, self._start_job(grid)
-        self._next[1].advance((n - begin + 1) * TURN_COST)
+        self._next[1].advance((n - begin + 1) * COST_PER_OBSERVATION)
         if self._next[1].result is not None:
-            self._use(grid, self._next[1].result)
+            self._switch_to(grid, self._next[1].result)
 
     def _start_job(self, n: int) -> Job[EMModel]:
+        """Return the fit to the first `n` observations, to be run in steps."""
         effort = PROVISIONAL_EFFORT if n >= FEW else FEW_EFFORT if n >= 10 else FIRST_EFFORT
         return Job(self._steps(n, *effort) if n else self._no_steps())
 
@@ -261,33 +263,33 @@ class Buffer:
         yield 0.0
         return self.new_model()
 
-    def _use(self, grid: int, model: EMModel) -> None:
+    def _switch_to(self, grid: int, model: EMModel) -> None:
         model.engine.end_burn_in(model.engine.n, memory=model.engine.n)
-        self._provisional, self._followed, self._next = (grid, model), grid, None
+        self._provisional, self._n_learned, self._next = (grid, model), grid, None
 
     def fit(self) -> EMModel:
         """Return a model fitted to the buffer."""
-        if self._early is not None:
-            early = self._early.finish()
+        if self._spread_start is not None:
+            first_fit = self._spread_start.finish()
             model = self.new_model(self.observations)
-            if model.reads_like(early):
-                return self._extend(early, model)
+            if model.reads_like(first_fit):
+                return self._extend(first_fit, model)
         return Job(self._steps(len(self._kept), *FINAL_EFFORT)).finish()
 
-    def _extend(self, early: EMModel, model: EMModel) -> EMModel:
-        """Run EM from the fit to the first observations or, if better, from a new start."""
+    def _extend(self, first_fit: EMModel, model: EMModel) -> EMModel:
+        """Run EM on the whole buffer, from the spread start or, if better, from a new start."""
         xs, w = self._first(len(self._kept))
         rows = model.rows(xs)
-        self._read = model, (rows, w)
-        shares, _ = early.e_step(rows, w)
+        self._table = model, (rows, w)
+        shares, _ = first_fit.e_step(rows, w)
         model.e_step(rows, w, shares)
         model.m_step()
-        reached, found = climb(model, rows, w, EXTEND_ITERATIONS), model.snapshot()
+        extended, snapshot = climb(model, rows, w, EXTEND_ITERATIONS), model.snapshot()
         seed_model(model, make_sample(model, rows, w), np.random.default_rng(self._seed))
-        if climb(model, rows, w, COMPARE_ITERATIONS) > reached:
+        if climb(model, rows, w, COMPARE_ITERATIONS) > extended:
             climb(model, rows, w, EXTEND_ITERATIONS)
         else:
-            model.restore(found)
+            model.restore(snapshot)
             model.m_step()
         model.engine.end_burn_in(model.engine.n)
         return model
@@ -298,7 +300,7 @@ class Buffer:
         model = self.new_model(xs)
         rows, rng = model.rows(xs), np.random.default_rng(self._seed)
         if n >= self.size:
-            self._read = model, (rows, w)
+            self._table = model, (rows, w)
         continued = CONTINUED if n >= self.size and not self.spread else 1
         yield from steps_of_fit(model, rows, w, rng, starts, iterations, continued)
         model.engine.end_burn_in(model.engine.n)

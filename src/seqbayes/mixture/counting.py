@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqbayes.mixture.buffer import TURN_COST, Buffer
+from seqbayes.mixture.buffer import COST_PER_OBSERVATION, Buffer
 from seqbayes.mixture.default_prior import scaled_to
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.evidence import log_evidence
@@ -156,8 +156,8 @@ class CountingBuffer(Buffer):
         else:
             share = 1.0 if n >= self.size else 0.5
             effort = min(starts, int(share * STARTS)), min(iterations, int(share * ITERATIONS))
-            turns = self._grid_after(n) - n if n < self.size else math.inf
-            found = yield from self._count(n, *effort, turns * TURN_COST)
+            remaining = self._grid_after(n) - n if n < self.size else math.inf
+            found = yield from self._count(n, *effort, remaining * COST_PER_OBSERVATION)
         return self._assemble(found)
 
     def _refine(self, counted: EMModel) -> EMModel:
@@ -165,16 +165,16 @@ class CountingBuffer(Buffer):
         xs, w = self._first(len(self))
         model = self._prior.new_model(self._component(xs), len(counted.priors), flat=True)
         rows = model.rows(xs)
-        each = step_cost(model, len(rows))
-        whole = (STARTS * 10 + 2 * ITERATIONS) * each
-        if whole <= RESTART_COST or not model.reads_like(counted):
+        cost = step_cost(model, len(rows))
+        total_cost = (STARTS * 10 + 2 * ITERATIONS) * cost
+        if total_cost <= RESTART_COST or not model.reads_like(counted):
             rng = np.random.default_rng(self._seed)
             fit_best_start(model, rows, w, rng, STARTS, ITERATIONS, continued=1)
             return model
         shares, _ = counted.e_step(rows, w)
         model.e_step(rows, w, shares)
         model.m_step()
-        for _ in range(max(1, min(ITERATIONS, int(REFINE_COST / each)))):
+        for _ in range(max(1, min(ITERATIONS, int(REFINE_COST / cost)))):
             model.e_step(rows, w)
             model.m_step()
         return model

@@ -27,8 +27,8 @@ STARTS, ITERATIONS = 2, 8
 MIN_NEW_SHARE = 0.001
 """Minimum share of a new component, when it is compared with existing ones."""
 
-TURN_COST = 2e5
-"""About how many multiplications of the search for a split one observation waits for."""
+COST_PER_OBSERVATION = 2e5
+"""Approximate number of multiplications of the search for a split that are run per observation."""
 
 # A component is dormant if its share of recent observations is less than this part of its share of
 # all observations.
@@ -303,7 +303,7 @@ class SplitSearch:
     def advance(self, turns: int = 1) -> None:
         """Take as many steps as one observation may wait for, or several may."""
         self._turns += turns
-        self._job.advance(self._turns * TURN_COST)
+        self._job.advance(self._turns * COST_PER_OBSERVATION)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the search as plain numbers and lists."""

@@ -165,7 +165,7 @@ class Statistics:
         return 0
 
     def is_possible(self) -> bool:
-        """Whether some data have these sums, up to rounding."""
+        """Whether data with these sums can exist, up to rounding; used to validate stored sums."""
         n: cython.double = self._n.total()
         return isfinite(n) and isfinite(self._h.total()) and n >= 0.0
 
@@ -186,19 +186,29 @@ class Statistics:
         raise UnsupportedError(f"{type(self).__name__} statistics cannot be rows of a table")
 
     def reset_smallest_weight(self) -> None:
-        """Take the total weight as the smallest one, after the sums were replaced."""
+        """Use the total weight as the smallest weight, after the sums were replaced."""
         self._smallest_weight = self._n.total()
 
     def read_numbers(self, x: cython.double, y: cython.double) -> cython.int:
-        """Read one observation from two checked numbers, as `Likelihood.read_many` has them."""
+        """Read one observation from two validated numbers; see `Likelihood.read_many`."""
         raise NotImplementedError
 
     def list_terms(self, w: cython.double, where: Any, terms: Any) -> cython.int:
-        """Write the terms of the last observation read, by either method, times a weight.
+        """Write the nonzero terms of the last observation read, times a weight, to arrays.
 
-        `terms` gets those that are not zero, those of one sum in order of size and at most four for
-        each of them, and `where` their places (see `append`). The result is their number, or -1 if
-        a product could overflow.
+        Parameters
+        ----------
+        w
+            The weight.
+        where
+            Receives the place of each term (see `append`).
+        terms
+            Receives the terms: at most four for each sum, ordered by magnitude.
+
+        Returns
+        -------
+        int
+            The number of terms; -1 if a product could overflow.
         """
         return -1
 
@@ -213,9 +223,14 @@ class Statistics:
         return np.isfinite(totals).all(axis=0) & (totals[0] >= 0.0)
 
     def values(self, sums: Any) -> tuple[Any, Any]:
-        """Return `value` of many rows as arrays, and where it needs a single accumulator.
+        """Return `value` of many rows as arrays, and a mask of the rows where it is not accurate.
 
-        `sums` are those of `Columns.sums`; the second result is an array of bool.
+        The rows in the mask have to be computed one at a time.
+
+        Parameters
+        ----------
+        sums
+            The sums of the rows, as returned by `Columns.sums`.
         """
         raise NotImplementedError
 

@@ -252,15 +252,15 @@ def _states(
     """Return states by name; None if a state has errors."""
     states = {}
     for name, given in tables.items():
-        place = join(path, name)
-        plain = errors.read(place, given, StateTable)
-        state = None if plain is None else _inner(place, plain, given, names, errors)
+        state_path = join(path, name)
+        read = errors.read(state_path, given, StateTable)
+        state = None if read is None else _part(state_path, read, given, names, errors)
         if state is not None:
             states[name] = state
     return states if len(states) == len(tables) else None
 
 
-def _inner(
+def _part(
     path: str,
     table: StateTable,
     given: Mapping[str, Any],

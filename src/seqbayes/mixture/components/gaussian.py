@@ -161,9 +161,9 @@ class GaussianKernel(NormalKernel):
         """Replace the log densities of rows with missing or extreme values, one by one."""
         if self._logarithm:
             logs = logs - rows[:, self.at]
-        odd = ~np.isfinite(logs)
-        if odd.any():
-            logs[odd] = self._of_rows(np.ascontiguousarray(rows[odd]), predictive)
+        nonfinite = ~np.isfinite(logs)
+        if nonfinite.any():
+            logs[nonfinite] = self._of_rows(np.ascontiguousarray(rows[nonfinite]), predictive)
         return logs
 
     def _log_peak_density(

@@ -117,9 +117,9 @@ class IndependentKernel(NormalKernel):
             z = x - np.asarray(self._mean)
             z *= z
             logs = self._constant - 0.5 * (z @ np.asarray(self._inverse))
-        odd = ~np.isfinite(logs)
-        if odd.any():  # missing or extreme values
-            logs[odd] = Kernel.log_densities(self, np.ascontiguousarray(rows[odd]))
+        nonfinite = ~np.isfinite(logs)
+        if nonfinite.any():  # missing or extreme values
+            logs[nonfinite] = Kernel.log_densities(self, np.ascontiguousarray(rows[nonfinite]))
         return logs
 
     @cython.ccall

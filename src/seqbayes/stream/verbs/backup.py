@@ -26,7 +26,7 @@ complete, all of it is read again and compared with its checksums.
 
 
 class Saved(NamedTuple):
-    """Numbers of what a backup contains; points are those of the history."""
+    """Numbers of beliefs, keys, events, dead letters and history points in a backup."""
 
     beliefs: int
     keys: int
@@ -38,8 +38,8 @@ class Saved(NamedTuple):
 def backup(url: str, target: str, tracker: Tracker | None = None) -> Saved:
     """Write a consistent copy of a store, which may be in use, and verify it.
 
-    An SQLite file is copied page by page, into another one; all other copies are made row by row,
-    so that dead letters can get other numbers. The copy has no runner.
+    An SQLite file is copied page by page into another file. All other copies are made row by row;
+    their dead letters may be renumbered. The lease of a runner is not copied.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def backup(url: str, target: str, tracker: Tracker | None = None) -> Saved:
 
 
 def _copy_rows(url: str, target: str, tracker: Tracker | None) -> Saved:
-    """Copy the contents of a store into an empty one, and compare their numbers."""
+    """Copy the contents of a store into an empty one, and compare the counts."""
     with open_store(url, "read") as store, store.snapshot():
         if partitions := store.partitions():
             raise StoreError(
@@ -125,7 +125,7 @@ def _count(store: Store, tracker: Tracker) -> Saved:
 
 
 def _publish(part: Path, path: Path) -> None:
-    """Give a complete file its name, unless another file has it by now."""
+    """Rename a complete copy to its final name, unless a file of this name exists."""
     descriptor = os.open(part, os.O_RDONLY)
     try:
         os.fsync(descriptor)

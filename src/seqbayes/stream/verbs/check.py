@@ -120,8 +120,8 @@ def _lines(history: AlertHistory) -> Iterator[str]:
     if history.reason:
         yield f"alert {history.alert.name}: not evaluated, because {history.reason}"
         return
-    silent = isinstance(history.alert.condition[0].quantity, Silence)
-    points = count_of(history.points, "silence" if silent else "point")
+    about_silence = isinstance(history.alert.condition[0].quantity, Silence)
+    points = count_of(history.points, "silence" if about_silence else "point")
     fired = sum(change.status == "firing" for change in history.changes)
     missing = f" ({history.stateless:,} points have no state)" if history.stateless else ""
     yield (

@@ -28,8 +28,8 @@ EXAMPLES = f"""\
 examples:
   seqbayes choose seqbayes.toml layout --context country=de
 
-The output is a JSON object with the arm, its propensity, and the decision id, an argument of
-seqbayes reward. If a server is running, use POST /api/choose/NAME.
+The output is a JSON object with the arm, its propensity, and the decision id, which seqbayes reward
+takes as an argument. If a server is running, use POST /api/choose/NAME.
 
 {EPILOG}"""
 

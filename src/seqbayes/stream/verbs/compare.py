@@ -1,4 +1,4 @@
-"""``compare``: which key of a belief is best, and what a wrong choice would cost."""
+"""``compare``: which key of a belief is best, and the expected loss of choosing it."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=0.05,
         metavar="P",
-        help="error rate of the sequential test, whenever you stop (%(default)s)",
+        help="error rate of the sequential test, at any stopping time (%(default)s)",
     )
     parser.add_argument(
         "--effect",

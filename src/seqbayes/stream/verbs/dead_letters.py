@@ -89,7 +89,7 @@ class DeadLetters:
         Parameters
         ----------
         numbers
-            Their numbers. Letters of other sources than the selected one are kept.
+            Numbers of the letters. If a source is selected, letters of other sources are kept.
 
         Returns
         -------
@@ -97,9 +97,9 @@ class DeadLetters:
             Number of letters deleted.
         """
         if numbers is None or self.source is not None:
-            asked = None if numbers is None else set(numbers)
-            found = [letter.number for letter in self]
-            numbers = [number for number in found if asked is None or number in asked]
+            given = None if numbers is None else set(numbers)
+            selected = [letter.number for letter in self]
+            numbers = [number for number in selected if given is None or number in given]
         with open_store(self.url, "open") as store:
             return store.remove_letters(numbers)
 
@@ -107,7 +107,7 @@ class DeadLetters:
         """Learn the dead letters that a corrected configuration can use.
 
         Each event is learned exactly once, by its belief, or by all beliefs if it could not be
-        decoded: it is removed from the dead letters in the transaction that stores the belief.
+        decoded: the transaction that stores the belief also removes the dead letter.
         Events that still cannot be used are kept, and so are rewards of decisions so old that they
         may already have been learned. If events have ids, an event whose corrected copy was learned
         is removed without being learned. A belief with a half-life in time gives an event the
@@ -166,16 +166,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add_store(parser)
     parser.add_argument("--source", metavar="SOURCE", help="select only the letters of this source")
-    act = parser.add_mutually_exclusive_group()
-    act.add_argument(
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument(
         "--json", action="store_true", help="print one JSON line per letter, with its raw text"
     )
-    act.add_argument(
+    action.add_argument(
         "--retry",
         metavar="CONFIG",
         help="retry with this configuration: learn the events that are now valid",
     )
-    act.add_argument(
+    action.add_argument(
         "--drop",
         metavar="NUMBER",
         type=int,
@@ -233,7 +233,7 @@ def _document(stored: StoredLetter) -> dict[str, object]:
 
 
 def _draw(letters: Iterable[StoredLetter], top: int) -> None:
-    """Print the last letters, each with its reason and the first part of its text."""
+    """Print the last letters, each with its reason and the beginning of its text."""
     count = 0
     last: deque[StoredLetter] = deque(maxlen=top)
     for stored in letters:

@@ -52,7 +52,7 @@ in time are decayed to the same time. The input stores do not change.
 
 @dataclass
 class Merged:
-    """Result of a merge: numbers of beliefs, keys and dead letters, and warnings."""
+    """The result of a merge: numbers of beliefs, keys and dead letters, and warnings."""
 
     beliefs: int = 0
     keys: int = 0
@@ -107,7 +107,7 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
                     {name: store.declarations()[name] for name, (store, *_) in declared.items()},
                     _entries(declared, merged, tracker or Tracker()),
                     positions,
-                    _counted(stores, merged),
+                    _letters(stores, merged),
                     (
                         point
                         for name in (STREAM, *declared)
@@ -156,9 +156,9 @@ def _entries(
         entries: dict[str, StoredEntry] = {}
         for store in stores:
             for entry in tracker.track(store.entries(name)):
-                mine = entries.get(entry.key)
+                earlier = entries.get(entry.key)
                 entries[entry.key] = (
-                    entry if mine is None else merge_entries(stored.codec, [mine, entry])
+                    entry if earlier is None else merge_entries(stored.codec, [earlier, entry])
                 )
         ordered = sorted(entries.values(), key=lambda entry: (entry.updated, entry.used))
         merged.keys += len(ordered)
@@ -214,7 +214,8 @@ def _ids(stores: Sequence[Store], sources: set[str]) -> Iterator[tuple[str, Seen
             yield source, each._replace(number=number)
 
 
-def _counted(stores: Sequence[Store], merged: Merged) -> Iterator[StoredLetter]:
+def _letters(stores: Sequence[Store], merged: Merged) -> Iterator[StoredLetter]:
+    """Yield the dead letters of all stores, and count them."""
     for store in stores:
         for letter in store.letters():
             merged.dead_letters += 1
@@ -241,7 +242,7 @@ def _merge(args: argparse.Namespace, log: Log) -> int:
     with Tracker(log) as tracker:
         merged = merge(args.stores, args.output, tracker)
     for warning in merged.warnings:
-        log.event("places", warning, "warning")
+        log.event("offsets", warning, "warning")
     counts: dict[str, Any] = {
         "beliefs": merged.beliefs,
         "keys": merged.keys,

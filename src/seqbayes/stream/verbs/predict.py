@@ -133,16 +133,16 @@ def forecast(state: Any, values: Sequence[Any] = (), level: float = 0.95) -> dic
     [{'value': True, 'log_predictive': -0.4054651081081644}]
     """
     if state.conjugate:
-        return _expect(state, values, level)
+        return _state_forecast(state, values, level)
     if state.display_kind == "mixture":
         result = {"n": state.n_samples, "predictive": str(state)}
         forecasts = [{"value": plain(x), **plain(state.forecasts(x))} for x in values]
         return {**result, "values": forecasts} if values else result
-    return {"values": [_estimate(state, each) for each in values]}
+    return {"values": [_estimator_forecast(state, each) for each in values]}
 
 
-def _expect(state: Any, values: Sequence[Any], level: float) -> dict[str, Any]:
-    """Return the predictive distribution of a state in numbers."""
+def _state_forecast(state: Any, values: Sequence[Any], level: float) -> dict[str, Any]:
+    """Return the predictive distribution of a state as JSON values."""
     predictive = state.predictive
     result: dict[str, Any] = {"n": state.n_samples, "predictive": str(predictive)}
     result["prediction"] = plain(state.predict_one())
@@ -157,10 +157,10 @@ def _expect(state: Any, values: Sequence[Any], level: float) -> dict[str, Any]:
     return result
 
 
-def _existing(name: str, ask: Any) -> dict[str, Any]:
+def _existing(name: str, compute: Any) -> dict[str, Any]:
     """Return a dictionary with one value, empty if the distribution does not have the value."""
     try:
-        value = ask()
+        value = compute()
     except NotImplementedError:
         return {}
     if isinstance(value, Mapping):
@@ -172,7 +172,7 @@ def _label(label: Any) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
-def _estimate(estimator: Any, features: Any) -> dict[str, Any]:
+def _estimator_forecast(estimator: Any, features: Any) -> dict[str, Any]:
     """Return the predictions of an estimator for some features."""
     if not isinstance(features, Mapping):
         raise ObservationError(f"expected an object of features, got {features!r}")
@@ -293,7 +293,7 @@ def _sentences(result: dict[str, Any], level: float) -> Iterator[str]:
     ):
         if name in result and not (labelled and name != "prediction"):
             yield f"  {title:13} {_format(result[name])}"
-    for label, share in _most(result.get("probabilities", {})):
+    for label, share in _most_probable(result.get("probabilities", {})):
         yield f"  p({printable(label, 30)}) = {share:.4g}"
     for each in result.get("values", ()):
         answers = (f"{k.replace('_', ' ')} {_format(v)}" for k, v in each.items() if k != "value")
@@ -309,7 +309,8 @@ def _key_name(result: Mapping[str, Any]) -> str:
     return " / ".join(printable(text) or "(empty)" for text in result["key"].values()) or "all"
 
 
-def _most(shares: Mapping[str, float]) -> list[tuple[str, float]]:
+def _most_probable(shares: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Return the twelve most probable labels with their probabilities."""
     return sorted(shares.items(), key=lambda item: -item[1])[:12]
 
 

@@ -98,7 +98,7 @@ def _reward(config: Config, decision: str, value: Any, event: Mapping[str, Any])
         if not config.choices or not isinstance(source, Http):
             raise SeqbayesError("the configuration has no choices")
         posted = post_rewards(config.choices, [RewardBody(decision, value, dict(event))], source)
-        posted.done = lambda outcome, again: outcomes.append(outcome)
+        posted.done = lambda outcome, repeated: outcomes.append(outcome)
         source.offer(posted)
         for _ in pipeline:
             if outcomes:

@@ -63,7 +63,7 @@ def load_or_report(path: str) -> Config | None:
 
 @contextmanager
 def created_store(url: str) -> Iterator[Store]:
-    """Open a new store with its lease; delete its file if filling it fails."""
+    """Create a store and acquire its lease; delete its file if an error occurs."""
     path = store_path(url)
     new = path is not None and not path.exists()
     store = open_store(url)

@@ -125,10 +125,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add_store(parser)
     add_key(parser, optional=True)
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print one JSON line per key")
-    form.add_argument("--csv", action="store_true", help="print one row per estimated parameter")
-    form.add_argument(
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print one JSON line per key")
+    output.add_argument("--csv", action="store_true", help="print one row per estimated parameter")
+    output.add_argument(
         "--html",
         metavar="FILE",
         help="write one HTML file that needs no server and no network; - is standard output",

@@ -1,4 +1,4 @@
-"""``status``: who writes a store, or each partition of it, and how far behind it is."""
+"""``status``: the runner of a store, or of each of its partitions, and how far it lags behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqbayes.stream.verbs.shared import EPILOG, add_store, print_json, run_repo
 from seqbayes.stream.verbs.stored import timestamp
 
 SILENT_SECONDS = 5.0
-"""A runner is shown as silent after this time without a heartbeat."""
+"""Time without a heartbeat after which a runner is shown as silent."""
 
 EXAMPLES = f"""\
 examples:
@@ -27,7 +27,7 @@ of them has no runner.
 {EPILOG}"""
 
 _HEADER = ("partition", "source", "runner", "events", "behind", "last commit", "state")
-_RIGHT = ("events", "behind")
+_RIGHT_ALIGNED = ("events", "behind")
 
 
 def status(url: str) -> list[Partition]:
@@ -103,7 +103,7 @@ def as_json(partition: Partition) -> dict[str, Any]:
 
 
 def state_of(partition: Partition) -> str:
-    """Return the state of the runner of a partition in one or a few words.
+    """Return the state of the runner of a partition in words.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def _lines(found: list[Partition]) -> Iterator[str]:
     widths = {i: max(len(row[i]) for row in table) for i in kept}
     for row in table:
         cells = [
-            row[i].rjust(widths[i]) if _HEADER[i] in _RIGHT else row[i].ljust(widths[i])
+            row[i].rjust(widths[i]) if _HEADER[i] in _RIGHT_ALIGNED else row[i].ljust(widths[i])
             for i in kept
         ]
         yield "  ".join(cells).rstrip()

@@ -118,7 +118,7 @@ class StoredBelief:
 
     @property
     def keyed(self) -> str:
-        """The key fields, as a phrase."""
+        """The key fields in words, such as "by shop, day"."""
         return f"by {', '.join(self.by)}" if self.by else "one belief over all events"
 
 
@@ -229,8 +229,8 @@ def stored_beliefs(store: Store, belief: str | None = None) -> list[StoredBelief
 
 def missing_key(stored: StoredBelief, key: str | Sequence[str], rest: bool) -> MissingError:
     """Return the error for a key that a belief does not have."""
-    what = "pooled rest" if rest else f"key {' / '.join(stored.key_values(key))!r}"
-    return MissingError(f"belief {stored.name!r} has no {what}")
+    name = "pooled rest" if rest else f"key {' / '.join(stored.key_values(key))!r}"
+    return MissingError(f"belief {stored.name!r} has no {name}")
 
 
 def key_states(
@@ -256,12 +256,12 @@ def key_states(
         Time in seconds since 1970 to which beliefs with a half-life in time are decayed, unless
         their clocks are later.
     """
-    wanted = stored.key_values(key)
-    whole = "null" if rest else write_key(wanted) if len(wanted) == len(stored.by) else None
-    for entry in store.entries(stored.name, whole):
+    selected = stored.key_values(key)
+    complete = "null" if rest else write_key(selected) if len(selected) == len(stored.by) else None
+    for entry in store.entries(stored.name, complete):
         found = read_key(entry.key)
         values = found if isinstance(found, tuple) else (found,)
-        if whole is None and values[: len(wanted)] != wanted:
+        if complete is None and values[: len(selected)] != selected:
             continue
         state = _decayed(stored.decode(entry), as_of)
         yield KeyState(stored.name, stored.key_fields(found), state, entry.since, entry.updated)
@@ -289,7 +289,7 @@ def _decayed(state: Any, as_of: float | None) -> Any:
 
 
 def lines(found: KeyState, view: View) -> list[Line]:
-    """Return the lines of a table, one for each estimated parameter."""
+    """Return the lines of a key in a table, one for each estimated parameter."""
     since = timestamp(found.since)[:10]
     key = None if found.key is None else tuple(text or "(empty)" for text in found.key.values())
     pooled = found.pooled(view.level)
@@ -300,17 +300,19 @@ def _lines(key: Any, state: Any, view: View) -> Iterator[Line]:
     if state.display_kind == "mixture":
         for name, weight, component in ranked_components(state):
             share = f"{name} weight"
-            yield Line(*_start(key, state), weight, None, None, None, share)._replace(part=share)
+            yield Line(*_line_start(key, state), weight, None, None, None, share)._replace(
+                part=share
+            )
             for line in summarise(key, component, view):
                 part = f"{name} {line.part or 'mean'}"
                 yield line._replace(part=part, scale=line.scale or "component")
     elif state.conjugate:
         yield from summarise(key, state, view)
     else:
-        yield Line(*_start(key, state), None, None, None, None)
+        yield Line(*_line_start(key, state), None, None, None, None)
 
 
-def _start(key: Any, state: Any) -> tuple[str, str, float | None]:
+def _line_start(key: Any, state: Any) -> tuple[str, str, float | None]:
     return name_key(key), type(state).__name__, state.n_samples
 
 
@@ -319,8 +321,8 @@ def header(by: Sequence[str], pooled: bool = False) -> list[str]:
 
     With `pooled`, the last columns are those of the pooled estimate.
     """
-    more = POOLED_COLUMNS if pooled else ()
-    return ["belief", *(f"key.{name}" for name in by), *COLUMNS, *more]
+    pooled_columns = POOLED_COLUMNS if pooled else ()
+    return ["belief", *(f"key.{name}" for name in by), *COLUMNS, *pooled_columns]
 
 
 def rows(
