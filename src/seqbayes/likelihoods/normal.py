@@ -120,7 +120,7 @@ class LogNormal(Likelihood):
     def predictive(self, posterior: Any) -> Distribution:
         """Return the log-Normal or log-t distribution of the next observation."""
         base = Normal().predictive(posterior)
-        return predictive.Transformed(base, predictive.Exponential(1.0))
+        return predictive.Transformed(base, predictive.ExponentialTransform(1.0))
 
     def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
         """Return a credible interval of the p-quantile of observations."""
@@ -130,12 +130,12 @@ class LogNormal(Likelihood):
     def expectation(self, posterior: Any) -> Distribution:
         """Return the distribution of exp(mean + variance / 2)."""
         base = posterior.combination(variances=0.5)
-        return predictive.Transformed(base, predictive.Exponential(1.0))
+        return predictive.Transformed(base, predictive.ExponentialTransform(1.0))
 
     def quantile(self, posterior: Any, p: float) -> Distribution:
         """Return the distribution of the p-quantile of observations."""
         base = Normal().quantile(posterior, p)
-        return predictive.Transformed(base, predictive.Exponential(1.0))
+        return predictive.Transformed(base, predictive.ExponentialTransform(1.0))
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations; `theta` is (mean, variance) of the logarithm."""

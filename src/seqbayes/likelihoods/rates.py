@@ -137,7 +137,7 @@ class PowerLikelihood(PairLikelihood):
             return predictive.Symmetric(base, origin, 1.0 / power, 1.0 / scale)
         if power == scale == 1.0:
             return base
-        return predictive.Transformed(base, predictive.Power(1.0 / power, 1.0 / scale))
+        return predictive.Transformed(base, predictive.PowerTransform(1.0 / power, 1.0 / scale))
 
     def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
         """Return a credible interval of the p-quantile of observations; None if two-sided."""
@@ -175,7 +175,7 @@ class PowerLikelihood(PairLikelihood):
         if power == -1.0:
             return Gamma(shape, rate * (constant / scale))
         return predictive.Transformed(
-            Gamma(shape, rate), predictive.Power(-1.0 / power, scale / constant)
+            Gamma(shape, rate), predictive.PowerTransform(-1.0 / power, scale / constant)
         )
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
@@ -380,7 +380,7 @@ class Pareto(PairLikelihood):
     def predictive(self, posterior: Any) -> Distribution:
         """Return the distribution of the next observation: log(x / scale) is Lomax."""
         base = predictive.CompoundGamma(1.0, *posterior)
-        return predictive.Transformed(base, predictive.Exponential(self.scale))
+        return predictive.Transformed(base, predictive.ExponentialTransform(self.scale))
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations given the shape `theta`."""
