@@ -78,7 +78,7 @@ class LogPrior:
         if self._wishart is None:
             for k, (state, adapter) in zip(self._places, self._components, strict=True):
                 total += adapter.log_prior(state, kernels[k].parameter)
-        elif all(type(kernel) is Gaussian for kernel in kernels):
+        elif all(type(kernel) is GaussianKernel for kernel in kernels):
             total = math.fsum(kernel.log_prior() for kernel in kernels)
         else:
             total = self._wishart.log_density([kernel.parameter for kernel in kernels])
