@@ -260,14 +260,14 @@ def test_a_backfill_that_cannot_be_completed_stores_nothing(tmp_path, monkeypatc
         stream.backfill(str(data), tmp_path / "few.toml")
     from seqbayes.stream import bulk
 
-    plain = bulk.Rows.others
+    plain = bulk.BulkRows.others
 
     def growing(self):
         with data.open("a") as file:
             file.write("{}\n")
         return plain(self)
 
-    monkeypatch.setattr(bulk.Rows, "others", growing)
+    monkeypatch.setattr(bulk.BulkRows, "others", growing)
     with pytest.raises(SourceError, match=r"DuckDB reads|has changed while it was read"):
         stream.backfill(str(data), config)
     with open_store(str(tmp_path / "a.db"), "read") as store:

@@ -103,7 +103,7 @@ def test_a_lost_consumer_is_created_again(nats, stream):
 
 def test_a_message_lost_in_transit_is_requested_again(nats, stream, monkeypatch):
     nats.publish(stream, events(50, 1))
-    receive, dropped = nats_feed.Subscription.receive, []
+    receive, dropped = nats_feed.NatsSubscription.receive, []
 
     async def drop(self, message):
         if ".31.31." in message.reply and not dropped:
@@ -111,7 +111,7 @@ def test_a_message_lost_in_transit_is_requested_again(nats, stream, monkeypatch)
         else:
             await receive(self, message)
 
-    monkeypatch.setattr(nats_feed.Subscription, "receive", drop)
+    monkeypatch.setattr(nats_feed.NatsSubscription, "receive", drop)
     with closing(make(nats.source(stream))) as source:
         source.seek(None)
         assert numbers(read(source, 50)) == list(range(50))
