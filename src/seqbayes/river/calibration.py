@@ -10,6 +10,9 @@ LEVEL = 0.9
 RATE = 0.1
 """Change of the log factor per observation outside the interval, divided by the level."""
 
+TOLERATED = 0.3
+"""Absolute log factor up to which the scale does not change."""
+
 MIN_DF = 10.0
 """Minimum degrees of freedom of the predictions that are tracked."""
 
@@ -36,8 +39,9 @@ class Calibration:
 
     @property
     def factor(self) -> float:
-        """The factor of the scale."""
-        return math.exp(self.log_factor)
+        """The factor of the scale; 1 unless the coverage clearly differs from the level."""
+        excess = max(abs(self.log_factor) - TOLERATED, 0.0)
+        return math.exp(math.copysign(excess, self.log_factor))
 
     def learn(self, squared_error: float, df: float, w: float) -> None:
         """Learn whether a target was inside its interval.
