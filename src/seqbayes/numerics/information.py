@@ -190,7 +190,7 @@ def bregman_remainder(other: Real, x: Real) -> Real:
         close = close & (np.asarray(x) > _MIN_SERIES_SHAPE)
         correction = np.where(close, _stirling_bregman(step, x), direct)
     total = np.where(step == 0.0, 0.0, halves + correction)
-    return total if is_array(total) else float(total)
+    return total if total.ndim else float(total)
 
 
 def _stirling_bregman(step: Real, x: Real) -> Real:
