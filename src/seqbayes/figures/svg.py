@@ -43,8 +43,8 @@ def svg(panel: Panel) -> str:
 
     Examples
     --------
-    >>> from seqbayes.figures.panels import Row
-    >>> drawn = svg(IntervalRows("", "share", [Row("<red>", 0.3, 0.2, 0.4)]))
+    >>> from seqbayes.figures.panels import IntervalRow
+    >>> drawn = svg(IntervalRows("", "share", [IntervalRow("<red>", 0.3, 0.2, 0.4)]))
     >>> drawn.startswith("<svg"), "&lt;red&gt;" in drawn
     (True, True)
     """
@@ -200,8 +200,8 @@ def legend(panel: Panel) -> list[tuple[str, str, str]]:
 
     Examples
     --------
-    >>> from seqbayes.figures.panels import Row
-    >>> legend(IntervalRows("", "share", [Row("red", 0.3, 0.2, 0.4, mle=0.31)]))
+    >>> from seqbayes.figures.panels import IntervalRow
+    >>> legend(IntervalRows("", "share", [IntervalRow("red", 0.3, 0.2, 0.4, mle=0.31)]))
     [('likelihood', '◆', 'MLE'), ('posterior', '●', 'mean, interval')]
     """
     if isinstance(panel, IntervalRows):
