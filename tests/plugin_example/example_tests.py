@@ -102,8 +102,9 @@ def test_the_likelihood_works_in_mixtures():
         x = float(kind.sample(0.05 if i % 2 else 20.0, rng))
         ours.learn_one(x)
         theirs.learn_one(math.exp(-x))
-    assert ours.weights == pytest.approx(theirs.weights, rel=1e-9)
-    assert ours.parameters == pytest.approx(theirs.parameters, rel=1e-9)
+    # the start of a mixture draws rows by their content, which differs
+    assert ours.weights == pytest.approx(theirs.weights, rel=1e-7)
+    assert ours.parameters == pytest.approx(theirs.parameters, rel=1e-7)
     assert ours.weights == pytest.approx((0.5, 0.5), abs=0.08)
     assert max(ours.parameters) > 50 * min(ours.parameters)
 

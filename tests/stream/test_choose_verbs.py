@@ -49,7 +49,7 @@ def test_an_invalid_reward_is_rejected_and_can_be_corrected(config, capsys):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["choose", "layout"], 2, "field 'country' is missing"),
+        (["choose", "layout"], 2, "field 'country' of the context is missing"),
         (["choose", "colour"], 2, "no choice 'colour'; the configuration has 'layout'"),
         (["reward", "abc", "true"], 2, "was not issued by 'layout', or was changed"),
     ],
