@@ -58,7 +58,7 @@ class Calibration:
         if df < MIN_DF:
             return
         outside = squared_error > (upper_end(df) * self.factor) ** 2
-        self.log_factor += RATE * min(w, 1.0) * (outside - (1.0 - LEVEL))
+        self.log_factor += float(RATE * min(w, 1.0) * (outside - (1.0 - LEVEL)))
 
 
 def upper_end(df: float) -> float:
