@@ -18,9 +18,10 @@ from seqbayes import (
     Product,
 )
 from seqbayes import distributions as d
-from seqbayes.compare import compare
+from seqbayes.compare import compare, product
 from seqbayes.compare.coordinates import LogitCoordinate
 from seqbayes.errors import PriorError
+from seqbayes.likelihoods import Exponential, LogNormal
 from seqbayes.mixture import Mixture
 
 
@@ -336,3 +337,26 @@ def test_a_coordinate_outside_the_unit_interval_has_no_warning():
 def test_invalid_comparisons_are_refused(beliefs, options, message):
     with pytest.raises(PriorError, match=message):
         compare(beliefs, **options)
+
+
+def test_a_share_of_a_label_is_multiplied_by_a_number():
+    amount = Gamma(11, 200, likelihood=Exponential())
+    share = product(Dirichlet({"buy": 3, "no": 7}), amount, label="buy")
+    assert share.mean == pytest.approx(product(Beta(3, 7), amount).mean, rel=1e-12)
+    with pytest.raises(PriorError, match="only a belief about labels has a label"):
+        product(Beta(3, 7), amount, label="buy")
+
+
+def test_probabilities_that_cannot_be_computed_are_an_error():
+    a, b = (
+        NormalInverseGamma(mean, 11, 7, beta, likelihood=LogNormal())
+        for mean, beta in ((2.6658, 10.812), (2.7352, 6.6516))
+    )
+    with pytest.raises(PriorError, match="too wide for the integrals"):
+        compare({"a": a, "b": b}, quantity="mean")
+    assert compare({"a": a, "b": b}, quantity=0.5).p_best["b"] > 0.5
+
+
+def test_the_probability_of_equivalence_is_at_most_one():
+    found = compare({"a": Beta(5e6, 95e6), "b": Beta(5.03e6, 94.97e6)}, equivalence=0.01)
+    assert [each.p_equivalent for each in found.differences.values()] == [1.0]

@@ -7,6 +7,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from seqbayes.checks import check_level
 from seqbayes.compare.gate import Decision, decide
 from seqbayes.compare.integrals import Quantities, probabilities_of_best, quantities
@@ -204,8 +206,8 @@ def compare(
     Raises
     ------
     PriorError
-        If there are fewer than two beliefs, one is improper or not about one number, or a parameter
-        is invalid.
+        If there are fewer than two beliefs, one is improper or not about one number, a parameter is
+        invalid, or the distributions are too wide for the integrals.
 
     Notes
     -----
@@ -240,7 +242,9 @@ def compare(
     if not all(each.scalar for each in numbers):
         raise PriorError("expected one number each; use compare_many for arrays")
     index = None if control is None else names.index(control)
-    found = quantities(numbers, better, level, index, equivalence)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = quantities(numbers, better, level, index, equivalence)
+    _check_computed(found.p_best[0])
     means = [_finite(each.mean) for each in numbers]
     losses = [None] * len(names) if None in means else found.loss[0].tolist()
     return Comparison(
@@ -260,6 +264,14 @@ def compare(
         if alpha is None
         else _decide(named, quantity, alpha=alpha, effect=effect, better=better, label=label),
     )
+
+
+def _check_computed(p_best: Any) -> None:
+    if np.isnan(p_best).any():
+        raise PriorError(
+            "these beliefs are too wide for the integrals of a comparison: compare another"
+            " quantity, such as quantity=0.5, or learn more data first"
+        )
 
 
 def _decide(named: Mapping[Any, Any], quantity: Any, **asked: Any) -> Decision:
@@ -319,7 +331,9 @@ def p_best(
     """
     named = _named(beliefs)
     checked(named, better)
-    found = probabilities_of_best([number_of(each, label) for each in named.values()], better)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = probabilities_of_best([number_of(each, label) for each in named.values()], better)
+    _check_computed(found[0])
     return dict(zip(named, found[0].tolist(), strict=True))
 
 

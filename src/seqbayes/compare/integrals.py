@@ -132,7 +132,8 @@ def _quantities(
         with np.errstate(over="ignore"):
             lifts[rows] = np.expm1(ratios.quantiles([0.5, tail, 1.0 - tail]))
     if equivalence is not None:
-        equivalent[rows] = contrasts.probabilities(-equivalence, equivalence)
+        within = contrasts.probabilities(-equivalence, equivalence)
+        equivalent[rows] = np.clip(within, 0.0, 1.0)  # rounding errors
     return Quantities(
         p_best,
         _p_better(grid, better),

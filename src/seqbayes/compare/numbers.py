@@ -108,10 +108,17 @@ def product(
     >>> round(revenue.mean, 4)
     2.1569
     """
-    numbers = []
+    numbers, labelled = [], False
     for each in (first, second):
-        known = isinstance(each, Distribution) or each.as_of().display_kind == "labels"
-        numbers.append(number_of(each, label, None if known else "mean"))
+        if isinstance(each, Distribution):
+            numbers.append(each)
+        elif each.as_of().display_kind == "labels":
+            numbers.append(number_of(each, label))
+            labelled = True
+        else:
+            numbers.append(number_of(each, None, "mean"))
+    if label is not None and not labelled:
+        raise PriorError(f"only a belief about labels has a label: expected none, got {label!r}")
     return ProductOfTwo(*numbers)
 
 
