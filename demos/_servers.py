@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -13,16 +15,20 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+PORTS = 20_000, 32_000
+"""Ports for servers: below those that systems assign, which other programs might get meanwhile."""
+
 TIMEOUT = 30.0
 """Maximum time in seconds until a server is ready."""
 
 
 def free_port() -> int:
-    """Return a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a free port that the system does not assign to other programs."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):  # it is in use
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def find(program: str) -> str | None:

@@ -1,6 +1,8 @@
 """Every command of the tutorial and of these guides works, and prints what the page shows."""
 
+import contextlib
 import os
+import random
 import re
 import shutil
 import socket
@@ -20,9 +22,12 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def free_port():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
+    """Return a free port below those that the system assigns to other programs."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as listening, contextlib.suppress(OSError):  # it is in use
+            listening.bind(("127.0.0.1", port))
+            return port
 
 
 def test_every_command_of_the_tutorial_works(tmp_path):

@@ -4,7 +4,6 @@ import json
 import random
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -96,11 +95,12 @@ class Site:
         names = {"store": self.store, "events": self.events}
         quoted = {name: json.dumps(str(path)) for name, path in names.items()}
         self.config.write_text(config.format(**quoted), encoding="utf-8")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.port = 0  # a free port, which the server keeps when it is started again
         self.program = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
 
     def feed(self, *events):
         with self.events.open("a", encoding="utf-8") as file:
@@ -121,6 +121,8 @@ class Site:
         output = ""
         for line in self.program.stdout:
             output += line
+            if address := re.search(r"http://127\.0\.0\.1:(\d+)/", line):
+                self.port = int(address[1])
             found = re.search(r"the token is (\S+)", line)
             if found:
                 self.token = found[1]

@@ -80,7 +80,7 @@ def read_states(rows: Sequence[Row], belief: str, form: Abbreviation) -> list[St
         Place, key, state, use, time of the first and of the last commit, and both checksums.
     belief
         The name of the belief.
-    forms
+    form
         The abbreviation of its states.
 
     Examples
