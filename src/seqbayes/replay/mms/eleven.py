@@ -8,6 +8,9 @@ import numpy as np
 
 from seqbayes import distributions
 
+BELOW_ONE = 1.0 - 2.0**-53
+"""The largest number below 1."""
+
 SHARES = tuple(i / 10 for i in range(11))
 """The possible shares."""
 
@@ -82,12 +85,15 @@ def learn_candy(prior: tuple[float, ...], fits: bool) -> ElevenShares:
 
 
 def most_probable(probabilities: tuple[float, ...]) -> tuple[float, float]:
-    """Return the most probable share and its probability.
+    """Return the most probable share and its probability; 1 only if it is certain.
 
     Examples
     --------
     >>> most_probable((0.0, 0.25, 0.75) + (0.0,) * 8)
     (0.2, 0.75)
+    >>> most_probable((0.0, 1e-20, 1.0) + (0.0,) * 8)[1] < 1.0
+    True
     """
     best = max(range(len(SHARES)), key=probabilities.__getitem__)
-    return SHARES[best], probabilities[best]
+    certain = sum(p > 0.0 for p in probabilities) == 1
+    return SHARES[best], probabilities[best] if certain else min(probabilities[best], BELOW_ONE)
