@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -28,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit: 0
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if "numpy" not in sys.modules:
+        # NumPy would start a thread for each core; the matrices of the commands are small
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     streams.prepare()
     name = next((word for word in arguments if not word.startswith("-")), "")
     prefix = f"seqbayes {name}" if name in COMMANDS else "seqbayes"
@@ -47,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str], name: str) -> int:
-    parser = build_parser(name)
+    known = name in COMMANDS and name == arguments[0]
+    parser = build_parser(name, others=not known)
     if not arguments:
         parser.print_help()
         return 0

@@ -177,8 +177,16 @@ def version() -> str:
     return f"{seqbayes.__version__} ({'compiled' if compiled else 'not compiled'})"
 
 
-def build_parser(name: str = "") -> argparse.ArgumentParser:
-    """Return the parser, with the arguments of the command `name` alone."""
+def build_parser(name: str = "", others: bool = True) -> argparse.ArgumentParser:
+    """Return the parser, with the arguments of the command `name` alone.
+
+    Parameters
+    ----------
+    name
+        The command.
+    others
+        Whether the other commands are listed: in the help, and in errors about the command.
+    """
     examples = "\n".join(f"  {command.example}" for command in COMMANDS.values())
     parser = _CommandParser(
         prog="seqbayes",
@@ -189,7 +197,7 @@ def build_parser(name: str = "") -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"seqbayes {version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for each, command in COMMANDS.items():
+    for each, command in COMMANDS.items() if others else [(name, COMMANDS[name])]:
         subparser = commands.add_parser(
             each,
             help=command.summary,

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqbayes.checks import check_count
-from seqbayes.figures.panels import Panel
 
 if TYPE_CHECKING:
+    from seqbayes.figures.panels import Panel
     from seqbayes.figures.samples import Samples
 
 

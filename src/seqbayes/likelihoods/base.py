@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from seqbayes.distributions import Distribution
 from seqbayes.errors import ObservationError, PriorError, UnsupportedError
-from seqbayes.likelihoods.sql import SqlForm
 from seqbayes.statistics import PairSums, Statistics, arrays, as_real
+
+if TYPE_CHECKING:
+    from seqbayes.likelihoods.sql import SqlForm
 
 
 def check_parameter(

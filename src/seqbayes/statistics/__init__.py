@@ -6,26 +6,31 @@ log base measure). It can add, remove, merge and scale. Sums are exact, so remov
 leave no rounding error, and merges and long streams are fully accurate.
 """
 
-from seqbayes.statistics.base import Learner, Statistics
-from seqbayes.statistics.factorials import LARGE_COUNT, log_choose
-from seqbayes.statistics.fields import FieldStatistic, FieldSums, HurdleSums
-from seqbayes.statistics.labels import LabelCounts
-from seqbayes.statistics.moments import Moments, MomentStatistic
-from seqbayes.statistics.multinomial import MultinomialCounts
-from seqbayes.statistics.pairs import PairStatistic, PairSums
-from seqbayes.statistics.python_statistics import PythonStatistics
-from seqbayes.statistics.rates import ParetoSums, PoissonSums, PowerSums
-from seqbayes.statistics.reading import (
-    as_real,
-    is_missing,
-    plain_label,
-    raise_invalid,
-    read_weight,
-)
-from seqbayes.statistics.scan import count_ones, scan, scan_floats
-from seqbayes.statistics.scatter import Scatter
-from seqbayes.statistics.scatter_statistic import ScatterStatistic
-from seqbayes.statistics.trials import BernoulliSums, BinomialSums, NegativeBinomialSums
+from typing import TYPE_CHECKING
+
+from seqbayes import _lazy
+
+if TYPE_CHECKING:
+    from seqbayes.statistics.base import Learner, Statistics
+    from seqbayes.statistics.factorials import LARGE_COUNT, log_choose
+    from seqbayes.statistics.fields import FieldStatistic, FieldSums, HurdleSums
+    from seqbayes.statistics.labels import LabelCounts
+    from seqbayes.statistics.moments import Moments, MomentStatistic
+    from seqbayes.statistics.multinomial import MultinomialCounts
+    from seqbayes.statistics.pairs import PairStatistic, PairSums
+    from seqbayes.statistics.python_statistics import PythonStatistics
+    from seqbayes.statistics.rates import ParetoSums, PoissonSums, PowerSums
+    from seqbayes.statistics.reading import (
+        as_real,
+        is_missing,
+        plain_label,
+        raise_invalid,
+        read_weight,
+    )
+    from seqbayes.statistics.scan import count_ones, scan_floats
+    from seqbayes.statistics.scatter import Scatter
+    from seqbayes.statistics.scatter_statistic import ScatterStatistic
+    from seqbayes.statistics.trials import BernoulliSums, BinomialSums, NegativeBinomialSums
 
 __all__ = [
     "LARGE_COUNT",
@@ -56,6 +61,25 @@ __all__ = [
     "plain_label",
     "raise_invalid",
     "read_weight",
-    "scan",
     "scan_floats",
 ]
+
+__getattr__, __dir__ = _lazy.attributes(
+    __name__,
+    {
+        "base": "Learner Statistics",
+        "factorials": "LARGE_COUNT log_choose",
+        "fields": "FieldStatistic FieldSums HurdleSums",
+        "labels": "LabelCounts",
+        "moments": "Moments MomentStatistic",
+        "multinomial": "MultinomialCounts",
+        "pairs": "PairStatistic PairSums",
+        "python_statistics": "PythonStatistics",
+        "rates": "ParetoSums PoissonSums PowerSums",
+        "reading": "as_real is_missing plain_label raise_invalid read_weight",
+        "scan": "count_ones scan_floats",
+        "scatter": "Scatter",
+        "scatter_statistic": "ScatterStatistic",
+        "trials": "BernoulliSums BinomialSums NegativeBinomialSums",
+    },
+)

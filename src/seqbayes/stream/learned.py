@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 import msgspec
 
+from seqbayes.stream.digests import digest_of
 
-def digest_of(record: bytes) -> str:
-    """Return a digest with which copies of an event are compared."""
-    return hashlib.blake2b(record, digest_size=12).hexdigest()
+EVENT_BYTES = 12
+"""Size of the digest with which copies of an event are compared."""
 
 
 class LearnedEvent(msgspec.Struct, omit_defaults=True):
@@ -62,7 +61,7 @@ class LearnedEvent(msgspec.Struct, omit_defaults=True):
         record
             The copy.
         """
-        return bool(self.missing) and self.digest != digest_of(record)
+        return bool(self.missing) and self.digest != digest_of(record, EVENT_BYTES)
 
     def position_of(self, belief: str) -> str | None:
         """Return the position of the copy that a belief has learned; None if it has learned none.

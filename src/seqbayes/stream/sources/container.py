@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 from seqbayes.console.text import printable
 from seqbayes.events.packed import object_end
 from seqbayes.extras import install_command
+from seqbayes.stream.digests import digest_of
 from seqbayes.stream.source import Batch, SourceError
 
 SUFFIXES = {
@@ -66,7 +66,7 @@ class Container:
     def _head(self, length: int) -> str:
         try:
             with self._path.open("rb") as file:
-                return hashlib.blake2b(file.read(length), digest_size=16).hexdigest()
+                return digest_of(file.read(length), 16)
         except OSError as error:
             raise SourceError(f"cannot read {self._path}: {error.strerror}") from error
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import zlib
 from pathlib import Path
 from typing import Any, Self
 
 from seqbayes.extras import install_command
+from seqbayes.stream.digests import digest_of
 from seqbayes.stream.source import SourceError
 
 HEAD = 1024
@@ -219,4 +219,4 @@ class _Zstandard:
 
 
 def _fingerprint(part: bytes) -> str:
-    return hashlib.blake2b(part, digest_size=16).hexdigest()
+    return digest_of(part, 16)

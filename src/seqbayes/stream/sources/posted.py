@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.learned import LearnedEvent, digest_of
+from seqbayes.stream.digests import digest_of
+from seqbayes.stream.learned import EVENT_BYTES, LearnedEvent
 from seqbayes.stream.stores import Changes, SeenId
 
 
@@ -277,7 +278,7 @@ class SeenIds:
                 continue
             else:
                 event = LearnedEvent(position, dict.fromkeys(sorted(by)))
-            event.digest = digest_of(record) if event.missing else ""
+            event.digest = digest_of(record, EVENT_BYTES) if event.missing else ""
             self._add(changes, key, event.write(), event.write() if event.missing else "")
         if request.key:
             stored = msgspec.json.encode(RequestNote(request.digest, outcome)).decode()
