@@ -53,8 +53,11 @@ def locations_and_spreads(table: Array) -> tuple[Array, Array]:
 
 def _medians(table: Array, present: npt.NDArray[np.bool_]) -> Array:
     """Return the median of the present values of every column; 0 without any."""
-    if len(table) and present.all():
-        return np.asarray(np.median(table, axis=0))
+    n = len(table)
+    if n and present.all():  # faster than np.median
+        low, high = (n - 1) // 2, n // 2
+        ordered = np.partition(table, (low, high), axis=0)
+        return np.asarray(0.5 * ordered[low] + 0.5 * ordered[high])
     counts = present.sum(axis=0)
     ordered = np.sort(np.where(present, table, np.inf), axis=0)
     columns = np.flatnonzero(counts)

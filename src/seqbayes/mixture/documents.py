@@ -75,7 +75,7 @@ def copy_parameters(source: Engine, to: Engine) -> None:
     """Copy the components' parameters and weights."""
     to.weights[:] = source.weights
     for mine, theirs in zip(to.leaves(), source.leaves(), strict=True):
-        mine.load_parameter_vector(theirs.parameter_vector)
+        mine.copy_parameter(theirs)
 
 
 def load_parameter(kernel: Any, numbers: Any) -> None:

@@ -320,7 +320,7 @@ class EMModel:
 
     def invalidate(self) -> None:
         """Discard cached predictions."""
-        self._predicting_at = -1.0
+        self._predicting_at = self._predictive_at = -1.0
 
     def responsibilities(self, rows: Array) -> Array:
         """Return the responsibilities (n, K) for rows, under the parameters for predictions."""
@@ -346,10 +346,9 @@ class EMModel:
         ObservationError
             If `x` is outside the support of a component.
         """
-        self.predicting()
-        if self._predictive is not None and self._predictive_at == self._predicting_at:
-            return self._predictive.log_density(x)
-        return self._current_predictive().log_density(x)
+        if self._predictive is None or self._predictive_at != self.engine.last_change:
+            return self._current_predictive().log_density(x)
+        return self._predictive.log_density(x)
 
     def predictive_is_compiled(self) -> bool:
         """Whether all components compute their predictive densities from rows."""

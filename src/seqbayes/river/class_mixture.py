@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,22 @@ class Cluster(NamedTuple):
     name: Any
     weight: float
     centre: dict[Any, Any]
+
+
+class FeatureLayout(NamedTuple):
+    """How mixtures without categories read an observation.
+
+    The field of several numbers, the features in it, and all features.
+    """
+
+    numbers: Any
+    vector: frozenset[Any]
+    names: frozenset[Any]
+
+
+@lru_cache(maxsize=1024)  # one object for all mixtures, so that comparisons are fast
+def _shared(numbers: Any, vector: frozenset[Any], names: frozenset[Any]) -> FeatureLayout:
+    return FeatureLayout(numbers, vector, names)
 
 
 class ClassMixture:
@@ -63,7 +80,7 @@ class ClassMixture:
                 self._labels[name] = frozenset(labels)
         self.names = self._vector | (fields.keys() - {numbers})
         # mixtures of the same layout project an observation in the same way
-        self.layout: Any = self if self._labels else (numbers, self._vector, self.names)
+        self.layout: Any = self if self._labels else _shared(numbers, self._vector, self.names)
 
     def project(self, x: Mapping[Any, Any]) -> dict[Any, Any]:
         """Return the features of an observation that the mixture models."""

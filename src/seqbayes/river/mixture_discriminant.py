@@ -280,7 +280,8 @@ class MixtureDiscriminant(GenerativeClassifier):
             else mixture.log_predictive(projections.of(mixture), seen, self._features)
             for mixture in mixtures
         ]
-        if all(mixture is not None and mixture.names.issuperset(known) for mixture in mixtures):
+        layouts = {None if mixture is None else mixture.layout for mixture in mixtures}
+        if all(layout is not None and layout.names.issuperset(known) for layout in layouts):
             return total
         labels = list(self._classes.value)
         for name, feature in known.items():

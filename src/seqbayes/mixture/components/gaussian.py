@@ -294,6 +294,13 @@ class GaussianKernel(NormalKernel):
         self._divisor = numbers[last]
         self._factorise()
 
+    def copy_parameter(self, other: Any) -> None:
+        """Copy mean, scale and divisor."""
+        given: GaussianKernel = other
+        self._mean[:] = given._mean
+        self.share(given)
+        self._has_student = False
+
     def tie(self, kernels: list[Any]) -> None:
         """Share one covariance with the kernels of the other components."""
         if all(isinstance(kernel, GaussianKernel) for kernel in kernels):

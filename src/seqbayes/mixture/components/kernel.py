@@ -147,6 +147,10 @@ class Kernel:
         """Restore a parameter from its numbers."""
         raise NotImplementedError
 
+    def copy_parameter(self, other: Any) -> None:
+        """Copy the parameter of another kernel of the same kind."""
+        self.load_parameter_vector(other.parameter_vector)
+
     @property
     def collapsed(self) -> bool:
         """Whether the parameter is undefined, because all observations are the same point."""

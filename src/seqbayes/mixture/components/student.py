@@ -295,6 +295,13 @@ class StudentKernel(GaussianKernel):
         self._prepare()
         GaussianKernel.load_parameter_vector(self, numbers[: len(numbers) - 1])
 
+    def copy_parameter(self, other: Any) -> None:
+        """Copy location, scale, divisor and degrees of freedom."""
+        given: StudentKernel = other
+        self._freedom = given._freedom
+        self._prepare()
+        GaussianKernel.copy_parameter(self, other)
+
     @property
     def parameter(self) -> Any:
         """Location (d,), scale matrix (d, d) and degrees of freedom."""
