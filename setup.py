@@ -72,7 +72,6 @@ UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-g0"]
 SCALAR_FLAGS = ["-fno-tree-vectorize"]
 VECTORISED = {
     "seqbayes.statistics.scan",
-    "seqbayes.statistics.scatter",
     "seqbayes.statistics.sum_table",
 }
 

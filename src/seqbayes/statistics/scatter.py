@@ -37,6 +37,9 @@ from seqbayes.statistics.reading import raise_invalid
 from seqbayes.statistics.scatter_statistic import ScatterStatistic, from_sums
 from seqbayes.statistics.sums import as_sum
 
+# The type of arrays, which is found faster than an attribute of a module.
+ARRAY = cython.declare(object, np.ndarray)
+
 # Splits a float into halves: 2**27 + 1.
 SPLITTER = cython.declare(cython.double, 134217729.0)
 
@@ -70,6 +73,12 @@ class Scatter(Statistics):
     _y_low = cython.declare("double[::1]")
     _term = cython.declare("double[::1]")
     _term_low = cython.declare("double[::1]")
+    # Pointers to the elements of these arrays, which C compilers can keep in registers.
+    y = cython.declare(cython.pointer(cython.double))
+    y_high = cython.declare(cython.pointer(cython.double))
+    y_low = cython.declare(cython.pointer(cython.double))
+    term = cython.declare(cython.pointer(cython.double))
+    term_low = cython.declare(cython.pointer(cython.double))
 
     def __init__(self, dimension: int, features: tuple[Any, ...] | None = None) -> None:
         Statistics.__init__(self)
@@ -79,6 +88,15 @@ class Scatter(Statistics):
         size = dimension + dimension * (dimension + 1) // 2
         self._term, self._term_low = np.zeros((2, size))
         self._sums = SumTable(size)
+        if cython.compiled:
+            self.y = cython.address(self._y[0])
+            self.y_high = cython.address(self._y_high[0])
+            self.y_low = cython.address(self._y_low[0])
+            self.term = cython.address(self._term[0])
+            self.term_low = cython.address(self._term_low[0])
+        else:
+            self.y, self.y_high, self.y_low = self._y, self._y_high, self._y_low
+            self.term, self.term_low = self._term, self._term_low
 
     @property
     def value(self) -> ScatterStatistic:
@@ -144,10 +162,11 @@ class Scatter(Statistics):
         """Read one observation."""
         i: cython.Py_ssize_t
         values: Any = x
-        if isinstance(x, np.ndarray):
-            values = x.tolist()
-        elif isinstance(x, (dict, Mapping)):
-            values = self._by_name(x)
+        if not isinstance(x, list):
+            if type(x) is ARRAY or isinstance(x, np.ndarray):
+                values = x.tolist()
+            elif isinstance(x, (dict, Mapping)):
+                values = self._by_name(x)
         if not isinstance(values, (list, tuple)) or len(values) != self.dimension:
             raise_invalid(x, f"{self.dimension} numbers")
         for i in range(self.dimension):
@@ -175,36 +194,44 @@ class Scatter(Statistics):
         q: cython.double
         q_high: cython.double
         q_low: cython.double
-        y: cython.double
         error: cython.double = 0.0
-        if not self.fits(w):
+        largest: cython.double = 0.0
+        smallest: cython.double = self._sums.smallest_term
+        y: cython.p_double = self.y
+        y_high: cython.p_double = self.y_high
+        y_low: cython.p_double = self.y_low
+        term: cython.p_double = self.term
+        term_low: cython.p_double = self.term_low
+        for i in range(d):
+            q = y[i]
+            p = SPLITTER * q
+            y_high[i] = p - (p - q)
+            y_low[i] = q - y_high[i]
+            if fabs(q) > largest:
+                largest = fabs(q)
+            p = fabs(w) * q * q
+            if p < smallest and p != 0.0:
+                smallest = p
+        if not self._has_room(w, largest):
             raise ObservationError("the observation is too large: its square overflows")
+        self._sums.smallest_term = smallest
         for i in range(d):
-            y = self._y[i]
-            p = SPLITTER * y
-            self._y_high[i] = p - (p - y)
-            self._y_low[i] = y - self._y_high[i]
-            p = fabs(w) * y * y
-            if p < self._sums.smallest_term and p != 0.0:
-                self._sums.smallest_term = p
-        for i in range(d):
-            q = self._y[i]
-            q_high = self._y_high[i]
-            q_low = self._y_low[i]
+            q = y[i]
+            q_high = y_high[i]
+            q_low = y_low[i]
             if w != 1.0:
-                y = q
-                q = w * y
-                error = product_error(w, y, q)
+                q = w * y[i]
+                error = product_error(w, y[i], q)
                 p = SPLITTER * q
                 q_high = p - (p - q)
                 q_low = q - q_high
-            self._term[i] = q
-            self._term_low[i] = error
+            term[i] = q
+            term_low[i] = error
             for j in range(i + 1):
-                p = q * self._y[j]
-                y = (q_high * self._y_high[j] - p) + q_high * self._y_low[j]
-                self._term[k + j] = p
-                self._term_low[k + j] = (y + q_low * self._y_high[j]) + q_low * self._y_low[j]
+                p = q * y[j]
+                term[k + j] = p
+                p = (q_high * y_high[j] - p) + q_high * y_low[j]
+                term_low[k + j] = (p + q_low * y_high[j]) + q_low * y_low[j]
             k += i + 1
         self._sums.put_terms(self._term, self._term_low)
         if w != 1.0:
@@ -240,15 +267,23 @@ class Scatter(Statistics):
     def fits(self, w: cython.double) -> cython.bint:
         """Whether the observation that was read can be added without overflow."""
         i: cython.Py_ssize_t
+        largest: cython.double = 0.0
+        for i in range(self.dimension):
+            if fabs(self._y[i]) > largest:
+                largest = fabs(self._y[i])
+        return self._has_room(w, largest)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def _has_room(self, w: cython.double, largest: cython.double) -> cython.bint:
+        """Whether a vector can be added without overflow, given its largest absolute value."""
+        i: cython.Py_ssize_t
         k: cython.Py_ssize_t = self.dimension - 1
         most: cython.double = 0.0
-        largest: cython.double = 0.0
         for i in range(self.dimension):
             k += i + 1
             if fabs(self._sums.high[k]) > most:
                 most = fabs(self._sums.high[k])
-            if fabs(self._y[i]) > largest:
-                largest = fabs(self._y[i])
         return most + fabs(w) * (largest * largest) < MAX_SUM and fabs(self._n.high + w) < MAX_SUM
 
     def add_sums(self, n: float, origin: Any, shift: Any, squares: Any, log_base: float) -> None:
