@@ -1,7 +1,9 @@
 """Runners of a group that are killed, stopped and cut off count every event exactly once.
 
-Three partitions of a Kafka topic, a PostgreSQL store behind a slow connection, and two runners.
-`SEQBAYES_KILLS=200 pytest tests/stream/test_group_crash.py` disturbs them 200 times.
+Two runners share three partitions and a PostgreSQL store, which one of them reaches by a slow
+connection. The partitions are those of a Kafka topic, whose connections are cut, or three streams
+of a Redis server that is killed and restarted.
+`SEQBAYES_KILLS=200 pytest tests/stream/test_group_crash.py` disturbs each group 200 times.
 """
 
 import contextlib
@@ -146,12 +148,36 @@ def expected(events):
     return found
 
 
+class Topic:
+    """Three partitions of a topic of Kafka."""
+
+    def __init__(self, broker, name):
+        self.broker, self.name = broker, name
+        broker.make(name)
+        self.source = broker.source(name)
+
+    def publish(self, texts):
+        self.broker.publish(self.name, texts)
+
+
+class Streams:
+    """Three streams of Redis."""
+
+    def __init__(self, broker, name):
+        self.broker, self.name = broker, name
+        self.source = broker.source(f"{name}-{{partition}}")
+
+    def publish(self, texts):
+        for i in range(3):
+            self.broker.publish(f"{self.name}-{i}", texts[i::3])
+
+
+@pytest.mark.parametrize(("kind", "partitions"), [("kafka", Topic), ("redis", Streams)])
 def test_a_disturbed_group_counts_every_event_exactly_once(
-    server, postgres, postgres_url, tmp_path
+    kind, partitions, server, postgres, postgres_url, tmp_path
 ):
-    broker, rng = server("kafka"), random.Random(7)
-    topic = f"group{rng.randrange(10**9)}"
-    broker.make(topic)
+    broker, rng = server(kind), random.Random(7)
+    topic = partitions(broker, f"group{rng.randrange(10**9)}")
     events = records(PER_STEP * (DISTURBANCES + 2))
     texts = [json.dumps(each).encode() for each in events]
     runners = Runners(tmp_path)
@@ -160,21 +186,21 @@ def test_a_disturbed_group_counts_every_event_exactly_once(
         configs = []
         for i, url in enumerate((postgres_url, slow.route(postgres_url))):
             path = tmp_path / f"{i}.toml"
-            path.write_text(CONFIG.format(store=url, source=toml(broker.source(topic))))
+            path.write_text(CONFIG.format(store=url, source=toml(topic.source)))
             configs.append(str(path))
         try:
             live = [runners.start("run", each) for each in configs]
-            broker.publish(topic, texts[:PER_STEP])
+            topic.publish(texts[:PER_STEP])
             until(lambda: has_group(postgres_url) and all(owners(postgres_url)), runners.output)
             for step in range(1, DISTURBANCES + 1):
                 part = texts[PER_STEP * step : PER_STEP * (step + 1)]
-                broker.publish(topic, part[: PER_STEP // 2])
+                topic.publish(part[: PER_STEP // 2])
                 i, act = rng.randrange(2), list(counts)[(step - 1) % 4]
                 counts[act] += 1
                 time.sleep(rng.uniform(0.0, 0.1))
                 disturb(act, i, live, configs, runners, broker, postgres_url)
-                broker.publish(topic, part[PER_STEP // 2 :])
-            broker.publish(topic, texts[PER_STEP * (DISTURBANCES + 1) :])
+                topic.publish(part[PER_STEP // 2 :])
+            topic.publish(texts[PER_STEP * (DISTURBANCES + 1) :])
 
             def complete():
                 restart(live, configs, runners)
@@ -193,7 +219,7 @@ def test_a_disturbed_group_counts_every_event_exactly_once(
 
 
 def disturb(act, i, live, configs, runners, broker, url):
-    """Kill, stop or replace a runner, or cut the connections of the broker."""
+    """Kill, stop or replace a runner, or restart the broker."""
     restart(live, configs, runners)
     if act == "kill":
         runners.end(live[i], signal.SIGKILL)
