@@ -11,6 +11,9 @@ from pathlib import Path
 # this when it is imported, also in the programs that tests start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Tests start hundreds of programs that import the same modules: they are compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 import mpmath
 import numpy as np
 import pytest

@@ -12,11 +12,15 @@ from seqbayes.console.commands import build_parser
 from seqbayes.stream.config import parse_config
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
-    *sorted(ROOT.glob("docs/**/*.md")),
-]
 BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [
+    page
+    for page in (
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
+        *sorted(ROOT.glob("docs/**/*.md")),
+    )
+    if BLOCK.search(page.read_text(encoding="utf-8"))
+]
 SEPARATORS = {"|", "&", "&&", ";"}
 
 
