@@ -21,6 +21,7 @@ from seqbayes import (
     Windowed,
 )
 from seqbayes.bandit import Bandit, BayesUCB, Greedy, PerContext, Thompson, TopTwo
+from seqbayes.compare import number_of
 
 RULES = [Thompson(), TopTwo(), TopTwo(beta=0.2), BayesUCB(), Greedy()]
 PULLS = 4000
@@ -78,21 +79,39 @@ def test_thompson_sampling_chooses_by_the_probability_of_being_best():
 def test_top_two_is_thompson_sampling_repeated_until_the_arm_differs():
     bandit = learned("shares")
     p = bandit.shares("abc")
+    # posteriors Beta(3, 2), Beta(2, 2) and Beta(2, 4): b has the mean between those of the others
+    closest = {"a": "b", "b": "a", "c": "b"}
     expected = dict.fromkeys("abc", 0.0)
     for first, second in itertools.permutations("abc", 2):
+        repeated = p[first] * p[second] * (1.0 - p[first] ** 4) / (1.0 - p[first])
         expected[first] += 0.3 * p[first] * p[second] / (1.0 - p[first])
-        expected[second] += 0.7 * p[first] * p[second] / (1.0 - p[first])
+        expected[second] += 0.7 * (repeated + p[first] ** 5 * (closest[first] == second))
     found = learned("shares", rule=TopTwo(beta=0.3)).shares("abc")
     assert found == pytest.approx(expected, rel=1e-12)
 
 
-def test_top_two_chooses_another_arm_when_one_is_certain():
-    bandit = Bandit(Normal(0, 1, 1), rule=TopTwo(beta=0.0), seed=1)
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_top_two_chooses_the_closest_arm_when_one_is_certain(better):
+    sign = 1.0 if better == "higher" else -1.0
+    bandit = Bandit(Normal(0, 1, 1), rule=TopTwo(beta=0.0), better=better, seed=1)
     for arm, level in {"a": 1e3, "b": 0.0, "c": -1.0}.items():
         for _ in range(100):
-            bandit.update(arm, level)
-    assert bandit.shares("abc")["a"] == 0.0
-    assert {bandit.pull("abc") for _ in range(20)} <= {"b", "c"}
+            bandit.update(arm, sign * level)
+    assert bandit.shares("abc") == {"a": 0.0, "b": 1.0, "c": 0.0}
+    assert {bandit.pull("abc") for _ in range(20)} == {"b"}
+    bandit.retire("b")
+    assert bandit.shares("abc") == {"a": 0.0, "b": 1.0, "c": 0.0}  # b again has its wide prior
+
+
+def test_arms_at_the_same_distance_are_chosen_with_the_same_probability():
+    bandit = Bandit(NormalInverseGamma(), rule=TopTwo(beta=0.0), burn_in=2, seed=1)
+    for arm, level in {"a": 1e6, "b": 0.0, "c": 0.0}.items():
+        for change in (-1.0, 1.0):
+            bandit.update(arm, level + change)
+    shares = bandit.shares("abc")
+    assert shares["b"] == shares["c"] == pytest.approx(0.5, abs=1e-3)
+    pulls = [bandit.pull("abc") for _ in range(400)]
+    assert abs(pulls.count("b") - 200) < 60  # six standard deviations
 
 
 @pytest.mark.parametrize("better", ["higher", "lower"])
@@ -102,6 +121,33 @@ def test_bayes_ucb_takes_the_best_quantile(better):
     for arm, state in bandit.arms.items():
         ends[arm] = state.isf(tail) if better == "higher" else -state.ppf(tail)
     assert bandit.pull("abc") == max(ends, key=ends.get)
+
+
+@pytest.mark.parametrize(
+    ("state", "reward"),
+    [
+        (Beta(), lambda rng, arm: rng.random() < 0.3 + 0.05 * arm),
+        (Beta(0.2, 0.3), lambda rng, arm: rng.random() < 0.5),  # not log-concave at first
+        (Gamma(2.0, 1.0), lambda rng, arm: rng.randrange(3 + arm)),
+        (Normal(0, 1, 1), lambda rng, arm: rng.gauss(0.1 * arm, 1.0)),
+        (NormalInverseGamma(0, 1, 2, 1), lambda rng, arm: rng.gauss(0.1 * arm, 1.0)),
+    ],
+)
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_bayes_ucb_skips_only_quantiles_that_are_not_the_best(state, reward, better):
+    bandit, rng = Bandit(state, rule=BayesUCB(), better=better, seed=1), random.Random(2)
+    arms = range(4)
+    for _ in range(150):
+        tail, ends = 1 / (bandit.n + 2), {}
+        for arm in arms:
+            number = number_of(bandit.arms.get(arm, state))
+            ends[arm] = number.isf(tail) if better == "higher" else -number.ppf(tail)
+        best = [arm for arm in arms if ends[arm] == max(ends.values())]
+        assert bandit.shares(arms) == {arm: (arm in best) / len(best) for arm in arms}
+        chosen = bandit.pull(arms)
+        assert chosen in best
+        bandit.update(chosen, reward(rng, chosen))
+    assert len(bandit.counts) > 1
 
 
 def test_every_arm_is_chosen_during_the_burn_in_and_while_improper():

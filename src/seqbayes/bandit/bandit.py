@@ -6,6 +6,7 @@ import copy
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
+from seqbayes.bandit.memory import Memory
 from seqbayes.bandit.policy import Choice, Policy
 from seqbayes.bandit.rules import RandomCandidates, Rule, check_arms, shares_of
 from seqbayes.compare import number_of
@@ -97,6 +98,7 @@ class Bandit(Policy):
         self._draws: dict[Hashable, list[float]] = {}
         self._drawn: dict[Hashable, int] = {}
         self._shares: dict[tuple[Hashable, ...], dict[Hashable, float]] = {}
+        self._memory = Memory()
         self._clock: float | None = None  # newest time of a reward, if the state forgets by time
         belief_about_number(belief, label)
 
@@ -234,11 +236,18 @@ class Bandit(Policy):
         del self._states[arm_id]
         for cache in (self._counts, self._numbers, self._draws, self._drawn):
             cache.pop(arm_id, None)
+        self._memory.forget(arm_id)
         self._shares.clear()
 
     def _candidates(self, arms: Sequence[Any]) -> RandomCandidates:
         return RandomCandidates(
-            arms, self._number, self.better, self._n, self._draw, self._rng, self._generator
+            arms,
+            self._number,
+            self.better,
+            self._n,
+            self._draw,
+            self._rng,
+            self._memory,
         )
 
     def _first(self, arms: Sequence[Any]) -> list[Any]:
@@ -264,15 +273,18 @@ class Bandit(Policy):
         return number
 
     def _draw(self, arm: Any) -> float:
+        try:
+            return self._draws[arm].pop()
+        except (KeyError, IndexError):
+            return self._new_draw(arm)
+
+    def _new_draw(self, arm: Any) -> float:
         # Beliefs about arms that are not chosen do not change, so several values are drawn at once.
-        draws = self._draws.get(arm)
-        if draws:
-            return draws.pop()
-        number = self._number(arm)
+        draws, number = self._draws.get(arm), self._number(arm)
         if draws is None:
             self._draws[arm], self._drawn[arm] = [], 1
             return float(number.sample(None, self._generator))
-        self._drawn[arm] = min(2 * self._drawn[arm], MAX_DRAWS)
+        self._drawn[arm] = min(4 * self._drawn[arm], MAX_DRAWS)
         draws.extend(number.sample(self._drawn[arm], self._generator).tolist())
         return draws.pop()
 

@@ -196,7 +196,7 @@ class LinearBandit(Policy):
             return float(numbers[arm].sample(None, self._generator))
 
         candidates = RandomCandidates(
-            arms, numbers.__getitem__, self.better, self._n, draw, self._rng, self._generator
+            arms, numbers.__getitem__, self.better, self._n, draw, self._rng
         )
         return candidates, first
 

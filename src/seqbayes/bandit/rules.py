@@ -8,19 +8,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from seqbayes.bandit.memory import Memory
 from seqbayes.compare import BETTER, p_best
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 
 Arm = Hashable
 
-SINGLE_DRAWS = 8
-"""Number of draws, one at a time, before many values are drawn at once."""
-
-MANY_DRAWS = 64
-"""Number of draws at once, before the exact probabilities are computed."""
+TRIES = 4
+"""Number of draws in which another arm may be the best, before `TopTwo` chooses by distance."""
 
 
 class Candidates:
@@ -36,17 +32,25 @@ class Candidates:
         Whether the "higher" or the "lower" reward is better.
     n
         Number of rewards that were learned.
+    memory
+        Numbers that earlier choices have computed.
     """
 
-    __slots__ = ("arms", "better", "n", "number_of", "sign")
+    __slots__ = ("arms", "better", "memory", "n", "number_of", "sign")
 
     def __init__(
-        self, arms: Sequence[Arm], number_of: Callable[[Arm], Distribution], better: str, n: int
+        self,
+        arms: Sequence[Arm],
+        number_of: Callable[[Arm], Distribution],
+        better: str,
+        n: int,
+        memory: Memory | None = None,
     ) -> None:
         self.arms = arms
         self.number_of = number_of
         self.better = better
         self.n = n
+        self.memory = Memory() if memory is None else memory
         self.sign = 1.0 if better == "higher" else -1.0
 
     def p_best(self) -> dict[Arm, float]:
@@ -54,6 +58,26 @@ class Candidates:
         if len(self.arms) == 1:
             return {self.arms[0]: 1.0}
         return p_best({arm: self.number_of(arm) for arm in self.arms}, better=self.better)
+
+    def closest(self, leader: Arm) -> list[Arm]:
+        """Return the arms with the smallest distance to the leader.
+
+        The distance is the difference of the means in standard deviations of the difference.
+        """
+        moments, number_of = self.memory.moments, self.number_of
+        _, mean, var = moments(leader, number_of(leader))
+        found: list[Arm] = []
+        least = math.inf
+        for arm in self.arms:
+            if arm != leader:
+                _, other, spread = moments(arm, number_of(arm))
+                width = var + spread
+                distance = (mean - other) ** 2 / width if width else math.inf
+                if distance < least:
+                    found, least = [arm], distance
+                elif distance == least:
+                    found.append(arm)
+        return found
 
     def maxima(self, score: Callable[[Distribution], float]) -> list[Arm]:
         """Return the arms with the best score; an arm whose score does not exist has the best."""
@@ -68,15 +92,15 @@ class RandomCandidates(Candidates):
 
     Parameters
     ----------
-    arms, number_of, better, n
+    arms, number_of, better, n, memory
         As for `Candidates`.
     draw
         Returns a draw from the belief about an arm's expected reward.
-    rng, generator
-        Sources of random numbers.
+    rng
+        Source of random numbers.
     """
 
-    __slots__ = ("draw", "generator", "rng")
+    __slots__ = ("draw", "rng")
 
     def __init__(
         self,
@@ -86,12 +110,11 @@ class RandomCandidates(Candidates):
         n: int,
         draw: Callable[[Arm], float],
         rng: random.Random,
-        generator: np.random.Generator,
+        memory: Memory | None = None,
     ) -> None:
-        super().__init__(arms, number_of, better, n)
+        super().__init__(arms, number_of, better, n, memory)
         self.draw = draw
         self.rng = rng
-        self.generator = generator
 
     def sample_best(self) -> Arm:
         """Return the best arm of one draw from the belief about each."""
@@ -106,26 +129,6 @@ class RandomCandidates(Candidates):
                 tied = True
         # draws are equal only where floating-point numbers are too coarse
         return sample(self.p_best(), self.rng) if tied else best
-
-    def sample_best_but(self, arm: Arm) -> Arm:
-        """Return the best arm of the first draw in which `arm` is not the best."""
-        if len(self.arms) == 2:
-            one, other = self.arms
-            return other if arm == one else one
-        for _ in range(SINGLE_DRAWS):
-            best = self.sample_best()
-            if best != arm:
-                return best
-        draws = [self.number_of(each).sample(MANY_DRAWS, self.generator) for each in self.arms]
-        values = self.sign * np.asarray(draws)
-        # equal draws: floating-point numbers are too coarse
-        if (values == values.max(axis=0)).sum() == MANY_DRAWS:
-            indices = np.argmax(values, axis=0)
-            others = indices[indices != self.arms.index(arm)]
-            if others.size:
-                return self.arms[int(others[0])]
-        # such draws are rare
-        return sample(others_given_not(self.p_best(), arm), self.rng)
 
 
 class Rule(ABC):
@@ -181,8 +184,13 @@ class TopTwo(Rule):
     """Choose the best arm of a draw, or else the best arm of a draw in which another one is best.
 
     Top-two Thompson sampling [1]_ identifies the best arm faster than Thompson sampling, which
-    rarely chooses another arm once it is nearly certain. With the probabilities of being best p, an
-    arm is chosen with probability ``β p[i] + (1 - β) Σ_{j ≠ i} p[j] p[i] / (1 - p[j])``.
+    rarely chooses another arm once it is nearly certain. The second arm is the best one of the
+    first of 4 draws in which it is not the first arm. If there is none, because the first arm is
+    almost certainly the best, it is the arm whose mean is closest to that of the first arm, in
+    standard deviations of the difference [2]_: the one that is most probably better.
+
+    With the probabilities of being best p, an arm i is chosen with probability ``β p[i] + (1 - β)
+    Σ_{j ≠ i} p[j] (p[i] (1 - p[j]**4) / (1 - p[j]) + p[j]**4 [i is closest to j])``.
 
     Parameters
     ----------
@@ -194,18 +202,12 @@ class TopTwo(Rule):
     PriorError
         If `beta` is not between 0 and 1.
 
-    Notes
-    -----
-    The second arm is chosen by draws in which the first one is not the best. When such draws become
-    rarer than about one in a hundred, it is chosen by the exact probabilities of being best, which
-    takes about half a millisecond for three arms: the integrals are needed again after every
-    reward, because each changes the belief about one of the arms. Until then, a choice takes as
-    long as that of `Thompson` times the number of draws.
-
     References
     ----------
     .. [1] Russo, D. (2020). Simple Bayesian algorithms for best-arm identification. Operations
        Research 68, 1625-1647.
+    .. [2] Shang, X., de Heide, R., Kaufmann, E., Ménard, P. and Valko, M. (2020). Fixed-confidence
+       guarantees for Bayesian best-arm identification. AISTATS, 1823-1832.
 
     Examples
     --------
@@ -225,19 +227,33 @@ class TopTwo(Rule):
 
     def shares(self, candidates: Candidates) -> dict[Arm, float]:
         """Return the probabilities of being chosen as the first or as the second one."""
-        first = candidates.p_best()
-        shares = {arm: self.beta * p for arm, p in first.items()}
-        for arm, p in first.items():
-            for other, share in others_given_not(first, arm).items():
-                shares[other] += (1.0 - self.beta) * p * share
-        return shares if len(first) > 1 else first
+        p = candidates.p_best()
+        if len(p) == 1:
+            return p
+        shares = {arm: self.beta * each for arm, each in p.items()}
+        for first, likely in p.items():
+            none = likely**TRIES  # the first one is the best of all draws
+            for other, share in others_given_not(p, first).items():
+                shares[other] += (1.0 - self.beta) * likely * (1.0 - none) * share
+            closest = candidates.closest(first)
+            for other in closest:
+                shares[other] += (1.0 - self.beta) * likely * none / len(closest)
+        return shares
 
     def pick(self, candidates: RandomCandidates) -> Arm:
         """Choose the best arm of a draw, or the best other one."""
         first = candidates.sample_best()
         if len(candidates.arms) == 1 or candidates.rng.random() < self.beta:
             return first
-        return candidates.sample_best_but(first)
+        if len(candidates.arms) == 2:
+            one, other = candidates.arms
+            return other if first == one else one
+        for _ in range(TRIES):
+            best = candidates.sample_best()
+            if best != first:
+                return best
+        closest = candidates.closest(first)
+        return closest[0] if len(closest) == 1 else candidates.rng.choice(closest)
 
 
 class BestScore(Rule):
@@ -282,10 +298,7 @@ class BayesUCB(BestScore):
 
     def best(self, candidates: Candidates) -> list[Arm]:
         """Return the arms with the best quantile."""
-        tail = 1.0 / (candidates.n + 2.0)
-        if candidates.better == "higher":
-            return candidates.maxima(lambda number: float(number.isf(tail)))
-        return candidates.maxima(lambda number: float(number.ppf(tail)))
+        return candidates.memory.best(candidates, 1.0 / (candidates.n + 2.0))
 
 
 class Greedy(BestScore):

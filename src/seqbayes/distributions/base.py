@@ -183,6 +183,11 @@ class Distribution:
         """
         return None
 
+    @property
+    def log_concave(self) -> bool:
+        """Whether the log density is known to be concave; False for arrays."""
+        return False
+
     def inner_point(self) -> Real:
         """Return an arbitrary point inside the support."""
         return 0.5

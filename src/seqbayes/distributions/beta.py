@@ -122,6 +122,11 @@ class Beta(Distribution):
     def _log_isf(self, log_q: Real) -> Real:
         return tails.beta_isf(self.alpha, self.beta, log_q, True)
 
+    @property
+    def log_concave(self) -> bool:
+        """Whether both hyperparameters are at least 1."""
+        return self.scalar and self.alpha >= 1.0 and self.beta >= 1.0
+
     def mode_curvature(self) -> tuple[float, float] | None:
         """Return the negative second and the third derivative of the log density at the mode."""
         a, b = self.alpha - 1.0, self.beta - 1.0

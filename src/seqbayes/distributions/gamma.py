@@ -127,6 +127,11 @@ class Gamma(Distribution):
             result: Any = np.where(small, np.exp(log), standard / self.rate)
         return result if is_array(standard) else float(result)
 
+    @property
+    def log_concave(self) -> bool:
+        """Whether the shape is at least 1."""
+        return self.scalar and self.shape >= 1.0
+
     def mode_curvature(self) -> tuple[float, float] | None:
         """Return the negative second and the third derivative of the log density at the mode."""
         mode = self.mode

@@ -113,6 +113,11 @@ class Normal(Distribution):
         return Normal(self.mean + by, self.var)
 
     @property
+    def log_concave(self) -> bool:
+        """The log density is a parabola."""
+        return self.scalar
+
+    @property
     def mean(self) -> Real:
         """Expected value."""
         return self._mean

@@ -1,0 +1,131 @@
+"""Numbers about the beliefs of arms that are kept from one choice to the next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from seqbayes.distributions import Distribution
+
+if TYPE_CHECKING:
+    from seqbayes.bandit.rules import Candidates
+
+_RATIO = math.log(1.25)
+"""Distance of the logarithms of tails from which an upper bound of the slope is computed."""
+
+_ERROR = 1e-9
+"""Relative error of a slope."""
+
+
+class Known(NamedTuple):
+    """The outer quantile of an arm at some tail.
+
+    Attributes
+    ----------
+    number
+        The distribution of the arm's expected reward.
+    value
+        Its quantile; the negative quantile if lower rewards are better.
+    log_tail
+        Logarithm of the tail.
+    slope
+        Upper bound of the quantile's slope at smaller tails, by the negative logarithm of the tail.
+        None if it has not been computed.
+    """
+
+    number: Distribution
+    value: float
+    log_tail: float
+    slope: float | None
+
+
+class Memory:
+    """Moments of arms, and quantiles, which bound the quantiles at smaller tails.
+
+    With the number of rewards, the tail decreases. The quantile of a log-concave density is a
+    concave function of the logarithm of the tail, so that its slope decreases. An arm that was not
+    rewarded cannot be the best while the bound that follows is below the best quantile.
+    """
+
+    __slots__ = ("_known", "_moments")
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, Known] = {}
+        self._moments: dict[Hashable, tuple[Distribution, float, float]] = {}
+
+    def forget(self, arm: Any) -> None:
+        """Forget an arm."""
+        self._known.pop(arm, None)
+        self._moments.pop(arm, None)
+
+    def moments(self, arm: Any, number: Distribution) -> tuple[Distribution, float, float]:
+        """Return the distribution of an arm's expected reward, with its mean and variance.
+
+        Moments that do not exist are approximated by quantiles.
+
+        Parameters
+        ----------
+        arm
+            The arm.
+        number
+            The distribution.
+        """
+        found = self._moments.get(arm)
+        if found is None or found[0] is not number:
+            mean, var = number.mean, number.var
+            if mean is None or var is None or not (math.isfinite(mean) and math.isfinite(var)):
+                low, mean, high = number.ppf(0.16), number.ppf(0.5), number.isf(0.16)
+                var = (0.5 * (high - low)) ** 2
+            found = self._moments[arm] = number, mean, var
+        return found
+
+    def best(self, candidates: Candidates, tail: float) -> list[Any]:
+        """Return the arms with the best quantile at a tail.
+
+        Parameters
+        ----------
+        candidates
+            The arms.
+        tail
+            Probability beyond the quantile; not larger than in earlier calls.
+        """
+        sign, log_tail = candidates.sign, math.log(tail)
+        limit, bounds, exact = -math.inf, [], {}
+        for arm in candidates.arms:
+            number, found = candidates.number_of(arm), self._known.get(arm)
+            if found is None or found.number is not number:
+                value = sign * outer_quantile(number, tail, sign)
+                exact[arm] = value = math.inf if value != value else value
+                self._known[arm] = Known(number, value, log_tail, None)
+                limit = max(limit, value)
+            else:
+                bounds.append((self._bound(arm, found, log_tail, sign), arm, number))
+        bounds.sort(key=_first, reverse=True)
+        for bound, arm, number in bounds:
+            if bound < limit:
+                break
+            exact[arm] = value = sign * outer_quantile(number, tail, sign)
+            self._known[arm] = self._known[arm]._replace(value=value, log_tail=log_tail)
+            limit = max(limit, value)
+        return [arm for arm in candidates.arms if exact.get(arm) == limit]
+
+    def _bound(self, arm: Any, found: Known, log_tail: float, sign: float) -> float:
+        """Return an upper bound of the quantile of an arm."""
+        number, value, before, slope = found
+        if slope is None:
+            slope = math.inf
+            if number.log_concave and -math.inf < value < math.inf:
+                earlier = sign * outer_quantile(number, math.exp(before + _RATIO), sign)
+                slope = (1.0 + _ERROR) * (value - earlier) / _RATIO
+            self._known[arm] = found._replace(slope=slope)
+        return value + slope * (before - log_tail + _ERROR)
+
+
+def _first(each: tuple[float, Any, Distribution]) -> float:
+    return each[0]
+
+
+def outer_quantile(number: Distribution, tail: float, sign: float) -> float:
+    """Return the quantile beyond which a probability lies: above if the sign is positive."""
+    return float(number.isf(tail) if sign > 0.0 else number.ppf(tail))
