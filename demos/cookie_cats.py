@@ -1,23 +1,22 @@
-"""Cookie Cats: two questions about one experiment, and two answers.
+"""Cookie Cats: which gate is better, and whether the experiment may stop.
 
 A gate in a game was placed at level 30 for some players and at level 40 for the others. The outcome
 is whether a player came back on the seventh day. "Which gate is better, and with what probability?"
-is one question. "Is there a difference at all?" is another. (Counts: the game's published A/B
-test.)
+is one question. "Do the data suffice for an error rate of 5 %, whenever the experiment is stopped?"
+is another. (Counts: the game's published A/B test.)
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from _shared import Screen, run_demo
 
 from seqbayes import Beta
+from seqbayes.compare import Comparison, compare
 from seqbayes.console.palette import RULE
 from seqbayes.likelihoods import Binomial
-from seqbayes.numerics.quadrature import beta_less
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,65 +24,79 @@ if TYPE_CHECKING:
 GATES = {"gate 30": (8502, 44700), "gate 40": (8279, 45489)}
 """Players who came back, and all players."""
 
+EQUIVALENCE = 0.005
+"""A difference that would not matter in practice."""
+
+ALPHA = 0.05
+"""Largest error rate of the sequential test."""
+
 
 def beliefs() -> dict[str, Beta]:
-    """Return the belief about the retention of each gate, from a flat prior."""
-    rates = {gate: Beta.flat(likelihood=Binomial()) for gate in GATES}
+    """Return the belief about the retention of each gate, from a uniform prior."""
+    rates = {gate: Beta(likelihood=Binomial()) for gate in GATES}
     for gate, rate in rates.items():
         rate.learn_one(GATES[gate])
     return rates
 
 
-def probability_30_is_better() -> float:
-    """Return P(retention of 30 > retention of 40), by quadrature."""
-    thirty, forty = beliefs().values()
-    return float(beta_less(*forty.posterior, *thirty.posterior))
-
-
-def log_bayes_factor() -> float:
-    """Return the log evidence of two rates minus that of one rate for all players."""
-    thirty, forty = beliefs().values()
-    # merging two beliefs counts the prior that they share once
-    evidence = [belief.log_evidence for belief in (thirty, forty, thirty + forty)]
-    two, other, one = (value for value in evidence if value is not None)
-    return two + other - one
+def comparison() -> Comparison:
+    """Return the comparison with gate 40, which the game had before, and the sequential test."""
+    return compare(beliefs(), control="gate 40", equivalence=EQUIVALENCE, alpha=ALPHA)
 
 
 def print_results(screen: Screen) -> None:
     """Print both answers."""
+    found = comparison()
     rows = []
-    for gate, belief in beliefs().items():
-        low, high = belief.interval()
-        came, players = GATES[gate]
+    for gate, (came, players) in GATES.items():
+        low, high = found.interval[gate]
         rows.append(
             [
                 gate,
                 f"{came:,}",
                 f"{players:,}",
-                f"{100 * belief.mean:.2f} %",
+                f"{100 * (found.mean[gate] or 0.0):.2f} %",
                 f"{100 * low:.2f} to {100 * high:.2f} %",
+                f"{found.p_best[gate]:.5f}",
             ]
         )
-    screen.table(["<", "came back", "players", "[posterior]mean[/]", "95 % interval"], rows)
-    factor = log_bayes_factor()
     screen.table(
-        ["<question", "<answer"],
-        [
-            [
-                "If they differ, is gate 30 better?",
-                f"P(30 > 40) = [posterior]{probability_30_is_better():.5f}[/]",
-            ],
-            [
-                "Do they differ at all?",
-                f"log Bayes factor = [evidence]{factor:.2f}[/]".replace("-", "−"),
-            ],
-        ],
+        ["<", "came back", "players", "[posterior]mean[/]", "95 % interval", "P(best)"], rows
     )
+    screen.table(["<gate 30 and gate 40", "<answer"], answers(found))
+    decision = found.decision
+    assert decision is not None  # alpha was given
     screen.say(
-        f"The Bayes factor of two rates against one is {math.exp(factor):.2f}: the data favour"
-        " neither, because two flat priors also spend probability on rates such as 5 % and 95 %."
-        " Both answers are right. If one gate must be chosen, choose gate 30."
+        f"The verdict is {found.verdict!r}: if one gate must be chosen now, choose gate 30. The"
+        " sequential test answers another question. It may be checked after every player, and calls"
+        f" a gate the best by mistake in at most {100 * ALPHA:g} % of all experiments. It has not"
+        f" decided; about {round(decision.more or 0.0, -3):,.0f} more players would decide it."
     )
+
+
+def answers(found: Comparison) -> list[list[str]]:
+    """Return the rows of the differences between the gates and of the test."""
+    difference, decision = found.differences["gate 30"], found.decision
+    assert decision is not None  # alpha was given
+    ends = [100 * end for end in difference.interval]
+    lifts = [100 * end for end in difference.lift_interval or ()]
+    return [
+        ["P(30 is better)", f"[posterior]{difference.p_better:.5f}[/]"],
+        [
+            "difference",
+            f"{100 * (difference.mean or 0.0):.2f} points, {ends[0]:.2f} to {ends[1]:.2f}",
+        ],
+        ["ratio", f"+{100 * (difference.lift or 0.0):.1f} %, {lifts[0]:.1f} to {lifts[1]:.1f} %"],
+        [
+            f"P(less than {100 * EQUIVALENCE:g} points apart)",
+            f"{difference.p_equivalent:.3f}",
+        ],
+        [
+            "expected loss of gate 30, of gate 40",
+            ", ".join(f"{100 * (found.loss[gate] or 0.0):.5f} points" for gate in GATES),
+        ],
+        ["sequential test", f"p = {decision.p_value:.2f} ({decision.guarantee})"],
+    ]
 
 
 def figure(canvas: Figure) -> None:

@@ -393,17 +393,21 @@ def test_photon_counts_print():
 
 
 def test_cookie_cats():
-    module = demo("cookie_cats")
+    found = demo("cookie_cats").comparison()
     thirty, forty = st.beta(8503, 36_199), st.beta(8280, 37_211)
     better = quad(lambda x: thirty.pdf(x) * forty.cdf(x), 0.17, 0.21, epsabs=1e-13, limit=200)[0]
     assert better == pytest.approx(0.99922, abs=5e-6)
-    assert module.probability_30_is_better() == pytest.approx(better, rel=1e-9)
-    # with one flat rate and with two, each of the n + 1 possible numbers is equally probable
-    both = st.betabinom.logpmf(8502 + 8279, 44_700 + 45_489, 1, 1)
-    split = st.hypergeom.logpmf(8502, 44_700 + 45_489, 8502 + 8279, 44_700)
-    factor = -math.log(44_701) - math.log(45_490) - (both + split)
-    assert factor == pytest.approx(-0.03, abs=0.005)
-    assert module.log_bayes_factor() == pytest.approx(factor, abs=1e-7)
+    assert found.p_best["gate 30"] == pytest.approx(better, rel=1e-9)
+    # the difference of two such beliefs is almost Normal
+    normal = st.norm(thirty.mean() - forty.mean(), math.hypot(thirty.std(), forty.std()))
+    difference = found.differences["gate 30"]
+    assert difference.interval == pytest.approx(normal.interval(0.95), rel=1e-3)
+    within = normal.cdf(0.005) - normal.cdf(-0.005)
+    assert difference.p_equivalent == pytest.approx(within, rel=1e-2)
+    losses = [found.loss[gate] for gate in ("gate 40", "gate 30")]
+    assert losses[0] - losses[1] == pytest.approx(normal.mean(), rel=1e-9)
+    assert found.verdict == "best"
+    assert found.decision.best is None
 
 
 def test_open_bandit():
@@ -431,11 +435,10 @@ def test_open_bandit_print():
 
 
 def test_cookie_cats_print():
-    assert "P(30 > 40) = 0.99922" in output("cookie_cats")
-    assert "log Bayes factor = −0.03" in output("cookie_cats")
-
-
-# Peeking.
+    text = output("cookie_cats")
+    assert "0.99922" in text
+    assert "0.82 points, 0.31 to 1.33" in text
+    assert "p = 0.15 (anytime-valid)" in text
 
 
 def test_peeking_probabilities():

@@ -18,7 +18,7 @@ from seqbayes import (
     Product,
 )
 from seqbayes import distributions as d
-from seqbayes.compare import compare, product
+from seqbayes.compare import compare, compare_many, product
 from seqbayes.compare.coordinates import LogitCoordinate
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import Exponential, LogNormal
@@ -355,6 +355,29 @@ def test_probabilities_that_cannot_be_computed_are_an_error():
     with pytest.raises(PriorError, match="too wide for the integrals"):
         compare({"a": a, "b": b}, quantity="mean")
     assert compare({"a": a, "b": b}, quantity=0.5).p_best["b"] > 0.5
+
+
+@pytest.mark.parametrize("control", [None, "a", "b"])
+def test_a_certain_difference_that_does_not_matter_is_equivalence(control):
+    beliefs = {"a": Beta(5e6, 95e6), "b": Beta(5.03e6, 94.97e6)}
+    found = compare(beliefs, equivalence=0.01, control=control)
+    assert found.p_best["b"] > 0.975
+    assert found.verdict == "equivalent"
+    columns = {name: d.Beta(np.array([b.prior.alpha]), b.prior.beta) for name, b in beliefs.items()}
+    assert compare_many(columns, equivalence=0.01, control=control).verdict == ["equivalent"]
+    assert compare(beliefs).verdict == "best"
+
+
+def test_a_number_that_is_equivalent_to_another_one_is_not_called_the_best():
+    beliefs = {"a": Beta(5e6, 95e6), "b": Beta(5.03e6, 94.97e6), "c": Beta(1e6, 99e6)}
+    found = compare(beliefs, equivalence=0.01)
+    assert found.p_best["b"] > 0.975
+    assert found.differences["a"].p_equivalent > 0.95
+    assert found.verdict == "undecided"
+    # compared with c alone, the difference matters
+    assert compare(beliefs, equivalence=0.01, control="c").verdict == "best"
+    assert compare(beliefs, equivalence=0.001, control="a").verdict == "undecided"
+    assert compare(beliefs, equivalence=0.0001).verdict == "best"
 
 
 def test_the_probability_of_equivalence_is_at_most_one():

@@ -6,7 +6,7 @@ import pytest
 
 from choice_of_layout import CONFIG
 from seqbayes import cli
-from seqbayes.stream import LeaseError, choose, open_store, reward
+from seqbayes.stream import LeaseError, StoreError, choose, open_store, reward
 from seqbayes.stream.config import load_config
 
 
@@ -36,6 +36,32 @@ def test_a_reward_of_a_chosen_arm_is_learned_once(config, capsys):
     share = 2 / 3 if again.arm == chosen["arm"] else 1 / 3
     assert again.propensity == pytest.approx(share, rel=1e-10)
     assert choose(config, "layout", {"country": "fr"}).propensity == 0.5
+
+
+def test_the_first_choice_creates_the_store(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.toml").write_text(CONFIG)
+    assert run(capsys, "choose", "c.toml", "layout")[0] == 2  # the context is missing
+    assert not (tmp_path / "beliefs.db").exists()
+    status, chosen, _ = run(capsys, "choose", "c.toml", "layout", "--context", "country=de")
+    assert (status, chosen["propensity"]) == (0, 0.5)
+    assert run(capsys, "reward", "c.toml", chosen["decision"], "true")[1]["accepted"] == 1
+
+
+def test_a_choice_by_a_belief_that_is_new_in_the_configuration(config):
+    with open(config, "w") as file:
+        file.write(CONFIG.replace("conversion", "purchase"))
+    with load_config(config).open() as pipeline, open_store("beliefs.db", "read") as store:
+        assert "purchase" in store.declarations()
+        assert pipeline is not None
+    with open(config, "w") as file:
+        file.write(CONFIG.replace("conversion", "signup"))
+    running = CONFIG.replace("conversion", "purchase")
+    with open("running.toml", "w") as file:
+        file.write(running)
+    with load_config("running.toml").open(), pytest.raises(StoreError, match="no belief 'signup'"):
+        choose(config, "layout", {"country": "de"})
+    assert choose(config, "layout", {"country": "de"}).propensity == 0.5
 
 
 def test_an_invalid_reward_is_rejected_and_can_be_corrected(config, capsys):

@@ -18,7 +18,7 @@ _ERROR = 1e-9
 """Relative error of a slope."""
 
 
-class Known(NamedTuple):
+class KnownQuantile(NamedTuple):
     """The outer quantile of an arm at some tail.
 
     Attributes
@@ -51,7 +51,7 @@ class Memory:
     __slots__ = ("_known", "_moments")
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, Known] = {}
+        self._known: dict[Hashable, KnownQuantile] = {}
         self._moments: dict[Hashable, tuple[Distribution, float, float]] = {}
 
     def forget(self, arm: Any) -> None:
@@ -97,7 +97,7 @@ class Memory:
             if found is None or found.number is not number:
                 value = sign * outer_quantile(number, tail, sign)
                 exact[arm] = value = math.inf if value != value else value
-                self._known[arm] = Known(number, value, log_tail, None)
+                self._known[arm] = KnownQuantile(number, value, log_tail, None)
                 limit = max(limit, value)
             else:
                 bounds.append((self._bound(arm, found, log_tail, sign), arm, number))
@@ -110,7 +110,7 @@ class Memory:
             limit = max(limit, value)
         return [arm for arm in candidates.arms if exact.get(arm) == limit]
 
-    def _bound(self, arm: Any, found: Known, log_tail: float, sign: float) -> float:
+    def _bound(self, arm: Any, found: KnownQuantile, log_tail: float, sign: float) -> float:
         """Return an upper bound of the quantile of an arm."""
         number, value, before, slope = found
         if slope is None:

@@ -185,9 +185,9 @@ class TopTwo(Rule):
 
     Top-two Thompson sampling [1]_ identifies the best arm faster than Thompson sampling, which
     rarely chooses another arm once it is nearly certain. The second arm is the best one of the
-    first of 4 draws in which it is not the first arm. If there is none, because the first arm is
-    almost certainly the best, it is the arm whose mean is closest to that of the first arm, in
-    standard deviations of the difference [2]_: the one that is most probably better.
+    first of 4 draws in which it is not the first arm. If the first arm, almost certainly the best,
+    is the best of all 4 draws, the second one is the arm whose mean is closest to that of the first
+    arm, in standard deviations of the difference [2]_: the one that is most probably better.
 
     With the probabilities of being best p, an arm i is chosen with probability ``β p[i] + (1 - β)
     Σ_{j ≠ i} p[j] (p[i] (1 - p[j]**4) / (1 - p[j]) + p[j]**4 [i is closest to j])``.

@@ -14,6 +14,7 @@ from seqbayes.compare.gate import Decision, decide
 from seqbayes.compare.integrals import Quantities, probabilities_of_best, quantities
 from seqbayes.compare.numbers import number_of
 from seqbayes.compare.planning import BETTER
+from seqbayes.compare.verdict import verdicts
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.figures.panels import IntervalRow, IntervalRows, Panel
@@ -114,20 +115,18 @@ class Comparison(Tabular):
     def verdict(self) -> str:
         """The conclusion at the level.
 
-        "best" if one is the best with probability (1 + level) / 2 or more, and its expected loss is
-        the smallest; then the interval of its difference to each other one excludes 0. "equivalent"
-        if every difference to the reference is within the region of equivalence with probability
-        `level`. Otherwise "undecided".
+        "equivalent" if every difference to the reference is within the region of equivalence with
+        probability `level`. Otherwise "best" if one is the best with probability (1 + level) / 2
+        or more, its expected loss is the smallest, and it is not equivalent to another one, as far
+        as `differences` contains the two; then the interval of its difference to each other one
+        excludes 0. Otherwise "undecided".
         """
-        best = self.best
-        losses = [loss for loss in self.loss.values() if loss is not None]
-        cheapest = not losses or self.loss[best] == min(losses)
-        if self.p_best[best] >= (1.0 + self.level) / 2.0 and cheapest:
-            return "best"
-        within = [each.p_equivalent for each in self.differences.values()]
-        if all(p is not None and p >= self.level for p in within):
-            return "equivalent"
-        return "undecided"
+        found = {name: each.p_equivalent for name, each in self.differences.items()}
+        p_best, loss, equivalent = (
+            np.array([[numbers.get(name) for name in self.names]], float)
+            for numbers in (self.p_best, self.loss, found)
+        )
+        return str(verdicts(p_best, loss, equivalent, self.level)[0])
 
     def __str__(self) -> str:
         chance = f"P(best) of {self.best} is {self.p_best[self.best]:.4g}"

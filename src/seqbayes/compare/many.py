@@ -12,6 +12,7 @@ from seqbayes.checks import check_level
 from seqbayes.compare.comparison import checked
 from seqbayes.compare.coordinates import Array
 from seqbayes.compare.integrals import quantities
+from seqbayes.compare.verdict import verdicts
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 
@@ -149,7 +150,7 @@ def compare_many(
         _by_name(names, means),
         {name: _interval(each, level) for name, each in zip(names, numbers, strict=True)},
         differences,
-        _verdicts(found.p_best, lost, np.delete(found.equivalent, index, axis=1), level),
+        verdicts(found.p_best, lost, found.equivalent, level),
     )
 
 
@@ -178,14 +179,3 @@ def _interval(number: Distribution, level: float) -> tuple[Array, Array]:
 
 def _by_name(names: tuple[Hashable, ...], columns: Array) -> dict[Hashable, Array]:
     return dict(zip(names, columns.T, strict=True))
-
-
-def _verdicts(p_best: Array, loss: Array, equivalent: Array, level: float) -> Any:
-    """Return the verdicts, by the rules of `Comparison.verdict`."""
-    best = p_best.argmax(axis=1)[:, None]
-    least = np.take_along_axis(loss, best, axis=1)[:, 0]
-    with np.errstate(all="ignore"):
-        cheapest = np.isnan(least) | (least == loss.min(axis=1))
-        sure = p_best.max(axis=1) >= (1.0 + level) / 2.0
-        alike = (equivalent >= level).all(axis=1)
-    return np.where(sure & cheapest, "best", np.where(alike, "equivalent", "undecided"))

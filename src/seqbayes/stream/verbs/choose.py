@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from seqbayes.console.log import Log
 from seqbayes.console.status import USAGE_ERROR
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.config import Config, load_config
-from seqbayes.stream.stores import open_store
+from seqbayes.stream.stores import LeaseError, StoreError, open_store
 from seqbayes.stream.verbs.shared import (
     EPILOG,
     add_config,
@@ -38,6 +39,8 @@ def choose(
     path: str | Path, name: str, context: Mapping[str, Any] | None = None
 ) -> DecisionResponse:
     """Choose an arm based on the stored beliefs.
+
+    A store that does not exist yet is created, and all arms start from the prior.
 
     Parameters
     ----------
@@ -73,6 +76,20 @@ def choose(
 
 def _choose(config: Config, name: str, context: Mapping[str, Any]) -> DecisionResponse:
     chooser = find_choice(config, name)
+    try:
+        return _choose_from_store(config, chooser, context)
+    except StoreError:
+        if config.group is not None:
+            raise
+        chooser.choose(context, lambda key: None)  # before an invalid context creates a store
+        with suppress(LeaseError):
+            config.open().close()
+    return _choose_from_store(config, chooser, context)
+
+
+def _choose_from_store(
+    config: Config, chooser: Chooser, context: Mapping[str, Any]
+) -> DecisionResponse:
     with open_store(config.store, "read") as store, store.snapshot():
         (stored,) = stored_beliefs(store, chooser.belief.name)
 
