@@ -361,8 +361,8 @@ def test_a_reward_that_becomes_too_late_while_it_waits_is_reported():
         source.offer(posted)
     for _ in range(3):
         next(source.batches(size=1))
-        source.note(Changes("http", 1, 1))
-        source.settle()
+        source.committing(Changes("http", 1, 1))
+        source.committed(1)
     assert [(each.accepted, each.unused) for each in outcomes] == [(1, 0), (1, 0), (0, 1)]
     assert outcomes[2].refusals[0]["reason"] == "not read: its decision is too old"
 

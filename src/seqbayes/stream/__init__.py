@@ -7,10 +7,9 @@ from seqbayes.misplaced import missing
 
 if TYPE_CHECKING:
     from seqbayes.events.belief import Belief, Times
-    from seqbayes.stream.collector import Collector
     from seqbayes.stream.figures import plot_history
     from seqbayes.stream.history import History
-    from seqbayes.stream.pipeline import Pace, Pipeline
+    from seqbayes.stream.pipeline import Collector, Pace, Pipeline
     from seqbayes.stream.source import Batch, Source, SourceError, register_source
     from seqbayes.stream.stores import DeadLetter, LeaseError, Store, StoreError, open_store
     from seqbayes.stream.verbs.backfill import backfill
@@ -68,10 +67,9 @@ __all__ = [
 # Imported on first use, because each command needs only some of them.
 _HOMES = {
     "seqbayes.events.belief": ("Belief", "Times"),
-    "seqbayes.stream.collector": ("Collector",),
     "seqbayes.stream.figures": ("plot_history",),
     "seqbayes.stream.history": ("History",),
-    "seqbayes.stream.pipeline": ("Pace", "Pipeline"),
+    "seqbayes.stream.pipeline": ("Collector", "Pace", "Pipeline"),
     "seqbayes.stream.source": ("Batch", "Source", "SourceError", "register_source"),
     "seqbayes.stream.stores": ("DeadLetter", "LeaseError", "Store", "StoreError", "open_store"),
     "seqbayes.stream.verbs.shared": ("MissingError",),

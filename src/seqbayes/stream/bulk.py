@@ -15,7 +15,7 @@ from seqbayes.bulk.files import CsvRelation, JsonRelation
 from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.events.belief import Belief
 from seqbayes.events.records import Cells
-from seqbayes.stream.collector import Collector
+from seqbayes.stream.pipeline import Collector
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources.file import File
 

@@ -9,9 +9,8 @@ from typing import Any
 
 from seqbayes.events.belief import Belief
 from seqbayes.families import Beta
-from seqbayes.stream.collector import Collector
 from seqbayes.stream.config import load_config
-from seqbayes.stream.pipeline import Pipeline
+from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.sources import Iterated
 from seqbayes.stream.stores import open_store
 

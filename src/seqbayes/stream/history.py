@@ -12,11 +12,10 @@ import msgspec
 from seqbayes.console.plain import plain
 from seqbayes.events.keys import write_key
 from seqbayes.model import Model
-from seqbayes.stream.collector import Collector
+from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.stores import Changes, HistoryPoint
 
 if TYPE_CHECKING:
-    from seqbayes.stream.pipeline import Pipeline
     from seqbayes.stream.table import KeyedStates
 
 MAX_STATE_LENGTH = 2000

@@ -15,7 +15,6 @@ from seqbayes.console.text import printable
 from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief, layout_of
 from seqbayes.events.fields import write_record
-from seqbayes.stream.collector import Collector as Collector
 from seqbayes.stream.declarations import continue_stored
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.stores import Changes, DeadLetter, RunnerStatus, Store, StoredState, StoreError
@@ -46,6 +45,31 @@ class Pace:
     keys: int = 100_000
     dead_letters: int = 10_000
     raw: int = 1 << 24
+
+
+class Collector:
+    """Base class of observers of pipeline events, such as a live table, history or metrics.
+
+    By default, the methods do nothing.
+    """
+
+    def opened(self, pipeline: Pipeline) -> None:
+        """Handle the start of reading, when the states are restored."""
+
+    def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
+        """Handle a batch after it was learned; None means that none arrived before the timeout."""
+
+    def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
+        """Handle an event that could not be used, before `learned` is called with its batch."""
+
+    def committing(self, pipeline: Pipeline, changes: Changes) -> None:
+        """Handle changes before they are committed; collectors may add history to them."""
+
+    def committed(self, pipeline: Pipeline) -> None:
+        """Handle the end of a commit."""
+
+    def closing(self, pipeline: Pipeline) -> None:
+        """Handle the end of the pipeline, while its store is still open."""
 
 
 class Pipeline:
@@ -118,7 +142,7 @@ class Pipeline:
         if not beliefs or len(set(names)) < len(names):
             raise PriorError(f"expected beliefs of different names, got {names}")
         self.source, self.store = source, store
-        self.pace, self.collectors = pace, (*source.collectors, *collectors)
+        self.pace, self.collectors = pace, tuple(collectors)
         self.events = self.commits = 0
         self.lag: int | None = None
         self.read_at: float | None = None
@@ -201,6 +225,7 @@ class Pipeline:
                 unused.difference_update(learned)
         self.unused = sorted(unused)
         self.unused_events += len(unused)
+        self.source.learned(batch, self.unused)
         for position, raw, reason in batch.refused:
             self._add_dead(batch, position, "", raw, reason)
         read = len(batch.records) + len(batch.refused)
@@ -298,6 +323,8 @@ class Pipeline:
             self._dead,
             events_before=self._committed if self._moved else None,
         )
+        if self._moved:
+            self.source.committing(changes)
         for collector in self.collectors:
             collector.committing(self, changes)
         self.store.commit(changes)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqbayes.console.log import SHOW_AFTER, SHOW_EVERY, Log, bar, clock
 from seqbayes.console.text import count_of
-from seqbayes.stream.collector import Collector
-
-if TYPE_CHECKING:
-    from seqbayes.stream.pipeline import Pipeline
+from seqbayes.stream.pipeline import Collector, Pipeline
 
 
 class Progress(Collector):

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from seqbayes.events.keys import read_key
-from seqbayes.stream.collector import Collector
+from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.stores import Changes
 
 if TYPE_CHECKING:
-    from seqbayes.stream.pipeline import Pipeline
     from seqbayes.stream.source import Batch
 
 CHECKS = 100

@@ -15,8 +15,7 @@ from seqbayes.errors import SourceError as SourceError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from seqbayes.stream.pipeline import Collector
-    from seqbayes.stream.stores import SeenId
+    from seqbayes.stream.stores import Changes, SeenId
 
 ENTRY_POINTS = "seqbayes.sources"
 """The entry-point group in which installed packages register kinds of sources."""
@@ -109,12 +108,10 @@ class Source:
     served : bool
         Whether events arrive over HTTP, so that ``seqbayes serve`` must run the pipeline.
     id : str or None
-        The field that contains the event id, if events are deduplicated. The source adds the ids of
-        learned events, with their positions, to `Changes.ids`.
+        The field that contains the event id, if events are deduplicated. `committing` adds the ids
+        of learned events, with their positions, to `Changes.ids`.
     token_type : type
         The type of tokens; stored tokens are validated against it.
-    collectors : sequence of Collector
-        Collectors that the pipeline must call for this source.
 
     Examples
     --------
@@ -144,7 +141,6 @@ class Source:
     served: ClassVar[bool] = False
     id: str | None = None
     token_type: ClassVar[Any] = Any
-    collectors: Sequence[Collector] = ()
 
     @classmethod
     def partition_options(cls, options: Mapping[str, Any], partition: str) -> dict[str, Any]:
@@ -205,6 +201,20 @@ class Source:
 
     def load_ids(self, ids: Iterable[SeenId]) -> None:
         """Load the event ids in the store, before the first batch is read."""
+
+    def learned(self, batch: Batch, unused: Sequence[int]) -> None:
+        """Handle a batch after it was learned, before it is committed.
+
+        Parameters
+        ----------
+        batch
+            The batch.
+        unused
+            Indices of its records that no belief learned; see `Pipeline.unused`.
+        """
+
+    def committing(self, changes: Changes) -> None:
+        """Add the ids of learned events to changes before they are committed."""
 
     def committed(self, token: Any) -> None:
         """Handle a commit: everything up to this token has been stored durably."""

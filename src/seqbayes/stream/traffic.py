@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 
 from seqbayes.events.keys import write_key
-from seqbayes.stream.collector import Collector
+from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.stores import STREAM, Changes, HistoryPoint, ReadableStore, StoreError
 
 if TYPE_CHECKING:
-    from seqbayes.stream.pipeline import Pipeline
     from seqbayes.stream.source import Batch
     from seqbayes.stream.stores import DeadLetter
 

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from seqbayes.events.keys import write_key
-from seqbayes.stream.collector import Collector
 from seqbayes.stream.history import summarise
+from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.stores import Changes, HistoryPoint
 
 if TYPE_CHECKING:
-    from seqbayes.stream.pipeline import Pipeline
     from seqbayes.stream.source import Batch
     from seqbayes.stream.table import KeyedStates
 

@@ -8,18 +8,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from seqbayes.dashboard.live.entries import Update
 from seqbayes.events.keys import read_key, write_key
-from seqbayes.stream.collector import Collector
+from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.stores import Changes, RunnerStatus, Store
 from seqbayes.stream.table import KeyedStates
-
-if TYPE_CHECKING:
-    from seqbayes.stream.pipeline import Pipeline
 
 SHORTEST = 0.08
 """Minimum number of seconds between two transfers."""

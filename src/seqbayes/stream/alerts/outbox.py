@@ -22,11 +22,10 @@ from seqbayes.stream.alerts.evaluation import (
 from seqbayes.stream.alerts.grammar import DeadLetterShare, Silence, Surprise
 from seqbayes.stream.alerts.state import Instance, advance
 from seqbayes.stream.alerts.traffic import Arrivals, Refusals
-from seqbayes.stream.collector import Collector
+from seqbayes.stream.pipeline import Collector, Pipeline
 from seqbayes.stream.stores import Changes, StoredAlert, StoredMessage, StoreError
 
 if TYPE_CHECKING:
-    from seqbayes.stream.pipeline import Pipeline
     from seqbayes.stream.source import Batch
     from seqbayes.stream.stores import DeadLetter
 

@@ -6,12 +6,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
 from seqbayes.errors import PriorError
-from seqbayes.stream.collector import Collector
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.sources.posted import (
     BusyError,
@@ -23,9 +22,6 @@ from seqbayes.stream.sources.posted import (
     SeenIds,
 )
 from seqbayes.stream.stores import Changes, SeenId
-
-if TYPE_CHECKING:
-    from seqbayes.stream.pipeline import Pipeline
 
 PAUSE = 1.5
 """Minimum time between two batches, as a multiple of the duration of the last one."""
@@ -101,7 +97,6 @@ class Http(Source):
         self._taken: list[PostedRequest] = []
         self._queued = self._number = 0
         self._closed = False
-        self.collectors = (_Settlement(self),)
 
     def seek(self, token: Any) -> None:
         """Continue to number requests after the last committed request."""
@@ -222,13 +217,13 @@ class Http(Source):
         }
         return Batch(records, self._number, places, (), self._queued, prompt=True, only=only)
 
-    def mark_unused(self, positions: Iterable[tuple[int, int]]) -> None:
-        """Record which events, given as pairs of request number and line, no belief has learned."""
+    def learned(self, batch: Batch, unused: Sequence[int]) -> None:
+        """Record which events no belief has learned."""
         requests = {request.number: request for request in self._taken}
-        for number, line in positions:
+        for number, line in (batch.positions[i] for i in unused):
             requests[number].unused.add(line)
 
-    def note(self, changes: Changes) -> None:
+    def committing(self, changes: Changes) -> None:
         """Add the ids to remember to the changes of a commit."""
         letters = _letters(changes)
         with self._condition:
@@ -240,7 +235,7 @@ class Http(Source):
                 outcome = _outcome(request, refusals)
                 self._seen.remember(request, outcome, rejected, changes)
 
-    def settle(self) -> None:
+    def committed(self, token: Any) -> None:
         """Answer all committed requests."""
         with self._condition:
             settled, self._taken = self._taken, []
@@ -257,26 +252,6 @@ class Http(Source):
             self._condition.notify()
         for request in left:
             request.finish(None)
-
-
-class _Settlement(Collector):
-    """A collector that answers requests once they are committed."""
-
-    def __init__(self, source: Http) -> None:
-        self._source = source
-
-    def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
-        """Record which events were not used."""
-        if batch is not None and pipeline.unused:
-            self._source.mark_unused(batch.positions[i] for i in pipeline.unused)
-
-    def committing(self, pipeline: Pipeline, changes: Changes) -> None:
-        """Add the ids to remember."""
-        self._source.note(changes)
-
-    def committed(self, pipeline: Pipeline) -> None:
-        """Answer the requests."""
-        self._source.settle()
 
 
 def _letters(changes: Changes) -> Mapping[int, list[dict[str, Any]]]:
