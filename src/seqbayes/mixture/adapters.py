@@ -24,13 +24,13 @@ from seqbayes.mixture.components import discrete, readers
 from seqbayes.mixture.components.adapter import ComponentAdapter
 from seqbayes.mixture.components.generic import GenericAdapter, check_generic
 from seqbayes.mixture.components.kernel import FieldsKernel, Kernel
-from seqbayes.mixture.components.rows import RowReader
-from seqbayes.mixture.normal_adapters import KnownVarianceAdapter, NumberAdapter, VectorAdapter
-from seqbayes.mixture.predictive import (
+from seqbayes.mixture.components.predictive import (
     ComponentPredictive,
     FieldsPredictive,
     KernelPredictive,
 )
+from seqbayes.mixture.components.rows import RowReader
+from seqbayes.mixture.normal_adapters import KnownVarianceAdapter, NumberAdapter, VectorAdapter
 from seqbayes.predictive.product import Product, rows
 from seqbayes.state import State
 
@@ -126,7 +126,7 @@ class LabelsAdapter(ComponentAdapter):
         """Return the probability that the kernel computes, for categories with a proper prior."""
         if self._is_count(state) or not state.is_proper(state.prior):
             return super().predictive(state)
-        return KernelPredictive(state, self)
+        return KernelPredictive()
 
     def to_kernel(self, state: Any, theta: Any) -> list[float]:
         """Return shares in the order of the categories."""
@@ -243,12 +243,12 @@ class FieldsAdapter(ComponentAdapter):
             adapter.add_statistics(part, learned, n)
             statistics.parts[name].merge(learned.statistics)
 
-    def predictive(self, state: State) -> ComponentPredictive:
+    def predictive(self, state: Any) -> ComponentPredictive:
         """Return the product of the fields' predictive densities."""
         parts = {name: adapter.predictive(field) for name, field, adapter in self._fields(state)}
         if all(isinstance(part, KernelPredictive) for part in parts.values()):
-            return KernelPredictive(state, self)
-        return FieldsPredictive(state, self, parts)
+            return KernelPredictive()
+        return FieldsPredictive(state.fields, parts)
 
 
 BETA, GAMMA = PairAdapter(beta=True), PairAdapter(beta=False)

@@ -14,13 +14,14 @@ from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.adapters import adapters_of
 from seqbayes.mixture.components.background import FIRST_SHARE, BackgroundKernel
+from seqbayes.mixture.components.predictive import KernelPredictive
 from seqbayes.mixture.components.readers import ReaderGroup
 from seqbayes.mixture.components.rows import Row, RowReader
 from seqbayes.mixture.documents import copy_parameters, dump_engine, load_engine
 from seqbayes.mixture.engine import Engine
-from seqbayes.mixture.evidence import LogPrior
+from seqbayes.mixture.log_prior import LogPrior
 from seqbayes.mixture.normal_adapters import VectorAdapter
-from seqbayes.mixture.predictive import KernelPredictive, Predictive
+from seqbayes.mixture.predictive import Predictive
 from seqbayes.mixture.settings import Settings
 from seqbayes.mixture.trace import Iterations, Step, Trace
 from seqbayes.state import State
@@ -367,7 +368,7 @@ class EMModel:
         """Return a predictive density of these components."""
         parts = [adapter.predictive(state) for state, adapter in self._adapters]
         if self.settings.background:
-            parts.append(KernelPredictive(*self._adapters[0]))
+            parts.append(KernelPredictive())
         return Predictive(parts, self._make_engine(), self.width)
 
     def parameters(self, engine: Engine) -> tuple[Any, ...]:

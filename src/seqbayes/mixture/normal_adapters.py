@@ -16,9 +16,9 @@ from seqbayes.mixture.components import gaussian, readers
 from seqbayes.mixture.components.adapter import ComponentAdapter
 from seqbayes.mixture.components.independent import IndependentKernel
 from seqbayes.mixture.components.kernel import Kernel
+from seqbayes.mixture.components.predictive import ComponentPredictive, KernelPredictive
 from seqbayes.mixture.components.rows import RowReader
 from seqbayes.mixture.components.student import PRIOR_RATE, StudentKernel
-from seqbayes.mixture.predictive import ComponentPredictive, KernelPredictive
 from seqbayes.predictive import Transformed
 from seqbayes.state import State
 
@@ -140,7 +140,7 @@ class NumberAdapter(ComponentAdapter):
         """Return the predictive density that the kernel computes, if the prior is proper."""
         if not state.is_proper(state.prior):
             return super().predictive(state)
-        return KernelPredictive(state, self)
+        return KernelPredictive()
 
 
 class KnownVarianceAdapter(NumberAdapter):

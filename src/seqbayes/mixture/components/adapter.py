@@ -9,8 +9,8 @@ import numpy as np
 
 from seqbayes.distributions import Distribution
 from seqbayes.mixture.components.kernel import Kernel
+from seqbayes.mixture.components.predictive import ComponentPredictive, StatePredictive
 from seqbayes.mixture.components.rows import RowReader
-from seqbayes.mixture.predictive import ComponentPredictive
 from seqbayes.state import State
 
 
@@ -106,4 +106,4 @@ class ComponentAdapter:
 
     def predictive(self, state: State) -> ComponentPredictive:
         """Return the predictive density of a component; by default that of its state."""
-        return ComponentPredictive(state, self)
+        return StatePredictive(state, self.add_statistics)
