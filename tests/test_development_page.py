@@ -1,8 +1,10 @@
 """The page about development agrees with the configuration of the project."""
 
+import ast
 import re
 import tomllib
 from collections import defaultdict
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,3 +42,27 @@ def test_a_class_name_has_one_meaning():
         if len(places) > len(set(places)) or not (len(places) == 1 or set(places) <= shared)
     }
     assert not repeated
+
+
+def imported_modules(source, modules):
+    """Return the modules that a source imports anywhere, also in functions and for types."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in modules else node.module
+
+
+def test_no_modules_import_each_other():
+    """Imports for type checking and within functions count as well."""
+    files = {}
+    for file in sorted((ROOT / "src/seqbayes").rglob("*.py")):
+        parts = file.relative_to(ROOT / "src").with_suffix("").parts
+        files[".".join(parts).removesuffix(".__init__")] = file
+    imports = {
+        name: set(imported_modules(file.read_text(encoding="utf-8"), files)) - {name, "seqbayes"}
+        for name, file in files.items()
+    }
+    TopologicalSorter(imports).prepare()  # raises CycleError with the modules of a cycle

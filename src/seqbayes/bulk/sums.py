@@ -15,7 +15,8 @@ from seqbayes.bulk.selection import SelectionQuery
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods.sql import Complement, number
 from seqbayes.numerics.special import product_errors
-from seqbayes.statistics.columns import PARTS, Columns, split_time
+from seqbayes.statistics.columns import Columns, split_time
+from seqbayes.statistics.sum_columns import PARTS
 
 _SAMPLE = 1000
 """Number of rows whose mean is the first estimate of a value close to all means."""

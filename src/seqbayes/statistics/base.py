@@ -16,13 +16,13 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
-    from cython.cimports.seqbayes.statistics.exact import add, add_one, add_product, new_sum
+    from cython.cimports.seqbayes.statistics.adding import add, add_one, add_product, new_sum
     from cython.cimports.seqbayes.statistics.reading import weight
     from cython.cimports.seqbayes.statistics.sums import Sum
 else:
     from math import isfinite
 
-    from seqbayes.statistics.exact import add, add_one, add_product, new_sum
+    from seqbayes.statistics.adding import add, add_one, add_product, new_sum
     from seqbayes.statistics.reading import weight
     from seqbayes.statistics.sums import Sum
 

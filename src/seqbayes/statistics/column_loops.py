@@ -8,7 +8,7 @@ sum needs more parts than have columns, or could overflow. The caller adds it in
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if cython.compiled:
     from cython.cimports.libc.math import fabs, floor, fmod, ldexp, pow
     from cython.cimports.seqbayes.statistics.base import Statistics
     from cython.cimports.seqbayes.statistics.exact import rounding_error
+    from cython.cimports.seqbayes.statistics.journal import Journal
     from cython.cimports.seqbayes.statistics.memory import prefetch
     from cython.cimports.seqbayes.statistics.terms import STRIDE, append
 else:
@@ -28,11 +29,11 @@ else:
 
     from seqbayes.statistics.base import Statistics
     from seqbayes.statistics.exact import rounding_error
+    from seqbayes.statistics.journal import Journal
     from seqbayes.statistics.memory import prefetch
     from seqbayes.statistics.terms import STRIDE, append
 
-if TYPE_CHECKING:
-    from seqbayes.statistics.columns import Columns
+from seqbayes.statistics.sum_columns import SumColumns
 
 Array = Any
 
@@ -106,7 +107,7 @@ class Adder:
         The columns, none of which may be added while this object is used.
     """
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: SumColumns) -> None:
         n_sums: cython.int = columns.n_sums
         places = np.full((n_sums, STRIDE), -1, np.intc)
         places[:, : STRIDE - 1] = columns.places.reshape(n_sums, STRIDE - 1)
@@ -158,74 +159,7 @@ class Adder:
         return True
 
 
-@cython.final
-@cython.cclass
-class Journal:
-    """The rows of columns before they are changed, to restore them after an error.
-
-    Parameters
-    ----------
-    columns
-        The columns.
-    n
-        Maximum number of rows that are changed.
-    """
-
-    def __init__(self, columns: Columns, n: int) -> None:
-        size: cython.Py_ssize_t = min(n, columns.n_rows) + 1
-        self._columns = columns
-        self._width = columns.n_columns
-        self._decayed = columns.half_life != 0.0
-        self._more = {at: parts[:] for at, parts in columns.more.items()}
-        self.noted = np.zeros(columns.n_rows, np.uint8)
-        self._saved_rows = np.empty(size, np.int64)
-        self._saved_cells = np.empty((size, self._width))
-        self._saved_clocks = np.empty((size if self._decayed else 0, 2))
-        self._rows = self._saved_rows
-        self._saved = self._saved_cells
-        self._times = self._saved_clocks
-        self._n = 0
-        self.attach()
-
-    def attach(self) -> None:
-        """Look at the cells of the columns again, after a column was added."""
-        self._cells = self._columns.cells
-        self._clocks = self._columns.clocks
-        self._landmarks = self._columns.landmarks
-
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def note(self, row: cython.Py_ssize_t) -> cython.void:
-        """Save a row, unless it was saved before."""
-        p: cython.int
-        if self.noted[row]:
-            return
-        self.noted[row] = 1
-        self._rows[self._n] = row
-        for p in range(self._width):
-            self._saved[self._n, p] = self._cells[row, p]
-        if self._decayed:
-            self._times[self._n, 0] = self._clocks[row]
-            self._times[self._n, 1] = self._landmarks[row]
-        self._n += 1
-
-    def note_row(self, row: int) -> None:
-        """Save a row, unless it was saved before."""
-        self.note(row)
-
-    def restore(self) -> None:
-        """Restore all rows that were saved."""
-        columns, n = self._columns, self._n
-        rows = self._saved_rows[:n]
-        columns.clear(rows)
-        columns.cells[rows, : self._width] = self._saved_cells[:n]
-        columns.more = self._more
-        if self._decayed:
-            columns.clocks[rows] = self._saved_clocks[:n, 0]
-            columns.landmarks[rows] = self._saved_clocks[:n, 1]
-
-
-def learn_numbers(columns: Columns, batch: RowBatch, start: int, journal: Journal) -> int:
+def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Journal) -> int:
     """Add observations from a position on; return that of the first one that is not added.
 
     Parameters
@@ -313,7 +247,7 @@ def learn_numbers(columns: Columns, batch: RowBatch, start: int, journal: Journa
 
 
 def learn_keyed(
-    columns: Columns,
+    columns: SumColumns,
     rows: dict[Any, int],
     keys: list[Any],
     xs: list[Any],
@@ -391,7 +325,9 @@ def learn_keyed(
     return i
 
 
-def merge_rows(columns: Columns, targets: Array, other: Columns, sources: Array, start: int) -> int:
+def merge_rows(
+    columns: SumColumns, targets: Array, other: SumColumns, sources: Array, start: int
+) -> int:
     """Add rows of other columns from a position on; return that of the first one not added.
 
     Parameters

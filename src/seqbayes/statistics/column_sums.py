@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from seqbayes.statistics.sum_columns import SumColumns
 from seqbayes.statistics.sums import product_errors
-
-if TYPE_CHECKING:
-    from seqbayes.statistics.columns import Columns
 
 Array = Any
 
 
-def rounded_sum(columns: Columns, j: int, factors: Array | None) -> tuple[Array, Array, Array]:
+def rounded_sum(columns: SumColumns, j: int, factors: Array | None) -> tuple[Array, Array, Array]:
     """Return a sum of all rows as three arrays: rounded, and the next digits of it, twice.
 
     Parameters

@@ -10,11 +10,6 @@ References
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from seqbayes.statistics.sums import Sum
-
 SPLITTER = 134217729.0  # 2**27 + 1
 
 
@@ -38,35 +33,3 @@ def product_error(x: float, y: float, p: float) -> float:
 def square_error(y: float, p: float) -> float:
     """Return the rounding error of ``p = y * y``."""
     return product_error(y, y, p)
-
-
-def add(total: Sum, v: float) -> int:
-    """Add a term to a sum."""
-    return total.add(v)
-
-
-def add_low(total: Sum, v: float) -> int:
-    """Add the rounding error of a term to a sum."""
-    return total.add_low(v)
-
-
-def add_third(total: Sum, v: float) -> int:
-    """Add the rounding error of a rounding error to a sum."""
-    return total.add_third(v)
-
-
-def add_product(total: Sum, x: float, y: float) -> int:
-    """Add the product of two numbers to a sum."""
-    return total.add_product(x, y)
-
-
-def new_sum() -> Sum:
-    """Return an empty sum."""
-    from seqbayes.statistics.sums import Sum
-
-    return Sum()
-
-
-def add_one(total: Sum) -> int:
-    """Add 1 to a sum."""
-    return total.add(1.0)

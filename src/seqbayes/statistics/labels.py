@@ -17,15 +17,15 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
+    from cython.cimports.seqbayes.statistics.adding import add, new_sum
     from cython.cimports.seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
-    from cython.cimports.seqbayes.statistics.exact import add, new_sum
     from cython.cimports.seqbayes.statistics.sums import Sum
     from cython.cimports.seqbayes.statistics.terms import STRIDE, append
 else:
     from math import isfinite
 
+    from seqbayes.statistics.adding import add, new_sum
     from seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
-    from seqbayes.statistics.exact import add, new_sum
     from seqbayes.statistics.sums import Sum
     from seqbayes.statistics.terms import STRIDE, append
 

@@ -16,32 +16,18 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import fabs, log
+    from cython.cimports.seqbayes.statistics.adding import add, add_low, add_one, add_third, new_sum
     from cython.cimports.seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
-    from cython.cimports.seqbayes.statistics.exact import (
-        add,
-        add_low,
-        add_one,
-        add_third,
-        new_sum,
-        product_error,
-        square_error,
-    )
+    from cython.cimports.seqbayes.statistics.exact import product_error, square_error
     from cython.cimports.seqbayes.statistics.reading import real
     from cython.cimports.seqbayes.statistics.sums import LARGE, Sum
     from cython.cimports.seqbayes.statistics.terms import STRIDE, append
 else:
     from math import fabs, log
 
+    from seqbayes.statistics.adding import add, add_low, add_one, add_third, new_sum
     from seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
-    from seqbayes.statistics.exact import (
-        add,
-        add_low,
-        add_one,
-        add_third,
-        new_sum,
-        product_error,
-        square_error,
-    )
+    from seqbayes.statistics.exact import product_error, square_error
     from seqbayes.statistics.reading import real
     from seqbayes.statistics.sums import LARGE, Sum
     from seqbayes.statistics.terms import STRIDE, append

@@ -13,13 +13,14 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import isfinite
+    from cython.cimports.seqbayes.statistics.adding import new_sum
     from cython.cimports.seqbayes.statistics.base import (
         MAX_ROUNDING_SHARE,
         NEGLIGIBLE_SHARE,
         UNLEARN_TOLERANCE,
         Statistics,
     )
-    from cython.cimports.seqbayes.statistics.exact import new_sum, rounding_error
+    from cython.cimports.seqbayes.statistics.exact import rounding_error
     from cython.cimports.seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
@@ -34,13 +35,14 @@ if cython.compiled:
 else:
     from math import isfinite
 
+    from seqbayes.statistics.adding import new_sum
     from seqbayes.statistics.base import (
         MAX_ROUNDING_SHARE,
         NEGLIGIBLE_SHARE,
         UNLEARN_TOLERANCE,
         Statistics,
     )
-    from seqbayes.statistics.exact import new_sum, rounding_error
+    from seqbayes.statistics.exact import rounding_error
     from seqbayes.statistics.factorials import (
         HUGE,
         LARGE,

@@ -16,14 +16,9 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import fabs, isfinite
+    from cython.cimports.seqbayes.statistics.adding import add, add_product, new_sum
     from cython.cimports.seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
-    from cython.cimports.seqbayes.statistics.exact import (
-        add,
-        add_product,
-        new_sum,
-        product_error,
-        rounding_error,
-    )
+    from cython.cimports.seqbayes.statistics.exact import product_error, rounding_error
     from cython.cimports.seqbayes.statistics.factorials import (
         log_choose_pair,
         log_factorial_pair,
@@ -34,14 +29,9 @@ if cython.compiled:
 else:
     from math import fabs, isfinite
 
+    from seqbayes.statistics.adding import add, add_product, new_sum
     from seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
-    from seqbayes.statistics.exact import (
-        add,
-        add_product,
-        new_sum,
-        product_error,
-        rounding_error,
-    )
+    from seqbayes.statistics.exact import product_error, rounding_error
     from seqbayes.statistics.factorials import log_choose_pair, log_factorial_pair, times_log
     from seqbayes.statistics.sums import LARGE, Sum
     from seqbayes.statistics.terms import STRIDE, append

@@ -11,7 +11,7 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import floor, log1p
-    from cython.cimports.seqbayes.statistics.exact import add_one
+    from cython.cimports.seqbayes.statistics.adding import add_one
     from cython.cimports.seqbayes.statistics.factorials import (
         HUGE,
         LARGE,
@@ -23,7 +23,7 @@ if cython.compiled:
 else:
     from math import floor, log1p
 
-    from seqbayes.statistics.exact import add_one
+    from seqbayes.statistics.adding import add_one
     from seqbayes.statistics.factorials import HUGE, LARGE, fast_log_choose, log_choose_pair
     from seqbayes.statistics.pairs import PairSums
     from seqbayes.statistics.reading import count, real

@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 
 from seqbayes.events.keys import read_key
-from seqbayes.statistics.columns import PARTS, Columns
+from seqbayes.statistics.columns import Columns
+from seqbayes.statistics.sum_columns import PARTS
 from seqbayes.stream.codec import StateCodec
 
 try:

@@ -16,7 +16,8 @@ import numpy as np
 
 from seqbayes.errors import ObservationError, PriorError, UnsupportedError
 from seqbayes.extras import missing_extra
-from seqbayes.statistics.columns import PARTS, Columns
+from seqbayes.statistics.columns import Columns
+from seqbayes.statistics.sum_columns import PARTS
 from seqbayes.table.keys import ArrowTexts
 from seqbayes.table.order import Order
 from seqbayes.table.rows import Rows

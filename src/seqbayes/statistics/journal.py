@@ -1,0 +1,80 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+"""The rows of columns before they are changed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqbayes.statistics.sum_columns import SumColumns
+
+try:
+    import cython
+except ImportError:  # without a compiler, this file runs as plain Python
+    from seqbayes import _cython as cython  # type: ignore[no-redef]
+
+
+@cython.final
+@cython.cclass
+class Journal:
+    """The rows of columns before they are changed, to restore them after an error.
+
+    Parameters
+    ----------
+    columns
+        The columns.
+    n
+        Maximum number of rows that are changed.
+    """
+
+    def __init__(self, columns: SumColumns, n: int) -> None:
+        size: cython.Py_ssize_t = min(n, columns.n_rows) + 1
+        self._columns = columns
+        self._width = columns.n_columns
+        self._decayed = columns.half_life != 0.0
+        self._more = {at: parts[:] for at, parts in columns.more.items()}
+        self.noted = np.zeros(columns.n_rows, np.uint8)
+        self._saved_rows = np.empty(size, np.int64)
+        self._saved_cells = np.empty((size, self._width))
+        self._saved_clocks = np.empty((size if self._decayed else 0, 2))
+        self._rows = self._saved_rows
+        self._saved = self._saved_cells
+        self._times = self._saved_clocks
+        self._n = 0
+        self.attach()
+
+    def attach(self) -> None:
+        """Look at the cells of the columns again, after a column was added."""
+        self._cells = self._columns.cells
+        self._clocks = self._columns.clocks
+        self._landmarks = self._columns.landmarks
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def note(self, row: cython.Py_ssize_t) -> cython.void:
+        """Save a row, unless it was saved before."""
+        p: cython.int
+        if self.noted[row]:
+            return
+        self.noted[row] = 1
+        self._rows[self._n] = row
+        for p in range(self._width):
+            self._saved[self._n, p] = self._cells[row, p]
+        if self._decayed:
+            self._times[self._n, 0] = self._clocks[row]
+            self._times[self._n, 1] = self._landmarks[row]
+        self._n += 1
+
+    def note_row(self, row: int) -> None:
+        """Save a row, unless it was saved before."""
+        self.note(row)
+
+    def restore(self) -> None:
+        """Restore all rows that were saved."""
+        columns, n = self._columns, self._n
+        rows = self._saved_rows[:n]
+        columns.clear(rows)
+        columns.cells[rows, : self._width] = self._saved_cells[:n]
+        columns.more = self._more
+        if self._decayed:
+            columns.clocks[rows] = self._saved_clocks[:n, 0]
+            columns.landmarks[rows] = self._saved_clocks[:n, 1]
