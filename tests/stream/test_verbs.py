@@ -1,6 +1,7 @@
 """`show`, `predict`, `merge`, `export`, `reset` and `dead-letters`, on both stores."""
 
 import csv
+import inspect
 import io
 import itertools
 import json
@@ -61,32 +62,21 @@ def stored(url, belief="truth"):
         return {row.key: row.state for row in store.states(belief)}
 
 
-VERBS = {
-    "backfill",
-    "backup",
-    "check",
-    "choose",
-    "compare",
-    "dead_letters",
-    "export",
-    "init",
-    "merge",
-    "predict",
-    "reset",
-    "reward",
-    "run",
-    "show",
-    "status",
-}
-
-
 def test_every_verb_of_stores_is_a_command_a_function_and_a_module():
-    commands = {name.replace("-", "_"): command for name, command in cli.COMMANDS.items()}
-    assert set(commands) - VERBS == {"completion", "mcp", "replay", "serve", "watch"}
-    for name in VERBS:
-        function = getattr(stream, name)
-        assert name in stream.__all__
-        assert commands[name].module == function.__module__ == f"seqbayes.stream.verbs.{name}"
+    home = "seqbayes.stream.verbs."
+    commands = {
+        name.replace("-", "_"): command.module
+        for name, command in cli.COMMANDS.items()
+        if command.module.startswith(home)
+    }
+    functions = {name: getattr(stream, name) for name in stream.__all__}
+    assert {"run", "show"} < set(commands)
+    assert commands == {
+        name: function.__module__
+        for name, function in functions.items()
+        if inspect.isfunction(function) and function.__module__.startswith(home)
+    }
+    assert all(module == home + name for name, module in commands.items())
 
 
 # show
