@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
 
 from seqbayes.distributions import Distribution
-
-if TYPE_CHECKING:
-    from seqbayes.bandit.rules import Candidates
 
 _RATIO = math.log(1.25)
 """Distance of the logarithms of tails from which an upper bound of the slope is computed."""
@@ -80,20 +77,30 @@ class Memory:
             found = self._moments[arm] = number, mean, var
         return found
 
-    def best(self, candidates: Candidates, tail: float) -> list[Any]:
+    def best(
+        self,
+        arms: Sequence[Any],
+        number_of: Callable[[Any], Distribution],
+        sign: float,
+        tail: float,
+    ) -> list[Any]:
         """Return the arms with the best quantile at a tail.
 
         Parameters
         ----------
-        candidates
-            The arms.
+        arms
+            The arms that can be chosen.
+        number_of
+            Returns the distribution of an arm's expected reward.
+        sign
+            1 if higher rewards are better, -1 if lower ones are.
         tail
             Probability beyond the quantile; not larger than in earlier calls.
         """
-        sign, log_tail = candidates.sign, math.log(tail)
+        log_tail = math.log(tail)
         limit, bounds, exact = -math.inf, [], {}
-        for arm in candidates.arms:
-            number, found = candidates.number_of(arm), self._known.get(arm)
+        for arm in arms:
+            number, found = number_of(arm), self._known.get(arm)
             if found is None or found.number is not number:
                 value = sign * outer_quantile(number, tail, sign)
                 exact[arm] = value = math.inf if value != value else value
@@ -108,7 +115,7 @@ class Memory:
             exact[arm] = value = sign * outer_quantile(number, tail, sign)
             self._known[arm] = self._known[arm]._replace(value=value, log_tail=log_tail)
             limit = max(limit, value)
-        return [arm for arm in candidates.arms if exact.get(arm) == limit]
+        return [arm for arm in arms if exact.get(arm) == limit]
 
     def _bound(self, arm: Any, found: KnownQuantile, log_tail: float, sign: float) -> float:
         """Return an upper bound of the quantile of an arm."""

@@ -298,7 +298,9 @@ class BayesUCB(BestScore):
 
     def best(self, candidates: Candidates) -> list[Arm]:
         """Return the arms with the best quantile."""
-        return candidates.memory.best(candidates, 1.0 / (candidates.n + 2.0))
+        tail = 1.0 / (candidates.n + 2.0)
+        arms, number_of, sign = candidates.arms, candidates.number_of, candidates.sign
+        return candidates.memory.best(arms, number_of, sign, tail)
 
 
 class Greedy(BestScore):
