@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution
+from seqbayes.distributions.base import Distribution, logarithm
 from seqbayes.distributions.gamma import InverseGamma
 from seqbayes.distributions.normal import StudentT
 from seqbayes.numerics import sc, special
@@ -199,19 +199,21 @@ class Covariance(Distribution):
         self.df = float(df)
         self.matrix = np.asarray(scale, float)
         (first, entry), (_, second) = self.matrix.tolist()
-        self._entry, self._first, self._second = entry, first, second
-        rest = second - entry * entry / first if rest is None else rest
-        self._slope = StudentT(self.df, entry / first, math.sqrt(rest / (self.df * first)))
+        # standardised, so that no product overflows
+        self._unit = math.sqrt(first) * math.sqrt(second)
+        self._correlation = r = entry / self._unit
+        rest = (1.0 - r) * (1.0 + r) if rest is None else rest / second
+        self._slope = StudentT(self.df, r, math.sqrt(rest / self.df))
         shape = (self.df - 1.0) / 2.0
         upper = _U > 0.5
         variances = np.where(upper, sc.gammaincinv(shape, _U_TAIL), sc.gammainccinv(shape, _U))
         with np.errstate(divide="ignore"):
-            self._variances = 0.5 * first / variances
+            self._variances = 0.5 / variances
 
     def _over(self, function: Any, x: float) -> float:
         """Integrate a function of the slope over the variance."""
         with np.errstate(all="ignore"):
-            values = function(x / self._variances)
+            values = function(x / self._unit / self._variances)
         return float(np.sum(_W * np.where(np.isfinite(values), values, 0.0)))
 
     def _cdf(self, x: Any) -> Any:
@@ -223,8 +225,9 @@ class Covariance(Distribution):
     def _log_density(self, x: Any) -> Any:
         def one(v: float) -> float:
             with np.errstate(all="ignore"):
-                values = self._slope.pdf(v / self._variances) / self._variances
-            return math.log(float(np.sum(_W * np.where(np.isfinite(values), values, 0.0))))
+                values = self._slope.pdf(v / self._unit / self._variances) / self._variances
+            density = float(np.sum(_W * np.where(np.isfinite(values), values, 0.0)))
+            return float(logarithm(density)) - math.log(self._unit)
 
         return np.vectorize(one)(x)[()]
 
@@ -237,9 +240,9 @@ class Covariance(Distribution):
     def _find(self, q: float, tail: Any, direction: float) -> float:
         from scipy.optimize import brentq
 
-        unit = math.sqrt(self._first * self._second) / max(self.df, 1.0)
+        unit = self._unit / max(self.df, 1.0)
         width = unit
-        centre = self._entry / max(self.df, 1.0)
+        centre = self._correlation * unit
         while direction * (float(tail(centre - width)) - q) > 0.0:
             width *= 2.0
         low = centre - width
@@ -254,7 +257,7 @@ class Covariance(Distribution):
     @property
     def mean(self) -> Any:
         """Expected value; None if it does not exist."""
-        return self._entry / (self.df - 3.0) if self.df > 3.0 else None
+        return self._correlation / (self.df - 3.0) * self._unit if self.df > 3.0 else None
 
     @property
     def var(self) -> Any:
@@ -262,8 +265,8 @@ class Covariance(Distribution):
         if not self.df > 5.0:
             return None
         v = self.df
-        product = (v - 1.0) * self._entry**2 + (v - 3.0) * self._first * self._second
-        return product / ((v - 2.0) * (v - 3.0) ** 2 * (v - 5.0))
+        product = (v - 1.0) * self._correlation**2 + (v - 3.0)
+        return product / ((v - 2.0) * (v - 3.0) ** 2 * (v - 5.0)) * self._unit * self._unit
 
     @property
     def mode(self) -> Any:
@@ -280,5 +283,5 @@ class Covariance(Distribution):
         return float(found.x)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
-        variance = InverseGamma((self.df - 1.0) / 2.0, self._first / 2.0)
-        return variance.sample(size, rng) * self._slope.sample(size, rng)
+        variance = InverseGamma((self.df - 1.0) / 2.0, 0.5)
+        return variance.sample(size, rng) * self._slope.sample(size, rng) * self._unit

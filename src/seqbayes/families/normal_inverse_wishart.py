@@ -23,6 +23,8 @@ from seqbayes.families.wishart_parameters import (
     factor_of,
     is_well_conditioned,
     log_determinant,
+    log_distance,
+    log_growth,
     solve,
     triangular,
     with_squares,
@@ -317,9 +319,9 @@ class NormalInverseWishart(
                 return exact.log_marginal(statistic)
         # |W + c g g'| = |W| (1 + c g' inverse(W) g)
         z = solve(within, gap[..., None])[..., 0]
-        apart = np.log1p(kappa * share * np.einsum("...i,...i->...", z, z))
+        apart = log_distance(kappa * share, z)
         whole = log_determinant(within) + apart
-        grown = _log_growth(factor, within, statistic.squares) + apart
+        grown = log_growth(factor, within, statistic.squares) + apart
         total = (
             log_rising(df, n, d)
             - 0.5 * d * np.log1p(n / kappa)
@@ -337,7 +339,10 @@ class NormalInverseWishart(
         d = mean.shape[-1]
         gap = (origin - mean) + shift
         whole = squares + n[..., None, None] * gap[..., :, None] * gap[..., None, :]
-        trace = np.trace(np.linalg.solve(covariance, whole), axis1=-2, axis2=-1)
+        try:
+            trace = np.trace(np.linalg.solve(covariance, whole), axis1=-2, axis2=-1)
+        except np.linalg.LinAlgError:  # outside the range of covariances
+            return -math.inf
         total = -0.5 * (n * (d * LOG_TAU + np.linalg.slogdet(covariance)[1]) + trace)
         return float(total) if np.ndim(total) == 0 else total
 
@@ -378,15 +383,3 @@ def _within(hyperparameters: Any, squares: Any) -> Any:
         return within
     factor = factor_of(hyperparameters)
     return within if factor is None else with_squares(factor, squares)
-
-
-def _log_growth(factor: Any, within: Any, squares: Any) -> Any:
-    """Return ``log |F F' + S| - log |F F'|``, without cancellation if it is small."""
-    if not np.any(squares):
-        return 0.0
-    ratio = solve(factor, np.swapaxes(solve(factor, squares), -1, -2))
-    values = np.linalg.eigvalsh((ratio + np.swapaxes(ratio, -1, -2)) / 2.0)
-    small = np.log1p(np.clip(values, 0.0, 1.0)).sum(axis=-1)
-    return np.where(
-        values.max(axis=-1) < 1.0, small, log_determinant(within) - log_determinant(factor)
-    )

@@ -45,7 +45,8 @@ class NormalInverseWishartBelief(Joint):
             for j in range(i):
                 pair = scale[np.ix_((j, i), (j, i))]
                 first, second = self._factor[j], self._factor[i]
-                residual = second - first * (first @ second) / (first @ first)
+                first = first / math.sqrt(first @ first)
+                residual = second - first * (first @ second)
                 both = Covariance(left + 1.0, pair, float(residual @ residual))
                 entries[i, j] = entries[j, i] = both
         return MultivariateParameters(means, entries)
@@ -64,9 +65,9 @@ class NormalInverseWishartBelief(Joint):
         """Covariance of the mean (d, d), variance of the covariance's entries (d, d), or None."""
         kappa, left = np.asarray(self._kappa), np.asarray(self._df - self._d - 1.0)
         scale, diagonal = self._scale, np.diagonal(self._scale, axis1=-2, axis2=-1)
-        outer = diagonal[..., :, None] * diagonal[..., None, :]
         divisor = (left + 1.0) * left * left * (left - 2.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            outer = diagonal[..., :, None] * diagonal[..., None, :]
             mean = scale / (kappa * left)[..., None, None]
             product = (left + 2.0)[..., None, None] * scale**2 + left[..., None, None] * outer
             entries = product / divisor[..., None, None]

@@ -31,6 +31,7 @@ class Exact(NamedTuple):
     kappa: Decimal
     df: float
     scale: decimals.Lower
+    digits: int = decimals.USUAL_DIGITS
 
     @classmethod
     def read(cls, hyperparameters: Any) -> Exact:
@@ -41,7 +42,8 @@ class Exact(NamedTuple):
 
     def combine(self, statistic: ScatterStatistic) -> Exact:
         """Return the hyperparameters after learning data with these moments."""
-        with localcontext(decimals.CONTEXT):
+        digits = self._digits_with(statistic)
+        with localcontext(decimals.context(digits)):
             n, mean, squares = statistic.exact()
             gap = [v - m for v, m in zip(mean, self.mean, strict=True)]
             share = n / (self.kappa + n)
@@ -51,11 +53,21 @@ class Exact(NamedTuple):
                 for i, rows in enumerate(zip(self.scale, squares, strict=True))
             ]
             moved = [m + g * share for m, g in zip(self.mean, gap, strict=True)]
-        return Exact(moved, self.kappa + n, self.df + float(n), scale)
+        return Exact(moved, self.kappa + n, self.df + float(n), scale, digits)
+
+    def _digits_with(self, statistic: ScatterStatistic) -> int:
+        """Return the number of digits for arithmetic that involves data with these moments."""
+        gaps = (float(v) - float(m) for v, m in zip(statistic.mean, self.mean, strict=True))
+        numbers = [
+            *(row[i] for i, row in enumerate(self.scale)),
+            *np.diagonal(statistic.squares).tolist(),
+            *(self.kappa * Decimal(gap) ** 2 for gap in gaps),
+        ]
+        return max(self.digits, decimals.digits_for(numbers))
 
     def mean_error(self, statistic: ScatterStatistic, rounded: Any) -> Any:
         """Return the mean after data with these moments, minus its rounded value."""
-        with localcontext(decimals.CONTEXT):
+        with localcontext(decimals.context(self.digits)):
             n, mean = statistic.exact_mean()
             share = n / (self.kappa + n)
             each = zip(self.mean, mean, rounded.tolist(), strict=True)
@@ -64,13 +76,13 @@ class Exact(NamedTuple):
     @property
     def factor(self) -> Any:
         """The lower triangular factor of the scale, as floats; None if not positive definite."""
-        with localcontext(decimals.CONTEXT):
+        with localcontext(decimals.context(self.digits)):
             found = decimals.factorise(self.scale)
             return None if found is None else decimals.triangular(*found)
 
     def log_marginal(self, statistic: ScatterStatistic) -> float:
         """Return the log marginal density of data with these moments."""
-        with localcontext(decimals.CONTEXT):
+        with localcontext(decimals.context(self._digits_with(statistic))):
             n, mean, squares = statistic.exact()
             whole = [
                 [v + s for v, s in zip(*rows, strict=True)]

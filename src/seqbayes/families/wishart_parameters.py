@@ -24,6 +24,9 @@ SMALLEST_PIVOT_OF_MANY = 1e-5
 
 FEW = 24
 
+MAX_SQUARED = 1e100
+"""Largest distance that is squared; the square of a longer one could overflow."""
+
 
 class _NormalInverseWishartFields(NamedTuple):
     mean: Array
@@ -168,3 +171,31 @@ def solve(factor: Any, columns: Any) -> Any:
 def log_determinant(factor: Any) -> Any:
     """Return ``log |F F'|``."""
     return 2.0 * np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+
+
+def log_growth(factor: Any, within: Any, squares: Any) -> Any:
+    """Return ``log |F F' + S| - log |F F'|``, without cancellation if it is small."""
+    if not np.any(squares):
+        return 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        ratio = solve(factor, np.swapaxes(solve(factor, squares), -1, -2))
+    ratio = (ratio + np.swapaxes(ratio, -1, -2)) / 2.0
+    finite = np.isfinite(ratio).all(axis=(-2, -1))
+    values = np.linalg.eigvalsh(np.where(finite[..., None, None], ratio, 0.0))
+    small = np.log1p(np.clip(values, 0.0, 1.0)).sum(axis=-1)
+    return np.where(
+        finite & (values.max(axis=-1) < 1.0),
+        small,
+        log_determinant(within) - log_determinant(factor),
+    )
+
+
+def log_distance(weight: Any, z: Any) -> Any:
+    """Return ``log(1 + weight z' z)``, also where the square overflows."""
+    largest = np.maximum(np.abs(z).max(axis=-1), 1.0)
+    unit = z / largest[..., None]
+    square = weight * np.einsum("...i,...i->...", unit, unit)
+    far = largest > MAX_SQUARED
+    with np.errstate(all="ignore"):
+        near = np.log1p(square * np.where(far, 1.0, largest) ** 2)
+        return np.where(far, np.log(square) + 2.0 * np.log(largest), near)

@@ -9,18 +9,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal, getcontext
 from typing import Any
 
 import numpy as np
 
-CONTEXT = Context(prec=160, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])
-NEGLIGIBLE = Decimal("1e-120")
-"""Ratio to the diagonal entry below which a pivot is 0 up to rounding errors."""
+USUAL_DIGITS, MANY_DIGITS = 160, 1000
+"""Digits of the arithmetic for matrices of usual and of extremely different magnitudes."""
+
+CONTEXT = Context(
+    prec=USUAL_DIGITS, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[]
+)
+LOST_DIGITS = 40
+"""Digits that rounding errors may have; a pivot whose ratio to its diagonal entry has no others is
+0 up to rounding errors."""
+
+MAX_USUAL_RATIO = 1e60
+"""Ratio of magnitudes up to which the usual number of digits is enough."""
 
 ZERO = Decimal(0)
 Lower = Sequence[Sequence[Decimal]]
 """The lower triangle of a symmetric matrix, by rows."""
+
+
+def context(digits: int) -> Context:
+    """Return the context of an arithmetic with this number of digits."""
+    found = CONTEXT.copy()
+    found.prec = digits
+    return found
+
+
+def digits_for(numbers: Iterable[float | Decimal]) -> int:
+    """Return the number of digits for arithmetic with numbers of these magnitudes."""
+    sizes = [abs(Decimal(v)) for v in numbers if v != 0]
+    wide = bool(sizes) and max(sizes) > Decimal(MAX_USUAL_RATIO) * min(sizes)
+    return MANY_DIGITS if wide else USUAL_DIGITS
 
 
 def total(parts: Iterable[float]) -> Decimal:
@@ -50,6 +73,7 @@ def factorise(triangle: Lower) -> tuple[Lower, list[Decimal]] | None:
     """
     left: list[list[Decimal]] = []
     pivots: list[Decimal] = []
+    negligible = Decimal(1).scaleb(LOST_DIGITS - getcontext().prec)
     for i, row in enumerate(triangle):
         scaled: list[Decimal] = []  # row i of L D
         current: list[Decimal] = []
@@ -58,7 +82,7 @@ def factorise(triangle: Lower) -> tuple[Lower, list[Decimal]] | None:
             scaled.append(v)
             current.append(v / pivots[j])
         pivot = row[i] - sum(map(Decimal.__mul__, scaled, current), ZERO)
-        if not pivot > NEGLIGIBLE * row[i] or not row[i] > ZERO:
+        if not pivot > negligible * row[i] or not row[i] > ZERO:
             return None
         left.append(current)
         pivots.append(pivot)
