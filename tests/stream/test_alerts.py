@@ -124,7 +124,7 @@ URL = MEAN + 'to = "webhook"\nurl = "http://x"\n'
         ('when = "P(best = a) > 0.9"\nbelief = "fading"', "set anytime = false"),
         ('when = "surprise > 3"\nbelief = "fading"', "alert.a.when: surprise needs"),
         ('when = "dead letters > 1 %"\nbelief = "ms"\nkey = "a"', "alert.a.key: dead letters are"),
-        ('when = "n > 1 and dead letters > 1 %"\nbelief = "ms"', "cannot be checked together"),
+        ('when = "n > 1 and dead letters > 1 %"\nbelief = "ms"', "cannot combine each key and"),
         (MEAN + 'recovery = "dead letters < 1 %"', "alert.a.recovery: expected a condition about"),
         ('quiet = "1 h"\nrecovery = "n > 1"', "alert.a.recovery: an alert about silence"),
         (URL.replace("//x", "//x:99999"), "alert.a.url: expected a URL such as"),

@@ -370,7 +370,10 @@ def test_every_error_is_listed():
         ("belief.c.likelihood", "has no parameter 'colour'"),
         ("belief.d.state", "required, but missing"),
         ("belief.d.field", "expected a string or a list, got a whole number"),
-        ("belief.e", "has a half-life of time or windows, and needs the field of the event time"),
+        (
+            "belief.e",
+            "has a half-life in time or windows, and requires time, the field of the event time",
+        ),
         ("belief.f.over", "expected 'refuse' or 'drop' or 'pool', got 'explode'"),
         ("belief.g.time_unit", "expected 's' or 'ms' or 'us' or 'ns', got 'years'"),
         ("belief.g.prior", "expected a number as prior_mean, got 'x'"),
@@ -415,7 +418,7 @@ def test_every_error_is_listed():
         ("store = 'postgresql://['", "store: invalid URL of a PostgreSQL database: "),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', weight = 'x'}}",
-            "belief.b.weight: 'x' is the observed field, too",
+            "belief.b.weight: 'x' is also the observed field",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', late = '1h'}}",

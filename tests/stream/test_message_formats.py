@@ -1,4 +1,4 @@
-"""Messages of MessagePack, Avro and Protobuf: the beliefs and dead letters of JSON."""
+"""Messages in MessagePack, Avro and Protobuf give the same beliefs and dead letters as JSON."""
 
 import base64
 import datetime
@@ -182,7 +182,7 @@ def test_fields_of_protobuf_have_the_values_of_events(tmp_path):
         (("json", "a.avsc"), PriorError, "JSON have no schema"),
         (("avro",), PriorError, "either a schema or a registry"),
         (("avro", "none.avsc"), SourceError, "cannot read the schema none.avsc: No such file"),
-        (("avro", __file__), SourceError, "is not a schema of Avro"),
+        (("avro", __file__), SourceError, "is not an Avro schema"),
         (("protobuf", "a.desc"), PriorError, "and a message"),
         (("protobuf", __file__, "M"), SourceError, "is not a descriptor set"),
     ],
@@ -200,7 +200,7 @@ def test_an_unknown_message_is_named(tmp_path):
 
 
 class Registry(http.server.BaseHTTPRequestHandler):
-    """A schema registry with a schema of Avro, number 7, and one of Protobuf, number 9."""
+    """Run a schema registry with an Avro schema (id 7) and a Protobuf schema (id 9)."""
 
     def do_GET(self):
         number = self.path.removeprefix("/schemas/ids/")[:1]

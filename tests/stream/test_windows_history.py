@@ -116,8 +116,8 @@ def test_the_configuration_declares_windows():
             read(text)
         assert any(error in each for each in caught.value.errors), caught.value.errors
     for old, new, error in (
-        ('time = "t"\n', "", "needs the field of the event time"),
-        ('window = "20 s"', 'slide = "20 s"', "belief.b.slide: it needs window"),
+        ('time = "t"\n', "", "requires time, the field of the event time"),
+        ('window = "20 s"', 'slide = "20 s"', "belief.b.slide: requires window"),
         ('state = "beta"', 'state = "conjugate-nb"\nfeatures = ["y"]', "cannot be combined with"),
     ):
         with pytest.raises(ConfigError) as caught:

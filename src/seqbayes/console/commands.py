@@ -32,7 +32,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "backfill": Command(
         "seqbayes.stream.verbs.backfill",
-        "learn a table or file at once, with sums that an SQL engine computes",
+        "learn a whole table or file, with sums computed by an SQL engine",
         "seqbayes backfill events.jsonl -c seqbayes.toml",
     ),
     "backup": Command(
@@ -122,7 +122,7 @@ COMMANDS = {
     ),
     "status": Command(
         "seqbayes.stream.verbs.status",
-        "show who writes a store, or each partition of it, and how far behind it is",
+        "show which process writes a store or partition, and how far behind it is",
         "seqbayes status beliefs.db",
     ),
     "watch": Command(

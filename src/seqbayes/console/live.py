@@ -65,7 +65,7 @@ class Screen:
         rate
             Events per second, shown if given.
         notice
-            A text to show below.
+            Text to show below the table.
         fit
             Whether to limit the output to the height of the terminal.
         """

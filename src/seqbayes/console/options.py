@@ -12,7 +12,7 @@ TOKEN = "SEQBAYES_TOKEN"
 
 
 def speed(steps: str) -> Callable[[str], float]:
-    """Return a parser of a number of steps per second, or max."""
+    """Return a parser for a number of steps per second, or max."""
 
     def read(text: str) -> float:
         if text == "max":
@@ -29,7 +29,7 @@ def speed(steps: str) -> Callable[[str], float]:
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers in a range."""
+    """Return a parser for whole numbers in a range."""
 
     def read(text: str) -> int:
         try:
@@ -45,7 +45,7 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
 
 
 def add_server(parser: argparse.ArgumentParser, sparing: bool = False) -> None:
-    """Declare the options of a server of pages; with `sparing`, the help omits the rarer ones."""
+    """Declare the options of a web server; with `sparing`, the help omits rarely used ones."""
     add_address(parser, "token required for writing", sparing)
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument(
@@ -59,7 +59,7 @@ def add_server(parser: argparse.ArgumentParser, sparing: bool = False) -> None:
 
 
 def add_address(parser: argparse.ArgumentParser, token: str, sparing: bool = False) -> None:
-    """Declare the options of an HTTP server: its address, and its token with the help `token`."""
+    """Declare the address and the token of an HTTP server; `token` is the help of the latter."""
     rare = argparse.SUPPRESS if sparing else None
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(

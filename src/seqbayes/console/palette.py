@@ -1,4 +1,4 @@
-"""Colours and drawing characters. No meaning is conveyed by colour alone."""
+"""Colours and drawing characters. Colour is never the only carrier of information."""
 
 from __future__ import annotations
 

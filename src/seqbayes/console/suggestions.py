@@ -14,7 +14,7 @@ def did_you_mean(given: Any, known: Iterable[Any]) -> str:
     >>> did_you_mean("betta", ["beta", "gamma"]), did_you_mean("x", ["beta"])
     (": did you mean 'beta'?", '')
     """
-    import difflib  # takes long, and is rarely needed
+    import difflib  # a slow import, rarely needed
 
     near = difflib.get_close_matches(str(given), [str(each) for each in known], 1)
     return f": did you mean {near[0]!r}?" if near else ""

@@ -58,7 +58,7 @@ def name_key(key: Any) -> str:
 
 
 def reciprocal_of(state: State) -> Distribution | None:
-    """Return the distribution of the reciprocal of a rate; None if it has no meaning.
+    """Return the distribution of the reciprocal of a rate; None if it is not meaningful.
 
     Examples
     --------

@@ -70,8 +70,8 @@ class Belief:
     times
         How event times are used.
     where
-        Values that fields must have for the event to be learned; a sequence lists alternatives. Or
-        an `Expression`, as text, that must be true.
+        Values that fields must have for the event to be learned; a sequence lists alternatives.
+        Alternatively, the text of an `Expression` that must be true.
     features
         Fields that an estimator learns from, as a dictionary; `field` is then its target, if any.
     max_keys
@@ -136,11 +136,11 @@ class Belief:
         timed = self.state.timed
         if timed != (self.time is not None):
             raise PriorError(
-                f"belief {self.name!r} has a half-life of time or windows, and needs the field of"
-                " the event time"
+                f"belief {self.name!r} has a half-life in time or windows, and requires time,"
+                " the field of the event time"
                 if timed
-                else f"belief {self.name!r} has an event time, which needs a half-life of time or a"
-                " window"
+                else f"belief {self.name!r} has an event time, which requires a half-life in time"
+                " or a window"
             )
         if not (self.field or self.features or self._mapping_slots):
             raise PriorError(f"belief {self.name!r} has no field to observe")

@@ -47,7 +47,7 @@ class Layout:
     slots
         The fields that all beliefs read.
     text
-        Whether the values of mappings are strings that must be parsed, as in rows of CSV.
+        Whether the values of mappings are strings that must be parsed, as in CSV rows.
     derived
         Expressions of the derived fields, by name.
 
@@ -150,7 +150,7 @@ class Layout:
         return []
 
     def _parse(self, records: Cells) -> list[Any]:
-        """Return the events in rows of CSV, parsed column by column."""
+        """Return the events in CSV rows, parsed column by column."""
         header = records.header
         found = [(header.index(name), kind) for name, kind in self.slots if name in header]
         values = iter(records.read(found))

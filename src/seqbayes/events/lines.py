@@ -1,4 +1,4 @@
-"""Splits blocks of bytes into lines of JSON."""
+"""Splits blocks of bytes into JSON lines."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Lines:
         return part
 
     def _split_plain(self, data: bytes) -> RecordChunk | None:
-        """Return the lines in one piece; None if a line is blank, too long or not an object."""
+        """Return the lines as one block; None if a line is blank, too long or not an object."""
         end = data.rfind(b"\n") + 1
         if not end or len(data) - end > self._longest:
             return None
@@ -134,7 +134,7 @@ def _is_truncated(data: bytes) -> bool:
         msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return "truncated" in str(error)
-    except RecursionError:  # nested too deeply, whatever the rest is
+    except RecursionError:  # nested too deeply, regardless of the remaining bytes
         return False
     return False
 

@@ -26,13 +26,13 @@ class Messages:
     format
         "msgpack", "avro" or "protobuf".
     schema
-        A file: the schema of Avro as JSON (``.avsc``), or a descriptor set of Protobuf, as written
-        by ``protoc --include_imports --descriptor_set_out``.
+        Path of an Avro schema in JSON (``.avsc``), or of a Protobuf descriptor set, as written by
+        ``protoc --include_imports --descriptor_set_out``.
     message
         Full name of the Protobuf message.
     registry
-        URL of a schema registry: messages begin with the number of their schema in it, as those of
-        Confluent's serialisers. For Avro it replaces `schema`.
+        URL of a schema registry: messages begin with the id of their schema, as Confluent's
+        serialisers write them. For Avro it replaces `schema`.
     name
         The name of the source in errors.
 
@@ -47,7 +47,7 @@ class Messages:
     --------
     >>> messages = Messages("msgpack")
     >>> messages.decode([bytes([0x81, 0xA1, 0x78, 0x07]), b"x"])
-    ([{'x': 7}], [0], [(1, 'expected an object with names, got an integer or another value')])
+    ([{'x': 7}], [0], [(1, 'expected a mapping with field names, got an integer or another value')])
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Messages:
             known = ", ".join(map(repr, ("json", *makers)))
             raise PriorError(f"expected format {known}, got {format!r}")
         if format == "msgpack" and (schema or message or registry):
-            raise PriorError("messages of MessagePack have no schema")
+            raise PriorError("MessagePack messages have no schema")
         self._decode = makers[format]()
 
     def decode(
@@ -94,7 +94,7 @@ class Messages:
                 index.append(i)
             else:
                 refused.append(
-                    (i, "expected an object with names, got an integer or another value")
+                    (i, "expected a mapping with field names, got an integer or another value")
                 )
         return records, index, refused
 
@@ -117,7 +117,7 @@ def messages_of(
     """
     if format == "json":
         if schema or message or registry:
-            raise PriorError("messages of JSON have no schema: set format")
+            raise PriorError("JSON messages have no schema: set format")
         return None
     return Messages(format, schema, message, registry, name)
 
@@ -146,7 +146,7 @@ def _avro(schema: str | None, registry: str | None, name: str) -> Decode:
     try:
         parsed = fastavro.parse_schema(msgspec.json.decode(_read(schema)))
     except (msgspec.MsgspecError, fastavro.schema.SchemaParseException, ValueError) as error:
-        raise SourceError(f"{schema} is not a schema of Avro: {error}") from None
+        raise SourceError(f"{schema} is not an Avro schema: {error}") from None
 
     def decode(raw: bytes) -> Any:
         stream = io.BytesIO(raw)
@@ -155,7 +155,9 @@ def _avro(schema: str | None, registry: str | None, name: str) -> Decode:
         except (EOFError, IndexError):
             raise ValueError("the message ends before its last field") from None
         if stream.tell() != len(raw):
-            raise ValueError("the message does not end with its last field: another schema?")
+            raise ValueError(
+                "the message has bytes after its last field: was it written with another schema?"
+            )
         return record
 
     return decode
@@ -176,7 +178,7 @@ def _protobuf(schema: str | None, message: str | None, registry: str | None, nam
         kind: Any = message_factory.GetMessageClass(pool.FindMessageTypeByName(message))
     except DecodeError:
         raise SourceError(
-            f"{schema} is not a descriptor set: write it with protoc --include_imports"
+            f"{schema} is not a Protobuf descriptor set: write it with protoc --include_imports"
             " --descriptor_set_out"
         ) from None
     except (KeyError, TypeError) as error:
@@ -206,7 +208,7 @@ def _mapping(message: Any) -> dict[str, Any]:
 
 
 def _converter(field: Any) -> Callable[[Any], Any]:
-    """Return a function that converts one value of a field of Protobuf."""
+    """Return a function that converts one value of a Protobuf field."""
     if field.message_type is not None:
         name = field.message_type.full_name
         if name == "google.protobuf.Timestamp":
@@ -221,7 +223,7 @@ def _converter(field: Any) -> Callable[[Any], Any]:
 
 
 def _registered(format: str, registry: str, name: str, kind: Any) -> Decode:  # noqa: A002
-    """Return a decoder for messages that begin with the number of their schema in a registry."""
+    """Return a decoder for messages that begin with the id of their schema in a registry."""
     try:
         from confluent_kafka.schema_registry import SchemaRegistryClient
         from confluent_kafka.schema_registry.error import SchemaRegistryError

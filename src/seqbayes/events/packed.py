@@ -1,4 +1,4 @@
-"""The extent of objects of MessagePack that follow each other."""
+"""Find the ends of concatenated MessagePack objects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORMS = {
 
 
 def object_end(data: bytes | memoryview, start: int) -> int:
-    """Return where an object of MessagePack ends.
+    """Return the offset at which a MessagePack object ends.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def object_end(data: bytes | memoryview, start: int) -> int:
     Raises
     ------
     ValueError
-        If the bytes end before the object, or it is not MessagePack.
+        If the bytes end before the object does, or are not valid MessagePack.
 
     References
     ----------
@@ -48,7 +48,7 @@ def object_end(data: bytes | memoryview, start: int) -> int:
     at, pending = start, 1
     while pending:
         if at >= len(data):
-            raise ValueError("the file ends within an object of MessagePack")
+            raise ValueError("the file ends within a MessagePack object")
         first = data[at]
         at, pending = at + 1, pending - 1
         if first < 0x80 or first >= 0xE0:
@@ -60,12 +60,12 @@ def object_end(data: bytes | memoryview, start: int) -> int:
         elif first < 0xC0:
             at += first & 0x1F
         elif first not in _FORMS:
-            raise ValueError(f"byte {at - 1:,} is not MessagePack")
+            raise ValueError(f"byte {at - 1:,} is not valid MessagePack")
         else:
             width, more, each = _FORMS[first]
             length = int.from_bytes(data[at : at + width], "big")
             at += width + more + (0 if each else length)
             pending += each * length
     if at > len(data):
-        raise ValueError("the file ends within an object of MessagePack")
+        raise ValueError("the file ends within a MessagePack object")
     return at

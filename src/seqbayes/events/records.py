@@ -1,4 +1,4 @@
-"""Records of a source: lines of JSON, rows of CSV, and where they are in the input."""
+"""Records of a source: JSON lines and CSV rows, with their positions in the input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_KEPT_BYTES = 1 << 20
 
 
 class Block(Sequence[bytes]):
-    r"""Lines with one JSON object each, kept in one piece so that they can be decoded together.
+    r"""Lines with one JSON object each, kept as one block so that they can be decoded together.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Block(Sequence[bytes]):
 
 
 class Cells(Sequence[Mapping[str, str]]):
-    """Rows of CSV, each with one cell for every column of the header.
+    """CSV rows, each with one cell for every column of the header.
 
     As a sequence, its elements are mappings from column to cell.
 
@@ -129,7 +129,7 @@ class Cells(Sequence[Mapping[str, str]]):
 
 
 class PlainCells(Cells):
-    r"""Rows of CSV, kept as bytes in one piece so that only the columns in use are read.
+    r"""CSV rows, kept as one block of bytes so that only the columns in use are parsed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Rows of CSV from blocks of bytes."""
+"""CSV rows from blocks of bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONE_CR = "a carriage return within the row (rows end with \\n or \\r\\n)"
 
 
 class CsvRows(Lines):
-    r"""Splits blocks into rows of CSV.
+    r"""Splits blocks into CSV rows.
 
     Quoted cells may hold line breaks and delimiters (RFC 4180). If a quote is not closed within
     `MAX_ROW_LINES` lines and `longest` bytes, or is misplaced, the first line of the row is
@@ -83,7 +83,7 @@ class CsvRows(Lines):
         return data
 
     def _split_plain(self, data: bytes) -> RecordChunk | None:
-        """Return the rows in one piece; None if one of them needs the csv module, or is refused."""
+        """Return the rows as one block; None if one needs the csv module, or is rejected."""
         end, first = data.rfind(b"\n") + 1, self._end
         if self.header is None or not end or len(data) - end > self._longest:
             return None
@@ -126,7 +126,7 @@ class CsvRows(Lines):
     def _all_rows(
         self, data: bytes, lines: list[bytes], last: bool
     ) -> tuple[RecordChunk, int] | None:
-        """Return the rows and their number of lines; None if one of them must be refused."""
+        """Return the rows and their number of lines; None if one of them must be rejected."""
         if self.header is None or b"\0" in data:
             return None
         found = self._join(data, lines, last)
@@ -241,21 +241,21 @@ class CsvRows(Lines):
         try:
             header = self._cells(row)
         except UnicodeDecodeError:
-            raise SourceError("cannot read the header of CSV: not UTF-8") from None
+            raise SourceError("cannot read the CSV header: not UTF-8") from None
         except csv.Error as error:
             if not row.decode(errors="replace").isprintable() and b"\0" in row:
                 raise SourceError(
-                    "cannot read the header of CSV: the input looks like binary data"
+                    "cannot read the CSV header: the input looks like binary data"
                 ) from None
             if b"\r" in row.removesuffix(b"\r") and b'"' not in row:
                 raise SourceError(
                     "the lines of the CSV end with a carriage return alone: convert it first"
                     " (tr '\\r' '\\n')"
                 ) from None
-            raise SourceError(f"cannot read the header of CSV: {_explain(row, error)}") from None
+            raise SourceError(f"cannot read the CSV header: {_explain(row, error)}") from None
         repeated = list(dict.fromkeys(name for name in header if header.count(name) > 1))
         if repeated:
-            raise SourceError(f"the header of CSV has several columns {repeated[0]!r}")
+            raise SourceError(f"the CSV header has several columns {repeated[0]!r}")
         return header
 
     def _cells(self, row: bytes) -> list[str]:

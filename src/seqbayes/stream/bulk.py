@@ -217,7 +217,7 @@ def _header(file: File) -> list[str]:
 
 
 class Bulk(Source):
-    """A source of the rows that the aggregates do not cover. It can be read only once.
+    """A source that yields the rows not covered by the aggregates. It can be read only once.
 
     Parameters
     ----------
@@ -299,7 +299,7 @@ class RejectionCounter(Collector):
 
 
 def fingerprint(path: str) -> Mapping[str, int]:
-    """Return the size and modification time of a file, which are taken to identify its contents."""
+    """Return the size and modification time of a file, which serve to identify its contents."""
     status = os.stat(path)
     return {"bytes": status.st_size, "changed": status.st_mtime_ns}
 

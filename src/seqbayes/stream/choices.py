@@ -163,7 +163,7 @@ class Chooser:
     ) -> DecisionResponse | None:
         """Choose an arm if that needs no integration; return None otherwise.
 
-        That is so if the beliefs have not changed since the last choice in the same context.
+        This is the case if the beliefs have not changed since the last choice in the same context.
 
         Parameters
         ----------
@@ -279,7 +279,7 @@ class Chooser:
                 return shares
             began = time.thread_time()
             shares = self._compute(states)
-            # one computation can take longer by chance
+            # a single measurement can be unusually long
             self.seconds = min(time.thread_time() - began, 2.0 * self.seconds)
             with self._lock:
                 self._shares[keys] = states, shares

@@ -250,8 +250,8 @@ def _write_numbers(to: cython.p_char, form: _Form, values: cython.p_double) -> c
 class ColumnJson:
     """Reads and writes the JSON of states whose statistics are rows of columns.
 
-    It knows the JSON of sums of two numbers, a rounded value and the remainder, among text that is
-    the same for all states. All other states are left to the codec.
+    It handles states that differ only in their sums, each stored as two numbers: a rounded value
+    and the remainder. All other states are left to the codec.
 
     Parameters
     ----------

@@ -177,7 +177,7 @@ class ColumnStates(MutableMapping[Any, Any]):
         return i
 
     def _check_possible(self, first: int) -> None:
-        """Leave the states of rows that no data have to the codec, which raises an error."""
+        """Leave rows with statistics that no data can have to the codec, which raises an error."""
         columns = self._columns
         with np.errstate(all="ignore"):
             possible = columns.scratch.possible_rows(columns.leading_parts(slice(first, None)))
@@ -343,7 +343,7 @@ def unreadable_state(name: str, key: Any, error: Exception) -> StoreError:
     key
         The key of the state.
     error
-        What is wrong with it.
+        The reason.
     """
     place = f"{write_key(key)[:200]} of belief {name!r}"
     return StoreError(f"the stored state of {place} cannot be read: {error}")

@@ -194,7 +194,8 @@ def load_config(path: str | Path) -> Config:
     Raises
     ------
     ConfigError
-        If the file has errors; the message lists all of them, each with its line or key path.
+        If the file has errors; the message lists all of them, each with its line number or key
+        path.
     OSError
         If the file cannot be read.
     """

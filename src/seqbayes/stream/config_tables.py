@@ -212,7 +212,7 @@ def _belief(
     ):
         errors.add(join(path, key), text)
     if table.weight in ([table.field] if isinstance(table.field, str) else table.field):
-        errors.add(join(path, "weight"), f"{table.weight!r} is the observed field, too")
+        errors.add(join(path, "weight"), f"{table.weight!r} is also the observed field")
     if table.time is None:
         for key in ("time_unit", "missing", "late", "future"):
             if key in given:

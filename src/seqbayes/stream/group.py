@@ -71,7 +71,7 @@ class GroupRunner:
     owned
         The partitions of this runner, by name.
     events, commits, used, filtered, unused_events
-        As for a `Pipeline`, of the partitions that this runner has given up or closed.
+        As in `Pipeline`, summed over the partitions that this runner has given up or closed.
     notices
         Messages for the user about the beliefs.
 
@@ -98,7 +98,7 @@ class GroupRunner:
         self.used = dict.fromkeys((belief.name for belief in config.beliefs), 0)
         self.events = self.commits = self.filtered = self.unused_events = 0
         self._failed_claims, self._claim_at = 0, -float("inf")
-        self._settled = False  # whether this runner has its share, and others have the rest
+        self._settled = False  # whether all partitions are owned and this runner has its share
         with ExitStack() as opened:
             self.store = open_store(config.store)
             opened.callback(self.store.close)

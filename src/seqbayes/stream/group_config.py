@@ -1,4 +1,4 @@
-"""The table ``[group]`` of a configuration, and what a group of runners cannot do."""
+"""The table ``[group]`` of a configuration, and options that a group does not support."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_group(given: Any, errors: ErrorList) -> tuple[Group | None, bool]:
 def check_group(
     separate: bool, given: Mapping[str, Any], beliefs: Sequence[Belief], errors: ErrorList
 ) -> None:
-    """Add an error for everything in a configuration that a group of runners cannot do.
+    """Add an error for every option that a group of runners does not support.
 
     Parameters
     ----------

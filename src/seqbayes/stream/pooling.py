@@ -23,7 +23,8 @@ class PooledStates:
     Parameters
     ----------
     states
-        The states by key. The pooled rest of the keys beyond a limit is not a key, and is ignored.
+        The states by key. The pooled rest (events with keys beyond the limit) is not a key, and is
+        ignored.
     prior
         The state without data.
     pool

@@ -148,7 +148,7 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: 
     if table.window is not None:
         return _windowed(path, table, state, errors)
     if table.slide is not None:
-        errors.add(join(path, "slide"), "it needs window, the length of a window")
+        errors.add(join(path, "slide"), "requires window, the length of each window")
     if life is None:
         return state
     return errors.catch(join(path, "half_life"), lambda: Decayed(state, *life))
@@ -157,7 +157,7 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: 
 def _windowed(path: str, table: BeliefTable, state: State, errors: ErrorList) -> Any:
     """Return a state of windows; None if there are errors."""
     if table.half_life is not None:
-        errors.add(join(path, "half_life"), "it cannot be combined with window")
+        errors.add(join(path, "half_life"), "cannot be combined with window")
     found: dict[str, float | None] = {"slide": None, "late": 0.0}
     for key in ("window", "slide", "late"):
         given = getattr(table, key)

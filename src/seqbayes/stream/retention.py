@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.source import Batch
 
 CHECKS = 100
-"""Checks in the shortest retention time."""
+"""Number of checks within the shortest retention time."""
 
 LONGEST_CHECK_SECONDS = 3600.0
 MOST = 10_000

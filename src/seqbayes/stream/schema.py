@@ -36,7 +36,8 @@ class ErrorList:
     Parameters
     ----------
     top
-        The keys of the top level, which a table that precedes them in the file takes by mistake.
+        The top-level keys. In a file, such a key belongs to a table by mistake if it follows its
+        header.
     """
 
     def __init__(self, top: Collection[str] = ()) -> None:

@@ -51,7 +51,7 @@ def check_port(url: str) -> None:
     Raises
     ------
     PriorError
-        If it is not.
+        If the port is invalid.
 
     Examples
     --------

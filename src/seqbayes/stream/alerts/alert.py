@@ -148,7 +148,7 @@ def read_alerts(
     errors
         Collects the errors.
     complete
-        Whether no other belief is declared; otherwise an unknown belief is no error.
+        Whether `beliefs` contains all declared beliefs. If not, an unknown belief is not an error.
     """
     if not isinstance(tables, Mapping):
         return []
@@ -179,7 +179,7 @@ def read_alerts(
 
 
 def _find_plain_errors(name: str, table: AlertTable) -> Iterator[tuple[str, str]]:
-    """Yield the errors of single keys."""
+    """Yield the errors that concern a single key of the table."""
     if not (name and name.isprintable()):
         yield "", f"expected a printable name, got {name!r}"
     if (table.when is None) == (table.quiet is None):
@@ -278,16 +278,16 @@ def _as_key(given: str | list[str]) -> tuple[str, ...]:
 
 
 def _find_errors(alert: Alert, table: AlertTable) -> Iterator[tuple[str, str]]:
-    """Yield the errors of an alert in combination with its belief."""
+    """Yield the errors that depend on the alert's belief."""
     belief, quantities = alert.belief, [each.quantity for each in alert.condition]
     kinds = {_scope(quantity) for quantity in quantities}
     if len(kinds) > 1:
-        yield "when", f"a condition about {' and '.join(sorted(kinds))} cannot be checked together"
+        yield "when", f"a condition cannot combine {' and '.join(sorted(kinds))}"
         return
     (kind,) = kinds
     for each in alert.recovery:
         if _scope(each.quantity) != kind:
-            yield "recovery", f"expected a condition about {kind}, like when"
+            yield "recovery", f"expected a condition about {kind}, as in when"
             return
     if kind == "the stream":
         if table.key is not None and not isinstance(quantities[0], Silence):

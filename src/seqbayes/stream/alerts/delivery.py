@@ -31,7 +31,7 @@ TIMEOUT_SECONDS = 10.0
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 300.0
 """Pauses between attempts double, from the first to the maximum."""
 GIVE_UP_SECONDS = 3 * 86400.0
-"""Age at which a message that cannot be delivered is abandoned."""
+"""Age at which an undelivered message is abandoned."""
 RENEW_SECONDS = 300.0
 """Interval at which firing alerts are sent to Alertmanager again, which may have restarted."""
 VALID_SECONDS = 86400.0
@@ -43,7 +43,7 @@ class DeliveryError(Exception):
 
 
 class Delivery:
-    """Delivers messages, for each alert in order and in a separate thread.
+    """Delivers messages in the order of each alert, with one thread per alert.
 
     Parameters
     ----------

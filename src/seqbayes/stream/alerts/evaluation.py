@@ -151,7 +151,7 @@ def probability(tail: Tail, state: Any, label: str | None = None) -> float:
             limit = math.log(limit)
     else:
         number = now.predictive
-    if tail.op in (">=", "<"):  # the limit itself can have a probability
+    if tail.op in (">=", "<"):  # a discrete distribution can have mass at the limit
         limit = math.nextafter(limit, -math.inf)
     found = number.sf(limit) if tail.op in (">", ">=") else number.cdf(limit)
     return float(found)

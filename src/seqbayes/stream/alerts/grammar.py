@@ -83,7 +83,7 @@ class Silence:
 Quantity = Tail | Best | Loss | Measure | Surprise | DeadLetterShare | Silence
 
 PER_KEY = (Tail, Measure, Surprise)
-"""Quantities per key; so is `Silence` if the alert has a belief."""
+"""Quantities that are evaluated per key, as is `Silence` if the alert has a belief."""
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,8 @@ class Alerts(Collector):
     """A collector that evaluates alerts at every commit, and delivers their messages.
 
     The states of alerts and the messages about their changes are stored in the transaction that
-    stores the beliefs. A message is delivered after that transaction, with the same id however
-    often it is tried, until the store knows that it was delivered.
+    stores the beliefs. A message is delivered after that transaction. Every attempt uses the same
+    id, and attempts continue until the store records the delivery.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Alerts(Collector):
             self._begin(pipeline)
 
     def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
-        """Record arrivals; evaluate the alerts if nothing has arrived for a while."""
+        """Record arrivals; evaluate the alerts periodically while nothing arrives."""
         now = self._now()
         if batch is not None:
             for refusals in self._refusals.values():
@@ -187,7 +187,7 @@ class Alerts(Collector):
         self._note_done(changes, now)
 
     def _is_due(self, changes: Changes) -> bool:
-        """Whether to commit changes now; a value alone, such as a time of silence, can wait."""
+        """Whether to commit changes now; mere updates of values can wait."""
         if changes.messages or changes.alerts_gone:
             return True
         for place, instance in self._instances.items():

@@ -53,7 +53,8 @@ class AlertHistory:
         Number of points of the history that were evaluated; for an alert about silence, the number
         of silences.
     stateless
-        Number of points without a state, such as those of windows, or stored by earlier versions.
+        Number of points without a state, such as points of windows and points stored by earlier
+        versions.
     reason
         Reason why the alert cannot be evaluated over a history; empty if it can be evaluated.
     """
@@ -104,7 +105,9 @@ def evaluate_history(alert: Alert, store: ReadableStore) -> AlertHistory:
     if isinstance(quantity, (DeadLetterShare, Silence)):
         counts = _read_counts(store)
         if not counts:
-            result.reason = "the store has no counts of events: this version began to store them"
+            result.reason = (
+                "the store has no event counts, because an older version of seqbayes wrote it"
+            )
         elif isinstance(quantity, DeadLetterShare):
             _evaluate_dead_letters(result, counts)
         else:
@@ -153,7 +156,7 @@ def _evaluate_silences(
     store: ReadableStore,
     counts: Mapping[str, Sequence[tuple[float, TrafficCounts]]],
 ) -> None:
-    """Evaluate the silences of the stream, or of the keys of a belief, one after another."""
+    """Evaluate the silences of the stream, or of the keys of a belief, in chronological order."""
     alert, limit = result.alert, result.alert.condition[0].limit
     every = max(points[-1][1].every for points in counts.values())
     if limit < every:

@@ -48,7 +48,7 @@ def advance(
     value
         The value to store.
     now
-        Seconds since 1970. If the clock is set back, the time is assumed to have passed.
+        Seconds since 1970. If the clock is set back, durations are assumed to have elapsed.
     lasting, cooldown
         See `Alert`.
 

@@ -1,4 +1,4 @@
-"""Files of Parquet, Avro and MessagePack, which are read by records instead of lines."""
+"""Parquet, Avro and MessagePack files, which are read record by record instead of line by line."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _HEAD = 1024
 
 
 class Container:
-    """Reads the records of a file in their order; the position is the number of records read.
+    """Reads the records of a file in order; the position is the number of records read.
 
     Parameters
     ----------
     path
         The file, which must not change while it is read.
     format
-        "parquet", "avro" (an object container file) or "msgpack" (objects one after another).
+        "parquet", "avro" (an object container file) or "msgpack" (concatenated objects).
     name
         Name of the source in errors.
     """
@@ -50,7 +50,7 @@ class Container:
         Raises
         ------
         SourceError
-            If the file at the path is another one.
+            If the file at the path is a different file.
         """
         self._place = 0 if token is None else token["records"]
         if token is not None and token["head"] != self._head(token["length"]):
@@ -87,7 +87,7 @@ class Container:
             first, self._place = self._place, self._place + len(chunk)
             good = [(i, each) for i, each in enumerate(chunk, first) if _is_record(each)]
             bad = [
-                (i, repr(each)[:1000].encode(), "expected an object with names")
+                (i, repr(each)[:1000].encode(), "expected a mapping with field names")
                 for i, each in enumerate(chunk, first)
                 if not _is_record(each)
             ]

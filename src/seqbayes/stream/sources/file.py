@@ -18,14 +18,14 @@ from seqbayes.stream.sources.reading import BLOCK, Format, Reading, check_regula
 from seqbayes.stream.sources.rotation import Generation
 
 GRACE = 1.0
-"""Seconds for which a rotated file is read further, because its writer may still be using it."""
+"""Seconds during which a rotated file is still read, because its writer may be using it."""
 MAX_TAILS = 2
 """Maximum number of rotated files that are watched for late writes."""
 _POLL = 0.05
 
 
 class File(Source):
-    r"""Reads events from a file of JSON Lines or CSV, plain or compressed (gzip, Zstandard).
+    r"""Reads events from a JSON Lines or CSV file, plain or compressed (gzip, Zstandard).
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class File(Source):
         "jsonl", "csv", "parquet", "avro" or "msgpack"; by default determined by the suffix. The
         last three are read by records, and cannot be followed.
     delimiter
-        The character between cells of CSV; by default a comma, or a tab in ``.tsv``.
+        The delimiter of CSV cells; by default a comma, or a tab in ``.tsv``.
     longest
         Maximum length of a record in bytes; longer records become dead letters.
     lost
@@ -92,7 +92,9 @@ class File(Source):
         if follow and self._path.suffix in (".gz", ".zst"):
             raise PriorError(f"cannot follow {path}: it is compressed, and does not grow")
         if follow and contained:
-            raise PriorError(f"cannot follow {path}: a file of {kind} is complete when it is read")
+            raise PriorError(
+                f"cannot follow {path}: only JSON Lines and CSV files can be followed, not {kind}"
+            )
         check_regular(self._path)
         self._restart = lost == "restart"
         self.name = name or f"file:{os.path.abspath(path)}"
@@ -129,21 +131,21 @@ class File(Source):
 
     @property
     def delimiter(self) -> str:
-        """The character between cells of CSV."""
+        """The delimiter of CSV cells."""
         return self._layout.delimiter
 
     @property
     def contained(self) -> bool:
-        """Whether the file is one of records instead of lines."""
+        """Whether the file consists of records instead of lines."""
         return self._container is not None
 
     def end(self) -> Any:
-        """Return the token of the end of the file, as it is now.
+        """Return the token of the current end of the file.
 
         Raises
         ------
         SourceError
-            If the file cannot be read, or its last line has no end.
+            If the file cannot be read, or its last line is incomplete.
         """
         if self._container is not None:
             return self._container.token(self._container.count())
@@ -263,7 +265,7 @@ class File(Source):
         return False
 
     def _recover(self, reading: Reading) -> None:
-        """Continue in the copy of a truncated file; without a copy, start the file again.
+        """Continue in the copy of a truncated file, or read the file from its beginning.
 
         Without a copy, no data are known to be lost if the file had been read to its end.
         """

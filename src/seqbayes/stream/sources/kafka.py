@@ -84,7 +84,7 @@ class KafkaTopic(Broker):
     Attributes
     ----------
     assigned
-        The partitions that are currently read.
+        The partitions that are currently being read.
 
     Raises
     ------

@@ -82,7 +82,7 @@ def numbers_of(partition: str) -> list[int]:
     Raises
     ------
     PriorError
-        If it is neither.
+        If the name is neither a number nor a range.
 
     Examples
     --------

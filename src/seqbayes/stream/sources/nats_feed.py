@@ -43,7 +43,7 @@ CONNECTION_ERRORS: tuple[type[Exception], ...] = (NatsError, OSError, TimeoutErr
 
 
 class NatsServer(NamedTuple):
-    """Server URLs, any of which is used, and the stream to read."""
+    """URLs of equivalent servers, and the stream to read."""
 
     urls: Sequence[str]
     stream: str

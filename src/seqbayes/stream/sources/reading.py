@@ -21,7 +21,7 @@ FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", 
 
 
 class Format:
-    """The format of files of records.
+    """The format of the records in a file.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Format:
     path
         A file, or a pattern of file names.
     delimiter
-        The character between cells of CSV; by default a comma, or a tab in ``.tsv``.
+        The delimiter of CSV cells; by default a comma, or a tab in ``.tsv``.
     longest
         Maximum number of bytes of a record.
 

@@ -26,7 +26,7 @@ class Pipe(Source):
     name
         Name of the source in the store.
     text
-        Whether the splitter returns rows of CSV.
+        Whether the splitter returns CSV rows.
     """
 
     def __init__(

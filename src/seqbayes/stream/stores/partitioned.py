@@ -264,7 +264,7 @@ class Partitioned(Store):
         Raises
         ------
         StoreError
-            If that fails.
+            If the store cannot be opened.
         """
         return self._whole.open_partition(name)
 

@@ -54,7 +54,7 @@ def _name(store: str | type[Store]) -> str:
 
 
 def _entry_points() -> dict[str, EntryPoint]:
-    from importlib import metadata  # takes long, and is rarely needed
+    from importlib import metadata  # a slow import, rarely needed
 
     return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
 

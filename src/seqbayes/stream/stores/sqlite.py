@@ -21,8 +21,8 @@ from seqbayes.stream.stores.tables import Row
 LOG_PAGES = 8192
 """Number of pages in the write-ahead log after which SQLite copies them to the file.
 
-A commit of many keys changes thousands of pages, and those that change again before are copied only
-once.
+A commit of many keys changes thousands of pages. A page that changes several times before it is
+copied is copied only once.
 """
 
 CHECKED_PAGES = 4096

@@ -44,7 +44,8 @@ def check(path: str | Path) -> Config:
     Raises
     ------
     ConfigError
-        If the file has errors; the message lists all of them, each with its line or key path.
+        If the file has errors; the message lists all of them, each with its line number or key
+        path.
     OSError
         If the file cannot be read.
     """
