@@ -168,7 +168,7 @@ class Buffer:
         Buffer((0,) * self._k, None, self._settings, None, 1).check(xs)
 
     def _checked(self, xs: Any) -> Form:
-        """Return the form of all observations, if the given ones are valid."""
+        """Return the form of all observations, including the given ones, which must be valid."""
         if self.priors is not None:
             if self._checker is None:
                 self._checker = self.new_model()

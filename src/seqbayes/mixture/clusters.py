@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Clusters of vectors by k-means, from which components start.
+"""Clusters of vectors by k-means, which initialise components.
 
 Plain Python source that Cython compiles; it also runs uncompiled, slower.
 """
@@ -21,22 +21,22 @@ Array = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.uint64]
 
 MANY = 10
-"""Clusters are sought among more candidates if there are more clusters than this."""
+"""Number of clusters above which each centre is chosen from more candidates."""
 
 BLUR = 0.02
-"""Share of every vector that is spread over all clusters."""
+"""Share of every vector that is distributed over all clusters."""
 
 REFINEMENTS = 20
 """Iterations of k-means from the centres found."""
 
 LARGE_PRODUCT = 4_000_000
-"""Number of multiplications from which a product of matrices is worth several threads."""
+"""Number of multiplications above which a matrix product uses several threads."""
 
 
 def row_keys(rows: Array) -> Keys:
-    """Return random keys of rows, by their values and how often these occurred before.
+    """Return a random key for each row, from its values and its number among equal rows.
 
-    Draws by these keys hardly change if rows are added or removed, or come in another order.
+    Draws by these keys hardly change if rows are added, removed or reordered.
     """
     keys = np.zeros(len(rows), np.uint64)
     for column in (rows + 0.0).T.view(np.uint64) if rows.size else ():
@@ -78,7 +78,7 @@ def cluster(points: Array, w: Array, keys: Keys, k: int, rng: np.random.Generato
     keys
         Keys of the rows, by which points are drawn.
     k
-        How many clusters.
+        Number of clusters.
 
     References
     ----------
@@ -103,9 +103,9 @@ def cluster(points: Array, w: Array, keys: Keys, k: int, rng: np.random.Generato
 
 
 def _draw(chances: Array, keys: Keys, size: int, rng: np.random.Generator) -> Any:
-    """Return different random positions with these chances: the first events of Poisson processes.
+    """Return distinct positions drawn with these probabilities, as the first Poisson events.
 
-    The time of an event depends only on its chance, its key and the state of `rng`.
+    The time of an event depends only on its probability, its key and the state of `rng`.
     """
     salt = rng.integers(2**63, dtype=np.uint64)
     uniform = ((_mixed(keys ^ salt) >> np.uint64(11)) + 0.5) * 2.0**-53

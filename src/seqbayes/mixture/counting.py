@@ -29,33 +29,34 @@ TYPICAL = 3
 """Number of components that the scale of a default prior assumes."""
 
 COUNT_SHARE = 2.0 / 3.0
-"""The number of components of the start is found by this share of the buffer, while it fills."""
+"""Share of the buffer from which the initial number of components is found, while it fills."""
 
 STARTS, ITERATIONS = 2, 25
 """Number of starts for each number of components, and iterations of EM from the best."""
 
 ROWS_PER_COUNT = 8
-"""Fits to few observations try at most one more component for this many of them."""
+"""Number of observations per additional component that a fit to few observations tries."""
 
 NEEDED_EVIDENCE = 3.0
-"""Log evidence that every further component needs at the start: a Bayes factor of 20."""
+"""Log evidence required for each additional component at the start: a Bayes factor of 20."""
 
 PATIENCE = 2
-"""The start tries larger numbers of components until this many have less evidence than the best."""
+"""Number of larger numbers of components that are tried although they have less evidence."""
 
 COUNT_COST = 1.5e6
-"""About how many multiplications of the search for the number one observation waits for."""
+"""Approximate number of multiplications of the search for the number, per observation."""
 
 MIN_STEPS = 10
-"""Minimum number of iterations of EM for another number of components."""
+"""Minimum number of EM iterations for another number of components."""
 
 RESTART_COST, REFINE_COST = 1e7, 4e6
-"""The start searches again among all observations if that takes at most the first number of
-multiplications; otherwise the fit to the first observations is continued for the second."""
+"""If a search with all observations takes at most the first number of multiplications, the start
+repeats the search; otherwise it continues the fit to the first observations, for at most the second
+number of multiplications."""
 
 
 class CountingBuffer(Buffer):
-    """A buffer that is fitted with the number of components that has the most evidence.
+    """A buffer that is fitted with the number of components with the most evidence.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ class CountingBuffer(Buffer):
     seed
         The seed of the start.
     size
-        How many observations to keep.
+        Number of observations to keep.
     """
 
     growth = 4.0  # every fit compares several numbers of components
@@ -90,13 +91,14 @@ class CountingBuffer(Buffer):
         """Keep an observation; near the end, also search for the number of components."""
         super().add(x, w)
         n = len(self)
-        if self._counted < n and self._counted < self.size:  # the last one may still gain weight
+        # the weight of the last one may still increase
+        if self._counted < n and self._counted < self.size:
             if self._counting is None:
                 self._counting = Job(self._count(self._counted, STARTS, ITERATIONS))
             self._counting.advance((n - self._counted) * COUNT_COST)
 
     def _grid_after(self, grid: int) -> int:
-        """Return the number of observations of the fit that follows the one to `grid`."""
+        """Return the number of observations of the fit after the one with `grid`."""
         return max(grid + 1, int(grid * self.growth))
 
     def _component(self, xs: list[Any]) -> State:
@@ -105,7 +107,7 @@ class CountingBuffer(Buffer):
     def _count(
         self, n: int, starts: int, iterations: int, budget: float = math.inf
     ) -> Generator[float, None, EMModel]:
-        """Fit more and more components until there is less evidence; return the best model.
+        """Fit increasing numbers of components while the evidence grows; return the best model.
 
         There are fewer starts, iterations and components if their total cost is limited.
         """

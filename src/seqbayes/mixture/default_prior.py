@@ -128,7 +128,7 @@ def _numeric_places(data: Sequence[Any], labels: Mapping[Any, Any]) -> list[int]
 
 
 def _prior_of_labels(labels: Collection[str]) -> State:
-    """Return the prior of the shares of categories and of all others, worth one observation.
+    """Return the prior of the shares of categories and of all others; its weight is 1.
 
     With hyperparameters above 1, no share is zero at the posterior mode.
     """

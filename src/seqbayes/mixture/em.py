@@ -1,4 +1,4 @@
-"""EM on given rows, and the component model that online EM continues from."""
+"""EM on given rows, and the component model from which online EM continues."""
 
 from __future__ import annotations
 
@@ -260,7 +260,8 @@ class EMModel:
         Parameters
         ----------
         relative
-            Whether to leave out another constant, to compare parameters of the same model fast.
+            Whether to omit the normalising constant, which is faster, to compare parameters of one
+            model.
         """
         if self._log_prior is None:
             self._log_prior = LogPrior(self._adapters, self.settings.weights)

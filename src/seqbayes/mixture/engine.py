@@ -68,7 +68,7 @@ class Engine(Steps):
     Parameters
     ----------
     reader, kernels, width, weights, concentration
-        Those of the steps.
+        See `Steps`.
     step
         The step size of observation n, a callable.
     exponent
@@ -95,7 +95,7 @@ class Engine(Steps):
     unexplained : float
         Share of recent observations that were far from all components.
     forgets : bool
-        Whether past observations are explained worse than on their arrival.
+        Whether the density of past observations is now much lower than on their arrival.
     rescaled : bool
         Whether the variance of a component has changed by a large factor.
     starved : bool
@@ -191,7 +191,7 @@ class Engine(Steps):
         Raises
         ------
         ObservationError
-            If it is.
+            If the observation is outside the support of a component.
         """
         self.reader.read(x, self._scratch)
 
@@ -342,7 +342,7 @@ class Engine(Steps):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _has_forgotten(self) -> cython.bint:
-        """Return whether kept rows are explained much worse than on arrival."""
+        """Return whether the density of kept rows is now much lower than on their arrival."""
         i: cython.Py_ssize_t
         v: cython.double
         total: cython.double = 0.0

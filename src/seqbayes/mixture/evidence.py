@@ -37,7 +37,7 @@ def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, mo
     rows, w
         The rows (n, width) and their weights (n,).
     concentration, most
-        Those of the truncated Dirichlet process, the prior of the weights.
+        Parameters of the truncated Dirichlet process, the prior of the weights.
 
     References
     ----------
@@ -58,8 +58,8 @@ def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, mo
 def log_partition(counts: Array, concentration: float, most: int) -> float:
     """Return the log probability of a partition of observations with these counts.
 
-    Components are not labelled: any of the `most` may have any of the counts. A component with
-    fewer than half an observation is empty.
+    Components are not labelled: any of the `most` components may have any of the counts. A
+    component with fewer than half an observation is empty.
     """
     each = concentration / most
     n = float(counts.sum())
@@ -110,7 +110,7 @@ class Evidence:
 
 
 class NormalEvidence(Evidence):
-    """Those of Normal components with the same prior, from the statistics of the kernels.
+    """Log marginal likelihoods of Normal components with one prior, from the kernels.
 
     The terms of the likelihood that do not depend on the parameters are left out.
     """

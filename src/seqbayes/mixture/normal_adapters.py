@@ -240,7 +240,7 @@ class VectorAdapter(NumberAdapter):
 
 
 def _student(kind: Any, predictive: Any, df: float) -> Any:
-    """Return Student's t distribution with the location and the scale of another one.
+    """Return Student's t distribution with the location and the scale of another.
 
     The reciprocals of the degrees of freedom of both are added.
     """

@@ -25,7 +25,7 @@ FIRST_FORECAST = 5
 priors take their scale from them."""
 
 RENEW_ALL = 100
-"""From this many observations on, forecasts from given priors are renewed one after the other."""
+"""Number of observations from which forecasts with given priors are renewed one at a time."""
 
 STRONG_EVIDENCE = 150.0
 """Ratio of the prior probabilities of K and K + 1 components."""
@@ -65,9 +65,10 @@ class Prequential(StreamClusterer):
     -----
     If default priors take their scale from the data, the first five observations for each component
     of the largest mixture are learned without forecasts: components with fewer observations would
-    be compared by chance. Then the first forecasts are made one after the other; scores begin when
-    all mixtures have one. Forecasts are renewed when the number of observations has grown by 1 %,
-    one after the other. While the buffer of a mixture fills, it forecasts with a fit to the buffer.
+    be compared by chance. Then the first forecasts are made, one per observation; scores begin when
+    all mixtures have a forecast. Forecasts are renewed, one per observation, when the number of
+    observations has grown by 1 %. While the buffer of a mixture fills, it forecasts with a fit to
+    the buffer.
 
     Raises
     ------

@@ -62,7 +62,7 @@ class Refit(NamedTuple):
 
 
 class Refitter:
-    """Fits components to recent observations while keeping old components that explain past ones.
+    """Fits components to recent observations while keeping old components that explain past data.
 
     The evidence of the recent observations determines their number of components. The remaining
     components are taken from the old model: those that match no new component.

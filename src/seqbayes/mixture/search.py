@@ -230,7 +230,7 @@ class ComponentSearch:
         urgent = self._unexplained >= URGENT_COUNT and not (examining and self._urgent)
         if urgent or (model.engine.n >= self._due and not examining):
             model = self._propose(model)
-        elif examining:  # in steps, so that no observation waits long
+        elif examining:  # in steps, so that no observation is delayed for long
             self._examine(model)
         return model
 

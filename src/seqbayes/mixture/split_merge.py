@@ -130,7 +130,7 @@ def match(mine: tuple[State, ...], theirs: tuple[State, ...]) -> Any:
 
 
 def _gain(a: State, b: State, apart: float) -> float:
-    """Return the log evidence for one parameter of two components, against two."""
+    """Return the log evidence that two components have one parameter, against two."""
     if type(a) is not type(b) or a.likelihood != b.likelihood:
         return -1e300
     gain = log_marginal(a, b) - apart
@@ -301,7 +301,7 @@ class SplitSearch:
         return log_evidence(halves, rows, w, prior.concentration, prior.most) - alone
 
     def advance(self, turns: int = 1) -> None:
-        """Take as many steps as one observation may wait for, or several may."""
+        """Take as many steps as are allowed for one observation, or for `turns` observations."""
         self._turns += turns
         self._job.advance(self._turns * COST_PER_OBSERVATION)
 
@@ -350,7 +350,7 @@ def split(prior: ProcessPrior, model: EMModel, found: SplitSearch, at: int, path
 def most_similar(
     prior: ProcessPrior, model: EMModel, skip: set[Any]
 ) -> tuple[int, int, float] | None:
-    """Return the positions of the two most similar components, and the log evidence to join them.
+    """Return the positions of the two most similar components, and the evidence to join them.
 
     It is the log marginal likelihood of the combined data of both, minus those of each, and the
     same for their weights. The uncertainty about the component of each observation is ignored, so

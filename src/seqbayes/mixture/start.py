@@ -21,7 +21,7 @@ T = TypeVar("T")
 COMPARE_AFTER, CONTINUED = 8, 3
 
 ALONE_AFTER = 6
-"""The same number of iterations on the sample if only one start is affordable."""
+"""Number of iterations on the sample if only one start is affordable."""
 
 SEED_ROWS = 2000
 """Maximum sample size for the starts of a batch fit."""
@@ -161,7 +161,7 @@ def seed_best(
 
 
 def _tries(model: EMModel, n: int, starts: int) -> int:
-    """Return how many times EM is run on `n` rows: several times per start if EM is fast."""
+    """Return the number of EM runs on `n` rows: several per start if EM is fast."""
     if len(model.priors) == 1 or starts == 1:
         return 1
     per_start = min(TRIES_PER_START, 5 * len(model.priors) - 6)
@@ -213,7 +213,7 @@ CHANGES = (_join_and_split, _move_component, _reassign_half)
 
 
 class Job(Generic[T]):
-    """Work that is done in steps, so that no observation waits for all of it.
+    """Work that is done in steps, so that no single observation is delayed by all of it.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ class Job(Generic[T]):
         self.result: T | None = None
 
     def advance(self, cost: float) -> None:
-        """Take steps until all of them together have cost this, or until there is a result."""
+        """Take steps until their total cost reaches a limit, or until there is a result."""
         while self.result is None and self.spent < cost:
             try:
                 self.spent += next(self._rest)
@@ -235,7 +235,7 @@ class Job(Generic[T]):
                 self.result = end.value
 
     def finish(self) -> T:
-        """Take all steps that are left, and return the result."""
+        """Take all remaining steps, and return the result."""
         self.advance(math.inf)
         assert self.result is not None
         return self.result
@@ -253,7 +253,7 @@ def fit_best_start(
     """Fit by EM from the best of several starts.
 
     All starts run a few iterations on a sample; the best ones continue until convergence. If this
-    would take long, there are fewer starts and iterations; online EM continues from the result.
+    would be slow, there are fewer starts and iterations; online EM continues from the result.
     """
     Job(steps_of_fit(model, rows, w, rng, starts, iterations, continued)).finish()
 
@@ -312,7 +312,7 @@ def limited_effort(starts: int, iterations: int, affordable: float) -> tuple[int
 
 
 def step_cost(model: EMModel, n: int) -> float:
-    """Return about how many multiplications an iteration over `n` rows takes, and its overhead."""
+    """Return the approximate number of multiplications of an iteration over `n` rows."""
     d = model.width
     return len(model.priors) * (n * (d * d + 10.0 * d + 40.0) + d**3) + STEP_OVERHEAD
 
@@ -336,7 +336,7 @@ def climb(
     tolerance: float = 1e-6,
     goal: float = -math.inf,
 ) -> float:
-    """Take iterations of EM until they gain no more; return the log posterior, up to a constant."""
+    """Run EM until it converges; return the log posterior, up to a constant."""
     return Job(_climbing(model, rows, w, iterations, tolerance, goal)).finish()
 
 
@@ -348,7 +348,7 @@ def _climbing(
     tolerance: float = 1e-6,
     goal: float = -math.inf,
 ) -> Generator[float, None, float]:
-    """Take iterations of EM until they gain no more: yield their costs, return the log posterior.
+    """Run EM until it converges; yield the cost of each iteration, and return the log posterior.
 
     It is minus infinity if, by extrapolation of the gains, it is not expected to reach the goal.
     """

@@ -1,4 +1,4 @@
-"""Learning of a mixture from a stream: its start, new fits, and streams that are ordered."""
+"""Learns a mixture from a stream: its start, new fits, and the detection of ordered streams."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Cholesky factors of covariances, and distances by them.
+"""Cholesky factors of covariances, and Mahalanobis distances.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
@@ -61,9 +61,9 @@ def log_gamma_ratio(a: cython.double, d: cython.Py_ssize_t) -> cython.double:
 def product(
     a: Any, i: cython.Py_ssize_t, b: Any, j: cython.Py_ssize_t, n: cython.Py_ssize_t
 ) -> cython.double:
-    """Return the inner product of n numbers of `a` from i on and of `b` from j on.
+    """Return the inner product of n numbers of `a` from index i and of `b` from index j.
 
-    Four independent partial sums avoid latency.
+    Four independent partial sums hide the latency of additions.
     """
     m: cython.Py_ssize_t = 0
     s0: cython.double = 0.0
@@ -99,7 +99,7 @@ class Factor:
 
     @cython.locals(scale="double[::1]")
     def factorise(self, scale: Any, divisor: cython.double) -> cython.double:
-        """Factorise a scale; return the log density in the centre, IMPOSSIBLE if it is singular."""
+        """Factorise a scale; return the log density at the mean, IMPOSSIBLE if it is singular."""
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
@@ -144,7 +144,7 @@ class Factor:
     def whiten(
         self, values: Any, at: cython.Py_ssize_t, mean: Any, x: Any, z: Any
     ) -> cython.double:
-        """Return the squared distance of a vector from the mean, times the divisor's inverse.
+        """Return the squared distance of a vector from the mean, divided by the divisor.
 
         The vector is read from `values` and copied to `x`; its deviation times the inverse of L is
         written to `z`.

@@ -49,13 +49,13 @@ class GaussianKernel(NormalKernel):
     Parameters
     ----------
     at, prior
-        Those of `NormalKernel`.
+        See `NormalKernel`.
     tied
-        Whether the components have one covariance.
+        Whether all components share one covariance.
     logarithm
         Whether the row contains the logarithm of the observation.
     extra
-        How many further numbers the statistic has.
+        Number of additional values in the statistic.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class GaussianKernel(NormalKernel):
         return self._height - 0.5 * self._bounded(self._squares)
 
     def _measure(self, row: Row) -> cython.bint:
-        """Compute the squared distance of a row, and the log density in the centre.
+        """Compute the squared distance of a row, and the log density at the mean.
 
         Returns whether the observed values have a density. Missing values are imputed.
         """
@@ -209,7 +209,7 @@ class GaussianKernel(NormalKernel):
     def _set_mode(
         self, n: cython.double, factor: cython.double, weight: cython.double
     ) -> cython.void:
-        """Set the parameter to the mode, with this weight of the mean and factor of the scatter."""
+        """Set the parameter to the mode, given the mean's weight and the scatter's factor."""
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t

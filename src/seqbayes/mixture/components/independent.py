@@ -92,7 +92,7 @@ class IndependentKernel(NormalKernel):
         e: cython.double = 0.0
         u: cython.double
         v: cython.double
-        while i + 3 < d:  # four sums, which a processor adds at the same time
+        while i + 3 < d:  # four sums, which the processor adds in parallel
             u = row.values[at + i] - self._mean[i]
             v = row.values[at + i + 1] - self._mean[i + 1]
             a += u * u * self._inverse[i]

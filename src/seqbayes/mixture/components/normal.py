@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""What Normal components have in common, with full covariances or with independent features.
+"""The base class of Normal components, with full covariances or independent features.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
@@ -55,8 +55,8 @@ class NormalKernel(Kernel):
     packed
         Whether the scatter is a lower triangle by rows, or its diagonal.
     extra
-        How many further numbers the statistic has. The first one is the weight of mean and scatter
-        if it differs from the share.
+        Number of additional values in the statistic. The first one is the weight of mean and
+        scatter if it differs from the share.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class NormalKernel(Kernel):
         self._z = np.zeros(d)
 
     def _leaves_values(self, keep: cython.double, gain: cython.double) -> cython.bint:
-        """Learn an observation without its values if they do not count; return whether it did."""
+        """Update only the shares if the values are to be ignored; return whether they are."""
         i: cython.Py_ssize_t
         old: cython.double = keep * self._live[0]
         total: cython.double = old + gain
@@ -91,7 +91,7 @@ class NormalKernel(Kernel):
         return True
 
     def _bounded(self, squares: cython.double) -> cython.double:
-        """Limit a squared distance, so that the density of far values decreases as a power."""
+        """Limit a squared distance, so that the density of distant values decreases as a power."""
         self.far = squares > self._limit
         if self.far:
             return self._limit + (self._d + 1.0) * log(min(squares, 1e300) / self._limit)

@@ -69,7 +69,7 @@ class Row:
     Parameters
     ----------
     size
-        How many numbers.
+        Number of values.
 
     Attributes
     ----------

@@ -83,7 +83,7 @@ class StudentKernel(GaussianKernel):
     Parameters
     ----------
     at, prior, tied, logarithm
-        Those of `GaussianKernel`; the prior is that of mean and covariance given u = 1.
+        See `GaussianKernel`; the prior is that of mean and covariance given u = 1.
     freedom
         The degrees of freedom; 0 if they are learned.
 
@@ -132,7 +132,7 @@ class StudentKernel(GaussianKernel):
         freedom: cython.double = self._freedom
         squares: cython.double = min(self._squares, MAX_SQUARES)
         drop: cython.double = (freedom + self._present) * log1p(squares / freedom)
-        # the limit is that of a Normal density which decreases as much
+        # the distance at which a Normal density decreases equally
         self.far = drop > self._limit
         self._u = (freedom + self._present) / (freedom + squares)
         tail: cython.double = self._tail
@@ -143,7 +143,7 @@ class StudentKernel(GaussianKernel):
     @cython.cfunc
     @cython.exceptval(check=False)
     def _tail_of(self, d: cython.Py_ssize_t) -> cython.double:
-        """Return the log ratio to the Normal density in the centre, in `d` dimensions."""
+        """Return the log ratio to the Normal density at the mean, in `d` dimensions."""
         half: cython.double = 0.5 * self._freedom
         return log_gamma_ratio(half, d) - 0.5 * d * log(half)
 
@@ -193,7 +193,7 @@ class StudentKernel(GaussianKernel):
         self._live[0] = keep * self._live[0] + gain
         self._live[w] = old + gain * u
         if self._learns_freedom:
-            # without scales, what leaves the degrees of freedom as they are
+            # without latent scales, the values that do not change the degrees of freedom
             half: cython.double = 0.5 * (self._freedom + (self._present if self._latent else 0))
             gap: cython.double = self._gap
             if self._partial or not self._latent:
