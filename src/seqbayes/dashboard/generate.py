@@ -77,7 +77,7 @@ def _method(path: str, operation: dict[str, Any]) -> str:
 
 
 def _listed(arguments: list[str], indent: int) -> str:
-    """Return arguments in parentheses, one a line if there are several."""
+    """Return arguments in parentheses, one per line if there are several."""
     if len(arguments) < 2:
         return f"({', '.join(arguments)})"
     space = " " * indent

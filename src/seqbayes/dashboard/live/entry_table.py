@@ -91,8 +91,8 @@ class EntryTable:
     ) -> list[Entry]:
         """Return the entries whose keys contain a string, in order.
 
-        The last order is kept while no key changes, so that reading page after page does not sort
-        all keys for each of them. Rates change with time alone.
+        The most recent result is reused until a key changes, so that reading successive pages does
+        not sort all keys again. An order by rate is not reused, because rates change with time.
         """
         query = (self.version, text, sort, descending, level)
         if self._found is None or self._found[0] != query or sort == "rate":

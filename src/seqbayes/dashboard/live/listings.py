@@ -1,4 +1,4 @@
-"""Listings of keys that clients read page after page while events arrive."""
+"""Listings of keys that clients read page by page while events arrive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqbayes.dashboard.live.entries import Entry
 from seqbayes.errors import ObservationError
 
 MAX_LISTINGS = 8
-"""Maximum number of listings of a belief that are kept: those that were read last."""
+"""Maximum number of listings that are kept per belief: the most recently read ones."""
 
 
 class Cursor(NamedTuple):
@@ -68,7 +68,7 @@ class Page(NamedTuple):
 
 
 class Listings:
-    """The last listings of a belief, each an order of its keys at one time.
+    """The most recently read listings of a belief; each is the order of its keys at one time.
 
     A listing does not change while events arrive: a client that follows its cursors gets every key
     once, and later pages do not sort the keys again.
@@ -90,9 +90,9 @@ class Listings:
         Parameters
         ----------
         query
-            What the keys are found and sorted by.
+            The search text and the sort order, with the level of the intervals.
         rank
-            Returns all keys that are found, in order.
+            Returns all matching keys, in order.
         entries
             All keys that still exist.
         cursor

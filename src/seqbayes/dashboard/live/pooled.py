@@ -33,8 +33,8 @@ class _Computed:
 class PooledBeliefs:
     """The pooled posteriors of beliefs that are pooled, computed from all keys when needed.
 
-    After a change they are computed again, but not more often than every second, and at most a
-    twentieth of the time is spent on it. Until then, answers are those before the change.
+    After a change they are computed again, at most once a second and using at most a twentieth of
+    the time. Until then, the previous results are returned.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class PooledBeliefs:
     def estimate(self, name: str, key: str, level: float) -> dict[str, Any] | None:
         """Return the pooled estimate of a key as JSON values; None if the belief is not pooled.
 
-        Call it without the lock of the board: many keys take seconds.
+        Call it without the lock of the board: for many keys, it takes seconds.
         """
         with self._lock:
             states = self._states(name)

@@ -143,7 +143,7 @@ class Decisions(Struct):
 
 
 class AnnotationInfo(Struct):
-    """A note about a point in time, in seconds since 1970; without a belief it is about all."""
+    """A note about a time, in seconds since 1970; without a belief it is about all beliefs."""
 
     id: str
     at: float

@@ -39,7 +39,7 @@ class AlertReads:
     def listed(self, limit: int = MAX_MESSAGES) -> dict[str, Any]:
         """Return them as JSON values."""
         reader = self._hub.provider.reader
-        if reader is None:  # a store in memory has no reader
+        if reader is None:  # an in-memory store has no reader
             return {"alerts": [], "messages": [], "waiting": 0}
         alerts, messages = reader.alerts()
         newest = messages[::-1][:limit]
@@ -50,7 +50,7 @@ class AlertReads:
         }
 
     def counts(self) -> tuple[Counter[tuple[str, str]], int]:
-        """Return how many keys each alert has by status, and how many messages wait."""
+        """Return the numbers of keys of each alert by status, and of undelivered messages."""
         found = self.listed(0)
         return Counter((a["alert"], a["status"]) for a in found["alerts"]), found["waiting"]
 

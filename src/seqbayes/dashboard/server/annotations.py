@@ -19,10 +19,10 @@ from seqbayes.events.fields import explain
 from seqbayes.stream.stores import Annotation
 
 MAX_ANNOTATIONS = 1000
-"""Maximum number of annotations in an answer."""
+"""Maximum number of annotations in a response."""
 
 MAX_BODY_BYTES = 16_384
-"""Bytes of a request."""
+"""Maximum number of bytes of a request."""
 
 
 class Annotations:

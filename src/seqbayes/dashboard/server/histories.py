@@ -75,7 +75,7 @@ class Histories:
             part = next((each for each in others if each.name == wanted), None)
             if part is None:
                 raise HttpError(422, "expected part to be one of the parts of the belief")
-            # the sparkline has another number: use the store, and the present value
+            # the sparkline shows another number: use the store and the current value
             spark = columns([(now, part.mean, part.low, part.high)])
         reader = self._hub.provider.reader
         if level != views.LEVEL and reader is not None:

@@ -151,7 +151,7 @@ _PAGE = [
     _in_query("limit", "Maximum number of keys to return.", **_whole(0, MAX_CARDS, 100)),
 ]
 _PART = _in_query(
-    "part", "Which of several numbers of a key to return the history of.", type="string"
+    "part", "The number whose history is returned, if a key has several numbers.", type="string"
 )
 _LEVEL = _in_query(
     "level",

@@ -114,7 +114,7 @@ class BeliefView:
     """Whether there can be `warnings`."""
 
     link: ClassVar[str] = "."
-    """Text between the name of a field and the name of a number inside it."""
+    """Separator between the name of a field and the name of a number in it."""
 
     def __init__(self, level: float = LEVEL) -> None:
         self.level = level

@@ -79,7 +79,7 @@ class EstimatorView(BeliefView):
 
 
 def _held(summary: Summary, top: Any, held: Path) -> Any:
-    """Return the class followed before, unless the largest exceeds its interval."""
+    """Return the class plotted so far, unless the largest share exceeds its interval."""
     for name in summary.mean:
         interval = summary.interval[name]
         if held == (name,) and interval and summary.mean[top] <= interval[1]:
@@ -89,7 +89,7 @@ def _held(summary: Summary, top: Any, held: Path) -> Any:
 
 @singledispatch
 def lines_of(state: Any, level: float) -> Iterator[dict[str, Any]]:
-    """Yield the named estimates of an estimator; classes without a function show their summary."""
+    """Yield the named estimates of an estimator; by default, those of its summary."""
     mean, interval = state.summary()
     for name, value in (mean or {}).items():
         yield _line(str(name), value, (interval or {}).get(name))
