@@ -364,7 +364,7 @@ def test_the_keys_whose_parameter_is_surely_high_come_first() -> None:
     with pytest.raises(PriorError, match="'higher' or 'lower'"):
         table.top(1, better="best")
     labels, _ = learn("labels", "no decay", weighted=False)
-    with pytest.raises(PriorError, match="several parameters have no order"):
+    with pytest.raises(PriorError, match="cannot be ranked by several parameters"):
         labels.top(1)
 
 

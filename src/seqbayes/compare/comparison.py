@@ -69,7 +69,7 @@ class Comparison(Tabular):
     p_best : dict
         Probability that each is the best.
     p_better : dict
-        Probability that each is better than each other one: ``p_better[a][b]``.
+        Probability that each is better than each of the others: ``p_better[a][b]``.
     loss : dict
         Expected loss of choosing each: the expected distance to the best belief. None if a mean
         does not exist.
@@ -117,9 +117,9 @@ class Comparison(Tabular):
 
         "equivalent" if every difference to the reference is within the region of equivalence with
         probability `level`. Otherwise "best" if one is the best with probability (1 + level) / 2
-        or more, its expected loss is the smallest, and it is not equivalent to another one, as far
-        as `differences` contains the two; then the interval of its difference to each other one
-        excludes 0. Otherwise "undecided".
+        or more, its expected loss is the smallest, and it is not equivalent to another, as far
+        as `differences` contains the two; then the interval of its difference from each of the
+        others excludes 0. Otherwise "undecided".
         """
         found = {name: each.p_equivalent for name, each in self.differences.items()}
         p_best, loss, equivalent = (
@@ -189,7 +189,7 @@ def compare(
     equivalence
         Largest absolute difference that does not matter in practice.
     label
-        The label whose shares are compared, or its text, for beliefs about labels.
+        The label whose shares are compared, or its string form, for beliefs about labels.
     quantity
         The number that is compared: the parameter by default, or the expected observation of a
         `Hurdle`; "mean" for the expected observation; or p for the p-quantile of observations.

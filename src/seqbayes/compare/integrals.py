@@ -25,7 +25,7 @@ class Quantities(NamedTuple):
     p_best
         Probability that each is the best, of shape (m, k).
     p_better
-        Probability that each is better than each other one, of shape (m, k, k); 1/2 on the
+        Probability that each is better than each of the others, of shape (m, k, k); 1/2 on the
         diagonal.
     loss
         Expected loss of choosing each, if the means exist, of shape (m, k).

@@ -86,14 +86,14 @@ def product(
 ) -> Distribution:
     """Return the distribution of the product of two independent numbers.
 
-    Such as a conversion rate times an order value, the revenue per visitor.
+    For example, a conversion rate times an order value is the revenue per visitor.
 
     Parameters
     ----------
     first, second
         Beliefs about positive numbers, compared by the expected observation if it is known.
     label
-        The label whose share is meant, for a belief about labels.
+        The label whose share is used, for a belief about labels.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def _share(state: Any, label: Any) -> Distribution:
         raise PriorError(
             f"a belief about labels is compared by the share of one label: {list(weights)}"
         )
-    # a label may be given as its text, as on the command line
+    # a label may be given as a string, as on the command line
     mine = {name for name in weights if name == label or str(name) == label}
     weight = math.fsum(weights[name] for name in mine)
     rest = math.fsum([unknown, *(each for name, each in weights.items() if name not in mine)])

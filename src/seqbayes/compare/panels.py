@@ -50,7 +50,7 @@ class Densities:
     Attributes
     ----------
     comparisons, numbers : int
-        How many comparisons there are, and how many numbers in each.
+        Number of comparisons, and number of compared values in each.
 
     Raises
     ------
@@ -261,7 +261,7 @@ def _interpolate(values: Array, x: Array, y: Array) -> Array:
 
 
 def _merge_narrow_panels(edges: list[float], widths: list[float]) -> list[float]:
-    """Return edges at least .8 of the width apart that the narrowest density around them needs."""
+    """Return edges spaced by at least 0.8 of the width that the narrowest density requires."""
     kept, narrow = [edges[0]], math.inf
     for edge, width in zip(edges[1:], widths[1:], strict=True):
         narrow = min(narrow, width)

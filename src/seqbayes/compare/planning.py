@@ -20,7 +20,7 @@ POWER = 0.8
 """Probability of a decision within the planned number of observations."""
 
 _MAX_OBSERVATIONS = 1e12
-"""Maximum number of observations that is planned."""
+"""Maximum planned number of observations."""
 
 _HALVINGS = 12
 _STEPS = 5
@@ -106,7 +106,7 @@ def more_observations(
     alpha: float,
     better: str,
 ) -> float | None:
-    """Return how many further observations a decision needs if the estimates are true."""
+    """Return the number of further observations until a decision if the estimates are true."""
     if any(each.n == 0.0 for each in samples.values()):
         return None
     return _needed(kind, samples, prior, alpha, better, POWER, start=1.0)

@@ -72,7 +72,7 @@ def sample_ratio(
     """Test whether visitors were assigned to variants in the planned ratio.
 
     A mismatch means that visitors are lost or counted twice in one variant, for example by a
-    redirect that fails. The comparison of the variants is then not to be trusted.
+    redirect that fails. The comparison of the variants is then unreliable.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def sample_ratio(
         Error rate of `mismatch`, at any number of looks.
     concentration
         Weight of the prior about the true shares, a Dirichlet distribution around the planned ones,
-        in visitors. A larger one finds smaller deviations, later.
+        in visitors. With a larger weight, smaller deviations are found, but later.
 
     Returns
     -------

@@ -22,15 +22,15 @@ CLEARLY_WORSE = 30.0
 
 
 NEEDED = 3.0
-"""By how much the log score of a mixture with more components must be better: a ratio of 20."""
+"""Required advantage in log score of a mixture with more components: a ratio of 20."""
 
 
 class MixtureCandidates(Generic[M]):
     """Mixtures of the same stream, ordered by their number of components.
 
     The best has the largest log score: the sum of its log predictive densities of observations
-    before it learned them; a mixture that is added later begins with the score of the best, less
-    three. So one with more components is used only if it predicts better. The trial ends after
+    before it learned them; a mixture that is added later starts with the best score minus three, so
+    that a mixture with more components is used only if it predicts better. The trial ends after
     1000 observations.
 
     Parameters
@@ -96,7 +96,7 @@ class MixtureCandidates(Generic[M]):
         return [float(self.added), self._scored, *self.scores]
 
     def load(self, mixtures: Sequence[M], scores: Any = None) -> None:
-        """Restore mixtures, and their scores from `dump_scores`; of a single one, None.
+        """Restore mixtures, and their scores from `dump_scores`; None for a single mixture.
 
         Raises
         ------

@@ -251,9 +251,9 @@ def component(
 ) -> tuple[Product | None, Any]:
     """Return the prior of a component of a class, and its field of several numbers, if any.
 
-    Every feature has the prior that naive Bayes would give it: its data in all classes
-    together, worth `strength` observations; variances are those of `k` clusters that fill as much
-    space together. None if nothing varies yet.
+    Every feature has the prior that naive Bayes would give it: its data in all classes, with the
+    weight of `strength` observations. Variances are those of `k` clusters that together fill the
+    same space. Returns None if nothing varies yet.
     """
     fields: dict[Any, State] = {}
     numbers = {}

@@ -119,7 +119,7 @@ class FeatureKind:
         self.statistics().observe(x)
 
     def prior(self, seen: Any, strength: float) -> Any:
-        """Return a prior worth `strength` of the observations in `seen`; None without a scale."""
+        """Return a prior with the weight of `strength` observations; None without a scale."""
         raise NotImplementedError
 
     def state(self, feature: Feature, label: Any, strength: float) -> State | None:

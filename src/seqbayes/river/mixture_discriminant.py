@@ -40,8 +40,8 @@ class MixtureDiscriminant(GenerativeClassifier):
     ----------
     components
         Number of components per class. Alternatively their priors, which are cloned for every
-        class: products of named fields, or vectors with named features. By default up to three: as
-        many as predict the observations of the class best.
+        class: products of named fields, or vectors with named features. By default, the number from
+        one to three that predicts the observations of the class best.
     features
         How to model features, by name, as in `ConjugateNB`: "gaussian", "count", "categorical", or
         a state that can be a component. The model of other features is chosen by their first value.
@@ -49,7 +49,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         "full": the numbers of a component are correlated. "diagonal": they are independent.
         Features of other kinds are always independent within a component.
     strength
-        Number of observations that the prior of a feature is worth, > 0.
+        Weight of the prior of a feature as a number of observations, > 0.
     class_strength
         Dirichlet concentration of every class, > 0.
     buffer
@@ -231,7 +231,9 @@ class MixtureDiscriminant(GenerativeClassifier):
         if prior is None:
             return None
         mixture = Mixture([prior] * k, buffer=len(kept), seed=self.seed)
-        mixture.is_ordered = self.components is None  # a candidate that does not fit: no warning
+        mixture.is_ordered = (
+            self.components is None
+        )  # a candidate may not fit: suppress the warning
         started = ClassMixture(mixture, numbers, self._features)
         for each, weight in kept:
             started.learn(started.project(each), weight)
@@ -242,7 +244,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         return None if candidates is None else candidates.best
 
     def _log_likelihoods(self, x: Mapping[Any, Any], last: bool = False) -> list[list[float]]:
-        """Return log p(x | class) with one component in every class, if needed, and with the best.
+        """Return log p(x | class) with one component per class, if needed, and with the best.
 
         If only one of them is needed, return it twice; those of the best ones are always needed if
         `last` is true, or if the number of components or the components are given.
@@ -393,7 +395,7 @@ class MixtureDiscriminant(GenerativeClassifier):
 
 
 def _components(given: Any) -> tuple[Sequence[int], tuple[State, ...] | None]:
-    """Return how many components a class may have, and their priors if they are given."""
+    """Return the numbers of components that a class may have, and the given priors, if any."""
     if given is None:
         return range(1, MOST + 1), None
     count = as_count(given)

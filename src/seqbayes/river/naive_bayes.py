@@ -31,7 +31,7 @@ class ConjugateNB(GenerativeClassifier):
         family, which is the prior for every class. The model of other features is chosen by their
         first value: numbers are Gaussian; strings, booleans and all other types are categorical.
     strength
-        Number of observations that the prior of a feature is worth, > 0.
+        Weight of the prior of a feature as a number of observations, > 0.
     class_strength
         Dirichlet concentration of every class, > 0.
     temper

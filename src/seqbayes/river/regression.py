@@ -28,9 +28,10 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     """Bayesian linear regression with unknown noise, exact, in square-root form.
 
     ``y = intercept + sum of weight * x + noise``: the noise is Normal with unknown variance, the
-    weights are Normal given that variance, and the variance is inverse gamma. The data are stored
-    as a triangular square root of the information, relative to the first row, so that features with
-    a small spread around a large mean are accurate. One event costs O(p**2) for p features.
+    weights are Normal given that variance, and the variance has an inverse gamma distribution. The
+    data are stored as a triangular square root of the information, relative to the first row, so
+    that features with a small spread around a large mean are accurate. One event costs O(p**2) for
+    p features.
 
     Parameters
     ----------
@@ -51,10 +52,11 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     By default the prior precision of a weight is ``c`` times the variance of its feature, and an
     empirical Bayes estimate of ``c`` is used: the mode of its posterior density, where
     the expected share of the features in the variance of the target has a uniform prior.
-    It is estimated again whenever the number of rows has grown by a tenth. So predictions are close
-    to the mean of the target until the features are known to predict it. The scale of predictions
-    is calibrated by the coverage of the intervals so far, because the noise of a stream may change,
-    or depend on earlier rows. Given a number as `precision`, the regression is exact.
+    It is estimated again whenever the number of rows has grown by a tenth. Predictions are
+    therefore close to the mean of the target until the features are known to predict it. The scale
+    of predictions is calibrated by the coverage of the intervals so far, because the noise of a
+    stream may change, or depend on earlier rows. Given a number as `precision`, the regression is
+    exact.
 
     A feature that is absent counts as 0, also in rows learned before it first appeared; a new
     feature has the prior's weight. With a flat intercept or Jeffreys' noise prior
@@ -157,10 +159,10 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         self._solution = self._fit = None
 
     def choose_prior(self) -> None:
-        """Choose the default prior again by all rows so far; nothing if `precision` is given.
+        """Choose the default prior again from all rows so far; do nothing if `precision` is given.
 
-        This also happens whenever the number of rows has grown by a tenth. Right after it, only the
-        calibration of the scale depends on the order of the rows.
+        This also happens whenever the number of rows has grown by a tenth. Directly afterwards,
+        only the calibration of the scale depends on the order of the rows.
 
         Examples
         --------
@@ -336,7 +338,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         return float(self.predictive(x).logpdf(bounded(y, "a finite target")))
 
     def surprise(self, *arguments: Any) -> float:
-        """Return minus the log predictive density of a target, given its features."""
+        """Return the negative log predictive density of a target, given its features."""
         x, y = arguments[:2]
         return -self.log_predictive(x, y)
 

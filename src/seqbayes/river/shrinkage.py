@@ -23,18 +23,19 @@ _RATIOS = np.logspace(-2.0, 8.0, 41)
 class Shrinkage:
     """Prior precisions ``c * var_j`` of the weights of features with variances ``var_j``.
 
-    So the contribution of a feature to the target, at one standard deviation, has the variance
-    ``noise / c`` whatever its unit. The features together contribute ``g = p / c`` times the
-    variance of the noise. Under a uniform prior of ``g / (1 + g)``, their expected share in the
-    variance of the target, the mode of ``log g`` given the data is used.
+    The contribution of a feature to the target, at one standard deviation, therefore has the
+    variance ``noise / c``, independent of its unit. The features together contribute ``g = p / c``
+    times the variance of the noise. Under a uniform prior of ``g / (1 + g)``, their expected share
+    in the variance of the target, the mode of ``log g`` given the data is used.
 
-    A feature that is far from all earlier values of it, relative to their standard deviation, has
-    little influence: `strengthen` counts the row in the variance before it is learned.
+    A value that is far from all earlier values of its feature, relative to their standard
+    deviation, has little influence: `strengthen` counts the row in the variance before it is
+    learned.
 
     Parameters
     ----------
     first
-        How many columns are not features: 1 with an intercept, else 0.
+        Number of columns that are not features: 1 with an intercept, otherwise 0.
     """
 
     def __init__(self, first: int) -> None:
@@ -54,7 +55,7 @@ class Shrinkage:
         self._limits.append(math.inf if self.data.size <= self.first else 0.0)
 
     def _missing(self, row: Sequence[float], n: float) -> list[tuple[int, float]]:
-        """Return the columns whose precision is too small for a row, and what to add to it."""
+        """Return the columns whose precision is too small for a row, and the missing precisions."""
         found = []
         for j, (x, centre, limit) in enumerate(zip(row, self._centres, self._limits, strict=True)):
             if (x - centre) ** 2 > limit:
@@ -150,7 +151,7 @@ def _add_precisions(root: SquareRoot, precisions: Any) -> None:
 def _ratio(
     factor: Any, target: Any, squares: float, variances: Any, n: float, alpha: float, beta: float
 ) -> float:
-    """Return c of the largest posterior density on a grid."""
+    """Return the c with the largest posterior density on a grid."""
     varying = variances > 0.0
     p = int(varying.sum())
     if p == 0:

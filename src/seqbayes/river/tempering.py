@@ -10,7 +10,7 @@ from typing import Any
 from seqbayes.river import document
 
 POWERS = (1.0, 0.5, 0.25, 0.125)
-"""Powers of the likelihood; a quarter suits groups of four features that are copies."""
+"""Powers of the likelihood; 1/4 is suitable for groups of four copies of a feature."""
 
 ALTERNATIVE_PRIOR = 1e-4
 """Prior probability of the first model with any power except the first one.
@@ -19,7 +19,7 @@ It is small, so that only clear evidence changes predictions.
 """
 
 MODEL_RATIO = 0.1
-"""Ratio of the prior probabilities of the other models to that, because they are more complex."""
+"""Ratio of the prior probabilities of the other models to it; they are more complex."""
 
 _SMALLEST = 1e-3
 """Alternatives with a smaller probability are omitted from predictions, which saves time."""

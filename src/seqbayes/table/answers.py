@@ -1,4 +1,4 @@
-"""What the posteriors of many keys say, as arrays."""
+"""Estimates and predictions for many keys, as arrays."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ Array = Any
 
 
 class Answers:
-    """Answers of many states with one prior and likelihood, one value per row.
+    """Estimates and predictions of many states with one prior and likelihood, one value per row.
 
-    They have the names and the meaning of those of a `State`. Values are arrays, or of several
-    parameters what the state returns with arrays in it. Where an answer does not exist it is NaN.
+    The methods have the names and meanings of those of a `State`. A value is an array or, for
+    several parameters, the structure that the state returns, with arrays in it. Values that do not
+    exist are NaN.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ class Answers:
     columns
         The statistics.
     factors
-        What the data of each row are multiplied by, or None.
+        Factors by which the data of the rows are scaled, or None.
     """
 
     averaged = False
@@ -84,14 +85,14 @@ class Answers:
         return _row(self._prior, row)
 
     def _rows_where_proper(self, hyperparameters: Any) -> Array | None:
-        """Return where posteriors are proper, as an array of bool; None if all are."""
+        """Return which posteriors are proper, as a boolean array; None if all are proper."""
         if len(self) == 0 or self._state.is_proper(hyperparameters):
             return None
         proper = [self._state.is_proper(_row(hyperparameters, row)) for row in range(len(self))]
         return np.array(proper, bool)
 
     def _of_belief(self, answer: Any) -> Any:
-        """Return an answer of the distributions of the parameter, NaN while they are improper."""
+        """Return a value of the parameter's distributions; NaN where they are improper."""
         if self._proper is None:
             return answer(self._state.belief(self._posterior))
         rows = np.flatnonzero(self._proper)
@@ -112,7 +113,7 @@ class Answers:
 
     @property
     def map(self) -> Any:
-        """The posterior modes; NaN if it does not exist."""
+        """The posterior modes; NaN where a mode does not exist."""
         found = self._state.belief(self._posterior).mode
         if found is not None and not isinstance(self._statistic, np.ndarray):
             return found
@@ -120,7 +121,7 @@ class Answers:
 
     @property
     def mle(self) -> Any:
-        """The maximum likelihood estimates; NaN if it does not exist."""
+        """The maximum likelihood estimates; NaN where an estimate does not exist."""
         statistic = self._statistic
         if isinstance(statistic, np.ndarray):  # the weight of every label
             with np.errstate(all="ignore"):
@@ -129,7 +130,7 @@ class Answers:
         return self._of_rows(lambda row: self._state.estimate(_row(statistic, row)))
 
     def _of_rows(self, answer: Any) -> Any:
-        """Return an answer that is computed row by row, NaN where it is None."""
+        """Return values that are computed row by row; None becomes NaN."""
         found = [answer(row) for row in range(len(self))]
         rows = np.array([row for row, value in enumerate(found) if value is not None], np.int64)
         if len(rows) == 0:
@@ -142,7 +143,7 @@ class Answers:
         Parameters
         ----------
         level
-            Posterior probability inside, between 0 and 1.
+            Posterior probability of the interval, between 0 and 1.
         kind
             "equal-tailed", or "hdi" for the shortest intervals.
 
@@ -160,9 +161,9 @@ class Answers:
         return self._of_belief(lambda belief: belief.interval(level, kind))
 
     def columns(self, level: float = 0.95) -> dict[str, Array]:
-        """Return weight, estimates and interval ends as one column each, NaN if they do not exist.
+        """Return weight, estimates and interval ends as columns; values that do not exist are NaN.
 
-        If there are several parameters or labels, the names of columns begin with theirs.
+        If there are several parameters or labels, column names begin with the name of theirs.
         """
         columns: dict[str, Array] = {"n": self.n_samples}
         nothing = np.full(len(self), np.nan)
@@ -196,7 +197,7 @@ class Answers:
         return self._of_belief(lambda belief: belief.isf(q))
 
     def p_best(self, better: str = "higher") -> Array:
-        """Return the probability of each row to have the largest parameter of all.
+        """Return the probability that each row has the largest parameter.
 
         Probabilities are exact given the model, with an absolute error below 1e-9.
 
@@ -215,7 +216,9 @@ class Answers:
         if self._proper is not None:
             raise PriorError("an improper posterior cannot be compared before more data")
         if self._state.display_kind not in ("number", "normal"):
-            raise PriorError("keys of beliefs about several numbers have no best one")
+            raise PriorError(
+                "keys cannot be ranked by several numbers: expected beliefs about one number"
+            )
         return probabilities_of_best(self._state.plotted(self.posterior), better)
 
     def sample(self, rng: np.random.Generator | None = None) -> Any:
@@ -240,7 +243,8 @@ class Answers:
         Raises
         ------
         ObservationError
-            If an observation is invalid, or there is not one for each row.
+            If an observation is invalid, or the number of observations differs from that of the
+            rows.
         """
         x, y = self._state.read_many(xs)
         if len(x) != len(self):
@@ -264,7 +268,7 @@ class Answers:
 
 
 def _row(values: Any, rows: Any) -> Any:
-    """Return hyperparameters at one row as numbers, or at several rows as arrays."""
+    """Return the hyperparameters of one row as numbers, or of several rows as arrays."""
     picked = []
     for value in values:
         if not isinstance(value, np.ndarray):
@@ -277,7 +281,7 @@ def _row(values: Any, rows: Any) -> Any:
 
 
 def _columns(values: list[Any]) -> Any:
-    """Return a list of values of one form as a value with arrays in it."""
+    """Combine values of the same structure into one value that contains arrays."""
     first = values[0]
     if isinstance(first, dict):
         return {name: _columns([value[name] for value in values]) for name in first}
@@ -287,7 +291,7 @@ def _columns(values: list[Any]) -> Any:
 
 
 def _spread(values: Any, rows: Array, n: int) -> Any:
-    """Return values of some rows as values of all rows, NaN elsewhere."""
+    """Expand the values of some rows to all rows, with NaN elsewhere."""
     if isinstance(values, dict):
         return {name: _spread(value, rows, n) for name, value in values.items()}
     if isinstance(values, tuple):
@@ -299,7 +303,7 @@ def _spread(values: Any, rows: Array, n: int) -> Any:
 
 
 def _by_name(value: Any) -> dict[str, Any]:
-    """Return answers by parameter or label; those of a single number have the name ''."""
+    """Return values by parameter or label; those of a single number have the name ''."""
     if is_named(value):
         value = value._asdict()
     return {str(k): v for k, v in value.items()} if isinstance(value, dict) else {"": value}

@@ -1,6 +1,6 @@
 """Tables as Arrow tables, with a versioned schema.
 
-The columns are ``key``, one ``sum_i_j`` for part j of sum i of the statistics, and if they apply
+The columns are ``key``, one ``sum_i_j`` for part j of sum i of the statistics, and if applicable
 ``clock`` and ``landmark`` (of a half-life), ``prior_name`` (after a rollover) and ``last`` (the
 position of the last observation, of the policy "inactive"). The schema's metadata has the entry
 ``seqbayes.table``, a JSON document with the version, the state and the options.
@@ -63,7 +63,7 @@ def write(options: Mapping[str, Any], rows: Rows) -> Any:
         arrays["landmark"] = pa.array(columns.landmarks[:n])
     priors = rows.prior._asdict() if rows.has_priors else {}
     if any(isinstance(prior, tuple) for prior in priors.values()):
-        raise UnsupportedError("a table of labels that rolled over has no Arrow form")
+        raise UnsupportedError("a table of labels cannot be converted to Arrow after a rollover")
     for name, prior in priors.items():
         arrays[f"prior_{name}"] = pa.array(np.ascontiguousarray(prior))
     if rows.order is not None:
@@ -83,7 +83,7 @@ def document_of(table: Any) -> tuple[Any, dict[str, Any]]:
     Raises
     ------
     PriorError
-        If it is not an Arrow table that a `Table` has written, or has a newer version.
+        If it is not an Arrow table written by a `Table`, or has a newer version.
     """
     pa = _pyarrow()
     try:
@@ -95,12 +95,12 @@ def document_of(table: Any) -> tuple[Any, dict[str, Any]]:
         version = document["version"]
     except (KeyError, TypeError, ValueError):
         raise PriorError(
-            "expected an Arrow table from Table.to_arrow(statistics=True), got another one"
+            "expected an Arrow table from Table.to_arrow(statistics=True), got another"
         ) from None
     if type(version) is not int or not 1 <= version <= VERSION:
         raise PriorError(
             f"expected version {VERSION} of a table or an older one, got {version!r}:"
-            " a newer seqbayes has written it"
+            " it was written by a newer seqbayes"
         )
     return read, document
 
@@ -118,7 +118,7 @@ def read_rows(table: Any, document: Mapping[str, Any], rows: Rows) -> None:
     except ObservationError as error:
         raise PriorError(str(error)) from None
     if len(listed) != len(rows):
-        raise PriorError("expected different keys, got some twice")
+        raise PriorError("expected unique keys, got duplicates")
     _read_columns(table, document, rows.columns)
     kind = type(rows.state.prior)
     if f"prior_{kind._fields[0]}" in table.column_names:
@@ -134,7 +134,7 @@ def _read_keys(table: Any, document: Mapping[str, Any]) -> Any:
     try:
         return [_key(json.loads(text)) for text in column.to_pylist()]
     except (TypeError, ValueError):
-        raise PriorError("expected keys as JSON texts") from None
+        raise PriorError("expected keys as JSON strings") from None
 
 
 def _key(value: Any) -> Any:
@@ -198,6 +198,6 @@ def _more(document: Mapping[str, Any], n: int, n_sums: int) -> list[tuple[int, i
         except (TypeError, ValueError, IndexError):
             row = -1
         if not (0 <= row < n and 0 <= j < n_sums and np.isfinite(parts).all()):
-            raise PriorError(f"expected the parts of a sum of a row, got {each!r}")
+            raise PriorError(f"expected a list of the parts of a sum, got {each!r}")
         found.append((row, j, parts))
     return found

@@ -1,4 +1,4 @@
-"""The probability of each of many keys to be the best."""
+"""The probability that each of many keys is the best."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from seqbayes.errors import PriorError
 Array = Any
 
 _NEGLIGIBLE = 1e-16
-"""Probability to exceed a key that is almost surely exceeded; the others cannot be the best."""
+"""Probability below which a number is taken not to exceed the bound of the best number."""
 _LEADERS = 1000
 _FEW = 24
 """Up to this many numbers, `seqbayes.compare` integrates them on a common grid."""
 _POINTS = (16, 128, 1024)
-"""Numbers whose quantiles divide the range of integration first; more of them if it fails."""
+"""Number of keys whose quantiles divide the range of integration; more if integration fails."""
 _ERROR = 1e-11
 _FARTHEST = 700.0
-"""Largest logarithm, or log odds, that is distinguished."""
+"""Largest absolute logarithm, or log odds, of the range of integration."""
 _SUM_ERROR = 1e-9
 
 
 def probabilities_of_best(belief: Distribution, better: str) -> Array:
-    """Return the probability of each of n independent numbers to be the largest, or the smallest.
+    """Return the probability that each of n independent numbers is the largest, or the smallest.
 
     It is ``∫ f_i(x) ∏ F_j(x) dx`` over j ≠ i, computed for all i by one adaptive quadrature. Equal
     distributions are integrated once. The absolute error is below 1e-9.
@@ -72,7 +72,7 @@ def probabilities_of_best(belief: Distribution, better: str) -> Array:
 
 
 def _candidates(numbers: Distribution, better: str) -> tuple[Array, float]:
-    """Return the indices of the numbers that may be the best, and what the best one exceeds."""
+    """Return the indices of the numbers that may be the best, and a bound that the best exceeds."""
     mean = np.asarray(numbers.mean)
     order = np.argsort(-mean if better == "higher" else mean, kind="stable")[:_LEADERS]
     leaders = _taken(numbers, order)
@@ -91,7 +91,7 @@ def _taken(numbers: Distribution, rows: Array) -> Distribution:
 
 
 def _integrated(numbers: Distribution, counts: Array, higher: bool, bound: float) -> Array:
-    """Return the probabilities, with more points at the start until they sum to 1."""
+    """Return the probabilities; add points to the initial grid until they sum to 1."""
     if len(counts) == 1:
         return 1.0 / counts
     edges = np.asarray(numbers.isf(0.01) if higher else -numbers.ppf(0.01))
@@ -129,7 +129,7 @@ def _quadrature(
         end = ends.max() if higher else ends.min()
         inner = [to(leaders.ppf(q)) for q in (0.1, 0.5)] + [to(leaders.isf(0.1))]
         low, high = sorted(float(to(np.float64(each))) for each in (bound, end))
-    if numbers.support != (-math.inf, math.inf):  # numbers that underflow or round to 1
+    if numbers.support != (-math.inf, math.inf):  # beyond these, numbers underflow or round to 1
         low, high = max(low, -_FARTHEST), min(high, _FARTHEST)
     points = np.concatenate(inner)
     points = points[(points > low) & (points < high)]
@@ -148,7 +148,7 @@ def _quadrature(
 
 
 def _spaced(points: Array, step: float) -> Array:
-    """Return sorted points without those that are nearly equal to the one before."""
+    """Return sorted points, omitting each that nearly equals its predecessor."""
     if len(points) == 0 or not step > 0.0:
         return points[:0]
     kept: Array = points[np.diff(np.floor(points / step), prepend=-np.inf) > 0.0]
@@ -156,7 +156,7 @@ def _spaced(points: Array, step: float) -> Array:
 
 
 def _coordinates(support: Any) -> tuple[Any, Any, Any]:
-    """Return a coordinate without bounds of numbers with this support, its inverse and slope."""
+    """Return an unbounded coordinate for numbers with this support, its inverse and its slope."""
     low, high = support
     if (low, high) == (0.0, 1.0):
         return sc.logit, sc.expit, lambda u: float(sc.log_expit(u) + sc.log_expit(-u))

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
-"""Hash tables from keys to row numbers: of 64-bit integers, and of texts.
+"""Hash tables from keys to row numbers: of 64-bit integers, and of strings.
 
 Both use open addressing with linear probing, and are at most three quarters full. The first bits of
-a hash value are the position of the slot, so that the slots of a table that grows keep their order.
-A large table is not in the cache: what the next keys need is loaded while others are looked up.
+a hash value are the position of the slot, so that the slots keep their order when the table grows.
+A large table does not fit into the cache: the slots of the next keys are prefetched.
 
 The classes need a compiler; without one, `Index` uses a dict.
 """
@@ -41,13 +41,13 @@ _SMALLEST = 64
 _EMPTY = 2**64 - 1
 # Knuth's multiplicative hashing: 2**64 divided by the golden ratio.
 _GOLDEN = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
-# Slots are loaded into the cache this many integers ahead; texts are looked up in blocks.
+# Slots are prefetched this many integers ahead; strings are looked up in blocks.
 _AHEAD = cython.declare(cython.int, 16)
 _BLOCK = 1024
 _LOW = cython.declare(cython.ulonglong, 2**32 - 1)
 _SIZE_BITS = cython.declare(cython.int, 24)
 _LONGEST = cython.declare(cython.ulonglong, 2**24 - 1)
-# Texts of a block have at most this many bytes together, unless one is longer.
+# Maximum total number of bytes of the strings of a block, unless a single one is longer.
 _BLOCK_BYTES = 1 << 17
 
 
@@ -55,7 +55,7 @@ _BLOCK_BYTES = 1 << 17
 @cython.inline
 @cython.exceptval(check=False)
 def _mixed(h: cython.ulonglong, word: cython.ulonglong) -> cython.ulonglong:
-    """Return a hash value of a hash value and 64 bits more."""
+    """Return a hash value that combines a hash value and 64 further bits."""
     h = (h ^ word) * _GOLDEN
     return h ^ (h >> 32)
 
@@ -87,12 +87,12 @@ def _hash(
         memcpy(cython.address(word), text + (size - left), 8)
         h = _mixed(h, word)
         left -= 8
-    memcpy(cython.address(word), text + (size - 8), 8)  # perhaps some bytes again
+    memcpy(cython.address(word), text + (size - 8), 8)  # may overlap the previous word
     return _mixed(_mixed(h, word), 0)
 
 
 def _enlarged(array: Array, used: int, size: int) -> Array:
-    """Return a larger array with a copy of the part that is used."""
+    """Return a larger array with a copy of the used part."""
     larger = np.empty(size, array.dtype)
     larger[:used] = array[:used]
     return larger
@@ -167,7 +167,7 @@ class IntegerRows:
                 slots[slot, 1] = source[i, 1]
 
     def _fill(self, keys: Array, rows: Array, start: int, add: bool) -> int:
-        """Look up keys from a position on; return the first position for which there is no room."""
+        """Look up keys from a position; return the first position for which there is no room."""
         key_of = cython.declare("const long long[::1]", keys)
         row_of = cython.declare("long long[::1]", rows)
         slots = cython.declare("long long[:, ::1]", self._slots)
@@ -202,13 +202,13 @@ class IntegerRows:
 
 
 class TextRows:
-    """The rows of texts, in order of first appearance.
+    """The rows of strings, in order of first appearance.
 
-    The texts are kept in UTF-8, one after the other.
+    The strings are stored in UTF-8, without separators.
     """
 
     def __init__(self) -> None:
-        # half of the hash value and the row; where the text starts, and its size up to a limit
+        # half of the hash value and the row; the start of the string, and its size up to a limit
         self._slots: Array = np.full((_SMALLEST, 2), _EMPTY, np.uint64)
         self.n = 0
         self._seed = int.from_bytes(os.urandom(8), "little")
@@ -223,16 +223,16 @@ class TextRows:
 
     @property
     def ends(self) -> Array:
-        """Where the texts begin and end among all bytes: an array of n + 1 positions."""
+        """Offsets at which the strings begin and end in the bytes: an array of length n + 1."""
         return self._ends[: self.n + 1]
 
     @property
     def data(self) -> Array:
-        """The bytes of all texts, in order of their rows."""
+        """The bytes of all strings, in order of their rows."""
         return self._bytes[: self._ends[self.n]]
 
     def at(self, rows: Array) -> list[str]:
-        """Return the texts of rows."""
+        """Return the strings of rows."""
         row_of = cython.declare("const long long[::1]", np.ascontiguousarray(rows, np.int64))
         ends = cython.declare("const long long[::1]", self._ends)
         data = cython.declare("const unsigned char[::1]", self._bytes)
@@ -247,14 +247,14 @@ class TextRows:
         return found
 
     def rows_of_list(self, texts: list[str], add: bool) -> Array:
-        """Return the rows of texts, an array of int64.
+        """Return the rows of strings, an array of int64.
 
-        A new text gets the next row if `add` is true, otherwise -1.
+        A new string gets the next row if `add` is true, otherwise -1.
 
         Raises
         ------
         UnicodeEncodeError
-            If a text has no UTF-8 form. Those before it were added.
+            If a string cannot be encoded in UTF-8. The strings before it have been added.
         """
         n: cython.Py_ssize_t = len(texts)
         i: cython.Py_ssize_t = 0
@@ -280,18 +280,18 @@ class TextRows:
         return rows
 
     def rows_of_buffers(self, ends: Array, data: Array, add: bool) -> Array:
-        """Return the rows of texts in the buffers of an Arrow array, an array of int64.
+        """Return the rows of the strings in the buffers of an Arrow array, an array of int64.
 
-        A new text gets the next row if `add` is true, otherwise -1.
+        A new string gets the next row if `add` is true, otherwise -1.
 
         Parameters
         ----------
         ends : array of int64
-            Where the texts begin and end: one position more than texts.
+            Offsets at which the strings begin and end: one more than strings.
         data : array of uint8
-            The bytes of all texts, at least one.
+            The bytes of all strings, at least one.
         add
-            Whether to add new texts.
+            Whether to add new strings.
         """
         n: cython.Py_ssize_t = len(ends) - 1
         i: cython.Py_ssize_t = 0
@@ -315,27 +315,28 @@ class TextRows:
         return rows
 
     def check(self, start: int) -> None:
-        """Check the texts from a row on.
+        """Check the strings of a row and of all later rows.
 
         Raises
         ------
         UnicodeDecodeError
-            If one is not UTF-8.
+            If a string is not UTF-8.
         """
         starts, ends = self._ends[start : self.n], self._ends[start + 1 : self.n + 1]
         self._bytes[self._ends[start] : self._ends[self.n]].tobytes().decode()
-        # the bytes are valid together: each text is, unless one begins inside a character
+        # all bytes together are valid UTF-8; so is each string, unless one begins within a
+        # character
         some = np.flatnonzero(ends > starts)
         self.at(start + some[(self._bytes[starts[some]] & 0xC0) == 0x80])
 
     def take(self, rows: Array) -> TextRows:
-        """Return a table of the texts of these rows, which are distinct, in this order."""
+        """Return a table of the strings of these rows, which are distinct, in this order."""
         taken = TextRows()
         taken.rows_of_list(self.at(rows), add=True)
         return taken
 
     def _reserve(self, n: int, n_bytes: int) -> None:
-        """Make room for n more texts with a number of bytes."""
+        """Make room for n more strings with a number of bytes."""
         size = len(self._slots)
         while 4 * (self.n + n) > 3 * size:
             size *= 2
@@ -366,7 +367,7 @@ class TextRows:
                 slots[slot, 1] = source[i, 1]
 
     def _fill(self, addresses: Array, sizes: Array, rows: Array, add: bool) -> None:
-        """Look up a block of texts, given where they are in memory."""
+        """Look up a block of strings, given their addresses in memory."""
         n: cython.Py_ssize_t = len(rows)
         adding: cython.bint = add
         if adding:

@@ -33,7 +33,7 @@ class ObjectRows:
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the dict in bytes, without the keys themselves."""
+        """Memory of the dict in bytes, excluding the key objects."""
         return self._rows.__sizeof__()
 
     def at(self, rows: Array) -> list[Any]:
@@ -58,8 +58,8 @@ class ObjectRows:
 class Index:
     """The rows of keys, in order of first appearance.
 
-    Keys are integers, strings, or tuples of integers and strings. While all of them are integers of
-    64 bits, or all are strings, they are kept in a compact hash table, otherwise in a dict.
+    Keys are integers, strings, or tuples of integers and strings. While all of them are 64-bit
+    integers, or all are strings, they are kept in a compact hash table, otherwise in a dict.
 
     Examples
     --------
@@ -87,7 +87,7 @@ class Index:
 
     @property
     def array(self) -> Array | ArrowTexts | list[Any]:
-        """The keys in order of their rows: integers of 64 bits, buffers of texts, or a list."""
+        """The keys in order of their rows: 64-bit integers, buffers of strings, or a list."""
         if isinstance(self._table, IntegerRows):
             return self._table.keys
         if isinstance(self._table, TextRows):
@@ -99,11 +99,11 @@ class Index:
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the index in bytes, without the keys of a dict themselves."""
+        """Memory of the index in bytes, excluding the key objects of a dict."""
         return self._table.n_bytes
 
     def find(self, key: Any) -> int:
-        """Return the row of a key, -1 if it has none."""
+        """Return the row of a key; -1 if it has no row."""
         return int(self.rows([key], add=False)[0])
 
     def rows(self, keys: Iterable[Any], add: bool) -> Array:
@@ -127,7 +127,7 @@ class Index:
                 return table.rows(read, add)
             if isinstance(table, TextRows) and isinstance(read, (Texts, ArrowTexts)):
                 return read.rows(table, add)
-        except UnicodeEncodeError:  # a text with half of a surrogate pair needs a dict
+        except UnicodeEncodeError:  # a string with a lone surrogate requires a dict
             pass
         except ObservationError:
             self.truncate(before)
@@ -140,7 +140,7 @@ class Index:
         return table.rows(listed, add)
 
     def _find_packed(self, key: Any) -> int:
-        """Return the row of a key that is perhaps not of the kind of the others, -1 for none."""
+        """Return the row of a key, which may be of another kind; -1 if it has no row."""
         read, table = read_keys([key]), self._table
         try:
             if isinstance(table, IntegerRows) and isinstance(read, np.ndarray):
@@ -158,7 +158,7 @@ class Index:
         return taken
 
     def truncate(self, n: int) -> None:
-        """Drop the keys of all rows from `n` on."""
+        """Drop the keys of row `n` and of all later rows."""
         if n < len(self):
             self._table = self._table.take(np.arange(n))
 

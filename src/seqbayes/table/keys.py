@@ -1,4 +1,4 @@
-"""Reading keys from arrays, Arrow arrays, columns of data frames and lists."""
+"""Reads keys from arrays, Arrow arrays, columns of data frames and lists."""
 
 from __future__ import annotations
 
@@ -17,52 +17,52 @@ _EXPECTED = "expected keys that are integers, strings, or tuples of them"
 
 
 class Texts(NamedTuple):
-    """Texts in a list.
+    """Strings in a list.
 
     Parameters
     ----------
     texts
-        The texts.
+        The strings.
     """
 
     texts: list[str]
 
     def rows(self, table: TextRows, add: bool) -> Array:
-        """Return the rows of the texts; see `TextRows.rows_of_list`.
+        """Return the rows of the strings; see `TextRows.rows_of_list`.
 
         Raises
         ------
         UnicodeEncodeError
-            If a text has no UTF-8 form. Those before it were added.
+            If a string cannot be encoded in UTF-8. The strings before it have been added.
         """
         return table.rows_of_list(self.texts, add)
 
     def listed(self) -> list[str]:
-        """Return the texts as a list."""
+        """Return the strings as a list."""
         return self.texts
 
 
 class ArrowTexts(NamedTuple):
-    """Texts in the buffers of an Arrow array.
+    """Strings in the buffers of an Arrow array.
 
     Parameters
     ----------
     ends : array of int64
-        Where the texts begin and end: one position more than texts.
+        Offsets at which the strings begin and end: one more than strings.
     data : array of uint8
-        Their bytes, perhaps among others; at least one.
+        The bytes that contain the strings, at least one.
     """
 
     ends: Array
     data: Array
 
     def rows(self, table: TextRows, add: bool) -> Array:
-        """Return the rows of the texts; see `TextRows.rows_of_buffers`.
+        """Return the rows of the strings; see `TextRows.rows_of_buffers`.
 
         Raises
         ------
         ObservationError
-            If a new text is not UTF-8. Some were then added.
+            If a new string is not UTF-8. Other strings may have been added.
         """
         before = table.n
         rows = table.rows_of_buffers(self.ends, self.data, add)
@@ -73,19 +73,19 @@ class ArrowTexts(NamedTuple):
         return rows
 
     def array(self, pa: Any) -> Any:
-        """Return an Arrow array of these texts, given pyarrow."""
+        """Return an Arrow array of these strings, given the module pyarrow."""
         buffers = [None, pa.py_buffer(self.ends), pa.py_buffer(self.data)]
         texts = pa.Array.from_buffers(pa.large_string(), len(self.ends) - 1, buffers)
         return texts.cast(pa.string()) if len(self.data) < 2**31 else texts
 
     def listed(self) -> list[str]:
-        """Return the texts as a list."""
+        """Return the strings as a list."""
         table = TextRows()
         return table.at(self.rows(table, add=True))
 
 
 def read_keys(keys: Any) -> Array | Texts | ArrowTexts | list[Any]:
-    """Return keys as an array of 64-bit integers, as texts, or as a list.
+    """Return keys as an array of 64-bit integers, as strings, or as a list.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def _checked(key: Any) -> Any:
 
 
 def _from_frame(keys: Any) -> Array | Texts | ArrowTexts | list[Any] | None:
-    """Return keys of an Arrow array or of a column of a data frame; None of anything else."""
+    """Return the keys in an Arrow array or a column of a data frame; None for any other object."""
     if not (hasattr(keys, "__arrow_c_array__") or hasattr(keys, "__arrow_c_stream__")):
         if not hasattr(keys, "__array__"):
             return None
@@ -160,11 +160,11 @@ def _from_frame(keys: Any) -> Array | Texts | ArrowTexts | list[Any] | None:
 
 
 def _not_utf8(error: UnicodeDecodeError) -> ObservationError:
-    return ObservationError(f"{_EXPECTED}, got text that is not UTF-8: {error}")
+    return ObservationError(f"{_EXPECTED}, got a string that is not UTF-8: {error}")
 
 
 def _texts(pa: Any, column: Any) -> ArrowTexts:
-    """Return the buffers of a column of texts."""
+    """Return the buffers of a column of strings."""
     column = column.cast(pa.large_string())
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()

@@ -32,12 +32,12 @@ class Order:
         return order
 
     def touch(self, rows: Any, n_rows: int) -> None:
-        """Make these rows the last ones, in this order; new rows are appended first."""
+        """Move these rows to the end, in this order; new rows are appended first."""
         if n_rows > len(self._last):
             grown = np.zeros(max(n_rows, 2 * len(self._last)), np.int64)
             grown[: len(self._last)] = self._last
             self._last = grown
-        # of equal rows, the last value remains
+        # if a row occurs several times, its last position counts
         self._last[rows] = np.arange(self._count + 1, self._count + 1 + len(rows))
         self._count += len(rows)
         self._n = n_rows
@@ -47,7 +47,7 @@ class Order:
         return self._last[:n]
 
     def rows(self) -> Array:
-        """Return the rows, those whose last observation is furthest in the past first."""
+        """Return the rows, least recently observed first."""
         return np.argsort(self._last[: self._n], kind="stable")
 
     def take(self, rows: Array) -> Order:

@@ -1,4 +1,4 @@
-"""Answers of keys with a common prior that is known only up to a distribution."""
+"""Estimates and predictions for keys with a common prior of which only a distribution is known."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ class PooledAnswers(Answers):
         Raises
         ------
         ObservationError
-            If an observation is invalid, or there is not one for each row.
+            If an observation is invalid, or the number of observations differs from that of the
+            rows.
         """
         x, y = self._state.read_many(xs)
         if len(x) != len(self):

@@ -1,4 +1,4 @@
-"""Learn a table from a query, a file or a data frame, by sums that the engine computes."""
+"""Learn a table from a query, a file or a data frame, with sums computed by the engine."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _learn_rows(
     time: str | None,
     refuse: Refuse | None,
 ) -> None:
-    """Learn rows that are perhaps not valid, one at a time."""
+    """Learn rows that may be invalid, one at a time."""
     from seqbayes.bulk import as_seconds
 
     for _, row in rows:

@@ -55,7 +55,7 @@ class Rows:
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the statistics and of the index, in bytes, without keys that are tuples."""
+        """Memory of the statistics and of the index in bytes, excluding keys that are tuples."""
         return self.columns.n_bytes + self.index.n_bytes
 
     def add(self, keys: Any, learn: Callable[[Array], None]) -> Array:
@@ -74,7 +74,7 @@ class Rows:
         return rows
 
     def state_at(self, row: int, prior: Any = None) -> State | Decayed:
-        """Return the belief of a row as a state, with another prior unless that is None."""
+        """Return the belief of a row as a state, with the given prior unless it is None."""
         state = self.state if prior is None else self.state.with_prior(prior)
         state = state.with_statistics(self.columns.statistics(row))
         if isinstance(self.template, Decayed):
@@ -114,7 +114,7 @@ class Rows:
         )
 
     def clear(self) -> None:
-        """Empty the statistics of all keys; the clocks of half-lives stay."""
+        """Empty the statistics of all keys, but keep the clocks of half-lives."""
         n, old = len(self), self.columns
         self.columns = old.empty()
         self.columns.resize(n)

@@ -23,12 +23,12 @@ MAX_NUMBERS = 100_000_000
 
 
 def check_size(n: int, shape: tuple[int, int]) -> None:
-    """Raise an error if there are no keys, or samples of all would take too much memory.
+    """Raise an error if there are no keys, or if the samples would take too much memory.
 
     Raises
     ------
     UnsupportedError
-        If so.
+        If there are no keys, or the samples would have more than `MAX_NUMBERS` values.
     """
     if not n:
         raise UnsupportedError("a table without keys has no samples")

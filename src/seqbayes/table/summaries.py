@@ -23,7 +23,7 @@ class Summaries(Tabular, Sampled, ABC):
     """Arrays with one value for each key, in the order of `keys`."""
 
     pool: Any
-    """How the prior of the keys is estimated from all of them; None if it is not."""
+    """How the common prior is estimated from all keys; None without pooling."""
 
     @property
     @abstractmethod
@@ -75,12 +75,12 @@ class Summaries(Tabular, Sampled, ABC):
 
     @property
     def map(self) -> Any:
-        """The posterior modes; NaN if it does not exist."""
+        """The posterior modes; NaN where a mode does not exist."""
         return self.answers().map
 
     @property
     def mle(self) -> Any:
-        """The maximum likelihood estimates; NaN if it does not exist."""
+        """The maximum likelihood estimates; NaN where an estimate does not exist."""
         return self.answers().mle
 
     @property
@@ -111,7 +111,7 @@ class Summaries(Tabular, Sampled, ABC):
         return self.answers().sf(theta)
 
     def p_best(self, better: str = "higher") -> Array:
-        """Return the probability of each key to have the largest parameter; see `Answers.p_best`.
+        """Return the probability that each key has the largest parameter; see `Answers.p_best`.
 
         Examples
         --------
@@ -132,8 +132,8 @@ class Summaries(Tabular, Sampled, ABC):
     def samples(self, chains: int, draws: int) -> Samples:
         """Return samples of the posterior, the prior and the next observation of every key.
 
-        If posteriors are averages over several priors, which `pool` may lead to, there are only
-        samples of the posterior.
+        If posteriors are averages over several priors, which `pool` can cause, only the posterior
+        is sampled.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class Summaries(Tabular, Sampled, ABC):
     def top(
         self, k: int, *, level: float = 0.95, better: str = "higher"
     ) -> list[tuple[Any, float]]:
-        """Return the k keys whose parameter is surely high, with the lower ends of their intervals.
+        """Return the k keys with the highest lower ends of their intervals, and these ends.
 
         Parameters
         ----------
@@ -180,7 +180,7 @@ class Summaries(Tabular, Sampled, ABC):
             raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
         interval = self.interval(level)
         if not (isinstance(interval, tuple) and isinstance(interval[0], np.ndarray)):
-            raise PriorError("the keys of several parameters have no order")
+            raise PriorError("keys cannot be ranked by several parameters")
         ends = interval[0] if better == "higher" else interval[1]
         order = np.argsort(-ends if better == "higher" else ends, kind="stable")[:k]
         return list(zip(self.keys_at(order), ends[order].tolist(), strict=True))

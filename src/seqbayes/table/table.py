@@ -39,7 +39,7 @@ class Table(Summaries):
         number of sums (Beta, Gamma, Normal, NormalInverseGamma and Dirichlet), or `Decayed` around
         one.
     max_keys
-        If learning makes more keys than this, some are evicted; None for no limit.
+        Maximum number of keys, beyond which keys are evicted; None for no limit.
     policy
         The keys that are evicted first: "lightest" (those with the smallest weight of data),
         "oldest" (those that appeared first), or "inactive" (those whose last observation was
@@ -111,7 +111,7 @@ class Table(Summaries):
         state
             The prior, as for `Table`.
         data
-            A SELECT statement or the name of a table; a Parquet file; or a data frame of Polars.
+            A SELECT statement or the name of a table; a Parquet file; or a Polars data frame.
         key
             The column of the key, or several.
         value
@@ -119,8 +119,8 @@ class Table(Summaries):
         weight, time
             The columns of weights, and of times for a half-life in time.
         connection
-            What executes the query: a connection of DuckDB or psycopg, or ``postgresql://…``; by
-            default a new connection of DuckDB.
+            The engine that executes the query: a connection of DuckDB or psycopg, or
+            ``postgresql://…``; by default a new DuckDB connection.
         refuse
             Called with each row that cannot be learned, and the reason. By default the first such
             row raises an error.
@@ -163,7 +163,7 @@ class Table(Summaries):
         states
             The states by key.
         state
-            The prior; that of each of the states.
+            The prior, which must be that of each state.
         pool
             As for `Table`.
 
@@ -242,7 +242,7 @@ class Table(Summaries):
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the statistics and of the index, in bytes, without keys that are tuples."""
+        """Memory of the statistics and of the index in bytes, excluding keys that are tuples."""
         return self._rows.n_bytes
 
     @property
@@ -264,7 +264,7 @@ class Table(Summaries):
         w
             Weight, finite and >= 0.
         t
-            Its time, where the half-life is one of time.
+            The time of the observation, if the half-life is in time.
 
         Raises
         ------
@@ -296,12 +296,12 @@ class Table(Summaries):
         w
             None, one weight for all, or n weights.
         t
-            Their n times, where the half-life is one of time.
+            The n times of the observations, if the half-life is in time.
 
         Raises
         ------
         ObservationError
-            If a key, an observation, a weight or a time is invalid; it names the first one.
+            If a key, an observation, a weight or a time is invalid; the message names the first.
         """
         xs = arrays.items(xs)
         times = self._times(t, len(xs))
@@ -319,7 +319,7 @@ class Table(Summaries):
         self._changed(self._rows.add(keys, learn))
 
     def _numbers(self, xs: Any) -> tuple[Array, Array] | None:
-        """Return observations as numbers, None if those of the likelihood are not numbers."""
+        """Return observations as numbers; None if the likelihood is not one of numbers."""
         try:
             return self._rows.state.read_many(xs)
         except UnsupportedError:
@@ -338,7 +338,7 @@ class Table(Summaries):
         return times
 
     def _changed(self, rows: Any) -> None:
-        """Note that these rows have learned, in this order; evict keys if there are too many."""
+        """Record that these rows have learned, in this order; evict keys if there are too many."""
         self._answers = None
         if self._rows.order is not None:
             self._rows.order.touch(rows, len(self))
@@ -432,7 +432,7 @@ class Table(Summaries):
         return selected
 
     def evict(self, n: int) -> list[Any]:
-        """Remove n keys and return them, those first that the policy of the table names."""
+        """Remove the n keys that the policy of the table selects, and return them."""
         n = min(n, len(self))
         if self.policy == "oldest":
             gone = np.arange(n)
@@ -498,7 +498,7 @@ class Table(Summaries):
         Parameters
         ----------
         table
-            An Arrow table, or any object with the Arrow interface, such as a frame of Polars.
+            An Arrow table, or any object with the Arrow interface, such as a Polars data frame.
 
         Raises
         ------
@@ -524,13 +524,13 @@ class Table(Summaries):
     # Answers for all keys.
 
     def answers(self, at: float | None = None) -> Answers:
-        """Return the answers of all posteriors, each as of the clock of its key.
+        """Return the answers of all posteriors, each at the clock of its key.
 
         Parameters
         ----------
         at
-            Of beliefs with a half-life in time, the time as of which data are weighted instead;
-            not before the clock of any key.
+            For beliefs with a half-life in time, the time to which the data are decayed; not before
+            the clock of any key.
 
         Raises
         ------
@@ -561,7 +561,9 @@ class Table(Summaries):
     def _unpooled(self, at: float | None) -> Answers:
         if at is not None:
             if not self._rows.timed:
-                raise ObservationError("only beliefs with a half-life in time can be as of a time")
+                raise ObservationError(
+                    "only beliefs with a half-life in time can be evaluated at a time"
+                )
             at = as_real(at, "a time")
         rows = self._rows
         factors = rows.columns.decay(at) if rows.half_life else None
@@ -584,7 +586,7 @@ class Table(Summaries):
             If the table does not pool its keys.
         """
         if self._shared is None:
-            raise UnsupportedError("the table does not pool its keys: make it with pool=True")
+            raise UnsupportedError("the table does not pool its keys: create it with pool=True")
         return self._shared.estimate(self._unpooled(None), len(self), lambda: self.keys)
 
     def __copy__(self) -> Self:

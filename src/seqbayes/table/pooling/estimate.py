@@ -28,11 +28,11 @@ def estimate(pool: Pool, state: State, statistic: Any, keys: Sequence[Any]) -> P
     pool
         The method.
     state
-        A state of the family, whose prior applies if the data do not determine another.
+        A state of the family, whose prior is used if the data do not determine a common prior.
     statistic
         The statistics of all keys, as arrays.
     keys
-        The keys, in the same order, of which only nested levels depend.
+        The keys, in the same order; used only by nested levels.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _template(state: State, n_keys: int) -> PooledPrior:
 
 
 def _average(priors: Any, weights: Array) -> Any:
-    """Return the average of hyperparameters; those that are one number stay."""
+    """Return the average of hyperparameters; a single number is returned unchanged."""
     return type(priors)(
         *(
             float((value * weights).sum()) if isinstance(value, np.ndarray) else float(value)

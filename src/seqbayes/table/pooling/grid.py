@@ -15,18 +15,18 @@ Array = Any
 _DROP = 32.0
 """Log density below its maximum at which the grid ends."""
 _NODES = 40
-"""Nodes of locations."""
+"""Number of locations."""
 _HALF = 24
-"""Nodes of dispersions below the most probable one, and above it."""
+"""Number of dispersions below, and above, the most probable dispersion."""
 _SCANNED = 200
-"""Dispersions at which the width of the posterior is measured."""
+"""Number of dispersions at which the width of the posterior is measured."""
 _WIDER = math.log(100.0)
-"""How far the grid reaches beyond the limits of estimates."""
+"""Distance by which the grid extends beyond the limits of estimates."""
 _IMPROPER = 6.0
 """Smallest drop of the log density toward the largest dispersion, by log dispersion."""
 _NEWTON_STEPS = 60
 _NEGLIGIBLE = 1e-11
-"""Total weight of the nodes that are left out."""
+"""Total weight of the nodes that are omitted."""
 
 
 class Nodes(NamedTuple):
@@ -88,9 +88,9 @@ def posterior_nodes(population: Population, terms: Terms) -> Nodes | None:
 
 
 def _dispersions(posterior: _Posterior, terms: Terms) -> tuple[float, float, float] | None:
-    """Return the most probable dispersion, and those beyond which the posterior is negligible.
+    """Return the most probable dispersion, and the limits beyond which the posterior is negligible.
 
-    None if the density does not decrease toward large dispersions.
+    Returns None if the density does not decrease toward large dispersions.
     """
     u = np.linspace(terms.lowest, terms.highest + _WIDER, _SCANNED)
     x, width = posterior.middles(u)
@@ -105,7 +105,7 @@ def _dispersions(posterior: _Posterior, terms: Terms) -> tuple[float, float, flo
 
 
 def _rule(low: float, middle: float, high: float) -> tuple[Array, Array]:
-    """Return log dispersions and the logs of their weights, of integrals over the dispersion.
+    """Return log dispersions, and log weights of integrals over the dispersion.
 
     The dispersion is the coordinate below the middle, where its density is flat toward zero, and
     its logarithm above, where the density may decrease slowly.

@@ -14,14 +14,14 @@ _TALLIED = 1 << 22
 
 
 class PairCounts(NamedTuple):
-    """Distinct pairs of numbers in increasing order, and how often each occurs."""
+    """Distinct pairs of numbers in increasing order, and the count of each."""
 
     first: Array
     second: Array
     counts: Array
 
     def thinned(self, n: int) -> PairCounts:
-        """Return at most about n groups, at equal distances."""
+        """Return approximately n evenly spaced groups, or all if there are fewer."""
         step = max(1, len(self.counts) // n)
         return PairCounts(*(column[::step] for column in self))
 
@@ -57,7 +57,7 @@ def grouped(first: Array, second: Array) -> PairCounts:
 
 
 def _codes(first: Array, second: Array) -> tuple[Array, int] | None:
-    """Return pairs of whole numbers >= 0 as one number each; None of other pairs."""
+    """Encode each pair of whole numbers >= 0 as one number; return None for other pairs."""
     width = float(second.max()) + 1.0
     size = (float(first.max()) + 1.0) * width
     if not (size < _LARGEST_CODE and first.min() >= 0.0 and second.min() >= 0.0):

@@ -1,4 +1,4 @@
-"""Posteriors of keys whose population is known only up to a distribution: averages over nodes."""
+"""Posteriors of keys for which only a distribution of populations is known: averages over nodes."""
 
 from __future__ import annotations
 
@@ -210,6 +210,6 @@ class MixedBelief(Distribution):
 
 
 def _pick(values: Array, chosen: Array) -> Array:
-    """Return one value of each row."""
+    """Return one value per row."""
     wide = np.broadcast_to(values, (len(chosen), values.shape[1]))
     return np.take_along_axis(wide, chosen, axis=1)[:, 0]

@@ -29,20 +29,20 @@ Array = Any
 _FEWEST = 64
 _MOST = 512
 _SPACING = 0.7
-"""Distance of locations, in units of the narrowest likelihood of a group's mean."""
+"""Spacing of locations, in units of the width of the narrowest likelihood of a group's mean."""
 _CELLS = 1 << 24
-"""Largest number of groups, or of distinct statistics, times locations."""
+"""Maximum product of the number of locations and that of groups or distinct statistics."""
 _TAIL = 1e-6
 _FARTHEST = 12.0
-"""Distance from the middle at which the grid ends at the latest, in units of locations."""
+"""Maximum distance between the middle and the ends of the grid, in units of locations."""
 _STEP = 1e-4
-"""Step of log dispersions for differences."""
+"""Step of log dispersions for finite differences."""
 _PRECISION = 1e-3
-"""Slope of the log evidence at which the search ends."""
+"""Slope of the log evidence below which the search ends."""
 _FLOOR = -250.0
-"""Log likelihood, relative to the largest of a group, below which it is not distinguished."""
+"""Lower limit of log likelihoods, relative to the largest one of a group."""
 _KEPT = 32
-"""Locations that are kept for every group."""
+"""Number of locations that are kept for every group."""
 
 
 class Nested(NamedTuple):
@@ -59,7 +59,7 @@ class Nested(NamedTuple):
     log_spread : float
         The log dispersion of keys within a group.
     dispersions : tuple of float
-        Those of all levels.
+        The estimates of all levels.
     """
 
     x: Array
@@ -126,7 +126,7 @@ class _Tree:
         self._memory: dict[tuple[str, float], Any] = {}
 
     def place_grid(self, flat: tuple[float, float]) -> None:
-        """Choose locations: as far as a population without levels reaches, closely spaced."""
+        """Choose closely spaced locations over the range of a population without levels."""
         belief = self._state.belief(self._population.hyperparameters(self._state, *flat))
         with np.errstate(all="ignore"):
             ends = self._population.location(np.array([belief.ppf(_TAIL), belief.isf(_TAIL)]))
@@ -215,8 +215,7 @@ class _Tree:
     def _upward(self, spreads: Sequence[float]) -> list[Array]:
         """Return the log likelihood of the data below every group, from the root to the leaves.
 
-        Every group's message has a constant subtracted that does not matter within the group, and
-        is added again at the root.
+        A constant is subtracted from the message of every group, and added again at the root.
         """
         leaves, offset = self._remembered("leaves", self._leaf_messages, spreads[-1])
         messages = [leaves]
@@ -231,7 +230,7 @@ class _Tree:
         return messages
 
     def _sent(self, message: Array, spread: float) -> tuple[Array, float]:
-        """Return what groups send to their parents, and the constants that were subtracted."""
+        """Return the messages from groups to their parents, and the subtracted constants."""
         top = message.max(axis=1, keepdims=True)
         likelihood = np.exp(np.maximum(message - top, _FLOOR))
         return np.log(
@@ -249,7 +248,7 @@ class _Tree:
             outer = outer @ transition
             sent, _ = self._sent(upward[level + 1], spreads[level])
             parents = self.parents[level]
-            # what the parent knows without this group
+            # the information of the parent without this group
             with np.errstate(divide="ignore"):
                 others = _normalised(np.log(beliefs[parents]) - sent)
             beliefs = _normalised(np.log(others @ transition) + upward[level + 1])
@@ -257,7 +256,7 @@ class _Tree:
 
 
 def _without_negligible(x: Array, weights: Array) -> tuple[Array, Array]:
-    """Return the same number of equally spaced locations for each group, where its weight is."""
+    """Return equally spaced locations around the weight of each group, the same number for all."""
     likely = weights > 1e-9 * weights.max(axis=1, keepdims=True)
     first = likely.argmax(axis=1)
     last = weights.shape[1] - 1 - likely[:, ::-1].argmax(axis=1)
@@ -279,7 +278,7 @@ def _levels(keys: Sequence[Any], depth: int) -> tuple[list[Array], Array, Array]
     """Return the parents of the groups of each level, the group of every row, and an order of rows.
 
     Level 1 has the groups with different first parts, whose parent is the root. Groups and rows are
-    sorted by their parts, numbers before texts.
+    sorted by their parts, numbers before strings.
     """
     plain = [tuple((isinstance(part, str), part) for part in key) for key in keys]
     order = sorted(range(len(keys)), key=plain.__getitem__)

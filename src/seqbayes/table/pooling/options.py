@@ -14,7 +14,7 @@ METHODS = ("auto", "empirical", "grid", "nested")
 
 @dataclass(frozen=True)
 class Pool:
-    """How the keys of a table borrow strength from each other.
+    """Options of partial pooling, in which the keys of a table borrow strength from each other.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ class Pool:
         the innermost, such as (country, store, item), and every group has an unknown mean.
     refresh
         The prior is estimated again when an answer is requested and the weight of all data has
-        changed by more than this share since the last estimate. With 0, after every change: then
-        answers depend on the data only, and not on their order or on merges.
+        changed by more than this share since the last estimate. With 0, it is estimated after every
+        change, so that answers depend only on the data, not on their order or on merges.
 
     Raises
     ------

@@ -22,11 +22,11 @@ Array = Any
 
 
 class Population(ABC):
-    """How priors of one family describe a population; see the module."""
+    """Describes a population by priors of one family; see the module."""
 
     @abstractmethod
     def groups(self, state: State, statistic: Any) -> PairCounts:
-        """Return what matters of the statistics of all keys with data, counted."""
+        """Return the distinct statistics of the keys with data, and their counts."""
 
     @abstractmethod
     def terms(self, state: State, groups: PairCounts) -> Terms:
@@ -46,11 +46,11 @@ class Population(ABC):
 
     @abstractmethod
     def log_slope(self, x: Array) -> Array:
-        """Return the log derivative of the parameter by the location."""
+        """Return the log derivative of the parameter with respect to the location."""
 
     @abstractmethod
     def log_hyperprior(self, x: Array) -> Array:
-        """Return the log density of the hyperprior, by x and d, up to a constant."""
+        """Return the log density of the hyperprior with respect to x and d, up to a constant."""
 
 
 def population_of(state: State) -> Population:
@@ -59,7 +59,7 @@ def population_of(state: State) -> Population:
     Raises
     ------
     PriorError
-        If it declares none.
+        If it does not declare a population.
     """
     declared = type(state).population
     if declared is None:

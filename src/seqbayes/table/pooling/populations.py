@@ -51,7 +51,7 @@ class BetaPopulation(Population):
         return sc.expit(x)
 
     def log_slope(self, x: Array) -> Array:
-        """Return the log derivative of the share by its log odds."""
+        """Return the log derivative of the share with respect to its log odds."""
         return sc.log_expit(x) + sc.log_expit(-x)
 
     def log_hyperprior(self, x: Array) -> Array:

@@ -11,7 +11,7 @@ from seqbayes.table.pooling.options import Pool, PooledPrior
 
 
 class SharedPrior:
-    """Estimates the common prior of all keys, and returns their answers under it.
+    """Estimates the common prior of all keys, and returns estimates under it.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class SharedPrior:
     def estimate(self, answers: Answers, n: int, keys: Callable[[], Any]) -> PooledPrior:
         """Return the common prior, from answers without pooling for `n` keys.
 
-        An earlier estimate is returned while the data have changed little.
+        An earlier estimate is returned as long as the data have changed little.
         """
         weight = float(answers.n_samples.sum())
         if self._estimated is not None and self.pool.refresh > 0.0:

@@ -35,7 +35,7 @@ class Derivatives(NamedTuple):
 class Terms(ABC):
     """The log marginal likelihood of the data of all keys, as a function of the population.
 
-    Constants that do not depend on the population are left out.
+    Constants that do not depend on the population are omitted.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Terms(ABC):
     Attributes
     ----------
     start : float
-        A location in the middle of the data.
+        A location near the centre of the data.
     scale : float
         The unit of locations.
     lowest, highest : float
@@ -81,7 +81,7 @@ class Terms(ABC):
 def _chained(
     value: float, gradient: Array, hessian: Array, jacobian: Array, second: Array
 ) -> Derivatives:
-    """Return derivatives by (x, u), given those by the hyperparameters.
+    """Return derivatives with respect to (x, u), given those with respect to the hyperparameters.
 
     `jacobian` has a row for each hyperparameter, and `second` a matrix.
     """
@@ -100,7 +100,7 @@ class BetaTerms(Terms):
         a, b, counts = groups
         n = a + b
         total, share = float((counts * n).sum()), float((counts * a).sum())
-        # half a success and half a failure more: the location is finite if all data are equal
+        # half a success and half a failure are added, so that the location is always finite
         self.start = math.log((share + 0.5) / (total - share + 0.5))
         self._a, self._b, self._n = tallied(a, counts), tallied(b, counts), tallied(n, counts)
 
@@ -199,7 +199,7 @@ class NormalTerms(Terms):
         super().__init__(groups)
         n, mean, counts = groups
         weight = counts * n
-        # deviations from a mean in the middle, so that sums of large means lose no digits
+        # deviations from a central mean, so that sums of large means lose no digits
         middle = float(mean[len(mean) // 2])
         self.start = middle + float((weight * (mean - middle)).sum() / weight.sum())
         self._sampling = known / n
