@@ -1,4 +1,4 @@
-"""Beliefs that answer as of a time, around a state."""
+"""Beliefs that wrap a state and evaluate it at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
 
     class _Answers(Model, Generic[H, E, I, X]):
-        """The attributes of a state as of a time."""
+        """The attributes of a state, evaluated at a time."""
 
     # Attributes with a default in `Model` are delegated to the state as of the clock, as are all
     # attributes that `Model` does not have (see `DatedAnswers.__getattr__`).
@@ -31,12 +31,12 @@ else:
 
 
 class DatedAnswers(_Answers[H, E, I, X]):
-    """A belief that answers with the state as of its clock."""
+    """A belief that delegates to the state as of its clock."""
 
     _now: State[H, E, I, X] | None
     _clock: float | None
     _unavailable: ClassVar[tuple[str, ...]] = ("update", "revert")
-    """Methods of the state that would change only the state as of the clock."""
+    """Methods that are not delegated, because they would change only the state as of the clock."""
 
     def __getattr__(self, name: str) -> Any:  # delegate to the state as of the clock
         if name.startswith("_") or name in self._unavailable:

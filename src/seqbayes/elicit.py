@@ -95,7 +95,7 @@ def match_gamma(low: float, high: float, level: float) -> tuple[float, float]:
         return math.log(_gamma_interval(math.exp(log_shape), tail)[1] / width)
 
     if log_ratio(_LOG_SHAPES[0]) < 0.0:
-        # the density is almost that of log x, which has almost equal parts on both sides
+        # the density of log x is almost symmetric
         raise PriorError(_too_wide(low, high, level, "a shape below 1e-7"))
     shape = math.exp(brentq(log_ratio, *_LOG_SHAPES, xtol=1e-14, rtol=1e-14))
     log_low = _gamma_interval(shape, tail)[0]

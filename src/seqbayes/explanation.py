@@ -92,7 +92,7 @@ def _is_finite(estimate: Any) -> bool:
 
 
 def format_hyperparameters(hyperparameters: Any) -> str:
-    """Return hyperparameters as a short text."""
+    """Return hyperparameters as a short string."""
     name = type(hyperparameters).__name__.removesuffix("Hyperparameters")
     values = []
     for value in hyperparameters:

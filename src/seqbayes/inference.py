@@ -70,7 +70,7 @@ class Inference(Formulas[H, E, I, X]):
         Parameters
         ----------
         level
-            Posterior probability inside, between 0 and 1.
+            Posterior probability of the interval, between 0 and 1.
         kind
             "equal-tailed", or "hdi" for the shortest interval.
 

@@ -57,7 +57,7 @@ def _as_list(column: Any) -> Any:
 
 
 def length(column: Any) -> int:
-    """Return how many values a column has."""
+    """Return the number of values in a column."""
     while isinstance(column, dict):
         column = next(iter(column.values()))
     return len(column)

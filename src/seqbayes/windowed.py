@@ -32,11 +32,11 @@ class Window(NamedTuple):
 
 
 class Windowed(DatedAnswers[H, E, I, X]):
-    """A state of the observations in the present window of time.
+    """A state of the observations in the current window of time.
 
     Windows begin at whole multiples of `every` since 1970. With `every` equal to `length`, the
     default, they follow each other (tumbling windows); with a shorter one they overlap (sliding
-    windows). The clock is the newest time learned, and the present window is the last one that
+    windows). The clock is the newest time learned, and the current window is the last one that
     contains it. `posterior`, `mean`, `predictive` and other attributes are those of its state.
 
     Parameters
@@ -48,8 +48,8 @@ class Windowed(DatedAnswers[H, E, I, X]):
     every
         Time between the starts of two windows; `length` must be a multiple of it.
     lateness
-        Time after the end of the last window that contains an observation for which it is still
-        learned; then it is refused.
+        An observation is learned until this time after the end of the last window that contains it;
+        later it raises an error.
 
     Raises
     ------
@@ -166,13 +166,13 @@ class Windowed(DatedAnswers[H, E, I, X]):
 
     @property
     def _needed(self) -> int:
-        """The oldest pane that a window needs which can still change."""
+        """The oldest pane that is needed by a window that can still change."""
         assert self._clock is not None
         # an observation in the oldest pane that learns also belongs to a window that begins earlier
         return self._oldest(self._clock) + 1 - self._k
 
     def _prune(self, needed: int) -> None:
-        """Remove the panes before one."""
+        """Remove all panes before the given one."""
         for place in [place for place in self._panes if place < needed]:
             del self._panes[place]
         self._complete = needed if self._complete is None else max(self._complete, needed)

@@ -28,7 +28,7 @@ READ_ONLY = ToolAnnotations(
 
 
 def make_server(tools: Tools) -> MCPServer:
-    """Return a server of some tools.
+    """Return a server with the given tools.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ R = TypeVar("R")
 FOR_PAGES = frozenset(
     {"density", "spark", "history", "predictive", "marks", "recent", "steps", "parts", "id"}
 )
-"""Fields of cards and details that only pages need, and that would fill an agent's context."""
+"""Fields of cards and details that only pages need, and that would waste an agent's context."""
 
 MAX_LISTED = 40
 """Lists of more numbers than this are curves, which are omitted."""
@@ -59,7 +59,7 @@ Level = Annotated[
 
 
 def reporting(tool: Callable[P, R]) -> Callable[P, R]:
-    """Return a tool whose errors of usage are reported to the agent with their reason."""
+    """Return a tool whose usage errors are reported to the agent with their reason."""
 
     @functools.wraps(tool)
     def call(*args: P.args, **named: P.kwargs) -> R:
@@ -177,7 +177,7 @@ class Tools:
     ) -> dict[str, Any]:
         """Compare keys of a belief: which is the best, with what probability, at what loss.
 
-        The answer is the one of the page. `verdict` is "best" if `best` is the best key with
+        The result equals that of the page. `verdict` is "best" if `best` is the best key with
         probability (1 + level) / 2 or more, "equivalent" if no difference matters, else
         "undecided". `p_best` is the probability that each key is the best, and `loss` the expected
         loss of choosing it. `contrast` is the difference from the `reference`. `decision` is a
@@ -210,7 +210,7 @@ class Tools:
         For a belief with a conjugate prior, `step` has the terms of Bayes' rule, posterior = prior
         × likelihood / evidence: densities of the parameter at the value `at`, where the current
         belief is the prior. `surprise` is the negative log evidence. `before` and `after` are the
-        estimates. For a mixture, `responsibilities` has the probability of each component to have
+        estimates. For a mixture, `responsibilities` has the probability that each component
         produced the observation.
         """
         self._refresh()
@@ -240,7 +240,7 @@ class Tools:
             list[Any],
             Field(
                 max_length=MAX_VALUES,
-                description="Possible observations whose log predictive densities are wanted; for"
+                description="Possible observations whose log predictive densities are returned; for"
                 " an estimator, objects of features to predict from.",
             ),
         ] = [],  # noqa: B006
@@ -308,7 +308,7 @@ def _observation(state: Any, value: Any) -> Any:
 
 
 def _without_curves(value: Any) -> Any:
-    """Return JSON values without what only pages need.
+    """Return JSON values without the fields that only pages need.
 
     Examples
     --------

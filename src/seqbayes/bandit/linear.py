@@ -34,11 +34,11 @@ class LinearBandit(Policy):
     Parameters
     ----------
     model
-        The regression of which every arm starts with a copy: a `ConjugateLinearRegression`, or
+        The regression, of which every arm starts with a copy: a `ConjugateLinearRegression`, or
         another estimator with `learn_one`, `expected` and `clone`.
     rule, better, min_share, burn_in, seed
         As for `Bandit`. An arm whose posterior is improper is chosen first; with the default prior
-        of `ConjugateLinearRegression` that is so until the noise can be estimated.
+        of `ConjugateLinearRegression` this is the case until the noise can be estimated.
 
     Raises
     ------
@@ -48,7 +48,7 @@ class LinearBandit(Policy):
     Notes
     -----
     In a context x the expected reward of an arm has a Student's t distribution. The arms are
-    independent, so that the probabilities of being the best, and with them the propensities, are
+    independent, so that the probabilities of being the best, and therefore the propensities, are
     exact.
 
     References

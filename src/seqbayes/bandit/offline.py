@@ -1,4 +1,4 @@
-"""Estimate the reward of a policy from the choices of another one."""
+"""Estimate the reward of a policy from the choices of another policy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class InversePropensity:
     Parameters
     ----------
     max_weight
-        Largest weight; larger ones are reduced to it, which biases the estimate toward 0 and
+        Maximum weight; larger weights are reduced to it, which biases the estimate toward 0 and
         reduces its variance.
 
     Raises
@@ -75,7 +75,7 @@ class InversePropensity:
         Raises
         ------
         ObservationError
-            If the reward is not finite, a probability is not one, or their ratio is too large;
+            If the reward is not finite, a probability is out of range, or their ratio is too large;
             nothing is changed.
         """
         if not math.isfinite(reward):
@@ -125,9 +125,9 @@ class InversePropensity:
         Parameters
         ----------
         level
-            Coverage for many choices, between 0 and 1.
+            Asymptotic coverage of the interval, between 0 and 1.
         normalised
-            Whether it is that of the normalised estimate.
+            Whether to return the interval of the normalised estimate.
 
         Raises
         ------

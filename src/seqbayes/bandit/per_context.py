@@ -34,7 +34,7 @@ class PerContext(Base):
     Parameters
     ----------
     bandit
-        The bandit of which every context starts with a copy.
+        The bandit, of which every context starts with a copy.
     by
         Names of the context's fields.
 
@@ -58,7 +58,7 @@ class PerContext(Base):
         self.bandit = bandit
         self.by = [by] if isinstance(by, str) else list(by)
         if not self.by:
-            raise ValueError("expected one field or more of the context, got none")
+            raise ValueError("expected at least one field of the context, got none")
         self._bandits: dict[tuple[Any, ...], Bandit] = {}
         self._n = 0
         register_policy(type(self))

@@ -82,7 +82,7 @@ class Policy(Base):
         return [arm for arm in arms if self._counts.get(arm, 0) < self.burn_in]
 
     def _pick(self, candidates: RandomCandidates, first: Sequence[Any]) -> Any:
-        """Choose one of the arms to choose first, or an arm by `min_share` and the rule."""
+        """Choose an arm that must be chosen first, if any, or one by `min_share` and the rule."""
         if first:
             return self._rng.choice(first)
         arms = candidates.arms

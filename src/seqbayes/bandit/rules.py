@@ -127,7 +127,7 @@ class RandomCandidates(Candidates):
                 best, highest, tied = arm, value, False
             elif value == highest:
                 tied = True
-        # draws are equal only where floating-point numbers are too coarse
+        # draws are equal only if floating-point numbers are too coarse
         return sample(self.p_best(), self.rng) if tied else best
 
 
@@ -181,7 +181,7 @@ class Thompson(Rule):
 
 
 class TopTwo(Rule):
-    """Choose the best arm of a draw, or else the best arm of a draw in which another one is best.
+    """Choose the best arm of a draw, or else the best arm of a draw in which another arm is best.
 
     Top-two Thompson sampling [1]_ identifies the best arm faster than Thompson sampling, which
     rarely chooses another arm once it is nearly certain. The second arm is the best one of the
@@ -195,7 +195,7 @@ class TopTwo(Rule):
     Parameters
     ----------
     beta
-        Probability of the first one, between 0 and 1.
+        Probability of choosing the first arm, between 0 and 1.
 
     Raises
     ------
@@ -241,7 +241,7 @@ class TopTwo(Rule):
         return shares
 
     def pick(self, candidates: RandomCandidates) -> Arm:
-        """Choose the best arm of a draw, or the best other one."""
+        """Choose the best arm of a draw, or the best of the other arms."""
         first = candidates.sample_best()
         if len(candidates.arms) == 1 or candidates.rng.random() < self.beta:
             return first
@@ -409,7 +409,7 @@ def sample(shares: Mapping[Arm, float], rng: random.Random) -> Arm:
             last = arm
             if place < 0.0:
                 return arm
-    return last  # the last one that can be chosen, after rounding
+    return last  # rounding: the last arm that can be chosen
 
 
 def others_given_not(p: Mapping[Arm, float], best: Arm) -> dict[Arm, float]:

@@ -30,7 +30,7 @@ def literal(text: str) -> str:
 
 
 class Dialect:
-    """The differences between engines that matter for the aggregates.
+    """The differences between engines that are relevant for the aggregates.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Dialect:
         return f"CAST(EPOCH({x}) AS DOUBLE PRECISION)"
 
     def parse_time(self, x: str) -> str:
-        """Return a string in RFC 3339 as seconds since 1970, NULL if it is not one."""
+        """Return an RFC 3339 string as seconds since 1970; NULL if it is not a time."""
         zoned, plain = "TIMESTAMP WITH TIME ZONE", "TIMESTAMP"
         return (
             f"(CASE WHEN {self.matches(x, _TIME + _ZONE)} THEN {self.epoch(self.parse(x, zoned))}"
@@ -131,7 +131,7 @@ class Column(NamedTuple):
         The SQL expression of its values.
     category
         "boolean", "integer", "decimal", "float", "text" or "other"; "date" and "time" for
-        times; "cell" for cells of CSV; "json" for values of JSON.
+        times; "cell" for CSV cells; "json" for JSON values.
     """
 
     expression: str
@@ -144,7 +144,7 @@ _ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})"
 
 
 def as_number(column: Column, dialect: Dialect) -> str:
-    """Return the number of a column, NULL where the value may not be one."""
+    """Return the number in a column; NULL where the value may not be a number."""
     x = column.expression
     if column.category in ("integer", "decimal", "float"):
         return f"CAST({x} AS DOUBLE PRECISION)"
@@ -158,7 +158,7 @@ def as_number(column: Column, dialect: Dialect) -> str:
 
 
 def as_boolean(column: Column, dialect: Dialect) -> str:
-    """Return the truth value of a column as a number, NULL where the value may not be one."""
+    """Return the truth value in a column as a number; NULL where it may not be a truth value."""
     x, yes, no = column.expression, number(1.0), number(0.0)
     if column.category == "boolean":
         return dialect.from_boolean(x)
@@ -177,7 +177,7 @@ def as_boolean(column: Column, dialect: Dialect) -> str:
 
 
 def as_text(column: Column, dialect: Dialect) -> str:
-    """Return the text of a column, NULL where the value may not be one."""
+    """Return the text in a column; NULL where the value may not be text."""
     x, to = column.expression, dialect.text_type
     if column.category == "text":
         return f"(CASE WHEN {_short(x)} THEN CAST({x} AS {to}) END)"
@@ -210,7 +210,7 @@ def _starts_visibly(x: str) -> str:
 
 
 def as_time(column: Column, unit: float, dialect: Dialect) -> str:
-    """Return the time of a column in seconds since 1970, NULL where the value may not be one."""
+    """Return the time in a column in seconds since 1970; NULL where it may not be a time."""
     x = column.expression
     if column.category == "time":
         return dialect.epoch(x)

@@ -9,7 +9,7 @@ from seqbayes.bulk.dialects import Column, literal, quoted
 from seqbayes.bulk.relation import NUMBER, DuckRelation
 
 MAX_LINE_BYTES = 16 << 20
-"""Maximum number of bytes of a line of JSON."""
+"""Maximum number of bytes of a JSON line."""
 
 
 class JsonRelation(DuckRelation):
@@ -25,7 +25,8 @@ class JsonRelation(DuckRelation):
 
     def __init__(self, path: str, names: Sequence[str]) -> None:
         paths = ", ".join(literal(f'$."{name}"') for name in names)
-        # DuckDB uses the first field of a name, streams the last: such lines are not certain
+        # if a name occurs twice, DuckDB uses the first field and streams the last: such lines are
+        # doubtful
         single = " AND ".join(
             f"LENGTH(json) - LENGTH(REPLACE(json, {literal(quoted(name))}, ''))"
             f" = {len(quoted(name))}"
@@ -47,7 +48,7 @@ class JsonRelation(DuckRelation):
 
 
 class CsvRelation(DuckRelation):
-    """Cells of CSV. `doubtful` yields the numbers of rows, without records.
+    """CSV cells. `doubtful` yields the numbers of rows, without records.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ class CsvRelation(DuckRelation):
     header
         The names of the columns.
     delimiter
-        The character between cells.
+        The delimiter of cells.
     """
 
     def __init__(self, path: str, header: Sequence[str], delimiter: str) -> None:

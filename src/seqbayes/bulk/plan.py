@@ -21,7 +21,7 @@ class Plan:
     relation
         The rows.
     selections
-        What is learned from them.
+        The selections.
     within
         The condition of the rows to read; it is never NULL.
     """

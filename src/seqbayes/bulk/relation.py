@@ -1,4 +1,4 @@
-"""Rows that an engine reads: files and DuckDB, data frames of Polars, and PostgreSQL."""
+"""Rows that an engine reads: files and DuckDB, Polars data frames, and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _CATEGORIES = (
 
 
 def category(kind: str) -> str:
-    """Return the category of a column by the name of its type in any of the engines.
+    """Return the category of a column, given the name of its type in any of the engines.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class Relation:
     dialect: Dialect
     columns: Mapping[str, Column]
     certain: str = ""
-    """The condition that the values of a row are those that a stream would read."""
+    """The condition that a stream would read the same values from a row."""
     table = "sb_rows"
     """The name of the rows in queries."""
 
@@ -179,7 +179,7 @@ class DuckRelation(Relation):
 
 
 class PolarsRelation(Relation):
-    """Rows of a data frame of Polars, read lazily.
+    """Rows of a Polars data frame, read lazily.
 
     Parameters
     ----------
@@ -296,11 +296,11 @@ def open_relation(data: Any, connection: Any = None) -> Relation:
     Parameters
     ----------
     data
-        A SELECT statement or the name of a table; the path of a Parquet file; or a data frame of
-        Polars.
+        A SELECT statement or the name of a table; the path of a Parquet file; or a Polars data
+        frame.
     connection
-        What executes a query: a connection of DuckDB or psycopg, or ``postgresql://…``; by default
-        a new connection of DuckDB.
+        The engine that executes a query: a connection of DuckDB or psycopg, or ``postgresql://…``;
+        by default a new DuckDB connection.
 
     Raises
     ------

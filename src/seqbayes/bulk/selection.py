@@ -1,4 +1,4 @@
-"""What beliefs select from rows, and its SQL."""
+"""The rows and columns that beliefs select, and their SQL."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Selection:
     Raises
     ------
     UnsupportedError
-        If the statistics have no form in SQL; the message gives the reason.
+        If the statistics cannot be computed by SQL; the message gives the reason.
     """
 
     state: Any
@@ -108,7 +108,7 @@ class SelectionQuery:
     relation
         The rows.
     selection
-        What is selected.
+        The selection.
     prefix
         The beginning of the names of its columns.
 

@@ -1,4 +1,4 @@
-"""Queries for the sums of every key, and the statistics that they make up."""
+"""Queries for the sums of every key, and the statistics that consist of these sums."""
 
 from __future__ import annotations
 

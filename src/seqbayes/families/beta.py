@@ -30,8 +30,8 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
     Parameters
     ----------
     alpha, beta
-        Prior hyperparameters, >= 0: a prior worth ``alpha`` successes and ``beta`` failures. Zero
-        makes the prior improper.
+        Prior hyperparameters, >= 0: a prior equivalent to ``alpha`` successes and ``beta``
+        failures. Zero makes the prior improper.
     likelihood
         `Bernoulli` (the default), `Binomial`, `Geometric` or `NegativeBinomial`.
     seed
@@ -108,7 +108,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
         likelihood: Likelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior with this mean, worth `strength` observations.
+        """Return the prior with this mean, equivalent to `strength` observations.
 
         Examples
         --------

@@ -56,7 +56,7 @@ def by_label(values: Any, name: str) -> dict[Any, Any]:
 
 
 def _check_concentrations(alpha: Any) -> None:
-    """Raise an error for input that was probably meant for another constructor."""
+    """Raise an error for input that was probably intended for another constructor."""
     if isinstance(alpha, int) and 1 < alpha < 1000:
         equal = ", ".join(["1"] * min(alpha, 3)) + (", …" if alpha > 3 else "")
         raise PriorError(
@@ -224,7 +224,7 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
         likelihood: LabelLikelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior with these mean shares, worth `strength` observations.
+        """Return the prior with these mean shares, equivalent to `strength` observations.
 
         Raises
         ------

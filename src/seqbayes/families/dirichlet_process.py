@@ -97,7 +97,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
         likelihood: LabelLikelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior with these known labels, worth `strength` observations."""
+        """Return the prior with these known labels, equivalent to `strength` observations."""
         strength = check_parameter("strength", strength)
         shares = check_proportions(proportions)
         return cls(concentration, {k: strength * p for k, p in shares.items()}, likelihood, seed)

@@ -31,8 +31,8 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
     Parameters
     ----------
     shape, rate
-        Prior hyperparameters, >= 0: for counts, a prior worth ``shape`` events in ``rate`` units of
-        exposure. Zero makes the prior improper.
+        Prior hyperparameters, >= 0: for counts, a prior equivalent to ``shape`` events in ``rate``
+        units of exposure. Zero makes the prior improper.
     likelihood
         `Poisson` (the default), `Exponential`, `GammaShape`, `Weibull`, `InverseGamma`, `Pareto`,
         `NormalPrecision`, `Laplace`, `Rayleigh` or `Maxwell`.
@@ -109,7 +109,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
     ) -> Self:
         """Return the prior of the rate with this mean; `strength` is its rate hyperparameter.
 
-        For counts, `strength` is the exposure that the prior is worth.
+        For counts, `strength` is the exposure to which the prior is equivalent.
 
         Examples
         --------

@@ -19,7 +19,7 @@ from seqbayes.state import State
 from seqbayes.statistics import HurdleSums, Statistics, arrays, as_real
 
 _MAX_TERMS = 10_000_000
-"""Largest number of terms of the density of the expected value: its interval takes a second."""
+"""Maximum number of terms of the density of the expected value, for an interval within a second."""
 
 
 @register
@@ -127,7 +127,7 @@ class Hurdle(Product):
         return self
 
     def new_statistics(self) -> HurdleSums:
-        """Return the statistics of no data."""
+        """Return empty statistics."""
         parts = {name: state.new_statistics() for name, state in self.fields.items()}
         return HurdleSums(parts, tuple(map(type, self.fields.values())))
 

@@ -21,7 +21,7 @@ LOG_TAU = math.log(math.tau)
 MIN_VARIANCE = 1e-300
 """Smallest prior and known variance."""
 FAR = 1e6
-"""Square of a mean, in units of the variance, from which on its rounding affects densities."""
+"""Square of a mean, in units of the variance, above which its rounding affects densities."""
 
 
 class _NormalFields(NamedTuple):
@@ -47,7 +47,7 @@ class NormalHyperparameters(_NormalFields):
         return middle - reach, middle + reach
 
     def combination(self, deviations: float = 0.0, variances: float = 0.0) -> distributions.Normal:
-        """Return the distribution of the mean plus multiples of deviation and variance of data."""
+        """Return the distribution of the mean plus multiples of data deviation and variance."""
         known = self.known_variance
         shift = deviations * math.sqrt(known) + variances * known
         return distributions.Normal(self.mean + shift, self.variance)
@@ -141,7 +141,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         likelihood: Likelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior with this mean, worth `strength` observations.
+        """Return the prior with this mean, equivalent to `strength` observations.
 
         Examples
         --------
@@ -202,7 +202,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         spread: Any
         if isinstance(total, np.ndarray):
             spread = np.where((n == 0.0) | np.isinf(total), variance, known / total)
-        else:  # the prior may be worth more observations than the largest float
+        else:  # the weight of the prior may exceed the largest float
             spread = known / total if total < math.inf else variance
         posterior = NormalHyperparameters(moved, spread, known)
         if type(moved) is float and moved * moved > FAR * known:
@@ -287,7 +287,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
 
 
 def _check_variance(name: str, value: Any) -> float:
-    """Validate a variance, which must leave room for smaller ones after many observations."""
+    """Validate a variance, which must be large enough to decrease with many observations."""
     return check_parameter(name, check_parameter(name, value), MIN_VARIANCE, open_low=False)
 
 

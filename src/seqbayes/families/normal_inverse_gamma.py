@@ -42,7 +42,7 @@ class NormalInverseGamma(
     prior_mean
         Prior mean of the mean.
     kappa
-        Number of observations that the prior mean is worth, >= 0.
+        Weight of the prior mean as a number of observations, >= 0.
     alpha, beta
         Shape and scale of the variance's inverse gamma prior, >= -3/2 and >= 0. A prior with
         ``kappa``, ``alpha`` or ``beta`` not above zero is improper. The default prior is weak at
@@ -151,7 +151,7 @@ class NormalInverseGamma(
         likelihood: Likelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior with this mean and expected variance, worth `strength` observations.
+        """Return the prior with this mean and variance, equivalent to `strength` observations.
 
         Examples
         --------
@@ -176,8 +176,8 @@ class NormalInverseGamma(
     def as_component(self) -> Self:
         """Return the prior of a component; the default prior is replaced by one with scale 1.
 
-        The replacement is worth one observation. With the default prior, a component could shrink
-        to a single observation.
+        The replacement has the weight of one observation. With the default prior, a component could
+        shrink to a single observation.
         """
         if not self._has_default_weights():
             return self

@@ -61,7 +61,7 @@ class NormalInverseGammaHyperparameters(_NormalInverseGammaFields):
     def combination(
         self, deviations: float = 0.0, variances: float = 0.0
     ) -> distributions.Distribution:
-        """Return the distribution of the mean plus multiples of deviation and variance of data."""
+        """Return the distribution of the mean plus multiples of data deviation and variance."""
         if deviations == variances == 0.0:
             scale = (self.beta / (self.alpha * self.kappa)) ** 0.5
             return distributions.StudentT(2.0 * self.alpha, self.mean, scale)

@@ -63,7 +63,7 @@ class NormalInverseWishart(
     prior_mean
         Prior mean of the mean, a vector (d,).
     kappa
-        Number of observations that the prior mean is worth, >= 0.
+        Weight of the prior mean as a number of observations, >= 0.
     df
         Degrees of freedom of the covariance's inverse Wishart prior, >= -d - 2; by default d + 2,
         the smallest whole number for which the expected covariance exists.
@@ -167,7 +167,7 @@ class NormalInverseWishart(
         likelihood: Likelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior with this mean and expected covariance, worth `strength` observations.
+        """Return the prior with this mean and covariance, equivalent to `strength` observations.
 
         Examples
         --------

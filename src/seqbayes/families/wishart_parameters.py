@@ -58,7 +58,7 @@ class NormalInverseWishartHyperparameters(_NormalInverseWishartFields):
 
     @cached_property
     def mean_low(self) -> Any:
-        """The rounding error of the mean, if it matters."""
+        """The rounding error of the mean, if it is not negligible."""
         exact = None if self.far is None else exact_of(self.far[0])
         if self.far is None or exact is None or np.ndim(self.far[1].n):
             return 0.0

@@ -19,7 +19,7 @@ def candies_page(story: CandyStory, prior: str = "park", strength: float | None 
     story
         The candies.
     prior
-        The prior at first: ``uniform``, ``jeffreys``, ``park``, or proportions.
+        The initial prior: ``uniform``, ``jeffreys``, ``park``, or proportions.
     strength
         The weight of ``park`` or the proportions, as a number of imagined candies; 100 by default.
 

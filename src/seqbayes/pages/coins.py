@@ -6,7 +6,7 @@ from seqbayes.pages.build import build_page
 from seqbayes.replay.coins import CoinStory
 
 _IMAGINED = 2.0
-"""The prior Beta(2, 2) at first: one imagined head and one imagined tail."""
+"""The initial prior Beta(2, 2): one imagined head and one imagined tail."""
 
 
 def coins_page(story: CoinStory) -> str:

@@ -140,7 +140,7 @@ def _key(found: KeyState, card: dict[str, Any], view: View) -> dict[str, Any]:
 def _omit(beliefs: list[dict[str, Any]], room: int) -> None:
     """Remove the last keys of each belief until the page has the permitted size.
 
-    Every belief keeps an equal part of the room; the first key always stays.
+    Every belief keeps an equal part of the space; its first key is never removed.
     """
     each = room // max(1, len(beliefs))
     for belief in beliefs:

@@ -47,7 +47,7 @@ class _Bags(likelihoods.Multinomial):
 
 @dataclass(eq=False, repr=False)
 class _Discrete(SequentialMixture):
-    """Base class of mixtures of features with priors worth `alpha` observations.
+    """Base class of mixtures of features with priors equivalent to `alpha` observations.
 
     Parameters
     ----------

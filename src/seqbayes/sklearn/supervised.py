@@ -18,7 +18,7 @@ from seqbayes.sklearn.base import Array, learned
 
 
 class _Learner(BaseEstimator):
-    """An estimator that learns the rows of tables in order, by a model of `seqbayes.river`."""
+    """An estimator that learns the rows of tables in order, with a model of `seqbayes.river`."""
 
     model_: Any
 
@@ -61,7 +61,7 @@ class _Learner(BaseEstimator):
             raise ValueError("Negative values in data passed to `sample_weight`")
         if not weights.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
-        # a copy, so that nothing is learned if a value is refused
+        # a copy, so that nothing is learned if a value is rejected
         model = self._new_model() if reset else copy.deepcopy(self.model_)
         for x, target, w in zip(_rows(X), y.tolist(), weights.tolist(), strict=True):
             model.learn_one(x, target, w)
@@ -153,7 +153,7 @@ class SequentialLinearRegression(RegressorMixin, _Learner):
         Raises
         ------
         ValueError
-            If the table, a target or a weight is invalid. Nothing is learned then.
+            If the table, a target or a weight is invalid. In this case, nothing is learned.
         """
         self._learn(X, y, sample_weight, reset=not hasattr(self, "model_"))
         return self
@@ -197,8 +197,8 @@ class SequentialLinearRegression(RegressorMixin, _Learner):
 class SequentialNaiveBayes(ClassifierMixin, _Learner):
     """Naive Bayes that is fitted to a table, learned in batches, or both.
 
-    It is `seqbayes.river.ConjugateNB`: a conjugate belief per class and feature. A missing value,
-    NaN, is left out.
+    It is `seqbayes.river.ConjugateNB`: a conjugate belief per class and feature. Missing values
+    (NaN) are ignored.
 
     Parameters
     ----------
@@ -206,12 +206,13 @@ class SequentialNaiveBayes(ClassifierMixin, _Learner):
         The kind of all features: "gaussian", "count" or "categorical"; or a list with one kind for
         each. Numbers of a categorical feature are labels.
     strength
-        How many observations the prior of a feature is worth.
+        Weight of the prior of a feature, as a number of observations.
     class_strength
         Dirichlet concentration of every class.
     temper
-        Whether to average predictions over powers of the likelihood, by the predictions of the rows
-        in their order. It helps if features depend on each other and the rows are in random order.
+        Whether to average predictions over powers of the likelihood, weighted by their predictions
+        of the rows in order. It helps if features depend on each other and the rows are in random
+        order.
 
     Attributes
     ----------
@@ -274,8 +275,8 @@ class SequentialNaiveBayes(ClassifierMixin, _Learner):
         Raises
         ------
         ValueError
-            If the table, a class or a weight is invalid, or a class is not among `classes`. Nothing
-            is learned then.
+            If the table, a class or a weight is invalid, or a class is not among `classes`. In this
+            case, nothing is learned.
         """
         first = not hasattr(self, "model_")
         if first and classes is None:
@@ -289,7 +290,7 @@ class SequentialNaiveBayes(ClassifierMixin, _Learner):
         return self
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probability (n, n_classes) of every class; 0 for one without any row."""
+        """Return the probability (n, n_classes) of every class; 0 for a class without rows."""
         model, rows = self._ask(X)
         labels = self.classes_.tolist()
         found = (model.predict_proba_one(x) for x in rows)

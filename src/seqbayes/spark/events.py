@@ -79,7 +79,7 @@ def select(frame: DataFrame, belief: Belief, *others: Column) -> DataFrame:
 
 
 def count_equal(events: DataFrame, belief: Belief) -> DataFrame:
-    """Return the distinct events with their numbers where few are distinct, else the same events.
+    """Return the distinct events with their counts if few are distinct, else the same events.
 
     Spark counts booleans, labels and counts faster than it moves them to Python. The sums of an
     observation with a weight are exactly those of the observation learned that number of times.
@@ -87,7 +87,7 @@ def count_equal(events: DataFrame, belief: Belief) -> DataFrame:
     state, values = belief.state, belief.values
     if belief.weight is not None or belief.mapped or len(values) > 1:
         return events
-    # what other models learn depends on the order of the events
+    # other models depend on the order of the events
     if not state.conjugate or state.timed or state.open_ended or state.likelihood.continuous:
         return events
     kind = events.schema[values[0][0]].dataType
@@ -98,7 +98,7 @@ def count_equal(events: DataFrame, belief: Belief) -> DataFrame:
 
 
 def key_column(frame: DataFrame, belief: Belief) -> Column:
-    """Return the key: an integer or a string, or of several fields a JSON array of strings."""
+    """Return the key: an integer or a string or, for several fields, a JSON array of strings."""
     if len(belief.by) == 1:
         kind = frame.schema[belief.by[0]].dataType
         return F.col(_quoted(belief.by[0])).cast(
@@ -146,7 +146,7 @@ class Events:
     n
         The number of rows.
     reasons
-        Why events cannot be used, by position.
+        The reason why each event cannot be used, by position.
     counts
         How often each event occurred; None if each row is one event.
     """
@@ -222,7 +222,7 @@ def _note(bad: Any, reason: str, reasons: dict[int, str]) -> None:
 
 
 def _floats(column: pa.Array) -> Array:
-    """Return numbers, NaN where they are missing."""
+    """Return numbers; missing ones are NaN."""
     return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
@@ -244,7 +244,7 @@ def _column(column: pa.Array, kind: str) -> Any:
 
 
 def _vectors(column: pa.Array) -> Array | None:
-    """Return lists of numbers of one length as an array (n, d); None of other lists."""
+    """Return lists of numbers of one length as an array (n, d); None for other lists."""
     values, n = column.flatten(), len(column)
     width = len(values) // n if n else 0
     if not width or values.null_count or not pa.types.is_floating(values.type):

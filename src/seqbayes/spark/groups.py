@@ -82,7 +82,7 @@ class Groups:
         self._by_key.merge(other._by_key)
 
     def split(self, n: int) -> list[Groups]:
-        """Return `n` groups of keys by hash; the first one has the number `refused`."""
+        """Split the keys into `n` groups by hash; the first group gets the count `refused`."""
         parts = []
         keys = self._by_key.keys
         remainders = _remainders(keys, n)
@@ -182,7 +182,7 @@ class _Models:
 
 
 def learn_all(model: Any, events: Events, skip: bool) -> int:
-    """Learn events of one key; return how many were skipped because they cannot be used.
+    """Learn events of one key; return the number of events that were skipped as unusable.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def learn_all(model: Any, events: Events, skip: bool) -> int:
 
 
 def _learn_each(model: Any, events: Events) -> int:
-    """Learn events one at a time; return how many cannot be used."""
+    """Learn events one at a time; return the number of unusable events."""
     refused = 0
     for x, w, t, n in zip(*_arguments(events), strict=True):
         try:

@@ -31,7 +31,7 @@ EVENT_SECONDS = "__event_seconds"
 """The column of the event time in seconds since 1970, for ids and timers."""
 
 PURGE_SECONDS = 3600.0
-"""How often ids that are older than the watermark are removed, without `refresh`."""
+"""Interval at which ids older than the watermark are removed, without `refresh`."""
 
 
 class BeliefProcessor(StatefulProcessor):
@@ -105,7 +105,7 @@ class BeliefProcessor(StatefulProcessor):
         if stored is None or stored[0] is None:
             return self._codec.make(), (0, 0, 0)
         model = self._codec.read(stored[0])
-        # another prior would change what the statistics mean
+        # the statistics are only valid with the same prior
         model.merge(self._codec.make())
         padded = [*stored[1:], None, None, None]
         events, refused, duplicates = (int(count or 0) for count in padded[:3])
@@ -124,7 +124,7 @@ class BeliefProcessor(StatefulProcessor):
         return fresh
 
     def _without_late(self, events: Events, clock: float | None) -> Events:
-        """Note the events that are more behind the clock than the belief allows."""
+        """Record the events that are further behind the clock than the belief allows."""
         late = self._belief.times.late
         if late is not None and clock is not None and events.ts is not None:
             for row in np.flatnonzero(events.ts < clock - late).tolist():
@@ -169,7 +169,7 @@ class BeliefProcessor(StatefulProcessor):
         self._set_timer(model, timerValues)
 
     def _remove_ids(self, watermark: float) -> int:
-        """Remove ids of events that would now be late; return how many remain."""
+        """Remove ids of events that would now be late; return the number of remaining ids."""
         if not self._has_ids:
             return 0
         stored = list(self._ids.iterator())

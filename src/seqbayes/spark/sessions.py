@@ -1,4 +1,4 @@
-"""Sessions of Spark with the settings that beliefs need."""
+"""Spark sessions with the settings that beliefs need."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SETTINGS: Mapping[str, str] = {
 def session(
     master: str = "local[*]", name: str = "seqbayes", settings: Mapping[str, str] | None = None
 ) -> SparkSession:
-    """Start a session of Spark with the settings for beliefs, or return the running one.
+    """Start a Spark session with the settings for beliefs, or return the running session.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def session(
     Raises
     ------
     SeqbayesError
-        If there is no Java, or it is too old.
+        If Java is not installed, or too old.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def session(
     """
     check_java()
     if master.startswith("local"):
-        # Spark would use the address of the host's name, and another Python of the PATH
+        # otherwise Spark uses the address of the host name, and the Python on the PATH
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master(master).appName(name)
@@ -65,12 +65,12 @@ def session(
 
 
 def check_java() -> None:
-    """Raise an error unless a Java that Spark supports is installed.
+    """Raise an error unless a version of Java that Spark supports is installed.
 
     Raises
     ------
     SeqbayesError
-        If there is no Java, or it is too old; the message contains the remedy.
+        If Java is not installed, or too old; the message contains the remedy.
     """
     remedy = (
         f"install Java {OLDEST_JAVA} or later, such as Debian's openjdk-17-jre-headless, and set"
@@ -88,4 +88,6 @@ def check_java() -> None:
         raise SeqbayesError(f"Spark needs Java, which was not found {where}: {remedy}") from None
     version = re.search(r'version "(?:1\.)?(\d+)', found.stderr)
     if version is not None and int(version[1]) < OLDEST_JAVA:
-        raise SeqbayesError(f"Spark needs a newer Java than {version[1]} of {java}: {remedy}")
+        raise SeqbayesError(
+            f"Spark needs a newer version of Java than {version[1]} ({java}): {remedy}"
+        )

@@ -39,7 +39,7 @@ def learn_stream(
 ) -> DataFrame:
     """Learn a belief from a stream, with exactly one state per key in Spark's state store.
 
-    Every event counts once, also after executors or the driver were killed: states and the position
+    Every event counts once, even if executors or the driver are killed: states and the position
     in the source belong to one checkpoint. Events that cannot be used are counted, and change no
     state.
 
@@ -55,8 +55,8 @@ def learn_stream(
         How late events may be: Spark's watermark, such as "10 minutes". None if the data frame has
         a watermark. Later events are dropped.
     id
-        The column of event ids. Of events of one key with the same id, the first counts; ids are
-        kept until they are older than the watermark.
+        The column of event ids. Only the first of several events with the same key and id counts;
+        ids are kept until they are older than the watermark.
     initial
         Beliefs learned in a batch, or their states: each key starts with these data.
     refresh
@@ -111,7 +111,7 @@ def _check(
     refresh: float | None,
     expire: float | None,
 ) -> None:
-    """Raise an error if the options do not fit."""
+    """Raise an error if the options are inconsistent."""
     for name in (time, id):
         if name is not None and name not in frame.columns:
             raise PriorError(f"no column {name!r}; columns: {', '.join(frame.columns)}")
@@ -121,13 +121,15 @@ def _check(
             f" {frame.schema[time].dataType.simpleString()}: convert it with to_timestamp"
         )
     if id is not None and time is None:
-        raise PriorError("ids need the column of the event time, until which they are kept: time=")
+        raise PriorError(
+            "ids require time=, the event time column, which determines how long they are kept"
+        )
     if refresh is not None and not (belief.state.timed and refresh > 0.0):
         raise PriorError(
-            f"refresh, seconds above 0, is for beliefs with a half-life in time, got {refresh!r}"
+            f"refresh requires a half-life in time, and seconds above 0, got {refresh!r}"
         )
     if expire is not None and not (refresh is not None and expire > 0.0):
-        raise PriorError(f"expire is a weight above 0, and needs refresh, got {expire!r}")
+        raise PriorError(f"expire requires refresh, and a weight above 0, got {expire!r}")
 
 
 def _initial(initial: Beliefs | DataFrame, belief: Belief) -> GroupedData:

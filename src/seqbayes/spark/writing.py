@@ -49,10 +49,10 @@ class StoreWriter:
         StoreError
             If the store was written by another query, or cannot be written.
         """
-        # Spark requires that all rows are computed, also those of a batch that is stored already
+        # Spark requires that all rows are computed, even if the batch is already stored
         found = batch.select(*_columns(self.belief), "new").collect()
         events = sum(row["new"] for row in found)
-        # of several rows of a key, the last one is the newest
+        # if a key has several rows, the last one is the newest
         rows = dict(_entry(row[:-1]) for row in found)
         query = batch.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
         source = f"spark:{self.belief.name}"
@@ -79,7 +79,7 @@ class StoreWriter:
 
 
 def _token(store: Store, source: str) -> Any:
-    """Return what the last batch has stored as its position; None before the first."""
+    """Return the position that the last batch has stored; None before the first batch."""
     for position in store.positions():
         if position.source == source:
             return msgspec.json.decode(position.token)
@@ -103,7 +103,7 @@ def _entry(row: Sequence[Any]) -> tuple[str, str | None]:
 
 
 def write_states(states: DataFrame, belief: Belief, url: str) -> int:
-    """Write the states of a belief into a store, in one transaction; return how many there are.
+    """Write the states of a belief into a store, in one transaction; return their number.
 
     Raises
     ------

@@ -214,8 +214,8 @@ class Pareto(State[ParetoHyperparameters, float, tuple[float, float], float]):
     scale
         The limit is at least this, >= 0.
     shape
-        How many observations the prior is worth, >= -1. A prior with a scale or shape that is not
-        above zero is improper.
+        Weight of the prior as a number of observations, >= -1. A prior with a scale or shape that
+        is not above zero is improper.
     likelihood
         `Uniform`.
     seed
