@@ -132,11 +132,11 @@ def test_incompatible_options_are_refused(spark):
         .selectExpr("timestamp as at", "value as seconds", "'a' as shop", "1 as day", "'x' as id")
     )
     for options, message in [
-        ({"id": "id"}, "need the column of the event time"),
+        ({"id": "id"}, "require time="),
         ({"time": "shop"}, "expected a column of timestamps"),
         ({"time": "when"}, "no column 'when'"),
         ({"refresh": 10.0}, "half-life in time"),
-        ({"expire": 1.0}, "needs refresh"),
+        ({"expire": 1.0}, "requires refresh"),
     ]:
         with pytest.raises(PriorError, match=message):
             learn_stream(frame, BELIEF, **options)

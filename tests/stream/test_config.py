@@ -482,7 +482,7 @@ def test_every_error_is_listed():
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', time = 't'}}",
-            "belief.b: belief 'b' has an event time, which needs a half-life of time or a window",
+            "belief.b: belief 'b' has an event time, which requires a half-life in time or a",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', better = 'hihger'}}",

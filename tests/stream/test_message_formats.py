@@ -178,13 +178,13 @@ def test_fields_of_protobuf_have_the_values_of_events(tmp_path):
     ("options", "error", "match"),
     [
         (("xml",), PriorError, "expected format 'json', 'msgpack', 'avro', 'protobuf', got 'xml'"),
-        (("msgpack", "a.avsc"), PriorError, "MessagePack have no schema"),
-        (("json", "a.avsc"), PriorError, "JSON have no schema"),
+        (("msgpack", "a.avsc"), PriorError, "MessagePack messages have no schema"),
+        (("json", "a.avsc"), PriorError, "JSON messages have no schema"),
         (("avro",), PriorError, "either a schema or a registry"),
         (("avro", "none.avsc"), SourceError, "cannot read the schema none.avsc: No such file"),
         (("avro", __file__), SourceError, "is not an Avro schema"),
         (("protobuf", "a.desc"), PriorError, "and a message"),
-        (("protobuf", __file__, "M"), SourceError, "is not a descriptor set"),
+        (("protobuf", __file__, "M"), SourceError, "is not a Protobuf descriptor set"),
     ],
 )
 def test_invalid_options_are_refused_with_the_remedy(options, error, match):

@@ -564,7 +564,7 @@ def test_invalid_declarations_are_rejected():
         ({"over": "explode"}, "over"),
         ({"max_keys": 0}, "max_keys"),
         ({"field": ()}, "no field"),
-        ({"time": "t"}, "needs a half-life"),
+        ({"time": "t"}, "requires a half-life"),
         ({"state": Decayed(Beta(), 1.0, by="time")}, "requires time, the field of the event time"),
         ({"field": ("x", "y")}, "belief 'b': a Bernoulli observation has one field, not 2"),
         (
