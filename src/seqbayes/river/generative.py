@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Base class of generative classifiers, which apply Bayes' rule to classes and features."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """A classifier with a mixture for every class."""
 
 from __future__ import annotations
