@@ -248,7 +248,7 @@ def _fill(columns: Columns, parts: Sequence[Sequence[Array]]) -> None:
 
 
 def _exact(terms: Sequence[Array]) -> tuple[Array, Array, Array]:
-    """Return sums of terms as three arrays: rounded, and the next digits, twice."""
+    """Return sums of terms as three arrays: the rounded sum, and two successive rounding errors."""
     if len(terms) == 1:
         rest = np.zeros(0)
         return terms[0], rest, rest

@@ -1,4 +1,4 @@
-"""Distributions without a closed form: averages over one variable of what is known given it.
+"""Distributions without a closed form: averages over one variable of conditional distributions.
 
 The averages are sums over equal steps of a coordinate in which the variable's density decreases
 exponentially on both sides. Such sums have no error beyond rounding once the steps are shorter than
@@ -33,7 +33,7 @@ _HALVINGS = 200
 
 
 class Averaged(Distribution):
-    """The average of distributions that are known given a variable.
+    """The average of conditional distributions over the variable that they depend on.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Averaged(Distribution):
 
     @abstractmethod
     def _log_slope(self, u: float) -> float:
-        """Return the logarithm of the derivative of the number by the coordinate."""
+        """Return the logarithm of the derivative of the number with respect to the coordinate."""
 
 
 class ProductOfTwo(Averaged):

@@ -61,7 +61,7 @@ def _log_of(p: Real, other: Real) -> Real:
 
 
 def plain(value: Any) -> Any:
-    """Return a number of numpy as a float; arrays are returned unchanged."""
+    """Return a NumPy scalar as a float; arrays are returned unchanged."""
     return float(value) if np.ndim(value) == 0 else value
 
 

@@ -174,7 +174,7 @@ def _log_tiny(a: Real, b: Real, x: Real, y: Real) -> Real:
     a, b, x, y = np.broadcast_arrays(*(np.asarray(each, float) for each in (a, b, x, y)))
     with np.errstate(all="ignore"):
         both = np.where(b < a, np.log(b / (a + b)), -np.log1p(a / b))
-        # the limit of a parameter that is 0 is a point, which the ratio gives, too
+        # the limit of a parameter that is 0 is a point mass, which the ratio also gives
         near_1 = (b < a) & (a >= _BOTH_TINY) & (b > 0.0)
         near_0 = (b >= a) & (b >= _BOTH_TINY) & (a > 0.0)
         raised = np.where(near_1, a, 1.0), np.where(near_1, b * _RAISE, 1.0)

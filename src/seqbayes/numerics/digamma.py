@@ -13,7 +13,7 @@ _SERIES_FROM = 15.0
 
 
 def digamma_rise(x: float, n: Array) -> Real:
-    """Return psi(x + n) - psi(x): the derivative of `log_rising` by its first argument.
+    """Return psi(x + n) - psi(x): the derivative of `log_rising` with respect to `x`.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The functions of `scipy.special`, which is imported at the first use of one of them.
 
-The import takes longer than all others together, and more memory; learning does not need it.
+This import takes more time and memory than all others together, and learning does not need it.
 
 Examples
 --------

@@ -33,7 +33,7 @@ HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 # Below this, differences of log gamma functions have errors below 1e-13.
 DIRECT = 100.0
 
-# B(2j) / (2j (2j-1)): Stirling's series in 1/x; these terms give 1e-16 from x = 10 on.
+# B(2j) / (2j (2j-1)): Stirling's series in 1/x; these terms give 1e-16 for x >= 10.
 _STIRLING = (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
 _STIRLING_FROM = 10.0
 

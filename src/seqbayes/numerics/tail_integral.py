@@ -36,7 +36,7 @@ _LARGEST = cython.declare(cython.double, 709.0)
 _LOWEST = cython.declare(cython.double, -np.inf)
 
 # numpy.polynomial.legendre.leggauss(32): the positive nodes and their weights. They are literals
-# because numpy.polynomial takes long to import.
+# because importing numpy.polynomial is slow.
 _NODE = (
     0.048307665687738324,
     0.1444719615827965,

@@ -4,13 +4,14 @@ These are scipy.special's functions, checked against mpmath and replaced in the 
 fail (scipy 1.17):
 
 * ``gammainc`` loses all digits in the lower tail of large shapes (23 % off at shape 7e7, five
-  standard deviations below the mean), and so does ``gammaincinv``: Temme's expansion from 1e5 on.
+  standard deviations below the mean), and so does ``gammaincinv``: Temme's expansion is used above
+  1e5.
 * ``betainc`` loses digits when parameters are large or unequal (3e-8 at 5 and 1e9), and
-  so does ``betaincinv``: an integral of the ratio of densities (`tail_integral`) from 3e3 on.
-* Inverse functions lose digits, or have no solution, at levels below 1e-20: Newton's method on the
-  logarithm of the tail.
-* ``stdtr`` and ``stdtrit`` have nine digits near the centre: the beta distribution.
-* Products of parameters of the beta distribution overflow: gamma variables beyond 1e100.
+  so does ``betaincinv``: an integral of the ratio of densities (`tail_integral`) is used above 3e3.
+* Inverse functions lose digits, or have no solution, at levels below 1e-20: Newton's method is
+  applied to the logarithm of the tail.
+* ``stdtr`` and ``stdtrit`` have nine digits near the centre: the beta distribution is used.
+* Products of parameters of the beta distribution overflow: gamma variables are used beyond 1e100.
 
 All accept floats or arrays: floats in, float out; arrays broadcast.
 

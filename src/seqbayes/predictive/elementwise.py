@@ -1,4 +1,4 @@
-"""Answers of distributions whose hyperparameters or arguments are arrays, item by item."""
+"""Evaluates distributions item by item if hyperparameters or arguments are arrays."""
 
 from __future__ import annotations
 

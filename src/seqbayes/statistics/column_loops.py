@@ -40,14 +40,14 @@ Array = Any
 LEARNS_KEYED = bool(cython.compiled)
 """Whether `learn_keyed` learns; without a compiler, it leaves everything to its caller."""
 
-# The weight of older data is 0: this power of two is that of no number.
+# The weight of older data is 0: no float has this power of two.
 LOWEST_POWER = -2000.0
 MAX_HALF_LIVES = 2.0**52
 _LOWEST_POWER = cython.declare(cython.double, LOWEST_POWER)
 _MAX_HALF_LIVES = cython.declare(cython.double, MAX_HALF_LIVES)
-# Sums up to this size are added to without a check: one more term cannot be refused.
+# Sums up to this size are increased without a check: one more term cannot overflow.
 _SAFE = cython.declare(cython.double, 1e280)
-# Terms of one observation for each sum, at most.
+# Maximum number of terms of one observation for each sum.
 _TERMS = cython.declare(cython.int, 4)
 # Rows are loaded into the cache this many observations ahead.
 _AHEAD = cython.declare(cython.int, 16)
@@ -125,7 +125,7 @@ class Adder:
     @cython.cfunc
     @cython.exceptval(check=False)
     def add(self, row: cython.p_double, m: cython.int) -> cython.bint:
-        """Add the first m terms of the list to a row; return False, and change nothing, if not."""
+        """Add the first m terms of the list to a row; if that is impossible, return False."""
         places: cython.p_int = cython.address(self._places[0])
         before: cython.p_double = cython.address(self._before[0])
         where: cython.p_int = self.where
@@ -320,7 +320,7 @@ def learn_keyed(
                 new.keys.append(key)
             i += 1
     except (AttributeError, TypeError, ValueError):
-        pass  # the caller finds out what is wrong with this observation
+        pass  # the caller determines the error of this observation
     columns.n_rows = last
     return i
 

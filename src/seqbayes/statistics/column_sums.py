@@ -22,7 +22,7 @@ def rounded_sum(columns: SumColumns, j: int, factors: Array | None) -> tuple[Arr
     j
         Position of the sum in `row_sums`.
     factors : array of float, or None
-        What the sums of each row are multiplied by.
+        Factors by which the sums of each row are multiplied.
     """
     parts = columns.parts(j)
     if factors is not None:

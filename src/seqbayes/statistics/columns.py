@@ -43,7 +43,7 @@ class Columns(SumColumns):
     # Learning.
 
     def learn(self, rows: Array, xs: Array, ys: Array, ws: Array | None, ts: Array | None) -> None:
-        """Add checked observations, each to its row; all of them, or none if one is refused.
+        """Add checked observations, each to its row; on error, nothing changes.
 
         Parameters
         ----------
@@ -203,7 +203,7 @@ class Columns(SumColumns):
             self.landmarks[row] = split_time(clock, self.half_life)[0]
 
     def decay(self, at: float | None) -> Array:
-        """Return what the sums of every row are multiplied by, as of a time or its own clock.
+        """Return the factors of the sums of every row, as of a time or its own clock.
 
         Raises
         ------
@@ -224,12 +224,12 @@ class Columns(SumColumns):
     # Sums of all rows.
 
     def sums(self, factors: Array | None = None) -> list[tuple[Array, Array, Array]]:
-        """Return every sum as three arrays: rounded, and the next digits of it, twice.
+        """Return every sum as three arrays: the rounded sum, and two successive rounding errors.
 
         Parameters
         ----------
         factors : array of float, or None
-            What the sums of each row are multiplied by.
+            Factors by which the sums of each row are multiplied.
         """
         return [rounded_sum(self, j, factors) for j in range(self.n_sums)]
 

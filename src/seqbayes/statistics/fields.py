@@ -34,7 +34,7 @@ class FieldStatistic(NamedTuple):
 
 @cython.cclass
 class FieldSums(Statistics):
-    """The accumulators of named fields, which learn an observation together; on error, none does.
+    """The accumulators of named fields, which learn an observation together, or not at all.
 
     An observation is a mapping from name to value, or a sequence of one value per field, in order.
     A field that is missing in a mapping learns nothing, so every field has a separate weight.
@@ -176,7 +176,7 @@ class FieldSums(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def check_remove(self, v: cython.double) -> cython.int:
-        """Refuse to remove more than was added."""
+        """Raise an error if more would be removed than was added."""
         part: Statistics
         n: cython.double = self._n.total()
         left: cython.double = n - v + UNLEARN_TOLERANCE * n
@@ -245,7 +245,7 @@ class FieldSums(Statistics):
             part.scale(factor)
 
     def merge(self, other: Any) -> None:
-        """Add the data of another accumulator of the same fields; all of it, or nothing."""
+        """Add the data of another accumulator of the same fields; on error, nothing changes."""
         saved = self._save()
         try:
             for name, part in self.parts.items():
@@ -271,7 +271,7 @@ class FieldSums(Statistics):
 class HurdleSums(FieldSums):
     """The accumulators of whether there is an amount, and of the amounts.
 
-    An observation is a number. Zero is no amount.
+    An observation is a number. Zero means that there is no amount.
 
     Parameters
     ----------

@@ -190,7 +190,7 @@ class LabelCounts(Statistics):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def check_remove(self, v: cython.double) -> cython.int:
-        """Refuse to remove more than was added."""
+        """Raise an error if more would be removed than was added."""
         learned: cython.double = self._weight(self._label)
         if v > learned * (1.0 + UNLEARN_TOLERANCE):
             x = reprlib.repr(self._label)
@@ -273,7 +273,7 @@ class LabelCounts(Statistics):
             cell.scale(factor)
 
     def merge(self, other: Any) -> None:
-        """Add the data of another accumulator of the same kind; all of it, or nothing."""
+        """Add the data of another accumulator of the same kind; on error, nothing changes."""
         self._join_labels(dict(other.cells), other.all_sums(), other.smallest_weight)
 
     def dump(self) -> tuple[Any, ...]:

@@ -187,7 +187,7 @@ class MultinomialCounts(LabelCounts):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def check_remove(self, v: cython.double) -> cython.int:
-        """Refuse to remove more than was added."""
+        """Raise an error if more would be removed than was added."""
         n: cython.double = self._n.total()
         k: cython.double
         learned: cython.double

@@ -363,7 +363,7 @@ class Scatter(Statistics):
         self._sums.scale(factor)
 
     def merge(self, other: Any) -> None:
-        """Add the data of another accumulator of the same kind; all of it, or nothing."""
+        """Add the data of another accumulator of the same kind; on error, nothing changes."""
         theirs: Scatter = other
         theirs._sums.renormalise()
         rows = [row.copy() for row in theirs._sums.rows()]

@@ -332,7 +332,7 @@ class Sum:
         return parts, None if self.extra_parts is None else self.extra_parts[:]
 
     def set_parts(self, parts: Sequence[float], more: list[float] | None = None) -> None:
-        """Take parts, as `get_parts` returns them; the sizes of the terms are not known."""
+        """Set the parts, as returned by `get_parts`; the sizes of the terms are unknown."""
         self.high, self.low, self.third, self.fourth, self.fifth = parts
         self.extra_parts = None if more is None else more[:]
         self.smallest_term = ASSUMED_SMALLEST * fabs(self.high)
