@@ -1,0 +1,132 @@
+// Each of the compared keys: estimates on one axis, densities, and numbers.
+
+import { detailPath } from "../../api.js";
+import { estimates } from "../../charts/forest.js";
+import { Overlay } from "../../charts/overlay.js";
+import { h, setText, table } from "../../dom.js";
+import { count, exists, percent, plain } from "../../format.js";
+import { term } from "../../glossary.js";
+import { downloaded, panel } from "./panel.js";
+
+/** The numbers of the arms as rows for a file; logarithms as their exponentials. */
+export function armRows(keys, { arms, level }) {
+  const of = plain(keys.measured);
+  const heads = ["key", "n", "observed", "mean", `low ${level}`, `high ${level}`, "P(best)", "expected loss", "P(above threshold)"]; // prettier-ignore
+  return [
+    heads,
+    ...arms.map((arm) => [
+      ...[keys.name(arm.key), keys.card(arm.key).n, keys.observed(arm.key, keys.written())],
+      ...[of(arm.mean), ...arm.interval.map(of), arm.p_best, arm.loss, arm.p_above],
+    ]),
+  ];
+}
+
+/** The threshold of a belief on the scale of the compared numbers, or null. */
+export function limitOf({ belief: { threshold }, measured }) {
+  if (!exists(threshold)) return null;
+  return measured === "log" ? Math.log(threshold) : threshold;
+}
+
+/** The range of values that are equivalent to the reference, or null. */
+function bandOf({ belief: { equivalence }, measured }, { arms, reference }) {
+  const centre = arms.find(({ key }) => key === reference).mean;
+  if (!exists(equivalence) || !exists(centre)) return null;
+  const reach = measured === "log" ? Math.log1p(equivalence) : equivalence;
+  return [centre - reach, centre + reach];
+}
+
+/** The estimates with their intervals on one axis. */
+export class Estimates {
+  constructor(keys) {
+    this.keys = keys;
+    this.span = h("p");
+    this.chart = h("div");
+    this.element = panel(
+      [h("h2", null, "Estimates"), this.span],
+      this.chart,
+      downloaded(keys, "estimates", () => this.chart, () => armRows(keys, this.answer)),
+    );
+  }
+
+  update(answer, lowest) {
+    this.answer = answer;
+    const { arms, level } = answer;
+    const { unit } = this.keys.belief;
+    setText(this.span, `${percent(level)} intervals${unit ? `, in ${unit}` : ""}`);
+    const written = this.keys.written(arms[0].interval);
+    const threshold = limitOf(this.keys);
+    const band = bandOf(this.keys, answer);
+    const named = (id) => this.keys.named(id);
+    this.chart.replaceChildren(
+      estimates(arms, { named, written, lowest, threshold, band }),
+      threshold === null && !band
+        ? ""
+        : h(
+            "p",
+            { class: "hint" },
+            threshold === null ? "" : term("threshold", `Line: threshold ${written.text(threshold)}`),
+            band ? term("equivalence", "Band: equivalent to the reference") : "",
+          ),
+    );
+  }
+}
+
+/** The posterior densities of all keys in one plot. */
+export class Densities {
+  constructor(keys) {
+    this.keys = keys;
+    this.overlay = new Overlay();
+    this.element = panel(
+      [h("h2", null, "Posterior densities")],
+      this.overlay.element,
+      downloaded(keys, "densities", () => this.overlay.element, () => this.#rows()),
+    );
+  }
+
+  update() {
+    const { cards, measured } = this.keys;
+    this.overlay.update(cards, cards.map(({ id }) => this.keys.name(id)), measured);
+  }
+
+  #rows() {
+    const of = plain(this.keys.measured);
+    const rows = this.keys.cards.flatMap(({ id, density }) =>
+      (density?.x ?? []).map((x, i) => [this.keys.name(id), of(x), density.posterior[i]]),
+    );
+    return [["key", "value", "density"], ...rows];
+  }
+
+  close() {
+    this.overlay.close();
+  }
+}
+
+/** The table of the compared keys. */
+export class Numbers {
+  constructor(keys) {
+    this.keys = keys;
+    this.table = h("div");
+    this.element = panel([h("h2", null, "In numbers")], this.table);
+  }
+
+  update(answer, level) {
+    const { cards, belief } = this.keys;
+    const written = this.keys.written(cards[0]?.interval);
+    const arms = new Map(answer?.arms.map((arm) => [arm.key, arm]));
+    const rows = cards.map(({ id, n, mean, interval }) => [
+      h("a", { href: detailPath(belief.name, id) }, this.keys.named(id)),
+      count(n),
+      this.keys.observed(id, written),
+      written.text(arms.get(id)?.mean ?? mean),
+      written.range(arms.get(id)?.interval ?? interval),
+    ]);
+    const columns = [
+      ["Key", "key"],
+      ["n", "num lesser"],
+      ["Observed", "num"],
+      [written.log ? "Median" : "Mean", "num"],
+      [`${percent(level)} interval`, "num"],
+    ];
+    this.table.replaceChildren(table("The keys compared", columns, rows));
+  }
+}
