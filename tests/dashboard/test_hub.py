@@ -377,6 +377,21 @@ def test_a_cursor_of_a_listing_that_was_dropped_continues_after_its_last_key():
     learn(board, ['["3"]'], gone=['["9"]'])
     other = Cursor("", 10, '["9"]')
     assert keys.page(*of, 0.95, other, 1).entries[0].key == '["12"]'
+    assert keys.page(*of, 0.95, Cursor("", 10), 1).entries[0].key == '["12"]'
+
+
+def test_any_page_of_a_listing_is_read_in_the_same_order():
+    board = made(keys=30).board
+    keys = board.tables["b"]
+    of = ("", "n", True, 0.0, 0.95)
+    first = keys.page(*of, Cursor("", 0), 10)
+    order = [entry.key for entry in keys.search(*of)]
+    learn(board, [order[-1]] * 9)  # now it has the most data
+    assert [entry.key for entry in keys.search(*of)] != order
+    listing = Cursor.read(first.following).listing
+    for start in (20, 0, 5):
+        page = keys.page(*of, Cursor(listing, start), 10)
+        assert [entry.key for entry in page.entries] == order[start : start + 10]
 
 
 @pytest.mark.parametrize("text", ["x", "00", "7b7d", "5b22222c2d312c22225d", "5b5d"])

@@ -96,3 +96,16 @@ def test_a_comparison_has_one_history_of_all_keys(open_page, site):
     rows = started.value.path().read_text().splitlines()
     assert rows[0] == "key,time,mean,low,high,level"
     assert {row.partition(",")[0] for row in rows[1:]} == {"control", "video"}
+    panel.get_by_role("button", name="Differences").click()
+    panel.get_by_text("Difference in percentage points").wait_for()
+    with page.expect_download() as started:
+        panel.get_by_role("button", name="CSV").click()
+    rows = [row.split(",") for row in started.value.path().read_text().splitlines()]
+    (name,) = {row[0] for row in rows[1:]}
+    assert name in ("control − video", "video − control")
+    low, mean, high = (float(rows[-1][i]) for i in (3, 2, 4))
+    assert low < mean < high
+    sign = 1 if name.startswith("control") else -1
+    with urllib.request.urlopen(f"{site.url}/api/compare/conversion?{keys[1:]}") as answer:
+        means = [arm["mean"] for arm in json.load(answer)["arms"]]
+    assert mean == pytest.approx(sign * (means[0] - means[1]), abs=1e-4)

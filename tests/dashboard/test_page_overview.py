@@ -326,3 +326,23 @@ def test_an_extremely_wide_card_does_not_determine_the_axis(open_page):
         " return [first.domain, kept === first, bars.domain, alone]; }"
     )
     assert axis == [[0, 2], True, [0, 0.9], None]
+
+
+def test_cards_can_be_downloaded(open_page):
+    page = open_page("/?belief=conversion")
+    card = page.locator(".card[data-id='[\"control\"]']").first
+    card.get_by_role("button", name="Download: control").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Chart (CSV)").click()
+    assert saved.value.suggested_filename == "conversion-control-chart.csv"
+    rows = saved.value.path().read_text().splitlines()
+    assert rows[0] == "value,posterior,prior,likelihood of the last event"
+    assert len(rows) > 30
+    card.get_by_role("button", name="Download: control").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Plot over time (CSV)").click()
+    assert saved.value.path().read_text().startswith("time,mean,low 0.95,high 0.95")
+    card.get_by_role("button", name="Download: control").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Image (PNG)").click()
+    assert saved.value.path().read_bytes().startswith(b"\x89PNG")

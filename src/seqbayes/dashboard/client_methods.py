@@ -116,12 +116,14 @@ class ClientMethods:
         keys: Sequence[str],
         part: str | None = None,
         level: float | None = None,
+        against: str | None = None,
     ) -> schema.HistoryList:
         """Return the histories of several keys."""
         query = self._query(
             keys=keys,
             part=part,
             level=level,
+            against=against,
         )
         return self.get(f"/api/history/{quote(name, '')}" + query, schema.HistoryList)
 

@@ -101,22 +101,29 @@ def at_level(
         Level of the intervals.
     """
     path = () if part is None else part.path
+    states = states_of(reader, entry)
+    if states is None:
+        return None
+    found = []
+    for at, each in [*states, (now, state)]:
+        number = views.plotted(each, path, level)
+        if number is not None and number.path == path:
+            ends = map(significant, (number.mean, number.low, number.high))
+            found.append(((at, *ends), finite(each.n_samples)))
+    return _curve(found, part, level)
+
+
+def states_of(reader: StoreReader, entry: Entry) -> list[tuple[float, Any]] | None:
+    """Return times and states of a stored history; None if a point has no readable state."""
     points = [
         (at, msgspec.json.decode(text)) for at, text in reader.history(entry.belief, entry.key)
     ]
     if not all("state" in summary for _, summary in points):
         return None
     try:
-        states = [entry.read(summary["state"]) for _, summary in points]
+        return [(at, entry.read(summary["state"])) for at, summary in points]
     except (SeqbayesError, msgspec.MsgspecError):
         return None
-    found = []
-    for at, each in zip([*(at for at, _ in points), now], [*states, state], strict=True):
-        number = views.plotted(each, path, level)
-        if number is not None and number.path == path:
-            ends = map(significant, (number.mean, number.low, number.high))
-            found.append(((at, *ends), finite(each.n_samples)))
-    return _curve(found, part, level)
 
 
 def _curve(

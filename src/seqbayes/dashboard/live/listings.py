@@ -25,12 +25,12 @@ class Cursor(NamedTuple):
     position
         Number of keys before the end of the page.
     key
-        The last key of the page.
+        The last key of the page; empty for a cursor that states a position only.
     """
 
     listing: str
     position: int
-    key: str
+    key: str = ""
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -106,7 +106,7 @@ class Listings:
         of, listed = self._kept.pop(name, (None, None))
         if listed is None or of != query:
             name, listed = secrets.token_hex(4), rank()
-            if cursor is not None:
+            if cursor is not None and cursor.key:
                 keys = (i for i, entry in enumerate(listed, 1) if entry.key == cursor.key)
                 position = next(keys, position)
         self._kept[name] = query, listed

@@ -70,7 +70,11 @@ class KeyHistory(HistoryCurve, kw_only=True):
 
 
 class HistoryList(Struct):
-    """The histories of several keys of a belief, and the marks on their time axis."""
+    """The histories of several keys of a belief, and the marks on their time axis.
+
+    If `against` was requested, the curves are the differences of the other keys to that key (of
+    logarithms, for a belief about logarithms). A key without stored states has no curve.
+    """
 
     curves: list[KeyHistory]
     marks: list[Mark]

@@ -86,18 +86,32 @@ class Reads:
         sort = choice_parameter(request, "sort", SORTS)
         descending = choice_parameter(request, "order", ("desc", "asc")) == "desc"
         offset = integer_parameter(request, "offset", 0, 0, 10**9)
+        start = offset if "offset" in request.query_params else None
         limit = integer_parameter(request, "limit", 100, 0, MAX_CARDS)
         text = request.query_params.get("search", "")[:200]
         level = level_parameter(request)
         cursor = request.query_params.get("cursor")
         if cursor is None:
             return self.cards(name, sort, descending, text, offset, limit, level)
-        if offset:
-            raise HttpError(422, "expected offset or cursor, got both")
         try:
             end = Cursor.read(cursor) if cursor else None
         except ObservationError as error:
             raise HttpError(422, str(error)) from None
+        if start is not None:
+            end = Cursor("" if end is None else end.listing, start)
+        return self.page(name, sort, descending, text, end, limit, level)
+
+    def page(
+        self,
+        name: str,
+        sort: str = "n",
+        descending: bool = True,
+        text: str = "",
+        end: Cursor | None = None,
+        limit: int = 100,
+        level: float = views.LEVEL,
+    ) -> dict[str, Any]:
+        """Return cards of a belief that follow a cursor, and the next cursor, as JSON values."""
         with self._board.lock:
             table, now = table_of(self._board, name), self._board.now()
             page = table.page(text, sort, descending, now, level, end, limit)

@@ -92,10 +92,10 @@ class FirstData:
         names = [each["name"] for each in self._reads.listed()["beliefs"]]
         shown = [name for name in names if only in (None, name)]
         limit = PAGE if len(shown) == 1 else FIRST
-        query = urlencode({"sort": sort, "order": order, "offset": 0, "limit": limit})
+        query = urlencode({"sort": sort, "order": order, "offset": 0, "limit": limit, "cursor": ""})
         if sort in SORTS:
             for name in shown[:MAX_BELIEFS]:
-                find = partial(self._reads.cards, name, sort, order == "desc", limit=limit)
+                find = partial(self._reads.page, name, sort, order == "desc", limit=limit)
                 yield f"/api/beliefs/{_part(name)}?{query}", find
 
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from seqbayes.dashboard import views
+from seqbayes.dashboard.live import differences
 from seqbayes.dashboard.live import history as past
 from seqbayes.dashboard.live.entries import Entry, columns
 from seqbayes.dashboard.live.hub import Hub
@@ -21,6 +22,7 @@ from seqbayes.dashboard.server.responses import (
     level_parameter,
     path_segments,
 )
+from seqbayes.errors import SeqbayesError
 
 MAX_KEYS = 12
 
@@ -50,6 +52,9 @@ class Histories:
         if not 1 <= len(keys) <= MAX_KEYS or len(set(keys)) < len(keys):
             raise HttpError(422, f"expected 1 to {MAX_KEYS} different keys")
         wanted, level = request.query_params.get("part"), level_parameter(request)
+        if "against" in request.query_params:
+            against = request.query_params["against"]
+            return self._differences(name, keys, against, wanted, level)
         curves = []
         for key in keys:
             with self._board.lock:
@@ -57,6 +62,29 @@ class Histories:
                 names = entry.names
             curves.append({"id": key, "key": names, **self.curve(entry, wanted, level)})
         return {"curves": curves, "marks": self.marks(name, None)}
+
+    def _differences(
+        self, name: str, keys: list[str], against: str, label: str | None, level: float
+    ) -> dict[str, Any]:
+        """Return the histories of the differences of several keys to another one."""
+        with self._board.lock:
+            table, now = table_of(self._board, name), self._board.now()
+            entries = [entry_of(table, key) for key in (against, *keys)]
+            states = [entry.state for entry in entries]
+        reader = self._hub.provider.reader
+        try:
+            pasts = [
+                differences.past_of(reader, entry, state, now, label)
+                for entry, state in zip(entries, states, strict=True)
+            ]
+        except SeqbayesError as error:
+            raise HttpError(422, str(error)) from None
+        found = []
+        for entry, past_of_key in zip(entries[1:], pasts[1:], strict=True):
+            if past_of_key is not None and pasts[0] is not None and entry.key != against:
+                curve = differences.difference(past_of_key, pasts[0], level)
+                found.append({"id": entry.key, "key": entry.names, **curve})
+        return {"curves": found, "marks": self.marks(name, None)}
 
     def curve(
         self, entry: Entry, wanted: str | None = None, level: float = views.LEVEL

@@ -147,7 +147,12 @@ _PAGE = [
     _in_query("order", "Descending or ascending.", type="string", enum=["desc", "asc"]),
     _in_query("search", "Text that the key contains.", type="string"),
     _in_query("offset", "Number of keys to skip.", **_whole(0, 10**9, 0)),
-    _in_query("cursor", "`next` of the previous page; empty for the first one.", type="string"),
+    _in_query(
+        "cursor",
+        "`next` of the previous page; empty for the first one. With `offset`, the page begins "
+        "after this number of keys in the same order.",
+        type="string",
+    ),
     _in_query("limit", "Maximum number of keys to return.", **_whole(0, MAX_CARDS, 100)),
 ]
 _PART = _in_query(
@@ -244,6 +249,12 @@ def _read_paths() -> dict[str, Any]:
                 | {"required": True},
                 _PART,
                 _LEVEL,
+                _in_query(
+                    "against",
+                    "ID of a key: return the differences of the other keys to it. For beliefs "
+                    "about labels, `part` is the label.",
+                    type="string",
+                ),
             ],
             404, 422, 500,
         ),

@@ -2,16 +2,17 @@
 
 import { button, h } from "./dom.js";
 
-const OMITTED = ".gloss-mark, [popover], [hidden]";
+const OMITTED = ".gloss-mark, .corner, [popover], [hidden]";
 const SCALE = 2; // pixels of the image per pixel of the page
 const MARGIN = 12;
+const FONT = "/static/fonts/inter.woff2";
 const STYLES = [
-  "background-color", "border-bottom", "border-left", "border-radius", "border-right", "border-top",
-  "bottom", "box-sizing", "color", "column-gap", "display", "dominant-baseline", "fill", "fill-opacity",
-  "font-family", "font-size", "font-weight", "grid-area", "grid-column", "grid-template-areas",
-  "grid-template-columns", "height", "left", "letter-spacing", "line-height", "margin", "min-width",
-  "opacity", "padding", "paint-order", "position", "right", "row-gap", "stroke", "stroke-dasharray",
-  "stroke-linejoin", "stroke-opacity", "stroke-width", "text-align", "text-anchor", "top", "transform",
+  "align-items", "background-color", "border-bottom", "border-left", "border-radius", "border-right", "border-top",
+  "bottom", "box-sizing", "color", "column-gap", "display", "dominant-baseline", "fill", "fill-opacity", "flex", "flex-direction",
+  "font-family", "font-feature-settings", "font-size", "font-variant-numeric", "font-weight", "grid-area", "grid-column", "grid-template-areas",
+  "grid-template-columns", "height", "justify-content", "left", "letter-spacing", "line-height", "margin", "min-width",
+  "opacity", "overflow", "padding", "paint-order", "position", "right", "row-gap", "stroke", "stroke-dasharray",
+  "stroke-linejoin", "stroke-opacity", "stroke-width", "text-align", "text-anchor", "text-overflow", "top", "transform",
   "visibility", "white-space", "width",
 ]; // prettier-ignore
 
@@ -56,15 +57,28 @@ function styled(element) {
   return STYLES.map((name) => `${name}:${computed.getPropertyValue(name)}`).join(";");
 }
 
+let face = null;
+
+/** The typeface of the page as a style sheet: an image cannot load it. */
+async function typeface() {
+  const answer = await fetch(FONT);
+  if (!answer.ok) return ""; // the image uses a font of the system
+  const reader = new FileReader();
+  const read = new Promise((resolve) => reader.addEventListener("load", () => resolve(reader.result)));
+  reader.readAsDataURL(await answer.blob());
+  return `@font-face{font-family:Inter;font-weight:100 900;src:url(${await read})}`;
+}
+
 /** A PNG image of an element. */
 export async function png(element) {
   const { width, height } = element.getBoundingClientRect();
   const [w, tall] = [width + 2 * MARGIN, height + 2 * MARGIN];
   const body = copied(element);
-  body.style.margin = `${MARGIN}px`;
+  Object.assign(body.style, { margin: `${MARGIN}px`, position: "static", transform: "none" });
   const content = new XMLSerializer().serializeToString(body);
   const text =
     `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${tall}">` +
+    `<style>${await (face ??= typeface())}</style>` +
     `<foreignObject width="100%" height="100%">${content}</foreignObject></svg>`;
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
@@ -87,14 +101,59 @@ export async function png(element) {
  * @param {Function} options.rows returns the rows of the numbers, with a header row
  */
 export function downloads(name, { element, rows }) {
-  const file = name.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+  const file = fileOf(name);
   return h(
     "span",
     { class: "downloads", role: "group", "aria-label": `Download ${name}` },
-    button("PNG", { kind: "quiet", onclick: async () => save(`${file}.png`, await png(element())) }),
-    button("CSV", {
-      kind: "quiet",
-      onclick: () => save(`${file}.csv`, new Blob([csv(rows())], { type: "text/csv" })),
-    }),
+    button("PNG", { kind: "quiet", onclick: () => savePng(file, element()) }),
+    button("CSV", { kind: "quiet", onclick: () => saveCsv(file, rows()) }),
   );
+}
+
+const fileOf = (name) => name.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+
+const savePng = async (file, element) => save(`${file}.png`, await png(element));
+
+const saveCsv = (file, rows) => save(`${file}.csv`, new Blob([csv(rows)], { type: "text/csv" }));
+
+let menu = null;
+
+/**
+ * Open a menu of downloads at a button.
+ *
+ * @param {Element} anchor the button
+ * @param {string} name of the files, without suffix
+ * @param {object} options
+ * @param {Element} options.element to draw
+ * @param {Object<string, Function>} options.tables functions that return rows, by name
+ */
+export function openDownloads(anchor, name, { element, tables }) {
+  menu?.remove();
+  const item = (text, act) =>
+    button(text, {
+      kind: "quiet",
+      onclick: () => {
+        menu.hidePopover();
+        act();
+      },
+    });
+  const file = fileOf(name);
+  const items = Object.entries(tables).map(([what, rows]) =>
+    item(`${what} (CSV)`, () => saveCsv(`${file}-${fileOf(what.toLowerCase())}`, rows())),
+  );
+  const label = `Download ${name}`;
+  menu = h(
+    "div",
+    { class: "save-menu", popover: "auto", role: "group", "aria-label": label },
+    item("Image (PNG)", () => savePng(file, element)),
+    ...items,
+  );
+  document.body.append(menu);
+  menu.showPopover();
+  const { right, bottom, top } = anchor.getBoundingClientRect();
+  const { offsetWidth, offsetHeight } = menu;
+  const below = bottom + offsetHeight < innerHeight;
+  menu.style.left = `${Math.max(8, right - offsetWidth)}px`;
+  menu.style.top = `${below ? bottom + 4 : Math.max(8, top - offsetHeight - 4)}px`;
+  menu.querySelector("button").focus();
 }

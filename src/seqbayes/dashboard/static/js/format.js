@@ -9,6 +9,7 @@ const fixed = Array.from(
 const NONE = "–";
 const SHARE = "share";
 const LOG = "log";
+const POINTS = "points"; // differences of shares
 
 const minus = (text) => text.replace("-", "−");
 export const exists = (number) => typeof number === "number" && Number.isFinite(number);
@@ -16,6 +17,9 @@ export const exists = (number) => typeof number === "number" && Number.isFinite(
 export function count(n) {
   return exists(n) ? minus(counts.format(n)) : NONE;
 }
+
+/** A number of things in words, with the plural of the thing unless it is one. */
+export const things = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
 /** Format a number with significant digits. */
 export function number(x, digits = 4) {
@@ -50,10 +54,16 @@ export function signed(x, digits = 3) {
 /** Format a level, such as that of intervals, in percent. */
 export const percent = (level) => `${Math.round(1000 * level) / 10} %`;
 
-/** Format a probability in percent, never rounded to 0 or 100. */
+/** Format an observed proportion in percent; only 0 and 1 are written as 0 % and 100 %. */
+export const proportion = (p, digits = 1) =>
+  p === 0 || p === 1 ? `${100 * p} %` : probability(p, digits);
+
+/**
+ * Format a probability in percent, never as 0 % or 100 %: a computed probability of 0 or 1 was
+ * rounded, since no amount of data makes a statement about a parameter certain.
+ */
 export function probability(p, digits = 1) {
   if (!exists(p)) return NONE;
-  if (p === 0 || p === 1) return `${100 * p} %`;
   const least = 10 ** -digits;
   if (100 * p < least) return `< ${least.toFixed(digits)} %`;
   if (100 * (1 - p) < least) return `> ${(100 - least).toFixed(digits)} %`;
@@ -65,6 +75,12 @@ export function probability(p, digits = 1) {
  * observations), or empty.
  */
 export const measure = ({ scale: of }) => of ?? "";
+
+/** The threshold of a belief on the scale of its numbers, or null. */
+export function thresholdOf(belief) {
+  if (!exists(belief.threshold)) return null;
+  return measure(belief) === LOG ? Math.log(belief.threshold) : belief.threshold;
+}
 
 /** How one of several numbers is written. */
 export const measureOf = ({ unit } = {}) => unit ?? "";
@@ -89,8 +105,11 @@ export const oneOf = ({ mean, interval }, written) =>
 /** Values for display: shares in percent, logarithms as their exponentials. */
 export function unfold(measured) {
   if (measured === LOG) return Math.exp;
-  return measured === SHARE ? (x) => 100 * x : (x) => x;
+  return measured === SHARE || measured === POINTS ? (x) => 100 * x : (x) => x;
 }
+
+/** How differences of numbers are written; those of logarithms are ratios. */
+export const differenceOf = (measured) => (measured === SHARE ? POINTS : measured);
 
 /** Values for files: logarithms as their exponentials. */
 export const plain = (measured) => (x) => (exists(x) ? (measured === LOG ? Math.exp(x) : x) : null);
@@ -113,7 +132,7 @@ export function scale(measured, interval) {
     if (digits === null) return number(of(x), 4 + extra);
     return decimals(of(x), Math.max(0, digits + extra));
   };
-  const unit = share ? " %" : "";
+  const unit = share ? " %" : measured === POINTS ? " points" : "";
   const sure = (x, places) =>
     share && x > 0 && x < 1 && [0, 100].includes(Number((100 * x).toFixed(places)));
   // A share is never rounded to certainty.

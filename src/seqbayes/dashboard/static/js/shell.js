@@ -1,7 +1,7 @@
 // The frame of every page: navigation, health strip, banner, help.
 
 import { button, h, icon, setText, svg } from "./dom.js";
-import { age, count, rate } from "./format.js";
+import { age, count, rate, things } from "./format.js";
 import { applyTheme, theme, toggleTheme } from "./prefs.js";
 import { MAX_COMPARED } from "./selection.js";
 
@@ -56,7 +56,7 @@ export class Shell {
     this.dialog = shortcuts();
     this.tray = h("aside", {
       class: "tray",
-      "aria-label": "Chosen for a comparison",
+      "aria-label": "Selected for a comparison",
       hidden: true,
     });
     this.announcer = h("p", { class: "visually-hidden", role: "status" });
@@ -81,11 +81,12 @@ export class Shell {
   }
 
   #strip() {
-    const item = (name, label, href) => {
+    const item = (name, text, href) => {
       const value = h("b", null, "–");
-      const content = [value, ` ${label}`];
+      const label = h("span", null, text);
+      const content = [value, " ", label];
       const element = h("li", { class: name }, ...(href ? [h("a", { href }, ...content)] : content));
-      return { value, element };
+      return { value, label, element };
     };
     this.statusIcon = svg("path", { "stroke-width": 2, "stroke-linecap": "round" });
     this.state = h("span");
@@ -165,7 +166,9 @@ export class Shell {
     setText(lag.value, count(health.lag));
     setText(commit.value, age(this.app.live.aged(health.commit_age)));
     setText(dead.value, count(health.dead_letters));
+    setText(dead.label, health.dead_letters === 1 ? "dead letter" : "dead letters");
     setText(reconnects.value, count(health.reconnects));
+    setText(reconnects.label, health.reconnects === 1 ? "reconnect" : "reconnects");
     setText(clients.value, count(health.clients));
     setText(source.value, sourceName(health.source));
     dead.element.classList.toggle("bad", health.dead_letters > 0);
@@ -242,11 +245,11 @@ export class Shell {
     const n = selection.ids.length;
     this.tray.hidden = n === 0 || this.app.path === "/compare";
     this.tray.replaceChildren(
-      h("b", null, `${n} of ${selection.belief}`),
+      h("b", null, `${things(n, "key")} of ${selection.belief}`),
       h(
         "a",
         { class: "button primary", href: selection.path },
-        n < 2 ? "Choose one more" : "Compare",
+        n < 2 ? "Select one more" : "Compare",
       ),
       button("Clear", { kind: "quiet", onclick: () => selection.clear() }),
     );

@@ -1,7 +1,7 @@
 // The parts of the lesson on M&M's: each draws the belief after a step.
 
 import { h, setText, table } from "../../../dashboard/static/js/dom.js";
-import { count, number, probability, signed } from "../../../dashboard/static/js/format.js";
+import { count, number, probability, proportion, signed } from "../../../dashboard/static/js/format.js";
 import { COLOURS, SHARES, bayes, betaMode, roundedShares } from "./candies.js";
 import { panel, slider } from "./frame.js";
 import { betaDensity, betaQuantile } from "./numerics.js";
@@ -9,6 +9,9 @@ import { Plot, legend } from "./plot.js";
 import { candy, rule, term } from "./terms.js";
 
 const percent = (x, digits = 0) => `${(100 * x).toFixed(digits)} %`;
+
+/** An estimate in percent: MLE and MAP may be 0 or 1, the mean is never certain. */
+const estimate = (name, x) => (name === "mean" ? probability(x) : proportion(x));
 
 function meter(name, share) {
   const bar = h("span", { class: `meter-bar of-${name}` });
@@ -100,7 +103,7 @@ export class Eleven {
         null,
         "What share of all candies is ",
         this.title,
-        "? First only eleven answers are possible, so a belief is eleven probabilities that sum to 1.",
+        "? At first, only eleven answers are possible, so the belief consists of eleven probabilities that sum to 1.",
       ),
       this.plot.element,
       legend(
@@ -238,12 +241,12 @@ export class Densities {
     this.map = betaMode(a, b);
     this.mean = a / (a + b);
     for (const name of ["mle", "map", "mean"])
-      setText(this.values[name], this[name] === null ? "does not exist" : percent(this[name], 1));
+      setText(this.values[name], this[name] === null ? "does not exist" : estimate(name, this[name]));
     this.drag.set(100 * at);
     this.plot.update();
     const [low, high] = [0.025, 0.975].map((p) => betaQuantile(p, a, b));
     this.plot.describe(
-      `Density of the share of ${COLOURS[colour]}: mean ${percent(this.mean, 1)}, 95 % interval ${percent(low, 1)} to ${percent(high, 1)}`,
+      `Density of the share of ${COLOURS[colour]}: mean ${probability(this.mean)}, 95 % interval ${probability(low)} to ${probability(high)}`,
     );
     const [a0, b0] = k ? candies.share(colour, k - 1) : [a, b];
     const likelihood = hit ? at : 1 - at;
@@ -267,7 +270,7 @@ export class Densities {
         : "";
     setText(
       this.says,
-      `${claim}The share lies between ${percent(low, 1)} and ${percent(high, 1)} with 95 % probability. If the next candy is ${COLOURS[colour]}, the density at ${percent(at, 1)} becomes ${number(betaDensity(at, a + 1, b), 3)}.`,
+      `${claim}The share lies between ${probability(low)} and ${probability(high)} with 95 % probability. If the next candy is ${COLOURS[colour]}, the density at ${percent(at, 1)} becomes ${number(betaDensity(at, a + 1, b), 3)}.`,
     );
   }
 
@@ -322,10 +325,10 @@ export class Estimates {
       .map((one, colour) => [
         h("span", { class: "named" }, candy(colour), COLOURS[colour]),
         count(one.count),
-        one.mle === null ? "–" : percent(one.mle, 1),
-        one.map === null ? "–" : percent(one.map, 1),
-        percent(one.mean, 1),
-        `${percent(one.low, 1)} to ${percent(one.high, 1)}`,
+        one.mle === null ? "–" : proportion(one.mle),
+        one.map === null ? "–" : proportion(one.map),
+        probability(one.mean),
+        `${probability(one.low)} to ${probability(one.high)}`,
       ]);
     const heads = [
       ["Colour"],

@@ -62,7 +62,7 @@ export class Density {
       this.high,
       ...Object.values(this.marks),
     );
-    this.note = h("p", { class: "nothing", hidden: true }, "Too few data for a density.");
+    this.note = h("p", { class: "nothing", hidden: true }, "There is not enough data to draw a density.");
     this.element = h("div", { class: full ? "plot full" : "plot" }, this.root, this.note);
     if (full) this.#listen();
   }

@@ -24,6 +24,7 @@ function library() {
 
 const HEIGHT = 260;
 const SWING = 0.1; // share of all events
+const FAR = 2; // multiple of the range of the values up to which a level is shown
 const HINT = "Drag to zoom, double-click to reset.";
 
 const two = (n) => String(n).padStart(2, "0");
@@ -46,6 +47,15 @@ export function room(ys, otherwise) {
   const [bottom, top] = [Math.min(...known), Math.max(...known)];
   const apart = 0.08 * (top - bottom) || 0.05 * Math.abs(top) || 0.5;
   return [bottom - apart, top + apart];
+}
+
+/** Values with a level, unless it is so far away that the values would be a flat line. */
+function near(ys, level) {
+  const known = ys.filter(exists);
+  if (!exists(level) || !known.length) return ys;
+  const [bottom, top] = [Math.min(...known), Math.max(...known)];
+  const away = Math.max(bottom - level, level - top);
+  return away <= FAR * (top - bottom) ? [...ys, level] : ys;
 }
 
 // Between two stored points, the number of events is at least that of the first of them.
@@ -130,8 +140,10 @@ export class History {
    * @param {object} options
    * @param {object[]} [options.marks] annotations and alerts
    * @param {string} [options.none] the reason why there is nothing to draw, if known
+   * @param {number|null} [options.level] a horizontal line, such as the threshold
    */
-  async update(curves, measured, { marks = [], none } = {}) {
+  async update(curves, measured, { marks = [], none, level = null } = {}) {
+    this.level = level;
     this.curves = curves;
     this.measured = measured;
     this.marks = marks.slice(-MAX_MARKS);
@@ -251,7 +263,7 @@ export class History {
         fill: this.curves.length > 1 ? pale(colour(`--series-${(i % 6) + 1}`)) : colour("--interval-fill"),
       })),
       hooks: {
-        draw: [(plot) => this.#mark(plot, colour)],
+        draw: [(plot) => this.#mark(plot, colour), (plot) => this.#line(plot, colour)],
         setScale: [(plot, name) => name === "x" && this.#scaled(plot)],
         setCursor: [(plot) => this.#read(plot)],
       },
@@ -289,6 +301,23 @@ export class History {
     ctx.restore();
   }
 
+  #line(plot, colour) {
+    if (!exists(this.level)) return;
+    const { ctx } = plot;
+    const { left, top, width, height } = plot.bbox;
+    const y = plot.valToPos(this.level, "y", true);
+    if (y < top || y > top + height) return;
+    ctx.save();
+    ctx.strokeStyle = colour("--ink-2");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(left, y);
+    ctx.lineTo(left + width, y);
+    ctx.stroke();
+    ctx.restore();
+  }
+
   // The mean is always visible; the wide intervals of the first events may be cut off.
   #range(plot, low, high) {
     const { min, max } = plot.scales.x;
@@ -300,7 +329,7 @@ export class History {
       const kept = this.zoomed || steady.length < 3 ? shown : steady;
       return [...shown.map((i) => means[i]), ...kept.flatMap((i) => [lows[i], highs[i]])];
     });
-    return room(ys, [low ?? 0, high ?? 1]);
+    return room(near(ys, this.level), [low ?? 0, high ?? 1]);
   }
 
   #read(plot) {

@@ -32,9 +32,10 @@ export class Overlay {
    * @param {object[]} cards
    * @param {string[]} names
    * @param {string} measured of the belief
+   * @param {number|null} threshold a vertical line, if the axis has it
    */
-  update(cards, names, measured) {
-    this.last = [cards, names, measured];
+  update(cards, names, measured, threshold = null) {
+    this.last = [cards, names, measured, threshold];
     const width = this.element.clientWidth;
     const drawn = cards.flatMap(({ density }, i) => (density?.x?.length ? [{ density, i }] : []));
     if (!width || !drawn.length) {
@@ -57,6 +58,7 @@ export class Overlay {
     const sy = linear([0, peak], [floor, head]);
     this.root.replaceChildren(
       ...drawn.flatMap((one) => curve(one, sx, sy)),
+      ...limit(threshold, sx, floor),
       ...labels,
       ...axis(sx, width, floor, measured),
     );
@@ -87,6 +89,13 @@ function curve({ density, i }, sx, sy) {
     svg("path", { class: `c-fill series-${(i % 6) + 1}`, d: area(x, posterior, sx, sy) }),
     svg("path", { class: `c-line ${strokeClass(i)}`, d: line(x, posterior, sx, sy) }),
   ];
+}
+
+function limit(threshold, sx, floor) {
+  const [low, high] = sx.domain;
+  if (threshold === null || threshold < low || threshold > high) return [];
+  const x = sx(threshold).toFixed(1);
+  return [svg("line", { class: "d-limit", x1: x, x2: x, y1: 0, y2: floor })];
 }
 
 /** Names above the peaks without overlap, and the height that they need. */

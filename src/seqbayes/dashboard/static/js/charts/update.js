@@ -60,17 +60,8 @@ export class Update {
     }))
       setAttribute(this.root, name, value);
     const floor = HEIGHT - FOOT;
-    const xs = Array.from({ length: POINTS }, (_, i) => ((i + 0.5) / POINTS) * widest);
+    const { xs, before, after, next } = densities(rule, alpha, rest, widest);
     const at = rule.share;
-    const density = (a, b, height) =>
-      xs.map(
-        (x) =>
-          height * Math.exp((a - 1) * Math.log(x / at) + (b - 1) * Math.log((1 - x) / (1 - at))),
-      );
-    const [a, b] = rule.observed === false ? [0, 1] : [1, 0];
-    const before = density(alpha - a, rest - b, rule.prior);
-    const after = density(alpha, rest, rule.posterior);
-    const next = density(alpha + a, rest + b, rule.next_posterior);
     const sx = linear([0, widest], [0, width]);
     // A prior with a pole at an end of the axis has no maximum.
     const highest = greatest(after, next);
@@ -91,7 +82,32 @@ export class Update {
     this.name.textContent = `${Math.round(100 * at)} %`;
   }
 
+  /** The curves as rows of a file. */
+  rows() {
+    const heads = ["share", "prior", "posterior", "after one more"];
+    if (!this.last) return [heads];
+    const { xs, before, after, next } = densities(...this.last);
+    return [heads, ...xs.map((x, i) => [x, before[i], after[i], next[i]])];
+  }
+
   close() {
     this.watcher.disconnect();
   }
+}
+
+function densities(rule, alpha, rest, widest) {
+  const xs = Array.from({ length: POINTS }, (_, i) => ((i + 0.5) / POINTS) * widest);
+  const at = rule.share;
+  const density = (a, b, height) =>
+    xs.map(
+      (x) =>
+        height * Math.exp((a - 1) * Math.log(x / at) + (b - 1) * Math.log((1 - x) / (1 - at))),
+    );
+  const [a, b] = rule.observed === false ? [0, 1] : [1, 0];
+  return {
+    xs,
+    before: density(alpha - a, rest - b, rule.prior),
+    after: density(alpha, rest, rule.posterior),
+    next: density(alpha + a, rest + b, rule.next_posterior),
+  };
 }

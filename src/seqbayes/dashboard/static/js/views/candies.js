@@ -9,6 +9,8 @@ export const COLOURS = ["blue", "brown", "green", "orange", "red", "yellow"];
 /** The upper end of an axis for these shares. */
 export const axisEnd = (reach) => [0.3, 0.4, 0.5, 0.6, 0.8, 1].find((limit) => limit >= reach) ?? 1;
 
+const bare = (share) => probability(share).replace(" %", "");
+
 /** A mix as one bar in six colours. */
 export function mixBar(shares) {
   if (!shares) return "–";
@@ -19,6 +21,20 @@ export function mixBar(shares) {
     return part;
   });
   return h("span", { class: "mix", role: "img", "aria-label": label, title: label }, ...parts);
+}
+
+/** The definitions of the three estimates. */
+export function definitions() {
+  const terms = [
+    ["MLE", "the shares under which the eaten candies are most probable. It does not use the prior."],
+    ["MAP", "the most probable shares, given the candies and the prior."],
+    ["mean", "the average share over the posterior, and the probability that the next candy has this colour."],
+  ];
+  return h(
+    "dl",
+    { class: "definitions" },
+    ...terms.map(([name, text]) => h("div", null, h("dt", null, name), h("dd", null, text))),
+  );
 }
 
 /** One row per colour: bar, interval, MLE, MAP, mean and prior mean. */
@@ -85,7 +101,7 @@ export class Belief {
       }
       place(row.tick, { left: at(belief.mean[colour]) });
       setText(row.value, probability(belief.mean[colour]));
-      setText(row.range, `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)}`);
+      setText(row.range, `${bare(low)} to ${bare(high)}`);
       row.name.setAttribute("aria-pressed", colour === followed);
       row.element.classList.toggle("eaten", colour === eaten);
     }

@@ -5,6 +5,7 @@ import { percentOf } from "../charts/density.js";
 import { chartOf, isNumeric, layoutOf } from "../charts/kinds.js";
 import { Spark } from "../charts/spark.js";
 import { h, icon, setAttribute, setText } from "../dom.js";
+import { openDownloads } from "../exports.js";
 import { faded } from "../fade.js";
 import {
   ago,
@@ -24,6 +25,7 @@ import {
 } from "../format.js";
 import { paint } from "../paint.js";
 import { isPinned, togglePin } from "../prefs.js";
+import { beliefRows, historyRows } from "../rows.js";
 
 export const CARD_HEIGHT = 300;
 const PADDING = 18;
@@ -56,6 +58,11 @@ export class Card {
       { type: "button", class: "corner pin", onclick: () => togglePin(belief.name, id) },
       icon("star"),
     );
+    this.save = h(
+      "button",
+      { type: "button", class: "corner save", onclick: () => this.#download() },
+      icon("down"),
+    );
     this.compare =
       comparable && selection
         ? h(
@@ -79,6 +86,7 @@ export class Card {
           ? h("span", { class: "of", title: belief.name }, belief.name)
           : null,
         this.compare,
+        this.save,
         this.pin,
       ),
       h("p", { class: "headline" }, this.value, this.range),
@@ -94,6 +102,7 @@ export class Card {
     const pinned = isPinned(this.belief.name, this.id);
     this.pin.setAttribute("aria-pressed", pinned);
     this.#say(this.pin, pinned ? "Unpin" : "Pin");
+    this.#say(this.save, "Download");
     if (!this.compare) return;
     const chosen = this.selection.chosen(this.belief.name, this.id);
     this.compare.setAttribute("aria-pressed", chosen);
@@ -101,10 +110,23 @@ export class Card {
     this.element.classList.toggle("chosen", chosen);
   }
 
+  get #name() {
+    return this.data ? keyName(this.data.key, this.belief.name) : this.id;
+  }
+
   #say(button, what) {
-    const name = this.data ? keyName(this.data.key, this.belief.name) : this.id;
-    button.setAttribute("aria-label", `${what}: ${name}`);
+    button.setAttribute("aria-label", `${what}: ${this.#name}`);
     button.title = what;
+  }
+
+  #download() {
+    const { name, by } = this.belief;
+    const measured = measure(this.belief);
+    const tables = { Chart: () => beliefRows(this.data, measured) };
+    const { spark } = this.data;
+    if (spark) tables["Plot over time"] = () => historyRows(spark, measured);
+    const { element } = this;
+    openDownloads(this.save, by.length ? `${name} ${this.#name}` : name, { element, tables });
   }
 
   resize(width, plot = PLOT) {

@@ -4,6 +4,7 @@ import { post } from "../api.js";
 import { Lines } from "../charts/lines.js";
 import { Track } from "../charts/track.js";
 import { h, setText, sheet } from "../dom.js";
+import { downloads } from "../exports.js";
 import { decimals, signed } from "../format.js";
 import { paint } from "../paint.js";
 import { Player } from "../player.js";
@@ -25,6 +26,9 @@ const STARTS = [
   ["0.5,0.5", ".5 and .5: they stay equal"],
   ["0.9,0.1", ".9 and .1"],
 ];
+
+/** The downloads of a chart. */
+const saved = (name, chart, rows) => downloads(`coins ${name}`, { element: () => chart.element, rows });
 
 export class Coins {
   title = "Coins";
@@ -124,8 +128,19 @@ export class Coins {
           ]),
           this.does,
         ),
-        panel("M-step: divide heads by tosses", null, this.track.element, this.divisions),
-        panel("The objective, which never decreases", this.height, this.climb.element),
+        panel(
+          "M-step: divide heads by tosses",
+          null,
+          this.track.element,
+          this.divisions,
+          saved("estimates", this.track, () => this.#pathRows()),
+        ),
+        panel(
+          "The objective, which never decreases",
+          this.height,
+          this.climb.element,
+          saved("objective", this.climb, () => this.#pathRows()),
+        ),
       ),
       this.endless.element,
     );
@@ -221,7 +236,7 @@ export class Coins {
     const heads = step?.tosses ? [...step.tosses].filter((toss) => toss === "H").length : 0;
     let says = "Press play: first the coins are known, then unknown.";
     if (rule && step.event === "row")
-      says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? Each coin receives its posterior probability times the heads and tails: their expectation, the average over both possible coins.`;
+      says = `Set ${step.set}, ${heads} heads of ${step.tosses.length}: which coin was it? Each coin receives the heads and tails of the set times its posterior probability: the expected counts.`;
     else if (step?.event === "row")
       says = `Set ${step.set} was tossed with coin ${step.A.responsibility ? "A" : "B"}: the whole set is attributed to it.`;
     else if (step?.event === "hide") says = "The labels are hidden. EM starts from an initial guess.";
@@ -241,7 +256,7 @@ export class Coins {
         const part = sums?.[coin];
         const whole = part ? part.heads + part.tails : null;
         const quotient = part ? `${decimals(part.heads, 1)} heads ÷ ${decimals(whole, 1)} tosses` : "–";
-        const pseudo = this.start.prior.name === "flat" ? "" : ", and the prior’s";
+        const pseudo = this.start.prior.name === "flat" ? "" : ", plus one imagined head and tail";
         return h(
           "p",
           null,
@@ -282,6 +297,14 @@ export class Coins {
       [],
       this.start.iterations,
     );
+  }
+
+  /** The estimates and the objective after each iteration, as rows of a file. */
+  #pathRows() {
+    const rows = this.path.map(({ thetas, log_likelihood: likelihood, log_posterior: posterior }, i) => [
+      ...[i, thetas.A, thetas.B, likelihood, posterior],
+    ]);
+    return [["iteration", "A", "B", "log likelihood", "log posterior"], ...rows];
   }
 
   unmount() {

@@ -185,7 +185,7 @@ export class Compare {
     this.options.offer(answer);
     this.#remember();
     this.#draw();
-    await this.past.load(this.options.level, this.stop.signal);
+    await this.past.load(answer, this.options.level, this.stop.signal);
   }
 
   // Deleted keys are removed; known results are kept while the server is unavailable.

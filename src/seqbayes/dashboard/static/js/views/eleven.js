@@ -2,7 +2,7 @@
 
 import { swatch } from "../charts/density.js";
 import { h, setText } from "../dom.js";
-import { probability } from "../format.js";
+import { proportion } from "../format.js";
 import { Rule } from "./rule.js";
 
 const SHARES = Array.from({ length: 11 }, (_, i) => i / 10);
@@ -51,11 +51,12 @@ export class Eleven {
       bar.posterior.style.height = posterior ? `${(100 * posterior[i]) / top}%` : "0";
       bar.element.classList.toggle("best", i === best);
     });
+    this.shown = { prior, posterior: now };
     setText(
       this.question,
-      `What share of all candies is ${colour}? First only eleven answers are possible, so a belief is eleven probabilities that sum to 1.`,
+      `What share of all candies is ${colour}? At first, only eleven answers are possible, so the belief consists of eleven probabilities that sum to 1.`,
     );
-    const probabilities = SHARES.map((share, i) => `${written(share)}: ${probability(now[i])}`);
+    const probabilities = SHARES.map((share, i) => `${written(share)}: ${proportion(now[i])}`);
     this.chart.setAttribute("aria-label", `Probabilities of the shares. ${probabilities.join(", ")}`);
     if (!posterior) {
       this.rule.update(null, `Most probable before the first candy: ${written(SHARES[best])}.`);
@@ -69,7 +70,13 @@ export class Eleven {
         evidence: prior.reduce((sum, p, i) => sum + p * likelihood[i], 0),
         posterior: posterior[best],
       },
-      `The most probable share, ${written(SHARES[best])}: its probability, times that of this candy (${observed ? "" : "not "}${colour}) under it, divided by that of this candy under all eleven.`,
+      `The most probable share, ${written(SHARES[best])}: its prior probability, times the probability of this candy (${observed ? "" : "not "}${colour}) under this share, divided by the probability of this candy averaged over all eleven shares.`,
     );
+  }
+
+  /** The probabilities as rows of a file. */
+  rows() {
+    const { prior, posterior } = this.shown;
+    return [["share", "prior", "posterior"], ...SHARES.map((x, i) => [x, prior[i], posterior[i]])];
   }
 }

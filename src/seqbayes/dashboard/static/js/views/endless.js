@@ -3,6 +3,7 @@
 import { query } from "../api.js";
 import { Lines } from "../charts/lines.js";
 import { button, h, icon, setText } from "../dom.js";
+import { downloads } from "../exports.js";
 import { count, decimals, probability } from "../format.js";
 import { paint } from "../paint.js";
 
@@ -37,6 +38,7 @@ export class Endless {
       this.says,
       this.chart.element,
       this.last,
+      downloads("coins online EM", { element: () => this.chart.element, rows: () => this.#rows() }),
     );
     this.#clear();
   }
@@ -136,6 +138,11 @@ export class Endless {
       " ",
       h("b", { class: "coin-B" }, `B ${decimals(set.thetas.B, 3)}`),
     );
+  }
+
+  #rows() {
+    const rows = this.numbers.map((number, i) => [number, ...COINS.map((coin) => this.thetas[coin][i])]);
+    return [["sets", "A", "B"], ...rows];
   }
 
   #close() {

@@ -38,6 +38,7 @@ export class Grid extends Block {
     });
     this.total = null;
     this.asked = null;
+    this.cursor = ""; // of the listing that all pages belong to; empty before the first one
     this.answered = null; // the query whose total is known
     this.order = []; // ids by position; sparse
     this.known = new Map(); // id -> the latest data
@@ -57,6 +58,7 @@ export class Grid extends Block {
   async refresh() {
     this.abort?.abort();
     this.abort = new AbortController();
+    this.cursor = ""; // a new order
     const [first] = this.span ?? [0];
     const page = Math.floor(first / PAGE);
     const limit = this.total === null && this.rows < Infinity ? FIRST : PAGE;
@@ -69,10 +71,12 @@ export class Grid extends Block {
     this.layout();
   }
 
+  // With a cursor, the server keeps the order of the pages while events arrive.
   async #fetch(page, signal, limit = PAGE) {
     const path = `/api/beliefs/${part(this.belief.name)}`;
+    const asked = query({ ...this.asked, offset: page * PAGE, limit });
     try {
-      return await get(path + query({ ...this.asked, offset: page * PAGE, limit }), signal);
+      return await get(`${path}${asked}&cursor=${this.cursor}`, signal);
     } catch (error) {
       if (error.name !== "AbortError") this.failed(error);
       return null;
@@ -81,6 +85,7 @@ export class Grid extends Block {
 
   #take(page, fresh) {
     this.total = fresh.total;
+    this.cursor = this.cursor || (fresh.next ?? "");
     this.answered = this.asked;
     fresh.cards.forEach((card, i) => {
       this.order[page * PAGE + i] = card.id;

@@ -4,7 +4,7 @@ import { detailPath, get } from "../api.js";
 import { band, line, linear } from "../charts/axis.js";
 import { h, setAttribute, setText, svg, table } from "../dom.js";
 import { downloads } from "../exports.js";
-import { age, count, keyName, rate, span } from "../format.js";
+import { age, count, keyName, rate, span, things } from "../format.js";
 import { sentence, sourceName } from "../shell.js";
 import { Alerts } from "./alerts.js";
 import { DeadLetters } from "./letters.js";
@@ -66,7 +66,7 @@ function well({ source, rate: speed, event_age: event, commit_age: commit, quiet
 
 const MANY = 0.01; // share of all events
 
-const letters = (n) => `${count(n)} dead letter${n === 1 ? "" : "s"}`;
+const letters = (n) => things(n, "dead letter");
 
 /** The heading of a stream that is read. */
 function heading({ quiet, events, dead_letters: refused }) {
@@ -80,7 +80,7 @@ function refusing({ events, dead_letters: refused }) {
   if (!(refused > 0)) return "";
   const percent = (100 * refused) / events;
   const shown = percent < 1 ? Number(percent.toPrecision(1)) : Math.round(percent);
-  const share = events ? ` of ${count(events)} events (${shown} %)` : "";
+  const share = events ? ` of ${things(events, "event")} (${shown} %)` : "";
   return `There ${refused === 1 ? "is" : "are"} ${letters(refused)}${share}; the reasons are below.`;
 }
 

@@ -46,7 +46,7 @@ export class DeadLetters {
   #show({ total, reasons, letters }) {
     this.known = total;
     if (!letters.length) {
-      const none = total ? "An in-memory store does not keep dead letters." : "None: every event could be used.";
+      const none = total ? "An in-memory store does not keep dead letters." : "None: all events could be used.";
       this.total.replaceChildren();
       this.body.replaceChildren(h("p", { class: "nothing" }, none));
       return;
@@ -64,7 +64,7 @@ export class DeadLetters {
       ),
       table(
         "The newest dead letters",
-        [["Belief"], ["Reason"], ["What came"], ["Position", "num"], ["When", "num"]],
+        [["Belief"], ["Reason"], ["Event"], ["Position", "num"], ["When", "num"]],
         letters.map((letter) => [
           of(letter.belief),
           visible(letter.reason),

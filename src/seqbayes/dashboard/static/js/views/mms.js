@@ -6,11 +6,13 @@ import { swatch } from "../charts/density.js";
 import { Update } from "../charts/update.js";
 import { Lines } from "../charts/lines.js";
 import { h, setText, sheet, table } from "../dom.js";
-import { count, probability, signed } from "../format.js";
+import { downloads } from "../exports.js";
+import { probability, proportion, signed, things } from "../format.js";
 import { paint } from "../paint.js";
 import { Player } from "../player.js";
 import { BagForm } from "./bag.js";
-import { Belief, COLOURS, Wash, axisEnd, mixBar } from "./candies.js";
+import * as rows from "./candy-rows.js";
+import { Belief, COLOURS, Wash, axisEnd, definitions, mixBar } from "./candies.js";
 import { Eleven } from "./eleven.js";
 import { Jars } from "./jars.js";
 import { PriorForm } from "./prior.js";
@@ -39,19 +41,8 @@ function sharesOf(alpha) {
   return Object.fromEntries(Object.entries(alpha).map(([name, weight]) => [name, weight / sum]));
 }
 
-// What the three estimates are, next to them.
-function definitions() {
-  const terms = [
-    ["MLE", "the shares under which the eaten candies are most probable. It does not use the prior."],
-    ["MAP", "the most probable shares, given the candies and the prior."],
-    ["mean", "the average share over the posterior, and the probability that the next candy has this colour."],
-  ];
-  return h(
-    "dl",
-    { class: "definitions" },
-    ...terms.map(([name, text]) => h("div", null, h("dt", null, name), h("dd", null, text))),
-  );
-}
+/** The downloads of a chart. */
+const saved = (name, chart, rows) => downloads(`M&M’s ${name}`, { element: () => chart.element, rows });
 
 export class Candies {
   title = "M&M’s";
@@ -138,8 +129,8 @@ export class Candies {
   #show() {
     const { candies, source, bags, seed } = this.start;
     const own = seed === null;
-    setText(this.heading, `${count(candies)} ${own ? "" : "real "}M&M’s, drawn one at a time`);
-    setText(this.origin, own ? "The candies of your bag" : `${source}; randomly divided into ${bags} bags`);
+    setText(this.heading, `${things(candies, `${own ? "" : "real "}M&M`, `${own ? "" : "real "}M&M’s`)}, drawn one at a time`);
+    setText(this.origin, own ? "The candies of your bag" : `${source}; randomly divided into ${things(bags, "bag")}`);
     if (this.shown) return;
     this.shown = true;
     const panel = (name, title, note, ...children) =>
@@ -188,14 +179,27 @@ export class Candies {
       h(
         "div",
         { class: "board" },
-        panel("jars-panel", "Eaten", this.prediction, this.jars.element),
-        panel("eleven-panel", "Which of eleven shares?", null, this.eleven.element),
+        panel(
+          "jars-panel",
+          "Eaten",
+          this.prediction,
+          this.jars.element,
+          saved("candies", this.jars, () => rows.counts(this.now, this.start)),
+        ),
+        panel(
+          "eleven-panel",
+          "Which of eleven shares?",
+          null,
+          this.eleven.element,
+          saved("eleven shares", this.eleven, () => this.eleven.rows()),
+        ),
         panel(
           "belief-panel",
           "The belief about each colour",
           marks,
           this.belief.element,
           definitions(),
+          saved("shares", this.belief, () => rows.beliefs(this.now, sharesOf(this.start.prior.alpha))),
         ),
         panel(
           "rule-panel",
@@ -204,18 +208,21 @@ export class Candies {
           this.rule.element,
           this.update.element,
           this.curves,
+          saved("densities", this.update, () => this.update.rows()),
         ),
         panel(
           "factory-panel",
           "Which factory made these?",
           h("p", null, "log Bayes factor against a learned mix"),
           this.factories,
+          saved("factories", { element: this.factories }, () => rows.factories(this.now, (name) => this.#title(name))),
         ),
         h(
           "section",
           { class: "panel race-panel" },
           h("header", null, this.raceTitle, this.raceNote),
           this.race.element,
+          saved("estimates", this.race, () => rows.race(this.eaten, this.tracks[this.followed])),
         ),
         panel(
           "prior-panel",
@@ -283,7 +290,7 @@ export class Candies {
     const event = observed ? colour : `not ${colour}`;
     this.rule.update(terms, "");
     this.rule.says.replaceChildren(
-      `Are ${probability(share, 0)} of all candies ${colour}, as Mars published in 2008? Densities before and after this candy, which is ${event}; the posterior is the prior of the next candy. If that is ${event}, too, `,
+      `Are ${probability(share, 0)} of all candies ${colour}, as Mars published in 2008? Densities before and after this candy, which is ${event}; the posterior is the prior of the next candy. If the next candy is ${event}, too, the density becomes `,
       h("b", { class: "c-next" }, next.toPrecision(3)),
       ".",
     );
@@ -292,8 +299,8 @@ export class Candies {
     const rest = COLOURS.reduce((sum, one) => sum + this.now.alpha[one], 0) - alpha;
     this.update.update(step.rule, alpha, rest, this.#widest());
     const guess = step.predicted;
-    const right = probability(step.hits / step.number, 0);
-    const chance = probability(1 / COLOURS.length, 0);
+    const right = proportion(step.hits / step.number, 0);
+    const chance = proportion(1 / COLOURS.length, 0);
     setText(
       this.prediction,
       `${guess.came_true ? "✓" : "✗"} predicted ${guess.colour}, was ${step.colour} · ${right} correct so far, ${chance} by guessing`,
@@ -326,7 +333,7 @@ export class Candies {
     const rows = Object.entries(mixes)
       .map(([name, mix]) => ({
         name,
-        title: this.mixes[name]?.title ?? TITLES[name] ?? name,
+        title: this.#title(name),
         ...mix,
         shares: this.#shares(name),
       }))
@@ -360,6 +367,10 @@ export class Candies {
         cells,
       ),
     );
+  }
+
+  #title(name) {
+    return this.mixes[name]?.title ?? TITLES[name] ?? name;
   }
 
   #shares(name) {

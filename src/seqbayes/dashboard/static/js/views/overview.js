@@ -6,7 +6,7 @@ import { drawn, legend } from "../charts/density.js";
 import { sharedAxis } from "../charts/shared.js";
 import { h, icon, setText } from "../dom.js";
 import { levelOf, parameter } from "../level.js";
-import { count, visible } from "../format.js";
+import { things, visible } from "../format.js";
 import { Pins } from "./pins.js";
 import { Section } from "./section.js";
 import { begin, none } from "./start.js";
@@ -285,7 +285,7 @@ export class Overview {
     this.nothing.hidden = !bare;
     for (const { element } of this.shown) element.classList.toggle("bare", bare);
     if (this.signs) this.signs.hidden = bare;
-    if (search && known) setText(this.found, `${count(total)} keys found`);
+    if (search && known) setText(this.found, `${things(total, "key")} found`);
     const messageKey = bare && `${this.only}\n${search}`;
     if (messageKey === this.messageKey) return;
     this.messageKey = messageKey;

@@ -60,7 +60,7 @@ export class Pins extends Block {
     this.nothing.hidden = mine.length > 0;
     this.nothing.textContent = search
       ? `No pinned key contains “${search}”.`
-      : `No key${only ? ` of ${only}` : ""} is pinned. The star of a card pins it here.`;
+      : `No key${only ? ` of ${only}` : ""} is pinned. Select the star on a card to show it here.`;
     return Promise.all(fresh.map(([, { belief, id }]) => this.#load(belief, id)));
   }
 

@@ -2,7 +2,7 @@
 
 import { query } from "../api.js";
 import { h, setText } from "../dom.js";
-import { count } from "../format.js";
+import { count, things } from "../format.js";
 import { Grid, columnsOf } from "./grid.js";
 import { failure } from "./state.js";
 
@@ -82,7 +82,7 @@ export class Section {
 
   #counted() {
     const { total, asked } = this.grid;
-    setText(this.number, `${count(total)} ${total === 1 ? "key" : "keys"}`);
+    setText(this.number, things(total, "key"));
     this.element.hidden = asked.search !== "" && total === 0;
     this.nothing.hidden = total !== 0;
     setText(this.nothing, "No data yet: the first event adds a card.");

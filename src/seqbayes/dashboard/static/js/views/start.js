@@ -33,7 +33,7 @@ export function begin({ search, beliefs, source }) {
     );
   return empty(
     "Waiting for the first event",
-    h("p", null, `It adds the first card: ${names} have no data yet.`),
+    h("p", null, `It adds the first card: ${names} ${beliefs.length === 1 ? "has" : "have"} no data yet.`),
     ...waiting(source, beliefs),
   );
 }

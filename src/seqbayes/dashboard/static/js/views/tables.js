@@ -53,14 +53,14 @@ export function steps(rows, written, formatObservation) {
 }
 
 export function deadLetters(rows) {
-  if (!rows?.length) return nothing("None: every event could be used.");
+  if (!rows?.length) return nothing("None: all events could be used.");
   const cells = rows.map((letter) => [
     String(letter.position ?? "–"),
     visible(letter.reason),
     h("code", { class: "mono raw", title: observation(letter.raw) }, observation(letter.raw)),
     when(letter.at),
   ]);
-  return table("Dead letters", [["Where"], ["Reason"], ["What came"], ["When"]], cells);
+  return table("Dead letters", [["Position"], ["Reason"], ["Event"], ["When"]], cells);
 }
 
 export function recent(rows, formatObservation) {

@@ -6,12 +6,12 @@ import { levelChoice } from "../level.js";
 const TYPING = 180; // ms without a keystroke before a search starts
 
 export const SORTS = [
-  ["n", "Most data"],
-  ["updated", "Latest event"],
-  ["rate", "Busiest"],
+  ["n", "Events"],
+  ["updated", "Last event"],
+  ["rate", "Rate"],
   ["mean", "Mean"],
   ["low", "Lower bound"],
-  ["width", "Widest interval"],
+  ["width", "Interval width"],
   ["key", "Name"],
 ];
 
@@ -21,6 +21,7 @@ export const usual = (sort) => (sort === "key" ? "asc" : "desc");
 /** The name of an order. */
 export function inWords(sort, order) {
   if (sort === "key") return order === "asc" ? "A to Z" : "Z to A";
+  if (sort === "updated") return order === "desc" ? "Newest first" : "Oldest first";
   return order === "desc" ? "Largest first" : "Smallest first";
 }
 

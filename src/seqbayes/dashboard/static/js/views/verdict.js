@@ -1,12 +1,19 @@
 // The conclusion of a comparison in one sentence.
 
-import { exact, exists, probability, scale } from "../format.js";
+import { exact, exists, probability, scale, things } from "../format.js";
+
+/** A number of percentage points, of the unit, or, on a logarithmic scale, of percent. */
+function united(text, written, unit) {
+  if (written.log) return `${text} %`;
+  if (written.share) return `${text} ${/^[+−]?1$/.test(text) ? "point" : "points"}`;
+  return unit ? `${text} ${unit}` : text;
+}
 
 /** A loss with its unit; on a logarithmic scale it is relative. */
 function amount(x, written, unit) {
   if (!exists(x)) return "–";
-  if (written.log) return `${exact(100 * Math.expm1(x), 2)} %`;
-  return `${exact(written.share ? 100 * x : x, 2)}${written.share ? " points" : unit && ` ${unit}`}`;
+  const shown = written.log ? 100 * Math.expm1(x) : written.share ? 100 * x : x;
+  return united(exact(shown, 2), written, unit);
 }
 
 /** The difference of an arm to another one with its interval. */
@@ -14,8 +21,8 @@ export function contrast({ mean, interval }, written, unit) {
   const shown = (x) => (!exists(x) ? x : written.log ? 100 * Math.expm1(x) : written.share ? 100 * x : x);
   const values = scale("", interval?.map(shown));
   const [from, to] = (interval ?? [null, null]).map((x) => values.bare(shown(x)));
-  const of = written.log ? " %" : written.share ? " points" : unit && ` ${unit}`;
-  return `${mean > 0 ? "+" : ""}${values.bare(shown(mean))}${of} (${from} to ${to})`;
+  const lead = united(`${mean > 0 ? "+" : ""}${values.bare(shown(mean))}`, written, unit);
+  return `${lead} (${from} to ${to})`;
 }
 
 const LEAST = 1e-5; // a smaller loss is not distinguished from another
@@ -33,10 +40,10 @@ export function tested({ decision, best, verdict: found }, name) {
     return decision.best === best
       ? "The anytime-valid test agrees: you may stop."
       : `The anytime-valid test prefers ${name(decision.best)}.`;
-  const rest = decision.more === null ? "" : `: about ${exact(Number(decision.more.toPrecision(2)))} more events`;
+  const rest = decision.more === null ? "" : `; it needs about ${things(Number(decision.more.toPrecision(2)), "more event")}`;
   return found === "best"
-    ? `The anytime-valid test has not decided${rest}.`
-    : `The anytime-valid test is undecided${rest}.`;
+    ? `The anytime-valid test has not decided yet${rest}.`
+    : `The anytime-valid test has no result yet${rest}.`;
 }
 
 /** The difference of the best key to the control, or to the one that is most probably second. */

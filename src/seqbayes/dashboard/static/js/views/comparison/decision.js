@@ -2,10 +2,10 @@
 
 import { bests, forest } from "../../charts/forest.js";
 import { h, setText, table } from "../../dom.js";
-import { exists, number, percent, probability } from "../../format.js";
+import { exists, number, percent, probability, thresholdOf } from "../../format.js";
 import { term } from "../../glossary.js";
 import { contrast, loss, tested, verdict } from "../verdict.js";
-import { armRows, limitOf } from "./estimates.js";
+import { armRows } from "./estimates.js";
 import { downloaded, panel } from "./panel.js";
 
 /** The verdict in one sentence, with the check of the planned shares. */
@@ -124,7 +124,7 @@ export class Costs {
     const { arms, reference } = answer;
     const { unit, equivalence } = this.keys.belief;
     const written = this.keys.written(arms[0].interval);
-    const limit = limitOf(this.keys);
+    const limit = thresholdOf(this.keys.belief);
     const columns = [
       ["Key", "key"],
       ["Expected loss", "num"],
@@ -148,5 +148,7 @@ export class Costs {
 function lift(found, written, unit) {
   if (!found) return "reference";
   if (!exists(found.lift) || written.log) return contrast(found, written, unit);
-  return `${found.lift > 0 ? "+" : ""}${number(100 * found.lift, 2)} %`;
+  const [low, high] = found.lift_interval.map((end) => number(100 * end, 2));
+  const sign = found.lift > 0 ? "+" : "";
+  return [`${sign}${number(100 * found.lift, 2)} %`, h("div", { class: "muted" }, `${low} to ${high}`)];
 }

@@ -4,7 +4,7 @@ import { detailPath } from "../../api.js";
 import { estimates } from "../../charts/forest.js";
 import { Overlay } from "../../charts/overlay.js";
 import { h, setText, table } from "../../dom.js";
-import { count, exists, percent, plain } from "../../format.js";
+import { count, exists, percent, plain, thresholdOf } from "../../format.js";
 import { term } from "../../glossary.js";
 import { downloaded, panel } from "./panel.js";
 
@@ -19,12 +19,6 @@ export function armRows(keys, { arms, level }) {
       ...[of(arm.mean), ...arm.interval.map(of), arm.p_best, arm.loss, arm.p_above],
     ]),
   ];
-}
-
-/** The threshold of a belief on the scale of the compared numbers, or null. */
-export function limitOf({ belief: { threshold }, measured }) {
-  if (!exists(threshold)) return null;
-  return measured === "log" ? Math.log(threshold) : threshold;
 }
 
 /** The range of values that are equivalent to the reference, or null. */
@@ -54,7 +48,7 @@ export class Estimates {
     const { unit } = this.keys.belief;
     setText(this.span, `${percent(level)} intervals${unit ? `, in ${unit}` : ""}`);
     const written = this.keys.written(arms[0].interval);
-    const threshold = limitOf(this.keys);
+    const threshold = thresholdOf(this.keys.belief);
     const band = bandOf(this.keys, answer);
     const named = (id) => this.keys.named(id);
     this.chart.replaceChildren(
@@ -84,8 +78,9 @@ export class Densities {
   }
 
   update() {
-    const { cards, measured } = this.keys;
-    this.overlay.update(cards, cards.map(({ id }) => this.keys.name(id)), measured);
+    const { cards, measured, belief } = this.keys;
+    const names = cards.map(({ id }) => this.keys.name(id));
+    this.overlay.update(cards, names, measured, thresholdOf(belief));
   }
 
   #rows() {

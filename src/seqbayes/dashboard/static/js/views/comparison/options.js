@@ -96,7 +96,7 @@ export class Options {
     const { ids } = this.keys;
     const chosen = this.control ?? (this.#configured() ? reference : BEST_KEY);
     this.against.replaceChildren(
-      h("option", { value: BEST_KEY }, "the best"),
+      h("option", { value: BEST_KEY }, "the best key"),
       ...ids.map((id) => h("option", { value: id }, this.keys.name(id))),
     );
     this.against.value = ids.includes(chosen) ? chosen : BEST_KEY;

@@ -1,44 +1,88 @@
-// The history of the compared keys.
+// The history of the compared keys, or of their differences.
 
 import { get, part, query } from "../../api.js";
 import { History, storedLevel } from "../../charts/history.js";
-import { h, setText } from "../../dom.js";
-import { keyName, plain } from "../../format.js";
+import { h, segments, setText } from "../../dom.js";
+import { differenceOf, keyName, plain, thresholdOf } from "../../format.js";
 import { parameter } from "../../level.js";
+import { instant } from "../../rows.js";
 import { downloaded, panel } from "./panel.js";
+
+const SHOWN = [
+  ["values", "Values"],
+  ["differences", "Differences"],
+];
 
 export class Past {
   curves = [];
+  shown = "values";
 
   constructor(keys) {
     this.keys = keys;
     this.history = new History();
     this.stored = h("p", { class: "muted" });
+    const choice = segments("History of", SHOWN, this.shown, (shown) => {
+      this.shown = shown;
+      this.#load();
+    });
     this.element = panel(
-      [h("h2", null, "History"), this.history.tools],
+      [h("div", { class: "titled" }, h("h2", null, "History"), choice), this.history.tools],
       this.history.element,
       this.stored,
       downloaded(keys, "history", () => this.history.element, () => this.#rows()),
     );
   }
 
-  /** Load the histories with intervals of a level. */
-  async load(level, signal) {
-    const { ids, belief, label, labelled, measured } = this.keys;
-    this.level = level;
-    const asked = query({ keys: ids, part: labelled ? label : null, level: parameter(level) });
+  get #different() {
+    return this.shown === "differences";
+  }
+
+  /** Load the histories of the keys of an answer of GET /api/compare. */
+  load(answer, level, signal) {
+    Object.assign(this, { answer, level, signal });
+    return this.#load();
+  }
+
+  async #load() {
+    const { answer, level, shown } = this;
+    const { belief, label, labelled, measured } = this.keys;
+    const against = this.#different ? answer.reference : null;
+    const asked = query({
+      keys: answer.keys.filter((id) => id !== against),
+      part: labelled ? label : null,
+      level: parameter(level),
+      against,
+    });
     let found;
+    let none = this.#different
+      ? "There is no history of the states of these keys, so there are no differences."
+      : "There is no history of these keys yet.";
     try {
-      found = await get(`/api/history/${part(belief.name)}${asked}`, signal);
+      found = await get(`/api/history/${part(belief.name)}${asked}`, this.signal);
     } catch (error) {
       if (error.name === "AbortError" || error.status === 404) return;
       found = { curves: [], marks: [] }; // a label that one of the keys does not have
+      none = "One of these keys has no history of this label.";
     }
-    if (ids !== this.keys.ids || level !== this.level) return;
-    this.curves = found.curves.map((curve) => ({ ...curve, name: keyName(curve.key, belief.name) }));
-    const none = "There is no history of all of these keys.";
-    this.history.update(this.curves, measured, { marks: found.marks, none });
-    setText(this.stored, storedLevel(this.curves, level));
+    if (answer !== this.answer || level !== this.level || shown !== this.shown) return;
+    const sign = measured === "log" ? "÷" : "−";
+    const than = against === null ? "" : ` ${sign} ${this.keys.name(against)}`;
+    this.curves = found.curves.map((curve) => ({
+      ...curve,
+      name: `${keyName(curve.key, belief.name)}${than}`,
+    }));
+    const [written, line] = this.#different
+      ? [differenceOf(measured), 0]
+      : [measured, thresholdOf(belief)];
+    this.history.update(this.curves, written, { marks: found.marks, none, level: line });
+    setText(this.stored, this.#note());
+  }
+
+  #note() {
+    if (!this.#different) return storedLevel(this.curves, this.level);
+    const what = this.keys.measured === "log" ? "Ratio" : "Difference";
+    const unit = this.keys.measured === "share" ? " in percentage points" : "";
+    return this.curves.length ? `${what}${unit}, with its interval.` : "";
   }
 
   #rows() {
@@ -46,7 +90,7 @@ export class Past {
     const rows = this.curves.flatMap(({ name, t, mean, low, high, level }) =>
       t.map((time, i) => [
         name,
-        new Date(1000 * time).toISOString(),
+        instant(time),
         ...[mean, low, high].map((ys) => of(ys[i])),
         level,
       ]),

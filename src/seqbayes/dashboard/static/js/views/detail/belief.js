@@ -5,7 +5,8 @@ import { chartOf, isNumeric } from "../../charts/kinds.js";
 import { Marginals } from "../../charts/marginals.js";
 import { h, setText } from "../../dom.js";
 import { downloads } from "../../exports.js";
-import { measure, plain, scale } from "../../format.js";
+import { measure, scale } from "../../format.js";
+import { beliefRows } from "../../rows.js";
 import { figures } from "../figures.js";
 import * as tables from "../tables.js";
 import { panel } from "./panel.js";
@@ -42,7 +43,7 @@ export class BeliefPanel {
       this.details,
       downloads(`${title} belief`, {
         element: () => (this.marginals ?? this.chart).element,
-        rows: () => this.#rows(),
+        rows: () => beliefRows(this.card, this.measure),
       }),
     );
     this.watcher = new ResizeObserver(() => this.#fit());
@@ -98,23 +99,6 @@ export class BeliefPanel {
     this.marginals?.update(card.marginals);
     if (card.density && this.table.open)
       this.curve.replaceChildren(tables.curve(card, scale(this.measure, card.interval)));
-  }
-
-  #rows() {
-    const { density, shares, fields, components, level } = this.card;
-    if (!density) {
-      const rows = (shares ?? fields ?? components ?? []).map((each) => [
-        each.label ?? each.name,
-        each.mean ?? each.weight,
-        ...(each.interval ?? [null, null]),
-      ]);
-      return [["name", "mean", `low ${level}`, `high ${level}`], ...rows];
-    }
-    const of = plain(this.measure);
-    const at = (ys, i) => ys?.[i] ?? null;
-    const { x, posterior, prior, likelihood } = density;
-    const rows = x.map((value, i) => [of(value), posterior[i], at(prior, i), at(likelihood, i)]);
-    return [["value", "posterior", "prior", "likelihood of the last event"], ...rows];
   }
 
   close() {

@@ -4,6 +4,7 @@ import { Surprise } from "../../charts/surprise.js";
 import { h } from "../../dom.js";
 import { downloads } from "../../exports.js";
 import { scale } from "../../format.js";
+import { instant } from "../../rows.js";
 import { Rule } from "../rule.js";
 import * as tables from "../tables.js";
 import { panel } from "./panel.js";
@@ -84,7 +85,7 @@ export class SurprisePanel {
 
   #rows() {
     const rows = this.recent.map(({ at, x, surprise }) => [
-      new Date(1000 * at).toISOString(),
+      instant(at),
       this.formatObservation(x),
       surprise,
     ]);

@@ -61,8 +61,8 @@ export class Model {
 function starting(components, start) {
   if (!start) return "";
   const fitted = Math.round(components.reduce((sum, { n }) => sum + n, 0));
-  const behind = fitted < start.kept ? `, and are fitted to the first ${count(fitted)}` : "";
-  return `Still starting up: ${count(start.kept)} of ${count(start.needed)} events. Until then, the names of components may change${behind}.`;
+  const behind = fitted < start.kept ? ` They are fitted to the first ${count(fitted)} events.` : "";
+  return `Still starting up: ${count(start.kept)} of ${count(start.needed)} events. The names of components may change until then.${behind}`;
 }
 
 /** The newest dead letters of a belief. */

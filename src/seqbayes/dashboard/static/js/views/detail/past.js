@@ -3,7 +3,8 @@
 import { History, storedLevel } from "../../charts/history.js";
 import { h, setText } from "../../dom.js";
 import { downloads } from "../../exports.js";
-import { measure, measureOf, plain, scale, visible } from "../../format.js";
+import { measure, measureOf, scale, thresholdOf, visible } from "../../format.js";
+import { historyRows } from "../../rows.js";
 import * as tables from "../tables.js";
 
 const YOUNG = "The history of a mixture begins when its components have settled.";
@@ -18,6 +19,7 @@ export class PastPanel {
    */
   constructor(belief, data, { title, select }) {
     this.measure = measure(belief);
+    this.threshold = thresholdOf(belief);
     this.history = new History();
     this.title = h("h2", null, "History");
     this.choice = choice(data, select);
@@ -37,7 +39,7 @@ export class PastPanel {
       this.table,
       downloads(`${title} history`, {
         element: () => this.history.element,
-        rows: () => this.#rows(),
+        rows: () => historyRows(this.data.history, this.measure),
       }),
     );
   }
@@ -59,7 +61,7 @@ export class PastPanel {
     const named = this.choice ? "History of" : `History of ${followed}`;
     setText(this.title, followed ? named : "History");
     const none = settled === false ? YOUNG : undefined;
-    this.history.update([history], measured, { marks, none });
+    this.history.update([history], measured, { marks, none, level: history.part ? null : this.threshold });
     setText(this.stored, storedLevel([history], level));
     this.#drawTable();
   }
@@ -68,17 +70,6 @@ export class PastPanel {
     if (!this.table.open) return;
     const { history, interval } = this.data;
     this.past.replaceChildren(tables.past(history, scale(this.#measured(history), interval)));
-  }
-
-  #rows() {
-    const { history } = this.data;
-    const of = plain(this.#measured(history));
-    const rows = history.t.map((t, i) => [
-      new Date(1000 * t).toISOString(),
-      ...[history.mean, history.low, history.high].map((ys) => of(ys[i])),
-    ]);
-    const { level, part } = history;
-    return [["time", part || "mean", `low ${level}`, `high ${level}`], ...rows];
   }
 
   close() {
