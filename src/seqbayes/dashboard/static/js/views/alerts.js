@@ -47,7 +47,7 @@ export class Alerts {
       `${firing} firing${waiting ? `, ${waiting} ${waiting === 1 ? "message waits" : "messages wait"} for delivery` : ""}`,
     );
     if (!alerts.length && !messages.length) {
-      const none = "None is pending or firing. Alerts are declared in the configuration, as [alert.NAME].";
+      const none = "No alert is pending or firing. Alerts are declared in the configuration, as [alert.NAME].";
       this.body.replaceChildren(h("p", { class: "nothing" }, none));
       return;
     }

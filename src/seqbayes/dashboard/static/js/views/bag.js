@@ -42,7 +42,7 @@ export class BagForm {
     this.element = h(
       "form",
       null,
-      h("p", { class: "hint" }, "Open a bag and enter its candies: every one is a step."),
+      h("p", { class: "hint" }, "Open a bag and enter its candies: each of them is one step."),
       segments(
         "Bag",
         [

@@ -2,7 +2,7 @@
 
 import { percent, place } from "../charts/bars.js";
 import { h, setText } from "../dom.js";
-import { count, probability } from "../format.js";
+import { count, probability, proportion } from "../format.js";
 
 export const COLOURS = ["blue", "brown", "green", "orange", "red", "yellow"];
 
@@ -129,7 +129,7 @@ export class Wash {
     const imagined = `${strength.toLocaleString("en")} imagined ${strength === 1 ? "candy" : "candies"}`;
     setText(
       this.says,
-      `${prior.name}: ${imagined}, ${count(eaten)} real ${eaten === 1 ? "one" : "ones"}. The prior has a weight of ${probability(weight)}.`,
+      `${prior.name}: ${imagined}, ${count(eaten)} real ${eaten === 1 ? "one" : "ones"}. The prior has a weight of ${proportion(weight)}.`,
     );
   }
 }

@@ -29,7 +29,7 @@ const VITALS = [
     "commit_age",
     "Since commit",
     (health, live) => age(live.aged(health.commit_age)),
-    "newer events are not stored yet",
+    "events since then are not stored yet",
   ],
   [
     "dead_letters",
