@@ -18,6 +18,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - pip names a dependency instead, 
     )
 
 COMPILED = [
+    "seqbayes.dashboard.live.collation",
     "seqbayes.mixture.clusters",
     "seqbayes.mixture.components.background",
     "seqbayes.mixture.components.conditioning",

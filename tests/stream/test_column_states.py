@@ -15,7 +15,7 @@ from seqbayes.statistics.column_loops import LEARNS_KEYED
 from seqbayes.statistics.columns import Columns
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.codec import StateCodec
-from seqbayes.stream.column_states import ColumnStates, count_samples
+from seqbayes.stream.column_states import ColumnStates, read_columns
 from seqbayes.stream.stores import Changes, StateRows, StoredState, StoreError
 
 
@@ -76,7 +76,7 @@ def test_columns_equal_a_dictionary_of_states(case):
         key: codec.write(state) for key, state in objects.items()
     }
     changed = set(keys[32:])
-    assert {row[0]: row[1] for row in columns.changes(0)} == {
+    assert {each.key: each.state for each in columns.changes(0)} == {
         f'["{key}"]': codec.write(objects[key]) for key in changed
     }
 
@@ -132,7 +132,7 @@ def test_restored_states_are_those_that_were_stored():
     assert (len(columns), list(columns), "b" in columns) == (3, ["a", "b", "c"], True)
     assert dict(columns) == stored
     learn(columns, ["c"], [5.0], codec.make)
-    assert [(row[0], row[3]) for row in columns.changes(9)] == [('["c"]', 22)]
+    assert [(each.key, each.place) for each in columns.changes(9)] == [('["c"]', 22)]
 
 
 def test_restoring_stops_at_a_state_with_another_prior():
@@ -164,29 +164,31 @@ def test_stored_rows_are_restored_and_written_as_the_codec_does(case):
     assert dict(columns) == dict(zip(names, states, strict=True))
     for name in names:
         columns[name] = columns[name]
-    assert list(columns.changes(9)) == [
-        (key, codec.write(state), used + 5, place)
+    assert columns.changes(9) == [
+        ("", key, codec.write(state), used + 5, place)
         for (place, key, _, used), state in zip(rows, states, strict=True)
     ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_weights_of_stored_states_are_counted_together(case):
+def test_stored_states_are_read_together_as_columns(case):
     codec, states = StateCodec(case.new()), [case.new() for _ in range(3)]
     states[0].learn_many(case.observations(30))
     states[2].learn_one(case.observations(1)[0], 0.3)
-    found = count_samples(codec, list(map(codec.write, states)))
-    assert found == ([state.n_samples for state in states] if is_column(case) else [])
+    columns = read_columns(codec, list(map(codec.write, states)))
+    assert (columns is not None) == is_column(case)
+    for row, state in enumerate(states if columns else ()):
+        assert columns.dump(row) == state.statistics.dump()
 
 
-def test_the_weight_of_an_invalid_state_is_not_counted():
+def test_invalid_states_are_not_read_together():
     codec = StateCodec(Beta())
     impossible = f"{codec.head}[-1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]{codec.tail}"
     good = codec.write(Beta())
     for bad in ("{}", "", impossible, StateCodec(Beta(2, 3)).write(Beta(2, 3))):
-        assert count_samples(codec, [good, bad]) == []
-        assert count_samples(codec, [bad]) == []
-    assert count_samples(StateCodec(Decayed(Beta(), 5.0)), [good]) == []
+        assert read_columns(codec, [good, bad]) is None
+        assert read_columns(codec, [bad]) is None
+    assert read_columns(StateCodec(Decayed(Beta(), 5.0)), [good]) is None
 
 
 NUMBERS = [
@@ -218,7 +220,7 @@ def test_numbers_are_read_and_written_exactly():
         sums = columns[str(i)].statistics.dump()
         assert sums[3:5] == (x, x * 2.0**-60)
         columns[str(i)] = columns[str(i)]
-    texts = {key: state for key, state, *_ in columns.changes(0)}
+    texts = {each.key: each.state for each in columns.changes(0)}
     for i in range(len(NUMBERS[:-2])):
         assert texts[f'["{i}"]'] == codec.write(columns[str(i)])
 
@@ -297,3 +299,14 @@ def test_a_state_that_differs_in_more_than_its_statistics_is_kept(tmp_path):
         states = pipeline.tables["b"].states
         assert states["a"] == other
         assert states["b"].posterior == (3.0, 3.0)
+
+
+def test_the_heaviest_changes_are_those_of_a_dictionary_of_states():
+    codec = StateCodec(Beta())
+    columns = ColumnStates(codec, Beta())
+    learn(columns, list("abcabcbd"), [True] * 8, codec.make)
+    assert columns.heaviest_changes(3) == ["b", "a", "c"]
+    assert columns.heaviest_changes(9) == ["b", "a", "c", "d"]
+    columns.committed(None)
+    learn(columns, ["d", "a"], [False, True], codec.make)
+    assert columns.heaviest_changes(1) == ["a"]

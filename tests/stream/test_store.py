@@ -38,8 +38,11 @@ from seqbayes.stream.stores import (
     register_store,
     store_schemes,
 )
+from seqbayes.stream.stores.abbreviation import Abbreviation
 from seqbayes.stream.stores.lease import Holder
 from seqbayes.stream.stores.postgres import _public
+from seqbayes.stream.stores.rows import state_rows, updated_rows
+from seqbayes.stream.stores.tables import checksum
 from seqbayes.stream.verbs.stored import StoredBelief
 
 
@@ -633,3 +636,33 @@ def test_places_that_another_program_has_changed_are_not_used(tmp_path):
         assert changes.first_place is None
         found = {row.key: (row.state, row.used) for row in store.states("b")}
         assert found == {**dict.fromkeys(rows, ('{"n":1}', 2)), '["new"]': ("{}", 3)}
+
+
+def test_the_checksum_of_a_row_does_not_depend_on_how_it_is_computed():
+    state = '{"é":1,"statistics":[3.0],"x":null}'
+    form = Abbreviation('{"é":1,"statistics":', ',"x":null}')
+    for used in (0, 7, 10**15 - 1, 10**15, 2**62, -1, 2.5, 3.0):
+        for key in ("[]", '["Ünï ☂"]', '["a\\u0000b"]'):
+            (row,) = state_rows([StoredState("b", key, state, used)], 5.25, {"b": form})
+            assert row[:4] == ("b", key, "[3.0]", used)
+            assert row[6] == checksum("b", key, "[3.0]", used, 5.25)
+            (updated,) = updated_rows([StoredState("b", key, state, used, 9)], 5.25, {"b": form})
+            assert updated == ("[3.0]", used, 5.25, row[6], 9, "b", key)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "{}",
+        "[3.0]",
+        '{"é":1,"statistics":,"x":null}',
+        '{"é":1,"statistics":7,"x":null}',
+        '{"é":1,"statistics":[3.0],"x":2}',
+        '{"e":1,"statistics":[3.0],"x":null}',
+        '{"é":1,"statistics":[3.0]}',
+    ],
+)
+def test_a_state_with_other_json_is_stored_in_full(state):
+    form = Abbreviation('{"é":1,"statistics":', ',"x":null}')
+    (row,) = state_rows([StoredState("b", "[]", state, 1)], 5.0, {"b": form})
+    assert row[2] == state == form.shorten(state)

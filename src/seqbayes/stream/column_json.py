@@ -208,6 +208,23 @@ def _read_numbers(
 
 @cython.cfunc
 @cython.exceptval(check=False)
+def _have_columns(
+    values: cython.p_double,
+    column_of: cython.p_int,
+    n: cython.Py_ssize_t,
+) -> cython.bint:
+    """Return whether rounded values and remainders of sums are valid, and all have columns."""
+    k: cython.Py_ssize_t
+    for k in range(n):
+        if values[k] != 0.0 and column_of[k] < 0:
+            return False
+        if k & 1 and values[k] + values[k - 1] != values[k - 1]:
+            return False
+    return True
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
 def _read_sums(
     row: cython.p_double, places: cython.p_int, n_sums: cython.Py_ssize_t, values: cython.p_double
 ) -> cython.bint:
@@ -317,7 +334,7 @@ class ColumnJson:
             return start
         cells = cython.declare("double[:, ::1]", columns.cells)
         place_of = cython.declare("long long[::1]", places)
-        column_of = cython.declare("const int[::1]", self._columns_of_slots())
+        column_of = cython.declare("int[::1]", self._columns_of_slots())
         value_view: Array = np.zeros(len(column_of))
         values = cython.declare("double[::1]", value_view)
         n: cython.Py_ssize_t = len(column_of)
@@ -332,11 +349,9 @@ class ColumnJson:
             stored: tuple[Any, ...] = rows[i]
             text = PyUnicode_AsUTF8AndSize(stored[2], cython.address(size))
             fits = _read_numbers(text, size, form, brief, cython.address(values[0]))
-            for k in range(n if fits else 0):
-                if values[k] != 0.0 and column_of[k] < 0:
-                    fits = False
-                if k & 1 and values[k] + values[k - 1] != values[k - 1]:
-                    fits = False
+            fits = fits and _have_columns(
+                cython.address(values[0]), cython.address(column_of[0]), n
+            )
             name = _read_name(stored[1]) if fits else None
             if not fits or names.setdefault(name, row) != row:
                 columns.n_rows = row
@@ -349,6 +364,50 @@ class ColumnJson:
             row += 1
         columns.n_rows = row
         return len(rows)
+
+    def append(self, texts: Sequence[str], start: int) -> int:
+        """Append states to the columns, up to the first that the codec must read.
+
+        Parameters
+        ----------
+        texts
+            The JSON of states.
+        start
+            Index of the first of them. The columns have room for the rest.
+
+        Returns
+        -------
+        int
+            Index of the first state that was not appended.
+        """
+        columns = self._columns
+        form: _Form | None = self._form
+        if form is None or columns.n_columns == 0:
+            return start
+        cells = cython.declare("double[:, ::1]", columns.cells)
+        column_of = cython.declare("int[::1]", self._columns_of_slots())
+        value_view: Array = np.zeros(len(column_of))
+        values = cython.declare("double[::1]", value_view)
+        n: cython.Py_ssize_t = len(column_of)
+        row: cython.Py_ssize_t = columns.n_rows
+        size: cython.Py_ssize_t = 0
+        i: cython.Py_ssize_t = start
+        k: cython.Py_ssize_t
+        text: cython.p_char
+        for i in range(start, len(texts)):
+            text = PyUnicode_AsUTF8AndSize(texts[i], cython.address(size))
+            if not (
+                _read_numbers(text, size, form, False, cython.address(values[0]))
+                and _have_columns(cython.address(values[0]), cython.address(column_of[0]), n)
+            ):
+                columns.n_rows = row
+                return i
+            for k in range(n):
+                if column_of[k] >= 0:
+                    cells[row, column_of[k]] = values[k]
+            row += 1
+        columns.n_rows = row
+        return len(texts)
 
     def _columns_of_slots(self) -> Array:
         """Return the column of each rounded value and remainder, -1 if it has no column."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -19,9 +19,13 @@ from seqbayes.statistics.column_loops import NewKeys, learn_keyed
 from seqbayes.statistics.columns import Columns
 from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.column_json import ColumnJson
+from seqbayes.stream.garbage import collector_suspended
 from seqbayes.stream.stores import StateRows, StoredState, StoreError
 
 Array = Any
+
+_MAKE: Callable[[Iterable[Any]], StoredState] = partial(tuple.__new__, StoredState)
+"""`StoredState._make` without a call of a Python function for each state."""
 
 
 class ColumnStates(MutableMapping[Any, Any]):
@@ -144,7 +148,7 @@ class ColumnStates(MutableMapping[Any, Any]):
             The largest `used` of the chunks that were read, and the states that were not added.
         """
         used, chunks = 0, iter(chunks)
-        with _collector_suspended():
+        with collector_suspended():
             for chunk in chunks:
                 used = max(used, max(map(itemgetter(3), chunk.rows), default=0))
                 other = self._restore(chunk)
@@ -229,12 +233,6 @@ class ColumnStates(MutableMapping[Any, Any]):
         return learn_keyed(self._columns, rows, keys, xs, start, changed, new)
 
     @property
-    def n_samples(self) -> list[float]:
-        """The weight of the data of every restored state that was read, in order."""
-        n: list[float] = self._columns.leading_parts(slice(None))[0].tolist()
-        return n
-
-    @property
     def n_changed(self) -> int:
         """Number of keys that have changed."""
         return int(np.count_nonzero(self._changed.view(bool)))
@@ -244,8 +242,8 @@ class ColumnStates(MutableMapping[Any, Any]):
         """The keys that have changed, in order of their rows."""
         return [self._keys[row] for row in self._changed_rows().tolist()]
 
-    def changes(self, used: int) -> Iterator[tuple[str, str, int, int | None]]:
-        """Yield key, state, last use and place of every key that has changed.
+    def changes(self, used: int) -> list[StoredState]:
+        """Return the state of every key that has changed.
 
         Parameters
         ----------
@@ -254,8 +252,23 @@ class ColumnStates(MutableMapping[Any, Any]):
         """
         rows, keys = self._changed_rows(), self._keys
         names = write_keys([keys[row] for row in rows.tolist()])
-        places = (place or None for place in self._places[rows].tolist())
-        return zip(names, self._json.write(rows), itertools.count(used + 1), places, strict=False)
+        places = [place or None for place in self._places[rows].tolist()]
+        uses = range(used + 1, used + 1 + len(rows))
+        belief = itertools.repeat(self._name, len(rows))
+        columns = zip(belief, names, self._json.write(rows), uses, places, strict=True)
+        return list(map(_MAKE, columns))
+
+    def heaviest_changes(self, n: int) -> list[Any]:
+        """Return the keys that have changed and have most data, at most n, those with most first.
+
+        Parameters
+        ----------
+        n
+            Maximum number of keys.
+        """
+        rows = self._changed_rows()
+        weights = self._columns.leading_parts(slice(None))[0][rows]
+        return [self._keys[rows[i]] for i in np.argsort(-weights, kind="stable")[:n].tolist()]
 
     def committed(self, first_place: int | None) -> int | None:
         """Clear the record of changes; store the places of new states.
@@ -285,8 +298,8 @@ class ColumnStates(MutableMapping[Any, Any]):
         return np.flatnonzero(self._changed.view(bool))
 
 
-def count_samples(codec: StateCodec, texts: Sequence[str]) -> list[float]:
-    """Return the total weights of the data of stored states, faster than by reading each state.
+def read_columns(codec: StateCodec, texts: Sequence[str]) -> Columns | None:
+    """Return the statistics of stored states as columns, faster than by reading each state.
 
     Parameters
     ----------
@@ -297,8 +310,8 @@ def count_samples(codec: StateCodec, texts: Sequence[str]) -> list[float]:
 
     Returns
     -------
-    list of float
-        The weights; an empty list if the states have to be read one at a time.
+    Columns or None
+        A row for each state; None if the states have to be read one at a time.
 
     Examples
     --------
@@ -306,31 +319,33 @@ def count_samples(codec: StateCodec, texts: Sequence[str]) -> list[float]:
     >>> state = Beta()
     >>> state.learn_many([True, False, True])
     >>> codec = StateCodec(Beta())
-    >>> count_samples(codec, [codec.write(state), codec.write(Beta())])
-    [3.0, 0.0]
+    >>> columns = read_columns(codec, [codec.write(state), codec.write(Beta())])
+    >>> columns.statistics(0).value
+    PairStatistic(first=2.0, second=1.0)
     """
     if not codec.is_compact:
-        return []
+        return None
+    state = codec.make()
     try:
-        states = ColumnStates(codec, codec.make())
+        columns = Columns(state.new_statistics)
     except UnsupportedError:
-        return []
-    rows = [(None, f'["{i}"]', text, 0) for i, text in enumerate(texts)]
-    states.restore([StateRows("", "", rows)])
-    found = states.n_samples
-    return found if len(found) == len(texts) else []
-
-
-@contextmanager
-def _collector_suspended() -> Iterator[None]:
-    """Suspend the garbage collector while many objects are created that are kept."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+        return None
+    reader, row = ColumnJson(codec, columns), 0
+    columns.reserve(len(texts))
+    while row < len(texts):
+        row = reader.append(texts, row)
+        if row < len(texts):  # the first one, or an unusual one
+            statistics = state.new_statistics()
+            try:
+                codec.load(codec.extract_statistics(texts[row]), statistics)
+            except (SeqbayesError, msgspec.MsgspecError):
+                return None
+            columns.resize(row + 1)
+            columns.write(row, statistics)
+            row += 1
+    with np.errstate(all="ignore"):
+        possible = columns.scratch.possible_rows(columns.leading_parts(slice(None)))
+    return columns if possible.all() else None
 
 
 def unreadable_state(name: str, key: Any, error: Exception) -> StoreError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -58,10 +57,7 @@ class History(Collector):
             return
         self._last = now
         for name, table in self._tables(pipeline):
-            chosen = heapq.nlargest(
-                self._keys, table.changed_keys, key=lambda key: table.state(key).n_samples
-            )
-            for key in chosen:
+            for key in table.heaviest_changes(self._keys):
                 state = table.state(key)
                 found = summarise(state)
                 if state.conjugate and len(text := table.codec.write(state)) <= MAX_STATE_LENGTH:

@@ -16,8 +16,9 @@ from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief, layout_of
 from seqbayes.events.fields import write_record
 from seqbayes.stream.declarations import continue_stored
+from seqbayes.stream.garbage import collector_suspended
 from seqbayes.stream.source import Batch, Source
-from seqbayes.stream.stores import Changes, DeadLetter, RunnerStatus, Store, StoredState, StoreError
+from seqbayes.stream.stores import Changes, DeadLetter, RunnerStatus, Store, StoreError
 from seqbayes.stream.table import KeyedStates
 
 MAX_RAW_BYTES = 1 << 20
@@ -309,25 +310,13 @@ class Pipeline:
                 f"{self.store.url} has no room for more dead letters: the last one is"
                 f" {self._dead[-1].reason!r}"
             )
-        changes = Changes(
-            self.source.name if self._moved else None,
-            self._token,
-            self._read,
-            [
-                StoredState(name, *row)
-                for name, table in self.tables.items()
-                if self.store.stores_states
-                for row in table.changes()
-            ],
-            [(name, key) for name, table in self.tables.items() for key in table.gone],
-            self._dead,
-            events_before=self._committed if self._moved else None,
-        )
-        if self._moved:
-            self.source.committing(changes)
-        for collector in self.collectors:
-            collector.committing(self, changes)
-        self.store.commit(changes)
+        with collector_suspended():
+            changes = self._changes()
+            if self._moved:
+                self.source.committing(changes)
+            for collector in self.collectors:
+                collector.committing(self, changes)
+            self.store.commit(changes)
         self._room -= len(self._dead)
         if changes.letters_before is not None:
             self._room = self._most_dead_letters - self.store.dead_letter_count()
@@ -341,6 +330,20 @@ class Pipeline:
         self._start_interval()
         for collector in self.collectors:
             collector.committed(self)
+
+    def _changes(self) -> Changes:
+        """Return what a commit stores."""
+        tables = self.tables.items()
+        stored = self.store.stores_states
+        return Changes(
+            self.source.name if self._moved else None,
+            self._token,
+            self._read,
+            [state for _, table in tables if stored for state in table.changes()],
+            [(name, key) for name, table in tables for key in table.gone],
+            self._dead,
+            events_before=self._committed if self._moved else None,
+        )
 
     def close(self) -> None:
         """Close the source and the store; the next run reads uncommitted events again."""

@@ -16,7 +16,7 @@ from seqbayes.stream.learned import LearnedEvent
 from seqbayes.stream.pipeline import MAX_RAW_BYTES
 from seqbayes.stream.source import Source
 from seqbayes.stream.sources.posted import HORIZON, decided_at, key_of, read_identity
-from seqbayes.stream.stores import Changes, DeadLetter, SeenId, Store, StoredLetter, StoredState
+from seqbayes.stream.stores import Changes, DeadLetter, SeenId, Store, StoredLetter
 from seqbayes.stream.table import KeyedStates
 
 
@@ -187,11 +187,7 @@ class Retry:
             self._ids.append(SeenId(key, self._number, event.write()))
 
     def _commit(self) -> None:
-        states = [
-            StoredState(name, *row)
-            for name, table in self._tables.items()
-            for row in table.changes()
-        ]
+        states = [state for table in self._tables.values() for state in table.changes()]
         gone = [(name, key) for name, table in self._tables.items() for key in table.gone]
         name = self._source.name if self._ids else None
         token = None if name is None else self._store.token(name)

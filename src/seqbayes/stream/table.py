@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from seqbayes.statistics.column_loops import LEARNS_KEYED
 from seqbayes.stream.codec import StateCodec, write_json
 from seqbayes.stream.column_states import ColumnStates, unreadable_state
 from seqbayes.stream.limits import LimitError, Limits
-from seqbayes.stream.stores import ReadableStore, StoreError
+from seqbayes.stream.stores import ReadableStore, StoredState, StoreError
 
 _FAILURES = (AttributeError, TypeError, ValueError)
 """Errors of events that `_learn_one` handles: an invalid key, a state not yet decoded, …"""
@@ -385,26 +386,40 @@ class KeyedStates:
         changed = len(self._dirty) if self._columns is None else self._columns.n_changed
         return changed + len(self._gone)
 
-    def changes(self) -> Iterator[tuple[str, str, int, int | None]]:
-        """Yield key, state, last use and place of every key that has changed."""
+    def changes(self) -> list[StoredState]:
+        """Return the state of every key that has changed."""
         if self._columns is not None:
-            for row in self._columns.changes(self._uses):
-                self._uses = row[2]
-                yield row
-            return
+            found = self._columns.changes(self._uses)
+            self._uses += len(found)
+            return found
         if self.belief.over == "drop":  # changed states are last, in order
             tail = itertools.islice(reversed(self._states), len(self._dirty))
             keys = [(write_key(key), key) for key in reversed(list(tail))]
         else:  # the order of a set differs between runs
             keys = sorted((write_key(key), key) for key in self._dirty)
-        for name, key in keys:
-            self._uses += 1
-            yield name, self.codec.write(self._states[key]), self._uses, None
+        used, belief = self._uses + 1, self.belief.name
+        self._uses += len(keys)
+        return [
+            StoredState(belief, name, self.codec.write(self._states[key]), use)
+            for use, (name, key) in enumerate(keys, used)
+        ]
 
     @property
     def gone(self) -> list[str]:
         """The keys that were dropped."""
         return [write_key(key) for key in self._gone]
+
+    def heaviest_changes(self, n: int) -> list[Any]:
+        """Return the keys that have changed and have most data, at most n, those with most first.
+
+        Parameters
+        ----------
+        n
+            Maximum number of keys.
+        """
+        if self._columns is not None:
+            return self._columns.heaviest_changes(n)
+        return heapq.nlargest(n, self._dirty, key=lambda key: self.state(key).n_samples)
 
     @property
     def changed_keys(self) -> list[Any]:

@@ -14,7 +14,8 @@ from seqbayes.events.derived import raw_slots
 from seqbayes.events.display import Display
 from seqbayes.forgetting import Decayed
 from seqbayes.stream.codec import StateCodec, read_state
-from seqbayes.stream.column_states import count_samples
+from seqbayes.stream.column_states import read_columns
+from seqbayes.table.answers import Answers
 
 _EXAMPLES: dict[str, Any] = {
     "boolean": True,
@@ -95,8 +96,17 @@ def _describe(
         None,
         codec.read,
         codec.make,
-        partial(count_samples, codec),
+        partial(_answers, codec),
     )
+
+
+def _answers(codec: StateCodec, texts: Sequence[str]) -> Answers | None:
+    """Return the answers of stored states, or None if they have to be read one at a time."""
+    columns = read_columns(codec, texts)
+    if columns is None:
+        return None
+    state = codec.make()
+    return Answers(state, state.prior, columns)
 
 
 def _half_life(state: Any) -> str | None:
@@ -115,7 +125,8 @@ class BeliefDescription(NamedTuple):
     """Description of a belief.
 
     `example` is an event for it, if its fields are known; `read` decodes a stored state, and `make`
-    returns one without data; `samples_of` is `count_samples` of its codec.
+    returns one without data; `answers` returns the answers of many stored states, or None if they
+    have to be read one at a time.
     """
 
     name: str
@@ -131,10 +142,10 @@ class BeliefDescription(NamedTuple):
     example: dict[str, Any] | None
     read: Callable[[str], Any]
     make: Callable[[], Any]
-    samples_of: Callable[[Sequence[str]], list[float]]
+    answers: Callable[[Sequence[str]], Answers | None]
 
     def as_json(self, keys: int) -> dict[str, Any]:
         """Return the description as JSON values."""
         fields = {**self._asdict(), **msgspec.structs.asdict(self.display)}
-        del fields["read"], fields["make"], fields["samples_of"], fields["display"]
+        del fields["read"], fields["make"], fields["answers"], fields["display"]
         return {**fields, "keys": keys}

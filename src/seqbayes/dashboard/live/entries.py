@@ -13,7 +13,6 @@ import msgspec
 from seqbayes.dashboard import views
 from seqbayes.dashboard.live.descriptions import BeliefDescription
 from seqbayes.dashboard.live.recent import EventEffect, RecentEvents
-from seqbayes.dashboard.live.sorting import collated
 from seqbayes.dashboard.views.figures import significant, values
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.stores import StoreError
@@ -67,16 +66,20 @@ class Update:
 
 
 class Entry:
-    """A key: a copy of its state and its recent history."""
+    """A key: a copy of its state and its recent history.
+
+    Attributes
+    ----------
+    stored
+        The state, or its JSON if it has not been decoded; neither is modified.
+    """
 
     __slots__ = (
         "_about",
         "_before",
-        "_collated",
         "_followed",
         "_gap",
         "_rate",
-        "_state",
         "key",
         "known_cards",
         "known_n",
@@ -87,6 +90,7 @@ class Entry:
         "seeded",
         "since",
         "spark",
+        "stored",
         "updated",
         "version",
     )
@@ -94,7 +98,7 @@ class Entry:
     def __init__(self, description: BeliefDescription, key: str, since: float) -> None:
         self._about = description
         self.key = key
-        self._state: Any = None
+        self.stored: Any = None
         self.since = self.updated = self.rated = since
         self.last: Any = None
         self._rate = 0.0
@@ -109,7 +113,6 @@ class Entry:
         self._before: tuple[float, float] | None = None
         self.known_ranking: views.Ranking | None = None
         self.known_cards: dict[float, dict[str, Any]] = NO_CARDS
-        self._collated: tuple[Any, ...] | None = None
 
     @property
     def belief(self) -> str:
@@ -125,7 +128,7 @@ class Entry:
                 self.updated,
             )  # a store does not contain the number of new events
         self.rated = self.updated = update.updated
-        self._state, self.known_n, self.known_ranking = update.state, None, None
+        self.stored, self.known_n, self.known_ranking = update.state, None, None
         self.known_cards = NO_CARDS
         if update.last is not None:
             self.last = update.last[0]
@@ -136,7 +139,7 @@ class Entry:
             if not update.watched:  # events after the stored ones are unknown
                 self.recent_events = None
             return []
-        before = self._about.make() if self._state is None else self.state
+        before = self._about.make() if self.stored is None else self.state
         self.recent_events = self.recent_events or RecentEvents()
         taken = before, update.state, update.happened, update.updated
         if update.watched:
@@ -165,8 +168,8 @@ class Entry:
         StoreError
             If the stored JSON cannot be read.
         """
-        self._state = self.peek()
-        return self._state
+        self.stored = self.peek()
+        return self.stored
 
     def peek(self) -> Any:
         """Return the state, without keeping it if it had to be decoded.
@@ -179,10 +182,10 @@ class Entry:
         StoreError
             If the stored JSON cannot be read.
         """
-        if type(self._state) is not str:
-            return self._state
+        if type(self.stored) is not str:
+            return self.stored
         try:
-            return self._about.read(self._state)
+            return self._about.read(self.stored)
         except (SeqbayesError, msgspec.MsgspecError) as error:
             where = f"{self.key[:200]} of belief {self._about.name!r}"
             raise StoreError(f"the stored state of {where} cannot be read: {error}") from None
@@ -192,20 +195,11 @@ class Entry:
         return self._about.read(text)
 
     @property
-    def stored(self) -> Any:
-        """The state, or its JSON if it has not been decoded; neither is modified."""
-        return self._state
-
-    @property
     def n(self) -> float:
         """The total weight of the observed data."""
         if self.known_n is None:
             self.known_n = self.peek().n_samples
         return self.known_n
-
-    def count_together(self, texts: Sequence[str]) -> list[float]:
-        """Return the weights of the data of stored states; see `count_samples`."""
-        return self._about.samples_of(texts)
 
     @property
     def ranking(self) -> views.Ranking:
@@ -333,13 +327,6 @@ class Entry:
         names: list[str] | None = msgspec.json.decode(self.key)
         return names
 
-    @property
-    def collated(self) -> tuple[Any, ...]:
-        """The sort key of its name."""
-        if self._collated is None:
-            self._collated = collated(self.names)
-        return self._collated
-
 
 def _recent_rate(events: float, seconds: float) -> float:
     """Return what events evenly spaced over the last `seconds` contribute to a decaying rate.
@@ -384,13 +371,3 @@ def rankings_of(entries: Sequence[Entry], level: float = views.LEVEL) -> Iterato
     for start in range(0, len(entries), _CHUNK):
         chunk = entries[start : start + _CHUNK]
         yield from views.rankings([entry.peek() for entry in chunk], level)
-
-
-def make_counts(entries: Iterable[Entry]) -> None:
-    """Read the missing weights of the data of entries of one belief together."""
-    bare = [each for each in entries if each.known_n is None and type(each.stored) is str]
-    for start in range(0, len(bare), _CHUNK):
-        chunk = bare[start : start + _CHUNK]
-        counts = chunk[0].count_together([each.stored for each in chunk])
-        for entry, n in zip(chunk, counts, strict=False):
-            entry.known_n = n

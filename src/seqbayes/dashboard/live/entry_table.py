@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
+import numpy as np
+
 from seqbayes.dashboard import views
+from seqbayes.dashboard.live.collation import natural_order
 from seqbayes.dashboard.live.descriptions import BeliefDescription
-from seqbayes.dashboard.live.entries import Entry, Update, make_counts, make_rankings, rankings_of
-from seqbayes.dashboard.live.listings import Cursor, Listings, Page
+from seqbayes.dashboard.live.entries import Entry, Update, make_rankings, rankings_of
+from seqbayes.dashboard.live.listings import Cursor, Listings, Ordered, Page
 from seqbayes.dashboard.live.recent import EventEffect
 from seqbayes.stream.stores import StoreError
+
+Array = Any
 
 SORTS = ("n", "mean", "low", "width", "rate", "updated", "key")
 
@@ -32,7 +37,7 @@ class EntryTable:
         self.entries: dict[str, Entry] = {}
         self._top: tuple[int, int, list[Entry]] | None = None
         self._listings = Listings()
-        self._found: tuple[tuple[Any, ...], list[Entry]] | None = None
+        self._found: tuple[tuple[Any, ...], Sequence[Entry]] | None = None
         self.with_events: dict[str, Entry] = {}
         self.version = 0
 
@@ -63,9 +68,9 @@ class EntryTable:
     def top(self, most: int) -> list[Entry]:
         """Return the entries with the most data."""
         if self._top is None or self._top[:2] != (self.version, most):
-            make_counts(self.entries.values())
-            ranked = heapq.nlargest(most, self.entries.values(), key=lambda e: e.n)
-            self._top = (self.version, most, ranked)
+            entries = list(self.entries.values())
+            ranked = _in_order(entries, self._values(entries, "n", 0.0, views.LEVEL), True)
+            self._top = (self.version, most, list(ranked[:most]))
         return self._top[2]
 
     def warnings(self) -> list[dict[str, str]]:
@@ -88,7 +93,7 @@ class EntryTable:
         descending: bool,
         now: float,
         level: float = views.LEVEL,
-    ) -> list[Entry]:
+    ) -> Sequence[Entry]:
         """Return the entries whose keys contain a string, in order.
 
         The most recent result is reused until a key changes, so that reading successive pages does
@@ -116,30 +121,60 @@ class EntryTable:
 
     def _ranked(
         self, text: str, sort: str, descending: bool, now: float, level: float
-    ) -> list[Entry]:
-        wanted = text.casefold()
-        found = [e for e in self.entries.values() if not wanted or wanted in e.key.casefold()]
-        rank: Mapping[str, Callable[[Entry], Any]] = {
-            "n": lambda e: e.n,
-            "mean": lambda e: e.ranking.mean,
-            "low": lambda e: e.ranking.low,
-            "width": lambda e: e.ranking.width,
-            "rate": lambda e: e.rate(now),
-            "updated": lambda e: e.updated,
-            "key": lambda e: e.collated,
-        }
-        if sort in ("low", "width") and level != views.LEVEL:
-            ends = [each.low if sort == "low" else each.width for each in rankings_of(found, level)]
-            ranked: list[tuple[Any, Entry]] = list(zip(ends, found, strict=True))
-        else:
-            if sort in ("mean", "low", "width"):
-                make_rankings(found)
-            if sort == "n":
-                make_counts(found)
-            ranked = [(rank[sort](entry), entry) for entry in found]
-        known = [pair for pair in ranked if pair[0] is not None]
-        known.sort(key=lambda pair: pair[0], reverse=descending)
-        return [e for _, e in known] + [e for value, e in ranked if value is None]
+    ) -> Sequence[Entry]:
+        found, wanted = list(self.entries.values()), text.casefold()
+        if wanted:
+            found = [entry for entry in found if wanted in entry.key.casefold()]
+        if sort == "key":
+            order = natural_order(list(map(attrgetter("key"), found)))
+            return Ordered(found, order[::-1] if descending else order)
+        return _in_order(found, self._values(found, sort, now, level), descending)
+
+    def _values(self, entries: Sequence[Entry], sort: str, now: float, level: float) -> Array:
+        """Return the values by which entries are sorted; NaN is a missing one."""
+        if sort == "rate":
+            return np.array([entry.rate(now) for entry in entries], float)
+        if sort == "updated":
+            return np.array([entry.updated for entry in entries], float)
+        stored = list(map(attrgetter("stored"), entries))
+        if set(map(type, stored)) == {str}:
+            found = self._values_together(stored, sort, level)
+            return _values_of_each(entries, sort, level) if found is None else found
+        together = np.array([type(each) is str for each in stored], bool)
+        texts = [each for each in stored if type(each) is str]
+        found = self._values_together(texts, sort, level)
+        if found is None:
+            return _values_of_each(entries, sort, level)
+        values = np.empty(len(entries))
+        values[together] = found
+        rest = np.flatnonzero(~together)
+        values[rest] = _values_of_each([entries[i] for i in rest.tolist()], sort, level)
+        return values
+
+    def _values_together(self, texts: Sequence[str], sort: str, level: float) -> Array | None:
+        """Return the values of stored states; None if the states have to be read one at a time."""
+        answers = self.description.answers(texts) if texts else None
+        if answers is None or sort == "n":
+            return None if answers is None else answers.n_samples
+        return views.sort_values(self.description.make(), answers, sort, level)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries.values())
+
+
+def _in_order(entries: Sequence[Entry], values: Array, descending: bool) -> Sequence[Entry]:
+    """Return entries in the order of values; those without a value (NaN) are last."""
+    return Ordered(entries, np.argsort(-values if descending else values, kind="stable"))
+
+
+def _values_of_each(entries: Sequence[Entry], sort: str, level: float) -> Array:
+    """Return the values by which entries of one belief are sorted, from the state of each."""
+    if sort == "n":
+        return np.array([entry.n for entry in entries], float)
+    if sort != "mean" and level != views.LEVEL:
+        rankings = list(rankings_of(entries, level))
+    else:
+        make_rankings(entries)
+        rankings = [entry.ranking for entry in entries]
+    found = [getattr(each, sort) for each in rankings]
+    return np.array(found, float)  # None becomes NaN

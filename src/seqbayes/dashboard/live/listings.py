@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Self, overload
 
 import msgspec
 
@@ -67,6 +67,33 @@ class Page(NamedTuple):
     following: str | None
 
 
+class Ordered(Sequence[Entry]):
+    """Entries in another order, of which only those that are read are looked up.
+
+    Parameters
+    ----------
+    entries
+        The entries.
+    order
+        The index of each entry in the new order, an array.
+    """
+
+    def __init__(self, entries: Sequence[Entry], order: Any) -> None:
+        self._entries, self._order = entries, order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Entry]: ...
+    def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
+        if isinstance(index, slice):
+            return [self._entries[i] for i in self._order[index].tolist()]
+        return self._entries[int(self._order[index])]
+
+
 class Listings:
     """The most recently read listings of a belief; each is the order of its keys at one time.
 
@@ -75,12 +102,12 @@ class Listings:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[Any, list[Entry]]] = {}
+        self._kept: dict[str, tuple[Any, Sequence[Entry]]] = {}
 
     def page(
         self,
         query: tuple[Any, ...],
-        rank: Callable[[], list[Entry]],
+        rank: Callable[[], Sequence[Entry]],
         entries: Mapping[str, Entry],
         cursor: Cursor | None,
         limit: int,

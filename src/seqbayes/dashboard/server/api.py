@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -135,7 +135,7 @@ class Reads:
             return self._shown(table, found[offset : offset + limit], len(found), now, level)
 
     def _shown(
-        self, table: EntryTable, chosen: list[Entry], total: int, now: float, level: float
+        self, table: EntryTable, chosen: Sequence[Entry], total: int, now: float, level: float
     ) -> dict[str, Any]:
         past.seed(self._hub.provider.reader, chosen)
         make_cards(chosen, level)

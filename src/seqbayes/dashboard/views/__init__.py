@@ -35,6 +35,7 @@ from seqbayes.dashboard.views.compare import compare, drawn_shares, leading_labe
 from seqbayes.dashboard.views.figures import finite, values
 from seqbayes.dashboard.views.quantiles import quantiles
 from seqbayes.errors import SeqbayesError
+from seqbayes.table.answers import Answers
 
 __all__ = [
     "COMPARED_POINTS",
@@ -59,6 +60,7 @@ __all__ = [
     "rankings",
     "register_view",
     "scale_of",
+    "sort_values",
     "step",
     "surprise",
     "view_of",
@@ -124,6 +126,28 @@ def rankings(states: Sequence[Any], level: float = LEVEL) -> list[Ranking]:
     if not states:
         return []
     return view_of(states[0], level).rankings([state.as_of() for state in states])
+
+
+def sort_values(state: Any, answers: Answers, sort: str, level: float = LEVEL) -> Any:
+    """Return the sort values of many states of one belief; NaN is a missing one.
+
+    Parameters
+    ----------
+    state
+        Any of the states.
+    answers
+        The answers of all states.
+    sort
+        The name of a number of `Ranking`.
+    level
+        Level of the intervals.
+
+    Returns
+    -------
+    array or None
+        None if the values have to be computed from the states.
+    """
+    return view_of(state, level).sort_values(state.as_of(), answers, sort)
 
 
 def detail(state: Any, last: Any = None, level: float = LEVEL) -> dict[str, Any]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from seqbayes.dashboard.views.figures import finite
+
+if TYPE_CHECKING:
+    from seqbayes.table.answers import Answers
 
 LEVEL = 0.95
 """Level of intervals, unless a request selects another."""
@@ -144,6 +147,10 @@ class BeliefView:
     def rankings(self, states: Sequence[Any]) -> list[Ranking]:
         """Return the sort values of the keys of one belief."""
         return [Ranking(state.n_samples) for state in states]
+
+    def sort_values(self, state: Any, answers: Answers, sort: str) -> Any:
+        """Return the sort values of many states, or None if each state is needed."""
+        return None
 
     def details(self, state: Any, last: Any) -> dict[str, Any]:
         """Return the fields that the detail page has in addition to those of the card."""

@@ -26,6 +26,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.figures import curves
 from seqbayes.predictive.labels import Categorical
 from seqbayes.state import State
+from seqbayes.table.answers import Answers
 
 
 @register_view
@@ -78,6 +79,19 @@ class NumberView(BeliefView):
             for k, row in zip(proper, numbers.T.tolist(), strict=True):
                 found[k] = Ranking(found[k].n, *(None if v != v else v for v in row))
         return found
+
+    def sort_values(self, state: Any, answers: Answers, sort: str) -> Any:
+        """Return the mean, or an end or the width of the interval, of many proper states."""
+        posteriors = answers.posterior
+        if not state.is_proper(posteriors):
+            return None
+        if sort == "mean":
+            found = _first_part(state.belief(posteriors).mean)
+        else:
+            low, high = _intervals(state, posteriors, self.level)
+            low, high = (np.where(np.isfinite(end), end, np.nan) for end in (low, high))
+            found = low if sort == "low" else high - low
+        return np.where(np.isfinite(found), found, np.nan)
 
     def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
         """Return the curve or the bars of the next observation."""

@@ -16,11 +16,76 @@ try:
 except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
+if cython.compiled:
+    from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringAndSize
+    from cython.cimports.cpython.unicode import PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
+    from cython.cimports.libc.string import memcmp, memcpy
+else:
+    memcmp: Any = None
+    memcpy: Any = None
+    PyBytes_AS_STRING: Any = None
+    PyBytes_FromStringAndSize: Any = None
+    PyUnicode_AsUTF8AndSize: Any = None
+    PyUnicode_DecodeUTF8: Any = None
+
+# The number of a use up to this one has at most 15 digits, which are those of its float.
+_LARGEST_USE = 10**15 - 1
+
 
 @cython.cfunc
-def _checksum(belief: str, key: str, state: str, used: float, when: str) -> int:
+def _checksum(belief: str, key: str, state: str, used: Any, when: str) -> int:
     """Return the checksum of a state whose last commit was at a time, which is text."""
-    return zlib.crc32(f"{belief}\0{key}\0{state}\0{float(used)!r}\0{when}".encode())
+    number: str = (
+        f"{used}.0" if type(used) is int and 0 <= used <= _LARGEST_USE else repr(float(used))
+    )
+    if not cython.compiled:
+        return zlib.crc32(f"{belief}\0{key}\0{state}\0{number}\0{when}".encode())
+    return zlib.crc32(_joined((belief, key, state, number, when)))
+
+
+@cython.cfunc
+def _joined(parts: tuple[str, ...]) -> bytes:
+    """Return texts in UTF-8, separated by zero bytes."""
+    i: cython.Py_ssize_t
+    n: cython.Py_ssize_t = len(parts)
+    size: cython.Py_ssize_t = 0
+    total: cython.Py_ssize_t = n - 1
+    text: cython.p_char
+    for i in range(n):
+        PyUnicode_AsUTF8AndSize(parts[i], cython.address(size))
+        total += size
+    joined: bytes = PyBytes_FromStringAndSize(cython.NULL, total)
+    to: cython.p_char = PyBytes_AS_STRING(joined)
+    for i in range(n):
+        if i:
+            to[0] = 0
+            to += 1
+        text = PyUnicode_AsUTF8AndSize(parts[i], cython.address(size))
+        memcpy(to, text, size)
+        to += size
+    return joined
+
+
+@cython.cfunc
+def _shortened(state: str, head: str, tail: str) -> str:
+    """Return the statistics of a state, or the state if it has other JSON; see `Abbreviation`."""
+    if not cython.compiled:
+        return Abbreviation(head, tail).shorten(state)
+    size: cython.Py_ssize_t = 0
+    before: cython.Py_ssize_t = 0
+    after: cython.Py_ssize_t = 0
+    text: cython.p_char = PyUnicode_AsUTF8AndSize(state, cython.address(size))
+    start: cython.p_char = PyUnicode_AsUTF8AndSize(head, cython.address(before))
+    end: cython.p_char = PyUnicode_AsUTF8AndSize(tail, cython.address(after))
+    if (
+        before == 0
+        or size <= before + after
+        or text[before] != 91  # bracket
+        or memcmp(text, start, before) != 0
+        or memcmp(text + (size - after), end, after) != 0
+    ):
+        return state
+    return PyUnicode_DecodeUTF8(text + before, size - before - after, cython.NULL)
 
 
 def state_rows(
@@ -43,8 +108,11 @@ def state_rows(
     [('sold', '[]', '{}', 1, 5.0, 5.0, 2039249267, 1810492327)]
     """
     crc32, when, rows = zlib.crc32, repr(float(at)), []
+    head, tail, last = "", "", None
     for belief, key, state, used, _ in states:
-        state = forms[belief].shorten(state)
+        if belief is not last:
+            (head, tail), last = forms[belief], belief
+        state = _shortened(state, head, tail)
         crc = _checksum(belief, key, state, used, when)
         since_crc = crc32(f"{belief}\0{key}\0{when}".encode())
         rows.append((belief, key, state, used, at, at, crc, since_crc))
@@ -64,8 +132,11 @@ def updated_rows(
     [('{}', 1, 5.0, 2039249267, 7, 'sold', '[]')]
     """
     when, rows = repr(float(at)), []
+    head, tail, last = "", "", None
     for belief, key, state, used, place in states:
-        state = forms[belief].shorten(state)
+        if belief is not last:
+            (head, tail), last = forms[belief], belief
+        state = _shortened(state, head, tail)
         crc = _checksum(belief, key, state, used, when)
         rows.append((state, used, at, crc, place, belief, key))
     return rows
