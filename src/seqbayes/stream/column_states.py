@@ -321,7 +321,7 @@ def read_columns(codec: StateCodec, texts: Sequence[str]) -> Columns | None:
     >>> codec = StateCodec(Beta())
     >>> columns = read_columns(codec, [codec.write(state), codec.write(Beta())])
     >>> columns.statistics(0).value
-    PairStatistic(first=2.0, second=1.0)
+    PairStatistic(a=2.0, b=1.0)
     """
     if not codec.is_compact:
         return None
