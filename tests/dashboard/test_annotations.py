@@ -83,6 +83,13 @@ def test_histories_of_several_keys_have_annotations_and_alerts(serve):
     assert sorted(kinds[1:]) == [("alert", f"sold: firing ({key})") for key in keys]
     detail = server.get("/api/beliefs/sales/%5B%22south%22%5D")
     assert [mark["kind"] for mark in detail["marks"]] == ["annotation", "alert"]
+    query = "keys=%5B%22north%22%5D&keys=%5B%22south%22%5D&against=%5B%22south%22%5D"
+    (curve,) = server.get(f"/api/history/sales?{query}")["curves"]
+    assert curve["key"] == ["north"]
+    assert curve["mean"][-1] == pytest.approx(4 / 5 - 1 / 5)
+    assert curve["low"][-1] < curve["mean"][-1] < curve["high"][-1]
+    server.get(f"/api/history/sales?{query}&part=label", 422)
+    server.get("/api/history/sales?keys=%5B%22north%22%5D&against=none", 404)
     server.get("/api/history/sales", 422)
     server.get("/api/history/sales?keys=%5B%5D", 404)
     server.get("/api/history/other?keys=%5B%5D", 404)

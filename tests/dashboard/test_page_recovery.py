@@ -121,3 +121,30 @@ def test_a_module_that_failed_to_load_is_reported_and_loaded_later(restartable, 
     page.get_by_role("heading", name="This could not be loaded").wait_for()
     restartable.start()
     page.get_by_role("heading", name="No problems").wait_for()
+
+
+def test_a_comparison_keeps_its_content_during_an_outage(restartable, open_page):
+    restartable.feed(*(visit("video", k % 2 == 0) for k in range(30)))
+    for key in ("control", "video"):
+        restartable.feed_history(2, visit(key, True), "conversion", f'["{key}"]')
+    page = open_page("/compare?belief=conversion", at=restartable)
+    page.watch.ignored_errors = CONNECTION_ERRORS
+    page.wait_for_selector("body[data-connection=live]")
+    page.wait_for_selector(".history canvas")
+    known = page.locator(".estimates").inner_text()
+    restartable.kill()
+    page.wait_for_selector("body[data-connection=lost]")
+    column = page.get_by_role("region", name="The keys compared").get_by_role("columnheader")
+    with page.expect_event("requestfailed"):
+        page.get_by_role("button", name="80 %").click()
+    expect(column.last).to_have_text("95 % interval")  # that of the known numbers
+    assert page.locator(".estimates").inner_text() == known
+    with page.expect_event("requestfailed", lambda one: "against" in one.url):
+        page.get_by_role("button", name="Differences").click()
+    expect(page.get_by_role("button", name="Values")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".history canvas")).to_have_count(1)
+    page.get_by_role("button", name="Remove video").click()
+    expect(page.get_by_role("heading", name="This could not be loaded")).to_have_count(0)
+    restartable.start()
+    page.wait_for_selector("body[data-connection=live]")
+    page.get_by_text("Select one more key to compare.").wait_for()

@@ -18,7 +18,9 @@ from seqbayes import (
     Product,
     river,
 )
+from seqbayes.compare import compare, number_of
 from seqbayes.dashboard import views
+from seqbayes.dashboard.live import differences
 from seqbayes.dashboard.live import history as history_module
 from seqbayes.mixture import Mixture
 from seqbayes.model import SUMMARY_SIZE
@@ -283,3 +285,26 @@ def test_a_store_without_summaries_of_estimators_is_read(serve, tmp_path):
     history = detail(serve("beliefs.db"), "b")["history"]
     assert history["n"][0] == 3.0
     assert history["mean"][0] == pytest.approx(0.6)
+
+
+def test_a_difference_over_time_compares_the_latest_states_of_both_keys():
+    def past(start, period):
+        times = [float(t) for t in range(start, start + 1000, 2)]
+        return times, [number_of(Beta(1 + k // period, 1 + k)) for k in range(500)]
+
+    one, other = past(0, 2), past(100, 3)
+    found = differences.difference(one, other, 0.8)
+    assert len(found["t"]) == differences.MAX_POINTS
+    assert (found["t"][0], found["t"][-1], found["level"]) == (100.0, 1098.0, 0.8)
+    gaps = np.diff(found["t"])
+    assert gaps.max() <= 2 * gaps.min()
+    for i in (0, 77, -1):
+        t = found["t"][i]
+        pair = {
+            name: states[max(k for k, at in enumerate(times) if at <= t)]
+            for name, (times, states) in (("one", one), ("other", other))
+        }
+        expected = compare(pair, control="other", level=0.8).differences["one"]
+        assert found["mean"][i] == pytest.approx(expected.mean, rel=1e-5)
+        assert [found["low"][i], found["high"][i]] == pytest.approx(expected.interval, rel=1e-5)
+    assert differences.difference(one, ([], []), 0.95)["t"] == []

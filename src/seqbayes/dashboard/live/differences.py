@@ -86,10 +86,12 @@ def past_of(
     Raises
     ------
     PriorError
-        If the belief is not about one number.
+        If the belief is not about one number, or a label is given for another kind of belief.
     """
     if not views.compares(entry.kind):
         raise PriorError("only beliefs about a number or about labels can be compared")
+    if label is not None and views.compares(entry.kind) != "share":
+        raise PriorError("only beliefs about labels have shares to compare")
     found = [] if reader is None else states_of(reader, entry)
     if found is None:
         return None

@@ -1,6 +1,7 @@
 // Downloads a chart as an image, and its numbers as CSV.
 
 import { button, h } from "./dom.js";
+import { placeAt } from "./popover.js";
 
 const OMITTED = ".gloss-mark, .corner, [popover], [hidden]";
 const SCALE = 2; // pixels of the image per pixel of the page
@@ -150,10 +151,6 @@ export function openDownloads(anchor, name, { element, tables }) {
   );
   document.body.append(menu);
   menu.showPopover();
-  const { right, bottom, top } = anchor.getBoundingClientRect();
-  const { offsetWidth, offsetHeight } = menu;
-  const below = bottom + offsetHeight < innerHeight;
-  menu.style.left = `${Math.max(8, right - offsetWidth)}px`;
-  menu.style.top = `${below ? bottom + 4 : Math.max(8, top - offsetHeight - 4)}px`;
+  placeAt(menu, anchor);
   menu.querySelector("button").focus();
 }

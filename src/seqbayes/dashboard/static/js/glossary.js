@@ -1,6 +1,7 @@
 // Terms that are explained in place.
 
 import { h } from "./dom.js";
+import { placeAt } from "./popover.js";
 
 const TERMS = {
   "P(best)": "Probability that this key has the best value of all compared keys, given the data and the model. It is exact, but it does not bound how often you are wrong if you stop as soon as it is large.",
@@ -32,5 +33,6 @@ export function term(name, text = name) {
     { type: "button", class: "gloss-mark", popovertarget: id, "aria-label": `What is ${name}?` },
     "?",
   );
+  note.addEventListener("toggle", ({ newState }) => newState === "open" && placeAt(note, button));
   return h("span", { class: "term" }, text, button, note);
 }

@@ -67,6 +67,9 @@ function filled(counts) {
 const DASHES = [[], [8, 4], [2, 4], [10, 3, 2, 3], [5, 5], [12, 4]];
 const MAX_MARKS = 12;
 
+/** The colour of a curve: by its place among all keys, or among the curves. */
+const seriesOf = (place, i) => `--series-${((place ?? i) % 6) + 1}`;
+
 /** A fill for the interval of a line of this colour. */
 const pale = (colour) => `color-mix(in srgb, ${colour} 14%, transparent)`;
 
@@ -136,6 +139,7 @@ export class History {
 
   /**
    * @param {object[]} curves with `t`, `mean`, `low`, `high`, `n` and, if there are several, `name`
+   *   and `place`, which determines the colour
    * @param {string} measured of the belief
    * @param {object} options
    * @param {object[]} [options.marks] annotations and alerts
@@ -258,9 +262,9 @@ export class History {
         },
       ],
       series: [{}, ...this.curves.flatMap((_, i) => this.#series(i, colour))],
-      bands: this.curves.map((_, i) => ({
+      bands: this.curves.map(({ place }, i) => ({
         series: [3 * i + 1, 3 * i + 2],
-        fill: this.curves.length > 1 ? pale(colour(`--series-${(i % 6) + 1}`)) : colour("--interval-fill"),
+        fill: this.curves.length > 1 ? pale(colour(seriesOf(place, i))) : colour("--interval-fill"),
       })),
       hooks: {
         draw: [(plot) => this.#mark(plot, colour), (plot) => this.#line(plot, colour)],
@@ -274,8 +278,9 @@ export class History {
     const several = this.curves.length > 1;
     const end = { stroke: "transparent", points: { show: false } };
     const filter = (plot) => plot.data[0].flatMap((x, k) => (this.lone[i].has(x) ? [k] : []));
-    const stroke = colour(several ? `--series-${(i % 6) + 1}` : "--posterior");
-    const dash = several ? DASHES[i % 6] : [];
+    const { place = i } = this.curves[i];
+    const stroke = colour(several ? seriesOf(place, i) : "--posterior");
+    const dash = several ? DASHES[place % 6] : [];
     return [end, end, { stroke, width: 2, dash, points: { show: true, size: 5, fill: stroke, filter } }];
   }
 

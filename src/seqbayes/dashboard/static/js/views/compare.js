@@ -28,7 +28,8 @@ export class Compare {
     this.open = this.ids.length > 0; // otherwise the server chooses the keys
     this.options = new Options(search, () => {
       this.#remember();
-      this.#compute();
+      this.#watch();
+      this.#guarded(() => this.#compute());
     });
     this.element = h("div", { class: "compare" });
     this.stop = new AbortController();
@@ -69,7 +70,7 @@ export class Compare {
     const { signal } = this.heard;
     const { live } = this.app;
     live.addEventListener("cards", ({ detail }) => this.#patch(detail), { signal });
-    live.addEventListener("resync", () => this.#load(), { signal });
+    live.addEventListener("resync", () => this.#reload(), { signal });
     live.addEventListener("health", ({ detail }) => this.#grown(detail.beliefs ?? {}), { signal });
   }
 
@@ -126,7 +127,7 @@ export class Compare {
     Object.assign(this.options, { control: null, label: null });
     this.answer = null;
     this.#build();
-    this.#load();
+    this.#reload();
   }
 
   #remember() {
@@ -140,10 +141,32 @@ export class Compare {
     else if (ids.length < 2 && this.open) await this.#single();
     else await this.#compute();
     if (this.stop.signal.aborted) return;
-    const now = this.keys.ids;
-    this.app.live.watch(now.map((id) => [this.name, id]), parameter(this.options.level));
+    this.#watch();
     this.#enough();
+    const now = this.keys.ids;
     await this.offers.show(this.belief, now, now.length >= MAX_COMPARED);
+  }
+
+  #watch() {
+    const watched = this.keys.ids.map((id) => [this.name, id]);
+    this.app.live.watch(watched, parameter(this.options.level));
+  }
+
+  #reload() {
+    return this.#guarded(() => this.#load());
+  }
+
+  // Known results are kept if the server does not answer.
+  async #guarded(act) {
+    try {
+      await act();
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.app.shell.say(error.message);
+      if (this.answer) return;
+      this.few.hidden = false;
+      this.few.replaceChildren(failure(error, () => this.#reload()));
+    }
   }
 
   #one(id) {
@@ -229,19 +252,19 @@ export class Compare {
     const before = this.known.get(this.name);
     for (const [name, keys] of Object.entries(beliefs)) this.known.set(name, keys);
     const now = this.known.get(this.name);
-    if (before < 2 && now > 1) this.#load();
+    if (before < 2 && now > 1) this.#reload();
     else if (before !== now) this.#enough();
   }
 
   #add(id) {
     if (this.keys.ids.length >= MAX_COMPARED) return;
     this.keys.ids = [...this.keys.ids, id];
-    this.#load();
+    this.#reload();
   }
 
   #drop(id) {
     this.keys.ids = this.keys.ids.filter((one) => one !== id);
-    this.#load();
+    this.#reload();
   }
 
   #patch(cards) {
@@ -252,7 +275,7 @@ export class Compare {
     paint(this, () => this.#draw());
     this.pending ??= setTimeout(() => {
       this.pending = null;
-      this.#compute();
+      this.#guarded(() => this.#compute());
     }, AGAIN);
   }
 

@@ -54,7 +54,8 @@ export class Offers {
       if (!open.length)
         this.#say(search ? `No other key contains “${search}”.` : "There are no other keys.");
     } catch (error) {
-      if (error.name !== "AbortError") this.#say(error.message);
+      // While the server is unavailable, the known keys remain.
+      if (error.name !== "AbortError" && !this.list.querySelector("button")) this.#say(error.message);
     }
   }
 

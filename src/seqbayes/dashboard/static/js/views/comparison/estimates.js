@@ -107,6 +107,7 @@ export class Numbers {
   update(answer, level) {
     const { cards, belief } = this.keys;
     const written = this.keys.written(cards[0]?.interval);
+    const shown = answer?.level ?? level; // the server may not have answered yet
     const arms = new Map(answer?.arms.map((arm) => [arm.key, arm]));
     const rows = cards.map(({ id, n, mean, interval }) => [
       h("a", { href: detailPath(belief.name, id) }, this.keys.named(id)),
@@ -120,7 +121,7 @@ export class Numbers {
       ["n", "num lesser"],
       ["Observed", "num"],
       [written.log ? "Median" : "Mean", "num"],
-      [`${percent(level)} interval`, "num"],
+      [`${percent(shown)} interval`, "num"],
     ];
     this.table.replaceChildren(table("The keys compared", columns, rows));
   }

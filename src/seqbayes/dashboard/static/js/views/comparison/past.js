@@ -16,17 +16,18 @@ const SHOWN = [
 export class Past {
   curves = [];
   shown = "values";
+  drawn = "values";
 
   constructor(keys) {
     this.keys = keys;
     this.history = new History();
     this.stored = h("p", { class: "muted" });
-    const choice = segments("History of", SHOWN, this.shown, (shown) => {
+    this.choice = segments("History of", SHOWN, this.shown, (shown) => {
       this.shown = shown;
       this.#load();
     });
     this.element = panel(
-      [h("div", { class: "titled" }, h("h2", null, "History"), choice), this.history.tools],
+      [h("div", { class: "titled" }, h("h2", null, "History"), this.choice), this.history.tools],
       this.history.element,
       this.stored,
       downloaded(keys, "history", () => this.history.element, () => this.#rows()),
@@ -60,22 +61,33 @@ export class Past {
     try {
       found = await get(`/api/history/${part(belief.name)}${asked}`, this.signal);
     } catch (error) {
-      if (error.name === "AbortError" || error.status === 404) return;
+      if (error.status !== 422) {
+        if (error.name !== "AbortError") this.#keep();
+        return;
+      }
       found = { curves: [], marks: [] }; // a label that one of the keys does not have
       none = "One of these keys has no history of this label.";
     }
     if (answer !== this.answer || level !== this.level || shown !== this.shown) return;
+    this.drawn = shown;
     const sign = measured === "log" ? "÷" : "−";
     const than = against === null ? "" : ` ${sign} ${this.keys.name(against)}`;
     this.curves = found.curves.map((curve) => ({
       ...curve,
       name: `${keyName(curve.key, belief.name)}${than}`,
+      place: answer.keys.indexOf(curve.id),
     }));
     const [written, line] = this.#different
       ? [differenceOf(measured), 0]
       : [measured, thresholdOf(belief)];
     this.history.update(this.curves, written, { marks: found.marks, none, level: line });
     setText(this.stored, this.#note());
+  }
+
+  // While the server is unavailable, the known history remains.
+  #keep() {
+    this.shown = this.drawn;
+    this.choice.select(this.shown);
   }
 
   #note() {
