@@ -49,7 +49,7 @@ def below(a, b, shape, scale, x):
     return mpmath.quad(integrand, knots)
 
 
-@pytest.mark.parametrize("numbers", [(4, 8, 5, 71.75), (31, 1001, 33, 700), (1, 300, 3, 50)])
+@pytest.mark.parametrize("numbers", [(4, 8, 5, 71.75), (1, 300, 3, 50)])
 def test_the_distribution_of_revenue_per_visitor(numbers):
     a, b, shape, scale = map(float, numbers)
     number = ProductOfTwo(d.Beta(a, b), d.InverseGamma(shape, scale))

@@ -44,7 +44,7 @@ def coins_by_batch(heads):
 def test_two_coins_on_a_stream(cold):
     """Cappe and Moulines (2009): the averaged statistics are within .003, later within .0006."""
     errors = {10_000: [], 100_000: []}
-    for seed in range(8):
+    for seed in range(4):
         heads = tosses(seed, 100_000)
         start = None if cold else (0.6, 0.5)
         coins = Mixture([COIN, COIN], start=start, seed=seed)

@@ -158,7 +158,7 @@ def test_ten_iterations(events):
     ],
 )
 def test_limits(events, args, limit, weight):
-    end = events("--iterations", "1000", *args)[-1]
+    end = events("--iterations", "180", *args)[-1]
     assert thetas(end) == pytest.approx(limit, abs=1e-9)
     assert end["weights"]["A"] == pytest.approx(weight, abs=1e-9)
     assert end["weights"]["A"] + end["weights"]["B"] == pytest.approx(1.0, abs=1e-15)

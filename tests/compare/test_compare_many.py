@@ -7,19 +7,24 @@ from seqbayes import distributions as d
 from seqbayes.compare import compare, compare_many
 from seqbayes.errors import PriorError
 
+COUNT = 12
+"""Number of comparisons."""
+
 
 def shares(rng):
-    n, p = 10.0 ** rng.uniform(0.0, 5.0, 30), rng.beta(2.0, 5.0, 30)
+    n, p = 10.0 ** rng.uniform(0.0, 5.0, COUNT), rng.beta(2.0, 5.0, COUNT)
     return d.Beta(0.5 + n * p, 0.5 + n * (1.0 - p))
 
 
 def rates(rng):
-    return d.Gamma(10.0 ** rng.uniform(-1.0, 3.0, 30), 10.0 ** rng.uniform(-1.0, 3.0, 30))
+    return d.Gamma(10.0 ** rng.uniform(-1.0, 3.0, COUNT), 10.0 ** rng.uniform(-1.0, 3.0, COUNT))
 
 
 def means(rng):
     return d.StudentT(
-        10.0 ** rng.uniform(0.5, 3.0, 30), rng.normal(size=30), 10.0 ** rng.uniform(-2.0, 1.0, 30)
+        10.0 ** rng.uniform(0.5, 3.0, COUNT),
+        rng.normal(size=COUNT),
+        10.0 ** rng.uniform(-2.0, 1.0, COUNT),
     )
 
 
@@ -33,7 +38,7 @@ def test_each_comparison_has_the_answers_of_compare(draw, better, rng):
     columns = {name: draw(rng) for name in "abc"}
     asked = {"better": better, "control": "b", "equivalence": 0.1, "level": 0.9}
     found = compare_many(columns, **asked)
-    for m in range(30):
+    for m in range(COUNT):
         one = compare({name: each.elements()[m] for name, each in columns.items()}, **asked)
         for name in "abc":
             close = {"rel": 1e-9, "abs": 1e-60, "nan_ok": True}

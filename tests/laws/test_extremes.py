@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import astuple
 from fractions import Fraction
 
 import numpy as np
@@ -59,7 +60,14 @@ def test_answers_are_python_numbers(case):
     assert_flawless(case.new(xs, seed=1), xs[0])
 
 
-SCALAR = [case for case in ONE_CASE_PER_LIKELIHOOD if not case.fields and not case.dimension]
+SCALAR = list(
+    {
+        (case.family, type(case.likelihood), None in astuple(case.likelihood)): case
+        for case in ONE_CASE_PER_LIKELIHOOD
+        if not case.fields and not case.dimension
+    }.values()
+)
+"""One case of each likelihood, and one whose observations have their own trials or exposure."""
 
 
 @pytest.mark.parametrize("case", SCALAR, ids=lambda case: case.id)

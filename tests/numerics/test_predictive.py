@@ -215,7 +215,7 @@ def test_beta_binomial_tails_of_many_trials(trials, alpha, beta, k):
 
 
 @pytest.mark.parametrize("k", [0, 1, 12, 150])
-@pytest.mark.parametrize("r", [1.0, 2.0, 0.3, 40.0, 3000.0])
+@pytest.mark.parametrize("r", [1.0, 0.3, 3000.0])
 @pytest.mark.parametrize(
     ("alpha", "beta"), [(0.5, 0.5), (2.0, 3.0), (1e-3, 2.0), (300.0, 20.0), (5.0, 1e6), (1e6, 3.0)]
 )
@@ -269,10 +269,10 @@ def test_counts(d):
     pmf = d.pmf(ks)
     np.testing.assert_allclose(pmf, np.diff(d.cdf(np.append(bottom - 1, ks))), atol=1e-12)
     np.testing.assert_allclose(d.cdf(ks) + d.sf(ks), 1.0, rtol=1e-12)
-    some = ks[:: max(1, len(ks) // 20)]
+    some = ks[:: max(1, len(ks) // 10)]
     np.testing.assert_allclose(d.cdf(some), [d.cdf(k) for k in some.tolist()], rtol=1e-11)
     np.testing.assert_allclose(d.sf(some), [d.sf(k) for k in some.tolist()], rtol=1e-11)
-    for k in ks[:: max(1, len(ks) // 40)].tolist():
+    for k in ks[:: max(1, len(ks) // 15)].tolist():
         assert d.cdf(k) <= d.cdf(k + 1) <= 1.0
         if d.sf(k) > 1e-12:
             assert d.ppf(d.cdf(k)) == k
