@@ -78,8 +78,8 @@ NOTES = """\
   features alone ranks them slightly better.
 
 `GaussianNB` plugs in estimates of mean and variance, where a variance may be 0, and adds 1e-9 to
-every density. `ConjugateNB` has Student's t predictives, whose priors, worth one observation, come
-from all classes together.
+every density. `ConjugateNB` has Student's t predictives, whose priors, with the weight of one
+observation, come from all classes together.
 """
 
 

@@ -104,7 +104,7 @@ def compare(name: str, own: Callable[[], None], peer: Callable[[], None]) -> Row
 def serve(kind: type[servers.Server]) -> servers.Server | None:
     """Start a server with the messages; report a missing server."""
     if kind.binary() is None:
-        print(f"Left out: {kind.lacking}\n")
+        print(f"Not measured: {kind.lacking}\n")
         return None
     server = kind(tempfile.mkdtemp(prefix="seqbayes-bench-"))
     atexit.register(server.end)  # also if a measurement fails

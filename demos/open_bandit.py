@@ -1,6 +1,6 @@
 """Open Bandit: estimate the clicks of policies that were never shown to visitors.
 
-The shop ZOZOTOWN showed 34 items for men: in one log uniformly at random, in another one by
+The shop ZOZOTOWN showed 34 items for men: in one log uniformly at random, in the other by
 Thompson sampling. What would the policies below have earned in place of the random one? Only the
 random log is used to answer, and the other log to learn. (10,000 records of each log, counted by
 item: Saito et al., 2021, Open Bandit Dataset; from the package obp 0.4.1, Apache License 2.0.)

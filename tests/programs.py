@@ -60,7 +60,7 @@ def on_a_terminal(story, *args, columns=80, lines=24, until=None, **more):
         assert ready, "the program is silent"
         try:
             chunk = os.read(ours, 65536)
-        except OSError:  # how Linux says that the other end is closed
+        except OSError:  # Linux reports a closed other end in this way
             break
         if not chunk:
             break

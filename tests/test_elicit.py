@@ -31,7 +31,7 @@ def test_a_rate_from_its_mean(mean, strength):
 def test_a_normal_mean(mean, strength, variance):
     state = sb.Normal.from_mean(mean, strength, variance)
     assert state.mean == mean
-    # worth n observations: n more halve the variance
+    # equivalent to n observations: n more halve the variance
     before = state.var
     state.learn_one(mean, strength)
     assert state.var == pytest.approx(before / 2, rel=1e-12)

@@ -135,7 +135,7 @@ def test_import_is_light():
     assert run(code) == ""
 
 
-# what a keyed Beta does not need, and takes long to import or much memory
+# modules that a keyed Beta does not need, and that are slow to import or use much memory
 UNNEEDED = {
     *("asyncio", "difflib", "email", "importlib.metadata", "numpy.polynomial", "numpy.testing"),
     *("pandas", "rich", "scipy.optimize", "scipy.special", "scipy.stats"),

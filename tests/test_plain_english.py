@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SUFFIXES = {".py", ".pxd", ".md", ".js", ".css", ".html", ".toml"}
+SUFFIXES = {".py", ".pxd", ".pyx", ".md", ".js", ".css", ".html", ".toml"}
 VENDORED = ROOT / "src/seqbayes/dashboard/static/vendor"
 
 # Regular expressions and plain words instead. A space also matches a line break in a comment.
@@ -69,6 +69,15 @@ PHRASES = {
     r"other than by": "'except by'",
     r"in whatever|whatever (comes|becomes)": "'in any' or 'despite'",
     r"own business": "name the owner",
+    r"(rows?|cells?|headers?|messages?) of (csv|avro|messagepack|protobuf|polars)": "'CSV rows'",
+    r"in one piece": "'as one block'",
+    r"nothing is \w+ then": "'in this case, nothing changes'",
+    r"is no error": "'is not an error'",
+    r"as it is now": "'current'",
+    r"one a line": "'one per line'",
+    r"half of a surrogate": "'a lone surrogate'",
+    r"what(ever)? (came|comes) later": "name it, such as 'later records'",
+    r"worth `?\w+`? observations?": "'equivalent to' or 'with the weight of'",
     r"(is|are|be|something|nothing) odd|an odd (one|value|line)": "'unexpected' or 'invalid'",
 }
 
@@ -76,7 +85,7 @@ PHRASES = {
 @functools.cache
 def texts():
     """Return the files that users and contributors read, and their texts."""
-    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    files = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
     for folder in ("src", "docs", "demos", "tests", "benchmarks"):
         files += sorted(file for file in (ROOT / folder).rglob("*") if file.suffix in SUFFIXES)
     skipped = {VENDORED, Path(__file__).resolve()}

@@ -74,7 +74,7 @@ def test_the_probability_of_a_false_alarm_at_any_time_is_at_most_alpha(concentra
     assert 0.001 < alarms <= alpha
 
 
-def test_a_lost_percent_of_visitors_is_found():
+def test_a_loss_of_one_percent_of_visitors_is_detected():
     assert not sample_ratio({"A": 20_000, "B": 19_800}).mismatch
     found = sample_ratio({"A": 1_000_000, "B": 990_000})
     assert found.mismatch
@@ -83,7 +83,7 @@ def test_a_lost_percent_of_visitors_is_found():
     assert found.guarantee == "anytime-valid"
 
 
-def test_no_visitors_are_no_mismatch():
+def test_there_is_no_mismatch_without_visitors():
     found = sample_ratio({"A": 0, "B": 0})
     assert (found.p_value, found.mismatch, found.observed) == (1.0, False, {"A": None, "B": None})
 

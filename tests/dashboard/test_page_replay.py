@@ -123,7 +123,7 @@ def test_eleven_shares_come_before_densities_and_estimates_are_defined(candies):
     assert defined == ["MLE", "MAP", "mean"]
 
 
-def test_the_reader_plays_an_own_bag(candies):
+def test_a_bag_that_the_reader_enters_is_played(candies):
     candies.watch.ignored_errors = ("422",)
     panel = candies.locator(".bag-panel")
     panel.get_by_role("button", name="Your own bag").click()

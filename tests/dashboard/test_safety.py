@@ -423,7 +423,7 @@ def test_a_flood_of_wrong_tokens_delays_the_right_token_by_a_bounded_time():
         return await right
 
     assert asyncio.run(arrive()) == 0.0
-    assert clock.waits == [5.0]  # set when it arrived, whatever came later
+    assert clock.waits == [5.0]  # fixed when it arrived, regardless of later tokens
 
 
 def test_the_number_of_waiting_requests_per_client_is_limited():

@@ -28,7 +28,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them
 
 @pytest.fixture
 def program(tmp_path):
-    """Start ``seqbayes``; return the process and the its first lines of JSON."""
+    """Start ``seqbayes``; return the process and its first lines of JSON."""
     started = []
 
     def start(*words, lines=2, **more):

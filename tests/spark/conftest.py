@@ -20,7 +20,7 @@ SETTINGS = {
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Do not import tests of what is not installed; one test reports that they are skipped."""
+    """Do not import tests whose packages are missing; one test reports that they are skipped."""
     absent = importlib.util.find_spec("pyspark") is None
     return True if absent and collection_path.name != "test_spark_available.py" else None
 

@@ -1,4 +1,4 @@
-"""What seqbayes.spark says where PySpark or Java is missing."""
+"""Errors of seqbayes.spark if PySpark or Java is missing."""
 
 import importlib.util
 import sys

@@ -237,7 +237,7 @@ def test_a_backfill_of_the_parquet_file_of_the_source_sets_its_position(tmp_path
         ),
     ],
 )
-def test_beliefs_without_a_form_in_sql_are_refused_with_the_reason(tmp_path, beliefs, match):
+def test_beliefs_that_sql_cannot_compute_are_refused_with_the_reason(tmp_path, beliefs, match):
     data = tmp_path / "e.jsonl"
     write_lines(data, rows(3), [])
     source = f'kind = "file"\npath = "{data}"'

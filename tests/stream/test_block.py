@@ -1,4 +1,4 @@
-"""Lines decoded in one piece give the same events and refusals as separate lines."""
+"""Lines decoded as one block give the same events and errors as separate lines."""
 
 from array import array
 from itertools import pairwise

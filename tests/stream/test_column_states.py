@@ -37,7 +37,7 @@ def accept(key, x):
 
 
 def learn(states, keys, xs, new):
-    """Learn as the table of a pipeline does; refused observations are left out."""
+    """Learn as the table of a pipeline does; refused observations are skipped."""
     i = 0
     while (i := states.learn(keys, xs, i, accept)) < len(keys):
         state = states.get(keys[i], new())

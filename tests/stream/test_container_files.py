@@ -1,4 +1,4 @@
-"""Files of Parquet, Avro and MessagePack: the beliefs of the same events in JSON Lines."""
+"""Parquet, Avro and MessagePack files give the same beliefs as JSON Lines."""
 
 import datetime
 import json

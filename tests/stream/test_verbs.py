@@ -710,7 +710,7 @@ def test_a_retry_of_an_undecoded_event_is_learned_by_all_beliefs(tmp_path):
     assert (last.belief, last.raw, last.reason) == ("other", raw, "field 'z' is missing")
 
 
-def test_cells_of_csv_are_parsed_again(tmp_path):
+def test_csv_cells_are_parsed_again(tmp_path):
     url = str(tmp_path / "b.db")
     events = tmp_path / "e.csv"
     events.write_text("x,y,k\ntrue,false,a\nmaybe,true,a\nfalse,true,b,c\n")

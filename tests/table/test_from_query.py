@@ -72,7 +72,7 @@ def relation(engine, columns):
 
 
 def close(a, b, rel=1e-10):
-    """Assert that two states are equal, and their evidence."""
+    """Assert that two states and their evidence are equal."""
     for mine, theirs in zip(a.posterior, b.posterior, strict=True):
         if not isinstance(theirs, tuple):
             assert np.asarray(mine) == pytest.approx(np.asarray(theirs), rel=rel)

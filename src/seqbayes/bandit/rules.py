@@ -226,7 +226,7 @@ class TopTwo(Rule):
         self.beta = beta
 
     def shares(self, candidates: Candidates) -> dict[Arm, float]:
-        """Return the probabilities of being chosen as the first or as the second one."""
+        """Return the probabilities of being chosen as the first or as the second arm."""
         p = candidates.p_best()
         if len(p) == 1:
             return p

@@ -67,7 +67,7 @@ def row_starts(
     longest
         Maximum number of bytes of a row.
     delimiter
-        The character between cells.
+        The delimiter of cells.
     cells
         Number of cells of a row.
 

@@ -136,7 +136,7 @@ class PlainCells(Cells):
     header
         Names of the columns.
     delimiter
-        The character between cells.
+        The delimiter of cells.
     block
         The lines of the rows.
 

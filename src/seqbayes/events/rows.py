@@ -36,7 +36,7 @@ class CsvRows(Lines):
     offset, longest
         See `Lines`; at offset 0 the first row is the header.
     delimiter
-        The character between cells.
+        The delimiter of cells.
     header
         The columns, if the first block does not begin with a header.
 

@@ -115,7 +115,7 @@ class EMModel:
         )
 
     def _first_memory(self) -> float:
-        """Return how many observations the first step remembers: more for full covariances."""
+        """Return the number of observations that the first step remembers."""
         full = self.settings.covariance in ("full", "tied")
         features = [a.size(s) for s, a in self._adapters if full and isinstance(a, VectorAdapter)]
         return len(self.priors) * max([BURN_IN_MEMORY, *(MEMORY_PER_FEATURE * d for d in features)])

@@ -1,4 +1,4 @@
-"""The evidence of the data of the components of a mixture."""
+"""The evidence of the data of mixture components."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Evidence:
 class NormalEvidence(Evidence):
     """Log marginal likelihoods of Normal components with one prior, from the kernels.
 
-    The terms of the likelihood that do not depend on the parameters are left out.
+    The terms of the likelihood that do not depend on the parameters are omitted.
     """
 
     def __init__(self, model: EMModel, engine: Engine, totals: Array | None, prior: Any) -> None:

@@ -53,7 +53,7 @@ class LogPrior:
         return self._constant + self.relative(kernels, weights)
 
     def _log_height(self) -> float:
-        """Return the log density of weights whose relative one is 0."""
+        """Return the normalising constant of the log density of the weights."""
         if self._powers is None:
             return 0.0
         share = np.full(len(self._powers), 1.0 / len(self._powers))
@@ -61,7 +61,7 @@ class LogPrior:
         return float(height - sc.xlogy(self._powers, share).sum())
 
     def relative(self, kernels: Sequence[Any], weights: Any) -> float:
-        """Return the log density up to a constant, which takes some time to compute."""
+        """Return the log density without its normalising constant, which is slow to compute."""
         total = 0.0
         if self._wishart is None:
             for k, (state, adapter) in zip(self._places, self._components, strict=True):

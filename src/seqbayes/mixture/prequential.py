@@ -64,11 +64,11 @@ class Prequential(StreamClusterer):
     Notes
     -----
     If default priors take their scale from the data, the first five observations for each component
-    of the largest mixture are learned without forecasts: components with fewer observations would
-    be compared by chance. Then the first forecasts are made, one per observation; scores begin when
-    all mixtures have a forecast. Forecasts are renewed, one per observation, when the number of
-    observations has grown by 1 %. While the buffer of a mixture fills, it forecasts with a fit to
-    the buffer.
+    of the largest mixture are learned without forecasts: with fewer observations, the comparison of
+    components would be arbitrary. Then the first forecasts are made, one per observation; scores
+    begin when all mixtures have a forecast. Forecasts are renewed, one per observation, when the
+    number of observations has grown by 1 %. While the buffer of a mixture fills, it forecasts with
+    a fit to the buffer.
 
     Raises
     ------

@@ -160,7 +160,7 @@ class Adder:
 
 
 def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Journal) -> int:
-    """Add observations from a position on; return that of the first one that is not added.
+    """Add observations from a position; return that of the first one that is not added.
 
     Parameters
     ----------
@@ -328,7 +328,7 @@ def learn_keyed(
 def merge_rows(
     columns: SumColumns, targets: Array, other: SumColumns, sources: Array, start: int
 ) -> int:
-    """Add rows of other columns from a position on; return that of the first one not added.
+    """Add rows of other columns from a position; return that of the first one not added.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ Array = Any
 
 
 def rounded_sum(columns: SumColumns, j: int, factors: Array | None) -> tuple[Array, Array, Array]:
-    """Return a sum of all rows as three arrays: rounded, and the next digits of it, twice.
+    """Return a sum of all rows as three arrays: rounded, and two successive rounding errors.
 
     Parameters
     ----------

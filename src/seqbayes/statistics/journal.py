@@ -43,7 +43,7 @@ class Journal:
         self.attach()
 
     def attach(self) -> None:
-        """Look at the cells of the columns again, after a column was added."""
+        """Update the references to the cells of the columns, after a column was added."""
         self._cells = self._columns.cells
         self._clocks = self._columns.clocks
         self._landmarks = self._columns.landmarks

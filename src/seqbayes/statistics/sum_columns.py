@@ -42,7 +42,7 @@ class SumColumns:
     half_life
         Half-life of the weight of data, in events or in the unit of times; 0 for none.
     timed
-        Whether the half-life is one of time.
+        Whether the half-life is in time.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ class SumColumns:
                     self._add_column(place)
                     places[place] = self.n_columns - 1
                     values.append(0.0)
-                values[places[place]] = parts[i]  # the last value is that of no column
+                values[places[place]] = parts[i]  # the last value stands for parts without a column
             if more is not None:
                 self.more[row, j] = more
             elif self.more:

@@ -92,7 +92,7 @@ class Config:
         name
             Name of the partition.
         store
-            Its store, which is closed if that fails.
+            Its store, which is closed on error.
         collectors, notify
             See `open`.
 
