@@ -100,7 +100,7 @@ def test_scores_choose_and_the_trial_ends():
         candidates.add(name)
     assert candidates.best == "one"  # the simplest in a tie
     candidates.score([-1.0, -0.8, -1.5], 10.0)
-    assert candidates.best == "one"  # not by a ratio of 20
+    assert candidates.best == "one"  # its advantage is below a ratio of 20
     candidates.score([-1.0, -0.8, -1.5], 90.0)
     assert candidates.best == "two"
     candidates.score([-1.0, -0.8, -1.5], 100.0)

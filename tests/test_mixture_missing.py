@@ -363,7 +363,7 @@ def test_features_that_are_missing_while_the_buffer_fills():
         dict(zip(mixture.names, mixture.weights, strict=True)), rel=1e-12
     )
     for gone in (None, math.nan):
-        with pytest.raises(ObservationError, match="leave out what is missing"):
+        with pytest.raises(ObservationError, match="omit missing features"):
             mixture.learn_one({"x": 1.0, "y": gone})
 
 

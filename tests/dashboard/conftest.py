@@ -48,7 +48,7 @@ def site(tmp_path_factory):
     site.kill()
 
 
-# Not of the session: Playwright's event loop would interfere with tests that run their own.
+# Not session-scoped: Playwright's event loop would interfere with tests that run their own.
 @pytest.fixture(scope="module")
 def browser():
     """Debian's Chromium, driven by Playwright."""

@@ -64,7 +64,7 @@ def test_learning_one_at_a_time_equals_learning_a_batch_with_weights(case):
 
 @every
 def test_batches_of_many_types_are_accepted(case):
-    """An array, a tuple and a generator are the same batch; an empty one changes nothing."""
+    """An array, a tuple and a generator are equivalent; an empty batch changes nothing."""
     xs = case.observations(20, salt=2)
     wanted = case.new(xs)
     shapes = {"tuple": tuple(xs), "generator": iter(xs), "array": array_of(xs)}

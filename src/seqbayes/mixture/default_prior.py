@@ -180,7 +180,7 @@ def _tabulate(data: Sequence[Any], labels: Mapping[Any, Any]) -> tuple[tuple[Any
     Parameters
     ----------
     labels
-        The features to leave out.
+        The features to omit.
     """
     if isinstance(data[0], dict):
         # sorted, so that the result does not depend on the order of a mapping

@@ -89,7 +89,7 @@ class Wisharts:
         self._components = components
 
     def constant(self) -> float:
-        """Return the constant that `log_density` leaves out."""
+        """Return the constant that `log_density` omits."""
         modes = self._scale / self._power[:, None, None]
         heights: dict[int, float] = {}  # most components have the same prior
         pairs = zip(self._components, self._mean, modes, strict=True)

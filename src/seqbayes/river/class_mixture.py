@@ -33,9 +33,9 @@ class Cluster(NamedTuple):
 
 
 class FeatureLayout(NamedTuple):
-    """How mixtures without categories read an observation.
+    """The features that a mixture without categories reads from an observation.
 
-    The field of several numbers, the features in it, and all features.
+    They are the field of several numbers, the features in that field, and all features.
     """
 
     numbers: Any

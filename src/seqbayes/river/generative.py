@@ -37,7 +37,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         If `class_strength` is not above zero.
     """
 
-    _repr_html_ = document.Estimator._repr_html_  # River's estimators have one, too
+    _repr_html_ = document.Estimator._repr_html_  # overrides that of River's base classes
 
     features: Mapping[Any, Any] | None
 

@@ -89,7 +89,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     9.78 to 11.92
     """
 
-    _repr_html_ = Model._repr_html_  # River's estimators have one, too
+    _repr_html_ = Model._repr_html_  # overrides that of River's base classes
 
     former_defaults: ClassVar = {"precision": 0.01}
 

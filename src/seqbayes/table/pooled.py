@@ -127,22 +127,22 @@ class PooledAnswers(Answers):
         return total
 
     def prior_of(self, row: int) -> NoReturn:
-        """Not available."""
+        """Raise an error, because posteriors are averages."""
         raise self._unsupported("one prior")
 
     @property
     def posterior(self) -> NoReturn:
-        """Not available."""
+        """Raise an error, because posteriors are averages."""
         raise self._unsupported("hyperparameters")
 
     @property
     def map(self) -> NoReturn:
-        """Not available."""
+        """Raise an error, because posteriors are averages."""
         raise self._unsupported("mode")
 
     @property
     def log_evidence(self) -> NoReturn:
-        """Not available."""
+        """Raise an error, because posteriors are averages."""
         raise self._unsupported("evidence of every key")
 
     def _unsupported(self, what: str) -> UnsupportedError:

@@ -290,9 +290,7 @@ class VectorReader(RowReader):
                     count = -1
                     break
         except ObservationError as error:
-            raise ObservationError(
-                f"feature {name!r}: {error} (leave out what is missing)"
-            ) from None
+            raise ObservationError(f"feature {name!r}: {error} (omit missing features)") from None
         if count < 0:
             known = ", ".join(map(repr, places))
             raise ObservationError(f"unknown feature {name!r}: expected {known}")
