@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self, overload
 
 import numpy as np
@@ -85,7 +86,10 @@ class Inference(Formulas[H, E, I, X]):
         """
         check_level(level, kind)
         posterior = self.posterior
-        return self.belief(posterior).interval(level, kind) if self.is_proper(posterior) else None
+        if not self.is_proper(posterior):
+            return None
+        found: I = _number(self.belief(posterior).interval, self, level, kind)
+        return found
 
     @overload
     def pdf(self, theta: E) -> float: ...
@@ -182,7 +186,7 @@ class Inference(Formulas[H, E, I, X]):
         >>> round(Beta(2, 1).entropy(), 4)
         -0.1931
         """
-        return self._proper_belief().entropy()
+        return _number(self._proper_belief().entropy, self)
 
     def kl(self, other: Self) -> Any:
         """Return the Kullback-Leibler divergence of this posterior from another state's, in nats.
@@ -203,7 +207,7 @@ class Inference(Formulas[H, E, I, X]):
         """
         if type(other) is not type(self):
             raise PriorError(f"expected another {type(self).__name__}, got {other!r}")
-        return self._proper_belief().kl(other.belief(other.proper_posterior()))
+        return _number(self._proper_belief().kl, self, other.belief(other.proper_posterior()))
 
     @overload
     def sample(self, size: None = None) -> E: ...
@@ -378,3 +382,18 @@ class Inference(Formulas[H, E, I, X]):
         mine: Any = self.mean
         theirs: Any = other.mean
         return mine is not None and (theirs is None or bool(mine > theirs))
+
+
+def _number(method: Any, state: Any, *arguments: Any) -> Any:
+    """Return the result of a method of a posterior; raise an error if it is NaN or overflows."""
+    try:
+        with np.errstate(all="ignore"):
+            value = method(*arguments)
+    except ArithmeticError:
+        value = math.nan
+    if isinstance(value, float) and math.isnan(value):
+        raise PriorError(
+            f"the {method.__name__} of {state.posterior} cannot be computed: its terms exceed the"
+            " range of floats; use other units, or a prior that is less extreme"
+        )
+    return value

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import numbers
+import reprlib
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar, overload
 
 import numpy as np
 
-from seqbayes.errors import UnsupportedError
+from seqbayes.errors import SeqbayesError, UnsupportedError
 from seqbayes.numerics import regions, sc
 from seqbayes.numerics.special import Real, is_array
 
@@ -70,6 +73,35 @@ def or_none(exists: Any, value: Real) -> Real:
     if is_array(exists, value):
         return np.where(exists, value, np.nan)
     return value if exists else None
+
+
+def read_numbers(x: Any, boolean: bool = False) -> Any:
+    """Return a number or an array of numbers as an array of floats.
+
+    Parameters
+    ----------
+    x
+        Any object; NaN and infinite numbers are accepted.
+    boolean
+        Whether truth values are accepted.
+
+    Raises
+    ------
+    SeqbayesError
+        If `x` is anything else, such as None, text, a complex number or an array of objects.
+    """
+    try:
+        values = float(x) if isinstance(x, (numbers.Real, Decimal)) else x
+        found = np.asarray(values)
+        if found.dtype.kind in "iuf" and not isinstance(x, bool):
+            return found.astype(float)
+    except (TypeError, ValueError, ArithmeticError):  # ragged lists; a number above 1e308
+        found = None
+    if boolean and (isinstance(x, bool) or (found is not None and found.dtype.kind == "b")):
+        return np.asarray(x, dtype=float)
+    raise SeqbayesError(
+        f"expected a number or an array of numbers, got {reprlib.repr(x)} ({type(x).__name__})"
+    )
 
 
 class Distribution:
@@ -224,7 +256,8 @@ class Distribution:
             Shape of the draws; by default one draw per set of hyperparameters.
         rng : numpy.random.Generator, optional
         """
-        draws = self._draw(np.random.default_rng() if rng is None else rng, size)
+        with np.errstate(all="ignore"):
+            draws = self._draw(np.random.default_rng() if rng is None else rng, size)
         if size is None and self.scalar:
             return int(draws) if self.discrete else float(draws)
         return draws
@@ -240,16 +273,14 @@ class Distribution:
     def logp(self, x: Any) -> Any: ...
     def logp(self, x: Real) -> Real:
         """Return the log of the density or of the probability of x."""
-        if self.scalar and isinstance(x, (float, int)):
-            low, high = self.support
-            x = float(x)
+        low, high = self.support
+        if self.scalar and isinstance(x, (float, int)) and x is not True and x is not False:
             if low < x < high:
-                return self._log_density(x)
+                return self._computed(self._log_density, x)
             if x in (low, high):
                 return self._log_density_at_ends()[0 if x == low else 1]
             return math.nan if x != x else -math.inf
-        x = np.asarray(x, dtype=float)
-        low, high = self.support
+        x = read_numbers(x)
         below, above = self._log_density_at_ends()
         inside = np.asarray((low < x) & (x < high))
         with np.errstate(all="ignore"):
@@ -338,19 +369,34 @@ class Distribution:
 
     def _tail(self, function: Any, x: Real, below: float, above: float) -> Real:
         low, high = self.support
-        if self.scalar and isinstance(x, (float, int)):
+        if self.scalar and isinstance(x, (float, int)) and x is not True and x is not False:
             if x <= low:
                 return below
             if x >= high:
                 return above
-            return function(float(x)) if x == x else math.nan
-        x = np.asarray(x, dtype=float)
+            return self._computed(function, x) if x == x else math.nan
+        x = read_numbers(x)
         inside = np.asarray((low < x) & (x < high))
         with np.errstate(all="ignore"):
             values = function(np.where(inside, x, self.inner_point()))
         outside = np.where(x <= low, below, np.where(x >= high, above, np.nan))
         result = np.where(inside, values, outside)
         return result if result.ndim else float(result)
+
+    def _computed(self, function: Callable[[float], Any], x: float) -> Any:
+        """Return a function of a number; raise an error if floats cannot represent its terms."""
+        try:
+            value = function(float(x))
+        except SeqbayesError:
+            raise
+        except (ArithmeticError, ValueError):  # ValueError: "math domain error"
+            value = math.nan
+        if value == value:
+            return value
+        raise SeqbayesError(
+            f"{self!r} cannot be evaluated at {x!r}: its terms exceed the range of floats; use"
+            " other units, or a prior that is less extreme"
+        )
 
     @overload
     def ppf(self, q: float, log: bool = False) -> float: ...
@@ -377,13 +423,13 @@ class Distribution:
     def _quantile(self, function: Any, q: Real, low_end: int, log: bool) -> Real:
         zero, one = (-math.inf, 0.0) if log else (0.0, 1.0)
         at_zero, at_one = self.support if low_end == 0 else self.support[::-1]
-        if self.scalar and isinstance(q, (float, int)):
+        if self.scalar and isinstance(q, (float, int)) and q is not True and q is not False:
             if zero < q < one:
-                return function(float(q))
+                return self._computed(function, q)
             if q in (zero, one):
                 return at_zero if q == zero else at_one
             return math.nan
-        q = np.asarray(q, dtype=float)
+        q = read_numbers(q)
         inside = np.asarray((q > zero) & (q < one))
         with np.errstate(all="ignore"):
             values = function(np.where(inside, q, -1.0 if log else 0.5))

@@ -53,8 +53,11 @@ class Gamma(Distribution):
         self.scalar = type(shape) is type(rate) is float
 
     def _log_density(self, x: Real) -> Real:
+        scaled = self.rate * x
         difference = product_difference(self.shape, 1.0, self.rate, x)
-        return log_gamma_term(self.shape, self.rate * x, difference) - logarithm(x)
+        found = log_gamma_term(self.shape, scaled, difference) - logarithm(x)
+        found = _unless_infinite(scaled, found, -math.inf)
+        return self._near_zero(found, scaled, x, lambda log: log + np.log(self.shape) - np.log(x))
 
     def _log_density_at_ends(self) -> tuple[Real, Real]:
         inner = choose(self.shape == 1.0, logarithm(self.rate), -math.inf)
@@ -69,7 +72,8 @@ class Gamma(Distribution):
         scaled = self.rate * x
         if self.scalar and self.shape < _LARGE_SHAPE:
             return scaled, 0.0
-        return scaled, product_difference(self.rate, x, scaled, 1.0)
+        error = product_difference(self.rate, x, scaled, 1.0)
+        return scaled, _unless_infinite(scaled, error, 0.0)
 
     def _cdf(self, x: Real) -> Real:
         scaled, error = self._scaled(x)
@@ -90,11 +94,11 @@ class Gamma(Distribution):
     def _logcdf(self, x: Real) -> Real:
         scaled, error = self._scaled(x)
         found = tails.gamma_logcdf(self.shape, scaled, error)
-        return self._near_zero(found, scaled, x, lambda log: log)
+        return self._near_zero(_unless_infinite(scaled, found, 0.0), scaled, x, lambda log: log)
 
     def _logsf(self, x: Real) -> Real:
         scaled, error = self._scaled(x)
-        found = tails.gamma_logsf(self.shape, scaled, error)
+        found = _unless_infinite(scaled, tails.gamma_logsf(self.shape, scaled, error), -math.inf)
         return self._near_zero(found, scaled, x, lambda log: np.log1p(-np.exp(log)))
 
     def _log_ppf(self, log_q: Real) -> Real:
@@ -112,7 +116,7 @@ class Gamma(Distribution):
         if not np.any(small):
             return found
         with np.errstate(all="ignore"):
-            log = self.shape * (np.log(self.rate) + np.log(x)) - log_rising(1.0, self.shape)
+            log = _log_cdf_near_zero(self.shape, np.log(self.rate) + np.log(x))
             # where log(1 - cdf) of a cdf above one half is computed, scaled is not small
             result: Any = np.where(small, of_log(np.minimum(log, 0.0)), found)
         return result if is_array(found) else float(result)
@@ -290,15 +294,25 @@ class InverseGamma(Distribution):
         self.scalar = type(shape) is type(scale) is float
 
     def _log_density(self, x: Real) -> Real:
+        scaled = _ratio(self.scale, x)
         difference = product_difference(self.shape, x, self.scale, 1.0) / x
-        return log_gamma_term(self.shape, self.scale / x, difference) - logarithm(x)
+        found = log_gamma_term(self.shape, scaled, difference) - logarithm(x)
+        if not np.any(np.less(scaled, _TINY)):
+            return _unless_infinite(scaled, found, -math.inf)
+        log = self._log_sf_far(x) + logarithm(self.shape) - logarithm(x)
+        return choose(np.less(scaled, _TINY), log, _unless_infinite(scaled, found, -math.inf))
+
+    def _log_sf_far(self, x: Real) -> Real:
+        """Return the log of `sf` where scale / x underflows; there, it is a power of x."""
+        return _log_cdf_near_zero(self.shape, logarithm(self.scale) - logarithm(x))
 
     def _scaled(self, x: Real) -> tuple[Real, Real]:
         """Return scale / x and, for large shapes, its rounding error."""
         scaled = self.scale / x
         if self.scalar and self.shape < _LARGE_SHAPE:
             return scaled, 0.0
-        return scaled, product_difference(self.scale, 1.0, scaled, x) / x
+        error = product_difference(self.scale, 1.0, scaled, x) / x
+        return scaled, _unless_infinite(scaled, error, 0.0)
 
     def _cdf(self, x: Real) -> Real:
         return tails.gamma_sf(self.shape, *self._scaled(x))
@@ -313,10 +327,16 @@ class InverseGamma(Distribution):
         return _ratio(self.scale, tails.gamma_ppf(self.shape, q))
 
     def _logcdf(self, x: Real) -> Real:
-        return tails.gamma_logsf(self.shape, *self._scaled(x))
+        scaled, error = self._scaled(x)
+        return _unless_infinite(scaled, tails.gamma_logsf(self.shape, scaled, error), -math.inf)
 
     def _logsf(self, x: Real) -> Real:
-        return tails.gamma_logcdf(self.shape, *self._scaled(x))
+        scaled, error = self._scaled(x)
+        with np.errstate(divide="ignore"):
+            found = _unless_infinite(scaled, tails.gamma_logcdf(self.shape, scaled, error), 0.0)
+        if not np.any(np.less(scaled, _TINY)):
+            return found
+        return choose(np.less(scaled, _TINY), self._log_sf_far(x), found)
 
     def _log_ppf(self, log_q: Real) -> Real:
         return _ratio(self.scale, tails.gamma_isf(self.shape, log_q, True))
@@ -374,6 +394,18 @@ class InverseGamma(Distribution):
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         return _ratio(self.scale, rng.standard_gamma(self.shape, size))
+
+
+def _log_cdf_near_zero(shape: Real, log_x: Real) -> Real:
+    """Return the log of the cdf of a gamma distribution with rate 1 at a negligible x."""
+    return shape * log_x - log_rising(1.0, shape)
+
+
+def _unless_infinite(scaled: Real, found: Real, limit: Real) -> Real:
+    """Return a result of a scaled argument; its limit if the argument is infinite."""
+    if is_array(scaled, found):
+        return np.where(np.isinf(scaled), limit, found)
+    return limit if scaled == math.inf else found
 
 
 def _ratio(a: Real, b: Real) -> Real:

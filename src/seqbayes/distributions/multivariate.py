@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, logarithm
+from seqbayes.distributions.base import Distribution, logarithm, read_numbers
 from seqbayes.distributions.gamma import InverseGamma
 from seqbayes.distributions.normal import StudentT
 from seqbayes.numerics import sc, special
@@ -85,7 +85,7 @@ class MultivariateT(Distribution):
 
     def logp(self, x: Any) -> Any:
         """Return the log density of a vector (d,), or of many (..., d)."""
-        x = np.asarray(x, float)
+        x = read_numbers(x)
         d = len(self.loc)
         standardized = ((x - self.loc) / self._size).reshape(-1, d)
         if d == 1:
@@ -123,7 +123,7 @@ class MultivariateT(Distribution):
         return self.logp(x)
 
     def _each(self, name: str, values: Any, *arguments: Any) -> Any:
-        given = np.broadcast_to(np.asarray(values, float), self.loc.shape).tolist()
+        given = np.broadcast_to(read_numbers(values), self.loc.shape).tolist()
         pairs = zip(self.marginals, given, strict=True)
         return np.array([getattr(marginal, name)(value, *arguments) for marginal, value in pairs])
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes import distributions
-from seqbayes.distributions.base import exponential
+from seqbayes.distributions.base import exponential, read_numbers
 from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.numerics import information, sc
 from seqbayes.numerics.special import is_array
@@ -76,13 +76,11 @@ class DirichletBelief:
         return self._shares(theta) if values.ndim else values
 
     def _given(self, theta: Any) -> Any:
-        if theta is None:
-            raise self._invalid(theta)
         try:
             if not isinstance(theta, Mapping):
-                return np.asarray(theta, float)
+                return read_numbers(theta)
             if set(theta) == set(self._categories):
-                listed = [np.asarray(theta[c], float) for c in self._categories]
+                listed = [read_numbers(theta[c]) for c in self._categories]
                 return np.stack(listed, axis=-1) if listed else np.zeros(0)
         except (TypeError, ValueError):
             pass

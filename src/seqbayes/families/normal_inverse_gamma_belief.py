@@ -10,6 +10,7 @@ import numpy as np
 from seqbayes import distributions
 from seqbayes.checks import all_positive
 from seqbayes.distributions.averaged import NormalCombination
+from seqbayes.distributions.base import read_numbers
 from seqbayes.distributions.joint import Joint
 from seqbayes.errors import PriorError
 from seqbayes.families.normal import LOG_TAU
@@ -63,7 +64,7 @@ class NormalInverseGammaHyperparameters(_NormalInverseGammaFields):
     ) -> distributions.Distribution:
         """Return the distribution of the mean plus multiples of data deviation and variance."""
         if deviations == variances == 0.0:
-            scale = (self.beta / (self.alpha * self.kappa)) ** 0.5
+            scale = (self.beta / self.alpha) ** 0.5 / self.kappa**0.5
             return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
         return NormalCombination(*self, deviations=deviations, variances=variances)
 
@@ -169,7 +170,7 @@ class NormalInverseGammaBelief(Joint):
 def _pair(theta: Any) -> tuple[Any, Any]:
     """Return a mean and a variance as numbers or arrays."""
     try:
-        mean, variance = (v if type(v) is float else np.asarray(v, float)[()] for v in theta)
+        mean, variance = (v if type(v) is float else read_numbers(v)[()] for v in theta)
     except (TypeError, ValueError):
         raise PriorError(f"expected a pair (mean, variance), got {theta!r}") from None
     return mean, variance

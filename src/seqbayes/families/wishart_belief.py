@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from seqbayes.distributions import Covariance, InverseGamma, StudentT
+from seqbayes.distributions.base import read_numbers
 from seqbayes.distributions.joint import Joint
 from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.families.wishart_parameters import factor_of
@@ -126,7 +127,7 @@ class NormalInverseWishartBelief(Joint):
         """Return a mean (d,) and a covariance (d, d); a number is the value of every entry."""
         d = self._d
         try:
-            mean, covariance = (np.asarray(v, float) for v in theta)
+            mean, covariance = map(read_numbers, theta)
             return np.broadcast_to(mean, (d,)), np.broadcast_to(covariance, (d, d))
         except (TypeError, ValueError):
             raise PriorError(
@@ -135,7 +136,10 @@ class NormalInverseWishartBelief(Joint):
             ) from None
 
     def _quantiles(self, method: str, q: Any, log: bool) -> MultivariateParameters[Any]:
-        return self._at(method, (q, q), log)
+        level = read_numbers(q)
+        if level.ndim:
+            raise PriorError(f"expected one level, got {q!r}")
+        return self._at(method, (level, level), log)
 
     def _at(self, method: str, theta: Any, *arguments: Any) -> MultivariateParameters[Any]:
         found = []

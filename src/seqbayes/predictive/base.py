@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, exponential, logarithm
+from seqbayes.distributions.base import Distribution, exponential, logarithm, read_numbers
 from seqbayes.numerics import regions
 from seqbayes.numerics.special import Real, is_array, normal_quantile
 
@@ -52,11 +52,10 @@ class DiscreteDistribution(Distribution):
         """Return the log probability of x."""
         first, last = self.support
         if self.scalar and isinstance(x, (float, int)):
-            x = float(x)
             if first <= x <= last and x != math.inf and x == math.floor(x):
-                return self._log_mass(x)
+                return self._computed(self._log_mass, x)
             return math.nan if x != x else -math.inf
-        x = np.asarray(x, dtype=float)
+        x = read_numbers(x, boolean=True)
         with np.errstate(all="ignore"):
             whole = np.asarray((first <= x) & (x <= last) & (x == np.floor(x)) & np.isfinite(x))
             values = self._log_mass(np.where(whole, x, first))
@@ -70,8 +69,8 @@ class DiscreteDistribution(Distribution):
                 return below
             if x >= last:
                 return above
-            return function(float(math.floor(x))) if x == x else math.nan
-        x = np.floor(np.asarray(x, dtype=float))
+            return self._computed(function, math.floor(x)) if x == x else math.nan
+        x = np.floor(read_numbers(x, boolean=True))
         inside = np.asarray((first <= x) & (x < last))
         with np.errstate(all="ignore"):
             values = function(np.where(inside, x, first))
@@ -106,12 +105,12 @@ class DiscreteDistribution(Distribution):
         return regions.smallest(lambda k: self.logsf(k) <= log_q, guess, self.support[0], step)
 
     def _quantile(self, function: Any, q: Real, low_end: int, log: bool) -> Real:
-        if self.scalar and isinstance(q, (float, int)):
+        if self.scalar and isinstance(q, (float, int)) and q is not True and q is not False:
             x = super()._quantile(function, q, low_end, log)
             return int(x) if math.isfinite(x) else x
         name = "ppf" if low_end == 0 else "isf"
         if self.scalar:
-            levels = np.asarray(q, dtype=float)
+            levels = read_numbers(q)
             values = [float(getattr(self, name)(v, log)) for v in levels.ravel().tolist()]
             return np.array(values).reshape(levels.shape)
         columns = np.broadcast_arrays(q, *self.hyperparameters())

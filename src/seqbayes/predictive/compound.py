@@ -64,6 +64,9 @@ class CompoundGamma(Distribution):
         p, q = self._shares(x)
         # in units of beta + x, which could overflow
         difference = product_difference(self.k, self.beta, self.alpha, x) / (self.beta + x)
+        # if a product overflows, the terms are so different that rounding does not matter
+        finite = np.isfinite(difference)
+        difference = choose(finite, difference, self.k * q - self.alpha * p)
         return log_beta_term(self.k, self.alpha, p, q, difference) - logarithm(x)
 
     def _log_density_at_ends(self) -> tuple[Real, Real]:

@@ -114,7 +114,7 @@ class BetaNegativeBinomial(DiscreteDistribution):
             return modes(self)
         # pmf(k + 1) > pmf(k) while (r + k) (beta + k) > (k + 1) (alpha + beta + r + k)
         bound = ((self.r - 1.0) * (self.beta - 1.0) - (self.alpha + 1.0)) / (self.alpha + 1.0)
-        return self.start + max(0, math.ceil(bound))
+        return self.start + _whole(bound)
 
     def _guess(self, q: float, sign: float) -> tuple[float, float]:
         if self.alpha > 4.0:
@@ -207,7 +207,7 @@ class NegativeBinomial(DiscreteDistribution):
         """The mode; the smallest one if there are several."""
         if not self.scalar:
             return modes(self)
-        return max(0, math.ceil((self.shape - 1.0) * (self.exposure / self.rate) - 1.0))
+        return _whole((self.shape - 1.0) * (self.exposure / self.rate) - 1.0)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         if size is None and not self.scalar:
@@ -223,3 +223,8 @@ def _poisson(rng: np.random.Generator, mean: Any) -> Any:
         return draws
     normal = mean + np.sqrt(mean) * rng.standard_normal(np.shape(mean))
     return np.where(huge, np.minimum(normal, 2.0**62).astype(np.int64), draws)
+
+
+def _whole(bound: float) -> float:
+    """Return the smallest whole number >= 0 that is not below a bound; inf above all floats."""
+    return max(0, math.ceil(bound)) if bound < math.inf else math.inf

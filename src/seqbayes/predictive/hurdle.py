@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, plain
+from seqbayes.distributions.base import Distribution, plain, read_numbers
 
 
 class Hurdle(Distribution):
@@ -65,12 +65,12 @@ class Hurdle(Distribution):
 
     def ppf(self, q: Any, log: bool = False) -> Any:
         """Return the quantile: the smallest x with P(X <= x) of at least q."""
-        q = np.asarray(q, float)
+        q = read_numbers(q)
         return self._inverse(*((np.exp(q), -np.expm1(q)) if log else (q, 1.0 - q)), q, None, log)
 
     def isf(self, q: Any, log: bool = False) -> Any:
         """Return the upper quantile: the smallest x with P(X > x) of at most q."""
-        q = np.asarray(q, float)
+        q = read_numbers(q)
         return self._inverse(*((-np.expm1(q), np.exp(q)) if log else (1.0 - q, q)), None, q, log)
 
     def _inverse(self, below: Any, above: Any, q: Any, upper_q: Any, log: bool) -> Any:

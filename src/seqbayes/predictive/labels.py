@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from seqbayes.distributions.base import exponential, logarithm
+from seqbayes.distributions.base import exponential, logarithm, read_numbers
+from seqbayes.errors import SeqbayesError
 from seqbayes.numerics.log_terms import log_beta_binomial
 from seqbayes.numerics.special import Real
 from seqbayes.predictive.base import DiscreteDistribution
@@ -80,6 +81,8 @@ class Categorical(_Labelled):
 
     def pmf(self, x: Any) -> float:
         """Return the probability of the label x."""
+        if not isinstance(x, Hashable):
+            raise SeqbayesError(f"expected a label, got {x!r} ({type(x).__name__})")
         return self.probabilities.get(x, self.unseen)
 
     @property
@@ -151,7 +154,11 @@ class DirichletMultinomial(_Labelled):
 
     def logpmf(self, x: Any) -> float:
         """Return the log probability of a dict of counts: a chain of beta-binomials."""
-        counts = [float(x.get(label, 0)) for label in self.alpha]
+        if not isinstance(x, Mapping):
+            raise SeqbayesError(
+                f"expected a dict from label to count, got {x!r} ({type(x).__name__})"
+            )
+        counts = [float(read_numbers(x.get(label, 0))) for label in self.alpha]
         listed = sum(counts) == self.trials and not any(
             n for label, n in x.items() if label not in self.alpha
         )
@@ -178,6 +185,11 @@ class DirichletMultinomial(_Labelled):
         return {
             label: spread * (a / whole) * ((whole - a) / whole) for label, a in self.alpha.items()
         }
+
+    @property
+    def std(self) -> dict[Hashable, float]:
+        """Standard deviation of the count of each label."""
+        return {label: math.sqrt(v) for label, v in self.var.items()}
 
     @property
     def mode(self) -> dict[Hashable, int] | None:
