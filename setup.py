@@ -6,6 +6,7 @@ it a failure to compile costs speed only: the modules are plain Python and run a
 
 import os
 import sys
+from multiprocessing import get_start_method
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -116,6 +117,8 @@ def extensions():
     return cythonize(
         [Extension(name, [path]) for name, path in sources.items()],
         build_dir="build/cython",
+        nthreads=os.cpu_count() if get_start_method() == "fork" else 0,
+        cache=os.environ.get("CYTHON_CACHE_DIR", False),
         compiler_directives={"language_level": 3, "binding": True},
     )
 
