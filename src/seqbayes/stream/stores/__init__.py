@@ -1,6 +1,6 @@
 """Stores: durable beliefs with the positions of sources, changed in one transaction."""
 
-from seqbayes.stream.stores.base import Mode, Store, WritableStore
+from seqbayes.stream.stores.base import Mode, Store
 from seqbayes.stream.stores.difference import difference
 from seqbayes.stream.stores.memory import MemoryStore
 from seqbayes.stream.stores.readable import CLASH, ReadableStore
@@ -39,6 +39,7 @@ from seqbayes.stream.stores.registry import (
     store_path,
     store_schemes,
 )
+from seqbayes.stream.stores.writable import WritableStore
 
 __all__ = [
     "CLASH",

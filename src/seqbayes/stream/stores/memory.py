@@ -258,15 +258,20 @@ class MemoryStore(Store):
         tables.messages.update({each.id: each for each in changes.messages})
         for name in changes.messages_gone:
             tables.messages.pop(name, None)
-        if changes.source is None:
-            return
-        known_ids = tables.ids.setdefault(changes.source, {})
+        if changes.source is not None:
+            self._write_position(changes, token, at)
+
+    def _write_position(self, changes: Changes, token: str, at: float) -> None:
+        """Store the position and the ids of the source of changes."""
+        tables, source = self._tables, changes.source
+        assert source is not None
+        known_ids = tables.ids.setdefault(source, {})
         for expired in changes.expired_ids:
             known_ids.pop(expired, None)
         known_ids.update({each.id: each for each in changes.ids})
-        before = tables.positions.get(changes.source)
+        before = tables.positions.get(source)
         events = changes.events + (before.events if before else 0)
-        tables.positions[changes.source] = SourcePosition(changes.source, token, events, at)
+        tables.positions[source] = SourcePosition(source, token, events, at)
 
     @staticmethod
     def _add_letter(tables: _Tables, letter: DeadLetter, at: float) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -16,6 +15,15 @@ from seqbayes.stream.stores.readable import CHUNK
 from seqbayes.stream.stores.records import Changes, Lease, StoredEntry, StoreError
 from seqbayes.stream.stores.rows import state_rows, updated_rows
 from seqbayes.stream.stores.sql import CHANGED, STATES, SqlStore
+from seqbayes.stream.stores.sqlite_files import (
+    REMEDIES,
+    access_parameters,
+    explain,
+    file_id,
+    is_other_file,
+    read_serial,
+    result_code,
+)
 from seqbayes.stream.stores.tables import Row
 
 LOG_PAGES = 8192
@@ -104,8 +112,8 @@ class SqliteStore(SqlStore):
             raise StoreError(f"expected sqlite:PATH, such as sqlite:{wanted}, got {url!r}")
         if not path or "\0" in path:
             raise StoreError(f"expected a file, or postgresql://user@host/database, got {path!r}")
-        if os.path.isfile(path) and _is_other_file(path):
-            remedy = _REMEDIES[sqlite3.SQLITE_NOTADB]
+        if os.path.isfile(path) and is_other_file(path):
+            remedy = REMEDIES[sqlite3.SQLITE_NOTADB]
             raise StoreError(f"{path}: file is not a database; {remedy}")
 
     @classmethod
@@ -132,7 +140,7 @@ class SqliteStore(SqlStore):
         if mode != "create":
             if not file.exists():
                 raise StoreError(f"{path}: no such file")
-            name = f"file:{quote(os.path.abspath(path))}?{_access(path, mode)}"
+            name = f"file:{quote(os.path.abspath(path))}?{access_parameters(path, mode)}"
         try:
             return sqlite3.connect(
                 name,
@@ -142,7 +150,7 @@ class SqliteStore(SqlStore):
                 check_same_thread=mode != "read",  # the threads of a reader use it one at a time
             )
         except sqlite3.Error as error:
-            raise StoreError(_explain(path, error)) from None
+            raise StoreError(explain(path, error)) from None
 
     @classmethod
     def _open_files(cls, path: str, mode: Mode) -> dict[str, tuple[int, int] | None]:
@@ -151,7 +159,7 @@ class SqliteStore(SqlStore):
             return {}
         path = os.path.abspath(path)
         names = (path,) if mode == "read" else (path, f"{path}-wal")
-        return {name: _file_id(name) for name in names if os.path.exists(name)}
+        return {name: file_id(name) for name in names if os.path.exists(name)}
 
     def _check_pages(self) -> None:
         """Raise an error if the file is damaged; check it once."""
@@ -218,10 +226,10 @@ class SqliteStore(SqlStore):
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise StoreError(_explain(self.url, error)) from error
+            raise StoreError(explain(self.url, error)) from error
 
     def _refuses_writes(self, error: StoreError) -> bool:
-        return _code(error.__cause__) == sqlite3.SQLITE_READONLY
+        return result_code(error.__cause__) == sqlite3.SQLITE_READONLY
 
     def _check_in_place(self) -> None:
         """Check that the paths still refer to the file and the log that were opened.
@@ -230,7 +238,7 @@ class SqliteStore(SqlStore):
         write to it.
         """
         for name, known in self._files.items():
-            if _file_id(name) != known:
+            if file_id(name) != known:
                 raise StoreError(
                     f"{name} was deleted or replaced while it was in use; put the file back and"
                     " run again, or start a new store"
@@ -247,7 +255,7 @@ class SqliteStore(SqlStore):
         stamp = (found.st_mtime_ns, found.st_size)
         if stamp == self._stamp:
             return
-        identity, *serial = _read_file(path)
+        identity, *serial = read_serial(path)
         if identity == self._identity and serial >= self._checkpointed:
             self._stamp, self._checkpointed = stamp, serial
         elif identity is not None or self._stamp is not None:
@@ -315,7 +323,7 @@ class SqliteStore(SqlStore):
         """
         if not changes.states:
             return
-        short, new = self._abbreviations(), changes.states
+        short, new = self.abbreviations(), changes.states
         if self._has_places:
             known = [state for state in new if state.place is not None]
             rows = updated_rows(known, at, short)
@@ -343,78 +351,3 @@ _UPDATE = (
     "UPDATE seqbayes_states SET state = ?, used = ?, updated = ?, crc = ?"
     " WHERE rowid = ? AND +belief = ? AND +key = ?"
 )
-
-
-def _access(path: str, mode: Mode) -> str:
-    """Return the URI parameters to open a file; reading a log requires files next to it."""
-    folder = os.path.dirname(os.path.abspath(path))
-    if mode == "open" or (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
-        return "mode=rw"
-    log = Path(f"{path}-wal")
-    return "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
-
-
-def _file_id(path: str) -> tuple[int, int] | None:
-    """Return device and inode of a file; None if it does not exist."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _is_other_file(path: str) -> bool:
-    """Return whether SQLite would report that a file is not a database.
-
-    The file is opened by SQLite, because closing a descriptor of Python would release the locks of
-    all connections of this process (https://www.sqlite.org/howtocorrupt.html, section 2.2). Then
-    another process that closes its connection deletes the log.
-    """
-    try:
-        with closing(_connect_immutable(path)) as connection:
-            connection.execute("PRAGMA schema_version").fetchone()
-    except sqlite3.Error as error:
-        return _code(error) == sqlite3.SQLITE_NOTADB
-    return False
-
-
-def _connect_immutable(path: str) -> sqlite3.Connection:
-    """Connect to a file without locks, ignoring its log."""
-    return sqlite3.connect(f"file:{quote(os.path.abspath(path))}?immutable=1", uri=True)
-
-
-def _read_file(path: str) -> tuple[str | None, int, int]:
-    """Return identity, epoch and serial number of a store without its log; None if unreadable."""
-    sql = "SELECT value, epoch, serial FROM seqbayes_meta, seqbayes_lease WHERE name = 'id'"
-    for pause in (0.0, 0.05, 0.2):  # another process may be in a checkpoint
-        time.sleep(pause)
-        reading = suppress(sqlite3.Error, TypeError, ValueError)
-        with reading, closing(_connect_immutable(path)) as connection:
-            identity, epoch, serial = connection.execute(sql).fetchone()
-            return identity, int(epoch), int(serial)
-    return None, 0, 0
-
-
-_REMEDIES = {
-    sqlite3.SQLITE_BUSY: "another program is writing to it; try again when that program has ended",
-    sqlite3.SQLITE_CANTOPEN: "check that its directory exists and that you may write to it",
-    sqlite3.SQLITE_FULL: "free some space, then run again",
-    sqlite3.SQLITE_NOTADB: "it is not a store of seqbayes, or it is damaged; choose another file",
-    sqlite3.SQLITE_IOERR: "check that the disk has free space and no errors",
-    sqlite3.SQLITE_READONLY: "check the permissions of the file and its directory",
-}
-
-
-def _code(error: BaseException | None) -> int:
-    """Return the primary result code of SQLite, 0 for other errors."""
-    return int(vars(error).get("sqlite_errorcode", 0)) & 0xFF if error else 0
-
-
-def _explain(path: str, error: sqlite3.Error | UnicodeDecodeError) -> str:
-    """Return the message for an error of SQLite: the cause and the remedy."""
-    text, code = " ".join(str(error).split()), _code(error)
-    # the statements are correct, so the tables or their contents must be damaged
-    damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
-    if damaged or isinstance(error, UnicodeDecodeError) or "UTF-8" in text:
-        return f"{path} is damaged ({text[:300]}): restore a backup"
-    return f"{path}: {text}{f'; {_REMEDIES[code]}' if code in _REMEDIES else ''}"
