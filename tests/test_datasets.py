@@ -1,6 +1,7 @@
 """Published candies: the figures, their sums, and the dealing of bags."""
 
 import math
+import statistics
 import tomllib
 from collections import Counter
 from importlib import resources
@@ -10,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqbayes import Dirichlet, PriorError
-from seqbayes.datasets import COLOURS, Mix, factory_mixes, madison, walk_in_the_park, wicklin
+from seqbayes.datasets import (
+    COLOURS,
+    Mix,
+    factory_mixes,
+    madison,
+    rat_tumours,
+    walk_in_the_park,
+    wicklin,
+)
 
 # As published, in the order of the table in Madison's and Wicklin's pages: see candies.toml.
 MADISON = {"blue": 481, "brown": 371, "green": 483, "orange": 544, "red": 372, "yellow": 369}
@@ -63,6 +72,15 @@ def test_an_invalid_mix_is_rejected():
     published = {"red": 0.30, "green": 0.20, "blue": 0.25, "yellow": 0.35}
     with pytest.raises(PriorError, match=r"sum to 1\.10"):
         Mix("bags", "100 bags", "the story", published)
+
+
+def test_rat_tumours():
+    groups = rat_tumours()
+    assert len(groups) == 71
+    # mean and standard deviation of the 70 historical proportions: Gelman et al. (2013), page 103
+    shares = [group.tumours / group.rats for group in groups[:-1]]
+    assert (round(statistics.mean(shares), 3), round(statistics.stdev(shares), 3)) == (0.136, 0.103)
+    assert groups[-1] == (4, 14)
 
 
 def test_data_are_immutable():

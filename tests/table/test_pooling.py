@@ -24,19 +24,10 @@ from seqbayes import (
     distributions,
     likelihoods,
 )
+from seqbayes.datasets import rat_tumours
 from seqbayes.table import Pool, Table
 
-# Rats with tumours among n rats in 71 groups (Tarone 1982; Gelman et al. 2013, table 5.1).
-TUMOURS = """
-0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 1 1 1 1 1 1 1 2 2 2 2 2 2 2 2 2 1 5 2 5 3 2 7 7 3 3 2 9 10 4 4 4 4 4
-4 4 10 4 4 4 5 11 12 5 5 6 5 6 6 6 6 16 15 15 9 4
-"""
-RATS = """
-20 20 20 20 20 20 20 19 19 19 19 18 18 17 20 20 20 20 19 19 18 18 25 24 23 20 20 20 20 20 20 10 49
-19 46 27 17 49 47 20 20 13 48 50 20 20 20 20 20 20 20 48 19 19 19 22 46 49 20 20 23 19 22 20 20 20
-52 46 47 24 14
-"""
-TUMOURS, RATS = (np.array(text.split(), float) for text in (TUMOURS, RATS))
+TUMOURS, RATS = np.array(rat_tumours(), float).T
 
 # Effects of coaching in eight schools (Rubin 1981; Gelman et al. 2013, table 5.2).
 EFFECTS = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])

@@ -11,14 +11,17 @@ from seqbayes.datasets.candies import (
     walk_in_the_park,
     wicklin,
 )
+from seqbayes.datasets.rats import RatGroup, rat_tumours
 from seqbayes.misplaced import missing
 
 __all__ = [
     "COLOURS",
     "CandyCounts",
     "Mix",
+    "RatGroup",
     "factory_mixes",
     "madison",
+    "rat_tumours",
     "walk_in_the_park",
     "wicklin",
 ]
