@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from rich import box
@@ -63,7 +63,7 @@ def describe_prior(state: Model) -> Text:
 
 def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> list[_Column]:
     """Return the columns that fit."""
-    posterior, likelihood = RULE["posterior"], RULE["likelihood"]
+    posterior = RULE["posterior"]
     title = f"{view.level * 100:g} % {'HDI' if view.kind == 'hdi' else 'interval'}"
     part = _Column("", [_format(printable(line.part, 20), signs) for line in lines], "", "left")
     n = _Column("n", ["-" if line.n is None else weight_of_data(line.n) for line in lines], "")
@@ -91,19 +91,12 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
         room -= column.width + _PADDING
     if room < _NARROWEST_BAR + _PADDING:
         return shown
-    for name, style in (("MLE", likelihood), ("MAP", posterior)):
-        cells = [
-            _number(line.mle if name == "MLE" else line.map, _digits(line.interval))
-            for line in lines
-        ]
-        estimate = _Column(name, cells, style)
+    for estimate in _estimates(lines):
         if room < estimate.width + _NARROWEST_BAR + 2 * _PADDING:
             break
         shown.append(estimate)
         room -= estimate.width + _PADDING
-    for meaning in {line.reciprocal_meaning: None for line in lines if line.reciprocal}:
-        values = [line.reciprocal if line.reciprocal_meaning == meaning else None for line in lines]
-        inverse = _Column(meaning, [_number(value, 4) for value in values], posterior)
+    for inverse in _reciprocals(lines):
         if room >= inverse.width + _NARROWEST_BAR + 2 * _PADDING:
             shown.append(inverse)
             room -= inverse.width + _PADDING
@@ -114,6 +107,20 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
     bars = _bars(lines, min(room - _PADDING, _WIDEST_BAR), signs)
     shown.insert(shown.index(interval) + 1, bars)
     return shown
+
+
+def _estimates(lines: Sequence[Line]) -> list[_Column]:
+    """Return the columns of the MLE and the MAP."""
+    mle = [_number(line.mle, _digits(line.interval)) for line in lines]
+    mode = [_number(line.map, _digits(line.interval)) for line in lines]
+    return [_Column("MLE", mle, RULE["likelihood"]), _Column("MAP", mode, RULE["posterior"])]
+
+
+def _reciprocals(lines: Sequence[Line]) -> Iterator[_Column]:
+    """Yield a column for each meaning of a reciprocal, such as the mean time between events."""
+    for meaning in {line.reciprocal_meaning: None for line in lines if line.reciprocal}:
+        values = [line.reciprocal if line.reciprocal_meaning == meaning else None for line in lines]
+        yield _Column(meaning, [_number(value, 4) for value in values], RULE["posterior"])
 
 
 def _pooled(lines: Sequence[Line], title: str) -> list[_Column]:

@@ -133,6 +133,11 @@ class Belief:
             raise PriorError(f"belief {self.name!r}, {key}: {text}")
         for key, text in self.display.find_errors(self.by, self.state):
             raise PriorError(f"belief {self.name!r}, {key}: {text}")
+        self._check_time()
+        self._check_fields()
+
+    def _check_time(self) -> None:
+        """Check that the belief has an event time if and only if its state requires one."""
         timed = self.state.timed
         if timed != (self.time is not None):
             raise PriorError(
@@ -142,6 +147,9 @@ class Belief:
                 else f"belief {self.name!r} has an event time, which requires a half-life in time"
                 " or a window"
             )
+
+    def _check_fields(self) -> None:
+        """Check the fields of the observation."""
         if not (self.field or self.features or self._mapping_slots):
             raise PriorError(f"belief {self.name!r} has no field to observe")
         supervised = isinstance(self.state, (base.Regressor, base.Classifier))

@@ -207,16 +207,7 @@ def _belief(
 ) -> Belief | None:
     times = _times(path, table, errors)
     state = make_state(path, table, given, errors)
-    for key, text in find_errors(
-        table.field, table.by, table.features, table.where, table.max_keys, derived
-    ):
-        errors.add(join(path, key), text)
-    if table.weight in ([table.field] if isinstance(table.field, str) else table.field):
-        errors.add(join(path, "weight"), f"{table.weight!r} is also the observed field")
-    if table.time is None:
-        for key in ("time_unit", "missing", "late", "future"):
-            if key in given:
-                errors.add(join(path, key), "requires time, the field of the event time")
+    _check_fields(path, table, given, derived, errors)
     display = Display.of(table)
     if state is not None:
         by = [table.by] if isinstance(table.by, str) else table.by
@@ -244,6 +235,26 @@ def _belief(
             derived,
         ),
     )
+
+
+def _check_fields(
+    path: str,
+    table: BeliefTable,
+    given: Mapping[str, Any],
+    derived: Mapping[str, str],
+    errors: ErrorList,
+) -> None:
+    """Add the errors of the fields of a belief."""
+    for key, text in find_errors(
+        table.field, table.by, table.features, table.where, table.max_keys, derived
+    ):
+        errors.add(join(path, key), text)
+    if table.weight in ([table.field] if isinstance(table.field, str) else table.field):
+        errors.add(join(path, "weight"), f"{table.weight!r} is also the observed field")
+    if table.time is None:
+        for key in ("time_unit", "missing", "late", "future"):
+            if key in given:
+                errors.add(join(path, key), "requires time, the field of the event time")
 
 
 def read_choices(

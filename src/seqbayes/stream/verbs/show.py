@@ -224,22 +224,28 @@ def _table(
     keys = count_of(total, "key")
     shown = keys if len(chosen) == total else f"{len(chosen)} of {keys}"
     title = Text.assemble((stored.name, "bold"), f" {stored.keyed}: {shown}")
-    prior = prior_text(stored)
-    prior_dominated = sum(
-        (each.state.prior_share or 0.0) > 0.5 for each in chosen if n_samples(each) > 0.0
-    )
-    if prior_dominated:
-        prior.append(f", has more weight than the data for {count_of(prior_dominated, 'key')}")
+    prior = _describe_prior_of(stored, chosen)
     if not chosen:
         return Group(title, prior, "")
-    if chosen[0].population is not None:
-        prior.append(f"; {chosen[0].population.in_words()}")
     title.append(f", since {timestamp(first)[:16].replace('T', ' ')} UTC")
     signs = ASCII if console.options.ascii_only else UNICODE
     table = draw(
         [line for each in chosen for line in lines(each, view)], view, console.width, signs
     )
     return Group(title, prior, "", table, "")
+
+
+def _describe_prior_of(stored: StoredBelief, chosen: Sequence[KeyState]) -> Text:
+    """Return the line about the prior: its weight in these keys, and the pooling of keys."""
+    prior = prior_text(stored)
+    prior_dominated = sum(
+        (each.state.prior_share or 0.0) > 0.5 for each in chosen if each.state.n_samples > 0.0
+    )
+    if prior_dominated:
+        prior.append(f", has more weight than the data for {count_of(prior_dominated, 'key')}")
+    if chosen and chosen[0].population is not None:
+        prior.append(f"; {chosen[0].population.in_words()}")
+    return prior
 
 
 def prior_text(stored: StoredBelief) -> Text:
