@@ -23,7 +23,8 @@ def test_the_diagram_shows_the_layers_of_the_import_contract():
 def test_the_files_of_the_recipes_exist():
     page = (ROOT / "docs/development.md").read_text(encoding="utf-8")
     table = page[page.index("## Where to add what") : page.index("## Tests")]
-    for path in re.findall(r"`((?:src|tests|docs|stream|static|likelihoods|families)/[\w/.]+)`", table):
+    folders = "src|tests|docs|stream|static|likelihoods|families"
+    for path in re.findall(rf"`((?:{folders})/[\w/.]+)`", table):
         places = (ROOT, ROOT / "src/seqbayes", ROOT / "src/seqbayes/dashboard")
         assert any((place / path).exists() for place in places), path
 

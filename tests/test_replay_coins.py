@@ -13,33 +13,12 @@ import numpy as np
 import pytest
 
 from programs import command, environment, on_a_terminal, posix, replay
+from published_coins import E_STEP, HEADS, ITERATIONS
 from seqbayes import PriorError
 from seqbayes.cli import main
 from seqbayes.replay.coins import CoinStory, StepKind
 
-HEADS = [5, 9, 8, 4, 7]
-
-# P(coin A), A heads, A tails, B heads, B tails
-E_STEP = [
-    (0.449149, 2.245745, 2.245745, 2.754255, 2.754255),
-    (0.804986, 7.244870, 0.804986, 1.755130, 0.195014),
-    (0.733467, 5.867737, 1.466934, 2.132263, 0.533066),
-    (0.352156, 1.408625, 2.112937, 2.591375, 3.887063),
-    (0.647215, 4.530506, 1.941645, 2.469494, 1.058355),
-]
 SUMS = {"A": (21.297482, 8.572247), "B": (11.702518, 8.427753)}
-ITERATIONS = [
-    (0.713012, 0.581339),
-    (0.745292, 0.569256),
-    (0.768099, 0.549536),
-    (0.783165, 0.534617),
-    (0.791055, 0.526281),
-    (0.794533, 0.522390),
-    (0.795929, 0.520730),
-    (0.796466, 0.520047),
-    (0.796668, 0.519770),
-    (0.796744, 0.519659),
-]
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import json
 
 import msgspec
 import pytest
+from shop_events import BELIEFS, SCHEMA
 
-from seqbayes import Beta, Gamma
 from seqbayes.errors import PriorError, SourceError
 from seqbayes.events.packed import object_end
-from seqbayes.stream import Belief, Pipeline, open_store
+from seqbayes.stream import Pipeline, open_store
 from seqbayes.stream.sources import File
 
 fastavro = pytest.importorskip("fastavro")
@@ -19,19 +19,6 @@ parquet = pytest.importorskip("pyarrow.parquet")
 EVENTS = [
     {"shop": f"s{i % 3}", "sold": i % 2 == 0, "calls": -1 if i == 7 else i % 5} for i in range(40)
 ]
-BELIEFS = [
-    Belief("sold", Beta(), field="sold", by="shop"),
-    Belief("calls", Gamma(), field="calls", by="shop"),
-]
-SCHEMA = {
-    "type": "record",
-    "name": "Event",
-    "fields": [
-        {"name": "shop", "type": "string"},
-        {"name": "sold", "type": "boolean"},
-        {"name": "calls", "type": "long"},
-    ],
-}
 FORMATS = ["parquet", "avro", "msgpack"]
 
 

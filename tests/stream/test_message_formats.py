@@ -10,11 +10,11 @@ from contextlib import closing
 
 import msgspec
 import pytest
+from shop_events import BELIEFS, SCHEMA
 
-from seqbayes import Beta, Gamma
 from seqbayes.errors import PriorError, SourceError
 from seqbayes.events.messages import Messages, messages_of
-from seqbayes.stream import Batch, Belief, Pipeline, open_store
+from seqbayes.stream import Batch, Pipeline, open_store
 from seqbayes.stream.source import load_source
 from seqbayes.stream.sources.broker import Broker
 
@@ -27,19 +27,6 @@ EVENTS = [
     {"shop": "north", "sold": True, "calls": -1},  # refused by one belief
     {"shop": "", "sold": False, "calls": 2**40},
 ]
-BELIEFS = [
-    Belief("sold", Beta(), field="sold", by="shop"),
-    Belief("calls", Gamma(), field="calls", by="shop"),
-]
-SCHEMA = {
-    "type": "record",
-    "name": "Event",
-    "fields": [
-        {"name": "shop", "type": "string"},
-        {"name": "sold", "type": "boolean"},
-        {"name": "calls", "type": "long"},
-    ],
-}
 
 
 def descriptors():
