@@ -91,6 +91,14 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
         room -= column.width + _PADDING
     if room < _NARROWEST_BAR + _PADDING:
         return shown
+    room = _add_optional(shown, lines, room)
+    bars = _bars(lines, min(room - _PADDING, _WIDEST_BAR), signs)
+    shown.insert(shown.index(interval) + 1, bars)
+    return shown
+
+
+def _add_optional(shown: list[_Column], lines: Sequence[Line], room: int) -> int:
+    """Add the optional columns that fit beside a bar; return the width that is left."""
     for estimate in _estimates(lines):
         if room < estimate.width + _NARROWEST_BAR + 2 * _PADDING:
             break
@@ -104,9 +112,7 @@ def _columns(lines: Sequence[Line], view: View, width: int, signs: Signs) -> lis
     if any(since.cells) and room >= since.width + _NARROWEST_BAR + 2 * _PADDING:
         shown.insert(1, since)
         room -= since.width + _PADDING
-    bars = _bars(lines, min(room - _PADDING, _WIDEST_BAR), signs)
-    shown.insert(shown.index(interval) + 1, bars)
-    return shown
+    return room
 
 
 def _estimates(lines: Sequence[Line]) -> list[_Column]:

@@ -58,6 +58,6 @@ class SharedPrior:
         if found.method in ("none", "empirical"):
             answers.set_prior(found.hyperparameters)
             return answers
-        from seqbayes.table.pooled import PooledAnswers
+        from seqbayes.table.pooling.answers import PooledAnswers
 
         return PooledAnswers(answers, found)
