@@ -93,7 +93,7 @@ def take_screenshots(browser: Browser, url: str) -> None:
     Image.open(HERE / "dashboard.png").crop(CARDS).save(HERE / "cards.png", optimize=True)
     page = browser.new_page(viewport=SIZE, color_scheme="dark")
     page.goto(f"{url}beliefs/conversion/%5B%22video%22%5D")
-    page.get_by_text("Observed").first.wait_for()
+    page.get_by_text(re.compile("^Observed ")).first.wait_for()
     time.sleep(3.0)
     save_screenshot(page, "belief")
     page = browser.new_page(viewport={**SIZE, "height": 1250})
