@@ -105,3 +105,14 @@ def test_a_count_of_one_uses_the_singular(open_page):
     assert "2 real ones." in output[2]
     assert "the last event was not rare" in output[3]
     assert "1 events" not in output[3]
+
+
+def test_a_computed_probability_is_never_certain_and_one_thing_is_singular(open_page):
+    page = open_page("/login")
+    texts = page.evaluate(
+        "async () => { const { probability, proportion, things } ="
+        " await import('/static/js/format.js');"
+        " return [probability(0), probability(1), probability(1, 0), proportion(1),"
+        " proportion(0.5), things(1, 'key'), things(1200, 'key')]; }"
+    )
+    assert texts == ["< 0.1 %", "> 99.9 %", "> 99 %", "100 %", "50.0 %", "1 key", "1,200 keys"]
