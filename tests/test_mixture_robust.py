@@ -46,7 +46,7 @@ def test_outliers_hardly_affect_clean_rows(size, place):
 
 
 def test_an_outlier_while_the_buffer_fills():
-    """A waiting time of 7900 for 79."""
+    """A waiting time is recorded as 7900 instead of 79."""
     rng = np.random.default_rng(1)
     waits = np.where(rng.random(272) < 0.36, rng.normal(54.5, 5.8, 272), rng.normal(80, 6, 272))
     typo = waits.copy()

@@ -1,4 +1,4 @@
-"""The default prior of the regression: its scale by the evidence, in any unit, on real data."""
+"""The default prior of the regression: the evidence determines its scale, for data in any unit."""
 
 import numpy as np
 import pytest

@@ -130,7 +130,7 @@ class Number:
 
 
 class Monotone:
-    """A power of a number, or its exponential function: it has the coordinate of the number."""
+    """A power of a number, or its exponential function: its coordinate is that of the number."""
 
     def __init__(self, base, power=None):
         self.base, self.power = base, power

@@ -143,7 +143,7 @@ def test_fields_of_products():
 
 
 def counted(line, weights, parts, most=3000):
-    """A line agrees with the sums over each whole number."""
+    """Compare the mean and the interval in a line with sums over whole numbers."""
     k = np.arange(most)
     masses = np.average([part.pmf(k) for part in parts], axis=0, weights=weights)
     assert line["mean"] == pytest.approx(float(masses @ k), rel=1e-6)
