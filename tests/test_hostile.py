@@ -111,7 +111,7 @@ OUTSIDE = {
 
 
 def refused(case):
-    """Return what `case` must refuse, by name."""
+    """Return the inputs that `case` must reject, by name."""
     if case.family is sb.DirichletProcess:
         return MISSING
     bad = dict(GARBAGE)

@@ -1,4 +1,4 @@
-"""Answers of mixtures about many observations: those of one at a time; and draws."""
+"""Bulk predictions of mixtures equal those of single observations; draws follow the mixture."""
 
 import numpy as np
 import pytest

@@ -78,7 +78,7 @@ class Comparison(Tabular):
     interval : dict
         Equal-tailed credible interval of each.
     differences : dict
-        Difference of each to the reference: the control, or the best one if there is no control.
+        Difference of each from the reference: the control, or the best one if there is no control.
     decision : Decision or None
         Result of the sequential test; None unless `alpha` was given.
     """
@@ -115,7 +115,7 @@ class Comparison(Tabular):
     def verdict(self) -> str:
         """The conclusion at the level.
 
-        "equivalent" if every difference to the reference is within the region of equivalence with
+        "equivalent" if every difference from the reference is within the region of equivalence with
         probability `level`. Otherwise "best" if one is the best with probability (1 + level) / 2
         or more, its expected loss is the smallest, and it is not equivalent to another, as far
         as `differences` contains the two; then the interval of its difference from each of the
@@ -133,7 +133,7 @@ class Comparison(Tabular):
         return f"{self.verdict}: {chance} ({self.better} is better)"
 
     def figure_panels(self, level: float = 0.95) -> list[Panel]:
-        """Return the mean and interval of each, and the difference of each to the reference.
+        """Return the mean and interval of each, and the difference of each from the reference.
 
         The level is that of the comparison.
         """

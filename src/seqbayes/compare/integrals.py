@@ -32,7 +32,7 @@ class Quantities(NamedTuple):
     reference
         Index of the number to which the others are compared, of shape (m,).
     ends, lifts
-        Interval of the difference of each to the reference, of shape (m, k, 2), and median and
+        Interval of the difference of each from the reference, of shape (m, k, 2), and median and
         interval of the ratio minus 1, of shape (m, k, 3); nan for the reference, and for ratios of
         numbers that are not positive.
     equivalent

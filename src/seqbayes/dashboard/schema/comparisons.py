@@ -80,7 +80,7 @@ class SampleRatioTest(Struct):
 
 
 class KeyComparison(Struct):
-    """The probability that each key is the best, and the differences from the best to the others.
+    """The probability that each key is the best, and the differences from the best key.
 
     `verdict` is "best" if one is the best with probability (1 + level) / 2 or more, "equivalent" if
     no difference matters, else "undecided". `sample_ratio` is None unless the configuration
