@@ -260,7 +260,7 @@ class KafkaServer(Server):
 
 
 def produce(url: str, topic: str, records: Iterable[bytes], partitions: int) -> None:
-    """Publish records to Kafka; the last character of the last value chooses the partition.
+    """Publish records to Kafka; the last character of the last value determines the partition.
 
     All events of a key are therefore in one partition, as with message keys.
     """
