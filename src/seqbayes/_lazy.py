@@ -1,4 +1,4 @@
-"""Packages whose public names are imported from their modules at the first use."""
+"""Packages whose public names are imported from their modules on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The functions of `scipy.special`, which is imported at the first use of one of them.
+"""The functions of `scipy.special`, which is imported on first use of one of them.
 
 This import takes more time and memory than all others together, and learning does not need it.
 
