@@ -27,7 +27,7 @@ from seqbayes.statistics import MomentStatistic, PairStatistic
 from seqbayes.table import Pool, Table
 from seqbayes.table.pooling.estimate import estimate
 
-EVENTS, KEYS = 2_000_000, 1_000_000
+EVENTS, KEYS = 10_000_000, 1_000_000
 ROUNDS = 3
 RNG = np.random.default_rng(0)
 

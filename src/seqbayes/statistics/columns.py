@@ -42,7 +42,15 @@ class Columns(SumColumns):
 
     # Learning.
 
-    def learn(self, rows: Array, xs: Array, ys: Array, ws: Array | None, ts: Array | None) -> None:
+    def learn(
+        self,
+        rows: Array,
+        xs: Array,
+        ys: Array,
+        ws: Array | None,
+        ts: Array | None,
+        n_used: int | None = None,
+    ) -> None:
         """Add checked observations, each to its row; on error, nothing changes.
 
         Parameters
@@ -52,6 +60,8 @@ class Columns(SumColumns):
             The observations, as `Likelihood.read_many` returns them.
         ws, ts : array of float, or None
             Weights and times.
+        n_used
+            Number of rows that may have data, if the rows from this one on are known to be empty.
 
         Raises
         ------
@@ -61,7 +71,7 @@ class Columns(SumColumns):
         batch = RowBatch(rows, xs, ys, ws, ts)
         if self.n_columns == 0:
             self._add_first_columns(batch)
-        journal = Journal(self, len(rows))
+        journal = Journal(self, len(rows), self.n_rows if n_used is None else n_used)
         position = 0
         try:
             while position < len(rows):

@@ -24,10 +24,13 @@ class Journal:
         The columns.
     n
         Maximum number of rows that are changed.
+    n_used
+        Number of rows that may have data. The rows from this one on are empty, and are not saved.
     """
 
-    def __init__(self, columns: SumColumns, n: int) -> None:
-        size: cython.Py_ssize_t = min(n, columns.n_rows) + 1
+    def __init__(self, columns: SumColumns, n: int, n_used: int) -> None:
+        size: cython.Py_ssize_t = min(n, n_used) + 1
+        self._n_used = n_used
         self._columns = columns
         self._width = columns.n_columns
         self._decayed = columns.half_life != 0.0
@@ -53,7 +56,7 @@ class Journal:
     def note(self, row: cython.Py_ssize_t) -> cython.void:
         """Save a row, unless it was saved before."""
         p: cython.int
-        if self.noted[row]:
+        if row >= self._n_used or self.noted[row]:
             return
         self.noted[row] = 1
         self._rows[self._n] = row
@@ -69,8 +72,9 @@ class Journal:
         self.note(row)
 
     def restore(self) -> None:
-        """Restore all rows that were saved."""
+        """Restore all rows that were saved, and empty those that were empty."""
         columns, n = self._columns, self._n
+        columns.clear(slice(self._n_used, columns.n_rows))
         rows = self._saved_rows[:n]
         columns.clear(rows)
         columns.cells[rows, : self._width] = self._saved_cells[:n]

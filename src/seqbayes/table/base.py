@@ -160,7 +160,7 @@ class BaseTable(Summaries):
         xs = arrays.items(xs)
         times = self._times(t, len(xs))
         weights = arrays.weights(w, len(xs))
-        numbers = self._numbers(xs)
+        numbers, n_used = self._numbers(xs), len(self)
 
         def learn(rows: Array) -> None:
             if len(rows) != len(xs):
@@ -168,7 +168,7 @@ class BaseTable(Summaries):
             if numbers is None:
                 self._rows.columns.learn_objects(rows, list(xs), weights, times)
             else:
-                self._rows.columns.learn(rows, *numbers, weights, times)
+                self._rows.columns.learn(rows, *numbers, weights, times, n_used)
 
         self._changed(self._rows.add(keys, learn))
 
