@@ -77,6 +77,23 @@ def test_a_feature_that_changes_when_the_buffer_is_full(change):
 
 
 @long_stream
+@pytest.mark.parametrize("length", [800, 1200, 2000])
+@pytest.mark.parametrize("value", [0.0, 7.0, np.nan])
+def test_a_feature_that_starts_out_constant_is_not_an_ordered_stream(value, length):
+    """Also if it is constant in some further rows, or varies in a few of the first ones."""
+    rng = np.random.default_rng(1)
+    wine = load_wine().data[:, :6]
+    points = np.concatenate([rng.permutation(wine) for _ in range(50)])[:6000]
+    points[:length, -1] = value
+    few = points[: length // 200, 0].copy()
+    points[:length, 0] = 3.0
+    points[: len(few), 0] = few
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not learned(points, 2, buffer=800).is_ordered
+
+
+@long_stream
 def test_a_cluster_that_comes_late_gets_a_component():
     points = corners(1, 8000)
     late = (np.arange(8000) > 1500) & (np.random.default_rng(2).random(8000) < 0.1)

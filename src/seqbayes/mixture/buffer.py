@@ -107,6 +107,11 @@ class Buffer:
         self._kept, self._form, self.spread = [], Form(), False
         self._provisional = self._next = self._table = self._spread_start = None
 
+    def discard_first(self, n: int) -> None:
+        """Discard the first `n` observations."""
+        self._kept = self._kept[n:]
+        self._provisional = self._next = self._table = self._spread_start = None
+
     def first_weights(self) -> tuple[float, ...]:
         """Return the weights of the components before any observation."""
         weights, left = self._settings.weights, 1.0 - FIRST_SHARE * self._settings.background

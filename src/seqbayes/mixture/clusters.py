@@ -17,6 +17,13 @@ try:
 except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
+if cython.compiled:
+    from cython.cimports.libc.math import INFINITY, log
+else:
+    from math import log
+
+    INFINITY = math.inf
+
 Array = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.uint64]
 
@@ -86,16 +93,15 @@ def cluster(points: Array, w: Array, keys: Keys, k: int, rng: np.random.Generato
     """
     chances = w / w.sum()
     centres = points[_draw(chances, keys, 1, rng)]
-    squared = squared_distances(points, centres)[:, 0]
+    squared = np.ascontiguousarray(squared_distances(points, centres)[:, 0])
     candidates = 2 + int(math.log(k) * (1.0 if k <= MANY else 4.0))
     while len(centres) < k:
         distance = w * squared
         total = distance.sum()
         share = distance / total if 0.0 < total < math.inf else chances
         tried = _draw(share, keys, candidates, rng)
-        nearer = np.minimum(squared[:, None], squared_distances(points, points[tried]))
-        best = int((w @ nearer).argmin())
-        centres, squared = np.vstack([centres, points[tried[best]]]), nearer[:, best]
+        best = _best_centre(points, w, squared, points[tried])
+        centres = np.vstack([centres, points[tried[best]]])
     nearest = _refine(points, w, centres)
     # every cluster gets a small share of every vector, so that no component starts empty
     assignment: Array = (1.0 - BLUR) * np.eye(k)[nearest] + BLUR / k
@@ -107,13 +113,63 @@ def _draw(chances: Array, keys: Keys, size: int, rng: np.random.Generator) -> An
 
     The time of an event depends only on its probability, its key and the state of `rng`.
     """
-    salt = rng.integers(2**63, dtype=np.uint64)
-    uniform = ((_mixed(keys ^ salt) >> np.uint64(11)) + 0.5) * 2.0**-53
-    with np.errstate(divide="ignore"):
-        time = -np.log(uniform) / chances
-    size = min(size, len(time))
-    first = np.argpartition(time, size - 1)[:size]
-    return first[np.argsort(time[first])]
+    times = np.empty(len(keys))
+    _write_times(_mixed(keys ^ rng.integers(2**63, dtype=np.uint64)), chances, times)
+    first = np.empty(min(size, len(times)), np.int64)
+    _write_first(times, first)
+    return first
+
+
+def _write_times(keys: Any, chances: Any, times: Any) -> None:
+    """Write the time of the event of every key, a random number."""
+    bits = cython.declare("unsigned long long[::1]", keys)
+    rates = cython.declare("double[::1]", chances)
+    found = cython.declare("double[::1]", times)
+    i: cython.Py_ssize_t
+    v: cython.double
+    for i in range(found.shape[0]):
+        v = bits[i] >> 11
+        v = -log((v + 0.5) * 2.0**-53)
+        found[i] = v / rates[i] if rates[i] > 0.0 else INFINITY
+
+
+def _write_first(times: Any, first: Any) -> None:
+    """Write the positions of the smallest times, in order; replace these times by -1."""
+    found = cython.declare("double[::1]", times)
+    positions = cython.declare("long long[::1]", first)
+    i: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    best: cython.Py_ssize_t
+    for j in range(positions.shape[0]):
+        best = -1
+        for i in range(found.shape[0]):
+            if found[i] >= 0.0 and (best < 0 or found[i] < found[best]):
+                best = i
+        positions[j] = best
+        found[best] = -1.0
+
+
+def _best_centre(points: Any, w: Any, squared: Any, tried: Any) -> int:
+    """Return the candidate with the smallest sum of distances, and update the distances."""
+    distances = squared_distances(points, tried)
+    table = cython.declare("double[:, ::1]", distances)
+    weights = cython.declare("double[::1]", w)
+    nearest = cython.declare("double[::1]", squared)
+    i: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    best: cython.Py_ssize_t = 0
+    v: cython.double
+    least: cython.double = INFINITY
+    for j in range(table.shape[1]):
+        v = 0.0
+        for i in range(table.shape[0]):
+            v += weights[i] * min(table[i, j], nearest[i])
+        if v < least:
+            least = v
+            best = j
+    for i in range(table.shape[0]):
+        nearest[i] = min(table[i, best], nearest[i])
+    return int(best)
 
 
 def _refine(points: Any, w: Any, centres: Any) -> Any:

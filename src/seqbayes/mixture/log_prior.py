@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,17 @@ class LogPrior:
             for state, adapter in self._components
             if type(adapter) in (NumberAdapter, VectorAdapter) and adapter.df is None
         ]
-        self._wishart = Wisharts(wisharts) if len(wisharts) == len(components) else None
+        self._wisharts = wisharts if len(wisharts) == len(components) else None
         self._weights = weights
         self._powers: Any = None
         self._constant: float | None = None
         if isinstance(weights, Dirichlet):
             self._powers = np.array(weights.prior.alpha) - 1.0
+
+    @cached_property
+    def _wishart(self) -> Wisharts | None:
+        """The priors of all components at once, if all are Normal-inverse-Wishart."""
+        return None if self._wisharts is None else Wisharts(self._wisharts)
 
     def log_density(self, kernels: Sequence[Any], weights: Any) -> float:
         """Return the log density of the kernels' parameters and the weights."""
@@ -63,12 +69,12 @@ class LogPrior:
     def relative(self, kernels: Sequence[Any], weights: Any) -> float:
         """Return the log density without its normalising constant, which is slow to compute."""
         total = 0.0
-        if self._wishart is None:
+        if self._wisharts is None:
             for k, (state, adapter) in zip(self._places, self._components, strict=True):
                 total += adapter.log_prior(state, kernels[k].parameter)
         elif all(type(kernel) is GaussianKernel for kernel in kernels):
             total = math.fsum(kernel.log_prior() for kernel in kernels)
-        else:
+        elif self._wishart is not None:
             total = self._wishart.log_density([kernel.parameter for kernel in kernels])
         if self._powers is not None:
             total += float(sc.xlogy(self._powers, weights).sum())

@@ -231,7 +231,7 @@ class Prequential(StreamClusterer):
     @property
     def probabilities(self) -> dict[Any, float]:
         """Posterior probability of every mixture."""
-        logs = {name: self._log_prior[name] + score for name, score in self._scores.items()}
+        logs = self._log_weights()
         top = max(logs.values())
         shares = {name: math.exp(v - top) for name, v in logs.items()}
         total = math.fsum(shares.values())
@@ -240,8 +240,12 @@ class Prequential(StreamClusterer):
     @property
     def best(self) -> Any:
         """The name of the most probable mixture; the first one in a tie."""
-        probabilities = self.probabilities
-        return max(probabilities, key=probabilities.__getitem__)
+        logs = self._log_weights()
+        return max(logs, key=logs.__getitem__)
+
+    def _log_weights(self) -> dict[Any, float]:
+        """Return the log probability of every mixture, up to a common constant."""
+        return {name: self._log_prior[name] + score for name, score in self._scores.items()}
 
     @property
     def mixture(self) -> Mixture:

@@ -11,7 +11,7 @@ from seqbayes.families import Dirichlet
 from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.buffer import FINAL_EFFORT, Buffer
 from seqbayes.mixture.bulk import draw, log_average
-from seqbayes.mixture.default_prior import standardise
+from seqbayes.mixture.default_prior import locations_and_spreads, standardise
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.evidence import log_evidence, log_marginal
 from seqbayes.mixture.settings import Settings
@@ -274,19 +274,24 @@ def _scale_of(prior: State) -> Array:
 
 
 def has_constant(model: EMModel, rows: Array) -> bool:
-    """Whether a feature has the same value, or no value, in all rows."""
-    return bool((standardise(model.reader.vectors(rows)) == 0.0).all(axis=0).any())
+    """Whether a feature has the same value, or no value, in all rows except a few."""
+    _, spread = locations_and_spreads(model.reader.vectors(rows))
+    return bool((spread == 0.0).any())
 
 
-def has_long_run(model: EMModel, rows: Array) -> bool:
-    """Whether a feature that varies has one value, or no value, in many successive rows."""
+def end_of_long_run(model: EMModel, rows: Array) -> int:
+    """Return where the last long run ends: many successive rows with one value of a feature.
+
+    It is 0 without long runs. Missing values count as equal; features that do not vary are ignored.
+    """
     vectors = model.reader.vectors(rows)
     same = (vectors[1:] == vectors[:-1]) | (np.isnan(vectors[1:]) & np.isnan(vectors[:-1]))
+    end = 0
     for column in same[:, ~same.all(axis=0)].T:
         changes = np.flatnonzero(np.concatenate([[True], ~column, [True]]))
-        if np.diff(changes).max() >= max(MIN_ROWS, RUN_SHARE * len(rows)):
-            return True
-    return False
+        is_long = np.diff(changes) >= max(MIN_ROWS, RUN_SHARE * len(rows))
+        end = max(end, int(changes[1:][is_long].max(initial=0)))
+    return end
 
 
 def is_ordered(model: EMModel, rows: Array) -> bool:

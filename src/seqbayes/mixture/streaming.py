@@ -16,8 +16,8 @@ from seqbayes.mixture.default_prior import scaled_to
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.refit import (
     Refitter,
+    end_of_long_run,
     has_constant,
-    has_long_run,
     has_wide_priors,
     is_ordered,
 )
@@ -103,7 +103,7 @@ class StreamingMixture(BaseMixture):
         if self._buffer.is_full:
             model = self._buffer.fit()
             rows, _ = self._buffer.table(model)
-            begins_late = has_long_run(model, rows)
+            begins_late = end_of_long_run(model, rows) > 0
             self._started_constant = begins_late or has_constant(model, rows)
             if not begins_late:
                 self._check_order(model, rows)
@@ -129,8 +129,13 @@ class StreamingMixture(BaseMixture):
                 self._is_collecting, self._learn_started = True, None
 
     def _check_forgetting(self, model: EMModel) -> None:
+        """Warn of components that have forgotten observations, except if a feature was constant.
+
+        Observations with a constant feature have a high density until the feature varies.
+        """
         if model.engine.forgets:
-            self._warn("the components have forgotten earlier observations")
+            if not self._started_constant:
+                self._warn("the components have forgotten earlier observations")
             model.engine.forgets = False
 
     def _refit(self, model: EMModel) -> None:
@@ -138,11 +143,13 @@ class StreamingMixture(BaseMixture):
         buffer = self._buffer
         if self._started_constant:
             rows = model.rows(buffer.observations)
-            self._check_order(model, rows)
-            if has_long_run(model, rows):  # equal values are usual
+            end = end_of_long_run(model, rows)
+            self._check_order(model, rows[end:])
+            if 2 * end > len(rows):  # equal values are usual
                 self._started_constant = False
                 self._start(model)
                 return
+            buffer.discard_first(end)
         priors = buffer.priors or (
             scaled_to(buffer.observations, len(self.names), model.priors[0]),
         )
@@ -150,7 +157,7 @@ class StreamingMixture(BaseMixture):
         ignore_unknown = buffer.priors is None
         refitter = Refitter(priors, self._settings, self.seed, ignore_unknown)
         fit = refitter.refit(model, buffer, keep=not self._started_constant)
-        self._started_constant = False
+        self._started_constant = has_constant(fit.model, fit.model.rows(buffer.observations))
         if fit.differs:
             self._warn("recent observations differ from earlier ones")
         self._refit_from = REFIT_AFTER * model.engine.n
