@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from real_data import CARS, SWISS, TREES
 from seqbayes import ObservationError, PriorError
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import ConjugateLinearRegression
@@ -305,6 +306,17 @@ def test_intervals_keep_their_level_and_width_if_the_model_is_correct():
     assert 0.89 <= level <= 0.91
     low, high = model.predict_interval({"t": 0.5}, level=0.9)
     assert (high - low) / (2 * 1.645 * 0.5) == pytest.approx(1.0, abs=0.35)
+
+
+@pytest.mark.parametrize("table", [TREES, CARS, SWISS], ids=["trees", "cars", "swiss"])
+def test_intervals_have_their_level_in_small_sorted_tables(table):
+    """Trees and cars are sorted by a feature, and the noise grows."""
+    model, inside = ConjugateLinearRegression(), []
+    for *values, y in table.tolist():
+        low, high = model.predict_interval(dict(enumerate(values)), 0.9) or (-math.inf, math.inf)
+        inside.append(low <= y <= high)
+        model.learn_one(dict(enumerate(values)), y)
+    assert 0.84 <= np.mean(inside[20:]) <= 0.95
 
 
 def test_a_given_precision_is_exact():
