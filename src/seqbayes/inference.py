@@ -344,6 +344,11 @@ class Inference(Formulas[H, E, I, X]):
         found: Distribution | None = self.likelihood.expectation(posterior)
         return found
 
+    def reason_against(self, p: float | None) -> str:
+        """Return why the mean (None) or the p-quantile of observations is not available."""
+        posterior: Any = self.posterior
+        return str(self.likelihood.reason_against(posterior, p))
+
     def summary(self) -> Summary:
         """Return the mean of the parameter and its interval."""
         return Summary(self.mean, self.interval())

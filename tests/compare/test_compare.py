@@ -13,6 +13,7 @@ from seqbayes import (
     Dirichlet,
     DirichletProcess,
     Gamma,
+    Hurdle,
     Normal,
     NormalInverseGamma,
     Product,
@@ -347,14 +348,70 @@ def test_a_share_of_a_label_is_multiplied_by_a_number():
         product(Beta(3, 7), amount, label="buy")
 
 
-def test_probabilities_that_cannot_be_computed_are_an_error():
-    a, b = (
-        NormalInverseGamma(mean, 11, 7, beta, likelihood=LogNormal())
-        for mean, beta in ((2.6658, 10.812), (2.7352, 6.6516))
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((-0.44, 3.0, 2.0, 0.38), (0.52, 3.0, 2.0, 0.91)),  # three observations
+        ((2.6658, 11.0, 7.0, 10.812), (2.7352, 11.0, 7.0, 6.6516)),
+    ],
+)
+def test_means_of_few_log_normal_observations(first, second):
+    beliefs = {
+        name: NormalInverseGamma(*numbers, likelihood=LogNormal())
+        for name, numbers in (("a", first), ("b", second))
+    }
+    found = compare(beliefs, quantity="mean", control="b", equivalence=0.5)
+    # given the variances, the logarithm of the ratio of the means is Normal
+    log_variance = np.linspace(-9.0, 25.0, 1500)
+    variance, weights = np.exp(log_variance), []
+    for _, _, alpha, beta in (first, second):
+        logs = -alpha * log_variance - beta / variance
+        weights.append(np.exp(logs) / np.exp(logs).sum())
+    mean = (first[0] + variance[:, None] / 2.0) - (second[0] + variance / 2.0)
+    deviation = np.sqrt(variance[:, None] / first[1] + variance / second[1])
+
+    def above(log_ratio):
+        return float(weights[0] @ sc.ndtr((mean - log_ratio) / deviation) @ weights[1])
+
+    assert found.p_best["a"] == pytest.approx(above(0.0), rel=1e-9)
+    difference = found.differences["a"]
+    ends = [above(math.log1p(end)) for end in difference.lift_interval]
+    assert ends == pytest.approx([0.975, 0.025], rel=1e-6)
+    assert 0.0 < difference.p_equivalent < 1.0
+    assert found.loss == {"a": math.inf, "b": math.inf}
+    assert found.mean == {"a": None, "b": None}
+
+
+def test_losses_are_infinite_only_where_a_mean_is():
+    finite, infinite = d.InverseGamma(3.0, 1.0), d.InverseGamma(0.9, 1.0)
+    found = compare({"finite": finite, "infinite": infinite})
+    assert found.loss["finite"] == math.inf
+    assert 0.0 < found.loss["infinite"] < finite.mean
+    lower = compare({"finite": finite, "infinite": infinite}, better="lower")
+    assert lower.loss["infinite"] == math.inf
+    assert 0.0 < lower.loss["finite"] < finite.mean
+    many = compare_many(
+        {"finite": d.InverseGamma(np.array([3.0]), 1.0), "infinite": d.InverseGamma(0.9, 1.0)}
     )
-    with pytest.raises(PriorError, match="too wide for the integrals"):
-        compare({"a": a, "b": b}, quantity="mean")
-    assert compare({"a": a, "b": b}, quantity=0.5).p_best["b"] > 0.5
+    for name in many.names:
+        assert many.loss[name][0] == pytest.approx(found.loss[name], rel=1e-9)
+
+
+def test_revenue_of_few_log_normal_amounts(rng):
+    shops = {name: Hurdle(NormalInverseGamma(likelihood=LogNormal())) for name in "ab"}
+    shops["a"].learn_many([0.0] * 9 + [3.0, 8.0, 21.0])
+    shops["b"].learn_many([0.0] * 12 + [4.0, 5.0, 30.0, 11.0])
+    found, draws = compare(shops), {}
+    for name, shop in shops.items():
+        (a, b), amount = shop.posterior.fields["share"], shop.posterior.fields["amount"]
+        mean, kappa, alpha, beta = amount
+        variance = beta / rng.gamma(alpha, 1.0, 400_000)
+        logs = rng.normal(mean, np.sqrt(variance / kappa)) + variance / 2.0
+        draws[name] = np.log(rng.beta(a, b, 400_000)) + logs
+        ends = np.log(found.interval[name])
+        assert (draws[name] < ends[0]).mean() == pytest.approx(0.025, abs=0.002)
+        assert (draws[name] < ends[1]).mean() == pytest.approx(0.975, abs=0.002)
+    assert (draws["a"] > draws["b"]).mean() == pytest.approx(found.p_best["a"], abs=0.004)
 
 
 @pytest.mark.parametrize("control", [None, "a", "b"])

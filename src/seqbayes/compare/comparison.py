@@ -11,7 +11,12 @@ import numpy as np
 
 from seqbayes.checks import check_level
 from seqbayes.compare.gate import Decision, decide
-from seqbayes.compare.integrals import Quantities, probabilities_of_best, quantities
+from seqbayes.compare.integrals import (
+    Quantities,
+    finite_losses,
+    probabilities_of_best,
+    quantities,
+)
 from seqbayes.compare.numbers import number_of
 from seqbayes.compare.planning import BETTER
 from seqbayes.compare.verdict import verdicts
@@ -71,8 +76,8 @@ class Comparison(Tabular):
     p_better : dict
         Probability that each is better than each of the others: ``p_better[a][b]``.
     loss : dict
-        Expected loss of choosing each: the expected distance to the best belief. None if a mean
-        does not exist.
+        Expected loss of choosing each: the expected distance to the best belief. It is infinite if
+        a mean that it depends on is infinite or does not exist.
     mean : dict
         Posterior mean of each; None if it does not exist.
     interval : dict
@@ -88,7 +93,7 @@ class Comparison(Tabular):
     level: float
     p_best: dict[Hashable, float]
     p_better: dict[Hashable, dict[Hashable, float]]
-    loss: dict[Hashable, float | None]
+    loss: dict[Hashable, float]
     mean: dict[Hashable, float | None]
     interval: dict[Hashable, tuple[float, float]]
     differences: dict[Hashable, Difference]
@@ -245,7 +250,8 @@ def compare(
         found = quantities(numbers, better, level, index, equivalence)
     _check_computed(found.p_best[0])
     means = [_finite(each.mean) for each in numbers]
-    losses = [None] * len(names) if None in means else found.loss[0].tolist()
+    infinite = np.array([[mean is None for mean in means]])
+    losses = finite_losses(found.loss, infinite, better, numbers[0].support[0])[0].tolist()
     return Comparison(
         names,
         better,

@@ -188,7 +188,170 @@ class LogitCoordinate(LogCoordinate):
         return 0.0 * centres + _GRADES
 
 
+class ShiftedCoordinate(LogCoordinate):
+    """The logarithm of the distance from the lower end of a support.
+
+    Parameters
+    ----------
+    low
+        The lower end.
+    """
+
+    def __init__(self, low: float) -> None:
+        self._low = low
+
+    def point(self, u: Array) -> Array:
+        """Return the parameter at a coordinate."""
+        found: Array = self._low + np.exp(u)
+        return found
+
+    def log_point(self, u: Array) -> Array:
+        """Return the logarithm of the parameter, if it is positive."""
+        found: Array = np.logaddexp(u, math.log(self._low)) if self._low > 0.0 else 0.0 * u
+        return found
+
+    def locate(self, x: Array) -> tuple[Array, Array]:
+        """Return the coordinate of a parameter, and the derivative of the parameter there."""
+        return super().locate(x - self._low)
+
+    def locate_log(self, log_x: Array) -> tuple[Array, Array]:
+        """Return the coordinate of a logarithm, and the derivative of the logarithm there."""
+        share = -np.expm1(math.log(self._low) - log_x)
+        with np.errstate(all="ignore"):
+            u = np.where(share > 0.0, log_x + np.log(share), -np.inf)
+        return u, np.where(share > 0.0, share, 1.0)
+
+    def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
+        """Return coordinates and approximate standard deviations of means and deviations."""
+        return super().place(x - self._low, spread)
+
+    def log_density(self, distribution: Distribution, u: Array) -> Array:
+        """Return the log density with respect to the coordinate."""
+        found: Array = distribution.logpdf(self._low + np.exp(u)) + u
+        return found
+
+
+class MultipleCoordinate(LogitCoordinate):
+    """The log odds of a share, of which the parameter is a multiple.
+
+    Parameters
+    ----------
+    factor
+        The parameter at a share of 1.
+    """
+
+    def __init__(self, factor: float) -> None:
+        self._factor = factor
+
+    def point(self, u: Array) -> Array:
+        """Return the parameter at a coordinate."""
+        return self._factor * super().point(u)
+
+    def log_point(self, u: Array) -> Array:
+        """Return the logarithm of the parameter."""
+        return super().log_point(u) + math.log(self._factor)
+
+    def locate(self, x: Array) -> tuple[Array, Array]:
+        """Return the coordinate of a parameter, and the derivative of the parameter there."""
+        u, slope = super().locate(x / self._factor)
+        return u, self._factor * slope
+
+    def locate_log(self, log_x: Array) -> tuple[Array, Array]:
+        """Return the coordinate of a logarithm, and the derivative of the logarithm there."""
+        return super().locate_log(log_x - math.log(self._factor))
+
+    def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
+        """Return coordinates and approximate standard deviations of means and deviations."""
+        return super().place(x / self._factor, spread / self._factor)
+
+    def log_slope(self, u: Array) -> Array:
+        """Return the logarithm of the derivative of the parameter."""
+        return super().log_slope(u) + math.log(self._factor)
+
+
+class PowerTailCoordinate(LogCoordinate):
+    """The logarithm of a positive parameter, if its tail decreases like a power of it.
+
+    The parameter may be too large for a floating-point number; it is then treated as the largest.
+    """
+
+    limit = math.inf
+    longest_step = math.inf
+
+    def point(self, u: Array) -> Array:
+        """Return the parameter at a coordinate."""
+        found: Array = np.exp(np.minimum(u, _LARGEST_LOG))
+        return found
+
+    def log_density(self, distribution: Distribution, u: Array) -> Array:
+        """Return the log density with respect to the coordinate."""
+        found: Array = distribution.logpdf_of_logarithm(u)
+        return found
+
+    def log_slope(self, u: Array) -> Array:
+        """Return the logarithm of the derivative of the parameter."""
+        return np.minimum(u, _LARGEST_LOG)
+
+    def log_mass(self, logs: Array, u: Array, centres: Array, widths: Array) -> Array:
+        """Return log densities that decrease as fast as the probability beyond a coordinate."""
+        return Coordinate.log_mass(self, logs, u, centres, widths)
+
+    def graded(self, centres: Array, widths: Array) -> Array:
+        """Return ends of panels on which tails that decrease like a power are smooth."""
+        return Coordinate.graded(self, centres, widths)
+
+
+class DoubleLogCoordinate(LogCoordinate):
+    """The logarithm of log(x / low), for x whose logarithm has a tail like a power.
+
+    Parameters
+    ----------
+    low
+        The lower end of the support, > 0.
+    """
+
+    def __init__(self, low: float) -> None:
+        self._log_low = math.log(low)
+
+    def point(self, u: Array) -> Array:
+        """Return the parameter at a coordinate."""
+        found: Array = np.exp(np.minimum(self.log_point(u), _LARGEST_LOG))
+        return found
+
+    def log_point(self, u: Array) -> Array:
+        """Return the logarithm of the parameter."""
+        found: Array = self._log_low + np.exp(u)
+        return found
+
+    def locate(self, x: Array) -> tuple[Array, Array]:
+        """Return the coordinate of a parameter, and the derivative of the parameter there."""
+        with np.errstate(all="ignore"):
+            u, slope = self.locate_log(np.log(x))
+        return u, x * slope
+
+    def locate_log(self, log_x: Array) -> tuple[Array, Array]:
+        """Return the coordinate of a logarithm, and the derivative of the logarithm there."""
+        return LogCoordinate.locate(self, log_x - self._log_low)
+
+    def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
+        """Return coordinates and approximate standard deviations of means and deviations."""
+        ratio = np.log(x) - self._log_low
+        return np.log(ratio), spread / x / ratio
+
+    def log_density(self, distribution: Distribution, u: Array) -> Array:
+        """Return the log density with respect to the coordinate."""
+        found: Array = distribution.logpdf_of_logarithm(self.log_point(u)) + u
+        return found
+
+    def log_slope(self, u: Array) -> Array:
+        """Return the logarithm of the derivative of the parameter."""
+        return np.minimum(self.log_point(u), _LARGEST_LOG) + u
+
+
+_LARGEST_LOG = 700.0
+
 _LINE, _LOG, _LOGIT = Coordinate(), LogCoordinate(), LogitCoordinate()
+_POWER_TAIL = PowerTailCoordinate()
 
 
 def coordinate_of(distributions: Sequence[Distribution]) -> Coordinate:
@@ -205,4 +368,8 @@ def coordinate_of(distributions: Sequence[Distribution]) -> Coordinate:
     low, high = supports.pop()
     if math.isinf(low):
         return _LINE
-    return _LOG if math.isinf(high) else _LOGIT
+    if math.isfinite(high):
+        return _LOGIT if high == 1.0 else MultipleCoordinate(float(high))
+    if any(each.power_tail_of_logarithm for each in distributions):
+        return DoubleLogCoordinate(float(low)) if low else _POWER_TAIL
+    return ShiftedCoordinate(float(low)) if low else _LOG

@@ -177,6 +177,31 @@ def _loss(grid: Grid, better: str) -> Array:
     return losses
 
 
+def finite_losses(loss: Array, infinite: Any, better: str, low: Any) -> Array:
+    """Return expected losses, infinite where they depend on a mean that does not exist.
+
+    Parameters
+    ----------
+    loss
+        The losses by the integrals, of shape (m, k).
+    infinite
+        Whether the mean of each number is infinite or does not exist, of shape (m, k).
+    better
+        Whether the "higher" or the "lower" number is better.
+    low
+        The lower end of the support. If it is finite, only the upper tail can have no mean: the
+        loss of a number is then infinite if another one has no mean, or, if the lower number is
+        better, if it has no mean itself.
+    """
+    if np.all(np.isneginf(low)):
+        lost = infinite.any(axis=1, keepdims=True) & np.ones_like(infinite)
+    elif better == "lower":
+        lost = infinite
+    else:
+        lost = infinite.sum(axis=1, keepdims=True) > infinite
+    return np.where(lost, np.inf, loss)
+
+
 def _any_of_others(tails: Array) -> Array:
     """Return, for each number, the probability of at least one of the other numbers' events."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from seqbayes.checks import check_level
 from seqbayes.compare.comparison import checked
 from seqbayes.compare.coordinates import Array
-from seqbayes.compare.integrals import quantities
+from seqbayes.compare.integrals import finite_losses, quantities
 from seqbayes.compare.verdict import verdicts
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
@@ -121,7 +121,7 @@ def compare_many(
     with np.errstate(all="ignore"):
         found = quantities(numbers, better, level, index, equivalence)
     means = np.stack([_existing(each.mean) for each in numbers], axis=1)
-    lost = np.where(np.isfinite(means).all(axis=1, keepdims=True), found.loss, np.nan)
+    lost = finite_losses(found.loss, np.isnan(means), better, numbers[0].support[0])
     differences: dict[Hashable, Differences] = {}
     for k, name in enumerate(names):
         if k != index:

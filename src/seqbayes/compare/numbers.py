@@ -68,15 +68,17 @@ def number_of(
 
 def _of_observations(state: Any, quantity: Any) -> Distribution:
     """Return the distribution of the mean, or of a quantile, of observations."""
+    p: float | None = None
     if quantity == "mean":
         found, name = state.expected, "mean"
     elif isinstance(quantity, float) and 0.0 < quantity < 1.0:
-        found, name = state.likelihood.quantile(state.posterior, quantity), f"{quantity:g}-quantile"
+        p, name = quantity, f"{quantity:g}-quantile"
+        found = state.likelihood.quantile(state.posterior, p)
     else:
         raise PriorError(f"expected 'mean' or a probability as the quantity, got {quantity!r}")
     if found is None:
-        kind = type(state.likelihood).__name__
-        raise PriorError(f"the {name} of {kind} observations is infinite, or not available")
+        kind, reason = type(state.likelihood).__name__, state.reason_against(p)
+        raise PriorError(f"the {name} of {kind} observations {reason}")
     number: Distribution = found
     return number
 

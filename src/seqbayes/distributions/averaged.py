@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.distributions.base import Distribution, plain
-from seqbayes.distributions.gamma import InverseGamma
-from seqbayes.distributions.normal import Normal
+from seqbayes.distributions.tabulated import DensityTable
 from seqbayes.errors import PriorError
 from seqbayes.numerics import sc
 from seqbayes.numerics.special import Real
@@ -30,6 +29,9 @@ _MOST = 100_000
 """Largest number of steps."""
 
 _HALVINGS = 200
+
+_MANY = 32
+"""Number of points from which the density of a product is interpolated in a table."""
 
 
 class Averaged(Distribution):
@@ -139,6 +141,7 @@ class ProductOfTwo(Averaged):
     """
 
     support = (0.0, math.inf)
+    _table: DensityTable | None = None
 
     def __init__(self, first: Distribution, second: Distribution) -> None:
         for each in (first, second):
@@ -153,6 +156,39 @@ class ProductOfTwo(Averaged):
 
     def _given(self, x: Any) -> tuple[Distribution, Any, Any]:
         return self.second, x / self._values, -np.log(self._values)
+
+    @property
+    def power_tail_of_logarithm(self) -> bool:
+        """Whether the upper tail of the logarithm decreases like a power; then no moment exists."""
+        return self.first.power_tail_of_logarithm or self.second.power_tail_of_logarithm
+
+    def logpdf_of_logarithm(self, u: Any) -> Any:
+        """Return the log density of the logarithm, at an array of logarithms."""
+        if self.power_tail_of_logarithm and np.size(u) >= _MANY:
+            return self._densities().log(u)
+        return self._sum(u)
+
+    def _sum(self, u: Any) -> Any:
+        logs = self.second.logpdf_of_logarithm(np.asarray(u)[..., None] - np.log(self._values))
+        return log_sum(logs + self._log_weights)
+
+    def _densities(self) -> DensityTable:
+        """Return a table of the density of the logarithm, and of its tails."""
+        if self._table is None:
+            low, high = (math.log(self.second.ppf(q)) for q in (0.16, 0.84))
+            centre = math.log(self.first.ppf(0.5)) + math.log(self.second.ppf(0.5))
+            self._table = DensityTable(self._sum, centre, (high - low) / 2.0, 5e-12)
+        return self._table
+
+    def _cdf(self, x: Real) -> Any:
+        if not self.power_tail_of_logarithm:
+            return super()._cdf(x)
+        return plain(self._densities().tails(np.log(x))[0])
+
+    def _sf(self, x: Real) -> Any:
+        if not self.power_tail_of_logarithm:
+            return super()._sf(x)
+        return plain(self._densities().tails(np.log(x))[1])
 
     def _start(self) -> float:
         return math.log(self.first.ppf(0.5)) + math.log(self.second.ppf(0.5))
@@ -184,115 +220,12 @@ class ProductOfTwo(Averaged):
         return f"ProductOfTwo({self.first!r}, {self.second!r})"
 
 
-class NormalCombination(Averaged):
-    """A mean plus multiples of the standard deviation and of the variance of Normal data.
-
-    Mean and variance have a Normal-inverse-gamma distribution.
-
-    Parameters
-    ----------
-    mean, kappa, alpha, beta
-        Its hyperparameters.
-    deviations, variances
-        The multiples.
-
-    Examples
-    --------
-    The 95 % quantile of observations:
-
-    >>> quantile = NormalCombination(0.0, 10.0, 6.0, 5.0, deviations=1.645)
-    >>> [round(end, 3) for end in quantile.interval()]
-    [0.855, 2.732]
-    """
-
-    def __init__(
-        self,
-        mean: float,
-        kappa: float,
-        alpha: float,
-        beta: float,
-        deviations: float = 0.0,
-        variances: float = 0.0,
-    ) -> None:
-        self._parameters = mean, kappa, alpha, beta, deviations, variances
-        # the standard score of a combination changes by 1 when the logarithm changes by this
-        variance = beta / alpha
-        change = abs(deviations) * math.sqrt(kappa) / 2.0 + abs(variances) * math.sqrt(
-            kappa * variance
-        )
-        super().__init__(InverseGamma(alpha, beta), 1.0 / max(change, 1.0))
-        roots = np.sqrt(self._values)
-        self._normal = Normal(
-            mean + deviations * roots + variances * self._values, self._values / kappa
-        )
-
-    def _given(self, x: Any) -> tuple[Distribution, Any, Any]:
-        return self._normal, x, 0.0
-
-    def _start(self) -> float:
-        return 0.0
-
-    def _unit(self) -> tuple[float, float]:
-        mean, kappa, alpha, beta, deviations, variances = self._parameters
-        variance = beta / alpha
-        centre = mean + deviations * math.sqrt(variance) + variances * variance
-        spread = variance / kappa + (deviations**2 * variance + variances**2 * variance**2) / alpha
-        return centre, math.sqrt(spread)
-
-    def _at(self, u: float) -> float:
-        centre, spread = self._unit()
-        return centre + spread * math.sinh(u)
-
-    def _log_slope(self, u: float) -> float:
-        return math.log(self._unit()[1]) + math.log(math.cosh(u))
-
-    @property
-    def mean(self) -> Any:
-        """Expected value; None or inf if it does not exist."""
-        mean, _, alpha, beta, deviations, variances = self._parameters
-        if alpha <= (1.0 if variances else 0.5):
-            return None if not variances else math.copysign(math.inf, variances)
-        root = math.sqrt(beta) * math.exp(float(sc.gammaln(alpha - 0.5) - sc.gammaln(alpha)))
-        found = mean + deviations * root
-        return found + variances * beta / (alpha - 1.0) if variances else found
-
-    @property
-    def var(self) -> Any:
-        """Variance; infinite if it does not exist."""
-        mean, kappa, alpha, _, _, variances = self._parameters
-        if alpha <= (2.0 if variances else 1.0):
-            return math.inf
-        weights = np.exp(self._log_weights)
-        centres = np.asarray(self._normal.mean) - mean
-        middle = float(weights @ centres)
-        return float(weights @ (self._values / kappa)) + float(weights @ (centres - middle) ** 2)
-
-    def log_exponential_moment(self) -> float:
-        """Return the log of E[exp(X)]: infinite, because the variance has a power tail."""
-        return math.inf
-
-    def log_exponential_spread(self) -> float:
-        """Return the log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
-        return math.inf
-
-    def tilted_mode_exponential(self) -> float:
-        """Return the mode of density * exp(-x): -inf if the density is unbounded, else None."""
-        _, kappa, _, _, _, variances = self._parameters
-        return -math.inf if kappa < 1.0 or variances <= 0.0 else math.nan
-
-    def shift(self, by: Real) -> NormalCombination:
-        """Return the distribution of the number plus `by`."""
-        mean, *others = self._parameters
-        return NormalCombination(mean + float(by), *others)
-
-    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
-        mean, kappa, alpha, beta, deviations, variances = self._parameters
-        variance = beta / rng.gamma(alpha, 1.0, size)
-        centre = mean + deviations * np.sqrt(variance) + variances * variance
-        return rng.normal(centre, np.sqrt(variance / kappa))
-
-    def __repr__(self) -> str:
-        return f"NormalCombination{self._parameters!r}"
+def log_sum(logs: Any) -> Any:
+    """Return the logarithm of the sum over the last axis; -inf for an empty sum."""
+    with np.errstate(all="ignore"):
+        top = logs.max(axis=-1)
+        top = np.where(np.isfinite(top), top, 0.0)
+        return top + np.log(np.exp(logs - top[..., None]).sum(axis=-1))
 
 
 def _nodes(variable: Distribution, width: float) -> tuple[Any, Any]:

@@ -119,6 +119,8 @@ class Distribution:
     """
 
     discrete: ClassVar[bool] = False
+    power_tail: ClassVar[bool] = False
+    """Whether the upper tail decreases like a power."""
     terms: int = 1
     """Number of terms that are added for the density at one point."""
     scalar: bool = True
@@ -214,6 +216,23 @@ class Distribution:
         None if there is no mode inside the support, or no closed form.
         """
         return None
+
+    @property
+    def power_tail_of_logarithm(self) -> bool:
+        """Whether the upper tail of the logarithm decreases like a power; then no moment exists."""
+        return False
+
+    def logpdf_of_logarithm(self, u: Any) -> Any:
+        """Return the log density of the logarithm of a positive number, at an array of logarithms.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from seqbayes.distributions import Gamma
+        >>> Gamma(1, 1).logpdf_of_logarithm(np.array([0.0]))
+        array([-1.])
+        """
+        return self.logpdf(np.exp(u)) + u
 
     @property
     def log_concave(self) -> bool:

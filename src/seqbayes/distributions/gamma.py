@@ -288,6 +288,7 @@ class InverseGamma(Distribution):
 
     _names = ("shape", "scale")
     support = (0.0, math.inf)
+    power_tail = True
 
     def __init__(self, shape: Real, scale: Real) -> None:
         self.shape, self.scale = shape, scale = parameters(shape, scale)
@@ -371,6 +372,20 @@ class InverseGamma(Distribution):
         if not isinstance(other, InverseGamma):
             return super().kl(other)
         return information.gamma_divergence(self.shape, self.scale, other.shape, other.scale)
+
+    def log_exponential_moment(self) -> Real:
+        """Return log E[exp(X)]: infinite."""
+        return math.inf if self.scalar else np.full(np.shape(self.mode), np.inf)
+
+    def log_exponential_spread(self) -> Real:
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        return self.log_exponential_moment()
+
+    def tilted_mode_exponential(self) -> Real:
+        """Return the point at which density * exp(-x) has its maximum: the root of a quadratic."""
+        half = 0.5 * (self.shape + 1.0)
+        root = half * half + self.scale
+        return self.scale / (half + (np.sqrt(root) if is_array(root) else math.sqrt(root)))
 
     @property
     def mean(self) -> Real:

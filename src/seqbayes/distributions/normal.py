@@ -175,6 +175,7 @@ class StudentT(Distribution):
     True
     """
 
+    power_tail = True
     _names = ("df", "loc", "scale")
 
     def __init__(self, df: Real, loc: Real = 0.0, scale: Real = 1.0) -> None:

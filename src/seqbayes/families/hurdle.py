@@ -181,6 +181,15 @@ class Hurdle(Product):
         product = ProductOfTwo(Beta.belief(posterior["share"]), amount)
         return product if product.terms <= _MAX_TERMS else None
 
+    def reason_against(self, p: float | None) -> str:
+        """Return why the mean (None) or the p-quantile of observations is not available."""
+        if p is not None:
+            return "may be zero: compare the mean, or a quantile of the amounts"
+        amount = self.amount.likelihood
+        if amount.expectation(self.posterior.fields["amount"]) is not None:
+            return "has too wide a distribution, or may be negative"
+        return str(amount.reason_against(self.posterior.fields["amount"], None))
+
     def predict_one(self, x: Any = None) -> Any:
         """Predict the next number: the mean."""
         return self.predictive.mean if self.is_proper(self.posterior) else None

@@ -9,8 +9,8 @@ import numpy as np
 
 from seqbayes import distributions
 from seqbayes.checks import all_positive
-from seqbayes.distributions.averaged import NormalCombination
 from seqbayes.distributions.base import read_numbers
+from seqbayes.distributions.combination import NormalCombination
 from seqbayes.distributions.joint import Joint
 from seqbayes.errors import PriorError
 from seqbayes.families.normal import LOG_TAU

@@ -180,6 +180,21 @@ class Likelihood:
         """
         return None
 
+    def reason_against(self, posterior: Any, p: float | None) -> str:
+        """Return why the mean (None) or the p-quantile of observations is not available.
+
+        Examples
+        --------
+        >>> from seqbayes import Gamma
+        >>> from seqbayes.likelihoods import Pareto
+        >>> tails = Gamma(3, 2, likelihood=Pareto())
+        >>> tails.likelihood.reason_against(tails.posterior, None)
+        'is infinite with probability 0.32: compare a quantile'
+        """
+        if p is None:
+            return "is not available"
+        return "is not available: compare the mean or the parameter"
+
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations given the parameter `theta`."""
         raise NotImplementedError

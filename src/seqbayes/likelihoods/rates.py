@@ -158,12 +158,30 @@ class PowerLikelihood(PairLikelihood):
         return self._function(posterior, math.exp(constant))
 
     def quantile(self, posterior: Any, p: float) -> Distribution | None:
-        """Return the distribution of the p-quantile of observations; None if two-sided."""
-        shape, _, power, _, two_sided = self._form()
+        """Return the distribution of the p-quantile of observations.
+
+        None if they are two-sided and the quantile is not above the known centre.
+        """
+        shape, _, power, origin, two_sided = self._form()
         if two_sided:
-            return None
+            if p <= 0.5:
+                return None
+            # the distance from the centre is below its (2 p - 1)-quantile
+            distance = self._function(posterior, float(sc.gammaincinv(shape, 2.0 * p - 1.0)))
+            return predictive.Affine(distance, offset=origin) if origin else distance
         return self._function(
             posterior, float(sc.gammaincinv(shape, p if power > 0.0 else 1.0 - p))
+        )
+
+    def reason_against(self, posterior: Any, p: float | None) -> str:
+        """Return why the mean (None) or the p-quantile of observations is not available."""
+        if not self._form()[4]:
+            return "is infinite: compare a quantile"
+        if p is None or p == 0.5:
+            return "is the known centre: compare the parameter, or a quantile above the centre"
+        return (
+            f"is as far below the known centre as the {1.0 - p:g}-quantile is above it:"
+            " compare that one"
         )
 
     def _function(self, posterior: Any, constant: float) -> Distribution:
@@ -381,6 +399,24 @@ class Pareto(PairLikelihood):
         """Return the distribution of the next observation: log(x / scale) is Lomax."""
         base = predictive.CompoundGamma(1.0, *posterior)
         return predictive.Transformed(base, predictive.ExponentialTransform(self.scale))
+
+    def quantile(self, posterior: Any, p: float) -> Distribution:
+        """Return the distribution of ``scale * (1 - p)**(-1 / theta)``."""
+        shape, rate = posterior
+        return predictive.Transformed(
+            InverseGammaDistribution(shape, -math.log1p(-p) * rate),
+            predictive.ExponentialTransform(self.scale),
+        )
+
+    def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
+        """Return a credible interval of the p-quantile of observations."""
+        return self.quantile(posterior, p).interval(level)
+
+    def reason_against(self, posterior: Any, p: float | None) -> str:
+        """Return why the mean of observations is not available: for shapes up to 1."""
+        shape, rate = posterior
+        infinite = float(sc.gammainc(shape, rate))
+        return f"is infinite with probability {infinite:.2g}: compare a quantile"
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations given the shape `theta`."""

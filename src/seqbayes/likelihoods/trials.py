@@ -223,6 +223,11 @@ class Binomial(PairLikelihood):
         """Return the beta-binomial distribution (of one trial if `trials` is None)."""
         return predictive.BetaBinomial(self.trials or 1, *posterior)
 
+    def expectation(self, posterior: Any) -> Distribution:
+        """Return the distribution of the expected successes (of one trial if `trials` is None)."""
+        share = Beta(*posterior)
+        return share if self.trials in (None, 1) else predictive.Affine(share, float(self.trials))
+
     def labels(self, posterior: Any) -> dict[Any, float]:
         """Return the probability of every number of successes."""
         distribution = self.predictive(posterior)
@@ -304,6 +309,11 @@ class NegativeBinomial(PairLikelihood):
         """Return the beta negative binomial distribution."""
         return predictive.BetaNegativeBinomial(self.successes, *posterior)
 
+    def expectation(self, posterior: Any) -> Distribution:
+        """Return the distribution of the expected failures: successes * (1 - theta) / theta."""
+        alpha, beta = posterior
+        return predictive.CompoundGamma(beta, alpha, self.successes)
+
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw numbers of failures."""
         return rng.negative_binomial(self.successes, theta, size)
@@ -364,6 +374,12 @@ class Geometric(PairLikelihood):
         """Return the beta-geometric distribution."""
         alpha, beta = posterior
         return predictive.BetaNegativeBinomial(1.0, alpha, beta, self.start)
+
+    def expectation(self, posterior: Any) -> Distribution:
+        """Return the distribution of the expected failures, (1 - theta) / theta, or trials."""
+        alpha, beta = posterior
+        failures = predictive.CompoundGamma(beta, alpha, 1.0)
+        return predictive.Affine(failures, offset=1.0) if self.start else failures
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw numbers of trials, or of failures."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from seqbayes import _lazy
 
 if TYPE_CHECKING:
+    from seqbayes.predictive.affine import Affine
     from seqbayes.predictive.base import DiscreteDistribution
     from seqbayes.predictive.compound import CompoundGamma, Symmetric, Transformed
     from seqbayes.predictive.counts import BetaNegativeBinomial, NegativeBinomial
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from seqbayes.predictive.trials import Bernoulli, BetaBinomial
 
 __all__ = [
+    "Affine",
     "Bernoulli",
     "BetaBinomial",
     "BetaNegativeBinomial",
@@ -35,6 +37,7 @@ __all__ = [
 __getattr__, __dir__ = _lazy.attributes(
     __name__,
     {
+        "affine": "Affine",
         "base": "DiscreteDistribution",
         "compound": "CompoundGamma Symmetric Transformed",
         "counts": "BetaNegativeBinomial NegativeBinomial",

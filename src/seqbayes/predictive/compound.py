@@ -201,6 +201,17 @@ class Transformed(Distribution):
         """Return an arbitrary point inside the support."""
         return self.transform.forward(self.base.inner_point())
 
+    @property
+    def power_tail_of_logarithm(self) -> bool:
+        """Whether the upper tail of the logarithm decreases like a power; then no moment exists."""
+        return self.transform.exponential and self.base.power_tail
+
+    def logpdf_of_logarithm(self, u: Any) -> Any:
+        """Return the log density of the logarithm of the variable, at an array of logarithms."""
+        if self.transform.exponential:
+            return self.base.logpdf(self.transform.base_of_logarithm(u))
+        return super().logpdf_of_logarithm(u)
+
     def _log_density(self, x: Real) -> Real:
         return self.base.logpdf(self.transform.inverse(x)) + self.transform.log_derivative(x)
 

@@ -18,6 +18,13 @@ class Transform(Protocol):
     def increasing(self) -> bool:
         """Whether x increases with y."""
 
+    @property
+    def exponential(self) -> bool:
+        """Whether the logarithm of x is y plus a constant."""
+
+    def base_of_logarithm(self, log_x: Real) -> Real:
+        """Return y for a logarithm of x."""
+
     def forward(self, y: Real) -> Real:
         """Return x for y."""
 
@@ -67,6 +74,12 @@ class PowerTransform:
     def increasing(self) -> bool:
         """Whether x increases with y."""
         return self.exponent > 0.0
+
+    exponential = False
+
+    def base_of_logarithm(self, log_x: Real) -> Real:
+        """Return y for a logarithm of x."""
+        return self.inverse(exponential(log_x))
 
     def forward(self, y: Real) -> Real:
         """Return x for y."""
@@ -121,9 +134,14 @@ class ExponentialTransform:
     """
 
     increasing = True
+    exponential = True
 
     def __init__(self, scale: Real = 1.0) -> None:
         (self.scale,) = parameters(scale)
+
+    def base_of_logarithm(self, log_x: Real) -> Real:
+        """Return y for a logarithm of x."""
+        return log_x - logarithm(self.scale)
 
     def forward(self, y: Real) -> Real:
         """Return x for y."""

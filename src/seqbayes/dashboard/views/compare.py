@@ -92,7 +92,7 @@ def compare(
         "arms": [
             {
                 "p_best": found.p_best[k],
-                "loss": found.loss[k],
+                "loss": finite(found.loss[k]),
                 "mean": found.mean[k],
                 "interval": found.interval[k],
                 "p_above": None if limit is None else float(numbers[k].sf(limit)),

@@ -194,9 +194,8 @@ def evaluate_choice(alert: Alert, states: Mapping[Any, Any]) -> Evaluation:
             losses = compare(named, better=better, label=alert.label).loss
         except SeqbayesError:  # a posterior is improper
             return None
-        if wanted is not None:
-            return losses[wanted]
-        return min((loss for loss in losses.values() if loss is not None), default=None)
+        loss = min(losses.values()) if wanted is None else losses[wanted]
+        return loss if math.isfinite(loss) else None
 
     def agrees(quantity: Quantity) -> bool:
         if not isinstance(quantity, Best) or alert.alpha is None:

@@ -129,7 +129,7 @@ def sentence(found: comparisons.Comparison) -> str:
     undecided: P(best) of B is 78.93 %, its expected loss 0.001488
     """
     best, loss = printable(str(found.best), 40), found.loss[found.best]
-    cost = "" if loss is None else f", expected loss {loss:.4g}"
+    cost = f", expected loss {_number(loss)}"
     if found.verdict == "best":
         other = _closest(found)
         low, high = sorted(map(abs, other.interval))
@@ -142,7 +142,7 @@ def sentence(found: comparisons.Comparison) -> str:
         )
     if found.verdict == "equivalent":
         return f"equivalent: no difference that matters in practice at level {found.level:g}"
-    cost = "" if loss is None else f", its expected loss {loss:.4g}"
+    cost = f", its expected loss {_number(loss)}"
     return f"undecided: P(best) of {best} is {_percent(found.p_best[found.best])}{cost}"
 
 
@@ -200,6 +200,8 @@ def _table(first: str, titles: Sequence[str]) -> Table:
 
 
 def _number(value: float | None) -> str:
+    if value is not None and math.isinf(value):
+        return "infinite"
     return "-" if value is None else f"{value:.4g}"
 
 

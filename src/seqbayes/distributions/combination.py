@@ -1,0 +1,175 @@
+"""Functions of the mean and the variance of Normal data."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from seqbayes.distributions.averaged import Averaged
+from seqbayes.distributions.base import Distribution, plain
+from seqbayes.distributions.gamma import InverseGamma
+from seqbayes.distributions.normal import Normal
+from seqbayes.distributions.tabulated import DensityTable
+from seqbayes.numerics import sc
+from seqbayes.numerics.mixing_integral import log_mixing_integral
+from seqbayes.numerics.special import Real
+
+_LARGEST = 1e5
+"""Hyperparameter up to which the closed form of the density of a mixture has ten digits."""
+
+_FEW = 32
+"""Number of points below which the density is computed without a table."""
+
+
+class NormalCombination(Averaged):
+    """A mean plus multiples of the standard deviation and of the variance of Normal data.
+
+    Mean and variance have a Normal-inverse-gamma distribution.
+
+    Parameters
+    ----------
+    mean, kappa, alpha, beta
+        Its hyperparameters.
+    deviations, variances
+        The multiples.
+
+    Examples
+    --------
+    The 95 % quantile of observations:
+
+    >>> quantile = NormalCombination(0.0, 10.0, 6.0, 5.0, deviations=1.645)
+    >>> [round(end, 3) for end in quantile.interval()]
+    [0.855, 2.732]
+    """
+
+    power_tail = True
+    _table: DensityTable | None = None
+
+    def __init__(
+        self,
+        mean: float,
+        kappa: float,
+        alpha: float,
+        beta: float,
+        deviations: float = 0.0,
+        variances: float = 0.0,
+    ) -> None:
+        self._parameters = mean, kappa, alpha, beta, deviations, variances
+        # the standard score of a combination changes by 1 when the logarithm changes by this
+        variance = beta / alpha
+        change = abs(deviations) * math.sqrt(kappa) / 2.0 + abs(variances) * math.sqrt(
+            kappa * variance
+        )
+        super().__init__(InverseGamma(alpha, beta), 1.0 / max(change, 1.0))
+        roots = np.sqrt(self._values)
+        self._normal = Normal(
+            mean + deviations * roots + variances * self._values, self._values / kappa
+        )
+
+    def _given(self, x: Any) -> tuple[Distribution, Any, Any]:
+        return self._normal, x, 0.0
+
+    @property
+    def _tabled(self) -> bool:
+        """Whether the density has a closed form, from which a table is computed."""
+        _, kappa, alpha, _, deviations, variances = self._parameters
+        return bool(variances) and not deviations and max(kappa, alpha) <= _LARGEST
+
+    def _log_density(self, x: Real) -> Any:
+        if not self._tabled:
+            return super()._log_density(x)
+        points = np.asarray(x)
+        if points.size < _FEW:
+            return plain(self._log_mixture(points))
+        return self._densities().log(points)
+
+    def _cdf(self, x: Real) -> Any:
+        return plain(self._densities().tails(np.asarray(x))[0]) if self._tabled else super()._cdf(x)
+
+    def _sf(self, x: Real) -> Any:
+        return plain(self._densities().tails(np.asarray(x))[1]) if self._tabled else super()._sf(x)
+
+    def _densities(self) -> DensityTable:
+        if self._table is None:
+            self._table = DensityTable(self._log_mixture, *self._unit())
+        return self._table
+
+    def _log_mixture(self, x: Any) -> Any:
+        """Return the log density of a mean plus a multiple of the variance, in closed form."""
+        mean, kappa, alpha, beta, _, variances = self._parameters
+        distance = x - mean
+        power, rise = alpha + 0.5, kappa * variances * distance
+        squares = beta + 0.5 * kappa * distance * distance
+        logs, root = log_mixing_integral(power, squares, 0.5 * kappa * variances * variances)
+        # rise - root without cancellation
+        with np.errstate(all="ignore"):
+            above = -(power * power + 2.0 * kappa * variances * variances * beta) / (rise + root)
+        constant = 0.5 * math.log(kappa / math.tau) + alpha * math.log(beta) - math.lgamma(alpha)
+        return constant + logs + np.where(rise > 0.0, above, rise - root)
+
+    def _start(self) -> float:
+        return 0.0
+
+    def _unit(self) -> tuple[float, float]:
+        mean, kappa, alpha, beta, deviations, variances = self._parameters
+        variance = beta / alpha
+        centre = mean + deviations * math.sqrt(variance) + variances * variance
+        spread = variance / kappa + (deviations**2 * variance + variances**2 * variance**2) / alpha
+        return centre, math.sqrt(spread)
+
+    def _at(self, u: float) -> float:
+        centre, spread = self._unit()
+        return centre + spread * math.sinh(u)
+
+    def _log_slope(self, u: float) -> float:
+        return math.log(self._unit()[1]) + math.log(math.cosh(u))
+
+    @property
+    def mean(self) -> Any:
+        """Expected value; None or inf if it does not exist."""
+        mean, _, alpha, beta, deviations, variances = self._parameters
+        if alpha <= (1.0 if variances else 0.5):
+            return None if not variances else math.copysign(math.inf, variances)
+        root = math.sqrt(beta) * math.exp(float(sc.gammaln(alpha - 0.5) - sc.gammaln(alpha)))
+        found = mean + deviations * root
+        return found + variances * beta / (alpha - 1.0) if variances else found
+
+    @property
+    def var(self) -> Any:
+        """Variance; infinite if it does not exist."""
+        mean, kappa, alpha, _, _, variances = self._parameters
+        if alpha <= (2.0 if variances else 1.0):
+            return math.inf
+        weights = np.exp(self._log_weights)
+        centres = np.asarray(self._normal.mean) - mean
+        middle = float(weights @ centres)
+        return float(weights @ (self._values / kappa)) + float(weights @ (centres - middle) ** 2)
+
+    def log_exponential_moment(self) -> float:
+        """Return the log of E[exp(X)]: infinite, because the variance has a power tail."""
+        return math.inf
+
+    def log_exponential_spread(self) -> float:
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        return math.inf
+
+    def tilted_mode_exponential(self) -> float:
+        """Return the mode of density * exp(-x): -inf if the density is unbounded, else None."""
+        _, kappa, _, _, _, variances = self._parameters
+        return -math.inf if kappa < 1.0 or variances <= 0.0 else math.nan
+
+    def shift(self, by: Real) -> NormalCombination:
+        """Return the distribution of the number plus `by`."""
+        mean, *others = self._parameters
+        return NormalCombination(mean + float(by), *others)
+
+    def _draw(self, rng: np.random.Generator, size: Any) -> Any:
+        mean, kappa, alpha, beta, deviations, variances = self._parameters
+        variance = beta / rng.gamma(alpha, 1.0, size)
+        centre = mean + deviations * np.sqrt(variance) + variances * variance
+        return rng.normal(centre, np.sqrt(variance / kappa))
+
+    def __repr__(self) -> str:
+        return f"NormalCombination{self._parameters!r}"
