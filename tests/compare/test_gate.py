@@ -25,11 +25,19 @@ from seqbayes.compare import Gate, decide, plan
 from seqbayes.compare.evidence import (
     Sample,
     effect_prior,
+    log_beta_binomial_mean,
     log_e_values,
     log_factors,
     sample_of,
 )
-from seqbayes.likelihoods import Binomial, Exponential, Geometric, LogNormal, Poisson
+from seqbayes.likelihoods import (
+    Binomial,
+    Exponential,
+    Geometric,
+    LogNormal,
+    NegativeBinomial,
+    Poisson,
+)
 
 PRIOR = effect_prior(0.2)
 
@@ -54,6 +62,53 @@ def test_mean_of_e_values_of_events_is_one_given_any_total(mine, theirs, total):
     shares = st.binom(total, mine / (mine + theirs)).pmf(k)
     each = [e_values("events", (1, s, mine), (1, total - s, theirs)) for s in k]
     assert shares @ np.array(each) == pytest.approx([1.0, 1.0], rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "total"), [(1.0, 1.0, 1), (3.0, 3.0, 7), (4.0, 1.5, 30), (50.0, 80.0, 40)]
+)
+def test_mean_of_e_values_of_failures_is_one_given_any_total(mine, theirs, total):
+    k = np.arange(total + 1)
+    shares = st.betabinom(total, mine, theirs).pmf(k)
+    each = [e_values("failures", (1, mine, x), (1, theirs, total - x)) for x in k]
+    assert shares @ np.array(each) == pytest.approx([1.0, 1.0], rel=1e-10)
+
+
+@pytest.mark.parametrize(("a", "b"), [(3.0, 4.0), (5000.0, 3000.0), (2.0, 900.0)])
+def test_means_of_many_failures_are_integrals(a, b, monkeypatch):
+    tilts = np.linspace(-2.0, 2.0, 9)
+    summed = log_beta_binomial_mean(3000.0, a, b, tilts)
+    monkeypatch.setattr("seqbayes.compare.evidence.MAX_SUMMED_TERMS", 10)
+    assert log_beta_binomial_mean(3000.0, a, b, tilts) == pytest.approx(summed, rel=1e-8, abs=1e-8)
+
+
+@pytest.mark.parametrize("likelihood", [Geometric(), NegativeBinomial(2.0)])
+def test_numbers_of_failures_have_a_sequential_test(likelihood, rng):
+    gate = Gate(Beta(likelihood=likelihood), ["A", "B"])
+    assert Gate.from_dict(gate.to_dict()).kind == gate.kind == "failures"
+    planned = plan(Beta(likelihood=likelihood), {"A": 0.2, "B": 0.3})
+    for arm, p in (("A", 0.2), ("B", 0.3)):
+        gate.learn_many(arm, likelihood.sample(p, rng, round(planned)))
+    assert gate.best == "B"
+    lower = Gate(Beta(likelihood=likelihood), ["A", "B"], better="lower")
+    for arm, p in (("A", 0.2), ("B", 0.3)):
+        lower.learn_many(arm, likelihood.sample(p, rng, round(planned)))
+    found = lower.decision()
+    assert (found.best, found.guarantee) == ("A", "anytime-valid")
+
+
+def test_numbers_of_failures_rarely_stop_without_a_difference(rng):
+    stopped = 0
+    for p in (0.02, 0.3, 0.8):
+        for _ in range(7):
+            gate = Gate(Beta(likelihood=Geometric()), ["A", "B"])
+            for _ in range(12):
+                for arm in "AB":
+                    gate.learn_many(arm, rng.geometric(p, 10))
+                stopped += gate.best is not None
+                if gate.best is not None:
+                    break
+    assert stopped <= 5  # at most 1 is expected
 
 
 def mean_after(density, e_of, low, high, points=()):
@@ -287,7 +342,6 @@ def test_look_uses_the_increments_of_states(rng):
 @pytest.mark.parametrize(
     ("states", "reason"),
     [
-        ([Beta(likelihood=Geometric())] * 2, "no sequential test for Geometric"),
         ([Product({"x": Beta()})] * 2, "no sequential test for Fields"),
         ([Decayed(Beta(), 10.0)] * 2, "only the data of states"),
         ([Gamma(1, 1), Gamma(1, 1, likelihood=Exponential())], "the likelihoods differ"),

@@ -75,9 +75,10 @@ class Sample(NamedTuple):
     n
         The number of trials or observations that are allocated to the arm, regardless of outcomes.
     a, b
-        "trials": successes and failures; "events": events and exposure; "scale": the sum of known
-        shapes, and the sum of the statistic; "normal": the mean in known standard deviations, and
-        0; "student": the mean, and the squares about it.
+        "trials": successes and failures; "failures": known successes, and failures before them;
+        "events": events and exposure; "scale": the sum of known shapes, and the sum of the
+        statistic; "normal": the mean in known standard deviations, and 0; "student": the mean, and
+        the squares about it.
     """
 
     n: float
@@ -107,7 +108,9 @@ def sample_of(state: State, label: Any = None) -> Sample:
     else:
         a, b = statistic.value
         found = Sample(a + b if kind == "trials" else n, a, b)
-    whole = (n, found.a) if kind in ("trials", "labels", "events") else (n,)
+    whole = [n]
+    if kind in ADDITIVE:
+        whole.append(found.b if kind == "failures" else found.a)
     if any(number != math.floor(number) for number in whole):
         raise UnsupportedError("observations with weights other than 1 have no sequential test")
     return found
@@ -127,7 +130,7 @@ def kind_of(state: State) -> str:
     return state.two_sample
 
 
-ADDITIVE = ("trials", "labels", "events")
+ADDITIVE = ("trials", "labels", "events", "failures")
 """Kinds whose e-values are valid for a block of data, and multiply over successive blocks."""
 
 
@@ -141,8 +144,8 @@ def log_factors(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> 
     mine, theirs
         The data of two arms.
     prior
-        The prior of the effect: of the log odds ratio (trials), of the log ratio of rates (events,
-        scale) or of the difference in standard deviations (normal, student).
+        The prior of the effect: of the log odds ratio (trials, failures), of the log ratio of rates
+        (events, scale) or of the difference in standard deviations (normal, student).
 
     Returns
     -------
@@ -153,6 +156,8 @@ def log_factors(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> 
     if kind in ("trials", "labels"):
         ratio = log_hypergeometric_mean(mine.n, theirs.n, mine.a + theirs.a, effects)
         return effects * mine.a - ratio
+    if kind == "failures":
+        return _log_failures_ratio(mine, theirs, effects)
     if kind == "student":
         return _log_t_ratio(mine, theirs, effects)
     if kind == "normal":
@@ -200,6 +205,77 @@ def is_informative(kind: str, mine: Sample, theirs: Sample) -> bool:
     if kind == "student":
         return min(mine.n, theirs.n) >= 1.0 and mine.b + theirs.b > 0.0
     return min(mine.n, theirs.n) > 0.0 and (kind != "scale" or min(mine.b, theirs.b) > 0.0)
+
+
+def _log_failures_ratio(mine: Sample, theirs: Sample, effects: Array) -> Array:
+    """Return the log likelihood ratios of numbers of failures, given the total of both.
+
+    Each failure of the first arm has a factor: the ratio of the probabilities of failure, at log
+    odds that differ by the effect. Their mean is estimated from the totals, which is allowed
+    because the totals are given.
+    """
+    successes, failures = mine.a + theirs.a, mine.b + theirs.b
+    log_odds = math.log(successes / (failures + 0.5))
+    tilts = np.logaddexp(0.0, log_odds - effects / 2.0)
+    tilts -= np.logaddexp(0.0, log_odds + effects / 2.0)
+    return tilts * mine.b - log_beta_binomial_mean(failures, mine.a, theirs.a, tilts)
+
+
+def log_beta_binomial_mean(n: float, a: float, b: float, tilts: Array) -> Array:
+    """Return log E exp(tilt * K) of a beta-binomial K: failures of one arm, given those of both.
+
+    Parameters
+    ----------
+    n
+        Number of failures of both arms.
+    a, b
+        Number of successes at which each arm stops.
+    tilts
+        An array.
+
+    Examples
+    --------
+    K is 0 or 1 with equal probabilities if n = 1 and a = b.
+
+    >>> log_mean = log_beta_binomial_mean(1.0, 2.0, 2.0, np.array([np.log(3.0)]))
+    >>> np.exp(log_mean).round(9)
+    array([2.])
+    """
+    if n >= MAX_SUMMED_TERMS:
+        return _log_beta_binomial_integral(n, a, b, tilts)
+    k = np.arange(n + 1.0)
+    logs = sc.gammaln(k + a) - sc.gammaln(k + 1.0) + sc.gammaln(n - k + b) - sc.gammaln(n - k + 1.0)
+    logs -= log_sum(logs)
+    centre = n * a / (a + b)
+    found: Array = tilts * centre + log_sum(logs + tilts[..., None] * (k - centre))
+    return found
+
+
+def _log_beta_binomial_integral(n: float, a: float, b: float, tilts: Array) -> Array:
+    """Return the same as an integral over the log odds of the share of the first arm."""
+
+    def logs(u: Array, tilt: Array) -> Array:
+        found: Array = a * u - (a + b + n) * np.logaddexp(0.0, u) + n * np.logaddexp(0.0, u + tilt)
+        return found
+
+    def integral(tilt: Array) -> Array:
+        c = np.expm1(tilt)
+        # the mode is the root of c (a + b + n) p**2 - half p - a = 0 in (0, 1)
+        square, half = c * (a + b + n), a * (c - 1.0) - b + n * c
+        root = np.sqrt(half * half + 4.0 * square * a)
+        p = np.where(half > 0.0, (half + root) / 2.0 / np.where(square, square, 1.0), 0.0)
+        p = np.where(half > 0.0, p, 2.0 * a / (root - half))
+        peak = sc.logit(p)
+        shares = sc.expit(peak), sc.expit(peak + tilt)
+        bend = (a + b + n) * shares[0] * (1.0 - shares[0]) - n * shares[1] * (1.0 - shares[1])
+        reach = np.maximum(12.0 / np.sqrt(bend), 40.0 / min(a, b))[..., None]
+        nodes = 1 + int(np.ceil((4.5 * reach[..., 0] * np.sqrt(bend)).max()))
+        u = peak[..., None] + reach * np.linspace(-1.0, 1.0, nodes)
+        found: Array = log_sum(logs(u, tilt[..., None])) + np.log(reach[..., 0] / (nodes - 1))
+        return found
+
+    difference: Array = integral(tilts) - integral(np.zeros_like(tilts))
+    return difference
 
 
 def _log_t_ratio(mine: Sample, theirs: Sample, effects: Array) -> Array:

@@ -86,6 +86,10 @@ def _assumed(kind: str, state: State, value: float) -> evidence.Sample:
     if kind in ("trials", "labels"):
         share = check_parameter("a probability", value, high=1.0)
         return evidence.Sample(1.0, share, 1.0 - share)
+    if kind == "failures":
+        share = check_parameter("a probability", value, high=1.0)
+        successes, _ = state.observe(state.likelihood.sample(1.0, np.random.default_rng(0))).value
+        return evidence.Sample(1.0, successes, successes * (1.0 - share) / share)
     if kind == "normal":
         return evidence.Sample(1.0, value / math.sqrt(state.posterior.known_variance), 0.0)
     if kind == "student":
@@ -186,6 +190,8 @@ def _estimate(kind: str, sample: evidence.Sample) -> float:
         return sample.a
     if kind in ("trials", "labels"):
         return sample.a / sample.n
+    if kind == "failures":
+        return sample.a / (sample.a + sample.b)
     return sample.a / sample.b if sample.b > 0.0 else math.inf
 
 
@@ -196,6 +202,12 @@ def _score(kind: str, mine: evidence.Sample, theirs: evidence.Sample) -> tuple[f
     if kind in ("trials", "labels"):
         share = (mine.a + theirs.a) / n
         return mine.a - mine.n * share, weight * share * (1.0 - share)
+    if kind == "failures":
+        # the derivative of the tilt at 0 is minus the probability of success
+        successes, failures = mine.a + theirs.a, mine.b + theirs.b
+        part, share = mine.a / successes, successes / (successes + failures)
+        variance = failures * part * (1.0 - part) / share * successes / (successes + 1.0)
+        return share * (failures * part - mine.b), share * share * variance
     if kind == "normal":
         return weight * (mine.a - theirs.a), weight
     if kind == "student":

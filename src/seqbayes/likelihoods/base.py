@@ -72,8 +72,9 @@ class Likelihood:
     two_sample: ClassVar[str] = ""
     """How a sequential test compares two samples; empty if there is no such test.
 
-    "trials" (successes and failures), "labels" (the counts of one label), "events" (counts with
-    known exposures) or "scale" (sums of Gamma variables with known shapes).
+    "trials" (successes and failures), "failures" (before known numbers of successes), "labels" (the
+    counts of one label), "events" (counts with known exposures) or "scale" (sums of Gamma variables
+    with known shapes).
     """
 
     reciprocal_meaning: ClassVar[str] = ""

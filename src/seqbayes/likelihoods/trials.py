@@ -261,6 +261,8 @@ class NegativeBinomial(PairLikelihood):
 
     successes: float = 1.0
 
+    two_sample = "failures"
+
     def __post_init__(self) -> None:
         self._set("successes", check_parameter("successes", self.successes))
 
@@ -337,6 +339,8 @@ class Geometric(PairLikelihood):
     """
 
     start: int = 1
+
+    two_sample = "failures"
 
     def __post_init__(self) -> None:
         start = check_parameter("start", self.start, open_low=False)
