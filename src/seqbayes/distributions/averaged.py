@@ -30,6 +30,9 @@ _MOST = 100_000
 
 _HALVINGS = 200
 
+_MOST_TABLED = 600
+"""Largest number of terms of a product whose density is interpolated in a table."""
+
 _MANY = 32
 """Number of points from which the density of a product is interpolated in a table."""
 
@@ -162,9 +165,13 @@ class ProductOfTwo(Averaged):
         """Whether the upper tail of the logarithm decreases like a power; then no moment exists."""
         return self.first.power_tail_of_logarithm or self.second.power_tail_of_logarithm
 
+    @property
+    def _tabled(self) -> bool:
+        return self.power_tail_of_logarithm and self._values.size <= _MOST_TABLED
+
     def logpdf_of_logarithm(self, u: Any) -> Any:
         """Return the log density of the logarithm, at an array of logarithms."""
-        if self.power_tail_of_logarithm and np.size(u) >= _MANY:
+        if self._tabled and np.size(u) >= _MANY:
             return self._densities().log(u)
         return self._sum(u)
 
@@ -181,12 +188,12 @@ class ProductOfTwo(Averaged):
         return self._table
 
     def _cdf(self, x: Real) -> Any:
-        if not self.power_tail_of_logarithm:
+        if not self._tabled:
             return super()._cdf(x)
         return plain(self._densities().tails(np.log(x))[0])
 
     def _sf(self, x: Real) -> Any:
-        if not self.power_tail_of_logarithm:
+        if not self._tabled:
             return super()._sf(x)
         return plain(self._densities().tails(np.log(x))[1])
 

@@ -19,6 +19,9 @@ from seqbayes.numerics.special import Real
 _LARGEST = 1e5
 """Hyperparameter up to which the closed form of the density of a mixture has ten digits."""
 
+_NARROWEST = 1e-6
+"""Smallest standard deviation, relative to the mean, at which differences to it are accurate."""
+
 _FEW = 32
 """Number of points below which the density is computed without a table."""
 
@@ -75,7 +78,10 @@ class NormalCombination(Averaged):
     def _tabled(self) -> bool:
         """Whether the density has a closed form, from which a table is computed."""
         _, kappa, alpha, _, deviations, variances = self._parameters
-        return bool(variances) and not deviations and max(kappa, alpha) <= _LARGEST
+        if deviations or not variances or max(kappa, alpha) > _LARGEST:
+            return False
+        centre, spread = self._unit()
+        return spread > _NARROWEST * max(1.0, abs(centre))
 
     def _log_density(self, x: Real) -> Any:
         if not self._tabled:
