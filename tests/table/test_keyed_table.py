@@ -242,7 +242,7 @@ def test_an_overflow_in_the_middle_of_a_batch_changes_nothing() -> None:
             table.learn_many([1, 9, 3, 3], [1.0, 2.0, *bad])
         assert table.keys == [1, 2, 3]
         assert is_same(tuple(table.posterior), tuple(before))
-        table.learn_many([9], [2.0])  # the data of its refused batch are gone
+        table.learn_many([9], [2.0])  # the data of its refused batch were removed
         alone = state.clone()
         alone.learn_one(2.0)
         assert table[9] == alone
