@@ -1,4 +1,4 @@
-"""A table of a density that takes long to compute, and of its tails."""
+"""A table of a density that is slow to compute, and of its tails."""
 
 from __future__ import annotations
 

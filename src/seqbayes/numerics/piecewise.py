@@ -1,4 +1,4 @@
-"""Piecewise polynomials in place of a smooth function that takes long to compute."""
+"""Piecewise polynomials in place of a smooth function that is slow to compute."""
 
 from __future__ import annotations
 

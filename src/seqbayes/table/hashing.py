@@ -287,7 +287,7 @@ class TextRows:
         Parameters
         ----------
         ends : array of int64
-            Offsets at which the strings begin and end: one more than strings.
+            Offsets at which the strings begin and end: one more than the number of strings.
         data : array of uint8
             The bytes of all strings, at least one.
         add

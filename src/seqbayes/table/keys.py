@@ -48,7 +48,7 @@ class ArrowTexts(NamedTuple):
     Parameters
     ----------
     ends : array of int64
-        Offsets at which the strings begin and end: one offset more than strings.
+        Offsets at which the strings begin and end: one more than the number of strings.
     data : array of uint8
         The bytes that contain the strings, at least one.
     """
