@@ -289,11 +289,15 @@ for _settings, _name in ((PRIORS, "PRIORS"), (LIKELIHOODS, "LIKELIHOODS"), (TRUT
     extend(_settings, _name)
 
 
+def is_built_in(case):
+    """Whether the family and the likelihood of a case belong to this package."""
+    modules = (case.family.__module__, type(case.likelihood).__module__)
+    return all(module.startswith("seqbayes.") for module in modules)
+
+
 def is_tested(case):
     """Whether a case belongs to this package, or to the one that SEQBAYES_LAWS selects."""
-    modules = (case.family.__module__, type(case.likelihood).__module__)
-    foreign = any(not module.startswith("seqbayes.") for module in modules)
-    return foreign is (_PLUGIN is not None)
+    return is_built_in(case) is (_PLUGIN is None)
 
 
 def _all_cases():

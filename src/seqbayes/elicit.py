@@ -12,6 +12,7 @@ from seqbayes import distributions
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.numerics import sc
+from seqbayes.numerics.beta_tails import beta_logcdf, beta_logsf
 
 _NORMAL_SHAPE = 1e15
 """Shape above which the logarithm of a gamma variable is normal to double precision."""
@@ -160,8 +161,11 @@ def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
         return float(strength * sc.expit(odds)), float(strength * sc.expit(-odds))
 
     def residuals(unknowns: Any) -> Any:
-        distribution = distributions.Beta(*parameters(unknowns))
-        tails = [distribution.logcdf(low), distribution.logsf(high)]
+        # numbers are NaN where the search leaves the range of floats
+        a, b = parameters(unknowns)
+        if not (a > 0.0 and b > 0.0):
+            return np.full(2, math.nan)
+        tails = [beta_logcdf(a, b, low), beta_logsf(a, b, high)]
         return sc.ndtri_exp(np.array(tails)) - score
 
     centre = (ends[0] + ends[1]) / 2.0

@@ -50,6 +50,7 @@ class Form:
         """Whether an observation has the same features as earlier ones, all finite numbers."""
         return (
             type(x) is dict
+            and len(x) > 0
             and x.keys() == self._labels.keys()
             and not self.has_labels
             and all(type(v) is float and -LARGEST <= v <= LARGEST for v in x.values())

@@ -120,7 +120,7 @@ class SequentialLinearRegression(RegressorMixin, _Learner):
     >>> model.coef_.round(1), round(model.intercept_, 1)
     (array([2.]), 3.0)
     >>> model.predict_interval([[20.0]], level=0.9).round(1)
-    array([[42.2, 43.6]])
+    array([[42.3, 43.5]])
     """
 
     precision: float | None = None
