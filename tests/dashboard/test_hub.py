@@ -315,6 +315,27 @@ def test_the_rate_of_an_unwatched_key_follows_its_events():
     assert entry.rate(399.0) == pytest.approx(3.4, rel=0.1)
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_the_rates_of_keys_whose_data_were_not_counted_follow_their_events(damaged):
+    belief, board = Belief("sales", Beta(), "sold"), Board()
+    board.declare([of_belief(belief)])
+
+    def commit(at, n):
+        state = Beta()
+        state.learn_many([True] * n)
+        text = json.dumps(state.to_dict())
+        updates = {f'["{key}"]': Update(text, at) for key in ("north", "south")}
+        if damaged and n == 0:
+            updates['["south"]'] = Update("{", at)
+        board.apply({"sales": updates})
+
+    commit(0.0, 0)
+    commit(1.0, 30)
+    rates = [entry.rate(1.0) for entry in board.tables["sales"]]
+    expected = pytest.approx(2.85, rel=0.01)
+    assert rates == [expected, 0.0 if damaged else expected]
+
+
 def test_a_mixture_of_an_ordered_stream_is_reported():
     mixture, rng = Mixture(2, seed=1), random.Random(1)
     events = [rng.gauss(100.0 * (k >= 500), 1.0) for k in range(1000)]

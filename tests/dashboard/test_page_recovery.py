@@ -148,3 +148,8 @@ def test_a_comparison_keeps_its_content_during_an_outage(restartable, open_page)
     restartable.start()
     page.wait_for_selector("body[data-connection=live]")
     page.get_by_text("Select one more key to compare.").wait_for()
+    compared = []
+    page.on("request", lambda one: "/api/compare/" in one.url and compared.append(one.url))
+    with page.expect_request(lambda one: "/api/stream" in one.url and "level=0.99" in one.url):
+        page.get_by_role("button", name="99 %").click()
+    assert compared == []  # a single key is not compared

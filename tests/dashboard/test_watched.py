@@ -117,7 +117,8 @@ def test_a_store_reports_the_health_of_its_runner(serve, tmp_path):
         write(tmp_path / "events.jsonl", [event(0, shop="north")] * 30)
         server.until(lambda: server.get("/api/health")["events"] == 38)
         north = "/api/beliefs/sales?search=north"
-        server.until(lambda: server.get(north)["cards"][0]["rate"] > 0.5)
+        # the rate decreases with time; its numbers are tested without a clock
+        server.until(lambda: server.get(north)["cards"][0]["rate"] > 0.0)
         run.send_signal(signal.SIGSTOP)
         server.until(lambda: server.get("/api/health")["status"] == "stalled")
         assert server.get("/api/health")["error"].endswith("is stopped")

@@ -78,6 +78,7 @@ class Board:
                 if table is None or not changed:
                     continue
                 table.version = self.version
+                table.count(changed)
                 for key, update in changed.items():
                     self._put(table, key, update)
 

@@ -122,11 +122,10 @@ class Entry:
     def replace(self, update: Update) -> None:
         """Replace the state by a newer copy."""
         self._rate = self._decayed_rate(update.updated) + update.events / RATE_SECONDS
-        if update.events == 0.0 and self._before is None and self.known_n is not None:
-            self._before = (
-                self.known_n,
-                self.updated,
-            )  # a store does not contain the number of new events
+        if update.events == 0.0 and self._before is None and self.stored is not None:
+            # a store does not contain the number of new events
+            with suppress(StoreError):  # the replaced state cannot be read
+                self._before = (self.n, self.updated)
         self.rated = self.updated = update.updated
         self.stored, self.known_n, self.known_ranking = update.state, None, None
         self.known_cards = NO_CARDS
@@ -200,6 +199,11 @@ class Entry:
         if self.known_n is None:
             self.known_n = self.peek().n_samples
         return self.known_n
+
+    @property
+    def uncounted(self) -> bool:
+        """Whether the rate needs the weight of the data, and it has to be read from JSON."""
+        return self._before is None and self.known_n is None and type(self.stored) is str
 
     @property
     def ranking(self) -> views.Ranking:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from operator import attrgetter
@@ -40,6 +40,21 @@ class EntryTable:
         self._found: tuple[tuple[Any, ...], Sequence[Entry]] | None = None
         self.with_events: dict[str, Entry] = {}
         self.version = 0
+
+    def count(self, changed: Mapping[str, Update]) -> None:
+        """Read the weights of the data of states that will be replaced together, for the rates."""
+        replaced = [
+            entry
+            for key, update in changed.items()
+            if update.events == 0.0 and update.state is not None
+            if (entry := self.entries.get(key)) is not None and entry.uncounted
+        ]
+        answers = (
+            self.description.answers([entry.stored for entry in replaced]) if replaced else None
+        )
+        if answers is not None:
+            for entry, n in zip(replaced, answers.n_samples.tolist(), strict=True):
+                entry.known_n = n
 
     def put(self, key: str, update: Update) -> tuple[Entry, list[EventEffect]]:
         """Store a copy of a key's state; return its entry, and events if a client watches."""

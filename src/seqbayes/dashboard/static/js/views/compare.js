@@ -29,7 +29,7 @@ export class Compare {
     this.options = new Options(search, () => {
       this.#remember();
       this.#watch();
-      this.#guarded(() => this.#compute());
+      this.#guarded(() => this.#renew());
     });
     this.element = h("div", { class: "compare" });
     this.stop = new AbortController();
@@ -136,15 +136,19 @@ export class Compare {
   }
 
   async #load() {
-    const { ids } = this.keys;
-    if (this.known.get(this.name) < 2) this.#remember();
-    else if (ids.length < 2 && this.open) await this.#single();
-    else await this.#compute();
+    await this.#renew();
     if (this.stop.signal.aborted) return;
     this.#watch();
     this.#enough();
     const now = this.keys.ids;
     await this.offers.show(this.belief, now, now.length >= MAX_COMPARED);
+  }
+
+  // The server refuses to compare fewer than two keys.
+  async #renew() {
+    if (this.known.get(this.name) < 2) this.#remember();
+    else if (this.keys.ids.length < 2 && this.open) await this.#single();
+    else await this.#compute();
   }
 
   #watch() {
@@ -275,7 +279,7 @@ export class Compare {
     paint(this, () => this.#draw());
     this.pending ??= setTimeout(() => {
       this.pending = null;
-      this.#guarded(() => this.#compute());
+      this.#guarded(() => this.#renew());
     }, AGAIN);
   }
 
