@@ -43,5 +43,5 @@ def test_an_old_java_is_refused_with_its_version(monkeypatch, tmp_path):
     java.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    with pytest.raises(SeqbayesError, match="newer Java than 8"):
+    with pytest.raises(SeqbayesError, match="newer version of Java than 8"):
         seqbayes.spark.session("local[1]")
