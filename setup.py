@@ -59,10 +59,13 @@ COMPILED = [
     "seqbayes.statistics.sum_table",
     "seqbayes.statistics.sums",
     "seqbayes.statistics.trials",
-    "seqbayes.table.hashing",
+    "seqbayes.table.integer_rows",
+    "seqbayes.table.text_rows",
     "seqbayes.events.cells",
     "seqbayes.events.loops",
     "seqbayes.stream.column_json",
+    "seqbayes.stream.key_rows",
+    "seqbayes.stream.state_form",
     "seqbayes.stream.stores.rows",
 ]
 

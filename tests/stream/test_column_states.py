@@ -15,7 +15,8 @@ from seqbayes.statistics.column_loops import LEARNS_KEYED
 from seqbayes.statistics.columns import Columns
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.codec import StateCodec
-from seqbayes.stream.column_states import ColumnStates, read_columns
+from seqbayes.stream.column_states import ColumnStates
+from seqbayes.stream.stored_columns import read_columns
 from seqbayes.stream.stores import Changes, StateRows, StoredState, StoreError
 
 
@@ -164,7 +165,7 @@ def test_stored_rows_are_restored_and_written_as_the_codec_does(case):
     assert dict(columns) == dict(zip(names, states, strict=True))
     for name in names:
         columns[name] = columns[name]
-    assert columns.changes(9) == [
+    assert list(columns.changes(9)) == [
         ("", key, codec.write(state), used + 5, place)
         for (place, key, _, used), state in zip(rows, states, strict=True)
     ]
@@ -299,6 +300,37 @@ def test_a_state_that_differs_in_more_than_its_statistics_is_kept(tmp_path):
         states = pipeline.tables["b"].states
         assert states["a"] == other
         assert states["b"].posterior == (3.0, 3.0)
+
+
+@pytest.mark.skipif(not LEARNS_KEYED, reason="rows learn only if the package is compiled")
+def test_keys_are_dropped_and_appear_again_in_any_order():
+    """The rows of dropped keys are reused, for keys of any form, as in a dictionary."""
+    rng = random.Random(6)
+    codec = StateCodec(Beta())
+    columns, objects = ColumnStates(codec, Beta(), "b"), {}
+    names = (
+        [f"k{i}" for i in range(40)] + [(f"k{i}", "2") for i in range(9)] + ["\0", "", (), "\"'"]
+    )
+    for _ in range(60):
+        keys = [rng.choice(names) for _ in range(rng.randrange(200))]
+        xs = [rng.random() < 0.5 for _ in keys]
+        learn(columns, keys, xs, codec.make)
+        for key, x in zip(keys, xs, strict=True):
+            objects.setdefault(key, codec.make()).learn_one(x)
+        for key in rng.sample(list(objects), len(objects) // 3):
+            del columns[key], objects[key]
+            assert key not in columns
+            with pytest.raises(KeyError):
+                columns[key]
+        if objects and rng.random() < 0.5:
+            key = next(iter(objects))
+            columns[key] = objects[key]
+        assert dict(columns) == objects
+        assert len(columns) == len(objects)
+        changes = {each.key: each.state for each in columns.changes(0)}
+        assert set(changes) <= set(map(write_key, objects))
+        assert changes.items() <= {write_key(k): codec.write(objects[k]) for k in objects}.items()
+        columns.committed(None)
 
 
 def test_the_heaviest_changes_are_those_of_a_dictionary_of_states():

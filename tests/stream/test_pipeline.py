@@ -519,6 +519,55 @@ def test_commits_follow_the_configured_limits(pace, commits):
         assert pipeline.commits == commits
 
 
+class Clock:
+    """A clock that is advanced by hand; it replaces the module `time` in a pipeline."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    time = monotonic
+
+
+@pytest.mark.parametrize(
+    ("cost", "seconds", "commits"),
+    [
+        (0.0, 1.0, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),  # every batch takes a second
+        (0.5, 1.0, [1, 3, 5, 7, 9, 11, 12]),  # twice 0.5 s, four times
+        (9.0, 1.0, [1, 11, 12]),  # at most ten times the pace
+        (9.0, 0.0, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+    ],
+)
+def test_expensive_commits_are_delayed_up_to_ten_times_the_pace(
+    cost, seconds, commits, monkeypatch
+):
+    clock = Clock()
+    monkeypatch.setattr("seqbayes.stream.pipeline.time", clock)
+    monkeypatch.setattr("seqbayes.stream.pipeline.SIGNIFICANT_KEYS", 10)
+
+    class Committed(Collector):
+        def __init__(self):
+            self.at = []
+
+        def learned(self, pipeline, batch):
+            clock.now += 1.0
+
+        def committing(self, pipeline, changes):
+            self.at.append(pipeline.events // 10)
+            clock.now += cost
+
+    seen = Committed()
+    records = lines(*({"x": True, "k": f"k{i % 10}"} for i in range(120)))
+    belief = Belief("b", Beta(), field="x", by="k")
+    pace = Pace(seconds)
+    source = Listed(records, size=10)
+    with Pipeline(source, [belief], open_store(":memory:"), pace, [seen]) as pipeline:
+        list(pipeline)
+    assert seen.at == commits
+
+
 def test_collectors_are_called_for_every_step():
     class Notes(Collector):
         def __init__(self):

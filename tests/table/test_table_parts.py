@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from seqbayes import (
 )
 from seqbayes.compare import p_best
 from seqbayes.table import Pool, Table, best
+from seqbayes.table.index import Index
 
 
 def filled(state: Any, draw: Any, keys: Any, **options: Any) -> Table:
@@ -200,3 +202,21 @@ def test_inactive_keys_are_evicted_first() -> None:
     assert table.evict(2) == ["d", "x"]
     with pytest.raises(PriorError, match="policy"):
         Table(Gamma(), policy="newest")
+
+
+@pytest.mark.parametrize("kind", [int, str, lambda i: (i, str(i))], ids=["int", "str", "tuple"])
+def test_an_index_equals_a_list_of_distinct_keys(kind) -> None:
+    """Keys are added and dropped in any order; the others keep their rows."""
+    rng = random.Random(4)
+    index, known = Index(), []
+    for _ in range(300):
+        keys = [kind(rng.randrange(2000)) for _ in range(rng.randrange(1, 40))]
+        known += [key for key in dict.fromkeys(keys) if key not in known]
+        assert index.rows(keys, add=True).tolist() == [known.index(key) for key in keys]
+        if rng.random() < 0.5:
+            known = known[: rng.randrange(len(known) // 2, len(known) + 1)]
+            index.truncate(len(known))
+        asked = [kind(rng.randrange(2000)) for _ in range(20)]
+        rows = [known.index(key) if key in known else -1 for key in asked]
+        assert index.rows(asked, add=False).tolist() == rows
+        assert index.keys == known

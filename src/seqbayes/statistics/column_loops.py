@@ -53,15 +53,13 @@ _TERMS = cython.declare(cython.int, 4)
 _AHEAD = cython.declare(cython.int, 16)
 
 
-class NewKeys(NamedTuple):
-    """How to treat keys without a row.
+class NewRows(NamedTuple):
+    """How to treat keys without observations.
 
     Parameters
     ----------
-    keys
-        The keys of all rows, to which new ones are appended.
     accept
-        Whether an observation with a new key can be learned, given key and observation.
+        Whether the first observation of a key can be learned, given key and observation.
     max_rows
         Maximum number of rows.
     rest
@@ -70,7 +68,6 @@ class NewKeys(NamedTuple):
         List to which the index of an observation beyond the limit is appended; None to stop there.
     """
 
-    keys: list[Any]
     accept: Callable[[Any, Any], bool]
     max_rows: int
     rest: int = -1
@@ -248,25 +245,25 @@ def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Jou
 
 def learn_keyed(
     columns: SumColumns,
-    rows: dict[Any, int],
+    rows: Array,
     keys: list[Any],
     xs: list[Any],
     start: int,
     changed: Array,
-    new: NewKeys,
+    new: NewRows,
 ) -> int:
     """Add observations by key, up to the first one that this loop cannot add.
 
     Parameters
     ----------
     columns
-        The statistics.
-    rows
-        The row of each key. New keys get the next rows, for which there is room.
+        The statistics. There is room for all rows.
+    rows : array of int64
+        The row of the key of each observation. New keys have the next rows, in order.
     keys, xs
-        Keys and observations.
+        Lists of keys and observations.
     start
-        Index of the first observation.
+        Index of the first observation, whose row is the first of `rows`.
     changed : array of uint8
         Set to 1 for every row that gets an observation. It has room for all rows.
     new
@@ -276,53 +273,51 @@ def learn_keyed(
     -------
     int
         Index of the first observation that was not added: it may be invalid, its key may not be
-        accepted, or a sum may need another column. The number of observations if all were.
+        accepted, or a sum may need another column. The index after those with rows if all were.
     """
     st: Statistics = columns.scratch
-    n: cython.Py_ssize_t = len(keys)
-    i: cython.Py_ssize_t = start
+    n: cython.Py_ssize_t = len(rows)
+    i: cython.Py_ssize_t = 0
     if not cython.compiled or columns.more or columns.half_life or columns.n_columns == 0:
         return start
+    first: cython.Py_ssize_t = start
     row: cython.Py_ssize_t
     last: cython.Py_ssize_t = columns.n_rows
-    limit: cython.Py_ssize_t = min(new.max_rows, len(columns.cells))
+    limit: cython.Py_ssize_t = new.max_rows
     rest: cython.Py_ssize_t = new.rest
+    row_of = cython.declare("const long long[::1]", rows)
     cells = cython.declare("double[:, ::1]", columns.cells)
     flags = cython.declare("unsigned char[::1]", changed)
     adder: Adder = Adder(columns)
     m: cython.int
     try:
         while i < n:
-            key = keys[i]
-            found = rows.get(key)
-            if found is not None:
-                row = found
-            elif not new.accept(key, xs[i]):
-                break
-            elif last < limit:
-                row = last
-            elif rest >= 0:
-                row = rest
-            elif new.beyond is None:
-                break
-            else:
-                new.beyond.append(i)
-                i += 1
-                continue
-            st.read_terms(xs[i])
+            if i + _AHEAD < n:
+                prefetch(cython.address(cells[row_of[i + _AHEAD], 0]))
+            row = row_of[i]
+            if row >= last:
+                if not new.accept(keys[first + i], xs[first + i]):
+                    break
+                if row >= limit and rest >= 0:
+                    row = rest
+                elif row >= limit:
+                    if new.beyond is None:
+                        break
+                    new.beyond.append(first + i)
+                    i += 1
+                    continue
+            st.read_terms(xs[first + i])
             m = st.list_terms(1.0, adder.where, adder.terms)
             if m < 0 or not adder.add(cython.address(cells[row, 0]), m):
                 break
             flags[row] = 1
             if row == last:
-                rows[key] = row
                 last += 1
-                new.keys.append(key)
             i += 1
     except (AttributeError, TypeError, ValueError):
         pass  # the caller determines the error of this observation
     columns.n_rows = last
-    return i
+    return first + i
 
 
 def merge_rows(

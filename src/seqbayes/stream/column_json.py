@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +14,8 @@ from seqbayes.events.keys import read_key
 from seqbayes.statistics.columns import Columns
 from seqbayes.statistics.sum_columns import PARTS
 from seqbayes.stream.codec import StateCodec
+from seqbayes.stream.key_rows import KeyRows, key_text
+from seqbayes.stream.state_form import MAX_NUMBER_SIZE
 
 try:
     import cython
@@ -22,20 +23,19 @@ except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.cpython.conversion import PyOS_string_to_double
     from cython.cimports.cpython.unicode import PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
-    from cython.cimports.libc.math import fabs, floor, isfinite
-    from cython.cimports.libc.string import memchr, memcmp, memcpy
+    from cython.cimports.libc.math import isfinite
+    from cython.cimports.libc.string import memchr, memcpy
     from cython.cimports.seqbayes.statistics.exact import rounding_error
+    from cython.cimports.seqbayes.stream.state_form import StateForm
 else:
-    from math import fabs, floor, isfinite
+    from math import isfinite
 
     from seqbayes.statistics.exact import rounding_error
+    from seqbayes.stream.state_form import StateForm
 
     memchr: Any = None
-    memcmp: Any = None
     memcpy: Any = None
-    PyOS_string_to_double: Any = None
     PyUnicode_AsUTF8AndSize: Any = None
     PyUnicode_DecodeUTF8: Any = None
 
@@ -44,77 +44,15 @@ Array = Any
 _PARTS = cython.declare(cython.int, PARTS)
 # Sums that are replaced by their two numbers: others have the same JSON in every row.
 _HIGH, _LOW = 4096.5, 2.0**-50
-# A quotient of an integer below 10**15 and a power of ten up to 10**15 is correctly rounded.
-_EXACT_DIGITS = cython.declare(cython.int, 15)
-_POWERS: Array = 10.0 ** np.arange(16)
-# Integers up to this size are written digit by digit.
-_LARGEST = cython.declare(cython.double, 2.0**53)
-_MAX_NUMBER_SIZE = 32
 
 
 @cython.cfunc
-@cython.exceptval(-1, check=False)
-def _read_number(
-    text: cython.p_char, powers: cython.p_double, value: cython.p_double
-) -> cython.Py_ssize_t:
-    """Read a finite number in JSON; return its size, or 0 if it is not a number."""
-    i: cython.Py_ssize_t = text[0] == 45  # minus
-    first: cython.Py_ssize_t = i
-    digits: cython.ulonglong = 0
-    decimals: cython.int = 0
-    v: cython.double
-    end: cython.p_char = text
-    while 48 <= text[i] <= 57:
-        digits = digits * 10 + (text[i] - 48)
-        i += 1
-    if i == first:
-        return 0
-    if text[i] == 46:  # point
-        i += 1
-        while 48 <= text[i] <= 57:
-            digits = digits * 10 + (text[i] - 48)
-            decimals += 1
-            i += 1
-    if i - first <= _EXACT_DIGITS and text[i] != 101 and text[i] != 69:  # no exponent
-        v = cython.cast(cython.double, digits) / powers[decimals]
-        value[0] = -v if first else v
-        return i
-    value[0] = PyOS_string_to_double(text, cython.address(end), cython.NULL)
-    return end - text if isfinite(value[0]) else 0
+@cython.exceptval(-1, check=True)
+def _copy_key(key: str, to: cython.p_char) -> cython.Py_ssize_t:
+    """Write the text of a key in JSON, see `key_text`; return its size.
 
-
-@cython.cfunc
-@cython.exceptval(-1, check=False)
-def _write_number(to: cython.p_char, v: cython.double) -> cython.Py_ssize_t:
-    """Write a finite number as JSON; return its size."""
-    i: cython.Py_ssize_t = 0
-    k: cython.Py_ssize_t
-    n: cython.Py_ssize_t
-    left: cython.ulonglong
-    if v != floor(v) or fabs(v) >= _LARGEST or (v == 0.0 and 1.0 / v < 0.0):
-        text: bytes = msgspec.json.encode(v)
-        memcpy(to, cython.cast(cython.p_char, text), len(text))
-        return len(text)
-    if v < 0.0:
-        to[0] = 45
-        i = 1
-    left = cython.cast(cython.ulonglong, fabs(v))
-    n = 1
-    while left >= 10:
-        left = left // 10
-        n += 1
-    left = cython.cast(cython.ulonglong, fabs(v))
-    for k in range(i + n - 1, i - 1, -1):
-        to[k] = 48 + left % 10
-        left = left // 10
-    to[i + n] = 46
-    to[i + n + 1] = 48
-    return i + n + 2
-
-
-@cython.cfunc
-def _read_name(key: str) -> Any:
-    """Return the key that this JSON represents: usually one string without escapes."""
+    The key is usually one string without escapes. The text has at most one byte more than the JSON.
+    """
     size: cython.Py_ssize_t = 0
     text: cython.p_char = PyUnicode_AsUTF8AndSize(key, cython.address(size))
     if (
@@ -126,84 +64,12 @@ def _read_name(key: str) -> Any:
         and memchr(text + 2, 34, size - 4) == cython.NULL
         and memchr(text + 2, 92, size - 4) == cython.NULL
     ):
-        return PyUnicode_DecodeUTF8(text + 2, size - 4, cython.NULL)
-    return read_key(key)
-
-
-@cython.final
-@cython.cclass
-class _Form:
-    """The JSON of a state: text between numbers, each of which has a slot.
-
-    Parameters
-    ----------
-    pieces
-        The text before, between and after the numbers.
-    slots
-        The slot of each number: twice the position of its sum in `row_sums`, plus 1 for the
-        remainder.
-    head, tail
-        Length of what is omitted of the first and of the last piece in abbreviated JSON.
-    """
-
-    between: cython.p_char
-    ends: cython.p_longlong
-    slots: cython.p_longlong
-    powers: cython.p_double
-    n: cython.Py_ssize_t
-    size: cython.Py_ssize_t
-    head: cython.Py_ssize_t
-    tail: cython.Py_ssize_t
-    _kept: tuple[Any, ...]
-
-    def __init__(self, pieces: list[bytes], slots: list[int], head: int, tail: int) -> None:
-        text: bytes = b"".join(pieces)
-        ends: Array = np.array([0, *itertools.accumulate(map(len, pieces))], np.int64)
-        places: Array = np.array([*slots, 0], np.int64)
-        end_view = cython.declare("long long[::1]", ends)
-        slot_view = cython.declare("long long[::1]", places)
-        powers = cython.declare("double[::1]", _POWERS)
-        self._kept = text, ends, places  # the arrays that the pointers refer to
-        self.n, self.size, self.head, self.tail = len(slots), len(text), head, tail
-        if cython.compiled:
-            self.between = text
-            self.ends = cython.address(end_view[0])
-            self.slots = cython.address(slot_view[0])
-            self.powers = cython.address(powers[0])
-
-
-@cython.cfunc
-@cython.exceptval(-1, check=True)
-def _read_numbers(
-    text: cython.p_char,
-    size: cython.Py_ssize_t,
-    form: _Form,
-    brief: cython.bint,
-    values: cython.p_double,
-) -> cython.bint:
-    """Read the numbers of a state; return False if its JSON has another form."""
-    at: cython.Py_ssize_t = 0
-    k: cython.Py_ssize_t
-    begin: cython.Py_ssize_t
-    length: cython.Py_ssize_t
-    brief = brief and text[0] == 91  # bracket
-    for k in range(form.n + 1):
-        begin = form.ends[k]
-        length = form.ends[k + 1] - begin
-        if brief and k == 0:
-            begin += form.head
-            length -= form.head
-        if brief and k == form.n:
-            length -= form.tail
-        if at + length > size or memcmp(text + at, form.between + begin, length) != 0:
-            return False
-        at += length
-        if k < form.n:
-            length = _read_number(text + at, form.powers, values + form.slots[k])
-            if length == 0:
-                return False
-            at += length
-    return at == size
+        memcpy(to, text + 2, size - 4)
+        return size - 4
+    other: str = cython.cast(str, key_text(read_key(key)))
+    text = PyUnicode_AsUTF8AndSize(other, cython.address(size))
+    memcpy(to, text, size)
+    return size
 
 
 @cython.cfunc
@@ -221,6 +87,75 @@ def _have_columns(
         if k & 1 and values[k] + values[k - 1] != values[k - 1]:
             return False
     return True
+
+
+@cython.final
+@cython.cclass
+class _RowReader:
+    """Reads the JSON of states into rows of columns.
+
+    Parameters
+    ----------
+    form
+        The JSON of the states.
+    columns
+        The columns, none of which may be added while this object is used.
+    column_of : array of int
+        The column of each slot, -1 if it has none.
+    short
+        Whether JSON that begins with a bracket lacks the text before and after the statistics.
+    """
+
+    form: StateForm
+    values: cython.p_double
+    column_of: cython.p_int
+    cells: cython.p_double
+    n: cython.Py_ssize_t
+    width: cython.Py_ssize_t
+    brief: cython.bint
+    _kept: tuple[Any, ...]
+
+    def __init__(self, form: StateForm, columns: Columns, column_of: Array, short: bool) -> None:
+        values: Array = np.zeros(len(column_of))
+        value_view = cython.declare("double[::1]", values)
+        column_view = cython.declare("int[::1]", column_of)
+        cells = cython.declare("double[:, ::1]", columns.cells)
+        self._kept = values, column_of, columns.cells  # the arrays that the pointers refer to
+        self.form, self.n, self.brief = form, len(column_of), short
+        self.width = columns.cells.shape[1]
+        self.values = cython.address(value_view[0])
+        self.column_of = cython.address(column_view[0])
+        self.cells = cython.address(cells[0, 0])
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def read(self, text: str, row: cython.Py_ssize_t) -> cython.bint:
+        """Read a state into an empty row; return False if the codec must read it."""
+        size: cython.Py_ssize_t = 0
+        k: cython.Py_ssize_t
+        data: cython.p_char = PyUnicode_AsUTF8AndSize(text, cython.address(size))
+        if not (
+            self.form.read(data, size, self.brief, self.values)
+            and _have_columns(self.values, self.column_of, self.n)
+        ):
+            return False
+        for k in range(self.n):
+            if self.column_of[k] >= 0:
+                self.cells[row * self.width + self.column_of[k]] = self.values[k]
+        return True
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def _size_of_keys(rows: Sequence[tuple[Any, ...]], start: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """Return a size that the texts of the keys of some rows do not exceed; see `_copy_key`."""
+    size: cython.Py_ssize_t = 0
+    total: cython.Py_ssize_t = 0
+    i: cython.Py_ssize_t
+    for i in range(start, len(rows)):
+        PyUnicode_AsUTF8AndSize(rows[i][1], cython.address(size))
+        total += size + 1
+    return total
 
 
 @cython.cfunc
@@ -248,22 +183,6 @@ def _read_sums(
     return True
 
 
-@cython.cfunc
-@cython.exceptval(-1, check=True)
-def _write_numbers(to: cython.p_char, form: _Form, values: cython.p_double) -> cython.Py_ssize_t:
-    """Write the JSON of a state with these numbers; return its size."""
-    at: cython.Py_ssize_t = 0
-    k: cython.Py_ssize_t
-    length: cython.Py_ssize_t
-    for k in range(form.n + 1):
-        length = form.ends[k + 1] - form.ends[k]
-        memcpy(to + at, form.between + form.ends[k], length)
-        at += length
-        if k < form.n:
-            at += _write_number(to + at, values[form.slots[k]])
-    return at
-
-
 class ColumnJson:
     """Reads and writes the JSON of states whose statistics are rows of columns.
 
@@ -282,7 +201,7 @@ class ColumnJson:
         self._codec, self._columns = codec, columns
         self._form = self._find_form() if cython.compiled else None
 
-    def _find_form(self) -> _Form | None:
+    def _find_form(self) -> StateForm | None:
         """Find the numbers in the JSON of a state with sums that occur only once in it."""
         statistics = self._columns.empty().scratch
         slots: dict[str, int] = {}
@@ -296,7 +215,7 @@ class ColumnJson:
         if sorted(numbers) != sorted(slots):
             return None
         sizes = len(self._codec.head.encode()), len(self._codec.tail.encode())
-        return _Form(
+        return StateForm(
             [piece.encode() for piece in pieces], [slots[each] for each in numbers], *sizes
         )
 
@@ -305,8 +224,7 @@ class ColumnJson:
         rows: Sequence[tuple[Any, ...]],
         start: int,
         short: bool,
-        names: dict[Any, int],
-        keys: list[Any],
+        names: KeyRows,
         places: Array,
     ) -> int:
         """Append stored states to the columns, up to the first that the codec must read.
@@ -319,9 +237,9 @@ class ColumnJson:
             Index of the first of them.
         short
             Whether JSON that begins with a bracket lacks the text before and after the statistics.
-        names, keys, places
-            The row of each key, and the key and place of each row, to which those of the states are
-            added. The columns and `places` have room for them.
+        names, places
+            The keys and the places of the rows, to which those of the states are added. The columns
+            and `places` have room for them.
 
         Returns
         -------
@@ -329,41 +247,34 @@ class ColumnJson:
             Index of the first state that was not appended.
         """
         columns = self._columns
-        form: _Form | None = self._form
-        if form is None or columns.n_columns == 0:
+        if self._form is None or columns.n_columns == 0:
             return start
-        cells = cython.declare("double[:, ::1]", columns.cells)
+        n: cython.Py_ssize_t = len(rows) - start
+        first: cython.Py_ssize_t = columns.n_rows
+        reader: _RowReader = _RowReader(self._form, columns, self._columns_of_slots(), short)
         place_of = cython.declare("long long[::1]", places)
-        column_of = cython.declare("int[::1]", self._columns_of_slots())
-        value_view: Array = np.zeros(len(column_of))
-        values = cython.declare("double[::1]", value_view)
-        n: cython.Py_ssize_t = len(column_of)
-        row: cython.Py_ssize_t = columns.n_rows
-        brief: cython.bint = short
-        size: cython.Py_ssize_t = 0
-        i: cython.Py_ssize_t
-        k: cython.Py_ssize_t
-        fits: cython.bint
-        text: cython.p_char
-        for i in range(start, len(rows)):
-            stored: tuple[Any, ...] = rows[i]
-            text = PyUnicode_AsUTF8AndSize(stored[2], cython.address(size))
-            fits = _read_numbers(text, size, form, brief, cython.address(values[0]))
-            fits = fits and _have_columns(
-                cython.address(values[0]), cython.address(column_of[0]), n
-            )
-            name = _read_name(stored[1]) if fits else None
-            if not fits or names.setdefault(name, row) != row:
-                columns.n_rows = row
-                return i
-            for k in range(n):
-                if column_of[k] >= 0:
-                    cells[row, column_of[k]] = values[k]
-            keys.append(name)
-            place_of[row] = 0 if stored[0] is None else stored[0]
-            row += 1
-        columns.n_rows = row
-        return len(rows)
+        end_view: Array = np.zeros(n + 1, np.int64)
+        ends = cython.declare("long long[::1]", end_view)
+        text_view: Array = np.empty(_size_of_keys(rows, start) + 1, np.uint8)
+        texts = cython.declare("unsigned char[::1]", text_view)
+        to: cython.p_char = cython.cast(cython.p_char, cython.address(texts[0]))
+        size: cython.Py_ssize_t
+        i: cython.Py_ssize_t = 0
+        while i < n:
+            stored: tuple[Any, ...] = rows[start + i]
+            if not reader.read(stored[2], first + i):
+                break
+            size = _copy_key(stored[1], to + ends[i])
+            ends[i + 1] = ends[i] + size
+            place_of[first + i] = 0 if stored[0] is None else stored[0]
+            i += 1
+        found = names.add_texts(end_view[: i + 1], text_view)
+        if len(names) < first + i:  # a damaged store has a key twice: the last one counts
+            for values in (columns.cells, places):
+                values[found] = values[first : first + i].copy()
+                values[len(names) : first + i] = 0
+        columns.n_rows = len(names)
+        return start + int(i)
 
     def append(self, texts: Sequence[str], start: int) -> int:
         """Append states to the columns, up to the first that the codec must read.
@@ -381,33 +292,16 @@ class ColumnJson:
             Index of the first state that was not appended.
         """
         columns = self._columns
-        form: _Form | None = self._form
-        if form is None or columns.n_columns == 0:
+        if self._form is None or columns.n_columns == 0:
             return start
-        cells = cython.declare("double[:, ::1]", columns.cells)
-        column_of = cython.declare("int[::1]", self._columns_of_slots())
-        value_view: Array = np.zeros(len(column_of))
-        values = cython.declare("double[::1]", value_view)
-        n: cython.Py_ssize_t = len(column_of)
-        row: cython.Py_ssize_t = columns.n_rows
-        size: cython.Py_ssize_t = 0
-        i: cython.Py_ssize_t = start
-        k: cython.Py_ssize_t
-        text: cython.p_char
-        for i in range(start, len(texts)):
-            text = PyUnicode_AsUTF8AndSize(texts[i], cython.address(size))
-            if not (
-                _read_numbers(text, size, form, False, cython.address(values[0]))
-                and _have_columns(cython.address(values[0]), cython.address(column_of[0]), n)
-            ):
-                columns.n_rows = row
+        reader: _RowReader = _RowReader(self._form, columns, self._columns_of_slots(), False)
+        n: cython.Py_ssize_t = len(texts)
+        i: cython.Py_ssize_t
+        for i in range(start, n):
+            if not reader.read(texts[i], columns.n_rows):
                 return i
-            for k in range(n):
-                if column_of[k] >= 0:
-                    cells[row, column_of[k]] = values[k]
-            row += 1
-        columns.n_rows = row
-        return len(texts)
+            columns.n_rows += 1
+        return n
 
     def _columns_of_slots(self) -> Array:
         """Return the column of each rounded value and remainder, -1 if it has no column."""
@@ -422,7 +316,7 @@ class ColumnJson:
             The rows.
         """
         columns, codec = self._columns, self._codec
-        form: _Form | None = self._form
+        form: StateForm | None = self._form
         if form is None or columns.n_columns == 0:
             return [codec.write_statistics(columns.dump(row)) for row in rows.tolist()]
         row_of = cython.declare("const long long[::1]", rows)
@@ -431,7 +325,7 @@ class ColumnJson:
         n_sums: cython.Py_ssize_t = columns.n_sums
         value_view: Array = np.zeros(2 * n_sums)
         values = cython.declare("double[::1]", value_view)
-        buffer: Array = np.empty(form.size + _MAX_NUMBER_SIZE * form.n + 1, np.uint8)
+        buffer: Array = np.empty(form.size + MAX_NUMBER_SIZE * form.n + 1, np.uint8)
         written = cython.declare("unsigned char[::1]", buffer)
         to: cython.p_char = cython.cast(cython.p_char, cython.address(written[0]))
         i: cython.Py_ssize_t
@@ -447,7 +341,7 @@ class ColumnJson:
             ):
                 found.append(codec.write_statistics(columns.dump(row_of[i])))
             else:
-                size = _write_numbers(to, form, cython.address(values[0]))
+                size = form.write(to, cython.address(values[0]))
                 found.append(PyUnicode_DecodeUTF8(to, size, cython.NULL))
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter
@@ -12,20 +12,27 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from seqbayes.errors import SeqbayesError, UnsupportedError
-from seqbayes.events.keys import REST, read_key, write_key, write_keys
+from seqbayes.errors import SeqbayesError
+from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.state import State
-from seqbayes.statistics.column_loops import NewKeys, learn_keyed
+from seqbayes.statistics.column_loops import NewRows, learn_keyed
 from seqbayes.statistics.columns import Columns
 from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.column_json import ColumnJson
 from seqbayes.stream.garbage import collector_suspended
-from seqbayes.stream.stores import StateRows, StoredState, StoreError
+from seqbayes.stream.key_rows import KeyRows
+from seqbayes.stream.stores import LazyStates, StateRows, StoredState, StoreError
 
 Array = Any
 
 _MAKE: Callable[[Iterable[Any]], StoredState] = partial(tuple.__new__, StoredState)
 """`StoredState._make` without a call of a Python function for each state."""
+
+
+# Observations whose keys are looked up at once, at first: a block ends at one that is not learned.
+_FIRST_BLOCK = 64
+# Number of changed states for which there are Python objects at once.
+_CHUNK = 20_000
 
 
 class ColumnStates(MutableMapping[Any, Any]):
@@ -65,26 +72,33 @@ class ColumnStates(MutableMapping[Any, Any]):
     def __init__(self, codec: StateCodec, template: Any, name: str = "") -> None:
         self._codec, self._template, self._name = codec, template, name
         self._columns = Columns(template.new_statistics)
-        self._rows: dict[Any, int] = {}
-        self._keys: list[Any] = []
+        self._keys = KeyRows()
+        self._gone: set[int] = set()  # rows without a state, until `_compact`
         self._changed: Array = np.zeros(0, np.uint8)
         self._places: Array = np.zeros(0, np.int64)  # in the store; 0 if not known
         self._json = ColumnJson(codec, self._columns)
+        self._written: Array | None = None  # the rows that `changes` returned, in order
         # statistics (JSON) and place of the states that cannot be read
         self._unread: dict[Any, tuple[str, int]] = {}
 
     def __len__(self) -> int:
-        return len(self._rows) + len(self._unread)
+        return len(self._keys) - len(self._gone) + len(self._unread)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([*self._rows, *self._unread])
+        keys = self._keys.keys(np.arange(len(self._keys)))
+        for row in sorted(self._gone, reverse=True):
+            del keys[row]
+        return iter([*keys, *self._unread])
 
     def __contains__(self, key: object) -> bool:
-        return key in self._rows or key in self._unread
+        return self._find(key) >= 0 or key in self._unread
 
     def __getitem__(self, key: Any) -> Any:
         self._read([key])
-        return self._template.with_statistics(self._columns.statistics(self._rows[key]))
+        row = self._find(key)
+        if row < 0:
+            raise KeyError(key)
+        return self._template.with_statistics(self._columns.statistics(row))
 
     def __setitem__(self, key: Any, state: State) -> None:
         row = self._row(key)
@@ -94,25 +108,35 @@ class ColumnStates(MutableMapping[Any, Any]):
     def __delitem__(self, key: Any) -> None:
         if self._unread.pop(key, None) is not None:
             return
-        row, last = self._rows.pop(key), len(self._rows)
-        if row < last:  # the last row takes its place
-            self._columns.put(np.array([row]), self._columns.take([last]))
-            for values in (self._keys, self._changed, self._places):
-                values[row] = values[last]
-            self._rows[self._keys[row]] = row
-        self._keys.pop()
-        self._columns.resize(last)
-        self._changed[last] = self._places[last] = 0
+        row = self._find(key)
+        if row < 0:
+            raise KeyError(key)
+        self._gone.add(row)
+        self._columns.clear([row])
+        self._changed[row] = self._places[row] = 0
+
+    def _compact(self) -> None:
+        """Drop the rows without a state."""
+        if self._gone:
+            kept = np.delete(np.arange(len(self._keys)), list(self._gone))
+            self._keys, self._columns = self._keys.take(kept), self._columns.take(kept)
+            self._changed, self._places = self._changed[kept], self._places[kept]
+            self._json = ColumnJson(self._codec, self._columns)
+            self._gone.clear()
+
+    def _find(self, key: Any) -> int:
+        """Return the row of a key; -1 if it has none."""
+        row = self._keys.find(key)
+        return -1 if row in self._gone else row
 
     def _row(self, key: Any) -> int:
         """Return the row of a key, a new one if it has none."""
-        row = self._rows.get(key)
-        if row is None:
-            row = len(self._rows)
-            self._reserve(row + 1)
-            self._columns.resize(row + 1)
-            self._rows[key] = row
-            self._keys.append(key)
+        row = self._find(key)
+        if row < 0:
+            self._reserve(len(self._keys) + 1)
+            row = self._keys.add(key)
+            self._gone.discard(row)
+            self._columns.resize(len(self._keys))
             _, self._places[row] = self._unread.pop(key, ("", 0))
         return row
 
@@ -162,10 +186,10 @@ class ColumnStates(MutableMapping[Any, Any]):
         """Add the states of a chunk; return the index of the first that has another prior."""
         codec, rows, i = self._codec, chunk.rows, 0
         short = (chunk.head, chunk.tail) == (codec.head, codec.tail)
-        self._reserve(len(self._rows) + len(rows))
-        first = len(self._rows)
+        self._reserve(len(self._keys) + len(rows))
+        first = len(self._keys)
         while i < len(rows):
-            i = self._json.read(rows, i, short, self._rows, self._keys, self._places)
+            i = self._json.read(rows, i, short, self._keys, self._places)
             if i < len(rows):
                 (stored,) = StateRows(*chunk[:2], rows[i : i + 1]).states(self._name)
                 try:  # perhaps of an older version
@@ -185,9 +209,10 @@ class ColumnStates(MutableMapping[Any, Any]):
         columns = self._columns
         with np.errstate(all="ignore"):
             possible = columns.scratch.possible_rows(columns.leading_parts(slice(first, None)))
-        for row in first + np.flatnonzero(~possible)[::-1]:
-            key, place = self._keys[row], int(self._places[row])
+        rows = first + np.flatnonzero(~possible)
+        for row, key in zip(rows.tolist(), self._keys.keys(rows), strict=True):
             text = self._codec.extract_statistics(self._json.write(np.array([row]))[0])
+            place = int(self._places[row])
             del self[key]
             self._unread[key] = text, place
 
@@ -225,12 +250,19 @@ class ColumnStates(MutableMapping[Any, Any]):
             The index of the first observation that was neither learned nor appended to `beyond`.
         """
         self._read([*keys[start:], REST] if rest else keys[start:])
-        self._reserve(len(self._rows) + len(keys) - start)
-        most = len(self._changed) if max_keys is None else max_keys - len(self._unread)
-        rest_row = self._rows.get(REST, -1) if rest else -1
-        new = NewKeys(self._keys, accept, most, rest_row, beyond)
-        rows, changed = self._rows, self._changed
-        return learn_keyed(self._columns, rows, keys, xs, start, changed, new)
+        self._compact()
+        columns, block = self._columns, _FIRST_BLOCK
+        most = len(keys) + len(self) if max_keys is None else max_keys - len(self._unread)
+        new = NewRows(accept, most, self._keys.find(REST) if rest else -1, beyond)
+        while start < len(keys):
+            rows = self._keys.add_many(keys, start, min(start + block, len(keys)))
+            self._reserve(len(self._keys))
+            learned = learn_keyed(columns, rows, keys, xs, start, self._changed, new)
+            self._keys.truncate(columns.n_rows)
+            if learned < start + block:
+                return learned
+            start, block = learned, 4 * block
+        return start
 
     @property
     def n_changed(self) -> int:
@@ -240,23 +272,36 @@ class ColumnStates(MutableMapping[Any, Any]):
     @property
     def changed_keys(self) -> list[Any]:
         """The keys that have changed, in order of their rows."""
-        return [self._keys[row] for row in self._changed_rows().tolist()]
+        return self._keys.keys(self._changed_rows())
 
-    def changes(self, used: int) -> list[StoredState]:
-        """Return the state of every key that has changed.
+    def changes(self, used: int) -> LazyStates:
+        """Return the state of every key that has changed, valid until `committed` is called.
+
+        Those whose place is known come first, in the order of their places, and then the others,
+        approximately in the order of their keys. A store writes them faster in this order.
 
         Parameters
         ----------
         used
             The last use before the first of them.
         """
-        rows, keys = self._changed_rows(), self._keys
-        names = write_keys([keys[row] for row in rows.tolist()])
-        places = [place or None for place in self._places[rows].tolist()]
-        uses = range(used + 1, used + 1 + len(rows))
-        belief = itertools.repeat(self._name, len(rows))
-        columns = zip(belief, names, self._json.write(rows), uses, places, strict=True)
-        return list(map(_MAKE, columns))
+        rows = self._changed_rows()
+        places = self._places[rows]
+        known, new = np.flatnonzero(places), np.flatnonzero(places == 0)
+        known = known[np.argsort(places[known])]
+        order = np.concatenate([known, new[self._keys.order(rows[new])]])
+        self._written = rows[order]
+        return LazyStates(len(rows), partial(self._write, self._written, used + 1 + order))
+
+    def _write(self, rows: Array, uses: Array) -> Iterator[StoredState]:
+        """Yield the states of rows."""
+        for start in range(0, len(rows), _CHUNK):
+            some = rows[start : start + _CHUNK]
+            names, texts = self._keys.names(some), self._json.write(some)
+            places = [place or None for place in self._places[some].tolist()]
+            belief = itertools.repeat(self._name, len(some))
+            numbers = uses[start : start + _CHUNK].tolist()
+            yield from map(_MAKE, zip(belief, names, texts, numbers, places, strict=True))
 
     def heaviest_changes(self, n: int) -> list[Any]:
         """Return the keys that have changed and have most data, at most n, those with most first.
@@ -268,7 +313,7 @@ class ColumnStates(MutableMapping[Any, Any]):
         """
         rows = self._changed_rows()
         weights = self._columns.leading_parts(slice(None))[0][rows]
-        return [self._keys[rows[i]] for i in np.argsort(-weights, kind="stable")[:n].tolist()]
+        return self._keys.keys(rows[np.argsort(-weights, kind="stable")[:n]])
 
     def committed(self, first_place: int | None) -> int | None:
         """Clear the record of changes; store the places of new states.
@@ -283,7 +328,7 @@ class ColumnStates(MutableMapping[Any, Any]):
         int or None
             The place after those of the changed states.
         """
-        rows = self._changed_rows()
+        rows = self._changed_rows() if self._written is None else self._written
         if first_place is None:
             self._places[:] = 0
         else:
@@ -291,61 +336,12 @@ class ColumnStates(MutableMapping[Any, Any]):
             self._places[new] = np.arange(first_place, first_place + len(new))
             first_place += len(new)
         self._changed[rows] = 0
+        self._written = None
         return first_place
 
     def _changed_rows(self) -> Array:
         """Return the rows that have changed, in order."""
         return np.flatnonzero(self._changed.view(bool))
-
-
-def read_columns(codec: StateCodec, texts: Sequence[str]) -> Columns | None:
-    """Return the statistics of stored states as columns, faster than by reading each state.
-
-    Parameters
-    ----------
-    codec
-        The codec of the states.
-    texts
-        The JSON of the states.
-
-    Returns
-    -------
-    Columns or None
-        A row for each state; None if the states have to be read one at a time.
-
-    Examples
-    --------
-    >>> from seqbayes import Beta
-    >>> state = Beta()
-    >>> state.learn_many([True, False, True])
-    >>> codec = StateCodec(Beta())
-    >>> columns = read_columns(codec, [codec.write(state), codec.write(Beta())])
-    >>> columns.statistics(0).value
-    PairStatistic(a=2.0, b=1.0)
-    """
-    if not codec.is_compact:
-        return None
-    state = codec.make()
-    try:
-        columns = Columns(state.new_statistics)
-    except UnsupportedError:
-        return None
-    reader, row = ColumnJson(codec, columns), 0
-    columns.reserve(len(texts))
-    while row < len(texts):
-        row = reader.append(texts, row)
-        if row < len(texts):  # the first one, or an unusual one
-            statistics = state.new_statistics()
-            try:
-                codec.load(codec.extract_statistics(texts[row]), statistics)
-            except (SeqbayesError, msgspec.MsgspecError):
-                return None
-            columns.resize(row + 1)
-            columns.write(row, statistics)
-            row += 1
-    with np.errstate(all="ignore"):
-        possible = columns.scratch.possible_rows(columns.leading_parts(slice(None)))
-    return columns if possible.all() else None
 
 
 def unreadable_state(name: str, key: Any, error: Exception) -> StoreError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,11 +19,22 @@ from seqbayes.events.fields import write_record
 from seqbayes.stream.declarations import continue_stored
 from seqbayes.stream.garbage import collector_suspended
 from seqbayes.stream.source import Batch, Source
-from seqbayes.stream.stores import Changes, DeadLetter, RunnerStatus, Store, StoreError
+from seqbayes.stream.stores import Changes, DeadLetter, LazyStates, RunnerStatus, Store, StoreError
 from seqbayes.stream.table import KeyedStates
 
 MAX_RAW_BYTES = 1 << 20
 """Maximum number of raw bytes kept of a dead letter."""
+
+
+COST_FACTOR, MAX_DELAY = 4.0, 10.0
+"""A commit of many keys is delayed until the time since the last one is `COST_FACTOR` times what it
+will probably take, up to `MAX_DELAY` times the time in `Pace`."""
+
+SIGNIFICANT_KEYS = 10_000
+"""Number of changed keys from which on the duration of a commit is measured."""
+
+SECONDS_PER_KEY = 3e-6
+"""Time that a commit takes for each changed key, until it has been measured."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,8 @@ class Pace:
     Parameters
     ----------
     seconds
-        Elapsed time in seconds.
+        Elapsed time in seconds; up to ten times as much if commits take long, so that they take at
+        most a fifth of the time.
     events
         Number of events read.
     keys
@@ -43,7 +56,7 @@ class Pace:
 
     seconds: float = 1.0
     events: int = 1_000_000
-    keys: int = 100_000
+    keys: int = 1_000_000
     dead_letters: int = 10_000
     raw: int = 1 << 24
 
@@ -158,6 +171,7 @@ class Pipeline:
             for belief in beliefs
         }
         self._size, self._timeout = size, timeout
+        self._seconds_per_key = SECONDS_PER_KEY
         self._open()
         self._most_dead_letters = most_dead_letters
         self._room = most_dead_letters - store.dead_letter_count()
@@ -276,15 +290,24 @@ class Pipeline:
         """Whether events were read that are not committed yet."""
         return self._moved or not self._whole
 
+    @property
+    def _changed(self) -> int:
+        """Number of keys that have changed since the last commit."""
+        return sum(table.dirty for table in self.tables.values())
+
     def _due(self) -> bool:
         pace = self.pace
-        return self._moved and (
-            self._prompt
-            or time.monotonic() - self._since >= pace.seconds
+        if not self._moved or self._prompt:
+            return self._moved
+        changed = self._changed
+        cost = self._seconds_per_key * changed
+        seconds = min(max(pace.seconds, COST_FACTOR * cost), MAX_DELAY * pace.seconds)
+        return (
+            time.monotonic() - self._since >= seconds
             or self._read >= pace.events
             or len(self._dead) >= pace.dead_letters
             or self._raw >= pace.raw
-            or sum(table.dirty for table in self.tables.values()) >= pace.keys
+            or changed >= pace.keys
         )
 
     def commit(self, force: bool = False) -> None:
@@ -310,6 +333,7 @@ class Pipeline:
                 f"{self.store.url} has no room for more dead letters: the last one is"
                 f" {self._dead[-1].reason!r}"
             )
+        begun, changed = time.monotonic(), self._changed
         with collector_suspended():
             changes = self._changes()
             if self._moved:
@@ -317,6 +341,8 @@ class Pipeline:
             for collector in self.collectors:
                 collector.committing(self, changes)
             self.store.commit(changes)
+        if changed >= SIGNIFICANT_KEYS:
+            self._seconds_per_key = (time.monotonic() - begun) / changed
         self._room -= len(self._dead)
         if changes.letters_before is not None:
             self._room = self._most_dead_letters - self.store.dead_letter_count()
@@ -334,12 +360,12 @@ class Pipeline:
     def _changes(self) -> Changes:
         """Return what a commit stores."""
         tables = self.tables.items()
-        stored = self.store.stores_states
+        parts = [table.changes() for _, table in tables if self.store.stores_states]
         return Changes(
             self.source.name if self._moved else None,
             self._token,
             self._read,
-            [state for _, table in tables if stored for state in table.changes()],
+            LazyStates(sum(map(len, parts)), lambda: itertools.chain.from_iterable(parts)),
             [(name, key) for name, table in tables for key in table.gone],
             self._dead,
             events_before=self._committed if self._moved else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -386,8 +386,8 @@ class KeyedStates:
         changed = len(self._dirty) if self._columns is None else self._columns.n_changed
         return changed + len(self._gone)
 
-    def changes(self) -> list[StoredState]:
-        """Return the state of every key that has changed."""
+    def changes(self) -> Collection[StoredState]:
+        """Return the state of every key that has changed, valid until `committed` is called."""
         if self._columns is not None:
             found = self._columns.changes(self._uses)
             self._uses += len(found)

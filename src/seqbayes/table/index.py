@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from seqbayes.errors import ObservationError
-from seqbayes.table.hashing import COMPILED, IntegerRows, TextRows
+from seqbayes.table.integer_rows import COMPILED, IntegerRows
 from seqbayes.table.keys import ArrowTexts, Texts, read_keys
+from seqbayes.table.text_rows import TextRows
 
 Array = Any
 
@@ -44,6 +45,12 @@ class ObjectRows:
     def take(self, rows: Array) -> ObjectRows:
         """Return a table of the keys of these rows, which are distinct, in this order."""
         return ObjectRows(self.at(rows))
+
+    def truncated(self, n: int) -> ObjectRows:
+        """Return the table of the first n keys: this one, after dropping the others."""
+        while self.n > n:
+            self._rows.popitem()
+        return self
 
     def rows(self, keys: list[Any], add: bool) -> Array:
         """Return the rows of keys; a new key gets the next row if `add` is true, otherwise -1."""
@@ -160,7 +167,7 @@ class Index:
     def truncate(self, n: int) -> None:
         """Drop the keys of row `n` and of all later rows."""
         if n < len(self):
-            self._table = self._table.take(np.arange(n))
+            self._table = self._table.truncated(n)
 
 
 def _table_for(read: Any) -> IntegerRows | TextRows | ObjectRows:

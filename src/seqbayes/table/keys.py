@@ -9,7 +9,8 @@ import numpy as np
 
 from seqbayes.errors import ObservationError
 from seqbayes.statistics.reading import plain_label
-from seqbayes.table.hashing import COMPILED, TextRows
+from seqbayes.table.integer_rows import COMPILED
+from seqbayes.table.text_rows import TextRows
 
 Array = Any
 

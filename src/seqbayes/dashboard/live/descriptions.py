@@ -14,7 +14,7 @@ from seqbayes.events.derived import raw_slots
 from seqbayes.events.display import Display
 from seqbayes.forgetting import Decayed
 from seqbayes.stream.codec import StateCodec, read_state
-from seqbayes.stream.column_states import read_columns
+from seqbayes.stream.stored_columns import read_columns
 from seqbayes.table.answers import Answers
 
 _EXAMPLES: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from seqbayes.stream.stores.base import Mode, Store
 from seqbayes.stream.stores.difference import difference
+from seqbayes.stream.stores.lazy import LazyStates
 from seqbayes.stream.stores.memory import MemoryStore
 from seqbayes.stream.stores.readable import CLASH, ReadableStore
 from seqbayes.stream.stores.reader import StoredSource, StoreReader
@@ -50,6 +51,7 @@ __all__ = [
     "DeadLetter",
     "DeclarationError",
     "HistoryPoint",
+    "LazyStates",
     "Lease",
     "LeaseError",
     "MemoryStore",

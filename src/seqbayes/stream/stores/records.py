@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -363,7 +363,7 @@ class Changes:
     source: str | None
     token: Any
     events: int = 0
-    states: Sequence[StoredState] = ()
+    states: Collection[StoredState] = ()
     gone: Sequence[tuple[str, str]] = ()
     dead_letters: Sequence[DeadLetter] = ()
     history: list[HistoryPoint] = field(default_factory=list)

@@ -89,7 +89,10 @@ def _shortened(state: str, head: str, tail: str) -> str:
 
 
 def state_rows(
-    states: Iterable[StoredState], at: float, forms: Mapping[str, Abbreviation]
+    states: Iterable[StoredState],
+    at: float,
+    forms: Mapping[str, Abbreviation],
+    first_place: int | None = None,
 ) -> list[Row]:
     """Return the rows of new states: the columns of `StoredEntry`, and both checksums.
 
@@ -101,13 +104,16 @@ def state_rows(
         The time of the commit, in seconds since 1970.
     forms
         The abbreviation of the states of each belief.
+    first_place
+        The place of the first state, if a row begins with its place; the others follow.
 
     Examples
     --------
     >>> state_rows([StoredState("sold", "[]", "{}", 1)], 5.0, {"sold": Abbreviation()})
     [('sold', '[]', '{}', 1, 5.0, 5.0, 2039249267, 1810492327)]
     """
-    crc32, when, rows = zlib.crc32, repr(float(at)), []
+    crc32, when = zlib.crc32, repr(float(at))
+    rows: list[Row] = []
     head, tail, last = "", "", None
     for belief, key, state, used, _ in states:
         if belief is not last:
@@ -115,7 +121,11 @@ def state_rows(
         state = _shortened(state, head, tail)
         crc = _checksum(belief, key, state, used, when)
         since_crc = crc32(f"{belief}\0{key}\0{when}".encode())
-        rows.append((belief, key, state, used, at, at, crc, since_crc))
+        if first_place is None:
+            rows.append((belief, key, state, used, at, at, crc, since_crc))
+        else:
+            place = first_place + len(rows)
+            rows.append((place, belief, key, state, used, at, at, crc, since_crc))
     return rows
 
 

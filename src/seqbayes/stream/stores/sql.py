@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -14,6 +14,7 @@ from seqbayes.stream.stores.records import (
     Annotation,
     Changes,
     Contents,
+    StoredState,
     surplus_times,
 )
 from seqbayes.stream.stores.rows import (
@@ -24,6 +25,9 @@ from seqbayes.stream.stores.sql_reading import ReadableSqlStore, where
 from seqbayes.stream.stores.tables import (
     with_checksums,
 )
+
+MAX_WRITTEN = 50_000
+"""Maximum number of states that one statement writes, since each needs some memory until then."""
 
 
 class SqlStore(ReadableSqlStore):
@@ -103,9 +107,9 @@ class SqlStore(ReadableSqlStore):
 
     def _write_states(self, changes: Changes, at: float) -> None:
         """Store new and changed states."""
-        if changes.states:
-            rows = state_rows(changes.states, at, self.abbreviations())
-            self._insert(STATES, rows, CHANGED)
+        short = self.abbreviations() if changes.states else {}
+        for states in chunks(changes.states):
+            self._insert(STATES, state_rows(states, at, short), CHANGED)
 
     def _apply_alerts(self, changes: Changes) -> None:
         for alert, key in changes.alerts_gone:
@@ -181,6 +185,13 @@ class SqlStore(ReadableSqlStore):
 
     def _delete(self, table: str, condition: str, values: Sequence[Any]) -> int:
         return len(self._run(f"DELETE FROM seqbayes_{table} WHERE {condition} RETURNING 1", values))
+
+
+def chunks(states: Iterable[StoredState]) -> Iterator[list[StoredState]]:
+    """Yield states in lists of at most `MAX_WRITTEN`."""
+    states = iter(states)
+    while chunk := list(itertools.islice(states, MAX_WRITTEN)):
+        yield chunk
 
 
 _ANNOTATIONS = "seqbayes_annotations (id, at, belief, text, crc)"

@@ -14,7 +14,7 @@ from seqbayes.stream.stores.base import Mode
 from seqbayes.stream.stores.readable import CHUNK
 from seqbayes.stream.stores.records import Changes, Lease, StoredEntry, StoreError
 from seqbayes.stream.stores.rows import state_rows, updated_rows
-from seqbayes.stream.stores.sql import CHANGED, STATES, SqlStore
+from seqbayes.stream.stores.sql import CHANGED, STATES, SqlStore, chunks
 from seqbayes.stream.stores.sqlite_files import (
     REMEDIES,
     access_parameters,
@@ -323,22 +323,27 @@ class SqliteStore(SqlStore):
         """
         if not changes.states:
             return
-        short, new = self.abbreviations(), changes.states
-        if self._has_places:
-            known = [state for state in new if state.place is not None]
-            rows = updated_rows(known, at, short)
-            if not rows or self._connection.executemany(_UPDATE, rows).rowcount == len(rows):
-                new = [state for state in new if state.place is None]
-            else:
-                self._has_places = False
-        rows = state_rows(new, at, short)
+        if self._has_places and not self._write_to_places(changes, at):
+            self._has_places, changes.first_place = False, None
         if not self._has_places:
-            self._insert(STATES, rows, CHANGED)
-            return
+            super()._write_states(changes, at)
+
+    def _write_to_places(self, changes: Changes, at: float) -> bool:
+        """Store states by their places; return False if another state is in one of them."""
+        short = self.abbreviations()
         ((last,),) = self._run("SELECT coalesce(max(rowid), 0) FROM seqbayes_states")
-        changes.first_place = last + 1
-        placed = [(place, *row) for place, row in enumerate(rows, last + 1)]
-        self._insert(STATES.replace("(", "(rowid, "), placed, CHANGED)
+        place = changes.first_place = last + 1
+        for states in chunks(changes.states):
+            known = [state for state in states if state.place is not None]
+            if known:
+                rows = updated_rows(known, at, short)
+                if self._connection.executemany(_UPDATE, rows).rowcount < len(rows):
+                    return False
+                states = [state for state in states if state.place is None]
+            rows = state_rows(states, at, short, place)
+            self._insert(STATES.replace("(", "(rowid, "), rows, CHANGED)
+            place += len(rows)
+        return True
 
     def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         with self._translated():

@@ -1,12 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
-"""Hash tables from keys to row numbers: of 64-bit integers, and of strings.
-
-Both use open addressing with linear probing, and are at most three quarters full. The first bits of
-a hash value are the position of the slot, so that the slots keep their order when the table grows.
-A large table does not fit into the cache: the slots of the next keys are prefetched.
-
-The classes need a compiler; without one, `Index` uses a dict.
-"""
+"""Hash table from strings to row numbers; see `integer_rows`."""
 
 from __future__ import annotations
 
@@ -14,6 +7,8 @@ import os
 from typing import Any
 
 import numpy as np
+
+from seqbayes.table.integer_rows import SMALLEST, enlarged
 
 try:
     import cython
@@ -34,15 +29,10 @@ else:
 
 Array = Any
 
-COMPILED = bool(cython.compiled)
-"""Whether the classes of this module can be used."""
-
-_SMALLEST = 64
 _EMPTY = 2**64 - 1
 # Knuth's multiplicative hashing: 2**64 divided by the golden ratio.
 _GOLDEN = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
-# Slots are prefetched this many integers ahead; strings are looked up in blocks.
-_AHEAD = cython.declare(cython.int, 16)
+# Strings are looked up in blocks.
 _BLOCK = 1024
 _LOW = cython.declare(cython.ulonglong, 2**32 - 1)
 _SIZE_BITS = cython.declare(cython.int, 24)
@@ -58,15 +48,6 @@ def _mixed(h: cython.ulonglong, word: cython.ulonglong) -> cython.ulonglong:
     """Return a hash value that combines a hash value and 64 further bits."""
     h = (h ^ word) * _GOLDEN
     return h ^ (h >> 32)
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(check=False)
-def _hash_integer(key: cython.longlong) -> cython.ulonglong:
-    """Return a hash value of an integer."""
-    value: cython.ulonglong = cython.cast(cython.ulonglong, key)
-    return (value ^ (value >> 32)) * _GOLDEN
 
 
 @cython.cfunc
@@ -91,116 +72,6 @@ def _hash(
     return _mixed(_mixed(h, word), 0)
 
 
-def _enlarged(array: Array, used: int, size: int) -> Array:
-    """Return a larger array with a copy of the used part."""
-    larger = np.empty(size, array.dtype)
-    larger[:used] = array[:used]
-    return larger
-
-
-class IntegerRows:
-    """The rows of integer keys, in order of first appearance."""
-
-    def __init__(self) -> None:
-        self._slots: Array = np.full((_SMALLEST, 2), -1, np.int64)  # keys and rows
-        self._keys: Array = np.empty(_SMALLEST, np.int64)
-        self.n = 0
-
-    @property
-    def keys(self) -> Array:
-        """The keys in order of their rows, as an array."""
-        return self._keys[: self.n]
-
-    def at(self, rows: Array) -> list[int]:
-        """Return the keys of rows."""
-        keys: list[int] = self.keys[rows].tolist()
-        return keys
-
-    @property
-    def n_bytes(self) -> int:
-        """Memory of the table, in bytes."""
-        return int(self._slots.nbytes + self._keys.nbytes)
-
-    def rows(self, keys: Array, add: bool) -> Array:
-        """Return the rows of keys, an array of int64.
-
-        A new key gets the next row if `add` is true, otherwise -1.
-        """
-        keys = np.ascontiguousarray(keys, np.int64)
-        rows: Array = np.empty(len(keys), np.int64)
-        done = 0
-        while True:
-            done = self._fill(keys, rows, done, add)
-            if done == len(keys):
-                return rows
-            self._grow()
-
-    def take(self, rows: Array) -> IntegerRows:
-        """Return a table of the keys of these rows, which are distinct, in this order."""
-        taken = IntegerRows()
-        taken.rows(self.keys[rows], add=True)
-        return taken
-
-    def _grow(self) -> None:
-        """Make room for more keys: for their slots, or in the array of keys."""
-        n = self.n
-        if n == len(self._keys):
-            self._keys = _enlarged(self._keys, n, n * 4 // 3)
-        if n == len(self._slots) // 4 * 3:
-            old, self._slots = self._slots, np.full((2 * len(self._slots), 2), -1, np.int64)
-            self._move(old)
-
-    def _move(self, old: Array) -> None:
-        """Insert the keys of a smaller table, whose slots are in the same order."""
-        source = cython.declare("const long long[:, ::1]", old)
-        slots = cython.declare("long long[:, ::1]", self._slots)
-        mask: cython.size_t = len(self._slots) - 1
-        shift: cython.int = 65 - len(self._slots).bit_length()
-        slot: cython.size_t
-        i: cython.Py_ssize_t
-        for i in range(len(old)):
-            if source[i, 1] >= 0:
-                slot = _hash_integer(source[i, 0]) >> shift
-                while slots[slot, 1] >= 0:
-                    slot = (slot + 1) & mask
-                slots[slot, 0] = source[i, 0]
-                slots[slot, 1] = source[i, 1]
-
-    def _fill(self, keys: Array, rows: Array, start: int, add: bool) -> int:
-        """Look up keys from a position; return the first position for which there is no room."""
-        key_of = cython.declare("const long long[::1]", keys)
-        row_of = cython.declare("long long[::1]", rows)
-        slots = cython.declare("long long[:, ::1]", self._slots)
-        known = cython.declare("long long[::1]", self._keys)
-        mask: cython.size_t = len(self._slots) - 1
-        shift: cython.int = 65 - len(self._slots).bit_length()
-        count: cython.longlong = self.n
-        most: cython.longlong = min(len(self._keys), len(self._slots) // 4 * 3)
-        n: cython.Py_ssize_t = len(keys)
-        i: cython.Py_ssize_t
-        key: cython.longlong
-        slot: cython.size_t
-        adding: cython.bint = add
-        for i in range(start, n):
-            if i + _AHEAD < n:
-                prefetch(cython.address(slots[_hash_integer(key_of[i + _AHEAD]) >> shift, 0]))
-            key = key_of[i]
-            slot = _hash_integer(key) >> shift
-            while slots[slot, 1] >= 0 and slots[slot, 0] != key:
-                slot = (slot + 1) & mask
-            row_of[i] = slots[slot, 1]
-            if adding and slots[slot, 1] < 0:
-                if count == most:
-                    self.n = count
-                    return i
-                slots[slot, 0] = key
-                slots[slot, 1] = row_of[i] = count
-                known[count] = key
-                count += 1
-        self.n = count
-        return n
-
-
 class TextRows:
     """The rows of strings, in order of first appearance.
 
@@ -209,12 +80,12 @@ class TextRows:
 
     def __init__(self) -> None:
         # half of the hash value and the row; the start of the string, and its size up to a limit
-        self._slots: Array = np.full((_SMALLEST, 2), _EMPTY, np.uint64)
+        self._slots: Array = np.full((SMALLEST, 2), _EMPTY, np.uint64)
         self.n = 0
         self._seed = int.from_bytes(os.urandom(8), "little")
         self._tags: Array = np.empty(_BLOCK, np.uint64)
-        self._bytes: Array = np.empty(8 * _SMALLEST, np.uint8)
-        self._ends: Array = np.zeros(_SMALLEST, np.int64)  # that of row i is at i + 1
+        self._bytes: Array = np.empty(8 * SMALLEST, np.uint8)
+        self._ends: Array = np.zeros(SMALLEST, np.int64)  # that of row i is at i + 1
 
     @property
     def n_bytes(self) -> int:
@@ -335,6 +206,36 @@ class TextRows:
         taken.rows_of_list(self.at(rows), add=True)
         return taken
 
+    def truncated(self, n: int) -> TextRows:
+        """Return the table of the first n strings: this one, after dropping the others."""
+        slots = cython.declare("unsigned long long[:, ::1]", self._slots)
+        ends = cython.declare("const long long[::1]", self._ends)
+        data = cython.declare("const unsigned char[::1]", self._bytes)
+        base: cython.p_uchar = cython.cast(cython.p_uchar, cython.address(data[0]))
+        mask: cython.size_t = len(self._slots) - 1
+        shift: cython.int = 33 - len(self._slots).bit_length()
+        empty: cython.ulonglong = _EMPTY
+        tag: cython.ulonglong
+        row: cython.Py_ssize_t
+        slot: cython.size_t
+        later: cython.size_t
+        home: cython.size_t
+        for row in range(n, self.n):
+            tag = _hash(base + ends[row], ends[row + 1] - ends[row], self._seed) >> 32
+            slot = tag >> shift
+            while slots[slot, 0] & _LOW != cython.cast(cython.ulonglong, row):
+                slot = (slot + 1) & mask
+            later = (slot + 1) & mask
+            while slots[later, 0] != empty:  # it moves if the empty slot would hide it
+                home = (slots[later, 0] >> 32) >> shift
+                if (later - home) & mask >= (later - slot) & mask:
+                    slots[slot, 0], slots[slot, 1] = slots[later, 0], slots[later, 1]
+                    slot = later
+                later = (later + 1) & mask
+            slots[slot, 0] = empty
+        self.n = n
+        return self
+
     def _reserve(self, n: int, n_bytes: int) -> None:
         """Make room for n more strings with a number of bytes."""
         size = len(self._slots)
@@ -344,10 +245,10 @@ class TextRows:
             old, self._slots = self._slots, np.full((size, 2), _EMPTY, np.uint64)
             self._move(old)
         if self.n + n >= len(self._ends):
-            self._ends = _enlarged(self._ends, self.n + 1, self.n + max(n, self.n // 3) + 1)
+            self._ends = enlarged(self._ends, self.n + 1, self.n + max(n, self.n // 3) + 1)
         used = int(self._ends[self.n])
         if used + n_bytes > len(self._bytes):
-            self._bytes = _enlarged(self._bytes, used, used + max(n_bytes, used // 3))
+            self._bytes = enlarged(self._bytes, used, used + max(n_bytes, used // 3))
 
     def _move(self, old: Array) -> None:
         """Insert the slots of a smaller table, which are in the same order."""
