@@ -11,20 +11,18 @@ import numpy as np
 
 from seqbayes.checks import check_level
 from seqbayes.compare.gate import Decision, decide
-from seqbayes.compare.integrals import (
-    Quantities,
-    finite_losses,
-    probabilities_of_best,
-    quantities,
-)
+from seqbayes.compare.integrals import probabilities_of_best, quantities
 from seqbayes.compare.numbers import number_of
 from seqbayes.compare.planning import BETTER
+from seqbayes.compare.quantities import Quantities, finite_losses
 from seqbayes.compare.verdict import verdicts
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.figures.panels import IntervalRow, IntervalRows, Panel
 from seqbayes.figures.shown import Tabular
 from seqbayes.model import Model
+
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,13 @@ class Difference:
     interval : tuple of float
         Equal-tailed credible interval of the difference.
     lift : float or None
-        Posterior median of the ratio minus 1; None unless both are positive.
+        Posterior median of the ratio minus 1; None unless both are positive. Of quantiles that may
+        be 0, the ratio of two zeros is 1, and of another number to zero infinite.
     lift_interval : tuple of float or None
         Equal-tailed credible interval of the ratio minus 1.
     p_equivalent : float or None
-        Probability that the difference is within the region of practical equivalence.
+        Probability that the difference is within the region of practical equivalence. Of discrete
+        numbers without such a region, the probability that they are equal.
     """
 
     name: Hashable
@@ -72,7 +72,7 @@ class Comparison(Tabular):
     level : float
         Level of the intervals.
     p_best : dict
-        Probability that each is the best.
+        Probability that each is the best: better than all others, so that ties are not included.
     p_better : dict
         Probability that each is better than each of the others: ``p_better[a][b]``.
     loss : dict
@@ -110,6 +110,12 @@ class Comparison(Tabular):
         exact = ("p_best", "p_better", "loss", "mean", "interval", "differences")
         decision = "none" if self.decision is None else self.decision.guarantee
         return {**dict.fromkeys(exact, "exact"), "verdict": "none", "decision": decision}
+
+    @property
+    def p_tie(self) -> float:
+        """Probability that two or more share the first place; 0 unless numbers are discrete."""
+        rest = 1.0 - math.fsum(self.p_best.values())
+        return rest if rest > _ROUNDING else 0.0
 
     @property
     def best(self) -> Hashable:
@@ -197,7 +203,8 @@ def compare(
         The label whose shares are compared, or its string form, for beliefs about labels.
     quantity
         The number that is compared: the parameter by default, or the expected observation of a
-        `Hurdle`; "mean" for the expected observation; or p for the p-quantile of observations.
+        `Hurdle`; "mean" for the expected observation; or p for the p-quantile of observations: the
+        smallest x with P(X <= x) >= p.
     level
         Level of the intervals.
     alpha, effect
@@ -222,8 +229,9 @@ def compare(
     computed by Gauss-Legendre quadrature without random numbers, so that probabilities have
     relative errors below 1e-10 down to 1e-30; below 1e-70 they may be 0. With heavy tails, such as
     those of a mean after few observations, errors are larger if two numbers are more than 1e5
-    standard deviations apart. The probabilities are exact given the model. They do not bound the
-    error rate of an experiment that is stopped when a probability is large.
+    standard deviations apart. Quantiles of whole numbers and of labels are discrete; their
+    quantities are sums over all values. The probabilities are exact given the model. They do not
+    bound the error rate of an experiment that is stopped when a probability is large.
 
     References
     ----------

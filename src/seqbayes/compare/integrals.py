@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqbayes.compare import discrete
 from seqbayes.compare.coordinates import Array
 from seqbayes.compare.differences import Contrasts
 from seqbayes.compare.grid import Grid
 from seqbayes.compare.panels import Densities, edges_of
+from seqbayes.compare.quantities import Quantities, any_of_others, products_of_others
 from seqbayes.distributions import Distribution
 
 _MAX_NODES = 50_000
 """Maximum number of nodes, over all numbers, that are computed at once."""
-
-
-class Quantities(NamedTuple):
-    """The quantities of m comparisons of k numbers.
-
-    Attributes
-    ----------
-    p_best
-        Probability that each is the best, of shape (m, k).
-    p_better
-        Probability that each is better than each of the others, of shape (m, k, k); 1/2 on the
-        diagonal.
-    loss
-        Expected loss of choosing each, if the means exist, of shape (m, k).
-    reference
-        Index of the number to which the others are compared, of shape (m,).
-    ends, lifts
-        Interval of the difference of each from the reference, of shape (m, k, 2), and median and
-        interval of the ratio minus 1, of shape (m, k, 3); nan for the reference, and for ratios of
-        numbers that are not positive.
-    equivalent
-        Probability that each difference is within the region of equivalence, of shape (m, k).
-    """
-
-    p_best: Array
-    p_better: Array
-    loss: Array
-    reference: Any
-    ends: Array
-    lifts: Array
-    equivalent: Array
 
 
 def quantities(
@@ -71,6 +41,8 @@ def quantities(
     PriorError
         If the supports of the numbers differ.
     """
+    if numbers[0].discrete:
+        return discrete.quantities(numbers, better, level, control, equivalence)
     positive = bool(np.all(np.asarray(numbers[0].support[0]) >= 0.0))
     parts = [
         _quantities(grid, better, level, control, equivalence, positive) for grid in _grids(numbers)
@@ -88,6 +60,8 @@ def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array
     PriorError
         If the supports of the numbers differ.
     """
+    if numbers[0].discrete:
+        return discrete.probabilities_of_best(numbers, better)
     return np.concatenate([_p_best(grid, better) for grid in _grids(numbers)])
 
 
@@ -148,18 +122,9 @@ def _quantities(
 def _p_best(grid: Grid, better: str) -> Array:
     tails = grid.below if better == "higher" else grid.above
     masses = grid.density * grid.weights[:, None]
-    raw = np.einsum("mkn,mkn->mk", masses, _products_of_others(tails))
+    raw = np.einsum("mkn,mkn->mk", masses, products_of_others(tails))
     probabilities: Array = raw / raw.sum(axis=1, keepdims=True)
     return probabilities
-
-
-def _products_of_others(tails: Array) -> Array:
-    """Return the product over all other numbers, for each number."""
-    ones = np.ones_like(tails[:, :1])
-    before = np.concatenate([ones, np.cumprod(tails[:, :-1], axis=1)], axis=1)
-    after = np.concatenate([np.cumprod(tails[:, :0:-1], axis=1)[:, ::-1], ones], axis=1)
-    products: Array = before * after
-    return products
 
 
 def _p_better(grid: Grid, better: str) -> Array:
@@ -172,44 +137,6 @@ def _p_better(grid: Grid, better: str) -> Array:
 def _loss(grid: Grid, better: str) -> Array:
     worse, other = (grid.below, grid.above) if better == "higher" else (grid.above, grid.below)
     losses: Array = np.einsum(
-        "mkn,mkn,mn->mk", worse, _any_of_others(other), grid.weights * grid.slope
+        "mkn,mkn,mn->mk", worse, any_of_others(other), grid.weights * grid.slope
     )
     return losses
-
-
-def finite_losses(loss: Array, infinite: Any, better: str, low: Any) -> Array:
-    """Return expected losses, infinite where they depend on a mean that does not exist.
-
-    Parameters
-    ----------
-    loss
-        The losses by the integrals, of shape (m, k).
-    infinite
-        Whether the mean of each number is infinite or does not exist, of shape (m, k).
-    better
-        Whether the "higher" or the "lower" number is better.
-    low
-        The lower end of the support. If it is finite, only the upper tail can have no mean: the
-        loss of a number is then infinite if another one has no mean, or, if the lower number is
-        better, if it has no mean itself.
-    """
-    if np.all(np.isneginf(low)):
-        lost = infinite.any(axis=1, keepdims=True) & np.ones_like(infinite)
-    elif better == "lower":
-        lost = infinite
-    else:
-        lost = infinite.sum(axis=1, keepdims=True) > infinite
-    return np.where(lost, np.inf, loss)
-
-
-def _any_of_others(tails: Array) -> Array:
-    """Return, for each number, the probability of at least one of the other numbers' events."""
-
-    def accumulate(rows: Array) -> list[Array]:
-        found = [np.zeros_like(tails[:, 0])]
-        for k in range(rows.shape[1]):
-            found.append(found[-1] + rows[:, k] * (1.0 - found[-1]))
-        return found
-
-    before, after = accumulate(tails[:, :-1]), accumulate(tails[:, :0:-1])[::-1]
-    return np.stack([b + a * (1.0 - b) for b, a in zip(before, after, strict=True)], axis=1)

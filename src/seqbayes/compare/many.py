@@ -11,7 +11,8 @@ import numpy as np
 from seqbayes.checks import check_level
 from seqbayes.compare.comparison import checked
 from seqbayes.compare.coordinates import Array
-from seqbayes.compare.integrals import finite_losses, quantities
+from seqbayes.compare.integrals import quantities
+from seqbayes.compare.quantities import finite_losses
 from seqbayes.compare.verdict import verdicts
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
@@ -159,6 +160,8 @@ def _columns(beliefs: Mapping[Any, Distribution]) -> list[Distribution]:
     for each in beliefs.values():
         if not isinstance(each, Distribution):
             raise PriorError(f"expected distributions to compare, got {each!r}")
+        if each.discrete:
+            raise PriorError(f"expected continuous distributions, got {each!r}: use compare")
         columns.append(np.broadcast_arrays(*map(np.atleast_1d, each.hyperparameters())))
     shapes = {column[0].shape for column in columns}
     if len(shapes) != 1 or len(shapes.pop()) != 1:

@@ -9,6 +9,7 @@ from seqbayes.distributions import Beta, Distribution
 from seqbayes.distributions.averaged import ProductOfTwo
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
+from seqbayes.predictive import LabelQuantile
 
 
 def number_of(
@@ -53,9 +54,9 @@ def number_of(
     ):
         raise PriorError(f"expected a belief about one number to compare, got {belief}")
     if state.display_kind == "labels":
-        if quantity not in (None, "mean"):
-            raise PriorError(f"labels have no quantiles: expected no quantity, got {quantity!r}")
-        return _share(state, label)
+        if quantity in (None, "mean"):
+            return _share(state, label)
+        return _quantile_of_labels(state, label, quantity)
     if label is not None:
         raise PriorError(f"only a belief about labels has a label: expected none, got {label!r}")
     if not state.is_proper(state.posterior):
@@ -66,16 +67,43 @@ def number_of(
     return number
 
 
+def _quantile_of_labels(state: Any, label: Any, p: Any) -> Distribution:
+    """Return the distribution of a quantile of labels that are numbers."""
+    _check_probability(p)
+    if label is not None:
+        raise PriorError(f"a quantile is of all labels: expected no label, got {label!r}")
+    weights, unknown = state.label_weights()
+    numbers: dict[float, float] = {}
+    for name, weight in weights.items():
+        try:
+            number = float(name)
+        except (TypeError, ValueError):
+            number = math.nan
+        if unknown > 0.0 or not math.isfinite(number):
+            raise PriorError(
+                "only labels that are numbers and all known have quantiles: compare the share of"
+                f" one label; got {'labels that are not known' if unknown else repr(name)}"
+            )
+        numbers[number] = numbers.get(number, 0.0) + weight
+    if len(numbers) < 2 or not min(numbers.values()) > 0.0:
+        raise PriorError(f"{weights} is improper: it cannot be compared before more data")
+    return LabelQuantile(numbers, p)
+
+
+def _check_probability(quantity: Any) -> None:
+    if not (isinstance(quantity, float) and 0.0 < quantity < 1.0):
+        raise PriorError(f"expected 'mean' or a probability as the quantity, got {quantity!r}")
+
+
 def _of_observations(state: Any, quantity: Any) -> Distribution:
     """Return the distribution of the mean, or of a quantile, of observations."""
     p: float | None = None
     if quantity == "mean":
         found, name = state.expected, "mean"
-    elif isinstance(quantity, float) and 0.0 < quantity < 1.0:
+    else:
+        _check_probability(quantity)
         p, name = quantity, f"{quantity:g}-quantile"
         found = state.likelihood.quantile(state.posterior, p)
-    else:
-        raise PriorError(f"expected 'mean' or a probability as the quantity, got {quantity!r}")
     if found is None:
         kind, reason = type(state.likelihood).__name__, state.reason_against(p)
         raise PriorError(f"the {name} of {kind} observations {reason}")

@@ -234,6 +234,17 @@ class Distribution:
         """
         return self.logpdf(np.exp(u)) + u
 
+    def values(self) -> Any:
+        """Return the values of a discrete distribution whose probability is not negligible.
+
+        None if there are too many, or if they are not available.
+        """
+        return None
+
+    def excess_above(self, x: float) -> float:
+        """Return the expected value of ``max(0, X - x)`` above the `values`; 0 if negligible."""
+        return 0.0
+
     @property
     def log_concave(self) -> bool:
         """Whether the log density is known to be concave; False for arrays."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         check_parameter,
     )
     from seqbayes.likelihoods.counts import Poisson
+    from seqbayes.likelihoods.failures import Geometric, NegativeBinomial
     from seqbayes.likelihoods.fields import (
         Fields,
         Hurdle,
@@ -45,12 +46,7 @@ if TYPE_CHECKING:
         Rayleigh,
         Weibull,
     )
-    from seqbayes.likelihoods.trials import (
-        Bernoulli,
-        Binomial,
-        Geometric,
-        NegativeBinomial,
-    )
+    from seqbayes.likelihoods.trials import Bernoulli, Binomial
 
 __all__ = [
     "Bernoulli",
@@ -88,12 +84,13 @@ __getattr__, __dir__ = _lazy.attributes(
     {
         "base": "Likelihood PairLikelihood check_parameter",
         "counts": "Poisson",
+        "failures": "Geometric NegativeBinomial",
         "fields": "Fields Hurdle",
         "labels": "Categorical LabelLikelihood Multinomial",
         "multivariate": "MultivariateNormal check_matrix check_vector",
         "normal": "LogNormal Normal",
         "rates": "Exponential GammaShape InverseGamma Laplace Maxwell NormalPrecision"
         " Pareto PowerLikelihood Rayleigh Weibull",
-        "trials": "Bernoulli Binomial Geometric NegativeBinomial",
+        "trials": "Bernoulli Binomial",
     },
 )

@@ -14,7 +14,9 @@ from seqbayes.distributions import Distribution, Gamma
 from seqbayes.likelihoods import sql
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.likelihoods.sql import LARGE_COUNT, SqlForm, X, Y, between, number, whole
+from seqbayes.numerics import sc
 from seqbayes.numerics.combinatorics import log_factorial
+from seqbayes.numerics.special import normal_quantile
 from seqbayes.statistics import PairSums, PoissonSums, arrays
 from seqbayes.statistics.rates import EVENTS
 
@@ -100,6 +102,16 @@ class Poisson(PairLikelihood):
         """Return the distribution of rate times exposure (of unit exposure if it varies)."""
         shape, rate = posterior
         return Gamma(shape, rate / (self.exposure or 1.0))
+
+    def quantile(self, posterior: Any, p: float) -> Distribution:
+        """Return the distribution of the p-quantile of events (of unit exposure if it varies)."""
+        z = normal_quantile(p)
+        return predictive.CountQuantile(
+            self.expectation(posterior),
+            lambda k: sc.gammainccinv(np.add(k, 1.0), p),
+            lambda mean: mean + z * math.sqrt(mean),
+            increases=True,
+        )
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw numbers of events (of unit exposure if it varies)."""

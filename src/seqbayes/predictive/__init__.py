@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from seqbayes.predictive.hurdle import Hurdle
     from seqbayes.predictive.labels import Categorical, DirichletMultinomial
     from seqbayes.predictive.product import Product
+    from seqbayes.predictive.quantiles import CountQuantile, LabelQuantile
     from seqbayes.predictive.transforms import ExponentialTransform, PowerTransform, Transform
     from seqbayes.predictive.trials import Bernoulli, BetaBinomial
 
@@ -22,10 +23,12 @@ __all__ = [
     "BetaNegativeBinomial",
     "Categorical",
     "CompoundGamma",
+    "CountQuantile",
     "DirichletMultinomial",
     "DiscreteDistribution",
     "ExponentialTransform",
     "Hurdle",
+    "LabelQuantile",
     "NegativeBinomial",
     "PowerTransform",
     "Product",
@@ -44,6 +47,7 @@ __getattr__, __dir__ = _lazy.attributes(
         "hurdle": "Hurdle",
         "labels": "Categorical DirichletMultinomial",
         "product": "Product",
+        "quantiles": "CountQuantile LabelQuantile",
         "transforms": "ExponentialTransform PowerTransform Transform",
         "trials": "Bernoulli BetaBinomial",
     },

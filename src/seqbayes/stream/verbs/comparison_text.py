@@ -27,6 +27,7 @@ def to_dict(found: comparisons.Comparison) -> dict[str, Any]:
         "better": found.better,
         "level": found.level,
         "best": found.best,
+        "p_tie": found.p_tie,
         "verdict": found.verdict,
         "keys": {
             str(name): {
@@ -143,6 +144,8 @@ def sentence(found: comparisons.Comparison) -> str:
     if found.verdict == "equivalent":
         return f"equivalent: no difference that matters in practice at level {found.level:g}"
     cost = f", its expected loss {_number(loss)}"
+    if found.p_tie:
+        cost += f"; a tie for the best has {_percent(found.p_tie)}"
     return f"undecided: P(best) of {best} is {_percent(found.p_best[found.best])}{cost}"
 
 
