@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from databases import downgrade, query
@@ -320,24 +321,58 @@ def test_a_damaged_history_raises_a_single_clear_error(durable_url, tmp_path, ca
     assert "is damaged: the history of belief 'b' cannot be read" in capsys.readouterr().err
 
 
+def damage_index(table, key, other):
+    """Replace a key in the index of a table of b.db."""
+    path = Path("b.db")
+    data = bytearray(path.read_bytes())
+    ((page,),) = query(
+        "b.db", f"SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_{table}_1'"
+    )
+    ((size,),) = query("b.db", "PRAGMA page_size")
+    start = size * (page - 1)
+    at = data.index(key, start, start + size)
+    data[at : at + len(key)] = other
+    path.write_bytes(data)
+
+
 def test_a_large_file_is_checked_unless_the_requested_key_is_found(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("seqbayes.stream.stores.sqlite.CHECKED_PAGES", 0)
     learn("b.db")
-    data = bytearray((tmp_path / "b.db").read_bytes())
-    ((page,),) = query(
-        "b.db",
-        "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_seqbayes_states_1'",
-    )
-    ((size,),) = query("b.db", "PRAGMA page_size")
-    start = size * (page - 1)
-    at = data.index(b'["b"]', start, start + size)
-    data[at : at + 5] = b'["c"]'
-    (tmp_path / "b.db").write_bytes(data)
+    damage_index("seqbayes_states", b'["b"]', b'["c"]')
     assert [found.key for found in stream.show("b.db", "b", "a")] == [{"k": "a"}]
     for words in (["b"], ["b", "b"], ["b", "missing"]):
         assert cli.main(["show", "b.db", *words]) == 4
         assert "is damaged" in capsys.readouterr().err
+
+
+def test_a_runner_does_not_depend_on_the_index_of_the_states(tmp_path, monkeypatch):
+    """It reads and updates all states in their table; only what needs the index refuses it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("seqbayes.stream.stores.sqlite.CHECKED_PAGES", 0)
+    learn("b.db")
+    with open_store("b.db", "read") as store:
+        before = {row.key: row for row in store.states("b")}
+    damage_index("seqbayes_states", b'["b"]', b'["c"]')
+    with open_store("b.db") as store:
+        store.acquire()
+        (chunk,) = store.state_rows("b")
+        assert {row[1] for row in chunk.rows} == set(before) >= {'["b"]'}
+        store.commit(Changes(None, None, states=[before['["b"]']._replace(used=99)]))
+        for change in (
+            lambda: store.commit(Changes(None, None, gone=[("b", '["b"]')])),
+            lambda: store.remove_belief("b", '["b"]'),
+        ):
+            with pytest.raises(StoreError, match="is damaged"):
+                change()
+
+
+def test_a_damaged_index_of_positions_is_found_when_a_large_file_is_opened(tmp_path, monkeypatch):
+    """A runner that does not find its position would count every event twice."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("seqbayes.stream.stores.sqlite.CHECKED_PAGES", 0)
+    learn("b.db")
+    damage_index("seqbayes_sources", b"listed", b"liszed")
     with pytest.raises(StoreError, match="is damaged"):
         open_store("b.db")
 

@@ -22,6 +22,7 @@ p_char: TypeAlias = Any
 p_uchar: TypeAlias = Any
 p_int: TypeAlias = Any
 p_longlong: TypeAlias = Any
+p_ulonglong: TypeAlias = Any
 p_double: TypeAlias = Any
 
 def cclass(decorated: T) -> T: ...

@@ -127,7 +127,7 @@ class KeyRows:
         row_of = cython.declare("const long long[::1]", np.ascontiguousarray(rows, np.int64))
         ends = cython.declare("const long long[::1]", texts.ends)
         data = cython.declare("const unsigned char[::1]", texts.data)
-        longest: cython.Py_ssize_t = int(np.diff(texts.ends).max(initial=0))
+        longest: cython.Py_ssize_t = int((texts.ends[rows + 1] - texts.ends[rows]).max(initial=0))
         buffer: Array = np.empty(longest + 4, np.uint8)
         written = cython.declare("unsigned char[::1]", buffer)
         to: cython.p_char = cython.cast(cython.p_char, cython.address(written[0]))

@@ -55,7 +55,7 @@ class Pace:
     """
 
     seconds: float = 1.0
-    events: int = 1_000_000
+    events: int = 10_000_000
     keys: int = 1_000_000
     dead_letters: int = 10_000
     raw: int = 1 << 24

@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from seqbayes.stream.stores.abbreviation import Abbreviation
 from seqbayes.stream.stores.records import StoredEntry, StoredState
 from seqbayes.stream.stores.tables import Row, checksum, is_intact
@@ -17,53 +19,131 @@ except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringAndSize
     from cython.cimports.cpython.unicode import PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
-    from cython.cimports.libc.string import memcmp, memcpy
+    from cython.cimports.libc.string import memcmp
 else:
     memcmp: Any = None
-    memcpy: Any = None
-    PyBytes_AS_STRING: Any = None
-    PyBytes_FromStringAndSize: Any = None
     PyUnicode_AsUTF8AndSize: Any = None
     PyUnicode_DecodeUTF8: Any = None
 
+Array = Any
+
 # The number of a use up to this one has at most 15 digits, which are those of its float.
 _LARGEST_USE = 10**15 - 1
+# The polynomial of CRC-32, with its bits in reverse order.
+_POLYNOMIAL = 0xEDB88320
 
 
-@cython.cfunc
-def _checksum(belief: str, key: str, state: str, used: Any, when: str) -> int:
-    """Return the checksum of a state whose last commit was at a time, which is text."""
-    number: str = (
-        f"{used}.0" if type(used) is int and 0 <= used <= _LARGEST_USE else repr(float(used))
-    )
-    if not cython.compiled:
-        return zlib.crc32(f"{belief}\0{key}\0{state}\0{number}\0{when}".encode())
-    return zlib.crc32(_joined((belief, key, state, number, when)))
+def _crc_tables() -> Array:
+    """Return the contributions of eight successive bytes to a CRC, one after another."""
+    tables = np.zeros((8, 256), np.uint64)
+    tables[0] = np.arange(256)
+    for _ in range(8):
+        tables[0] = (tables[0] >> 1) ^ np.where(tables[0] & 1, _POLYNOMIAL, 0).astype(np.uint64)
+    for k in range(1, 8):
+        tables[k] = (tables[k - 1] >> 8) ^ tables[0][tables[k - 1] & 255]
+    return tables.ravel()
 
 
-@cython.cfunc
-def _joined(parts: tuple[str, ...]) -> bytes:
-    """Return texts in UTF-8, separated by zero bytes."""
-    i: cython.Py_ssize_t
-    n: cython.Py_ssize_t = len(parts)
-    size: cython.Py_ssize_t = 0
-    total: cython.Py_ssize_t = n - 1
-    text: cython.p_char
-    for i in range(n):
-        PyUnicode_AsUTF8AndSize(parts[i], cython.address(size))
-        total += size
-    joined: bytes = PyBytes_FromStringAndSize(cython.NULL, total)
-    to: cython.p_char = PyBytes_AS_STRING(joined)
-    for i in range(n):
-        if i:
-            to[0] = 0
-            to += 1
-        text = PyUnicode_AsUTF8AndSize(parts[i], cython.address(size))
-        memcpy(to, text, size)
-        to += size
-    return joined
+@cython.final
+@cython.cclass
+class _Checksums:
+    """Computes the checksums of the states of a belief: `zlib.crc32` of text that is not created.
+
+    Parameters
+    ----------
+    belief
+        The name of the belief.
+    """
+
+    belief: str
+    _tables: cython.p_ulonglong
+    _first: cython.ulonglong
+    _digits: cython.p_char
+    _kept: tuple[Any, ...]
+
+    def __init__(self, belief: str) -> None:
+        self.belief = belief
+        digits: Array = np.zeros(24, np.uint8)
+        self._kept = _TABLES, digits  # the arrays that the pointers refer to
+        if cython.compiled:
+            table_view = cython.declare("unsigned long long[::1]", _TABLES)
+            digit_view = cython.declare("unsigned char[::1]", digits)
+            self._tables = cython.address(table_view[0])
+            self._digits = cython.cast(cython.p_char, cython.address(digit_view[0]))
+            self._first = self._add_text(0xFFFFFFFF, belief)
+
+    def updated(self, key: str, state: str, used: Any, when: str) -> int:
+        """Return the checksum of a state whose last commit was at a time, which is text."""
+        if not cython.compiled or type(used) is not int or not 0 <= used <= _LARGEST_USE:
+            number = f"{used}.0" if type(used) is int and 0 <= used <= _LARGEST_USE else ""
+            number = number or repr(float(used))
+            return zlib.crc32(f"{self.belief}\0{key}\0{state}\0{number}\0{when}".encode())
+        crc: cython.ulonglong = self._add_text(self._add_zero(self._first), key)
+        crc = self._add_text(self._add_zero(crc), state)
+        crc = self._add_number(self._add_zero(crc), used)
+        return self._add_text(self._add_zero(crc), when) ^ 0xFFFFFFFF
+
+    def initial(self, key: str, when: str) -> int:
+        """Return the checksum of a key whose first commit was at a time, which is text."""
+        if not cython.compiled:
+            return zlib.crc32(f"{self.belief}\0{key}\0{when}".encode())
+        crc: cython.ulonglong = self._add_text(self._add_zero(self._first), key)
+        return self._add_text(self._add_zero(crc), when) ^ 0xFFFFFFFF
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _add_zero(self, crc: cython.ulonglong) -> cython.ulonglong:
+        entry: cython.ulonglong = self._tables[crc & 255]
+        return (crc >> 8) ^ entry
+
+    @cython.cfunc
+    def _add_text(self, crc: cython.ulonglong, text: str) -> cython.ulonglong:
+        size: cython.Py_ssize_t = 0
+        data: cython.p_char = PyUnicode_AsUTF8AndSize(text, cython.address(size))
+        return self._add(crc, data, size)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _add_number(self, crc: cython.ulonglong, number: cython.ulonglong) -> cython.ulonglong:
+        """Add the decimal digits of a number, and those of its fraction, which is zero."""
+        i: cython.Py_ssize_t = 22
+        self._digits[22], self._digits[23] = 46, 48
+        while True:
+            i -= 1
+            self._digits[i] = 48 + number % 10
+            number = number // 10
+            if number == 0:
+                return self._add(crc, self._digits + i, 24 - i)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _add(
+        self, crc: cython.ulonglong, text: cython.p_char, size: cython.Py_ssize_t
+    ) -> cython.ulonglong:
+        """Add bytes, eight at a time ("slicing by eight")."""
+        data: cython.p_uchar = cython.cast(cython.p_uchar, text)
+        table: cython.p_ulonglong = self._tables
+        i: cython.Py_ssize_t = 0
+        while i + 8 <= size:
+            crc = (
+                table[1792 + ((crc ^ data[i]) & 255)]
+                ^ table[1536 + (((crc >> 8) ^ data[i + 1]) & 255)]
+                ^ table[1280 + (((crc >> 16) ^ data[i + 2]) & 255)]
+                ^ table[1024 + (((crc >> 24) ^ data[i + 3]) & 255)]
+                ^ table[768 + data[i + 4]]
+                ^ table[512 + data[i + 5]]
+                ^ table[256 + data[i + 6]]
+                ^ table[data[i + 7]]
+            )
+            i += 8
+        while i < size:
+            crc = (crc >> 8) ^ table[(crc ^ data[i]) & 255]
+            i += 1
+        return crc
+
+
+_TABLES: Array = _crc_tables()
 
 
 @cython.cfunc
@@ -112,15 +192,14 @@ def state_rows(
     >>> state_rows([StoredState("sold", "[]", "{}", 1)], 5.0, {"sold": Abbreviation()})
     [('sold', '[]', '{}', 1, 5.0, 5.0, 2039249267, 1810492327)]
     """
-    crc32, when = zlib.crc32, repr(float(at))
+    when = repr(float(at))
     rows: list[Row] = []
-    head, tail, last = "", "", None
+    head, tail, sums = "", "", None
     for belief, key, state, used, _ in states:
-        if belief is not last:
-            (head, tail), last = forms[belief], belief
+        if sums is None or belief is not sums.belief:
+            (head, tail), sums = forms[belief], _Checksums(belief)
         state = _shortened(state, head, tail)
-        crc = _checksum(belief, key, state, used, when)
-        since_crc = crc32(f"{belief}\0{key}\0{when}".encode())
+        crc, since_crc = sums.updated(key, state, used, when), sums.initial(key, when)
         if first_place is None:
             rows.append((belief, key, state, used, at, at, crc, since_crc))
         else:
@@ -142,12 +221,12 @@ def updated_rows(
     [('{}', 1, 5.0, 2039249267, 7, 'sold', '[]')]
     """
     when, rows = repr(float(at)), []
-    head, tail, last = "", "", None
+    head, tail, sums = "", "", None
     for belief, key, state, used, place in states:
-        if belief is not last:
-            (head, tail), last = forms[belief], belief
+        if sums is None or belief is not sums.belief:
+            (head, tail), sums = forms[belief], _Checksums(belief)
         state = _shortened(state, head, tail)
-        crc = _checksum(belief, key, state, used, when)
+        crc = sums.updated(key, state, used, when)
         rows.append((state, used, at, crc, place, belief, key))
     return rows
 
@@ -172,7 +251,7 @@ def read_states(rows: Sequence[Row], belief: str, form: Abbreviation) -> list[St
     >>> read_states([(*row[:3], 2, *row[4:])], "sold", Abbreviation())
     []
     """
-    crc32, head, tail = zlib.crc32, form.head, form.tail
+    sums, head, tail = _Checksums(belief), form.head, form.tail
     found: list[StoredState] = []
     time: Any = None
     when = ""
@@ -188,10 +267,7 @@ def read_states(rows: Sequence[Row], belief: str, form: Abbreviation) -> list[St
         if updated != time:
             time, when = updated, repr(updated)
         first = when if since == updated else repr(since)
-        if (
-            _checksum(belief, key, state, used, when) != crc
-            or crc32(f"{belief}\0{key}\0{first}".encode()) != since_crc
-        ):
+        if sums.updated(key, state, used, when) != crc or sums.initial(key, first) != since_crc:
             break
         if state.startswith("["):
             state = f"{head}{state}{tail}"
@@ -215,7 +291,7 @@ def intact_rows(rows: list[Row], belief: str) -> list[Row]:
     >>> intact_rows([row, (7, "[]", "{}", 2, *row[4:])], "sold")
     [(7, '[]', '{}', 1, 5.0, 2039249267)]
     """
-    intact = []
+    intact, sums = [], _Checksums(belief)
     time: Any = None
     when = ""
     for row in rows:
@@ -226,7 +302,7 @@ def intact_rows(rows: list[Row], belief: str) -> list[Row]:
             continue
         if updated != time:
             time, when = updated, repr(updated)
-        if _checksum(belief, key, state, used, when) == crc:
+        if sums.updated(key, state, used, when) == crc:
             intact.append(row)
     return intact
 

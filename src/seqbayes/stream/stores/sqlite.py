@@ -33,8 +33,15 @@ A commit of many keys changes thousands of pages. A page that changes several ti
 copied is copied only once.
 """
 
+CACHE_KIB = 8000
+"""Memory for pages while writing: those that a commit changes should stay in it until its end."""
+
 CHECKED_PAGES = 4096
-"""Files of up to this many pages are checked when they are opened for reading."""
+"""Files of up to this many pages are checked completely when they are opened.
+
+A larger one is not checked if it is opened for reading, and without the index of the states if it
+is opened for writing: a runner reads all states from their table. What needs this index checks it.
+"""
 
 
 class SqliteStore(SqlStore):
@@ -68,7 +75,8 @@ class SqliteStore(SqlStore):
     def __init__(self, url: str, mode: Mode = "create") -> None:
         path = url.removeprefix("sqlite:")
         super().__init__(path, mode)
-        self._checked = self._in_file = False
+        self._checked: set[bool] = set()
+        self._in_file = False
         self._stamp: tuple[int, int] | None = None
         self._checkpointed = [0, 0]
         self._has_places = True
@@ -78,11 +86,14 @@ class SqliteStore(SqlStore):
             with self._translated():
                 self._check_owner()
                 ((pages,),) = self._run("PRAGMA page_count")
-                if mode != "read" or pages <= CHECKED_PAGES:
+                if pages <= CHECKED_PAGES:
                     self._check_pages()
+                elif mode != "read":
+                    self._check_pages(indexed=False)
                 if mode != "read":
                     self._connection.execute("PRAGMA journal_mode = WAL")
                     self._connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+                    self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             self._files = self._open_files(path, mode)
             self._prepare(mode)
             self._files = self._open_files(path, mode)
@@ -161,15 +172,28 @@ class SqliteStore(SqlStore):
         names = (path,) if mode == "read" else (path, f"{path}-wal")
         return {name: file_id(name) for name in names if os.path.exists(name)}
 
-    def _check_pages(self) -> None:
-        """Raise an error if the file is damaged; check it once."""
-        if self._checked:
+    def _check_pages(self, indexed: bool = True) -> None:
+        """Raise an error if the file is damaged; check it once.
+
+        Parameters
+        ----------
+        indexed
+            Whether to compare the index of the states with their table, which takes most of the
+            time.
+        """
+        if indexed in self._checked:
             return
-        ((verdict,),) = self._run("PRAGMA integrity_check(1)")
-        if verdict != "ok":
-            verdict = " ".join(verdict.split())
-            raise StoreError(f"{self.url} is damaged ({verdict}): restore a backup")
-        self._checked = True
+        checks = ["integrity_check(1)"]
+        if not indexed:
+            tables = self._run("SELECT name FROM sqlite_master WHERE type = 'table'")
+            others = {name for (name,) in tables} - {"seqbayes_states"}
+            checks = ["quick_check(1)", *(f'integrity_check("{name}")' for name in sorted(others))]
+        for check in checks:
+            ((verdict,), *_) = self._run(f"PRAGMA {check}")
+            if verdict != "ok":
+                verdict = " ".join(verdict.split())
+                raise StoreError(f"{self.url} is damaged ({verdict}): restore a backup")
+        self._checked |= {False, indexed}
 
     def _states_table(self, belief: str) -> str:
         """Name the table without its index if the belief has a large part of the rows.
@@ -178,10 +202,13 @@ class SqliteStore(SqlStore):
         the order of the table.
         """
         with self._translated():
+            self._check_pages(indexed=False)
+        ((rows,),) = self._query("SELECT count(*) FROM seqbayes_states NOT INDEXED")
+        if 4 * self.entry_count(belief) > rows:
+            return "seqbayes_states NOT INDEXED"
+        with self._translated():
             self._check_pages()
-        ((rows,),) = self._query("SELECT count(*) FROM seqbayes_states")
-        large = 4 * self.entry_count(belief) > rows
-        return "seqbayes_states NOT INDEXED" if large else "seqbayes_states"
+        return "seqbayes_states"
 
     def _chunks(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
         with self._translated():
@@ -315,6 +342,16 @@ class SqliteStore(SqlStore):
             placeholders = ", ".join("?" * len(rows[0]))
             then = f" ON CONFLICT {conflict}" if conflict else ""
             self._connection.executemany(f"INSERT INTO {table} VALUES ({placeholders}){then}", rows)
+
+    def apply(self, changes: Changes, at: float) -> None:
+        """Store changes; see `WritableStore`."""
+        if changes.gone:
+            self._check_pages()
+        super().apply(changes, at)
+
+    def _delete(self, table: str, condition: str, values: Sequence[Any]) -> int:
+        self._check_pages()
+        return super()._delete(table, condition, values)
 
     def _write_states(self, changes: Changes, at: float) -> None:
         """Store new and changed states, those with a place by the number of their row.
