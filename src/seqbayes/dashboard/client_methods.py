@@ -86,6 +86,23 @@ class ClientMethods:
         )
         return self.get(f"/api/compare/{quote(name, '')}" + query, schema.KeyComparison)
 
+    def history(
+        self,
+        name: str,
+        keys: Sequence[str],
+        part: str | None = None,
+        level: float | None = None,
+        against: str | None = None,
+    ) -> schema.HistoryList:
+        """Return the histories of several keys."""
+        query = self._query(
+            keys=keys,
+            part=part,
+            level=level,
+            against=against,
+        )
+        return self.get(f"/api/history/{quote(name, '')}" + query, schema.HistoryList)
+
     def dead_letters(
         self,
         limit: int | None = None,
@@ -109,23 +126,6 @@ class ClientMethods:
         """Return the newest annotations."""
         query = self._query(limit=limit)
         return self.get("/api/annotations" + query, schema.AnnotationList)
-
-    def history(
-        self,
-        name: str,
-        keys: Sequence[str],
-        part: str | None = None,
-        level: float | None = None,
-        against: str | None = None,
-    ) -> schema.HistoryList:
-        """Return the histories of several keys."""
-        query = self._query(
-            keys=keys,
-            part=part,
-            level=level,
-            against=against,
-        )
-        return self.get(f"/api/history/{quote(name, '')}" + query, schema.HistoryList)
 
     def health(self) -> schema.Health:
         """Return the status of the pipeline and the server."""

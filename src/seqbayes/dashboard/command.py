@@ -189,16 +189,9 @@ def serve_until_signal(
     SeqbayesError
         If the token is too short.
     """
-    from seqbayes.dashboard.server.access import MIN_TOKEN_LENGTH, Access
     from seqbayes.dashboard.server.listener import listen, serve, url_of
 
-    token = args.token if args.token is not None else os.environ.get(TOKEN)
-    if token is not None and len(token) < MIN_TOKEN_LENGTH:
-        raise SeqbayesError(
-            f"expected a token of at least {MIN_TOKEN_LENGTH} characters; without --token, a token"
-            " is generated"
-        )
-    access = Access(token, args.host, args.allow_host)
+    access = _access(args)
     service = Service(log.event)
     with interruptible() as interruption, listen(args.host, args.port) as listening:
         try:
@@ -224,6 +217,18 @@ def serve_until_signal(
             provider.close()
         log.event("stopped", "the server has stopped", signal=interruption.signal)
         return interruption.status
+
+
+def _access(args: argparse.Namespace) -> Access:
+    from seqbayes.dashboard.server.access import MIN_TOKEN_LENGTH, Access
+
+    token = args.token if args.token is not None else os.environ.get(TOKEN)
+    if token is not None and len(token) < MIN_TOKEN_LENGTH:
+        raise SeqbayesError(
+            f"expected a token of at least {MIN_TOKEN_LENGTH} characters; without --token, a token"
+            " is generated"
+        )
+    return Access(token, args.host, args.allow_host)
 
 
 class _LogHandler(logging.Handler):

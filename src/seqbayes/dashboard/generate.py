@@ -13,6 +13,7 @@ from typing import Any
 
 from seqbayes.dashboard import views
 from seqbayes.dashboard.server import openapi
+from seqbayes.dashboard.server.operations import JSON
 
 PACKAGE = Path(__file__).parent
 KINDS = PACKAGE / "static" / "js" / "kinds.js"
@@ -52,7 +53,7 @@ def client_methods() -> str:
 
 def _answer(operation: dict[str, Any]) -> str | None:
     """Return the name of the type that an operation returns, None if it is not JSON."""
-    content = operation["responses"]["200"]["content"].get(openapi.JSON)
+    content = operation["responses"]["200"]["content"].get(JSON)
     return None if content is None else content["schema"]["$ref"].rpartition("/")[2]
 
 

@@ -91,10 +91,6 @@ def _encode_plain(
     """
     at: cython.Py_ssize_t = 1
     n: cython.Py_ssize_t = 0
-    first: cython.Py_ssize_t
-    start: cython.Py_ssize_t
-    k: cython.Py_ssize_t
-    c: cython.int
     if size < 4 or text[0] != 91 or text[size - 1] != 93:  # brackets
         return 0
     while True:
@@ -104,26 +100,16 @@ def _encode_plain(
         to[n] = 1
         n += 1
         while at < size and text[at] != 34:
-            c = text[at]
-            if c < 32 or c > 126 or c == 92:  # backslash
+            if text[at] < 32 or text[at] > 126 or text[at] == 92:  # backslash
                 return 0
-            if 48 <= c <= 57:
-                to[n] = to[n + 1] = 0  # end of the string
-                to[n + 2] = 1
-                while text[at] == 48:
-                    at += 1
-                first = at
-                start = n + 5
+            if 48 <= text[at] <= 57:
+                n = _encode_number(text, at, to, n)
                 while 48 <= text[at] <= 57:
-                    to[start + at - first] = text[at]
                     at += 1
-                to[n + 3] = (at - first) >> 8
-                to[n + 4] = (at - first) & 255
-                n = start + at - first
-                continue
-            to[n] = c + 32 if 65 <= c <= 90 else c
-            n += 1
-            at += 1
+            else:
+                to[n] = text[at] + 32 if 65 <= text[at] <= 90 else text[at]
+                n += 1
+                at += 1
         to[n] = to[n + 1] = to[n + 2] = 0  # end of the string and of the name
         n += 3
         at += 1
@@ -133,19 +119,46 @@ def _encode_plain(
             return 0
         at += 1
     to[n] = 0
-    n += 1
-    at = 1
-    while at < size - 1:  # the names themselves
-        k = at + 1
+    return _copy_names(text, size, to, n + 1)
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _encode_number(
+    text: cython.p_uchar, at: cython.Py_ssize_t, to: cython.p_uchar, n: cython.Py_ssize_t
+) -> cython.Py_ssize_t:
+    """End a string, and append the number whose digits begin at a position; return the size."""
+    to[n] = to[n + 1] = 0
+    to[n + 2] = 1
+    while text[at] == 48:
+        at += 1
+    first: cython.Py_ssize_t = at
+    start: cython.Py_ssize_t = n + 5
+    while 48 <= text[at] <= 57:
+        to[start + at - first] = text[at]
+        at += 1
+    to[n + 3] = (at - first) >> 8
+    to[n + 4] = (at - first) & 255
+    return start + at - first
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _copy_names(
+    text: cython.p_uchar, size: cython.Py_ssize_t, to: cython.p_uchar, n: cython.Py_ssize_t
+) -> cython.Py_ssize_t:
+    """Append the names themselves; return the size of the encoding."""
+    at: cython.Py_ssize_t = 2
+    while at < size:
         to[n] = 1
         n += 1
-        while text[k] != 34:
-            to[n] = text[k]
+        while text[at] != 34:
+            to[n] = text[at]
             n += 1
-            k += 1
+            at += 1
         to[n] = to[n + 1] = 0
         n += 2
-        at = k + 2
+        at += 3  # the first character of the next name
     to[n] = 0
     return n + 1
 

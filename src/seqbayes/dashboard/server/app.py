@@ -35,6 +35,9 @@ from seqbayes.stream.stores import StoreError
 
 Handler = Callable[[Request], Awaitable[Response]]
 
+PAGES = ("/", "/beliefs/{rest:path}", "/compare", "/health", "/replay/mms", "/replay/coins")
+"""Paths of the pages that the client draws."""
+
 
 class Direct:
     """ASGI application that passes frequent requests directly to their handlers.
@@ -109,7 +112,16 @@ class Site:
         histories = Histories(self.hub, annotations, alerts)
         reads, comparisons = Reads(self.hub, histories), ComparisonHandler(self.hub)
         self._pages = Pages(access, log, FirstData(reads, comparisons, alerts).get)
-        self.routes = self._routes(reads, comparisons, histories, annotations, alerts)
+        got = self._get_handlers(reads, comparisons, histories, annotations, alerts)
+        posted = self._post_handlers(annotations)
+        self.routes = [
+            *(Route(path, handler, methods=["GET"]) for path, handler in got.items()),
+            *(Route(path, handler, methods=["POST"]) for path, handler in posted.items()),
+        ]
+        frequent = {
+            "/api/choose/": posted["/api/choose/{rest:path}"],
+            "/api/reward": posted["/api/reward"],
+        }
         inner = Starlette(
             routes=self.routes,
             lifespan=self._lifespan,
@@ -119,19 +131,18 @@ class Site:
                 StoreError: _unreadable,
             },
         )
-        self.app = Guard(Direct(inner, self._frequent), access, frame_ancestors, log)
+        self.app = Guard(Direct(inner, frequent), access, frame_ancestors, log)
 
-    def _routes(
+    def _get_handlers(
         self,
         reads: Reads,
         comparisons: ComparisonHandler,
         histories: Histories,
         annotations: Annotations,
         alerts: AlertReads,
-    ) -> list[Route]:
-        streams, pages = Streams(self.hub), self._pages
-        stories = self.stories
-        got = {
+    ) -> dict[str, Handler]:
+        pages, stories = self._pages, self.stories
+        return {
             "/api/alerts": alerts.get,
             "/api/annotations": annotations.get,
             "/api/history/{rest:path}": histories.get,
@@ -140,7 +151,7 @@ class Site:
             "/api/compare/{rest:path}": comparisons.get,
             "/api/dead-letters": reads.letters,
             "/api/health": reads.health,
-            "/api/stream": streams.stream,
+            "/api/stream": Streams(self.hub).stream,
             "/api/session": pages.session,
             "/api/openapi.json": openapi.get,
             "/metrics": Metrics(self.hub, alerts).get,
@@ -149,25 +160,21 @@ class Site:
             "/static/{name:path}": pages.static,
             "/login": pages.login_page,
             "/embed/{rest:path}": pages.embed,
+            **dict.fromkeys(PAGES, pages.index),
         }
+
+    def _post_handlers(self, annotations: Annotations) -> dict[str, Handler]:
         commits = Commits()
         decide = Decide(self.hub, commits)
-        self._frequent = {"/api/choose/": decide.choose, "/api/reward": decide.reward}
-        posted = {
+        return {
             "/api/choose/{rest:path}": decide.choose,
             "/api/reward": decide.reward,
             "/api/annotations": annotations.post,
-            "/api/replay/{story}": stories.begin,
+            "/api/replay/{story}": self.stories.begin,
             "/api/events": Ingest(lambda: self.hub.provider.source, commits).post,
-            "/login": pages.login,
-            "/logout": pages.logout,
+            "/login": self._pages.login,
+            "/logout": self._pages.logout,
         }
-        shown = ("/", "/beliefs/{rest:path}", "/compare", "/health", "/replay/mms", "/replay/coins")
-        return [
-            *(Route(path, handler, methods=["GET"]) for path, handler in got.items()),
-            *(Route(path, handler, methods=["POST"]) for path, handler in posted.items()),
-            *(Route(path, pages.index, methods=["GET"]) for path in shown),
-        ]
 
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:

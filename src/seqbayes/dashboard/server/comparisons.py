@@ -24,6 +24,7 @@ from seqbayes.dashboard.server.responses import (
     path_segments,
 )
 from seqbayes.errors import SeqbayesError
+from seqbayes.events.display import Display
 from seqbayes.events.keys import write_key
 
 BEST = ("highest", "lowest")
@@ -99,31 +100,13 @@ class ComparisonHandler:
             states = [entry.state for entry in entries]
             cards = self._cards(entries, level)
             ratio = _sample_ratio(table)
-        if len(set(chosen)) < len(chosen):
-            raise HttpError(422, "expected different keys to compare")
-        if control is not None and control not in (*chosen, "best"):
-            raise HttpError(422, "expected control to be one of the compared keys, or best")
-        if best not in (None, *BEST):
-            raise HttpError(422, f"expected best to be one of {', '.join(BEST)}")
+        _check(chosen, best, control)
         control = _control(table) if control is None else control
         label = views.leading_label(states) if label is None else label
         lowest = (best or BEST[display.better == "lower"]) == "lowest"
-        try:
-            compared = views.compare(
-                states,
-                lowest,
-                label=label,
-                level=level,
-                control=chosen.index(control) if control in chosen else None,
-                equivalence=display.equivalence,
-                threshold=display.threshold,
-            )
-            shares = {} if label is None else {"shares": views.drawn_shares(states, label, level)}
-        except SeqbayesError as error:
-            raise HttpError(422, str(error)) from None
+        reference = chosen.index(control) if control in chosen else None
         return {
-            **_named(compared, chosen),
-            **shares,
+            **_named(_compare(states, lowest, label, level, reference, display), chosen),
             "sample_ratio": ratio,
             "lowest": lowest,
             "label": label,
@@ -141,6 +124,39 @@ class ComparisonHandler:
             }
             for entry in entries
         ]
+
+
+def _check(chosen: list[str], best: str | None, control: str | None) -> None:
+    if len(set(chosen)) < len(chosen):
+        raise HttpError(422, "expected different keys to compare")
+    if control is not None and control not in (*chosen, "best"):
+        raise HttpError(422, "expected control to be one of the compared keys, or best")
+    if best not in (None, *BEST):
+        raise HttpError(422, f"expected best to be one of {', '.join(BEST)}")
+
+
+def _compare(
+    states: list[Any],
+    lowest: bool,
+    label: str | None,
+    level: float,
+    control: int | None,
+    display: Display,
+) -> dict[str, Any]:
+    try:
+        compared = views.compare(
+            states,
+            lowest,
+            label=label,
+            level=level,
+            control=control,
+            equivalence=display.equivalence,
+            threshold=display.threshold,
+        )
+        shares = {} if label is None else {"shares": views.drawn_shares(states, label, level)}
+    except SeqbayesError as error:
+        raise HttpError(422, str(error)) from None
+    return {**compared, **shares}
 
 
 def _entries(table: EntryTable, keys: Sequence[str]) -> list[Entry]:

@@ -62,44 +62,48 @@ def compare(
     >>> compare([Beta(2, 1), Beta(1, 1)], lowest=True)["best"]
     1
     """
-    if not 2 <= len(states) <= _MAX_KEYS:
-        raise PriorError(f"expected 2 to {_MAX_KEYS} keys to compare, got {len(states)}")
-    numbers = [_number(state, label) for state in states]
+    numbers = _numbers(states, label)
     log = scale_of(states[0].as_of()) == "log"
-    asked: dict[str, Any] = {"better": "lower" if lowest else "higher", "level": level}
+    options: dict[str, Any] = {"better": "lower" if lowest else "higher", "level": level}
     if equivalence is not None:
-        asked["equivalence"] = math.log1p(equivalence) if log else equivalence
+        options["equivalence"] = math.log1p(equivalence) if log else equivalence
     with np.errstate(all="ignore"):
-        found = comparison.compare(numbers, **asked)
+        found = comparison.compare(numbers, **options)
     if not all(map(math.isfinite, found.p_best.values())):
         raise PriorError("one of the keys has too little data to be compared")
     best: Any = found.best
-    others = sorted(found.differences, key=lambda k: -found.p_best[k])
     to_control = found if control in (None, best) else comparison.compare(
-        numbers, **asked, control=control
+        numbers, **options, control=control
     )  # fmt: skip
     limit = threshold if threshold is None or not log else math.log(threshold)
     return {
         "p_best": list(found.p_best.values()),
         "best": best,
-        "differences": [
-            {"pair": [best, k], **_reversed(found.differences[k], level)} for k in others
-        ],
+        "differences": _differences(found, level),
         "level": level,
         "verdict": found.verdict,
         "reference": best if control is None else control,
-        "decision": _decision(states, better=asked["better"], label=label, alpha=1.0 - level),
+        "decision": _decision(states, better=options["better"], label=label, alpha=1.0 - level),
         "arms": [
             {
-                "p_best": found.p_best[k],
-                "loss": finite(found.loss[k]),
-                "mean": found.mean[k],
-                "interval": found.interval[k],
-                "p_above": None if limit is None else float(numbers[k].sf(limit)),
-                "contrast": _contrast(to_control.differences.get(k)),
+                **_arm(found, k, to_control),
+                "p_above": None if limit is None else float(number.sf(limit)),
             }
-            for k in range(len(numbers))
+            for k, number in enumerate(numbers)
         ],
+    }
+
+
+def _arm(
+    found: comparison.Comparison, key: Any, to_control: comparison.Comparison
+) -> dict[str, Any]:
+    """Return what a comparison contains about one key, as JSON values."""
+    return {
+        "p_best": found.p_best[key],
+        "loss": finite(found.loss[key]),
+        "mean": found.mean[key],
+        "interval": found.interval[key],
+        "contrast": _contrast(to_control.differences.get(key)),
     }
 
 
@@ -120,6 +124,12 @@ def probability_above(state: Any, threshold: float) -> float | None:
     return finite(float(number.sf(math.log(threshold) if log else threshold)))
 
 
+def _numbers(states: Sequence[Any], label: str | None) -> list[Any]:
+    if not 2 <= len(states) <= _MAX_KEYS:
+        raise PriorError(f"expected 2 to {_MAX_KEYS} keys to compare, got {len(states)}")
+    return [_number(state, label) for state in states]
+
+
 def _number(state: Any, label: str | None) -> Any:
     """Return the distribution of the compared number.
 
@@ -136,17 +146,25 @@ def _number(state: Any, label: str | None) -> Any:
     return comparison.number_of(state, label)
 
 
-def _reversed(difference: comparison.Difference, level: float) -> dict[str, Any]:
-    """Return the difference of the reference from another number, as JSON values."""
-    low, high = difference.interval
-    mean = difference.mean
-    return {"mean": None if mean is None else -mean, "interval": [-high, -low], "level": level}
+def _differences(found: comparison.Comparison, level: float) -> list[dict[str, Any]]:
+    """Return the differences of the best key from the others, as JSON values."""
+    return [
+        {
+            "pair": [found.best, k],
+            "mean": None if difference.mean is None else -difference.mean,
+            "interval": [-difference.interval[1], -difference.interval[0]],
+            "level": level,
+        }
+        for k, difference in sorted(
+            found.differences.items(), key=lambda each: -found.p_best[each[0]]
+        )
+    ]
 
 
-def _decision(states: Sequence[Any], **asked: Any) -> dict[str, Any]:
+def _decision(states: Sequence[Any], **options: Any) -> dict[str, Any]:
     """Return the result of a sequential test with a bounded error rate, as JSON values."""
     with np.errstate(all="ignore"):
-        found = comparison.decide(dict(enumerate(states)), **asked)
+        found = comparison.decide(dict(enumerate(states)), **options)
     return {
         "guarantee": found.guarantee,
         "reason": found.reason,

@@ -12,6 +12,7 @@ from seqbayes.checks import check_level
 from seqbayes.console.log import Log
 from seqbayes.console.options import add_top, positive
 from seqbayes.console.text import printable
+from seqbayes.events.display import Display
 from seqbayes.stream.stores import open_store
 from seqbayes.stream.verbs.comparison_text import (
     gate_sentence,
@@ -109,10 +110,8 @@ def compare(
     """
     stored, states = _read(url, belief, as_of)
     display = stored.display
-    if control is None and display.control_values is not None:
-        configured = SEPARATOR.join(display.control_values)
-        control = configured if configured in states else None
-    elif control is not None and control not in states:
+    control = _control(display, control, states)
+    if control is not None and control not in states:
         raise MissingError(f"belief {belief!r} has no key {control!r}")
     if len(states) < 2:
         raise MissingError(f"belief {belief!r} has fewer than two keys to compare")
@@ -197,6 +196,14 @@ def _read(url: str, belief: str, as_of: float | None) -> tuple[StoredBelief, dic
         }
 
 
+def _control(display: Display, control: str | None, states: Mapping[str, Any]) -> str | None:
+    """Return the control: by default the configured one, if it has data."""
+    if control is not None or display.control_values is None:
+        return control
+    configured = SEPARATOR.join(display.control_values)
+    return configured if configured in states else None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXAMPLES
@@ -231,6 +238,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " parameter of the likelihood, or of a hurdle the expected observation",
     )
     add_level(parser, "the intervals")
+    _add_test_arguments(parser)
+    add_top(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_as_of(parser)
+
+
+def _add_test_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--alpha",
         type=positive,
@@ -254,9 +268,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="planned weight of a key, for each key of an experiment: test whether the keys have"
         " observations in this ratio (as configured)",
     )
-    add_top(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    add_as_of(parser)
 
 
 def _quantity(text: str) -> str | float:
