@@ -72,6 +72,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
     """
 
     conjugate = True
+    half_life: float
 
     def __init__(self, state: State[H, E, I, X], half_life: float, by: str = "events") -> None:
         if not isinstance(state, State):

@@ -69,6 +69,18 @@ class Model(Plotted):
     timed: bool = False
     """Whether every observation needs its time, because of a half-life or of windows."""
 
+    half_life: float | None = None
+    """Half-life of the weight of data, in events or in the unit of the times; None without one."""
+
+    @property
+    def undecayed(self) -> Any:
+        """The state whose statistics are sums of the data; None if the model has no such state.
+
+        With a half-life, they are as of a time up to one half-life before the clock. Callers must
+        not change the state.
+        """
+        return None
+
     @property
     def mergeable(self) -> bool:
         """Whether models of the parts of a stream merge exactly to the model of the whole."""

@@ -183,6 +183,19 @@ def known_family(name: Any, plugins: bool = True) -> Any:
     return _families.get(name)
 
 
+def subfamilies(base: Any) -> dict[str, Any]:
+    """Return the registered families that derive from a class, and the class if it is a family."""
+    own = {base.__name__: base} if base.likelihoods else {}
+    return {name: kind for name, kind in families().items() if issubclass(kind, base)} | own
+
+
+def named_subfamily(base: Any, name: Any) -> dict[str, Any]:
+    """Return those of the `subfamilies` that are known by a name, without loading plug-ins."""
+    own = {base.__name__: base} if base.likelihoods else {}
+    kind = known_family(name, plugins=False) if isinstance(name, str) else None
+    return ({name: kind} if kind is not None and issubclass(kind, base) else {}) | own
+
+
 def _load_built_in() -> None:
     """Import all built-in families."""
     package = import_module(_BUILT_IN)

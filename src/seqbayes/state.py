@@ -20,6 +20,7 @@ from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.explanation import format_hyperparameters
 from seqbayes.inference import Inference
 from seqbayes.likelihoods import Likelihood, check_parameter
+from seqbayes.likelihoods.base import check_supported
 from seqbayes.statistics import Learner, Statistics
 from seqbayes.typevars import E, H, I, X
 
@@ -79,8 +80,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     def __init__(self, *, likelihood: Likelihood | None = None, seed: int | None = None) -> None:
         if likelihood is None:
             likelihood = _default(type(self).likelihoods[0])
-        if not isinstance(likelihood, self.likelihoods):
-            raise PriorError(self._explain_rejection(likelihood))
+        check_supported(likelihood, type(self).__name__, self.likelihoods)
         self.likelihood = likelihood
         self.seed = check_seed(seed)
         self._statistics = self.new_statistics()
@@ -89,19 +89,6 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         super().__init_subclass__(**kwargs)
         if cls.parameters:
             cls._given = attrgetter(*cls.parameters)
-
-    def _explain_rejection(self, likelihood: Any) -> str:
-        """Return an error message for an object that is not a likelihood of this family."""
-        family = type(self).__name__
-        name = likelihood.__name__ if isinstance(likelihood, type) else likelihood
-        for kind in self.likelihoods:
-            if isinstance(name, str) and name.lower() == kind.__name__.lower():
-                return (
-                    f"expected a likelihood, got {likelihood!r}: write {kind.__name__}(), from"
-                    " seqbayes.likelihoods"
-                )
-        names = ", ".join(kind.__name__ for kind in self.likelihoods)
-        return f"a {family} prior supports the likelihoods {names}, not {likelihood!r}"
 
     def _set_prior(self, prior: Any) -> None:
         for name, value in zip(self.parameters, prior, strict=True):
@@ -165,6 +152,11 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     def mergeable(self) -> bool:
         """Whether merging the states of the parts of a stream gives exactly that of the whole."""
         return "merge" not in self.unsupported
+
+    @property
+    def undecayed(self) -> Self:
+        """The state itself."""
+        return self
 
     def observe(self, x: Any) -> Statistics:
         """Return the statistics of one observation, without learning it.
@@ -320,25 +312,12 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
             If the dictionary does not describe a state of this family, or has a newer version.
         """
         document = serialization.Document(data)
+        named, known = registry.named_subfamily, registry.subfamilies
         family = document.choose(
-            "family", partial(cls._named_family, data.get("family")), cls._named_families
+            "family", partial(named, cls, data.get("family")), partial(known, cls)
         )
         state: Self = family.from_document(document)
         return state
-
-    @classmethod
-    def _named_family(cls, name: Any) -> dict[Any, Any]:
-        """Return the class of this name, if it is this class or one that derives from it."""
-        kind = registry.known_family(name, plugins=False) if isinstance(name, str) else None
-        own = {cls.__name__: cls} if cls.likelihoods else {}
-        return ({name: kind} if kind is not None and issubclass(kind, cls) else {}) | own
-
-    @classmethod
-    def _named_families(cls) -> dict[str, Any]:
-        """Return this class, and the registered ones that derive from it, by name."""
-        own = {cls.__name__: cls} if cls.likelihoods else {}
-        known = registry.families()
-        return {name: kind for name, kind in known.items() if issubclass(kind, cls)} | own
 
     @classmethod
     def from_document(cls, document: serialization.Document) -> Self:

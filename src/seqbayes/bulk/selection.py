@@ -11,8 +11,8 @@ from seqbayes.bulk import dialects
 from seqbayes.bulk.dialects import literal
 from seqbayes.bulk.relation import Relation
 from seqbayes.errors import UnsupportedError
-from seqbayes.forgetting import Decayed
 from seqbayes.likelihoods.sql import SqlForm, X, Y, between, is_whole, log_factorial, number
+from seqbayes.model import Model
 from seqbayes.state import State
 from seqbayes.statistics.columns import Columns
 
@@ -58,13 +58,13 @@ class Selection:
 
     def __post_init__(self) -> None:
         state = self.state
-        if not isinstance(state, (State, Decayed)):
+        if not isinstance(state, Model) or state.undecayed is None:
             name = type(state).__name__
             raise UnsupportedError(
                 f"a {name} cannot be learned by SQL: what it learns from an observation depends on"
                 " the observations before it, or on their order"
             )
-        if isinstance(state, Decayed) and not state.timed:
+        if state.half_life and not state.timed:
             raise UnsupportedError(
                 "a half-life in events cannot be learned by SQL: weights depend on the order of"
                 " rows"
@@ -76,8 +76,8 @@ class Selection:
     @property
     def inner(self) -> State:
         """The state without decay."""
-        state = self.state
-        return state.undecayed if isinstance(state, Decayed) else state
+        inner: State = self.state.undecayed
+        return inner
 
     @property
     def form(self) -> SqlForm:
@@ -93,7 +93,7 @@ class Selection:
     @property
     def half_life(self) -> float:
         """The half-life, 0 for none."""
-        return self.state.half_life if isinstance(self.state, Decayed) else 0.0
+        return self.state.half_life or 0.0
 
     def columns(self) -> Columns:
         """Return empty statistics of many keys."""

@@ -217,6 +217,27 @@ class Likelihood:
         object.__setattr__(self, name, value)
 
 
+def check_supported(likelihood: Any, family: str, kinds: tuple[type[Likelihood], ...]) -> None:
+    """Check that an object is a likelihood of a family.
+
+    Raises
+    ------
+    PriorError
+        If it is not.
+    """
+    if isinstance(likelihood, kinds):
+        return
+    name = likelihood.__name__ if isinstance(likelihood, type) else likelihood
+    for kind in kinds:
+        if isinstance(name, str) and name.lower() == kind.__name__.lower():
+            raise PriorError(
+                f"expected a likelihood, got {likelihood!r}: write {kind.__name__}(), from"
+                " seqbayes.likelihoods"
+            )
+    names = ", ".join(kind.__name__ for kind in kinds)
+    raise PriorError(f"a {family} prior supports the likelihoods {names}, not {likelihood!r}")
+
+
 def observe_all(total: Any, xs: Iterable[Any], w: Any) -> Any:
     """Add many observations to an accumulator, one at a time, and return the accumulator.
 

@@ -20,7 +20,6 @@ from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout
 from seqbayes.events.keys import MAX_NAME_LENGTH
 from seqbayes.events.values import InvalidValue
-from seqbayes.forgetting import Decayed
 from seqbayes.stream.decisions import DecisionError, DecisionIds, IssuedDecision
 from seqbayes.stream.sources.http import Http
 from seqbayes.stream.sources.posted import PostedRequest
@@ -368,7 +367,7 @@ def find_errors(table: ChoiceTable, belief: Belief) -> list[tuple[str, str]]:
         found.append(("arms", f"expected names of 1 to {MAX_NAME_LENGTH} characters"))
     if not 0.0 <= table.min_share * max(len(table.arms), 1) <= 1.0:
         found.append(("min_share", f"expected 0 to 1 / (number of arms), got {table.min_share}"))
-    if table.burn_in and isinstance(belief.state, Decayed):
+    if table.burn_in and belief.state.half_life is not None:
         found.append(("burn_in", "not available for a belief with a half-life"))
     if table.burn_in < 0:
         found.append(("burn_in", f"expected a number >= 0, got {table.burn_in}"))

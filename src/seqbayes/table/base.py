@@ -10,6 +10,7 @@ import numpy as np
 
 from seqbayes.errors import MergeError, ObservationError, PriorError, UnsupportedError
 from seqbayes.forgetting import Decayed
+from seqbayes.model import Model
 from seqbayes.state import State
 from seqbayes.statistics import arrays
 from seqbayes.statistics.reading import as_real, read_weight
@@ -35,7 +36,8 @@ class BaseTable(Summaries):
         policy: str = "lightest",
         pool: bool | str | Pool | None = None,
     ) -> None:
-        if not isinstance(state, (State, Decayed)):
+        given: Any = state
+        if not isinstance(given, Model) or given.undecayed is None:
             raise PriorError(f"expected a state as the prior of a table, got {state!r}")
         if max_keys is not None and (max_keys < 1 or int(max_keys) != max_keys):
             raise PriorError(f"expected max_keys to be a whole number > 0, got {max_keys!r}")

@@ -34,13 +34,10 @@ class Rows:
     """
 
     def __init__(self, state: State | Decayed, ordered: bool) -> None:
-        self.template: State | Decayed = state.clone()
-        self.state: State = (
-            self.template.undecayed if isinstance(self.template, Decayed) else self.template
-        )
-        self.half_life, self.timed = 0.0, False
-        if isinstance(self.template, Decayed):
-            self.half_life, self.timed = self.template.half_life, self.template.timed
+        self.template: Any = state.clone()
+        self.state: State = self.template.undecayed
+        self.half_life: float = self.template.half_life or 0.0
+        self.timed: bool = self.template.timed
         self.index = Index()
         try:
             self.columns = Columns(self.state.new_statistics, self.half_life, self.timed)
@@ -77,10 +74,11 @@ class Rows:
         """Return the belief of a row as a state, with the given prior unless it is None."""
         state = self.state if prior is None else self.state.with_prior(prior)
         state = state.with_statistics(self.columns.statistics(row))
-        if isinstance(self.template, Decayed):
-            clock = float(self.columns.clocks[row])
-            return self.template.with_data(state, None if clock != clock else clock)
-        return state
+        if not self.half_life:
+            return state
+        clock = float(self.columns.clocks[row])
+        belief: Decayed = self.template.with_data(state, None if clock != clock else clock)
+        return belief
 
     @property
     def has_priors(self) -> bool:

@@ -12,7 +12,6 @@ from seqbayes.dashboard import views
 from seqbayes.events.belief import Belief
 from seqbayes.events.derived import raw_slots
 from seqbayes.events.display import Display
-from seqbayes.forgetting import Decayed
 from seqbayes.stream.codec import StateCodec, read_state
 from seqbayes.stream.stored_columns import read_columns
 from seqbayes.table.answers import Answers
@@ -110,9 +109,9 @@ def _answers(codec: StateCodec, texts: Sequence[str]) -> Answers | None:
 
 
 def _half_life(state: Any) -> str | None:
-    if not isinstance(state, Decayed):
+    if state.half_life is None:
         return None
-    if state.by == "events":
+    if not state.timed:
         return f"{state.half_life:g} events"
     seconds = state.half_life
     for size, unit in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):

@@ -166,7 +166,7 @@ def _merge(pipeline: Pipeline, rows: BulkRows) -> None:
     """Add the aggregates to the tables of the beliefs."""
     for table, found in zip(pipeline.tables.values(), rows.aggregates(), strict=False):
         template: Any = table.belief.state
-        inner = template.undecayed if template.timed else template
+        inner = template.undecayed
         keys: Iterable[Any] = [()]
         if found.keys:
             keys = zip(*found.keys, strict=True) if len(found.keys) > 1 else found.keys[0]

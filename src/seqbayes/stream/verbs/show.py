@@ -21,7 +21,6 @@ from seqbayes.console.summary import View, name_key
 from seqbayes.console.text import count_of
 from seqbayes.events.durations import format_duration
 from seqbayes.events.keys import read_key
-from seqbayes.forgetting import Decayed
 from seqbayes.stream.stores import Store, open_store
 from seqbayes.stream.verbs.shared import (
     EPILOG,
@@ -44,7 +43,6 @@ from seqbayes.stream.verbs.stored import (
     stored_beliefs,
     timestamp,
 )
-from seqbayes.windowed import Windowed
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -258,10 +256,11 @@ def prior_text(stored: StoredBelief) -> Text:
     if not stored.prior.conjugate:
         return Text(stored.prior.in_words()[:300], RULE["prior"])
     text = describe_prior(stored.prior)
-    if isinstance(stored.prior, Decayed):
-        life, by = stored.prior.half_life, stored.prior.by
-        text.append(f", half-life {format_duration(life) if by == 'time' else f'{life:g} events'}")
-    if isinstance(stored.prior, Windowed):
+    life = stored.prior.half_life
+    if life is not None:
+        timed = stored.prior.timed
+        text.append(f", half-life {format_duration(life) if timed else f'{life:g} events'}")
+    if stored.prior.windowed:
         text.append(f", window of {format_duration(stored.prior.length)}")
     return text
 
