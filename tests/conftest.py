@@ -52,6 +52,9 @@ SERVER_MODULES = {
 PAGE_MODULES = re.compile("test_(page|html_files|widgets)")
 """Names of the modules whose tests need a browser."""
 
+FIRST_BROWSER = {"test_page", "test_page_recovery", "test_page_replay"}
+"""Of these, the modules that run in one process, and take as long as the others in another one."""
+
 LONG_MODULES = {"test_demos", "test_doctests", "test_gallery"}
 
 TESTS = str(Path(__file__).parent)
@@ -109,9 +112,9 @@ def pytest_xdist_auto_num_workers(config):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Run the tests of a file in one process, and all tests of pages in the same process.
+    """Run the tests of a file in one process, and those of pages in two processes.
 
-    A page that is open uses the processor all the time: several browsers at once slow each other.
+    A page that is open uses the processor all the time: more browsers at once slow each other.
     """
     if config.getvalue("dist") != "loadfile":
         return None
@@ -120,7 +123,10 @@ def pytest_xdist_make_scheduler(config, log):
     class FileScheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file = nodeid.partition("::")[0]
-            return "pages" if PAGE_MODULES.match(Path(file).stem) else file
+            module = Path(file).stem
+            if not PAGE_MODULES.match(module):
+                return file
+            return "first browser" if module in FIRST_BROWSER else "second browser"
 
     config.option.loadscopereorder = False
     return FileScheduling(config, log)

@@ -4,9 +4,9 @@ import json
 import re
 
 import pytest
+from watching import Watch
 
 import lesson_vectors
-from conftest import Watch
 from seqbayes import Beta, Dirichlet, stream
 from seqbayes.cli import main
 from seqbayes.console.summary import View
