@@ -128,6 +128,27 @@ def test_evidence_of_normal_components_is_that_of_their_states(d):
     assert fast.together(0, 1) - fast.alone().sum() == pytest.approx(gain, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("prior", "xs"),
+    [
+        (NormalInverseWishart([0, 0], 0.1, 5), faithful(1, 60).tolist()),
+        (NormalInverseGamma(0, 0.1, 2, 2, LogNormal()), faithful(1, 60)[:, 0].tolist()),
+    ],
+)
+def test_evidence_of_complete_data_is_that_from_the_likelihoods(prior, xs):
+    """The entropy of the responsibilities replaces the difference between the likelihoods."""
+    model = EMModel([prior] * 2, Settings("full", Dirichlet.flat((0, 1)), Power(), False, 1.0))
+    rows, w = model.rows(xs), np.random.default_rng(1).random(60)
+    fit_best_start(model, rows, w, np.random.default_rng(0), 2, 8)
+    raw, shares = [kernel.parameter for kernel in model.engine.kernels], model.engine.weights.copy()
+    fast = log_evidence(model, rows, w, 0.7, 10)
+    _, log_likelihood = model.e_step(rows, w)
+    model.engine.memory, counts = w.sum(), w.sum() * model.engine.live
+    slow = log_likelihood - counts @ np.log(shares) + log_partition(counts, 0.7, 10)
+    slow += Evidence(model, model.states(model.engine)).gain_over(raw)
+    assert fast == pytest.approx(slow, rel=1e-11)
+
+
 def test_evidence_of_two_components_is_close_to_that_of_all_assignments():
     """Cheeseman and Stutz (1996) against the sum over all partitions of eleven observations."""
     prior = NormalInverseGamma(0, 0.05, 3, 2)

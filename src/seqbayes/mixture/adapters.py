@@ -122,10 +122,10 @@ class LabelsAdapter(ComponentAdapter):
         """Return the kernel of the shares of the categories."""
         return discrete.LabelsKernel(at, state.prior.alpha, self._is_count(state))
 
-    def predictive(self, state: State) -> ComponentPredictive:
+    def predictive(self, state: State, kernel: Any) -> ComponentPredictive:
         """Return the probability that the kernel computes, for categories with a proper prior."""
         if self._is_count(state) or not state.is_proper(state.prior):
-            return super().predictive(state)
+            return super().predictive(state, kernel)
         return KernelPredictive()
 
     def to_kernel(self, state: Any, theta: Any) -> list[float]:
@@ -243,9 +243,10 @@ class FieldsAdapter(ComponentAdapter):
             adapter.add_statistics(part, learned, n)
             statistics.parts[name].merge(learned.statistics)
 
-    def predictive(self, state: Any) -> ComponentPredictive:
+    def predictive(self, state: Any, kernel: Any) -> ComponentPredictive:
         """Return the product of the fields' predictive densities."""
-        parts = {name: adapter.predictive(field) for name, field, adapter in self._fields(state)}
+        pairs = zip(self._fields(state), kernel.parts, strict=True)
+        parts = {name: adapter.predictive(field, part) for (name, field, adapter), part in pairs}
         if all(isinstance(part, KernelPredictive) for part in parts.values()):
             return KernelPredictive()
         return FieldsPredictive(state.fields, parts)

@@ -300,11 +300,13 @@ class BaseMixture(BulkPredictions, StreamClusterer):
 
     def predict_one(self, x: Any) -> Any:
         """Return the name of the component that the observation most probably comes from."""
-        if self._has_no_scale():
-            probabilities = self.predict_proba_one(x)
-            return max(probabilities, key=probabilities.__getitem__)
-        shares, _ = self.current_model().predicting().responsibilities(x)
-        return self.labels[shares.index(max(shares))]
+        model = self._model
+        if model is None:
+            if self._has_no_scale():
+                probabilities = self.predict_proba_one(x)
+                return max(probabilities, key=probabilities.__getitem__)
+            model = self.current_model()
+        return self.labels[model.predicting().most_probable(x)]
 
     def log_density(self, x: Any) -> float:
         """Return the log density of an observation under the current parameters.
@@ -316,7 +318,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
         PriorError
             If default priors have no scale before the first observation.
         """
-        return float(self._model_for(x).predicting().responsibilities(x)[1])
+        return self._model_for(x).predicting().log_density(x)
 
     def log_predictive(self, x: Any) -> float:
         """Return log p(x | data), with the components' parameters marginalised.

@@ -27,6 +27,12 @@ else:
 Array = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.uint64]
 
+# Constants of SplitMix64, and the bits of its numbers.
+ADDEND = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
+FACTOR = cython.declare(cython.ulonglong, 0xBF58476D1CE4E5B9)
+LAST_FACTOR = cython.declare(cython.ulonglong, 0x94D049BB133111EB)
+BITS = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+
 MANY = 10
 """Number of clusters above which each centre is chosen from more candidates."""
 
@@ -46,8 +52,7 @@ def row_keys(rows: Array) -> Keys:
     Draws by these keys hardly change if rows are added, removed or reordered.
     """
     keys = np.zeros(len(rows), np.uint64)
-    for column in (rows + 0.0).T.view(np.uint64) if rows.size else ():
-        keys = _mixed(keys ^ np.ascontiguousarray(column))
+    _mix_rows(np.ascontiguousarray(rows + 0.0).view(np.uint64), keys)
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     first = np.searchsorted(ordered, ordered)
@@ -56,12 +61,27 @@ def row_keys(rows: Array) -> Keys:
 
 
 def _mixed(keys: Keys) -> Keys:
-    """Return the keys with their bits mixed (SplitMix64)."""
-    keys = keys + np.uint64(0x9E3779B97F4A7C15)
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: Keys = keys ^ (keys >> np.uint64(31))
+    """Return the keys with their bits mixed."""
+    mixed = np.zeros(len(keys), np.uint64)
+    _mix_rows(keys[:, None], mixed)
     return mixed
+
+
+def _mix_rows(rows: Any, keys: Any) -> None:
+    """Mix the bits of every key with those of each value of its row in turn (SplitMix64)."""
+    table = cython.declare("unsigned long long[:, :]", rows)
+    found = cython.declare("unsigned long long[::1]", keys)
+    i: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    v: cython.ulonglong
+    for i in range(table.shape[0]):
+        v = cython.cast(cython.ulonglong, found[i])
+        for j in range(table.shape[1]):
+            v = ((v ^ cython.cast(cython.ulonglong, table[i, j])) + ADDEND) & BITS
+            v = ((v ^ (v >> 30)) * FACTOR) & BITS
+            v = ((v ^ (v >> 27)) * LAST_FACTOR) & BITS
+            v ^= v >> 31
+        found[i] = v
 
 
 def some_of(keys: Keys, most: int) -> Any:

@@ -31,15 +31,19 @@ def locations_and_spreads(table: Array) -> tuple[Array, Array]:
     NaN is a missing value. A spread is 0 if all values of a column except a few possible outliers
     are equal; the mean is then their median, and 0 for a column of missing values.
     """
-    present = ~np.isnan(table)
-    counts = present.sum(axis=0)
+    missing = np.isnan(table)
+    present = None if len(table) and not missing.any() else ~missing
+    counts = len(table) if present is None else present.sum(axis=0)
     centre = _medians(table, present)
     away = table - centre
     distance = np.abs(away)
-    varying = distance > 0.0  # not if missing
     typical = _medians(distance, present)
     mostly_equal = typical == 0.0
-    typical[mostly_equal] = _medians(distance[:, mostly_equal], varying[:, mostly_equal])
+    is_constant = mostly_equal
+    if mostly_equal.any():
+        varying = distance > 0.0  # not if missing
+        typical[mostly_equal] = _medians(distance[:, mostly_equal], varying[:, mostly_equal])
+        is_constant = varying.sum(axis=0) <= RARE_SHARE * counts
     # a few values beyond a long tail are outliers; many values are a cluster
     far = (distance > LONG_TAIL * typical).sum(axis=0)
     limit = np.where(far <= RARE_SHARE * counts, LONG_TAIL, LONGEST_TAIL) * typical
@@ -47,15 +51,16 @@ def locations_and_spreads(table: Array) -> tuple[Array, Array]:
     number = np.maximum(usual.sum(axis=0), 1)
     mean = np.where(usual, away, 0.0).sum(axis=0) / number
     spread = np.sqrt((np.where(usual, away - mean, 0.0) ** 2).sum(axis=0) / number)
-    is_constant = varying.sum(axis=0) <= RARE_SHARE * counts
     return centre + np.where(is_constant, 0.0, mean), np.where(is_constant, 0.0, spread)
 
 
-def _medians(table: Array, present: npt.NDArray[np.bool_]) -> Array:
-    """Return the median of the present values of every column; 0 without any."""
-    n = len(table)
-    if n and present.all():  # faster than np.median
-        low, high = (n - 1) // 2, n // 2
+def _medians(table: Array, present: npt.NDArray[np.bool_] | None) -> Array:
+    """Return the median of the present values of every column; 0 without any.
+
+    All values of a table with rows are present if `present` is None.
+    """
+    if present is None:  # faster than np.median
+        low, high = (len(table) - 1) // 2, len(table) // 2
         ordered = np.partition(table, (low, high), axis=0)
         return np.asarray(0.5 * ordered[low] + 0.5 * ordered[high])
     counts = present.sum(axis=0)
@@ -80,7 +85,9 @@ def standardise(vectors: Array) -> Array:
     location, spread = locations_and_spreads(vectors)
     points = (vectors - location) / np.where(spread > 0.0, spread, 1.0)
     # clipped so that squares do not overflow; a missing value is replaced by the mean
-    standard: Array = np.ascontiguousarray(np.nan_to_num(np.clip(points, -1e100, 1e100)))
+    np.clip(points, -1e100, 1e100, out=points)
+    points[np.isnan(points)] = 0.0
+    standard: Array = np.ascontiguousarray(points)
     return standard
 
 

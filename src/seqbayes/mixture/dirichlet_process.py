@@ -14,7 +14,7 @@ from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.base import BaseMixture
-from seqbayes.mixture.components.rows import as_observations
+from seqbayes.mixture.components.rows import as_observations, as_weight
 from seqbayes.mixture.counting import CountingBuffer
 from seqbayes.mixture.em import EMModel
 from seqbayes.mixture.forecast import Forecast
@@ -167,11 +167,19 @@ class DirichletProcessMixture(BaseMixture):
     def learn_one(self, x: Any, w: float = 1.0) -> None:
         """Learn one observation, as `Mixture.learn_one` does."""
         with self._lock:
-            super().learn_one(x, w)
+            model = self._model
+            if model is None:
+                super().learn_one(x, w)
+                return
+            weight = as_weight(w)
+            new = self._log_density_if_new(x, model)  # raises an error for an invalid observation
+            if weight > 0.0:
+                self._model = self._search.learn(model, x, weight, new)
 
     def _learn(self, x: Any, w: float) -> None:
-        if self._model is not None:
-            self._model = self._search.learn(self._model, x, w, self._log_density_if_new(x))
+        model = self._model
+        if model is not None:
+            self._model = self._search.learn(model, x, w, self._log_density_if_new(x, model))
             return
         self._buffer.add(x, w)
         if self._buffer.is_full:
@@ -179,9 +187,9 @@ class DirichletProcessMixture(BaseMixture):
             self._model = self._buffer.fit()
             self._search.start(self._model, kept)
 
-    def _log_density_if_new(self, x: Any) -> float:
+    def _log_density_if_new(self, x: Any, model: EMModel) -> float:
         """Return the log density of an observation under a new component."""
-        component = self.current_model().priors[0]
+        component = model.priors[0]
         if self._new_component is None or self._new_component.component is not component:
             self._new_component = Forecast(self._prior.new_model(component, 1))
         return self._new_component.log_density(x)
@@ -243,7 +251,8 @@ class DirichletProcessMixture(BaseMixture):
             If a default prior has no scale before the first observation.
         """
         model = self._model_for(x)
-        return self._prior.log_density(model.log_predictive(x), self._log_density_if_new(x), model)
+        new = self._log_density_if_new(x, model)
+        return self._prior.log_density(model.log_predictive(x), new, model)
 
     def score_many(self, xs: Iterable[Any]) -> Any:
         """Return the results of `score_one` for many observations (n,).

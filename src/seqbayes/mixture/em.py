@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -71,22 +72,27 @@ class EMModel:
         Components that read observations in the same way share positions of the row.
         """
         readers: dict[Any, RowReader] = {}
+        keys: dict[int, Any] = {}  # most components have the same prior
         width = 0
         for state, adapter in self._adapters:
-            key = adapter.reading(state)
+            if id(state) in keys:
+                continue
+            key = keys[id(state)] = adapter.reading(state)
             if key not in readers:
                 readers[key] = adapter.reader(state, width)
                 width += adapter.size(state)
         several = list(readers.values())
         reader = several[0] if len(several) == 1 else ReaderGroup(several, width)
         reader.ignore_unknown(self.ignore_unknown)
-        return reader, [readers[a.reading(state)].at for state, a in self._adapters], width
+        return reader, [readers[keys[id(state)]].at for state, _ in self._adapters], width
 
     def _make_engine(self) -> Engine:
         settings, k = self.settings, len(self.priors)
+        places = zip(self._adapters, self._offsets, strict=True)
         kernels = [
-            adapter.kernel(state, at, settings.covariance)
-            for (state, adapter), at in zip(self._adapters, self._offsets, strict=True)
+            kernel
+            for _, group in groupby(places, key=lambda place: id(place[0][0]))
+            for kernel in self._new_kernels(list(group))
         ]
         if settings.covariance == "tied":
             kernels[0].tie(kernels)
@@ -113,6 +119,14 @@ class EMModel:
             settings.background,
             self._first_memory(),
         )
+
+    def _new_kernels(self, places: Sequence[Any]) -> list[Any]:
+        """Return the kernels of components with one prior."""
+        (state, adapter), _ = places[0]
+        kernels: list[Any] = adapter.kernels(
+            state, [at for _, at in places], self.settings.covariance
+        )
+        return kernels
 
     def _first_memory(self) -> float:
         """Return the number of observations that the first step remembers."""
@@ -263,10 +277,11 @@ class EMModel:
             Whether to omit the normalising constant, which is faster, to compare parameters of one
             model.
         """
-        if self._log_prior is None:
-            self._log_prior = LogPrior(self._adapters, self.settings.weights)
-        engine, prior = self.engine, self._log_prior
+        engine = self.engine
         kernels = self.learning(engine)
+        if self._log_prior is None:
+            self._log_prior = LogPrior(self._adapters, kernels, self.settings.weights)
+        prior = self._log_prior
         density = prior.relative if relative else prior.log_density
         total = density(kernels, engine.weights[: len(kernels)])
         if self.settings.background:
@@ -367,10 +382,12 @@ class EMModel:
 
     def make_predictive(self) -> Predictive:
         """Return a predictive density of these components."""
-        parts = [adapter.predictive(state) for state, adapter in self._adapters]
+        engine = self._make_engine()
+        pairs = zip(self._adapters, self.learning(engine), strict=True)
+        parts = [adapter.predictive(state, kernel) for (state, adapter), kernel in pairs]
         if self.settings.background:
             parts.append(KernelPredictive())
-        return Predictive(parts, self._make_engine(), self.width)
+        return Predictive(parts, engine, self.width)
 
     def parameters(self, engine: Engine) -> tuple[Any, ...]:
         """Return the parameters of an engine's components."""

@@ -47,12 +47,24 @@ def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, mo
        likelihood of Bayesian networks with hidden variables. Machine Learning 29, 181-212.
     """
     engine = model.engine
+    if _is_complete(model, rows):
+        shares, _ = model.e_step(rows, w)
+        # of completed data, the likelihoods differ by the entropy of the responsibilities
+        total = -float(w @ sc.xlogy(shares, shares).sum(axis=1))
+        total += log_partition(engine.live * engine.memory, concentration, most)
+        return total + math.fsum(kernel.log_marginal(engine.memory) for kernel in engine.kernels)
     raw = [kernel.parameter for kernel in model.learning(engine)]
     weights = engine.weights.copy()
     _, total = model.e_step(rows, w)
     counts = engine.live * engine.memory
     total += log_partition(counts, concentration, most) - float(sc.xlogy(counts, weights).sum())
     return total + evidence_of(model, engine).gain_over(raw)
+
+
+def _is_complete(model: EMModel, rows: Array) -> bool:
+    """Whether the components are Normal with full covariances, and no value is missing."""
+    normal = all(type(kernel) is GaussianKernel for kernel in model.engine.kernels)
+    return normal and not np.isnan(rows).any()
 
 
 def log_partition(counts: Array, concentration: float, most: int) -> float:

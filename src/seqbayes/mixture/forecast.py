@@ -21,6 +21,11 @@ class Forecast:
     ----------
     source
         The model.
+
+    Attributes
+    ----------
+    component : State
+        The prior of the first component.
     """
 
     def __init__(self, source: EMModel) -> None:
@@ -31,11 +36,7 @@ class Forecast:
         self._model = EMModel(source.priors, source.settings, source.ignore_unknown)
         full = source.settings.covariance == "full"
         self._predictive = self._model.make_predictive() if full else None
-
-    @property
-    def component(self) -> State:
-        """The prior of the first component."""
-        return self._model.priors[0]
+        self.component: State = self._model.priors[0]
 
     def renew(self, source: EMModel) -> None:
         """Use the current parameters and statistics of a model."""
@@ -70,7 +71,7 @@ class Forecast:
         ObservationError
             If `x` is outside the support of a component.
         """
-        return float(self._model.engine.responsibilities(x)[1])
+        return self._model.engine.log_density(x)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the forecast as plain numbers and lists."""

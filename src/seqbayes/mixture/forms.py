@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -86,10 +87,11 @@ def labels_of(data: Sequence[Any]) -> dict[Any, set[str]]:
     """Return the categories of every feature whose values are text."""
     found: dict[Any, set[str]] = {}
     if isinstance(data[0], (dict, tuple)):
+        values = (x.values() if isinstance(x, dict) else x for x in data)
+        kinds = set(map(type, chain.from_iterable(values)))
+        if not any(issubclass(kind, str) for kind in kinds):
+            return found
         for x in data:
-            values = x.values() if isinstance(x, dict) else x
-            if not any(issubclass(kind, str) for kind in set(map(type, values))):
-                continue
             for name, value in x.items() if isinstance(x, dict) else enumerate(x):
                 if isinstance(value, str):
                     found.setdefault(name, set()).add(value)

@@ -24,13 +24,22 @@ class LogPrior:
     ----------
     components
         The components' priors with their adapters.
+    kernels
+        The components' kernels.
     weights
         Fixed weights, or the prior of learned weights.
     """
 
-    def __init__(self, components: Sequence[tuple[State, ComponentAdapter]], weights: Any) -> None:
-        distinct = {id(state): state for state, _ in components}  # most have the same prior
-        proper = {at: state.is_proper(state.prior) for at, state in distinct.items()}
+    def __init__(
+        self,
+        components: Sequence[tuple[State, ComponentAdapter]],
+        kernels: Sequence[Any],
+        weights: Any,
+    ) -> None:
+        proper: dict[int, bool] = {}  # most components have the same prior
+        for (state, adapter), kernel in zip(components, kernels, strict=True):
+            if id(state) not in proper:
+                proper[id(state)] = adapter.has_proper_prior(state, kernel)
         self._places = [k for k, (state, _) in enumerate(components) if proper[id(state)]]
         self._components = [components[k] for k in self._places]
         wisharts = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -54,6 +54,10 @@ class NumberAdapter(ComponentAdapter):
     def __init__(self, df: float | None = None) -> None:
         self.df = df
 
+    def has_proper_prior(self, state: State, kernel: Any) -> bool:
+        """Return the result of the kernel, which is faster to compute."""
+        return bool(kernel.is_proper)
+
     def has_tails(self, state: State) -> bool:
         """Return true."""
         return True
@@ -76,12 +80,15 @@ class NumberAdapter(ComponentAdapter):
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
         """Return a one-dimensional Normal kernel, with the Wishart form of the prior."""
-        return self._gaussian(state, at, covariance == "tied", state.likelihood.of_logarithm)
+        return self.kernels(state, [at], covariance)[0]
 
-    def _gaussian(self, state: State, at: int, tied: bool, logarithm: bool) -> Kernel:
+    def kernels(self, state: State, places: Sequence[int], covariance: str) -> list[Kernel]:
+        """Return kernels of one prior, which is read once."""
+        prior = self.wishart(state)
+        settings = covariance == "tied", state.likelihood.of_logarithm
         if self.df is None:
-            return gaussian.GaussianKernel(at, self.wishart(state), tied, logarithm)
-        return StudentKernel(at, self.wishart(state), tied, logarithm, self.df)
+            return [gaussian.GaussianKernel(at, prior, *settings) for at in places]
+        return [StudentKernel(at, prior, *settings, self.df) for at in places]
 
     def wishart(self, state: State) -> tuple[Any, float, float, Any]:
         """Return mean, weight, degrees of freedom and scale of the prior in its Wishart form."""
@@ -136,15 +143,19 @@ class NumberAdapter(ComponentAdapter):
         drawn = theta.loc + theta.scale * rng.standard_t(theta.df, n)
         return np.exp(drawn) if state.likelihood.of_logarithm else drawn
 
-    def predictive(self, state: State) -> ComponentPredictive:
+    def predictive(self, state: State, kernel: Any) -> ComponentPredictive:
         """Return the predictive density that the kernel computes, if the prior is proper."""
-        if not state.is_proper(state.prior):
-            return super().predictive(state)
+        if not self.has_proper_prior(state, kernel):
+            return super().predictive(state, kernel)
         return KernelPredictive()
 
 
 class KnownVarianceAdapter(NumberAdapter):
     """Adapter of Normal priors for the mean of numbers or their logarithms, with known variance."""
+
+    def has_proper_prior(self, state: State, kernel: Any) -> bool:
+        """Return whether the prior of the mean is proper."""
+        return state.is_proper(state.prior)
 
     def has_tails(self, state: State) -> bool:
         """Return false: with a known variance, components are Normal."""
@@ -154,12 +165,13 @@ class KnownVarianceAdapter(NumberAdapter):
         """Return the same adapter."""
         return self
 
-    def kernel(self, state: State, at: int, covariance: str) -> Kernel:
-        """Return a Normal kernel with known variance."""
+    def kernels(self, state: State, places: Sequence[int], covariance: str) -> list[Kernel]:
+        """Return Normal kernels with known variance."""
         mean, variance, known = state.prior
-        return gaussian.KnownVarianceKernel(
-            at, (mean, variance), known, state.likelihood.of_logarithm
-        )
+        logarithm = state.likelihood.of_logarithm
+        return [
+            gaussian.KnownVarianceKernel(at, (mean, variance), known, logarithm) for at in places
+        ]
 
     def to_kernel(self, state: State, theta: Any) -> Any:
         """Return the mean and the known variance as a vector and a matrix."""
@@ -178,9 +190,9 @@ class KnownVarianceAdapter(NumberAdapter):
 class VectorAdapter(NumberAdapter):
     """Adapter of Normal-inverse-Wishart priors for vectors or mappings of features."""
 
-    def size(self, state: State) -> int:
+    def size(self, state: Any) -> int:
         """Return the number of features."""
-        return len(state.prior.mean)
+        return len(state.prior_mean)
 
     def _features(self, state: Any) -> Any:
         return state.likelihood.features
@@ -193,11 +205,12 @@ class VectorAdapter(NumberAdapter):
         """Return a reader of vectors."""
         return readers.VectorReader(at, self.size(state), self._features(state))
 
-    def kernel(self, state: State, at: int, covariance: str) -> Kernel:
-        """Return a Normal kernel."""
-        if covariance in ("diagonal", "spherical"):
-            return IndependentKernel(at, tuple(state.prior), covariance == "spherical")
-        return self._gaussian(state, at, covariance == "tied", False)
+    def kernels(self, state: State, places: Sequence[int], covariance: str) -> list[Kernel]:
+        """Return Normal kernels of the given shape of covariances."""
+        if covariance not in ("diagonal", "spherical"):
+            return super().kernels(state, places, covariance)
+        prior, spherical = self.wishart(state), covariance == "spherical"
+        return [IndependentKernel(at, prior, spherical) for at in places]
 
     def wishart(self, state: State) -> tuple[Any, float, float, Any]:
         """Return the prior."""

@@ -218,7 +218,10 @@ class ComponentSearch:
         new
             The log density of the observation under a new component.
         """
-        if self._prior.is_new(self._recent_log_density(model, x), new, model):
+        recent = self._recent
+        if recent is None or model.engine.n >= self._recent_until:
+            recent = self._renew_recent(model)
+        if self._prior.is_new(recent.log_likelihood(x), new, model):
             self._unexplained += w
         for trial in self._trials:
             trial.learn(model, x, w, new)
@@ -234,16 +237,16 @@ class ComponentSearch:
             self._examine(model)
         return model
 
-    def _recent_log_density(self, model: EMModel, x: Any) -> float:
-        """Return the log density of an observation under the components a short time ago."""
+    def _renew_recent(self, model: EMModel) -> Forecast:
+        """Return a forecast by the current components, with which later ones are compared."""
         n = model.engine.n
         if self._recent is None:
             self._recent = Forecast(model)
             self._recent_until = n
-        elif n >= self._recent_until:
+        else:
             self._recent.renew(model)
             self._recent_until = n + RECENT_LAG * (n - self._since)
-        return self._recent.log_likelihood(x)
+        return self._recent
 
     def unite(self, mine: EMModel, theirs: EMModel, other: ComponentSearch) -> EMModel:
         """Return the model of two shards; the components of `theirs` get new names."""

@@ -72,10 +72,14 @@ class ProcessPrior(NamedTuple):
         rest = self.unseen(model)
         if rest == 0.0:
             return known
-        return float(np.logaddexp(known + math.log1p(-rest), new + math.log(rest)))
+        known, new = known + math.log1p(-rest), new + math.log(rest)
+        low, high = (known, new) if known < new else (new, known)
+        return high + math.log1p(math.exp(low - high)) if low > -math.inf else high
 
     def is_new(self, known: float, new: float, model: EMModel) -> bool:
         """Whether a new component explains an observation better than all components."""
+        if new <= known and model.engine.memory >= self.concentration:
+            return False  # faster than computing a probability of at most one half
         rest = self.unseen(model)
         if rest <= 0.5 and new <= known:
             return False

@@ -150,6 +150,34 @@ class Steps:
         log_density: cython.double = self._e_step(self._row, True)
         return np.asarray(self._r).tolist(), log_density
 
+    def log_density(self, x: Any) -> float:
+        """Return the log density of an observation.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support of a component.
+        """
+        self.reader.read(x, self._row)
+        return self._e_step(self._row, True)
+
+    def most_probable(self, x: Any) -> int:
+        """Return the position of the component that an observation most probably comes from.
+
+        Raises
+        ------
+        ObservationError
+            If `x` is outside the support of a component.
+        """
+        k: cython.Py_ssize_t
+        best: cython.Py_ssize_t = 0
+        self.reader.read(x, self._row)
+        self._e_step(self._row, True)
+        for k in range(self._r.shape[0]):
+            if self._r[k] > self._r[best]:
+                best = k
+        return best
+
     def log_predictive(self, x: Any) -> float:
         """Return the log density of an observation with the components' parameters marginalised.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -48,6 +48,10 @@ class ComponentAdapter:
         """
         raise NotImplementedError
 
+    def kernels(self, state: State, places: Sequence[int], covariance: str) -> list[Kernel]:
+        """Return the kernels of several components with one prior, for their positions in a row."""
+        return [self.kernel(state, at, covariance) for at in places]
+
     def to_kernel(self, state: State, theta: Any) -> Any:
         """Convert a parameter to the form that `Kernel.set_parameter` expects.
 
@@ -69,6 +73,10 @@ class ComponentAdapter:
     def log_prior(self, state: State, raw: Any) -> float:
         """Return the log prior density of a kernel's parameter."""
         return float(state.belief(state.prior).logpdf(self.parameter(state, raw)))
+
+    def has_proper_prior(self, state: State, kernel: Any) -> bool:
+        """Whether the prior of a component is proper, given its state or its kernel."""
+        return state.is_proper(state.prior)
 
     def has_tails(self, state: State) -> bool:
         """Whether the component, or a part of it, can have Student's t distribution."""
@@ -104,6 +112,6 @@ class ComponentAdapter:
         """Add the statistic of a kernel, multiplied by `n` observations, to a state."""
         kernel.add_to(state.statistics, n)
 
-    def predictive(self, state: State) -> ComponentPredictive:
+    def predictive(self, state: State, kernel: Any) -> ComponentPredictive:
         """Return the predictive density of a component; by default that of its state."""
         return StatePredictive(state, self.add_statistics)

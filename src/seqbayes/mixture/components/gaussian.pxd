@@ -7,7 +7,7 @@ from seqbayes.mixture.components.rows cimport Row
 cdef class GaussianKernel(NormalKernel):
     cdef bint _tied, _logarithm, _partial, _has_student
     cdef Py_ssize_t _present
-    cdef double _divisor, _strength, _squares, _height, _student
+    cdef double _divisor, _strength, _squares, _height, _student, _prior_log_det
     cdef double[::1] _prior_scale, _scale, _x
     cdef Factor _factor
     cdef Conditioning _conditioning

@@ -78,6 +78,11 @@ class GaussianKernel(NormalKernel):
         self._height, self._present = 0.0, d
         self._has_student = False
         self.group: list[Any] = []
+        self._prior_log_det = 0.0
+        if self._factor.factorise(self._prior_scale, 1.0) <= IMPOSSIBLE:
+            self.is_proper = False
+        else:
+            self._prior_log_det = self._factor.log_det()
         self.m_step(0.0)
 
     def log_density(self, row: Row) -> cython.double:
@@ -270,6 +275,38 @@ class GaussianKernel(NormalKernel):
         trace: cython.double = self._factor.trace_of(self._prior_scale, self._z)
         squares = self._divisor * (trace + self._kappa * squares)
         return float(-0.5 * ((self._df + self._d + 2.0) * log_det + squares))
+
+    def log_marginal(self, n: float) -> float:
+        """Return the log marginal likelihood of the statistic, multiplied by `n` observations.
+
+        The prior is proper, and no value was missing.
+        """
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        p: cython.Py_ssize_t = 0
+        weight: cython.double = n * self._live[0]
+        strength: cython.double = self._kappa + weight
+        shrunk: cython.double = self._kappa * weight / strength
+        v: cython.double
+        scale = cython.declare("double[::1]", np.empty(self._scale.shape[0]))
+        factor: Factor = Factor(d)
+        for i in range(d):
+            v = self._live[1 + i] - self._prior_mean[i]
+            self._z[i] = v
+            v *= shrunk
+            for j in range(i + 1):
+                scale[p] = self._prior_scale[p] + n * self._live[1 + d + p] + v * self._z[j]
+                p += 1
+        factor.factorise(scale, 1.0)
+        half: cython.double = 0.5 * (self._df + weight)
+        total: cython.double = 0.5 * d * (log(self._kappa / strength) - weight * LOG_PI)
+        total += 0.5 * self._df * self._prior_log_det - half * factor.log_det()
+        for i in range(d):
+            total += math.lgamma(half - 0.5 * i) - math.lgamma(0.5 * (self._df - i))
+        if self._logarithm:
+            total -= weight * self._live[1]
+        return total
 
     def set_parameter(self, parameter: Any) -> None:
         """Set the mean and the covariance."""

@@ -51,6 +51,7 @@ class IndependentKernel(NormalKernel):
         self.m_step_rows = min(d / 4.0, 16.0)  # an M-step divides, and averages the path
         self._spherical = spherical
         self._prior_scale = np.array(prior[3], float).diagonal().copy()
+        self.is_proper = self.is_proper and bool(np.min(self._prior_scale) > 0.0)
         self._variance = np.ones(d)
         self._inverse = np.ones(d)
         self.m_step(0.0)

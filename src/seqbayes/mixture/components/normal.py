@@ -57,6 +57,11 @@ class NormalKernel(Kernel):
     extra
         Number of additional values in the statistic. The first one is the weight of mean and
         scatter if it differs from the share.
+
+    Attributes
+    ----------
+    is_proper : bool
+        Whether the prior is proper.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class NormalKernel(Kernel):
         Kernel.__init__(self, at, size + extra)
         self._d, self._packed, self._weight_at = d, packed, size if extra > 0 else 0
         self._limit, self._constant = math.inf, 0.0
+        self.is_proper = self._kappa > 0.0 and self._df > d - 1.0
         self._prior_mean, self._mean = np.array(mean, float), np.array(mean, float)
         self._z = np.zeros(d)
 

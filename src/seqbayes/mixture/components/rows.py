@@ -166,15 +166,20 @@ class RowReader:
         ObservationError
             If an observation is outside the support; the message gives its position.
         """
-        row = Row(width)
-        rows = []
-        for i, x in enumerate(as_observations(xs)):
+        several = list(as_observations(xs))
+        rows = np.empty((len(several), width))
+        table = cython.declare("double[:, ::1]", rows)
+        row: Row = Row(width)
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        for i in range(table.shape[0]):
             try:
-                self.read(x, row)
+                self.read(several[i], row)
             except ObservationError as error:
                 raise ObservationError(f"observation {i}: {error}") from None
-            rows.append(row.tolist())
-        return np.array(rows, float).reshape(len(rows), width)
+            for j in range(table.shape[1]):
+                table[i, j] = row.values[j]
+        return rows
 
     def read_column(self, values: Any, table: Any) -> None:
         """Write the values (n,) of one feature into their positions in rows; NaN is missing."""
