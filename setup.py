@@ -36,6 +36,7 @@ COMPILED = [
     "seqbayes.mixture.steps",
     "seqbayes.numerics.square_root",
     "seqbayes.numerics.tail_integral",
+    "seqbayes.river.class_mixture",
     "seqbayes.river.features",
     "seqbayes.river.generative",
     "seqbayes.river.mixture_discriminant",

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The mixture of one class: its components, and how it reads observations."""
 
 from __future__ import annotations

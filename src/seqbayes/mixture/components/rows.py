@@ -22,15 +22,15 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import NAN, fabs
-    from cython.cimports.seqbayes.statistics.reading import real
+    from cython.cimports.seqbayes.statistics.reading import real, weight
 else:
     from math import fabs
 
-    from seqbayes.statistics.reading import real
+    from seqbayes.statistics.reading import real, weight
 
     NAN = math.nan
 
-from seqbayes.statistics.reading import raise_invalid, read_weight
+from seqbayes.statistics.reading import raise_invalid
 
 # Maximum absolute value of a number, so that squares are finite.
 LARGEST = 1e150
@@ -121,7 +121,7 @@ def as_weight(w: Any) -> float:
     ObservationError
         If `w` is invalid.
     """
-    v = read_weight(w)
+    v: cython.double = weight(w)
     if v > MAX_WEIGHT:
         raise_invalid(w, "a weight of at most 1e100")
     return v
