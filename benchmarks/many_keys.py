@@ -225,8 +225,8 @@ TITLES = {
 NOTES = {
     "reading": f"Processor time of a process with its start; rounds: {ROUNDS}. "
     "The loop by hand decodes with msgspec,\nkeeps sums in dictionaries, and commits them with the "
-    "offset to SQLite, like `run` at least once a second and every\n100,000 changed keys. DuckDB "
-    "and Polars use one thread, and store nothing.",
+    "offset to SQLite at least once a second and every\n100,000 changed keys. `run` commits less "
+    "often if commits take long. DuckDB and Polars use one thread,\nand store nothing.",
     "keyed": "Processor time. Changed keys are spread over the whole store.",
 }
 TABLES = {"reading": reading, "keyed": keyed}

@@ -22,7 +22,9 @@ from seqbayes import (
 )
 from seqbayes.compare import p_best
 from seqbayes.table import Pool, Table, best
+from seqbayes.table.distinct import find_distinct
 from seqbayes.table.index import Index
+from seqbayes.table.integer_rows import COMPILED
 
 
 def filled(state: Any, draw: Any, keys: Any, **options: Any) -> Table:
@@ -220,3 +222,37 @@ def test_an_index_equals_a_list_of_distinct_keys(kind) -> None:
         rows = [known.index(key) if key in known else -1 for key in asked]
         assert index.rows(asked, add=False).tolist() == rows
         assert index.keys == known
+
+
+@pytest.mark.parametrize("state", [Beta(2, 3), Gamma(2, 1), NormalInverseGamma()])
+def test_answers_of_many_equal_posteriors_are_those_of_each(state: Any) -> None:
+    """Equal posteriors are evaluated once; the rows are many enough that they are recognised."""
+    rng = np.random.default_rng(3)
+    size = 12_000
+    xs = rng.integers(0, 2, 3 * size)
+    table = Table(state)
+    table.learn_many(np.arange(3 * size) % size, xs.astype(float))
+    assert find_distinct(table.posterior) is not None or not COMPILED
+    few = np.unique(table.posterior[-1], return_index=True)[1][:5]
+    answers: list[Any] = [
+        lambda each: each.interval(0.9),
+        lambda each: each.interval(0.9, "hdi"),
+        lambda each: each.ppf(0.2),
+        lambda each: each.isf(0.1),
+        lambda each: each.cdf(0.4),
+        lambda each: each.sf(0.4),
+    ]
+    for single in answers[: 2 if isinstance(state, NormalInverseGamma) else None]:
+        found = single(table.answers())
+        for row in few.tolist():
+            expected = single(table[row])
+            for column, value in zip(_parts(found), _parts(expected), strict=True):
+                assert column[row] == pytest.approx(value, rel=1e-9)
+    draws = table.sample(np.random.default_rng(1))
+    assert len(np.unique(_parts(draws)[0])) > size // 2  # not one draw for equal posteriors
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, tuple):
+        return [part for each in value for part in _parts(each)]
+    return [value]

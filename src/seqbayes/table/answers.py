@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from seqbayes.errors import ObservationError, PriorError, UnsupportedError
 from seqbayes.figures.named import is_named
 from seqbayes.state import State
 from seqbayes.statistics.columns import Columns
+from seqbayes.table.distinct import find_distinct
 
 Array = Any
 
@@ -101,6 +103,37 @@ class Answers:
         found = answer(self._state.belief(_row(self._posterior, rows)))
         return _spread(found, rows, len(self))
 
+    def of_posteriors(self, function: Callable[[Any], Any]) -> Any:
+        """Return a function of the posteriors' hyperparameters, evaluated once for equal ones.
+
+        Parameters
+        ----------
+        function
+            Called with hyperparameters, as arrays. It returns arrays of the same length, or a tuple
+            or a dict of them.
+
+        Examples
+        --------
+        >>> from seqbayes import Beta
+        >>> columns = Columns(Beta().new_statistics)
+        >>> columns.resize(2)
+        >>> columns.learn_one(0, True, 1.0, None)
+        >>> answers = Answers(Beta(), Beta().prior, columns)
+        >>> answers.of_posteriors(lambda posterior: posterior.alpha).tolist()
+        [2.0, 1.0]
+        """
+        distinct = find_distinct(self._posterior)
+        if distinct is None:
+            return function(self._posterior)
+        rows, numbers = distinct
+        return _taken(function(_row(self._posterior, rows)), numbers)
+
+    def _of_distinct(self, answer: Any) -> Any:
+        """Return a value that depends only on the posterior; NaN where that is improper."""
+        if self.averaged or self._proper is not None:
+            return self._of_belief(answer)
+        return self.of_posteriors(lambda posterior: answer(self._state.belief(posterior)))
+
     @property
     def mean(self) -> Any:
         """The posterior means."""
@@ -158,7 +191,7 @@ class Answers:
             If the level or the kind is invalid.
         """
         check_level(level, kind)
-        return self._of_belief(lambda belief: belief.interval(level, kind))
+        return self._of_distinct(lambda belief: belief.interval(level, kind))
 
     def columns(self, level: float = 0.95) -> dict[str, Array]:
         """Return weight, estimates and interval ends as columns; values that do not exist are NaN.
@@ -182,19 +215,21 @@ class Answers:
 
     def cdf(self, theta: Any) -> Any:
         """Return the posterior probabilities that the parameter is at most `theta`."""
-        return self._of_belief(lambda belief: belief.cdf(theta))
+        of_rows = self._of_belief if np.ndim(theta) else self._of_distinct
+        return of_rows(lambda belief: belief.cdf(theta))
 
     def sf(self, theta: Any) -> Any:
         """Return the posterior probabilities that the parameter is above `theta`."""
-        return self._of_belief(lambda belief: belief.sf(theta))
+        of_rows = self._of_belief if np.ndim(theta) else self._of_distinct
+        return of_rows(lambda belief: belief.sf(theta))
 
     def ppf(self, q: float) -> Any:
         """Return the posterior quantiles."""
-        return self._of_belief(lambda belief: belief.ppf(q))
+        return self._of_distinct(lambda belief: belief.ppf(q))
 
     def isf(self, q: float) -> Any:
         """Return the upper posterior quantiles, which are exceeded with probability `q`."""
-        return self._of_belief(lambda belief: belief.isf(q))
+        return self._of_distinct(lambda belief: belief.isf(q))
 
     def p_best(self, better: str = "higher") -> Array:
         """Return the probability that each row has the largest parameter.
@@ -300,6 +335,16 @@ def _spread(values: Any, rows: Array, n: int) -> Any:
     full = np.full(n, np.nan)
     full[rows] = values
     return full
+
+
+def _taken(values: Any, numbers: Array) -> Any:
+    """Return the values of rows by the number of each; a number is that of all rows."""
+    if isinstance(values, dict):
+        return {name: _taken(value, numbers) for name, value in values.items()}
+    if isinstance(values, tuple):
+        taken = [_taken(value, numbers) for value in values]
+        return type(values)(*taken) if hasattr(values, "_fields") else tuple(taken)
+    return values[numbers] if isinstance(values, np.ndarray) else values
 
 
 def _by_name(value: Any) -> dict[str, Any]:

@@ -88,7 +88,9 @@ class NumberView(BeliefView):
         if sort == "mean":
             found = _first_part(state.belief(posteriors).mean)
         else:
-            low, high = _intervals(state, posteriors, self.level)
+            low, high = answers.of_posteriors(
+                lambda posteriors: tuple(_intervals(state, posteriors, self.level))
+            )
             low, high = (np.where(np.isfinite(end), end, np.nan) for end in (low, high))
             found = low if sort == "low" else high - low
         return np.where(np.isfinite(found), found, np.nan)
