@@ -337,6 +337,37 @@ def test_a_belief_of_a_few_log_normal_amounts_is_shown(amounts):
         assert 0.0 < low < high
 
 
+@pytest.mark.parametrize("amounts", [[5.0, 6.0], [5.0, 6.0, 9.0]])
+def test_revenue_with_few_log_normal_amounts_agrees_with_an_integral_over_share_and_variance(
+    amounts,
+):
+    state = Hurdle(NormalInverseGamma(likelihood=likelihoods.LogNormal()))
+    state.learn_many([0.0] * 20 + amounts)
+    a, b = state.posterior.fields["share"]
+    mean, kappa, alpha, beta = state.posterior.fields["amount"]
+    # the trapezoidal rule in the log odds of the share and in the logarithm of the variance
+    u, v = np.arange(-30.0, 12.0, 0.01), np.arange(-9.0, 60.0, 0.08)
+    shares = np.exp(-a * np.logaddexp(0.0, -u) - b * np.logaddexp(0.0, u))
+    variance = np.exp(v)
+    variances = np.exp(-alpha * v - beta / variance)
+    shares, variances = shares / shares.sum(), variances / variances.sum()
+    log_share = -np.logaddexp(0.0, -u)[:, None]
+    for x in (1e-3, 30.0):
+        score = (math.log(x) - log_share - mean - variance / 2.0) / np.sqrt(variance / kappa)
+        assert state.expected.cdf(x) == pytest.approx(shares @ sc.ndtr(score) @ variances, rel=1e-9)
+        assert state.expected.sf(x) == pytest.approx(shares @ sc.ndtr(-score) @ variances, rel=1e-9)
+
+
+def test_beliefs_that_are_too_wide_or_negative_are_refused_with_the_remedy():
+    one, two = (Hurdle(NormalInverseGamma(likelihood=likelihoods.LogNormal())) for _ in range(2))
+    one.learn_many([0.0, 5.0])
+    two.learn_many([0.0, 5.0, 6.0])
+    with pytest.raises(PriorError, match="too few amounts: learn more of them"):
+        compare([one, two])
+    with pytest.raises(PriorError, match="may be negative"):
+        compare([Hurdle(Normal(0.0, 1.0, 1.0))] * 2)
+
+
 def test_the_page_draws_the_density_of_log_normal_amounts():
     views = pytest.importorskip("seqbayes.dashboard.views")
     state = Hurdle(NormalInverseGamma(1.0, 1.0, 2.0, 1.0, likelihood=likelihoods.LogNormal()))

@@ -140,7 +140,9 @@ def _taken(stacked: Distribution, rows: Any) -> Distribution:
 def _centres(distribution: Distribution) -> Array:
     mean = np.atleast_1d(np.asarray(distribution.mean, dtype=float))
     if not np.isfinite(mean).all():
-        mean = np.where(np.isfinite(mean), mean, distribution.ppf(0.5))
+        rough = distribution.rough_place()
+        median = distribution.ppf(0.5) if rough is None else rough[0]
+        mean = np.where(np.isfinite(mean), mean, median)
     return mean
 
 
@@ -151,6 +153,8 @@ def _place(distribution: Distribution) -> Array:
     )
     with np.errstate(all="ignore"):
         unknown = ~(np.isfinite(mean) & (spread > 0.0) & np.isfinite(spread))
+        if unknown.any() and (rough := distribution.rough_place()) is not None:
+            return np.array(rough)[:, None]
         if unknown.any():
             low, middle, high = (
                 np.ravel(each)

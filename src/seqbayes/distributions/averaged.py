@@ -30,7 +30,13 @@ _MOST = 100_000
 
 _HALVINGS = 200
 
-_MOST_TABLED = 600
+_LARGEST_LOG = 700.0
+
+_SINGULARITY = 0.45
+"""Width, in units of the distance of a singularity; a step has the error exp(-2 π distance / step).
+"""
+
+_MOST_TABLED = 6000
 """Largest number of terms of a product whose density is interpolated in a table."""
 
 _MANY = 32
@@ -153,8 +159,10 @@ class ProductOfTwo(Averaged):
         if first.support != (0.0, 1.0) == second.support:
             first, second = second, first
         self.first, self.second = first, second
-        low, high = second.ppf(0.16), second.isf(0.16)
-        super().__init__(first, (math.log(high) - math.log(low)) / 2.0)
+        low, high = math.log(second.ppf(0.16)), math.log(second.isf(0.16))
+        self._second_place = (low + high) / 2.0, (high - low) / 2.0
+        width = min(self._second_place[1], _SINGULARITY * second.singularity_of_logarithm)
+        super().__init__(first, width)
         self.terms *= second.terms
 
     def _given(self, x: Any) -> tuple[Distribution, Any, Any]:
@@ -182,9 +190,7 @@ class ProductOfTwo(Averaged):
     def _densities(self) -> DensityTable:
         """Return a table of the density of the logarithm, and of its tails."""
         if self._table is None:
-            low, high = (math.log(self.second.ppf(q)) for q in (0.16, 0.84))
-            centre = math.log(self.first.ppf(0.5)) + math.log(self.second.ppf(0.5))
-            self._table = DensityTable(self._sum, centre, (high - low) / 2.0, 5e-12)
+            self._table = DensityTable(self._sum, self._start(), self._second_place[1], 5e-12)
         return self._table
 
     def _cdf(self, x: Real) -> Any:
@@ -198,7 +204,13 @@ class ProductOfTwo(Averaged):
         return plain(self._densities().tails(np.log(x))[1])
 
     def _start(self) -> float:
-        return math.log(self.first.ppf(0.5)) + math.log(self.second.ppf(0.5))
+        return math.log(self.first.ppf(0.5)) + self._second_place[0]
+
+    def rough_place(self) -> tuple[float, float]:
+        """Return an approximate median and deviation, from those of the logarithms."""
+        low, high = (math.log(self.first.ppf(q)) for q in (0.16, 0.84))
+        median = math.exp(min(self._start(), _LARGEST_LOG))
+        return median, median * math.hypot((high - low) / 2.0, self._second_place[1])
 
     def _at(self, u: float) -> float:
         return math.exp(u)

@@ -222,6 +222,11 @@ class Distribution:
         """Whether the upper tail of the logarithm decreases like a power; then no moment exists."""
         return False
 
+    @property
+    def singularity_of_logarithm(self) -> float:
+        """The `singularity` of the density of the logarithm of a positive number."""
+        return math.inf
+
     def logpdf_of_logarithm(self, u: Any) -> Any:
         """Return the log density of the logarithm of a positive number, at an array of logarithms.
 
@@ -233,6 +238,18 @@ class Distribution:
         array([-1.])
         """
         return self.logpdf(np.exp(u)) + u
+
+    @property
+    def singularity(self) -> float:
+        """Distance from the line of the nearest complex singularity of the density, if it matters.
+
+        Otherwise infinite, as that of distributions without a power tail.
+        """
+        return math.inf
+
+    def rough_place(self) -> tuple[float, float] | None:
+        """Return an approximate median and deviation, if they are much faster than quantiles."""
+        return None
 
     def values(self) -> Any:
         """Return the values of a discrete distribution whose probability is not negligible.

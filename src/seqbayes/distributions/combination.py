@@ -75,6 +75,12 @@ class NormalCombination(Averaged):
         return self._normal, x, 0.0
 
     @property
+    def singularity(self) -> float:
+        """Distance from the line of the nearest complex singularity of the density."""
+        _, kappa, _, beta, *_ = self._parameters
+        return math.sqrt(2.0 * beta / kappa)
+
+    @property
     def _tabled(self) -> bool:
         """Whether the density has a closed form, from which a table is computed."""
         _, kappa, alpha, _, deviations, variances = self._parameters

@@ -186,9 +186,15 @@ class Hurdle(Product):
         if p is not None:
             return "may be zero: compare the mean, or a quantile of the amounts"
         amount = self.amount.likelihood
-        if amount.expectation(self.posterior.fields["amount"]) is not None:
-            return "has too wide a distribution, or may be negative"
-        return str(amount.reason_against(self.posterior.fields["amount"], None))
+        mean = amount.expectation(self.posterior.fields["amount"])
+        if mean is None:
+            return str(amount.reason_against(self.posterior.fields["amount"], None))
+        if mean.support[0] < 0.0:
+            return "is compared for positive amounts only, and these may be negative"
+        return (
+            "extends over too many orders of magnitude, because there are too few amounts: learn"
+            " more of them, or compare the shares (`marginal('share')`)"
+        )
 
     def predict_one(self, x: Any = None) -> Any:
         """Predict the next number: the mean."""

@@ -17,6 +17,9 @@ _COEFFICIENTS = (
 
 _HALVINGS = 12
 
+_BLOCK = 8192
+"""Number of points that are computed at once, so that intermediate results remain in the cache."""
+
 
 class Piecewise:
     """Polynomials in panels that agree with a function to about 13 digits.
@@ -73,15 +76,28 @@ class Piecewise:
         self._starts = starts[order]
         self.ends = np.append(self._starts, high)
         self._half = ((ends - starts) / 2.0)[order]
-        self._found = found[order]
+        # a row for each degree
+        self._found = np.ascontiguousarray(found[order].T)
 
     def __call__(self, x: Any) -> Any:
         """Return the values at an array of points within the range."""
+        points = np.ravel(x)
+        found = np.empty(points.shape)
+        for start in range(0, len(points), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            found[block] = self._evaluated(points[block])
+        return found.reshape(np.shape(x))
+
+    def _evaluated(self, x: Any) -> Any:
+        """Return the values at some points, by Clenshaw's recurrence."""
         panel = np.searchsorted(self._starts, x, side="right") - 1
         panel = np.clip(panel, 0, len(self._starts) - 1)
         t = (x - self._starts.take(panel)) / self._half.take(panel) - 1.0
-        # Clenshaw's recurrence
+        twice = 2.0 * t
         later, last = np.zeros_like(t), np.zeros_like(t)
-        for degree in range(_DEGREE, 0, -1):
-            later, last = self._found[:, degree].take(panel) + 2.0 * t * later - last, later
-        return self._found[:, 0].take(panel) + t * later - last
+        for row in self._found[:0:-1]:
+            term = row.take(panel)
+            term -= last
+            term += twice * later
+            later, last = term, later
+        return self._found[0].take(panel) + t * later - last

@@ -206,6 +206,11 @@ class Transformed(Distribution):
         """Whether the upper tail of the logarithm decreases like a power; then no moment exists."""
         return self.transform.exponential and self.base.power_tail
 
+    @property
+    def singularity_of_logarithm(self) -> float:
+        """Distance from the line of the nearest complex singularity of the logarithm's density."""
+        return self.base.singularity if self.transform.exponential else math.inf
+
     def logpdf_of_logarithm(self, u: Any) -> Any:
         """Return the log density of the logarithm of the variable, at an array of logarithms."""
         if self.transform.exponential:
