@@ -6,6 +6,7 @@ shortest of interleaved rounds.
 """
 
 import math
+import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,10 @@ from seqbayes import distributions as d
 from seqbayes.compare import compare, compare_many, p_best, plan
 from seqbayes.compare import evidence as ev
 
+TESTS = Path(__file__).parents[1] / "tests"
 CASES = 10_000
+KINDS = ("number", "normal", "labels", "hurdle")
+"""Kinds of beliefs about one number."""
 NULLS = 4_000
 """Experiments without a difference at each of the rates."""
 RATES = (0.001, 0.01, 0.05, 0.2, 0.5)
@@ -71,54 +75,25 @@ def timing():
     )
 
 
-def generated(rng):
-    """Return some beliefs of one kind."""
-    k = int(rng.integers(2, 5))
-    kind = int(rng.integers(3))
-    if kind == 0:
-        n, p = 10.0 ** rng.uniform(0.0, 5.0, k), rng.beta(2.0, 5.0) * np.exp(rng.normal(size=k) / 5)
-        return [
-            d.Beta(0.5 + m * q, 0.5 + m * (1 - q)) for m, q in zip(n, p.clip(0, 0.99), strict=True)
-        ]
-    if kind == 1:
-        return [d.Gamma(*(10.0 ** rng.uniform(-1.0, 3.0, 2))) for _ in range(k)]
-    return [
-        d.StudentT(10.0 ** rng.uniform(0.5, 3.0), rng.normal(), 10.0 ** rng.uniform(-2.0, 1.0))
-        for _ in range(k)
-    ]
+def contradictions():
+    """Return the number of generated comparisons, and in how many answers contradict each other."""
+    sys.path[:0] = [str(TESTS), str(TESTS / "compare")]
+    import consistency
 
+    import cases
 
-def contradictions(cases=CASES):
-    """Return in how many generated cases verdict, P(best), intervals and losses contradict."""
     rng = np.random.default_rng(2)
-    return sum(
-        contradicts(compare(generated(rng), better=("higher", "lower")[i % 2], equivalence=0.05))
-        for i in range(cases)
-    )
-
-
-def contradicts(result):
-    """Whether the answers of a comparison contradict each other."""
-    sign = 1.0 if result.better == "higher" else -1.0
-    found = not math.isclose(math.fsum(result.p_best.values()), 1.0, abs_tol=1e-10)
-    for each in result.differences.values():
-        for interval in (each.interval, each.lift_interval):
-            if interval is not None:
-                low, high = sorted(sign * end for end in interval)
-                found |= (low > 0.0) != (each.p_better > 0.975)
-                found |= (high < 0.0) != (each.p_better < 0.025)
-        found |= result.p_best[each.name] > each.p_better * (1.0 + 1e-9) + 1e-70
-        low, high = each.interval
-        within = low > -0.05 and high < 0.05
-        found |= within and each.p_equivalent < 0.95 * (1.0 - 1e-9)
-    losses = [loss for loss in result.loss.values() if loss is not None]
-    if losses:
-        best = min(result.loss, key=result.loss.__getitem__)
-        found |= result.mean[best] != (max if sign > 0.0 else min)(result.mean.values())
-    if result.verdict == "best":
-        found |= bool(losses) and result.loss[result.best] != min(losses)
-        found |= any(max(sign * e for e in d.interval) >= 0.0 for d in result.differences.values())
-    return found
+    compared = [case for case in cases.ONE_CASE_PER_LIKELIHOOD if case.family.display_kind in KINDS]
+    made = wrong = turn = 0
+    while made < CASES:
+        case = compared[turn % len(compared)]
+        turn += 1
+        quantity = consistency.QUANTITIES[int(rng.integers(len(consistency.QUANTITIES)))]
+        found = consistency.generated(case, rng, quantity)
+        if found is not None:
+            made += 1
+            wrong += any(consistency.contradictions(*found))
+    return made, wrong, len(compared)
 
 
 def block_sizes(n):
@@ -183,8 +158,11 @@ def report():
         ms = ms / 1000 if "1,000 comparisons" in name else ms
         yield f"| {name} | {'' if math.isinf(ms) else f'{ms:.1f} ms'} |"
     yield "\n## Consistency\n"
-    yield f"Contradictions between verdict, P(best), intervals and losses in {CASES:,} generated"
-    yield f"comparisons: {contradictions()}.\n"
+    made, wrong, pairs = contradictions()
+    yield f"Contradictions between verdict, P(best), intervals and losses in {made:,} generated"
+    yield f"comparisons of 2 to 10 arms, of all {pairs} families and likelihoods about one number,"
+    yield "of the parameter, the mean, the median and the 90 % quantile of observations, with and"
+    yield f"without a control and a region of equivalence, higher or lower is better: {wrong}.\n"
     yield "## False stops\n"
     yield f"{NULLS:,} experiments without a difference at each rate, looked at after every block"
     yield f"until {VISITORS:,} visitors; alpha = {ALPHA:g}.\n"

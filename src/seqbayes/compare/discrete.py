@@ -67,6 +67,7 @@ class Lattice:
         if self._whole and high - low < _MAX_GAP:
             # also the values between two numbers, which small probabilities depend on
             self.values = np.arange(low, high + 1.0)
+        self._contiguous = self._whole and len(self.values) == high - low + 1.0
         self.below = np.stack([each.cdf(self.values) for each in numbers])
         self.more = np.stack([each.sf(self.values) for each in numbers])
         self.below[:, -1], self.more[:, -1] = 1.0, 0.0
@@ -86,7 +87,11 @@ class Lattice:
 
     def at_most(self, rows: Any, x: Array) -> Array:
         """Return P(X <= x) of some numbers, each at a row of x."""
-        index = np.searchsorted(self.values, x + _SLACK * np.abs(x), side="right")
+        x = x + _SLACK * np.abs(x)
+        if self._contiguous:
+            index = np.clip(np.floor(x) - self.values[0] + 1.0, 0.0, len(self.values)).astype(int)
+        else:
+            index = np.searchsorted(self.values, x, side="right")
         found: Array = np.where(index > 0, self.below[rows[:, None], index - 1], 0.0)
         return found
 

@@ -126,7 +126,9 @@ def kind_of(state: State) -> str:
     """
     if not state.two_sample:
         name = type(state.likelihood).__name__
-        raise UnsupportedError(f"there is no sequential test for {name} observations")
+        raise UnsupportedError(
+            f"there is no sequential test for {name} observations: {state.likelihood.without_test}"
+        )
     return state.two_sample
 
 

@@ -77,6 +77,9 @@ class Likelihood:
     with known shapes).
     """
 
+    without_test: ClassVar[str] = "decide at a time that was fixed in advance"
+    """What to do if there is no sequential test."""
+
     reciprocal_meaning: ClassVar[str] = ""
     """Meaning of the parameter's reciprocal, such as a duration; empty if it has no meaning."""
 

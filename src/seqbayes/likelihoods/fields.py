@@ -93,6 +93,11 @@ class Hurdle(Fields):
 
     columnar = True
 
+    without_test = (
+        "decide about the expected value at a time that was fixed in advance, or test the share of"
+        " observations other than 0 as a separate belief"
+    )
+
     @property
     def observation_fields(self) -> Mapping[Any, str]:
         """Empty: an observation is one number."""

@@ -14,7 +14,7 @@ from seqbayes.numerics.special import Array, Real
 from seqbayes.numerics.sums import sum_from
 from seqbayes.predictive.base import DiscreteDistribution
 
-_MAX_VALUES = 200_000
+_MAX_VALUES = 50_000
 
 _PRECISE = 1e-40
 """Probability of a tail that is negligible in comparison with any other probability."""
