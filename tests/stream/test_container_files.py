@@ -1,16 +1,21 @@
 """Parquet, Avro and MessagePack files give the same beliefs as JSON Lines."""
 
 import datetime
+import gzip
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
 from shop_events import BELIEFS, SCHEMA
 
+from seqbayes import cli
 from seqbayes.errors import PriorError, SourceError
-from seqbayes.events.packed import object_end
+from seqbayes.events.packed import PackedObjects, object_end
 from seqbayes.stream import Pipeline, open_store
-from seqbayes.stream.sources import File
+from seqbayes.stream.sources import Directory, File
+from seqbayes.stream.sources.reading import Format
+from seqbayes.stream.sources.stdin import Pipe
 
 fastavro = pytest.importorskip("fastavro")
 pyarrow = pytest.importorskip("pyarrow")
@@ -37,7 +42,11 @@ def write(path, events=EVENTS):
 
 
 def learn(path, url="memory:", stop=None):
-    with Pipeline(File(str(path)), BELIEFS, open_store(url), size=7) as pipeline:
+    return learn_from(File(str(path)), url, stop)
+
+
+def learn_from(source, url="memory:", stop=None):
+    with Pipeline(source, BELIEFS, open_store(url), size=7) as pipeline:
         for step in pipeline:
             step.commit()
             if step.commits == stop:
@@ -100,6 +109,80 @@ def test_objects_of_messagepack_that_are_not_records_become_dead_letters(tmp_pat
     (batch,) = File(str(path), format="msgpack").batches()
     assert (batch.records, batch.positions) == (EVENTS[:2], [0, 3])
     assert [(index, raw) for index, raw, _ in batch.refused] == [(1, b"[1]"), (2, b"{1: 2}")]
+
+
+@pytest.mark.parametrize("name", ["jsonl", "msgpack", "msgpack.gz"])
+def test_a_directory_of_messagepack_is_read_as_one_of_json_lines(name, tmp_path):
+    """A run that is interrupted within a file resumes there; a file that grows is read further."""
+    url, directory = str(tmp_path / "b.db"), tmp_path / "in"
+    directory.mkdir()
+    for i, events in enumerate((EVENTS[:15], EVENTS[15:], [])):
+        path = write(directory / f"{i}.{name.removesuffix('.gz')}", events)
+        if name.endswith(".gz"):
+            Path(f"{path}.gz").write_bytes(gzip.compress(path.read_bytes()))
+            path.unlink()
+    states, letters, _ = learn(write(tmp_path / "e.jsonl"))
+
+    def source():
+        return Directory(str(directory), f"*.{name}", settle=0)
+
+    assert learn_from(source(), url, stop=2)[2] == 14
+    found = learn_from(source(), url)
+    assert found[0] == states
+    assert [belief for belief, _ in found[1]] == [belief for belief, _ in letters]
+    assert learn_from(source(), url)[2] == 0
+    if not name.endswith(".gz"):
+        path = directory / f"0.{name}"
+        path.write_bytes(
+            path.read_bytes() + write(tmp_path / f"more.{name}", EVENTS[:3]).read_bytes()
+        )
+        assert learn_from(source(), url)[2] == 3
+
+
+@pytest.mark.parametrize("name", ["jsonl", "msgpack"])
+def test_a_pipe_of_messagepack_is_read_as_one_of_json_lines(name, tmp_path):
+    states, letters, _ = learn(write(tmp_path / "e.jsonl"))
+    layout = Format(name, "-", None)
+    with write(tmp_path / f"e.{name}").open("rb") as file:
+        found = learn_from(Pipe(file.fileno(), layout.splitter(tmp_path, 0)))
+    assert found[0] == states
+    assert [belief for belief, _ in found[1]] == [belief for belief, _ in letters]
+
+
+def test_objects_are_split_wherever_a_block_ends():
+    data = b"".join(map(msgspec.msgpack.encode, [*EVENTS[:3], [1], EVENTS[3]]))
+    whole = PackedObjects(0).split(data, last=True)
+    assert whole.records == EVENTS[:4]
+    assert [reason for *_, reason in whole.refused] == ["expected a mapping with field names"]
+    for size in (1, 2, 7, 50):
+        objects, records, starts, refused = PackedObjects(0), [], [], []
+        for at in range(0, len(data) + size, size):
+            part = objects.split(data[at : at + size], last=at >= len(data))
+            records += part.records
+            starts += part.starts
+            refused += part.refused
+        assert (records, starts, refused) == (whole.records, whole.starts, whole.refused)
+        assert not objects.is_cut_short
+
+
+def test_an_incomplete_object_at_the_end_is_a_dead_letter_and_others_stop():
+    data = msgspec.msgpack.encode(EVENTS[0])
+    part = PackedObjects(5).split(data + data[:4], last=True)
+    assert part.records == EVENTS[:1]
+    assert part.refused == [(5 + len(data), data[:4], "the input ends within a MessagePack object")]
+    with pytest.raises(SourceError, match=f"the object at byte {len(data)} is not valid"):
+        PackedObjects(0).split(data + b"\xc1")
+    with pytest.raises(SourceError, match="at byte 0 is longer than 10 bytes"):
+        PackedObjects(0, 10).split(data[:-1])
+
+
+@pytest.mark.parametrize("name", [*FORMATS, "jsonl"])
+def test_watch_reads_every_format_of_files(name, tmp_path, capsys):
+    path = str(write(tmp_path / f"e.{name}"))
+    words = ["--state", "beta", "--value", "sold", "--by", "shop", "--json"]
+    assert cli.main(["watch", path, *words]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {each["key"]["shop"]: each["n"] for each in found} == {"s0": 14, "s1": 13, "s2": 13}
 
 
 def test_files_of_records_cannot_be_followed(tmp_path):

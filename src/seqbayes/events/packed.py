@@ -1,6 +1,17 @@
-"""Find the ends of concatenated MessagePack objects."""
+"""Splits concatenated MessagePack objects."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from seqbayes.errors import SourceError
+from seqbayes.events.records import MAX_KEPT_BYTES, MAX_RECORD_BYTES, RecordChunk
+
+NO_RECORD = "expected a mapping with field names"
+"""The reason why an object is not an event."""
 
 # For each first byte from 0xc0 to 0xdf: bytes of the length field, bytes that follow in any case,
 # and the number of objects for each unit of length (0: the length counts bytes).
@@ -21,6 +32,10 @@ _FORMS = {
 }
 
 
+class CutShortError(ValueError):
+    """The bytes end before the object does."""
+
+
 def object_end(data: bytes | memoryview, start: int) -> int:
     """Return the offset at which a MessagePack object ends.
 
@@ -33,8 +48,10 @@ def object_end(data: bytes | memoryview, start: int) -> int:
 
     Raises
     ------
+    CutShortError
+        If the bytes end before the object does.
     ValueError
-        If the bytes end before the object does, or are not valid MessagePack.
+        If the bytes are not valid MessagePack.
 
     References
     ----------
@@ -48,7 +65,7 @@ def object_end(data: bytes | memoryview, start: int) -> int:
     at, pending = start, 1
     while pending:
         if at >= len(data):
-            raise ValueError("the file ends within a MessagePack object")
+            raise CutShortError("the input ends within a MessagePack object")
         first = data[at]
         at, pending = at + 1, pending - 1
         if first < 0x80 or first >= 0xE0:
@@ -67,5 +84,91 @@ def object_end(data: bytes | memoryview, start: int) -> int:
             at += width + more + (0 if each else length)
             pending += each * length
     if at > len(data):
-        raise ValueError("the file ends within a MessagePack object")
+        raise CutShortError("the input ends within a MessagePack object")
     return at
+
+
+def is_record(value: Any) -> bool:
+    """Whether an object is an event: a mapping whose keys are strings."""
+    return isinstance(value, Mapping) and all(type(name) is str for name in value)
+
+
+class PackedObjects:
+    r"""Splits blocks of concatenated MessagePack objects into events.
+
+    Parameters
+    ----------
+    offset
+        Offset of the first block; the beginning of an object.
+    longest
+        Maximum number of bytes of an object.
+
+    Examples
+    --------
+    >>> objects = PackedObjects(0)
+    >>> data = msgspec.msgpack.encode({"x": 1}) + msgspec.msgpack.encode([2])
+    >>> part = objects.split(data[:3])
+    >>> list(part.records), objects.is_cut_short
+    ([], True)
+    >>> part = objects.split(data[3:], last=True)
+    >>> part.records, part.starts, part.end, part.refused
+    ([{'x': 1}], [0], 6, [(4, b'\x91\x02', 'expected a mapping with field names')])
+    """
+
+    def __init__(self, offset: int, longest: int = MAX_RECORD_BYTES) -> None:
+        self._end, self._longest = offset, longest
+        self._rest = b""
+        self._decode = msgspec.msgpack.Decoder().decode
+
+    def split(self, block: bytes, last: bool = False) -> RecordChunk:
+        """Return the events that end in a block; an incomplete last object becomes a dead letter.
+
+        Raises
+        ------
+        SourceError
+            If the bytes are not MessagePack, or an object is too long: where the next object begins
+            is then unknown.
+        """
+        data = memoryview(self._rest + block)
+        part = RecordChunk([], [])
+        at = 0
+        while at < len(data):
+            try:
+                end = object_end(data, at)
+            except CutShortError as error:
+                if not last:
+                    break
+                part.refused.append((self._end + at, bytes(data[at:][:MAX_KEPT_BYTES]), str(error)))
+                end = len(data)
+            except ValueError:
+                raise SourceError(
+                    f"cannot read MessagePack: the object at byte {self._end + at:,} is not valid"
+                ) from None
+            else:
+                self._read(data[at:end], self._end + at, part)
+            at = end
+        self._rest, self._end = bytes(data[at:]), self._end + at
+        if len(self._rest) > self._longest:
+            raise SourceError(
+                f"cannot read MessagePack: the object at byte {self._end:,} is longer than"
+                f" {self._longest:,} bytes"
+            )
+        part.end = self._end
+        return part
+
+    def _read(self, data: memoryview, start: int, part: RecordChunk) -> None:
+        """Add an object to the events, or to the dead letters."""
+        try:
+            record, reason = self._decode(data), NO_RECORD
+        except (msgspec.DecodeError, ValueError) as error:
+            record, reason = None, str(error)
+        if is_record(record):
+            part.records.append(record)  # type: ignore[attr-defined]
+            part.starts.append(start)  # type: ignore[attr-defined]
+        else:
+            part.refused.append((start, bytes(data[:MAX_KEPT_BYTES]), reason))
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the remaining bytes are the beginning of an object still being written."""
+        return bool(self._rest)

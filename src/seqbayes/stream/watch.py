@@ -318,7 +318,9 @@ class _Watch(Collector):
         """Return a message about an incomplete last line, which was not read."""
         if interruption or self._quit:
             return []
-        if not isinstance(self._source, File) or self._args.file.endswith((".gz", ".zst")):
+        if not isinstance(self._source, File) or not self._source.has_lines:
+            return []
+        if self._args.file.endswith((".gz", ".zst")):
             return []
         offset = 0 if self._token is None else self._token["offset"]
         rest = os.path.getsize(self._args.file) - offset

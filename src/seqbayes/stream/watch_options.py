@@ -91,7 +91,7 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--weight", metavar="COLUMN", help="column of the weight of the event, >= 0")
     group.add_argument(
         "--format",
-        choices=("jsonl", "csv"),
+        choices=("jsonl", "csv", "msgpack", "parquet", "avro"),
         help="input format (default: from the suffix or the first character)",
     )
     group.add_argument(

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from seqbayes.console.text import printable
-from seqbayes.events.packed import object_end
+from seqbayes.events.packed import NO_RECORD, is_record, object_end
 from seqbayes.extras import install_command
 from seqbayes.stream.digests import digest_of
 from seqbayes.stream.source import Batch, SourceError
 
-SUFFIXES = {
-    ".parquet": "parquet",
-    ".avro": "avro",
-    ".msgpack": "msgpack",
-    ".mpk": "msgpack",
-}
-"""Formats by suffix."""
+CONTAINERS = ("parquet", "avro", "msgpack")
+"""Formats of files that are read by records."""
 
 _HEAD = 1024
 """Number of bytes at the beginning of a file that identify it."""
@@ -85,11 +80,11 @@ class Container:
         records = self._records(self._place)
         while chunk := list(itertools.islice(records, size)):
             first, self._place = self._place, self._place + len(chunk)
-            good = [(i, each) for i, each in enumerate(chunk, first) if _is_record(each)]
+            good = [(i, each) for i, each in enumerate(chunk, first) if is_record(each)]
             bad = [
-                (i, repr(each)[:1000].encode(), "expected a mapping with field names")
+                (i, repr(each)[:1000].encode(), NO_RECORD)
                 for i, each in enumerate(chunk, first)
-                if not _is_record(each)
+                if not is_record(each)
             ]
             yield Batch(
                 [each for _, each in good], self.token(self._place), [i for i, _ in good], bad
@@ -161,7 +156,3 @@ class Container:
         """Raise an error if the file ends before the position."""
         if skipped > available:
             raise SourceError(f"{self._path} ends before record {self._place:,}")
-
-
-def _is_record(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(type(name) is str for name in value)

@@ -95,7 +95,7 @@ class Directory(Source):
         pattern: str = "*.jsonl",
         follow: bool = False,
         settle: float = 1.0,
-        format: Literal["jsonl", "csv"] | None = None,  # noqa: A002
+        format: Literal["jsonl", "csv", "msgpack"] | None = None,  # noqa: A002
         delimiter: str | None = None,
         longest: int = MAX_RECORD_BYTES,
         name: str | None = None,

@@ -13,8 +13,8 @@ from seqbayes.errors import PriorError
 from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources import rotation
-from seqbayes.stream.sources.container import SUFFIXES, Container
-from seqbayes.stream.sources.reading import BLOCK, Format, Reading, check_regular
+from seqbayes.stream.sources.container import CONTAINERS, Container
+from seqbayes.stream.sources.reading import BLOCK, FORMATS, Format, Reading, check_regular
 from seqbayes.stream.sources.rotation import Generation
 
 GRACE = 1.0
@@ -45,6 +45,11 @@ class File(Source):
         the current file from its beginning and adds a dead letter about the gap.
     name
         Name of the source in the store; by default its absolute path.
+
+    Attributes
+    ----------
+    has_lines
+        Whether the position is an offset in bytes, instead of a number of records.
 
     Raises
     ------
@@ -84,8 +89,8 @@ class File(Source):
         name: str | None = None,
     ) -> None:
         self._path = Path(path)
-        kind = format or SUFFIXES.get(self._path.suffix)
-        contained = kind in SUFFIXES.values()
+        kind = format or FORMATS.get(self._path.suffix)
+        contained = kind in CONTAINERS
         self._layout = Format("jsonl" if contained else format, path, delimiter, longest)
         if lost not in ("stop", "restart"):
             raise PriorError(f"expected lost 'stop' or 'restart', got {lost!r}")
@@ -99,6 +104,7 @@ class File(Source):
         self._restart = lost == "restart"
         self.name = name or f"file:{os.path.abspath(path)}"
         self._container = Container(self._path, str(kind), self.name) if contained else None
+        self.has_lines = not contained
         self.finite = not follow
         self.text = self._layout.text
         self._reading: Reading | None = None
@@ -250,7 +256,7 @@ class File(Source):
         if changed == self._listed:
             return False
         older = rotation.neighbours(self._path)
-        if _identity(self._path) != reading.handle.identity:
+        if rotation.identity_of(self._path) != reading.handle.identity:
             return False
         if self._tails and not reading.handle.offset:
             current = self._locate(self._tails[-1])
@@ -288,7 +294,7 @@ class File(Source):
         """Whether no more data are expected in the current file."""
         if self.finite or reading.path != self._path:
             return True
-        identity = _identity(self._path)
+        identity = rotation.identity_of(self._path)
         if identity is None:
             self._missing = True
             return False
@@ -350,11 +356,7 @@ class File(Source):
             if opened.handle.identity == found.identity:
                 return opened
             opened.close()
-            current = self._refresh(current)
-
-    def _refresh(self, current: Generation) -> Generation:
-        files = rotation.generations(self._path)
-        return next((each for each in files if each.identity == current.identity), current)
+            current = rotation.refreshed(self._path, current)
 
     def _read_tails(self, size: int) -> Iterator[Batch]:
         """Yield records that were written late to rotated files."""
@@ -392,11 +394,3 @@ class File(Source):
         if self._reading is not None:
             self._drop(self._reading)
         self._gap = None
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino

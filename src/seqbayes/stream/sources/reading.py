@@ -8,7 +8,8 @@ from typing import Any
 
 from seqbayes.errors import PriorError
 from seqbayes.events.lines import Lines
-from seqbayes.events.records import MAX_RECORD_BYTES, RecordChunk
+from seqbayes.events.packed import PackedObjects
+from seqbayes.events.records import MAX_RECORD_BYTES, RecordChunk, Splitter
 from seqbayes.events.rows import CsvRows
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.handle import Handle
@@ -16,7 +17,17 @@ from seqbayes.stream.sources.handle import Handle
 BLOCK = 1 << 18
 """Number of bytes read at a time."""
 
-FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".msgpack": "msgpack",
+    ".mpk": "msgpack",
+    ".parquet": "parquet",
+    ".avro": "avro",
+}
 """Formats by suffix; files with other suffixes are read as JSON Lines."""
 
 
@@ -26,7 +37,7 @@ class Format:
     Parameters
     ----------
     name
-        ``"jsonl"`` or ``"csv"``; by default determined by the suffix of `path`.
+        ``"jsonl"``, ``"csv"`` or ``"msgpack"``; by default determined by the suffix of `path`.
     path
         A file, or a pattern of file names.
     delimiter
@@ -46,8 +57,13 @@ class Format:
         suffixes = [s for s in Path(path).suffixes if s in FORMATS]
         suffix = suffixes[-1] if suffixes else ""
         name = name or FORMATS.get(suffix, "jsonl")
-        if name not in ("jsonl", "csv"):
-            raise PriorError(f"expected format 'jsonl' or 'csv', got {name!r}")
+        if name in ("parquet", "avro"):
+            raise PriorError(
+                f"{name} is read only from a single file without compression: use kind = 'file',"
+                " or seqbayes backfill"
+            )
+        if name not in ("jsonl", "csv", "msgpack"):
+            raise PriorError(f"expected format 'jsonl', 'csv' or 'msgpack', got {name!r}")
         if delimiter in ("tab", "\\t"):
             delimiter = "\t"
         if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
@@ -56,12 +72,14 @@ class Format:
             raise PriorError("a delimiter requires CSV: format 'csv', or a file named .csv")
         if longest < 1:
             raise PriorError(f"expected a longest record of at least 1 byte, got {longest!r}")
-        self.text = name == "csv"
+        self.text, self._packed = name == "csv", name == "msgpack"
         self.delimiter = delimiter or ("\t" if suffix == ".tsv" else ",")
         self._longest = longest
 
-    def splitter(self, path: Path, offset: int) -> Lines:
+    def splitter(self, path: Path, offset: int) -> Splitter:
         """Return a splitter for a file, starting at an offset."""
+        if self._packed:
+            return PackedObjects(offset, self._longest)
         if not self.text:
             return Lines(offset, self._longest)
         header = None

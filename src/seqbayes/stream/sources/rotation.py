@@ -148,6 +148,29 @@ def neighbours(path: Path) -> list[list[int]]:
     ]
 
 
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file; None if it does not exist."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def refreshed(path: Path, current: Generation) -> Generation:
+    """Return the present name and times of a file that may have been renamed.
+
+    Parameters
+    ----------
+    path
+        The path at which events are written.
+    current
+        The file as it was found before.
+    """
+    files = generations(path)
+    return next((each for each in files if each.identity == current.identity), current)
+
+
 def successor(
     path: Path, current: Generation, older: Collection[list[int]] | None = None
 ) -> Generation | None:

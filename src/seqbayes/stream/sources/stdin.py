@@ -92,7 +92,7 @@ class Stdin(Pipe):
 
     def __init__(
         self,
-        format: Literal["jsonl", "csv"] | None = None,  # noqa: A002
+        format: Literal["jsonl", "csv", "msgpack"] | None = None,  # noqa: A002
         delimiter: str | None = None,
         longest: int = MAX_RECORD_BYTES,
         name: str = "stdin",
