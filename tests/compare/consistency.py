@@ -81,6 +81,16 @@ def _of_losses(found):
     finite = [name for name in found.names if math.isfinite(found.loss[name])]
     if min(found.loss.values()) < 0.0:
         yield "a loss is negative"
+    tail = (1.0 - found.level) / 2.0
+    discrete = any(each.discrete for each in found.numbers.values())
+    for name, (low, high) in found.loss_interval.items():
+        p = found.p_best[name]
+        if not 0.0 <= low <= high:
+            yield f"the interval of the loss of {name} is {(low, high)}"
+        if (low > 0.0 and p > tail + NEAR) or (high > 0.0 and p > 1.0 - tail + NEAR):
+            yield f"the loss of {name} is above 0, but P(best) is {p}"
+        if not discrete and p < tail - NEAR and low == 0.0:
+            yield f"the loss of {name} is 0, but P(best) is {p}"
     for a, b in itertools.pairwise(finite):
         if None in (found.mean[a], found.mean[b]):
             continue

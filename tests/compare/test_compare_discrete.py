@@ -185,7 +185,14 @@ def test_several_arms_share_the_first_place_or_one_is_best():
         for i, value in enumerate(values):
             best[i] += probability * (values.count(min(values)) == 1 and value == min(values))
             loss[i] += probability * (value - min(values))
+    losses = [[] for _ in arms]
+    for values in itertools.product(range(7), repeat=3):
+        probability = math.prod(row[k] for row, k in zip(mass, values, strict=True))
+        for each, value in zip(losses, values, strict=True):
+            each.append((value - min(values), probability))
     found = compare(arms, quantity=0.5, better="lower")
+    for i, each in enumerate(losses):
+        assert list(found.loss_interval[i]) == [quantile(each, q) for q in (0.025, 0.975)]
     assert list(found.p_best.values()) == pytest.approx(best, rel=1e-12)
     assert list(found.loss.values()) == pytest.approx(loss, rel=1e-12)
     assert found.p_tie == pytest.approx(1.0 - math.fsum(best), rel=1e-12)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from seqbayes.checks import check_level
 from seqbayes.compare.gate import Decision, decide
-from seqbayes.compare.integrals import probabilities_of_best, quantities
+from seqbayes.compare.integrals import loss_ends, probabilities_of_best, quantities
 from seqbayes.compare.numbers import number_of
 from seqbayes.compare.planning import BETTER
 from seqbayes.compare.quantities import Quantities, finite_losses
@@ -86,6 +86,8 @@ class Comparison(Tabular):
         Difference of each from the reference: the control, or the best one if there is no control.
     decision : Decision or None
         Result of the sequential test; None unless `alpha` was given.
+    numbers : dict
+        Distribution of each compared number.
     """
 
     names: tuple[Hashable, ...]
@@ -98,6 +100,18 @@ class Comparison(Tabular):
     interval: dict[Hashable, tuple[float, float]]
     differences: dict[Hashable, Difference]
     decision: Decision | None = None
+    numbers: dict[Hashable, Distribution] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def loss_interval(self) -> dict[Hashable, tuple[float, float]]:
+        """Equal-tailed credible interval of the loss of choosing each.
+
+        The loss is the distance to the best belief, which is 0 if it is the best itself. It is
+        computed when it is used.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            ends = loss_ends(list(self.numbers.values()), self.better, self.level)[0].tolist()
+        return {name: (low, high) for name, (low, high) in zip(self.names, ends, strict=True)}
 
     @property
     def guarantees(self) -> dict[str, str]:
@@ -107,7 +121,7 @@ class Comparison(Tabular):
         "anytime-valid": the error rate is bounded, whenever the experiment is stopped. "none": no
         error rate is bounded.
         """
-        exact = ("p_best", "p_better", "loss", "mean", "interval", "differences")
+        exact = ("p_best", "p_better", "loss", "loss_interval", "mean", "interval", "differences")
         decision = "none" if self.decision is None else self.decision.guarantee
         return {**dict.fromkeys(exact, "exact"), "verdict": "none", "decision": decision}
 
@@ -160,6 +174,7 @@ class Comparison(Tabular):
     def as_columns(self, level: float = 0.95) -> dict[str, Sequence[Any]]:
         """Return one row for each belief. The level is that of the comparison."""
         others = [self.differences.get(name) for name in self.names]
+        losses = self.loss_interval
         return {
             "name": list(map(str, self.names)),
             "mean": [self.mean[name] for name in self.names],
@@ -167,6 +182,8 @@ class Comparison(Tabular):
             "high": [self.interval[name][1] for name in self.names],
             "p_best": [self.p_best[name] for name in self.names],
             "loss": [self.loss[name] for name in self.names],
+            "loss low": [losses[name][0] for name in self.names],
+            "loss high": [losses[name][1] for name in self.names],
             "difference": [None if each is None else each.mean for each in others],
             "difference low": [None if each is None else each.interval[0] for each in others],
             "difference high": [None if each is None else each.interval[1] for each in others],
@@ -276,6 +293,7 @@ def compare(
         None
         if alpha is None
         else _decide(named, quantity, alpha=alpha, effect=effect, better=better, label=label),
+        dict(zip(names, numbers, strict=True)),
     )
 
 

@@ -39,8 +39,8 @@ class Lattice:
     ----------
     values
         The n values of all numbers, in increasing order.
-    less, more
-        P(X < value) and P(X > value) of each number, of shape (k, n).
+    less, below, more, from_here
+        P(X < value), P(X <= value), P(X > value) and P(X >= value) of each number, of shape (k, n).
     mass
         P(X = value), of shape (k, n).
     beyond
@@ -72,9 +72,9 @@ class Lattice:
         self.more = np.stack([each.sf(self.values) for each in numbers])
         self.below[:, -1], self.more[:, -1] = 1.0, 0.0
         self.less = _shifted(self.below, 0.0)
-        from_here = _shifted(self.more, 1.0)
-        small = self.below < from_here
-        self.mass = np.where(small, self.below - self.less, from_here - self.more)
+        self.from_here = _shifted(self.more, 1.0)
+        small = self.below < self.from_here
+        self.mass = np.where(small, self.below - self.less, self.from_here - self.more)
         self.beyond = np.array([each.excess_above(float(self.values[-1])) for each in numbers])
 
     def differences(self) -> Array:
@@ -85,14 +85,26 @@ class Lattice:
             return np.arange(-reach, reach + 1.0)
         return np.unique(np.round(v[:, None] - v, 12))
 
+    def _position(self, x: Array) -> Any:
+        """Return the number of values up to each x, with a tolerance for rounding errors."""
+        x = x + _SLACK * np.abs(x)
+        if not self._contiguous:
+            return np.searchsorted(self.values, x, side="right")
+        found = np.clip(np.floor(x) - self.values[0] + 1.0, 0.0, len(self.values))
+        return found.astype(int)
+
     def at_most(self, rows: Any, x: Array) -> Array:
         """Return P(X <= x) of some numbers, each at a row of x."""
-        x = x + _SLACK * np.abs(x)
-        if self._contiguous:
-            index = np.clip(np.floor(x) - self.values[0] + 1.0, 0.0, len(self.values)).astype(int)
-        else:
-            index = np.searchsorted(self.values, x, side="right")
+        index = self._position(x)
         found: Array = np.where(index > 0, self.below[rows[:, None], index - 1], 0.0)
+        return found
+
+    def tails_at(self, tails: Array, x: Array, better: str) -> Array:
+        """Return P(Y <= x), or if lower is better P(Y >= x), from these at all values."""
+        if better == "higher":
+            found: Array = np.append(0.0, tails)[self._position(x)]
+        else:
+            found = np.append(tails, 0.0)[self._position(x - 3.0 * _SLACK * (np.abs(x) + 1.0))]
         return found
 
 
@@ -173,6 +185,30 @@ def _loss(lattice: Lattice, better: str) -> Array:
     return found
 
 
+def loss_ends(numbers: Sequence[Distribution], better: str, tail: float) -> Array:
+    """Return the quantiles of the distance of each number to the best one, of shape (1, k, 2).
+
+    Raises
+    ------
+    PriorError
+        If the numbers are not all discrete, or they have too many values.
+    """
+    lattice = Lattice(numbers)
+    v, best_of = lattice.values, lattice.below if better == "higher" else lattice.from_here
+    candidates = np.unique(np.maximum(lattice.differences(), 0.0))
+    ends = np.zeros((len(best_of), 2))
+    for row, tails in enumerate(products_of_others(best_of[None])[0]):
+        for i, q in enumerate((tail, 1.0 - tail)):
+            low, high = -1, len(candidates) - 1
+            while high - low > 1:
+                middle = (low + high) // 2
+                limit = v + candidates[middle] if better == "higher" else v - candidates[middle]
+                reached = lattice.mass[row] @ lattice.tails_at(tails, limit, better) >= q
+                low, high = (low, middle) if reached else (middle, high)
+            ends[row, i] = candidates[high]
+    return ends[None]
+
+
 def _within(lattice: Lattice, row: int, reference: int, equivalence: float) -> float:
     """Return the probability that two numbers differ by at most the equivalence."""
     v = lattice.values
@@ -183,7 +219,7 @@ def _within(lattice: Lattice, row: int, reference: int, equivalence: float) -> f
     inner = np.where(
         below < above,
         lattice.below[row][last] - below,
-        _shifted(lattice.more[row][None], 1.0)[0][first] - above,
+        lattice.from_here[row][first] - above,
     )
     return float(np.clip(lattice.mass[reference] @ inner, 0.0, 1.0))
 

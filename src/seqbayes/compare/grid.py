@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.polynomial.legendre import leg2poly
 
 from seqbayes.compare.coordinates import Array
 from seqbayes.compare.panels import Densities
+from seqbayes.compare.quantities import density_of_best
 from seqbayes.numerics import sc
 
 ORDER = 16
@@ -77,20 +79,35 @@ class Grid:
 
     def __init__(self, densities: Densities, edges: Sequence[list[float]]) -> None:
         self.coordinate = densities.coordinate
-        self.numbers = k = densities.numbers
         most = max(map(len, edges))
         # comparisons that need fewer panels have further panels with a width of 0
         self.edges: Array = np.array([each + each[-1:] * (most - len(each)) for each in edges])
         half = np.diff(self.edges, axis=1) / 2.0
         self._middle = (self.edges[:, 1:] + self.edges[:, :-1]) / 2.0
-        m, n = len(half), half.shape[1]
         u = self.at_nodes(NODES)
-        self.weights: Array = (half[:, :, None] * WEIGHTS).reshape(m, -1)
+        self.weights: Array = (half[:, :, None] * WEIGHTS).reshape(len(half), -1)
         self.x, self.log_x = self.coordinate.point(u), self.coordinate.log_point(u)
         self.slope: Array = np.exp(self.coordinate.log_slope(u))
-        rows = np.exp(densities.log(np.repeat(u, k, axis=0)))
-        panels = rows.reshape(m * k, n, ORDER)
-        self.density: Array = rows.reshape(m, k, -1)
+        rows = np.exp(densities.log(np.repeat(u, densities.numbers, axis=0)))
+        self.density: Array = rows.reshape(len(half), densities.numbers, -1)
+        halves, whole = self.integrate(self.density)
+        inner, outer = (
+            np.minimum(np.maximum(halves[:, :, None] * (self._panels @ matrix.T), 0.0), whole)
+            for matrix in (_BELOW, _ABOVE)
+        )
+        shape = self.density.shape
+        self.below: Array = (self._before.reshape(whole.shape) + inner).reshape(shape)
+        self.above: Array = (self._after.reshape(whole.shape) + outer).reshape(shape)
+
+    def integrate(self, density: Array) -> tuple[Array, Array]:
+        """Compute polynomials and masses of the panels of some numbers.
+
+        Return half of the width of each panel, and its masses.
+        """
+        half = np.diff(self.edges, axis=1) / 2.0
+        m, n = half.shape
+        self.numbers = k = density.shape[1]
+        panels = density.reshape(m * k, n, ORDER)
         # a row for each number and panel
         self._powers = (panels @ _POWERS.T).reshape(-1, ORDER)
         self._signs = self._powers @ ((-1.0) ** _DEGREES / (_DEGREES + 1.0))
@@ -101,14 +118,20 @@ class Grid:
         zero = np.zeros((m * k, 1))
         before = np.concatenate([zero, np.cumsum(whole, axis=1)[:, :-1]], axis=1)
         after = np.concatenate([np.cumsum(whole[:, :0:-1], axis=1)[:, ::-1], zero], axis=1)
-        inner, outer = (
-            np.clip(halves[:, :, None] * (panels @ matrix.T), 0.0, whole[:, :, None])
-            for matrix in (_BELOW, _ABOVE)
-        )
-        self.below: Array = (before[:, :, None] + inner).reshape(m, k, -1)
-        self.above: Array = (after[:, :, None] + outer).reshape(m, k, -1)
         self._before, self._after = before.ravel(), after.ravel()
         self._panels = panels
+        return halves, whole[:, :, None]
+
+    def with_best_of_others(self, better: str) -> Grid:
+        """Return a grid that has, after the numbers, the best of the others of each.
+
+        Its `density`, `below` and `above` are those of the numbers only.
+        """
+        tails = self.below if better == "higher" else self.above
+        best = density_of_best(self.density, tails)
+        found = copy.copy(self)
+        found.integrate(np.concatenate([self.density, best], axis=1))
+        return found
 
     def at_nodes(self, nodes: Array) -> Array:
         """Return the coordinates of the nodes of all panels, of shape (m, n)."""
@@ -124,7 +147,8 @@ class Grid:
 
     def all(self) -> tuple[Array, Array]:
         """Return coordinates (m, n) and masses (m * k, n) of each number at all nodes."""
-        masses = self.density * self.weights[:, None]
+        shape = len(self.edges), self.numbers, -1
+        masses = self._panels.reshape(shape) * self.weights[:, None]
         return self.at_nodes(NODES), masses.reshape(len(self._panels), -1)
 
     def locate(self, values: Array, *, log: bool) -> tuple[Array, Array]:

@@ -65,6 +65,30 @@ def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array
     return np.concatenate([_p_best(grid, better) for grid in _grids(numbers)])
 
 
+def loss_ends(numbers: Sequence[Distribution], better: str, level: float) -> Array:
+    """Return the intervals of the losses of choosing each number, of shape (m, k, 2).
+
+    The loss is the difference between the best of the others and the number, unless that is worse.
+
+    Raises
+    ------
+    PriorError
+        If the supports of the numbers differ.
+    """
+    tail = (1.0 - level) / 2.0
+    if numbers[0].discrete:
+        return discrete.loss_ends(numbers, better, tail)
+    found = []
+    for grid in _grids(numbers):
+        m, k = len(grid.edges), grid.numbers
+        own = np.arange(2 * m * k).reshape(m, 2, k)[:, 0].ravel()
+        best = own + k
+        pair = (best, own) if better == "higher" else (own, best)
+        ends = Contrasts(grid.with_best_of_others(better), *pair).quantiles([tail, 1.0 - tail])
+        found.append(np.maximum(ends, 0.0).reshape(m, k, 2))
+    return np.concatenate(found)
+
+
 def _grids(numbers: Sequence[Distribution]) -> Iterator[Grid]:
     """Yield the grids of successive comparisons."""
     densities = Densities(numbers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from seqbayes.checks import check_level
 from seqbayes.compare.comparison import checked
 from seqbayes.compare.coordinates import Array
-from seqbayes.compare.integrals import quantities
+from seqbayes.compare.integrals import loss_ends, quantities
 from seqbayes.compare.quantities import finite_losses
 from seqbayes.compare.verdict import verdicts
 from seqbayes.distributions import Distribution
@@ -74,6 +74,14 @@ class Comparisons:
     interval: dict[Hashable, tuple[Array, Array]]
     differences: dict[Hashable, Differences]
     verdict: Any
+    numbers: dict[Hashable, Distribution] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def loss_interval(self) -> dict[Hashable, tuple[Array, Array]]:
+        """Equal-tailed credible interval of the loss of choosing each, as in `Comparison`."""
+        with np.errstate(all="ignore"):
+            ends = loss_ends(list(self.numbers.values()), self.better, self.level)
+        return {name: (ends[:, k, 0], ends[:, k, 1]) for k, name in enumerate(self.names)}
 
     @property
     def best(self) -> Any:
@@ -152,6 +160,7 @@ def compare_many(
         {name: _interval(each, level) for name, each in zip(names, numbers, strict=True)},
         differences,
         verdicts(found.p_best, lost, found.equivalent, level),
+        dict(zip(names, numbers, strict=True)),
     )
 
 

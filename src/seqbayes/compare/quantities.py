@@ -49,6 +49,29 @@ def products_of_others(tails: Array) -> Array:
     return products
 
 
+def density_of_best(densities: Array, worse: Array) -> Array:
+    """Return the density of the best of all other numbers, for each number.
+
+    Parameters
+    ----------
+    densities, worse
+        The density of each number, and the probability of being worse, of shape (m, k, n).
+    """
+
+    def accumulate(numbers: Any) -> list[tuple[Any, Any]]:
+        found: list[tuple[Any, Any]] = [(1.0, 0.0)]
+        for k in numbers:
+            p, density = found[-1]
+            found.append((p * worse[:, k], p * densities[:, k] + density * worse[:, k]))
+        return found
+
+    k = densities.shape[1]
+    before, after = accumulate(range(k - 1)), accumulate(range(k - 1, 0, -1))[::-1]
+    return np.stack(
+        [p * d + density * q for (p, density), (q, d) in zip(before, after, strict=True)], axis=1
+    )
+
+
 def any_of_others(tails: Array) -> Array:
     """Return, for each number, the probability of at least one of the other numbers' events."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,11 +106,10 @@ class Poisson(PairLikelihood):
 
     def quantile(self, posterior: Any, p: float) -> Distribution:
         """Return the distribution of the p-quantile of events (of unit exposure if it varies)."""
-        z = normal_quantile(p)
         return predictive.CountQuantile(
             self.expectation(posterior),
-            lambda k: sc.gammainccinv(np.add(k, 1.0), p),
-            lambda mean: mean + z * math.sqrt(mean),
+            partial(_limit, p=p),
+            partial(_typical, p=p),
             increases=True,
         )
 
@@ -119,6 +119,15 @@ class Poisson(PairLikelihood):
         if self.exposure is None:
             return (int(drawn), 1.0) if size is None else [(int(k), 1.0) for k in drawn]
         return drawn
+
+
+def _limit(k: Any, p: float) -> Any:
+    """Return the mean of events at which P(events <= k) = p."""
+    return sc.gammainccinv(np.add(k, 1.0), p)
+
+
+def _typical(mean: float, p: float) -> float:
+    return float(mean + normal_quantile(p) * math.sqrt(mean))
 
 
 def _pairs(xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,16 +101,11 @@ class NegativeBinomial(PairLikelihood):
 
     def quantile(self, posterior: Any, p: float) -> Distribution:
         """Return the distribution of the p-quantile of failures."""
-        r, z = self.successes, normal_quantile(p)
-
-        def typical(share: float) -> float:
-            mean = r * (1.0 - share) / max(share, _SMALLEST_SHARE)
-            return float(mean + z * math.sqrt(mean + mean * mean / r))
-
+        r = self.successes
         return predictive.CountQuantile(
             Beta(*posterior),
-            lambda k: sc.betaincinv(r, np.add(k, 1.0), p),
-            typical,
+            partial(_limit, r=r, p=p),
+            partial(_typical, r=r, p=p),
             increases=False,
             moments=posterior[0],
         )
@@ -185,11 +181,10 @@ class Geometric(PairLikelihood):
 
     def quantile(self, posterior: Any, p: float) -> Distribution:
         """Return the distribution of the p-quantile of trials, or of failures."""
-        log_rest = math.log1p(-p)
         return predictive.CountQuantile(
             Beta(*posterior),
-            lambda k: -np.expm1(log_rest / np.add(k, 1.0)),
-            lambda share: log_rest / math.log1p(-min(max(share, _SMALLEST_SHARE), 0.999)),
+            partial(_limit_of_first, p=p),
+            partial(_typical, r=1.0, p=p),
             increases=False,
             start=self.start,
             moments=posterior[0],
@@ -198,3 +193,18 @@ class Geometric(PairLikelihood):
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw numbers of trials, or of failures."""
         return rng.geometric(theta, size) - 1 + self.start
+
+
+def _limit(k: Any, r: float, p: float) -> Any:
+    """Return the share of successes at which P(failures before the r-th success <= k) = p."""
+    return sc.betaincinv(r, np.add(k, 1.0), p)
+
+
+def _limit_of_first(k: Any, p: float) -> Any:
+    """Return the same for the first success, in closed form."""
+    return -np.expm1(math.log1p(-p) / np.add(k, 1.0))
+
+
+def _typical(share: float, r: float, p: float) -> float:
+    mean = r * (1.0 - share) / max(share, _SMALLEST_SHARE)
+    return float(mean + normal_quantile(p) * math.sqrt(mean + mean * mean / r))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -238,11 +239,10 @@ class Binomial(PairLikelihood):
         trials = self.trials
         if trials is None:
             return None
-        z = normal_quantile(p)
         return predictive.CountQuantile(
             Beta(*posterior),
-            lambda k: sc.betaincinv(np.add(k, 1.0), np.subtract(trials, k), 1.0 - p),
-            lambda share: trials * share + z * math.sqrt(trials * share * (1.0 - share)),
+            partial(_limit, trials=trials, p=p),
+            partial(_typical, trials=trials, p=p),
             increases=True,
             end=trials,
         )
@@ -262,3 +262,13 @@ class Binomial(PairLikelihood):
         if self.trials is None:
             return (int(drawn), 1) if size is None else [(int(k), 1) for k in drawn]
         return drawn
+
+
+def _limit(k: Any, trials: int, p: float) -> Any:
+    """Return the share of successes at which P(successes <= k) = p."""
+    return sc.betaincinv(np.add(k, 1.0), np.subtract(trials, k), 1.0 - p)
+
+
+def _typical(share: float, trials: int, p: float) -> float:
+    mean = trials * share
+    return float(mean + normal_quantile(p) * math.sqrt(mean * (1.0 - share)))

@@ -23,6 +23,7 @@ def to_dict(found: comparisons.Comparison) -> dict[str, Any]:
     >>> to_dict(comparisons.compare({"a": Beta(2, 1), "b": Beta(1, 1)}))["verdict"]
     'undecided'
     """
+    losses = found.loss_interval
     return {
         "better": found.better,
         "level": found.level,
@@ -35,6 +36,7 @@ def to_dict(found: comparisons.Comparison) -> dict[str, Any]:
                 "interval": plain(found.interval[name]),
                 "p_best": found.p_best[name],
                 "loss": plain(found.loss[name]),
+                "loss_interval": plain(losses[name]),
             }
             for name in found.names
         },
