@@ -21,7 +21,12 @@ from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.components import discrete, readers
-from seqbayes.mixture.components.adapter import ComponentAdapter
+from seqbayes.mixture.components.adapter import (
+    ComponentAdapter,
+    KnownVarianceAdapter,
+    NumberAdapter,
+    VectorAdapter,
+)
 from seqbayes.mixture.components.generic import GenericAdapter, check_generic
 from seqbayes.mixture.components.kernel import FieldsKernel, Kernel
 from seqbayes.mixture.components.predictive import (
@@ -30,7 +35,6 @@ from seqbayes.mixture.components.predictive import (
     KernelPredictive,
 )
 from seqbayes.mixture.components.rows import RowReader
-from seqbayes.mixture.normal_adapters import KnownVarianceAdapter, NumberAdapter, VectorAdapter
 from seqbayes.predictive.product import Product, rows
 from seqbayes.state import State
 

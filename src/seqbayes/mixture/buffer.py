@@ -12,9 +12,8 @@ from seqbayes.errors import ObservationError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.components.background import FIRST_SHARE
 from seqbayes.mixture.components.rows import as_observation
-from seqbayes.mixture.default_prior import scaled_to
+from seqbayes.mixture.default_prior import Form, scaled_to
 from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.forms import Form
 from seqbayes.mixture.settings import Settings, check_proper
 from seqbayes.mixture.start import CONTINUED, Job, climb, make_sample, seed_model, steps_of_fit
 from seqbayes.state import State

@@ -45,6 +45,9 @@ REFINEMENTS = 20
 LARGE_PRODUCT = 4_000_000
 """Number of multiplications above which a matrix product uses several threads."""
 
+REFERENCE_ROWS, CHUNK = 600, 256
+"""Maximum number of rows to search for neighbours, and the number of rows per block."""
+
 
 def row_keys(rows: Array) -> Keys:
     """Return a random key for each row, from its values and its number among equal rows.
@@ -282,3 +285,27 @@ def _measure(points: Any, centres: Any, distances: Any) -> None:
                 v = table[i, j] - middle[k, j]
                 total += v * v
             found[i, k] = total
+
+
+def spread_out(n: int, most: int) -> Any:
+    """Return at most `most` evenly spaced positions out of `n`."""
+    return slice(None) if n <= most else np.linspace(0, n - 1, most).astype(int)
+
+
+def without_outliers(points: Array, w: Array, share: float, ratio: float) -> Array:
+    """Return weights that are 0 for points without near neighbours.
+
+    The points of a cluster have near neighbours if the cluster has 2 % of all points.
+    """
+    reference = points[spread_out(len(points), REFERENCE_ROWS)]
+    k = max(2, round(0.02 * len(reference)))
+    if len(reference) <= k + 1:
+        return w
+    near = np.empty(len(points))
+    for i in range(0, len(points), CHUNK):
+        squares = squared_distances(points[i : i + CHUNK], reference)
+        near[i : i + CHUNK] = np.partition(squares, k, axis=1)[:, k]
+    usual = np.sort(near)[int((1.0 - share) * (len(near) - 1))]
+    outlying = near > ratio**2 * usual
+    kept: Array = np.where(outlying, 0.0, w)
+    return kept if usual > 0.0 and kept.any() else w

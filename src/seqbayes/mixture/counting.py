@@ -1,14 +1,15 @@
-"""The buffer of a mixture that finds its number of components."""
+"""The number of components with the most evidence: of a buffer, and of one component's data."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from seqbayes.errors import PriorError
 from seqbayes.mixture.buffer import COST_PER_OBSERVATION, Buffer
 from seqbayes.mixture.default_prior import scaled_to
 from seqbayes.mixture.em import EMModel
@@ -16,6 +17,7 @@ from seqbayes.mixture.evidence import log_evidence
 from seqbayes.mixture.split_merge import ProcessPrior, assemble, parts
 from seqbayes.mixture.start import (
     Job,
+    climb,
     fit_best_start,
     limited_effort,
     step_cost,
@@ -53,6 +55,13 @@ RESTART_COST, REFINE_COST = 1e7, 4e6
 """If a search with all observations takes at most the first number of multiplications, the start
 repeats the search; otherwise it continues the fit to the first observations, for at most the second
 number of multiplications."""
+
+
+SPLIT_STARTS, SPLIT_ITERATIONS = 2, 8
+"""Number of starts of a split, and of EM iterations from the best start."""
+
+SPLIT_COST = 2e5
+"""Approximate number of multiplications of the search for a split that are run per observation."""
 
 
 class CountingBuffer(Buffer):
@@ -180,3 +189,112 @@ class CountingBuffer(Buffer):
             model.e_step(rows, w)
             model.m_step()
         return model
+
+
+class SplitSearch:
+    """The search for the best split of a component into two, in steps.
+
+    One and two components are fitted to the rows that the component is responsible for.
+
+    Parameters
+    ----------
+    prior
+        The truncated Dirichlet process.
+    component
+        The prior of the component.
+    name
+        Its name.
+    rows, w
+        The rows (n, width), and their weights (n,) times the responsibilities.
+    seed
+        The seed of the starts. All steps depend only on these arguments.
+
+    Attributes
+    ----------
+    halves
+        Both halves, after the last step.
+    """
+
+    def __init__(
+        self,
+        prior: ProcessPrior,
+        component: State,
+        name: int,
+        rows: Array,
+        w: Array,
+        seed: Sequence[int],
+    ) -> None:
+        self.name, self._rows, self._w, self._seed = name, rows, w, list(seed)
+        self.halves = prior.new_model(component, 2, flat=True)
+        self._job = Job(self._steps(prior))
+        self._turns = 0
+
+    @property
+    def gain(self) -> float | None:
+        """The log evidence for two components; None before the last step."""
+        return self._job.result
+
+    @classmethod
+    def of_component(
+        cls,
+        prior: ProcessPrior,
+        model: EMModel,
+        name: int,
+        at: int,
+        window: Collection[tuple[Any, float]],
+        seed: Sequence[int],
+    ) -> SplitSearch | None:
+        """Return a search for the component at a position; None if it has few observations."""
+        rows = model.rows([x for x, _ in window])
+        mine = np.array([w for _, w in window]) * model.responsibilities(rows)[:, at]
+        chosen = mine > 1e-3
+        if mine.sum() < 4.0 or chosen.sum() < 4:
+            return None
+        return cls(prior, model.priors[at], name, rows[chosen], mine[chosen], seed)
+
+    def _steps(self, prior: ProcessPrior) -> Generator[float, None, float]:
+        rows, w, halves = self._rows, self._w, self.halves
+        whole = prior.new_model(halves.priors[0], 1, flat=True)
+        whole.engine.limit_influence(False)
+        whole.e_step(rows, w, np.ones((len(rows), 1)))
+        whole.m_step()
+        if prior.settings.df is not None:  # one step is enough for other components
+            climb(whole, rows, w, SPLIT_ITERATIONS)
+        alone = log_evidence(whole, rows, w, prior.concentration, prior.most)
+        yield step_cost(halves, len(rows))
+        rng = np.random.default_rng(self._seed)
+        yield from steps_of_fit(halves, rows, w, rng, SPLIT_STARTS, SPLIT_ITERATIONS, continued=1)
+        return log_evidence(halves, rows, w, prior.concentration, prior.most) - alone
+
+    def advance(self, turns: int = 1) -> None:
+        """Take as many steps as are allowed for one observation, or for `turns` observations."""
+        self._turns += turns
+        self._job.advance(self._turns * SPLIT_COST)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the search as plain numbers and lists."""
+        return {
+            "name": self.name,
+            "rows": [[None if v != v else v for v in row] for row in self._rows.tolist()],
+            "weights": self._w.tolist(),
+            "seed": self._seed,
+            "turns": self._turns,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], prior: ProcessPrior, model: EMModel) -> SplitSearch:
+        """Return the search that `to_dict` described, after the same steps.
+
+        Raises
+        ------
+        PriorError
+            If the document is invalid.
+        """
+        try:
+            rows = np.array(data["rows"], float).reshape(-1, model.width)  # None becomes NaN
+            w, seed = np.array(data["weights"], float), list(map(int, data["seed"]))
+            found = cls(prior, model.priors[0], int(data["name"]), rows, w, seed)
+            found.advance(int(data["turns"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise PriorError(f"cannot read the search for a split: {error}") from None
+        return found

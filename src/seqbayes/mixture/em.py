@@ -1,181 +1,159 @@
-"""EM on given rows, and the component model from which online EM continues."""
+"""EM on given rows, its iterations, and the model from which online EM continues."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
-from seqbayes.families import Dirichlet
-from seqbayes.mixture.adapters import adapters_of
-from seqbayes.mixture.components.background import FIRST_SHARE, BackgroundKernel
-from seqbayes.mixture.components.predictive import KernelPredictive
-from seqbayes.mixture.components.readers import ReaderGroup
-from seqbayes.mixture.components.rows import Row, RowReader
-from seqbayes.mixture.documents import copy_parameters, dump_engine, load_engine
-from seqbayes.mixture.engine import Engine
-from seqbayes.mixture.log_prior import LogPrior
-from seqbayes.mixture.normal_adapters import VectorAdapter
-from seqbayes.mixture.predictive import Predictive
+from seqbayes.mixture.component_model import BACKGROUND_CONCENTRATION, ComponentModel
+from seqbayes.mixture.components.background import FIRST_SHARE
+from seqbayes.mixture.documents import dump_engine, load_engine
+from seqbayes.mixture.evidence import LogPrior
 from seqbayes.mixture.settings import Settings
-from seqbayes.mixture.trace import Iterations, Step, Trace
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
 
-BURN_IN_MEMORY, MEMORY_PER_FEATURE = 20.0, 4.0
-"""Number of observations per component or feature that the first online step remembers."""
 
-BACKGROUND_CONCENTRATION = 2.0
-"""Dirichlet hyperparameter of the weight of a background, as if one observation came from it."""
+class Iteration(NamedTuple):
+    """One iteration of EM: parameters, and the E-step under them.
 
-
-class EMModel:
-    """The components of a mixture: their priors, a reader of observations, and an engine.
-
-    Parameters
+    Attributes
     ----------
-    priors
-        The components' priors.
-    settings
-        The settings of the mixture.
-    ignore_unknown
-        Whether features that the priors do not name are ignored instead of raising an error.
+    parameters : tuple
+        The parameter of every component.
+    weights : tuple of float
+        The weight of every component.
+    responsibilities : array (n, K) or None
+        Probability that observation i comes from component k. None in all but the last iteration,
+        unless `fit` was called with `keep_responsibilities`.
+    counts : tuple
+        The expected sufficient statistic of every component, summed over the observations.
+    log_likelihood : float
+        Log likelihood of all observations.
+    log_prior : float
+        Log prior density of parameters and learned weights, up to a constant.
     """
+
+    parameters: tuple[Any, ...]
+    weights: tuple[float, ...]
+    responsibilities: Any
+    counts: tuple[Any, ...]
+    log_likelihood: float
+    log_prior: float
+
+    @property
+    def log_posterior(self) -> float:
+        """Log likelihood plus log prior, which EM increases."""
+        return self.log_likelihood + self.log_prior
+
+
+class Step(NamedTuple):
+    """The raw values of an iteration: component values, log likelihood and log prior."""
+
+    numbers: Any
+    responsibilities: Any
+    log_likelihood: float
+    log_prior: float
+
+
+class Interpreter(Protocol):
+    """Converts the raw values of components to parameters, weights and counts."""
+
+    def interpret(self, numbers: Any) -> tuple[Any, Any, Any]:
+        """Return parameters, weights and counts."""
+
+
+class Iterations(Sequence[Iteration]):
+    """A sequence of iterations that are built lazily from the stored values."""
+
+    def __init__(self, steps: Sequence[Step], interpreter: Interpreter) -> None:
+        self.steps, self._interpreter = tuple(steps), interpreter
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @overload
+    def __getitem__(self, index: int) -> Iteration: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Iteration]: ...
+    def __getitem__(self, index: int | slice) -> Iteration | Sequence[Iteration]:
+        if isinstance(index, slice):
+            return Iterations(self.steps[index], self._interpreter)
+        numbers, responsibilities, log_likelihood, log_prior = self.steps[index]
+        parameters, weights, counts = self._interpreter.interpret(numbers)
+        return Iteration(parameters, weights, responsibilities, counts, log_likelihood, log_prior)
+
+
+@dataclass(frozen=True)
+class Trace(Sequence[Iteration]):
+    """The iterations of one fit; the first is the initial state, before any M-step.
+
+    Attributes
+    ----------
+    names
+        The components' names.
+    iterations
+        One `Iteration` for each iteration.
+    converged
+        Whether the last gain was below the tolerance.
+    """
+
+    names: tuple[Any, ...]
+    iterations: Iterations
+    converged: bool
+
+    def __len__(self) -> int:
+        return len(self.iterations)
+
+    @overload
+    def __getitem__(self, index: int) -> Iteration: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Iteration]: ...
+    def __getitem__(self, index: int | slice) -> Iteration | Sequence[Iteration]:
+        return self.iterations[index]
+
+    def __iter__(self) -> Iterator[Iteration]:
+        return iter(self.iterations)
+
+    @property
+    def log_likelihoods(self) -> npt.NDArray[np.float64]:
+        """Log likelihood per iteration, starting with the initial state."""
+        return np.array([step.log_likelihood for step in self.iterations.steps])
+
+    @property
+    def parameters(self) -> list[tuple[Any, ...]]:
+        """The components' parameters per iteration, starting with the initial state."""
+        return [step.parameters for step in self.iterations]
+
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """The components' weights per iteration, an array (iterations, K)."""
+        return np.array([step.weights for step in self.iterations])
+
+    def __str__(self) -> str:
+        end = "converged" if self.converged else "stopped"
+        first, last = self.iterations.steps[0], self.iterations.steps[-1]
+        return (
+            f"EM {end} after {len(self) - 1} iterations:"
+            f" log likelihood {first.log_likelihood:.6f} → {last.log_likelihood:.6f}"
+        )
+
+
+class EMModel(ComponentModel):
+    """A component model that EM fits to rows; see `ComponentModel` for the parameters."""
 
     def __init__(
         self, priors: Sequence[State], settings: Settings, ignore_unknown: bool = False
     ) -> None:
-        as_components = tuple(state.as_component() for state in priors)
-        same = all(mine is given for mine, given in zip(as_components, priors, strict=True))
-        self.priors = tuple(priors) if same else as_components
-        self.settings = settings
-        self.ignore_unknown = ignore_unknown
-        self._adapters = adapters_of(self.priors, settings.df)
-        self.reader, self._offsets, self.width = self._make_reader()
-        self.engine = self._make_engine()
-        self._predicting: Engine | None = None
-        self._predicting_at = -1.0
-        self._predictive: Predictive | None = None
-        self._predictive_at = -1.0
+        super().__init__(priors, settings, ignore_unknown)
         self._log_prior: LogPrior | None = None
-
-    def _make_reader(self) -> tuple[RowReader, list[int], int]:
-        """Return a reader for all components, their offsets in a row, and its width.
-
-        Components that read observations in the same way share positions of the row.
-        """
-        readers: dict[Any, RowReader] = {}
-        keys: dict[int, Any] = {}  # most components have the same prior
-        width = 0
-        for state, adapter in self._adapters:
-            if id(state) in keys:
-                continue
-            key = keys[id(state)] = adapter.reading(state)
-            if key not in readers:
-                readers[key] = adapter.reader(state, width)
-                width += adapter.size(state)
-        several = list(readers.values())
-        reader = several[0] if len(several) == 1 else ReaderGroup(several, width)
-        reader.ignore_unknown(self.ignore_unknown)
-        return reader, [readers[keys[id(state)]].at for state, _ in self._adapters], width
-
-    def _make_engine(self) -> Engine:
-        settings, k = self.settings, len(self.priors)
-        places = zip(self._adapters, self._offsets, strict=True)
-        kernels = [
-            kernel
-            for _, group in groupby(places, key=lambda place: id(place[0][0]))
-            for kernel in self._new_kernels(list(group))
-        ]
-        if settings.covariance == "tied":
-            kernels[0].tie(kernels)
-        weights: Any = settings.weights
-        concentration: Any = None
-        if isinstance(weights, Dirichlet):
-            weights, concentration = [1.0 / k] * k, weights.prior.alpha
-        if settings.background:
-            kernels.append(self._new_background())
-            weights = [*((1.0 - FIRST_SHARE) * w for w in weights), FIRST_SHARE]
-            given = [1.0] if concentration is None else concentration
-            concentration = [*given, BACKGROUND_CONCENTRATION]
-        return Engine(
-            self.reader,
-            kernels,
-            self.width,
-            weights,
-            concentration,
-            settings.step,
-            settings.exponent,
-            settings.fading,
-            settings.average,
-            settings.burn_in,
-            settings.background,
-            self._first_memory(),
-        )
-
-    def _new_kernels(self, places: Sequence[Any]) -> list[Any]:
-        """Return the kernels of components with one prior."""
-        (state, adapter), _ = places[0]
-        kernels: list[Any] = adapter.kernels(
-            state, [at for _, at in places], self.settings.covariance
-        )
-        return kernels
-
-    def _first_memory(self) -> float:
-        """Return the number of observations that the first step remembers."""
-        full = self.settings.covariance in ("full", "tied")
-        features = [a.size(s) for s, a in self._adapters if full and isinstance(a, VectorAdapter)]
-        return len(self.priors) * max([BURN_IN_MEMORY, *(MEMORY_PER_FEATURE * d for d in features)])
-
-    def _new_background(self) -> BackgroundKernel:
-        state, adapter = self._adapters[0]
-        size = adapter.size(state)
-        return BackgroundKernel(self._offsets[0], size, state.likelihood.of_logarithm)
-
-    def place_background(self, rows: Array) -> None:
-        """Set the location and the scale of the background, if there is one, from rows."""
-        if self.settings.background:
-            self.engine.kernels[-1].place(self.reader.vectors(rows))
-            self.invalidate()
-
-    def learning(self, engine: Engine) -> list[Any]:
-        """Return the kernels of an engine without the background."""
-        kernels: list[Any] = engine.kernels[: len(self.priors)]
-        return kernels
-
-    # Reading observations.
-
-    def row(self, x: Any) -> list[float]:
-        """Return an observation as numbers.
-
-        Raises
-        ------
-        ObservationError
-            If the observation is outside the support of a component.
-        """
-        row = Row(self.width)
-        self.reader.read(x, row)
-        return row.tolist()
-
-    def rows(self, xs: Iterable[Any]) -> Array:
-        """Return many observations as an array (n, width).
-
-        Raises
-        ------
-        ObservationError
-            If one is outside the support of a component; the message gives its position.
-        """
-        table: Array = self.reader.read_all(xs, self.width)
-        return table
-
-    # EM over given rows.
 
     def fit(
         self,
@@ -316,129 +294,6 @@ class EMModel:
         for leaf, kept in zip(self.engine.leaves(), snapshot[1:], strict=True):
             leaf.live[:] = kept
         self.invalidate()
-
-    # Predictions.
-
-    def predicting(self) -> Engine:
-        """Return the engine for predictions, with the averaged parameters if averaging is on."""
-        if self._predicting is None:
-            self._predicting = self._make_engine()
-        found, engine = self._predicting, self.engine
-        at = engine.last_change
-        if self._predicting_at != at:
-            found.copy_statistics(engine)
-            found.memory = min(at, engine.memory)
-            if engine.n > engine.burn_in:
-                found.m_step()
-            else:  # no M-step yet: use the parameters of the start or of `fit`
-                copy_parameters(engine, found)
-            self._predicting_at, self._predictive_at = at, -1.0
-        return found
-
-    def invalidate(self) -> None:
-        """Discard cached predictions."""
-        self._predicting_at = self._predictive_at = -1.0
-
-    def responsibilities(self, rows: Array) -> Array:
-        """Return the responsibilities (n, K) for rows, under the parameters for predictions."""
-        shares: Array = self.predicting().responsibilities_of(rows)
-        return shares
-
-    def log_densities(self, rows: Array, predictive: bool = False) -> tuple[Array, Array]:
-        """Return the log densities (n, K) of rows under every component, and the weights (K,).
-
-        Parameters
-        ----------
-        predictive
-            Whether the parameters are marginalised; only if `predictive_is_compiled`.
-        """
-        engine = self._current_predictive().engine if predictive else self.predicting()
-        return engine.log_densities_of(rows, predictive), engine.weights
-
-    def log_predictive(self, x: Any) -> float:
-        """Return the log predictive density of an observation.
-
-        Raises
-        ------
-        ObservationError
-            If `x` is outside the support of a component.
-        """
-        if self._predictive is None or self._predictive_at != self.engine.last_change:
-            return self._current_predictive().log_density(x)
-        return self._predictive.log_density(x)
-
-    def predictive_is_compiled(self) -> bool:
-        """Whether all components compute their predictive densities from rows."""
-        return self._current_predictive().compiled
-
-    def _current_predictive(self) -> Predictive:
-        engine = self.predicting()
-        if self._predictive is None:
-            self._predictive = self.make_predictive()
-        if self._predictive_at != self._predicting_at:
-            self._predictive.update(engine, self.engine.n > self.engine.burn_in)
-            self._predictive_at = self._predicting_at
-        return self._predictive
-
-    def make_predictive(self) -> Predictive:
-        """Return a predictive density of these components."""
-        engine = self._make_engine()
-        pairs = zip(self._adapters, self.learning(engine), strict=True)
-        parts = [adapter.predictive(state, kernel) for (state, adapter), kernel in pairs]
-        if self.settings.background:
-            parts.append(KernelPredictive())
-        return Predictive(parts, engine, self.width)
-
-    def parameters(self, engine: Engine) -> tuple[Any, ...]:
-        """Return the parameters of an engine's components."""
-        return self.to_parameters([kernel.parameter for kernel in self.learning(engine)])
-
-    def to_parameters(self, raw: Sequence[Any]) -> tuple[Any, ...]:
-        """Return parameters for those of the kernels."""
-        pairs = zip(self._adapters, raw, strict=True)
-        return tuple(adapter.parameter(state, each) for (state, adapter), each in pairs)
-
-    def to_state_parameters(self, raw: Sequence[Any]) -> tuple[Any, ...]:
-        """Return the parameters of the states' likelihoods for those of the kernels."""
-        pairs = zip(self._adapters, raw, strict=True)
-        return tuple(adapter.state_parameter(state, each) for (state, adapter), each in pairs)
-
-    def distributions(self, engine: Engine) -> tuple[Distribution | None, ...]:
-        """Return the predictive distributions of the components of an engine."""
-        states = zip(self._adapters, self.states(engine), self.learning(engine), strict=True)
-        return tuple(
-            adapter.distribution(learned, kernel.parameter)
-            for (_, adapter), learned, kernel in states
-        )
-
-    def sample(self, k: int, theta: Any, rng: np.random.Generator, n: int) -> Any:
-        """Draw `n` observations of component k, given its parameter."""
-        state, adapter = self._adapters[k]
-        return adapter.sample(state, theta, rng, n)
-
-    def states(self, engine: Engine, weights: Array | None = None) -> tuple[State, ...]:
-        """Return the components as states with the statistics of an engine.
-
-        Parameters
-        ----------
-        weights
-            Total weight of every component's observations; by default the weight that the engine
-            remembers.
-        """
-        learned = []
-        for k, (state, adapter) in enumerate(self._adapters):
-            copy, n = state.clone(), self.engine.memory
-            if weights is not None:
-                n = float(weights[k] / engine.live[k]) if engine.live[k] > 0.0 else 0.0
-            if n > 0.0:
-                adapter.add_statistics(engine.kernels[k], copy, n)
-            learned.append(copy)
-        return tuple(learned)
-
-    def reads_like(self, other: EMModel) -> bool:
-        """Whether another model has the same features and reads observations in the same way."""
-        pairs = zip(self._adapters, other._adapters, strict=True)
-        return all(mine.reading(a) == theirs.reading(b) for (a, mine), (b, theirs) in pairs)
 
     # Pickles and JSON.
 

@@ -23,14 +23,14 @@ except ImportError:  # without a compiler, this file runs as plain Python
 if cython.compiled:
     from cython.cimports.libc.math import pow, sqrt
     from cython.cimports.seqbayes.mixture.components.kernel import Kernel
-    from cython.cimports.seqbayes.mixture.components.rows import Row, RowReader
+    from cython.cimports.seqbayes.mixture.components.rows import PastRows, Row, RowReader
     from cython.cimports.seqbayes.mixture.steps import Steps
     from cython.cimports.seqbayes.statistics.reading import weight
 else:
     from math import pow, sqrt
 
     from seqbayes.mixture.components.kernel import Kernel
-    from seqbayes.mixture.components.rows import Row, RowReader
+    from seqbayes.mixture.components.rows import PastRows, Row, RowReader
     from seqbayes.mixture.steps import Steps
     from seqbayes.statistics.reading import weight
 
@@ -51,12 +51,8 @@ STARVED_SHARE = cython.declare(cython.double, 1e-3)
 # Number of observations per component after which components are checked for having moved far from
 # the average of their path.
 MOVED_AFTER = cython.declare(cython.double, 200.0)
-# Past rows are kept with their log densities on arrival. If there are enough of them and the number
-# of observations has grown by a factor, these are compared with the current log densities. The
-# components have forgotten the rows if the mean loss is significant and larger than a limit.
-PAST_ROWS = cython.declare(cython.Py_ssize_t, 64)
-MIN_PAST_ROWS = cython.declare(cython.Py_ssize_t, 24)
-CHECK_AFTER = cython.declare(cython.double, 1.25)
+# The components have forgotten past rows if their log density has decreased since their arrival: if
+# the mean loss is significant and larger than a limit.
 FORGOTTEN_LOSS = cython.declare(cython.double, 0.5)
 MAX_LOSS = cython.declare(cython.double, 20.0)
 
@@ -114,13 +110,8 @@ class Engine(Steps):
     _first_memory: cython.double
     forgets = cython.declare(cython.bint, visibility="public")
     rescaled = cython.declare(cython.bint, visibility="public")
-    kept = cython.declare(cython.Py_ssize_t, visibility="readonly")
-    _past = cython.declare("double[:, ::1]")
-    _arrival = cython.declare("double[::1]")
+    _past = cython.declare(PastRows)
     _scratch = cython.declare(Row)
-    _stride: cython.double
-    _next_kept: cython.double
-    _next_check: cython.double
     _exponent: cython.double
     _offset: cython.double
     _fading: cython.bint
@@ -153,10 +144,7 @@ class Engine(Steps):
         self.unexplained = 0.0
         self._limiting = self.starved = False
         self.forgets = self.rescaled = False
-        self.kept = 0
-        self._past, self._arrival = np.zeros((PAST_ROWS, width)), np.zeros(PAST_ROWS)
-        self._scratch = Row(width)
-        self._stride, self._next_kept, self._next_check = 1.0, 0.0, 0.0
+        self._past, self._scratch = PastRows(width), Row(width)
         self._average = np.zeros(len(kernels))
         self._m_step_rows = max(leaf.m_step_rows for leaf in self.leaves())
         self.end_burn_in(burn_in)
@@ -271,17 +259,10 @@ class Engine(Steps):
     @cython.exceptval(-1, check=False)
     def _learn_row(self, row: Row, w: cython.double) -> cython.int:
         """Run the E-step on a row, update the statistics, and run an M-step if it is due."""
-        count: cython.Py_ssize_t = self._r.shape[0]
         k: cython.Py_ssize_t
         kernel: Kernel
         n: cython.double = self.n + w
-        gain: cython.double
-        if n <= self.burn_in and not self._fading:
-            gain = 1.0 / n if n > 1.0 else 1.0
-        elif self._exponent > 0.0:
-            gain = pow(n + self._offset, -self._exponent) if n > 1.0 else 1.0
-        else:
-            gain = self._step_size(n)
+        gain: cython.double = self._step_size(n)
         keep: cython.double = 1.0 - gain
         if w != 1.0:
             keep = pow(keep, w) if keep > 0.0 else 0.0
@@ -292,12 +273,12 @@ class Engine(Steps):
             keep = 1.0 - gain
         else:
             self.memory = n
-        kept: cython.bint = self._limiting and not self._fading and n >= self._next_kept
+        kept: cython.bint = self._limiting and not self._fading and n >= self._past.due
         log_density: cython.double = self._e_step(row, kept)
         self.n = n
         v: cython.double
         far: cython.bint = self._limiting
-        for k in range(count):
+        for k in range(self._r.shape[0]):
             v = gain * self._r[k]
             self._live[k] = keep * self._live[k] + v
             self._explained[k] += w * self._r[k]
@@ -313,29 +294,7 @@ class Engine(Steps):
                 self.pending >= self._m_step_rows or self.moved >= MAX_MOVE_PER_M_STEP
             ):
                 self._online_m_step()
-        if kept:
-            self._keep(row, log_density)
-        return 0
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
-    def _keep(self, row: Row, log_density: cython.double) -> cython.int:
-        """Keep a row with its log density on arrival, and check whether kept rows are forgotten."""
-        i: cython.Py_ssize_t
-        if self.kept == PAST_ROWS:  # keep every other one
-            for i in range(PAST_ROWS // 2):
-                self._past[i, :] = self._past[2 * i, :]
-                self._arrival[i] = self._arrival[2 * i]
-            self.kept = PAST_ROWS // 2
-            self._stride *= 2.0
-        if self.kept == 0:
-            self._next_check = CHECK_AFTER * self.n
-        self._past[self.kept, :] = row.values
-        self._arrival[self.kept] = log_density
-        self.kept += 1
-        self._next_kept = self.n + self._stride
-        if self.n >= self._next_check and self.kept >= MIN_PAST_ROWS:
-            self._next_check = CHECK_AFTER * self.n
+        if kept and self._past.keep(row, log_density, n):
             self.forgets = self._has_forgotten()
         return 0
 
@@ -347,10 +306,10 @@ class Engine(Steps):
         v: cython.double
         total: cython.double = 0.0
         squares: cython.double = 0.0
-        n: cython.double = self.kept
-        for i in range(self.kept):
-            self._scratch.values[:] = self._past[i, :]
-            v = self._arrival[i] - self._e_step(self._scratch, True)
+        n: cython.double = self._past.count
+        for i in range(self._past.count):
+            v = self._past.read(i, self._scratch)
+            v -= self._e_step(self._scratch, True)
             v = min(max(v, -MAX_LOSS), MAX_LOSS)
             total += v
             squares += v * v
@@ -401,7 +360,14 @@ class Engine(Steps):
             return self.n - self.pending
         return self.n
 
-    def _step_size(self, n: float) -> float:
+    @cython.cfunc
+    @cython.exceptval(-1.0, check=True)
+    def _step_size(self, n: cython.double) -> cython.double:
+        """Return the step size of observation `n`: the share of its statistic."""
+        if n <= self.burn_in and not self._fading:
+            return 1.0 / n if n > 1.0 else 1.0
+        if self._exponent > 0.0:
+            return pow(n + self._offset, -self._exponent) if n > 1.0 else 1.0
         gain = float(self.step(n))
         if not 0.0 < gain <= 1.0:
             raise PriorError(f"expected a step above 0 and at most 1, got {gain!r} at n = {n:g}")

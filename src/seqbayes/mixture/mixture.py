@@ -18,18 +18,16 @@ from seqbayes.mixture.default_prior import (
     load_default_prior,
 )
 from seqbayes.mixture.documents import finite
-from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.em import EMModel, Trace
 from seqbayes.mixture.settings import (
     BUFFER,
-    check_background,
     check_buffer,
+    check_combination,
     check_settings,
-    check_tails,
     name_components,
 )
 from seqbayes.mixture.start import seed_best
 from seqbayes.mixture.streaming import REFIT_AFTER, StreamingMixture
-from seqbayes.mixture.trace import Trace
 from seqbayes.model import TableForm
 from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
@@ -204,22 +202,8 @@ class Mixture(StreamingMixture):
         self.start, self.seed, self.covariance = self._given["start"], seed, covariance
         self.step, self.average, self.buffer, self.burn_in = step, average, buffer, burn_in
         self.background, self.df = background, df
-        if start is not None and len(start) != len(named):
-            raise PriorError(f"expected {len(named)} parameters to start from, got {start!r}")
-        if start is not None and priors is None:
-            raise PriorError(
-                "start needs the components' priors: pass states instead of their number"
-            )
         self._settings = check_settings(self._given, self.names)._replace(robust=start is None)
-        if background and start is not None:
-            raise PriorError(
-                "background cannot be combined with start: its scale comes from the first"
-                " observations"
-            )
-        if background:
-            check_background(priors or ())
-        if df is not None:
-            check_tails(priors or ())
+        check_combination(start, len(named), priors, background, df)
         self.likelihood = None if priors is None else priors[0].likelihood
         size = check_buffer(buffer, len(named), BUFFER * len(named))
         self._begin(Buffer(self.names, priors, self._settings, seed, size))

@@ -14,10 +14,10 @@ from seqbayes.errors import PriorError
 from seqbayes.figures.samples import Samples
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.clusterer import StreamClusterer
+from seqbayes.mixture.components.predictive import log_sum_exp
 from seqbayes.mixture.documents import finite
 from seqbayes.mixture.forecast import RENEW_AFTER, Forecast
 from seqbayes.mixture.mixture import Mixture
-from seqbayes.mixture.predictive import log_sum_exp
 from seqbayes.mixture.settings import check_proper
 
 FIRST_FORECAST = 5

@@ -8,23 +8,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seqbayes import serialization
-from seqbayes.errors import PriorError
 from seqbayes.mixture import split_merge
 from seqbayes.mixture.components.rows import as_observation
+from seqbayes.mixture.counting import SplitSearch
 from seqbayes.mixture.documents import finite
 from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.forecast import Forecast
-from seqbayes.mixture.split_merge import ProcessPrior, SplitSearch
+from seqbayes.mixture.forecast import DECISIVE_LEAD, Forecast, Trial
+from seqbayes.mixture.split_merge import ProcessPrior
 from seqbayes.statistics import read_weight
-
-DECISIVE_LEAD = 5.0
-"""Lead in log score that decides a trial: a Bayes factor of about 150."""
-
-TOLERATED_LOSS = 2.0
-"""Maximum loss in log score with which fewer components win at the end of a trial."""
-
-TRIAL_RENEW_AFTER = 1.05
-"""Growth of a trial's age after which its forecasts are renewed."""
 
 URGENT_COUNT = 5.0
 """Number of unexplained observations that starts a trial of a split immediately."""
@@ -47,124 +38,6 @@ examined again: this times `RETRY_AFTER`."""
 
 SMALL_SHARE = 0.5
 """A component is small if its share is below this fraction of an equal share."""
-
-
-class Trial:
-    """A challenger with a different number of components, in parallel to the current model.
-
-    Both models forecast every observation before they learn it, and their log scores are compared.
-
-    Parameters
-    ----------
-    prior
-        The prior of both models.
-    current, challenger
-        The models.
-    names
-        Names of the challenger's components.
-    key
-        The change: the name of a component to split, the names of two components to merge, or the
-        name of a component to remove, twice.
-    least, length
-        Minimum number of observations before a challenger with fewer components can win, and number
-        of observations at which the trial ends.
-    """
-
-    def __init__(
-        self,
-        prior: ProcessPrior,
-        current: EMModel,
-        challenger: EMModel,
-        names: tuple[int, ...],
-        key: tuple[int, ...],
-        least: float,
-        length: float,
-    ) -> None:
-        self._prior = prior
-        self.challenger, self.names, self.key = challenger, names, key
-        self.least, self.length = least, length
-        self.age = self.due = self.lead = 0.0
-        self._forecasts = Forecast(current), Forecast(challenger)
-
-    @property
-    def grows(self) -> bool:
-        """Whether the challenger has one more component."""
-        return len(self.key) == 1
-
-    def learn(self, current: EMModel, x: Any, w: float, new: float) -> None:
-        """Score both forecasts of an observation, and let the challenger learn it.
-
-        Parameters
-        ----------
-        current
-            The current model, which has not learned the observation yet.
-        x, w
-            The observation and its weight.
-        new
-            The log density of the observation under a new component.
-        """
-        models = current, self.challenger
-        if self.age >= self.due:
-            for forecast, model in zip(self._forecasts, models, strict=True):
-                forecast.renew(model)
-            self.due = TRIAL_RENEW_AFTER * self.age
-        logs = [
-            self._prior.log_density(forecast.log_density(x), new, model)
-            for forecast, model in zip(self._forecasts, models, strict=True)
-        ]
-        self.lead += w * (logs[1] - logs[0])
-        self.challenger.engine.learn(x, w)
-        self.age += w
-
-    @property
-    def outcome(self) -> bool | None:
-        """Whether the challenger has won; None while the trial continues.
-
-        With more components, it wins as soon as it leads clearly. With fewer components, it must
-        not be clearly behind after a minimum time, because the missing component may be rare.
-        """
-        if self.lead >= DECISIVE_LEAD and (self.grows or self.age >= self.least):
-            return True
-        if self.lead <= -DECISIVE_LEAD:
-            return False
-        if self.age < self.length:
-            return None
-        return not self.grows and self.lead >= -TOLERATED_LOSS
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the trial as plain numbers and lists."""
-        return {
-            "names": list(self.names),
-            "key": list(self.key),
-            "numbers": [self.least, self.length, self.age, self.due, self.lead],
-            "challenger": self.challenger.to_dict(),
-            "forecasts": [forecast.to_dict() for forecast in self._forecasts],
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any], prior: ProcessPrior, current: EMModel) -> Trial:
-        """Create a trial from the output of `to_dict`.
-
-        Raises
-        ------
-        PriorError
-            If the document is invalid.
-        """
-        try:
-            names, key = tuple(map(int, data["names"])), tuple(map(int, data["key"]))
-            least, length, age, due, lead = finite(data["numbers"]).tolist()
-            challenger = prior.new_model(current.priors[0], len(names))
-            challenger.load(data["challenger"])
-            trial = cls(prior, current, challenger, names, key, least, length)
-            trial.age, trial.due, trial.lead = age, due, lead
-            first, second = data["forecasts"]
-            trial._forecasts = (
-                Forecast.from_dict(first, current),
-                Forecast.from_dict(second, challenger),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise PriorError(f"cannot read a trial: {error}") from None
-        return trial
 
 
 class ComponentSearch:
@@ -357,7 +230,7 @@ class ComponentSearch:
     def _split(self, model: EMModel, found: SplitSearch) -> None:
         """Start a trial of a split."""
         at = self.names.index(found.name)
-        larger = split_merge.split(self._prior, model, found, at, self._window_weight())
+        larger = split_merge.split(self._prior, model, found.halves, at, self._window_weight())
         self._trials = [trial for trial in self._trials if not trial.grows]
         self._start_trial(model, larger, (*self.names, self._next_name), (found.name,))
         self._forget_splits()

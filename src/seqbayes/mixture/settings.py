@@ -12,7 +12,7 @@ from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.adapters import adapter_of
-from seqbayes.mixture.normal_adapters import NumberAdapter
+from seqbayes.mixture.components.adapter import NumberAdapter
 from seqbayes.state import State
 
 SHAPES = ("full", "diagonal", "spherical", "tied")
@@ -296,3 +296,25 @@ def check_proper(state: State, what: str = "online EM") -> None:
     """
     if not state.is_proper(state.prior):
         raise PriorError(f"{what} needs proper priors, got {state.prior}")
+
+
+def check_combination(
+    start: Any, k: int, priors: tuple[State, ...] | None, background: bool, df: Any
+) -> None:
+    """Raise an error if parameters of a mixture of `k` components exclude each other."""
+    if start is not None:
+        if len(start) != k:
+            raise PriorError(f"expected {k} parameters to start from, got {start!r}")
+        if priors is None:
+            raise PriorError(
+                "start needs the components' priors: pass states instead of their number"
+            )
+        if background:
+            raise PriorError(
+                "background cannot be combined with start: its scale comes from the first"
+                " observations"
+            )
+    if background:
+        check_background(priors or ())
+    if df is not None:
+        check_tails(priors or ())

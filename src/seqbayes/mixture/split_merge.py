@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.components.kernel import Kernel
 from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.evidence import evidence_of, log_evidence, log_marginal
+from seqbayes.mixture.evidence import evidence_of, log_marginal
 from seqbayes.mixture.settings import Settings
-from seqbayes.mixture.start import Job, climb, step_cost, steps_of_fit
 from seqbayes.numerics import sc
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
 
-# Number of starts of a split, and of EM iterations from the best start.
-STARTS, ITERATIONS = 2, 8
-
 MIN_NEW_SHARE = 0.001
 """Minimum share of a new component, when it is compared with existing ones."""
-
-COST_PER_OBSERVATION = 2e5
-"""Approximate number of multiplications of the search for a split that are run per observation."""
 
 # A component is dormant if its share of recent observations is less than this part of its share of
 # all observations.
@@ -229,123 +221,13 @@ def _add(leaf: Kernel, statistic: Array, scale: float) -> None:
         leaf.average(2.0)
 
 
-class SplitSearch:
-    """The search for the best split of a component into two, in steps.
-
-    One and two components are fitted to the rows that the component is responsible for.
-
-    Parameters
-    ----------
-    prior
-        The truncated Dirichlet process.
-    component
-        The prior of the component.
-    name
-        Its name.
-    rows, w
-        The rows (n, width), and their weights (n,) times the responsibilities.
-    seed
-        The seed of the starts. All steps depend only on these arguments.
-
-    Attributes
-    ----------
-    halves
-        Both halves, after the last step.
-    """
-
-    def __init__(
-        self,
-        prior: ProcessPrior,
-        component: State,
-        name: int,
-        rows: Array,
-        w: Array,
-        seed: Sequence[int],
-    ) -> None:
-        self.name, self._rows, self._w, self._seed = name, rows, w, list(seed)
-        self.halves = prior.new_model(component, 2, flat=True)
-        self._job = Job(self._steps(prior))
-        self._turns = 0
-
-    @property
-    def gain(self) -> float | None:
-        """The log evidence for two components; None before the last step."""
-        return self._job.result
-
-    @classmethod
-    def of_component(
-        cls,
-        prior: ProcessPrior,
-        model: EMModel,
-        name: int,
-        at: int,
-        window: Collection[tuple[Any, float]],
-        seed: Sequence[int],
-    ) -> SplitSearch | None:
-        """Return a search for the component at a position; None if it has few observations."""
-        rows = model.rows([x for x, _ in window])
-        mine = np.array([w for _, w in window]) * model.responsibilities(rows)[:, at]
-        chosen = mine > 1e-3
-        if mine.sum() < 4.0 or chosen.sum() < 4:
-            return None
-        return cls(prior, model.priors[at], name, rows[chosen], mine[chosen], seed)
-
-    def _steps(self, prior: ProcessPrior) -> Generator[float, None, float]:
-        rows, w, halves = self._rows, self._w, self.halves
-        whole = prior.new_model(halves.priors[0], 1, flat=True)
-        whole.engine.limit_influence(False)
-        whole.e_step(rows, w, np.ones((len(rows), 1)))
-        whole.m_step()
-        if prior.settings.df is not None:  # one step is enough for other components
-            climb(whole, rows, w, ITERATIONS)
-        alone = log_evidence(whole, rows, w, prior.concentration, prior.most)
-        yield step_cost(halves, len(rows))
-        rng = np.random.default_rng(self._seed)
-        yield from steps_of_fit(halves, rows, w, rng, STARTS, ITERATIONS, continued=1)
-        return log_evidence(halves, rows, w, prior.concentration, prior.most) - alone
-
-    def advance(self, turns: int = 1) -> None:
-        """Take as many steps as are allowed for one observation, or for `turns` observations."""
-        self._turns += turns
-        self._job.advance(self._turns * COST_PER_OBSERVATION)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the search as plain numbers and lists."""
-        return {
-            "name": self.name,
-            "rows": [[None if v != v else v for v in row] for row in self._rows.tolist()],
-            "weights": self._w.tolist(),
-            "seed": self._seed,
-            "turns": self._turns,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any], prior: ProcessPrior, model: EMModel) -> SplitSearch:
-        """Return the search that `to_dict` described, after the same steps.
-
-        Raises
-        ------
-        PriorError
-            If the document is invalid.
-        """
-        try:
-            rows = np.array(data["rows"], float).reshape(-1, model.width)  # None becomes NaN
-            w, seed = np.array(data["weights"], float), list(map(int, data["seed"]))
-            found = cls(prior, model.priors[0], int(data["name"]), rows, w, seed)
-            found.advance(int(data["turns"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise PriorError(f"cannot read the search for a split: {error}") from None
-        return found
-
-
-def split(prior: ProcessPrior, model: EMModel, found: SplitSearch, at: int, path: float) -> EMModel:
+def split(prior: ProcessPrior, model: EMModel, halves: EMModel, at: int, path: float) -> EMModel:
     """Return the model after a split: the larger half at the old position, the smaller last."""
     composition = [[part] for part in parts(model)]
     _, share, _, explained = composition[at][0]
-    halves = found.halves.engine
     new = [
         [ComponentStatistics(kernel, share * each, share, explained * each)]
-        for kernel, each in zip(halves.kernels, halves.live.tolist(), strict=True)
+        for kernel, each in zip(halves.engine.kernels, halves.engine.live.tolist(), strict=True)
     ]
     composition[at], last = sorted(new, key=lambda half: -half[0].share)
     return assemble(prior, model, [*composition, last], path)

@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from seqbayes.mixture.clusters import Keys, cluster, row_keys, some_of, squared_distances
+from seqbayes.mixture.clusters import Keys, cluster, row_keys, some_of, spread_out, without_outliers
 from seqbayes.mixture.default_prior import standardise
 from seqbayes.mixture.em import EMModel
 from seqbayes.state import State
@@ -59,9 +59,6 @@ BACKGROUND_SHARE, BACKGROUND_RATIO = 0.3, 4.0
 FINAL_ITERATIONS = 3
 """Iterations of EM with all rows after a start without outliers."""
 
-REFERENCE_ROWS, CHUNK = 600, 256
-"""Maximum number of rows to search for neighbours, and the number of rows per block."""
-
 
 class StartSample(NamedTuple):
     """Rows for starts: weights (0 for outliers), points on a common scale, and keys for draws."""
@@ -76,9 +73,9 @@ def make_sample(model: EMModel, rows: Array, w: Array) -> StartSample:
     """Return the rows, together with the points by which they are clustered."""
     points = standardise(model.reader.vectors(rows))
     if model.settings.background:
-        w = _without_outliers(points, w, BACKGROUND_SHARE, BACKGROUND_RATIO)
+        w = without_outliers(points, w, BACKGROUND_SHARE, BACKGROUND_RATIO)
     elif model.settings.robust:
-        w = _without_outliers(points, w, OUTLIER_SHARE, OUTLIER_RATIO)
+        w = without_outliers(points, w, OUTLIER_SHARE, OUTLIER_RATIO)
     return StartSample(rows, w, points, row_keys(rows))
 
 
@@ -134,7 +131,7 @@ def seed_best(
     if rng is None:
         order = np.lexsort(rows.T)
         rows, w, rng = rows[order], w[order], np.random.default_rng(0)
-    some = _spread_out(len(rows), SEED_ROWS)
+    some = spread_out(len(rows), SEED_ROWS)
     rows, w = np.ascontiguousarray(rows[some]), w[some]
     sample = make_sample(model, rows, w)
     k, best, seeded = len(model.priors), -math.inf, []
@@ -284,13 +281,8 @@ def steps_of_fit(
     starts = min(starts, 1 + _affordable(model, len(sample.rows), START_COST) // COMPARE_AFTER)
     compare_after = COMPARE_AFTER if starts > 1 else ALONE_AFTER
     iterations = min(iterations, 2 + _affordable(model, len(rows), FIT_COST))
-    found = []
-    for _ in range(starts if len(model.priors) > 1 else 1):
-        seed_model(model, sample, rng)
-        yield 2.0 * step_cost(model, len(sample.rows))
-        reached = yield from _climbing(model, sample.rows, sample.w, compare_after)
-        found.append((reached, model.snapshot()))
-    found.sort(key=lambda each: -each[0])
+    starts = starts if len(model.priors) > 1 else 1
+    found = yield from _run_starts(model, sample, rng, starts, compare_after)
     ends = []
     for _, snapshot in found[: continued if iterations > COMPARE_AFTER else 1]:
         model.restore(snapshot)
@@ -302,6 +294,19 @@ def steps_of_fit(
     if usual is not w:
         yield from _climbing(model, rows, w, min(FINAL_ITERATIONS, iterations // 2))
     return model
+
+
+def _run_starts(
+    model: EMModel, sample: StartSample, rng: np.random.Generator, starts: int, iterations: int
+) -> Generator[float, None, list[tuple[float, Any]]]:
+    """Run EM from several starts; return the log posteriors and the statistics, the best first."""
+    found = []
+    for _ in range(starts):
+        seed_model(model, sample, rng)
+        yield 2.0 * step_cost(model, len(sample.rows))
+        reached = yield from _climbing(model, sample.rows, sample.w, iterations)
+        found.append((reached, model.snapshot()))
+    return sorted(found, key=lambda each: -each[0])
 
 
 def limited_effort(starts: int, iterations: int, affordable: float) -> tuple[int, int]:
@@ -321,11 +326,6 @@ def _affordable(model: EMModel, n: int, cost: float) -> int:
     """Return the number of iterations over `n` rows that need at most `cost` multiplications."""
     d = model.width
     return int(cost / (n * len(model.priors) * (d * d + 10 * d + 40)))
-
-
-def _spread_out(n: int, most: int) -> Any:
-    """Return at most `most` evenly spaced positions out of `n`."""
-    return slice(None) if n <= most else np.linspace(0, n - 1, most).astype(int)
 
 
 def climb(
@@ -382,22 +382,3 @@ def _usual_weights(model: EMModel, rows: Array, w: Array) -> Array:
     extreme = distance > max(usual, EXTREME)
     kept: Array = np.where(extreme, 0.0, w)
     return kept if extreme.any() and kept.any() else w
-
-
-def _without_outliers(points: Array, w: Array, share: float, ratio: float) -> Array:
-    """Return weights that are 0 for points without near neighbours.
-
-    The points of a cluster have near neighbours if the cluster has 2 % of all points.
-    """
-    reference = points[_spread_out(len(points), REFERENCE_ROWS)]
-    k = max(2, round(0.02 * len(reference)))
-    if len(reference) <= k + 1:
-        return w
-    near = np.empty(len(points))
-    for i in range(0, len(points), CHUNK):
-        squares = squared_distances(points[i : i + CHUNK], reference)
-        near[i : i + CHUNK] = np.partition(squares, k, axis=1)[:, k]
-    usual = np.sort(near)[int((1.0 - share) * (len(near) - 1))]
-    outlying = near > ratio**2 * usual
-    kept: Array = np.where(outlying, 0.0, w)
-    return kept if usual > 0.0 and kept.any() else w

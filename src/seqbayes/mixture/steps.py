@@ -234,11 +234,7 @@ class Steps:
         logs: cython.double = 0.0
         low: cython.double = 0.0
         seen: cython.double = 0.0
-        for kernel in self.kernels:
-            for leaf in kernel.leaves():
-                leaf.live[:] = 0.0
-                leaf.use_latent_scale(not given)  # the parameters may not fit the rows yet
-        self._live[:] = 0.0
+        self._clear(not given)  # with given responsibilities, the parameters may not fit yet
         for i in range(table.shape[0]):
             for j in range(table.shape[1]):
                 row.values[j] = table[i, j]
@@ -262,6 +258,13 @@ class Steps:
             for leaf in self.kernels[k].leaves():
                 leaf.use_latent_scale(True)
         return logs + low
+
+    def _clear(self, use_latent_scale: bool) -> None:
+        """Set all current statistics to zero."""
+        for leaf in self.leaves():
+            leaf.live[:] = 0.0
+            leaf.use_latent_scale(use_latent_scale)
+        self._live[:] = 0.0
 
     def responsibilities_of(self, rows: Any) -> Any:
         """Return the responsibilities (n, K) for rows (n, width)."""

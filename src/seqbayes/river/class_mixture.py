@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqbayes.checks import as_count
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet, NormalInverseGamma, NormalInverseWishart, Product
 from seqbayes.likelihoods import MultivariateNormal
@@ -310,3 +311,16 @@ def _vector(numbers: Mapping[Any, Any], strength: float, shrink: float) -> Norma
         scale,
         likelihood=MultivariateNormal(features=tuple(numbers)),
     )
+
+
+def numbers_of_components(given: Any, most: int) -> tuple[Sequence[int], tuple[State, ...] | None]:
+    """Return the numbers of components that a class may have, and the given priors, if any."""
+    if given is None:
+        return range(1, most + 1), None
+    count = as_count(given)
+    if count is not None:
+        return (count,), None
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
+        raise PriorError(f"expected at least one component, got {given!r}")
+    states = prototypes(given)
+    return (len(states),), states

@@ -13,7 +13,10 @@ from seqbayes.errors import ObservationError
 from seqbayes.model import SUMMARY_SIZE, Summary
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
+from seqbayes.river.calibration import Calibration
+from seqbayes.river.features import bounded, check_features
 from seqbayes.river.intercept_prior import InterceptPrior
+from seqbayes.river.shrinkage import Shrinkage
 
 
 class Noise(NamedTuple):
@@ -56,6 +59,9 @@ class LinearAnswers(document.Estimator):
     _n: float
     _solution: list[float] | None = None  # of the factor, or None if it is outdated
     _prior_apart = False  # earlier versions stored the intercept's prior in the root
+    _calibration: Calibration
+    _shrinkage: Shrinkage | None
+    _precision: float
     _fit: InterceptPrior | None = None  # or None if it is outdated
 
     def _row(self, values: Mapping[Any, float]) -> tuple[list[float], list[float]]:
@@ -69,6 +75,21 @@ class LinearAnswers(document.Estimator):
             else:
                 row[column] += value
         return row, unknown
+
+    def _at(
+        self, values: dict[Any, float]
+    ) -> tuple[list[float], float, SquareRoot | InterceptPrior]:
+        """Return the row of features, the leverage of unknown ones, and the posterior for it."""
+        row, unknown = self._row(values)
+        shrinkage = self._shrinkage
+        if shrinkage is None:
+            extra = math.fsum(v * v / self._precision for v in unknown)
+            return row, extra, self._fitted()
+        extra = shrinkage.leverage_of_new(unknown, self._n)
+        root = shrinkage.strengthen(self._root, row, self._n)
+        if root is self._root:
+            return row, extra, self._fitted()
+        return row, extra, self._with_intercept(root) if self._prior_apart else root
 
     def _fitted(self) -> SquareRoot | InterceptPrior:
         """Return the square root of all rows, including those of the prior."""
@@ -98,6 +119,24 @@ class LinearAnswers(document.Estimator):
         spent = 1.0 if self.intercept and self.intercept_precision == 0.0 else 0.0
         n = self._n - spent if self._n > 0.0 else 0.0
         return Noise(self.alpha + n / 2.0, self.beta + fitted.squares / 2.0)
+
+    def _predictive(
+        self,
+        row: list[float],
+        extra: float,
+        fitted: SquareRoot | InterceptPrior,
+        noisy: bool = True,
+    ) -> StudentT | None:
+        noise = self._noise_of(fitted)
+        leverage = fitted.leverage(row) + extra
+        if self.intercept and not self._origin:  # before the first row
+            leverage += 1.0 / self.intercept_precision if self.intercept_precision else math.inf
+        if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
+            return None
+        scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(float(noisy) + leverage)
+        if noisy:
+            scale *= self._calibration.factor
+        return StudentT(2.0 * noise.alpha, self._mean(row, fitted), scale) if scale else None
 
     @property
     def feature_names(self) -> tuple[Any, ...]:
@@ -197,3 +236,15 @@ class LinearAnswers(document.Estimator):
             {str(name): weights[name] for name in first},
             {str(name): intervals[name] for name in first},
         )
+
+
+def read_features(x: Mapping[Any, Any]) -> dict[Any, float]:
+    """Return the values of the features as numbers.
+
+    Raises
+    ------
+    ObservationError
+        If a value is not a finite number.
+    """
+    check_features(x)
+    return {name: bounded(value, f"a finite number as {name!r}") for name, value in x.items()}

@@ -7,10 +7,7 @@ import operator
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from seqbayes import likelihoods, serialization
-from seqbayes.checks import as_count
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture import Mixture
@@ -129,7 +126,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         self.strength = check_parameter("strength", strength)
         self.buffer = buffer
         self.seed = seed
-        counts, self._prototypes = _components(components)
+        counts, self._prototypes = class_mixture.numbers_of_components(components, MOST)
         self._sizes = {k: check_buffer(buffer, k, 25 * k) for k in counts}
         if components is None:
             self._tempering = Tempering(models=2, with_shares=True)
@@ -393,16 +390,3 @@ class MixtureDiscriminant(GenerativeClassifier):
             except ObservationError as error:
                 raise PriorError(f"cannot read an observation: {error}") from None
         return kept
-
-
-def _components(given: Any) -> tuple[Sequence[int], tuple[State, ...] | None]:
-    """Return the numbers of components that a class may have, and the given priors, if any."""
-    if given is None:
-        return range(1, MOST + 1), None
-    count = as_count(given)
-    if count is not None:
-        return (count,), None
-    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
-        raise PriorError(f"expected at least one component, got {given!r}")
-    states = class_mixture.prototypes(given)
-    return (len(states),), states

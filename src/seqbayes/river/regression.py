@@ -18,9 +18,8 @@ from seqbayes.numerics import special
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
 from seqbayes.river.calibration import Calibration
-from seqbayes.river.features import bounded, bounded_weight, check_features
-from seqbayes.river.intercept_prior import InterceptPrior
-from seqbayes.river.linear_answers import LinearAnswers, TargetDistribution
+from seqbayes.river.features import bounded, bounded_weight
+from seqbayes.river.linear_answers import LinearAnswers, TargetDistribution, read_features
 from seqbayes.river.shrinkage import GROWTH, Shrinkage
 
 
@@ -134,7 +133,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         ObservationError
             If a value is not a finite number, or exceeds 1e100. The model is then unchanged.
         """
-        values = _read(x)
+        values = read_features(x)
         target = bounded(y, "a finite target")
         weight = bounded_weight(w)
         if weight == 0.0:
@@ -227,7 +226,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         >>> print(f"{found.mu:.2f} ± {found.sigma:.2f}, density {found(11.0):.2f}")
         10.85 ± 0.71, density 0.70
         """
-        values = _read(x)
+        values = read_features(x)
         row, extra, fitted = self._at(values)
         if not with_dist:
             return self._mean(row, fitted)
@@ -246,25 +245,10 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         ImproperError
             If the prior is improper and there are too few rows.
         """
-        found = self._predictive(*self._at(_read(x)))
+        found = self._predictive(*self._at(read_features(x)))
         if found is None:
             raise ImproperError("the posterior is improper: more rows are needed")
         return found
-
-    def _at(
-        self, values: dict[Any, float]
-    ) -> tuple[list[float], float, SquareRoot | InterceptPrior]:
-        """Return the row of features, the leverage of unknown ones, and the posterior for it."""
-        row, unknown = self._row(values)
-        shrinkage = self._shrinkage
-        if shrinkage is None:
-            extra = math.fsum(v * v / self._precision for v in unknown)
-            return row, extra, self._fitted()
-        extra = shrinkage.leverage_of_new(unknown, self._n)
-        root = shrinkage.strengthen(self._root, row, self._n)
-        if root is self._root:
-            return row, extra, self._fitted()
-        return row, extra, self._with_intercept(root) if self._prior_apart else root
 
     def expected(self, x: Mapping[Any, Any]) -> StudentT:
         """Return the distribution of the expected target, without the noise: Student's t.
@@ -284,28 +268,10 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         >>> print("{:.2f} to {:.2f}".format(*model.expected({"time": 5}).interval(0.9)))
         8.33 to 12.42
         """
-        found = self._predictive(*self._at(_read(x)), noisy=False)
+        found = self._predictive(*self._at(read_features(x)), noisy=False)
         if found is None:
             raise ImproperError("the posterior is improper: more rows are needed")
         return found
-
-    def _predictive(
-        self,
-        row: list[float],
-        extra: float,
-        fitted: SquareRoot | InterceptPrior,
-        noisy: bool = True,
-    ) -> StudentT | None:
-        noise = self._noise_of(fitted)
-        leverage = fitted.leverage(row) + extra
-        if self.intercept and not self._origin:  # before the first row
-            leverage += 1.0 / self.intercept_precision if self.intercept_precision else math.inf
-        if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
-            return None
-        scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(float(noisy) + leverage)
-        if noisy:
-            scale *= self._calibration.factor
-        return StudentT(2.0 * noise.alpha, self._mean(row, fitted), scale) if scale else None
 
     def predict_interval(
         self, x: Mapping[Any, Any], level: float = 0.95
@@ -322,7 +288,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
             If the level is not between 0 and 1.
         """
         check_level(level, "equal-tailed")
-        found = self._predictive(*self._at(_read(x)))
+        found = self._predictive(*self._at(read_features(x)))
         return None if found is None else found.interval(level)
 
     def log_predictive(self, x: Mapping[Any, Any], y: Any) -> float:
@@ -424,8 +390,3 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         self._root, self._n, self._target_origin, self._origin = root, n, target, origin
         self._columns = {name: first + i for i, name in enumerate(columns)}
         self._prior_apart = first > 0 and learned.get("intercept_prior") == "apart"
-
-
-def _read(x: Mapping[Any, Any]) -> dict[Any, float]:
-    check_features(x)
-    return {name: bounded(value, f"a finite number as {name!r}") for name, value in x.items()}

@@ -1,5 +1,4 @@
-from seqbayes.mixture.components.conditioning cimport Conditioning
-from seqbayes.mixture.components.factor cimport Factor
+from seqbayes.mixture.components.factor cimport Conditioning, Factor
 from seqbayes.mixture.components.kernel cimport Kernel
 from seqbayes.mixture.components.normal cimport NormalKernel
 from seqbayes.mixture.components.rows cimport Row

@@ -18,16 +18,18 @@ except ImportError:  # without a compiler, this file runs as plain Python
 
 if cython.compiled:
     from cython.cimports.libc.math import INFINITY, log, log1p
-    from cython.cimports.seqbayes.mixture.components.conditioning import Conditioning
-    from cython.cimports.seqbayes.mixture.components.factor import Factor, log_gamma_ratio
+    from cython.cimports.seqbayes.mixture.components.factor import (
+        Conditioning,
+        Factor,
+        log_gamma_ratio,
+    )
     from cython.cimports.seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
     from cython.cimports.seqbayes.mixture.components.normal import NormalKernel
     from cython.cimports.seqbayes.mixture.components.rows import Row
 else:
     from math import log, log1p
 
-    from seqbayes.mixture.components.conditioning import Conditioning
-    from seqbayes.mixture.components.factor import Factor, log_gamma_ratio
+    from seqbayes.mixture.components.factor import Conditioning, Factor, log_gamma_ratio
     from seqbayes.mixture.components.kernel import IMPOSSIBLE, Kernel
     from seqbayes.mixture.components.normal import NormalKernel
     from seqbayes.mixture.components.rows import Row
@@ -366,49 +368,3 @@ class GaussianKernel(NormalKernel):
         squares[lower_triangle(d)] = n * live[1 + d : 1 + d + len(self._scale)]
         squares += np.tril(squares, -1).T
         statistics.add_sums(weight, mean, np.zeros(d), squares, 0.0)
-
-
-@cython.cclass
-class KnownVarianceKernel(GaussianKernel):
-    """A Normal component with unknown mean and known variance, with a Normal prior."""
-
-    _precision: cython.double
-    _variance: cython.double
-    _excess: cython.double
-
-    def __init__(
-        self,
-        at: int,
-        prior: tuple[float, float],
-        variance: float,
-        logarithm: bool = False,
-    ) -> None:
-        mean, spread = prior
-        self._precision, self._variance, self._excess = variance / spread, variance, 1.0
-        GaussianKernel.__init__(self, at, ([mean], 1.0, 1.0, [[1.0]]), False, logarithm)
-
-    @cython.ccall
-    @cython.exceptval(-1, check=False)
-    def m_step(self, n: cython.double) -> cython.int:
-        """Set the parameter to the posterior mode."""
-        weight: cython.double = n * self._live[0]
-        share: cython.double = weight / (self._precision + weight)
-        self._excess = 1.0 + 1.0 / (self._precision + weight)
-        self._mean[0] = self._prior_mean[0] + share * (self._live[1] - self._prior_mean[0])
-        self._scale[0] = self._variance
-        self._divisor = 1.0
-        self._factorise()
-        return 0
-
-    @cython.ccall
-    @cython.exceptval(-1.0, check=True)
-    def log_predictive(self, row: Row) -> cython.double:
-        """Return the log density of a row with the mean marginalised."""
-        v: cython.double = self.log_density(row)
-        if self._partial:
-            return v
-        return v + 0.5 * (self._squares * (1.0 - 1.0 / self._excess) - log(self._excess))
-
-    def log_predictives(self, rows: Any) -> Any:
-        """Return the log densities of many rows with the mean marginalised."""
-        return Kernel.log_predictives(self, rows)

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The base class of Normal components, with full covariances or independent features.
+"""Normal components with independent features, and the base class of all Normal components.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
@@ -17,15 +17,16 @@ except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import log
+    from cython.cimports.libc.math import isfinite, log
     from cython.cimports.seqbayes.mixture.components.kernel import (
         IMPOSSIBLE,
         NEGLIGIBLE_GAIN,
         SMALLEST_SHARE,
         Kernel,
     )
+    from cython.cimports.seqbayes.mixture.components.rows import Row
 else:
-    from math import log
+    from math import isfinite, log
 
     from seqbayes.mixture.components.kernel import (
         IMPOSSIBLE,
@@ -33,7 +34,9 @@ else:
         SMALLEST_SHARE,
         Kernel,
     )
+    from seqbayes.mixture.components.rows import Row
 
+LOG_TAU = cython.declare(cython.double, 1.8378770664093455)
 # A component has moved if a variance differs from that of its averaged path by MOVED_RATIO;
 # components with a share below MIN_SHARE are not compared.
 MOVED_RATIO = cython.declare(cython.double, 30.0)
@@ -152,3 +155,211 @@ class NormalKernel(Kernel):
     def limit_influence(self, limit: bool) -> None:
         """Set whether values 8 standard deviations beyond the typical distance are missing."""
         self._limit = (8.0 + math.sqrt(self._d)) ** 2 if limit else math.inf
+
+
+@cython.cclass
+class IndependentKernel(NormalKernel):
+    """A Normal component with a diagonal covariance and a Normal-inverse-Wishart prior.
+
+    The statistic is (share, mean, squared deviations from the mean) by feature. The variances are
+    those of the posterior mode, restricted to diagonal or to spherical covariances.
+    """
+
+    _spherical: cython.bint
+    _prior_scale = cython.declare("double[::1]")
+    _variance = cython.declare("double[::1]")
+    _inverse = cython.declare("double[::1]")
+
+    def __init__(
+        self, at: int, prior: tuple[Any, float, float, Any], spherical: bool = False
+    ) -> None:
+        NormalKernel.__init__(self, at, prior, False)
+        d = self._d
+        self.m_step_rows = min(d / 4.0, 16.0)  # an M-step divides, and averages the path
+        self._spherical = spherical
+        self._prior_scale = np.array(prior[3], float).diagonal().copy()
+        self.is_proper = self.is_proper and bool(np.min(self._prior_scale) > 0.0)
+        self._variance = np.ones(d)
+        self._inverse = np.ones(d)
+        self.m_step(0.0)
+
+    @cython.ccall
+    @cython.exceptval(-1.0, check=True)
+    def log_density(self, row: Row) -> cython.double:
+        """Return the log density of the observed values of a row."""
+        squares: cython.double = self._squares(row)
+        missing: cython.double = 0.0
+        i: cython.Py_ssize_t
+        v: cython.double
+        if squares != squares:  # some values are missing
+            squares = 0.0
+            for i in range(self._d):
+                v = row.values[self.at + i]
+                if v != v:
+                    missing += LOG_TAU
+                    if self._variance[i] > 0.0:
+                        missing += log(self._variance[i])
+                else:
+                    v -= self._mean[i]
+                    squares += v * v * self._inverse[i]
+        if self._constant <= IMPOSSIBLE:
+            self.far = False
+            return IMPOSSIBLE
+        return self._constant + 0.5 * (missing - self._bounded(squares))
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _squares(self, row: Row) -> cython.double:
+        """Return the squared distance of a row; NaN if values are missing."""
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t = 0
+        at: cython.Py_ssize_t = self.at
+        a: cython.double = 0.0
+        b: cython.double = 0.0
+        c: cython.double = 0.0
+        e: cython.double = 0.0
+        u: cython.double
+        v: cython.double
+        while i + 3 < d:  # four sums, which the processor adds in parallel
+            u = row.values[at + i] - self._mean[i]
+            v = row.values[at + i + 1] - self._mean[i + 1]
+            a += u * u * self._inverse[i]
+            b += v * v * self._inverse[i + 1]
+            u = row.values[at + i + 2] - self._mean[i + 2]
+            v = row.values[at + i + 3] - self._mean[i + 3]
+            c += u * u * self._inverse[i + 2]
+            e += v * v * self._inverse[i + 3]
+            i += 4
+        while i < d:
+            u = row.values[at + i] - self._mean[i]
+            a += u * u * self._inverse[i]
+            i += 1
+        return (a + b) + (c + e)
+
+    def log_densities(self, rows: Any) -> Any:
+        """Return the log densities of many rows, regardless of the limit of influence."""
+        if self._constant <= IMPOSSIBLE:
+            return Kernel.log_densities(self, rows)
+        x = rows[:, self.at : self.at + self._d]
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = x - np.asarray(self._mean)
+            z *= z
+            logs = self._constant - 0.5 * (z @ np.asarray(self._inverse))
+        nonfinite = ~np.isfinite(logs)
+        if nonfinite.any():  # missing or extreme values
+            logs[nonfinite] = Kernel.log_densities(self, np.ascontiguousarray(rows[nonfinite]))
+        return logs
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
+        """Update the statistic's running average with a row, with missing values imputed."""
+        if self._leaves_values(keep, gain):
+            return 0
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        v: cython.double
+        extra: cython.double
+        old: cython.double = keep * self._live[0]
+        total: cython.double = old + gain
+        share: cython.double = gain / total
+        self._live[0] = total
+        for i in range(d):
+            v = row.values[self.at + i]
+            extra = 0.0
+            if v != v:
+                v, extra = self._mean[i], gain * self._variance[i]
+            v -= self._live[1 + i]
+            self._live[1 + i] += share * v
+            self._live[1 + d + i] = keep * self._live[1 + d + i] + old * share * v * v + extra
+        return 0
+
+    @cython.ccall
+    @cython.exceptval(-1, check=False)
+    def m_step(self, n: cython.double) -> cython.int:
+        """Set the parameter to the posterior mode."""
+        d: cython.Py_ssize_t = self._d
+        i: cython.Py_ssize_t
+        v: cython.double
+        trace: cython.double = 0.0
+        weight: cython.double = n * self._live[0]
+        total: cython.double = self._kappa + weight
+        share: cython.double = weight / total if total > 0.0 else 0.0
+        divisor: cython.double = self._df + weight + d + 2.0
+        for i in range(d):
+            v = self._live[1 + i] - self._prior_mean[i]
+            self._mean[i] = self._prior_mean[i] + share * v
+            v = self._prior_scale[i] + n * self._live[1 + d + i] + self._kappa * share * v * v
+            self._variance[i] = v / divisor
+            trace += self._variance[i]
+        if self._spherical:
+            for i in range(d):
+                self._variance[i] = trace / d
+        self._invert()
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _invert(self) -> cython.void:
+        i: cython.Py_ssize_t
+        v: cython.double
+        part: cython.double = 1.0
+        logs: cython.double = 0.0
+        for i in range(self._d):
+            v = self._variance[i]
+            if not (v > 0.0 and isfinite(v)):
+                self._constant = IMPOSSIBLE  # a singular covariance has no density
+                return
+            self._inverse[i] = 1.0 / v
+            if 1e-140 < part * v < 1e140:
+                part *= v
+            else:
+                logs += log(v)
+        self._constant = -0.5 * (LOG_TAU * self._d + logs + log(part))
+
+    def set_parameter(self, parameter: Any) -> None:
+        """Set the mean and the covariance; only the variances are used."""
+        mean, covariance = parameter
+        variance = np.array(covariance, float).reshape(self._d, self._d).diagonal()
+        np.asarray(self._mean)[:] = np.array(mean, float).reshape(self._d)
+        np.asarray(self._variance)[:] = variance.mean() if self._spherical else variance
+        self._invert()
+
+    @property
+    def parameter_vector(self) -> list[float]:
+        """Mean and variances."""
+        return list(self._mean) + list(self._variance)
+
+    def load_parameter_vector(self, numbers: list[float]) -> None:
+        """Restore mean and variances."""
+        np.asarray(self._mean)[:] = numbers[: self._d]
+        np.asarray(self._variance)[:] = numbers[self._d :]
+        self._invert()
+
+    def upgrade(self, statistic: Any) -> Any:
+        """Convert a statistic from documents before version 0.2, which contain the full scatter."""
+        d = self._d
+        if len(statistic) != 1 + d + d * (d + 1) // 2 or d == 1:
+            return statistic
+        diagonal = (statistic[1 + d + i * (i + 3) // 2] for i in range(d))
+        return [*statistic[: 1 + d], *diagonal]
+
+    def upgrade_parameter(self, numbers: Any) -> Any:
+        """Convert a parameter vector of the old form: the full scale and its divisor."""
+        d = self._d
+        if len(numbers) != d + d * (d + 1) // 2 + 1:
+            return numbers
+        divisor = numbers[len(numbers) - 1]
+        diagonal = [numbers[d + i * (i + 3) // 2] / divisor for i in range(d)]
+        return [*numbers[:d], *diagonal]
+
+    @property
+    def parameter(self) -> Any:
+        """Mean (d,) and covariance (d, d)."""
+        return np.array(self._mean), np.diag(np.asarray(self._variance))
+
+    def add_to(self, statistics: Any, n: float) -> None:
+        """Add the current statistic, multiplied by `n`, to the statistics of a state."""
+        d, live = self._d, np.asarray(self._live)
+        scatter = np.diag(n * live[1 + d :])
+        statistics.add_sums(float(n * live[0]), live[1 : 1 + d].copy(), np.zeros(d), scatter, 0.0)

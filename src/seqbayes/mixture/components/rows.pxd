@@ -7,4 +7,12 @@ cdef class RowReader:
     cpdef int read(self, object x, Row row) except -1
     cpdef int skip(self, Row row) except -1
 
+cdef class PastRows:
+    cdef readonly Py_ssize_t count
+    cdef double due, _stride, _next_check
+    cdef double[:, ::1] _rows
+    cdef double[::1] _logs
+    cdef bint keep(self, Row row, double log_density, double n) except -1
+    cdef double read(self, Py_ssize_t i, Row row) except? -1.0
+
 cdef double number(object x) except? -1.0

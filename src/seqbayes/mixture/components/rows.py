@@ -37,6 +37,11 @@ LARGEST = 1e150
 _LARGEST = cython.declare(cython.double, LARGEST)
 # Maximum weight, so that a statistic times the total weight is finite.
 MAX_WEIGHT = 1e100
+# Number of past rows that are kept, minimum number that are compared, and growth of the number of
+# observations after which they are compared.
+PAST_ROWS = cython.declare(cython.Py_ssize_t, 64)
+MIN_PAST_ROWS = cython.declare(cython.Py_ssize_t, 24)
+CHECK_AFTER = cython.declare(cython.double, 1.25)
 
 
 def as_observation(x: Any) -> Any:
@@ -87,6 +92,57 @@ class Row:
         """Return the numbers."""
         numbers: list[float] = self.array.tolist()
         return numbers
+
+
+class PastRows:
+    """A sample of past rows, with their log densities on arrival.
+
+    When it is full, every other row is discarded, and the next ones are kept half as often.
+
+    Parameters
+    ----------
+    width
+        Length of a row.
+
+    Attributes
+    ----------
+    count : int
+        Number of rows.
+    due : float
+        Number of observations from which the next row is kept.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.count = 0
+        self.due = self._next_check = 0.0
+        self._stride = 1.0
+        self._rows, self._logs = np.zeros((PAST_ROWS, width)), np.zeros(PAST_ROWS)
+
+    def keep(self, row: Row, log_density: cython.double, n: cython.double) -> cython.bint:
+        """Keep observation `n`; return whether the rows are due to be compared."""
+        i: cython.Py_ssize_t
+        if self.count == PAST_ROWS:
+            for i in range(PAST_ROWS // 2):
+                self._rows[i, :] = self._rows[2 * i, :]
+                self._logs[i] = self._logs[2 * i]
+            self.count = PAST_ROWS // 2
+            self._stride *= 2.0
+        if self.count == 0:
+            self._next_check = CHECK_AFTER * n
+        self._rows[self.count, :] = row.values
+        self._logs[self.count] = log_density
+        self.count += 1
+        self.due = n + self._stride
+        if n < self._next_check or self.count < MIN_PAST_ROWS:
+            return False
+        self._next_check = CHECK_AFTER * n
+        return True
+
+    def read(self, i: cython.Py_ssize_t, row: Row) -> cython.double:
+        """Write the row at a position into another; return its log density on arrival."""
+        row.values[:] = self._rows[i, :]
+        v: cython.double = self._logs[i]
+        return v
 
 
 def number(x: object) -> cython.double:
