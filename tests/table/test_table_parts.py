@@ -128,7 +128,7 @@ def test_other_arrow_tables_are_refused() -> None:
         (good.drop_columns(["clock"]), "column 'clock'"),
         (with_column("sum_0_0", [1.0, None] * 3 + [1.0]), "missing values"),
         (with_column("sum_0_0", [1.0, np.nan] * 3 + [1.0]), "got nan"),
-        (with_column("sum_0_0", [-1.0] * 7), ">= 0"),
+        (with_column("sum_0_0", [-1.0] * 7), "sums that some data have"),
         (with_column("sum_0_0", list("abcdefg")), "expected numbers"),
         (with_column("key", [1, 1, 2, 3, 4, 5, 6]), "duplicates"),
         (with_column("key", [1.5] * 7), "expected keys"),
@@ -256,3 +256,45 @@ def _parts(value: Any) -> list[Any]:
     if isinstance(value, tuple):
         return [part for each in value for part in _parts(each)]
     return [value]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("sum_0_0", -5.0), ("sum_2_0", -1e9), ("sum_3_0", -1.0), ("sum_3_0", -1e-3)],
+)
+def test_sums_that_no_data_have_are_refused(column: str, value: float) -> None:
+    pa = pytest.importorskip("pyarrow")
+    table = Table(Beta())
+    table.learn_many(["a", "b"], [True, False])
+    stored = table.to_arrow(statistics=True)
+    numbers = stored.column(column).to_pylist()
+    place = stored.schema.names.index(column)
+    changed = stored.set_column(place, column, pa.array([numbers[0], value]))
+    with pytest.raises(PriorError, match=rf"sums that some data have, .*{column}={value}.* row 1"):
+        Table.from_arrow(changed)
+
+
+def test_a_table_has_no_keys_of_other_types() -> None:
+    table = Table(Beta())
+    table.learn_many(["a", "b"], [True, False])
+    assert "a" in table
+    for key in (3.5, None, float("nan"), [1], (), True, ("a", None), b"a", 7, ("a",)):
+        assert key not in table
+
+
+@pytest.mark.parametrize("k", [-1, 2.5, None, True, "3"])
+def test_the_number_of_top_keys_is_checked(k: Any) -> None:
+    table = Table(Beta())
+    table.learn_many(["a", "b"], [True, False])
+    assert [key for key, _ in table.top(np.int64(1))] == ["a"]
+    assert table.top(0) == []
+    with pytest.raises(PriorError, match="expected k >= 1"):
+        table.top(k)
+
+
+@pytest.mark.parametrize("xs", [[1e-300] * 100, [1e-300, 1e300] * 50, [1e300] * 100])
+def test_extreme_amounts_are_pooled_without_warnings(xs: list[float]) -> None:
+    table = Table(Gamma(1, 1, likelihood=likelihoods.Exponential()), pool=True)
+    table.learn_many([i % 7 for i in range(len(xs))], xs)
+    assert (table.mean > 0.0).all()
+    assert (table.interval()[0] > 0.0).all()

@@ -181,13 +181,22 @@ def _read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> 
         columns.cells = np.ascontiguousarray(np.column_stack([places[place] for place in order]))
         columns.places[order] = np.arange(len(order))
         columns.n_columns = len(order)
-    if 0 in places and not (places[0] >= 0.0).all():
-        raise PriorError("expected weights of data >= 0")
     for row, j, parts in _more(document, n, columns.n_sums):
         columns.more[row, j] = parts
+    with np.errstate(all="ignore"):
+        possible = columns.scratch.possible_rows(columns.leading_parts(slice(None)))
+    if not possible.all():
+        row = int(np.argmin(possible))
+        found = ", ".join(f"{name}={float(places[place][row])!r}" for name, place in _named(places))
+        raise PriorError(f"expected sums that some data have, got {found} in row {row}")
     if columns.half_life:
         clocks = _numbers(table, "clock", lambda values: ~np.isinf(values))
         columns.clocks, columns.landmarks = clocks, _numbers(table, "landmark")
+
+
+def _named(places: Mapping[int, Array]) -> list[tuple[str, int]]:
+    """Return the name of the column of each part of a sum."""
+    return [("sum_{}_{}".format(*divmod(place, PARTS)), place) for place in sorted(places)]
 
 
 def _more(document: Mapping[str, Any], n: int, n_sums: int) -> list[tuple[int, int, list[float]]]:

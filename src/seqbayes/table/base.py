@@ -73,7 +73,10 @@ class BaseTable(Summaries):
         return iter(self._rows.index.keys)
 
     def __contains__(self, key: Any) -> bool:
-        return self._rows.index.find(key) >= 0
+        try:
+            return self._rows.index.find(key) >= 0
+        except ObservationError:  # a key that no table has
+            return False
 
     def __getitem__(self, key: Any) -> State | Decayed:
         """Return a copy of the belief of a key, as a state.

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqbayes.checks import check_count
 from seqbayes.errors import PriorError
 from seqbayes.figures.html import MAX_TABLE_ROWS, page
 from seqbayes.figures.panels import IntervalRow, IntervalRows, Panel
@@ -165,7 +166,7 @@ class Summaries(Tabular, Sampled, ABC):
         Raises
         ------
         PriorError
-            If `better` or the level is invalid, or the parameter is not one number.
+            If `k`, `better` or the level is invalid, or the parameter is not one number.
 
         Examples
         --------
@@ -178,6 +179,7 @@ class Summaries(Tabular, Sampled, ABC):
         """
         if better not in ("higher", "lower"):
             raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+        k = 0 if type(k) is int and k == 0 else check_count("k", k)
         interval = self.interval(level)
         if not (isinstance(interval, tuple) and isinstance(interval[0], np.ndarray)):
             raise PriorError("keys cannot be ranked by several parameters")

@@ -82,10 +82,11 @@ class MixedBelief(Distribution):
         return self._weights if self._groups is None else self._weights[self._groups[rows]]
 
     def _average(self, answer: Any) -> Array:
-        parts = [
-            (np.broadcast_to(answer(belief, rows), belief.mean.shape) * weights).sum(axis=1)
-            for rows, belief, weights in self._blocks()
-        ]
+        with np.errstate(over="ignore"):  # a variance may be too large for a float
+            parts = [
+                (np.broadcast_to(answer(belief, rows), belief.mean.shape) * weights).sum(axis=1)
+                for rows, belief, weights in self._blocks()
+            ]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def _mean_and_var(self) -> tuple[Array, Array]:

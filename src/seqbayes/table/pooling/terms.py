@@ -154,11 +154,12 @@ class GammaTerms(Terms):
 
     def _values(self, x: Array, u: Array) -> Array:
         a, b, counts = self.groups
-        shape = np.exp(-2.0 * u)
-        rate = shape * np.exp(-x)
-        rising = (log_rising(shape, self._a[0]) * self._a[1]).sum(axis=1)
-        rest = a * np.log(rate + b) + shape * np.log1p(b / rate)
-        found: Array = rising - (rest * counts).sum(axis=1)
+        with np.errstate(all="ignore"):  # the likelihood of extreme priors is 0
+            shape = np.exp(-2.0 * u)
+            rate = shape * np.exp(-x)
+            rising = (log_rising(shape, self._a[0]) * self._a[1]).sum(axis=1)
+            rest = a * np.log(rate + b) + shape * np.log1p(b / rate)
+            found: Array = rising - (rest * counts).sum(axis=1)
         return found
 
     def derivatives(self, x: float, u: float) -> Derivatives:
