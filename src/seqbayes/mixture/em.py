@@ -14,7 +14,7 @@ from seqbayes.errors import PriorError
 from seqbayes.mixture.component_model import BACKGROUND_CONCENTRATION, ComponentModel
 from seqbayes.mixture.components.background import FIRST_SHARE
 from seqbayes.mixture.documents import dump_engine, load_engine
-from seqbayes.mixture.evidence import LogPrior
+from seqbayes.mixture.log_prior import LogPrior
 from seqbayes.mixture.settings import Settings
 from seqbayes.state import State
 
