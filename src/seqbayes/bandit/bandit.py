@@ -6,9 +6,10 @@ import copy
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
+from seqbayes.bandit.candidates import RandomCandidates
 from seqbayes.bandit.memory import Memory
 from seqbayes.bandit.policy import Choice, Policy
-from seqbayes.bandit.rules import RandomCandidates, Rule, check_arms, shares_of
+from seqbayes.bandit.rules import Rule, check_arms, shares_of
 from seqbayes.compare import number_of
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError

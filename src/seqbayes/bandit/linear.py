@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
+from seqbayes.bandit.candidates import RandomCandidates
 from seqbayes.bandit.per_context import register_policy
 from seqbayes.bandit.policy import Choice, Policy
-from seqbayes.bandit.rules import RandomCandidates, Rule, check_arms, shares_of
+from seqbayes.bandit.rules import Rule, check_arms, shares_of
 from seqbayes.distributions import Distribution
 from seqbayes.errors import ImproperError
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from river.base import Base
 
-from seqbayes.bandit.rules import RandomCandidates, Rule, Thompson, check_options, sample
+from seqbayes.bandit.candidates import RandomCandidates, sample
+from seqbayes.bandit.rules import Rule, Thompson, check_options
 from seqbayes.checks import check_seed
 
 

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from seqbayes.compare.comparison import Comparison, Difference, compare, p_best
+from seqbayes.compare.comparison import compare, p_best
 from seqbayes.compare.gate import Decision, Gate, decide
 from seqbayes.compare.many import Comparisons, Differences, compare_many
 from seqbayes.compare.numbers import number_of, product
 from seqbayes.compare.planning import BETTER, plan
+from seqbayes.compare.results import Comparison, Difference
 from seqbayes.compare.sample_ratio import SampleRatio, sample_ratio
 from seqbayes.misplaced import missing
 

@@ -12,7 +12,7 @@ from seqbayes.checks import check_level
 from seqbayes.compare.comparison import checked
 from seqbayes.compare.coordinates import Array
 from seqbayes.compare.integrals import loss_ends, quantities
-from seqbayes.compare.quantities import finite_losses
+from seqbayes.compare.quantities import Quantities, finite_losses
 from seqbayes.compare.verdict import verdicts
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
@@ -131,6 +131,28 @@ def compare_many(
         found = quantities(numbers, better, level, index, equivalence)
     means = np.stack([_existing(each.mean) for each in numbers], axis=1)
     lost = finite_losses(found.loss, np.isnan(means), better, numbers[0].support[0])
+    return Comparisons(
+        names,
+        better,
+        level,
+        _by_name(names, found.p_best),
+        {
+            a: {b: found.p_better[:, i, j] for j, b in enumerate(names) if j != i}
+            for i, a in enumerate(names)
+        },
+        _by_name(names, lost),
+        _by_name(names, means),
+        {name: _interval(each, level) for name, each in zip(names, numbers, strict=True)},
+        _differences(found, names, means, index),
+        verdicts(found.p_best, lost, found.equivalent, level),
+        dict(zip(names, numbers, strict=True)),
+    )
+
+
+def _differences(
+    found: Quantities, names: tuple[Hashable, ...], means: Array, index: int
+) -> dict[Hashable, Differences]:
+    """Return the differences of all numbers from the one with an index."""
     differences: dict[Hashable, Differences] = {}
     for k, name in enumerate(names):
         if k != index:
@@ -146,22 +168,7 @@ def compare_many(
                 (least, most),
                 found.equivalent[:, k],
             )
-    return Comparisons(
-        names,
-        better,
-        level,
-        _by_name(names, found.p_best),
-        {
-            a: {b: found.p_better[:, i, j] for j, b in enumerate(names) if j != i}
-            for i, a in enumerate(names)
-        },
-        _by_name(names, lost),
-        _by_name(names, means),
-        {name: _interval(each, level) for name, each in zip(names, numbers, strict=True)},
-        differences,
-        verdicts(found.p_best, lost, found.equivalent, level),
-        dict(zip(names, numbers, strict=True)),
-    )
+    return differences
 
 
 def _columns(beliefs: Mapping[Any, Distribution]) -> list[Distribution]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         LogNormal,
         Normal,
     )
+    from seqbayes.likelihoods.pareto import Pareto
     from seqbayes.likelihoods.rates import (
         Exponential,
         GammaShape,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         Laplace,
         Maxwell,
         NormalPrecision,
-        Pareto,
         PowerLikelihood,
         Rayleigh,
         Weibull,
@@ -89,8 +89,9 @@ __getattr__, __dir__ = _lazy.attributes(
         "labels": "Categorical LabelLikelihood Multinomial",
         "multivariate": "MultivariateNormal check_matrix check_vector",
         "normal": "LogNormal Normal",
+        "pareto": "Pareto",
         "rates": "Exponential GammaShape InverseGamma Laplace Maxwell NormalPrecision"
-        " Pareto PowerLikelihood Rayleigh Weibull",
+        " PowerLikelihood Rayleigh Weibull",
         "trials": "Bernoulli Binomial",
     },
 )

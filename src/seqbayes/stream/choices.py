@@ -13,7 +13,8 @@ from typing import Any, Literal
 import msgspec
 
 from seqbayes.bandit.bandit import belief_about_number, newest_clock
-from seqbayes.bandit.rules import RULES, Candidates, sample, shares_of
+from seqbayes.bandit.candidates import Candidates, sample
+from seqbayes.bandit.rules import RULES, shares_of
 from seqbayes.compare import BETTER
 from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief

@@ -1,0 +1,185 @@
+"""The results of a comparison."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from seqbayes.compare.gate import Decision
+from seqbayes.compare.integrals import loss_ends
+from seqbayes.compare.verdict import verdicts
+from seqbayes.distributions import Distribution
+from seqbayes.figures.panels import IntervalRow, IntervalRows, Panel
+from seqbayes.figures.shown import Tabular
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference between two numbers.
+
+    Attributes
+    ----------
+    name, reference
+        The names of the two beliefs.
+    p_better : float
+        Probability that the first one is better than the reference.
+    mean : float or None
+        Posterior mean of the difference; None if it does not exist.
+    interval : tuple of float
+        Equal-tailed credible interval of the difference.
+    lift : float or None
+        Posterior median of the ratio minus 1; None unless both are positive. Of quantiles that may
+        be 0, the ratio of two zeros is 1, and of another number to zero infinite.
+    lift_interval : tuple of float or None
+        Equal-tailed credible interval of the ratio minus 1.
+    p_equivalent : float or None
+        Probability that the difference is within the region of practical equivalence. Of discrete
+        numbers without such a region, the probability that they are equal.
+    """
+
+    name: Hashable
+    reference: Hashable
+    p_better: float
+    mean: float | None
+    interval: tuple[float, float]
+    lift: float | None
+    lift_interval: tuple[float, float] | None
+    p_equivalent: float | None
+
+
+@dataclass(frozen=True)
+class Comparison(Tabular):
+    """Probabilities, differences and losses of a choice between beliefs.
+
+    Attributes
+    ----------
+    names : tuple
+        Names of the beliefs, in the order in which they were given.
+    better : str
+        "higher" or "lower".
+    level : float
+        Level of the intervals.
+    p_best : dict
+        Probability that each is the best: better than all others, so that ties are not included.
+    p_better : dict
+        Probability that each is better than each of the others: ``p_better[a][b]``.
+    loss : dict
+        Expected loss of choosing each: the expected distance to the best belief. It is infinite if
+        a mean that it depends on is infinite or does not exist.
+    mean : dict
+        Posterior mean of each; None if it does not exist.
+    interval : dict
+        Equal-tailed credible interval of each.
+    differences : dict
+        Difference of each from the reference: the control, or the best one if there is no control.
+    decision : Decision or None
+        Result of the sequential test; None unless `alpha` was given.
+    numbers : dict
+        Distribution of each compared number.
+    """
+
+    names: tuple[Hashable, ...]
+    better: str
+    level: float
+    p_best: dict[Hashable, float]
+    p_better: dict[Hashable, dict[Hashable, float]]
+    loss: dict[Hashable, float]
+    mean: dict[Hashable, float | None]
+    interval: dict[Hashable, tuple[float, float]]
+    differences: dict[Hashable, Difference]
+    decision: Decision | None = None
+    numbers: dict[Hashable, Distribution] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def loss_interval(self) -> dict[Hashable, tuple[float, float]]:
+        """Equal-tailed credible interval of the loss of choosing each.
+
+        The loss is the distance to the best belief, which is 0 if it is the best itself. It is
+        computed when it is used.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            ends = loss_ends(list(self.numbers.values()), self.better, self.level)[0].tolist()
+        return {name: (low, high) for name, (low, high) in zip(self.names, ends, strict=True)}
+
+    @property
+    def guarantees(self) -> dict[str, str]:
+        """The guarantee of each number.
+
+        "exact": the number is exact given the model and the prior; it is not an error rate.
+        "anytime-valid": the error rate is bounded, whenever the experiment is stopped. "none": no
+        error rate is bounded.
+        """
+        exact = ("p_best", "p_better", "loss", "loss_interval", "mean", "interval", "differences")
+        decision = "none" if self.decision is None else self.decision.guarantee
+        return {**dict.fromkeys(exact, "exact"), "verdict": "none", "decision": decision}
+
+    @property
+    def p_tie(self) -> float:
+        """Probability that two or more share the first place; 0 unless numbers are discrete."""
+        rest = 1.0 - math.fsum(self.p_best.values())
+        return rest if rest > _ROUNDING else 0.0
+
+    @property
+    def best(self) -> Hashable:
+        """The belief that is most probably the best."""
+        return max(self.names, key=self.p_best.__getitem__)
+
+    @property
+    def verdict(self) -> str:
+        """The conclusion at the level.
+
+        "equivalent" if every difference from the reference is within the region of equivalence with
+        probability `level`. Otherwise "best" if one is the best with probability (1 + level) / 2
+        or more, its expected loss is the smallest, and it is not equivalent to another, as far
+        as `differences` contains the two; then the interval of its difference from each of the
+        others excludes 0. Otherwise "undecided".
+        """
+        found = {name: each.p_equivalent for name, each in self.differences.items()}
+        p_best, loss, equivalent = (
+            np.array([[numbers.get(name) for name in self.names]], float)
+            for numbers in (self.p_best, self.loss, found)
+        )
+        return str(verdicts(p_best, loss, equivalent, self.level)[0])
+
+    def __str__(self) -> str:
+        chance = f"P(best) of {self.best} is {self.p_best[self.best]:.4g}"
+        return f"{self.verdict}: {chance} ({self.better} is better)"
+
+    def figure_panels(self, level: float = 0.95) -> list[Panel]:
+        """Return the mean and interval of each, and the difference of each from the reference.
+
+        The level is that of the comparison.
+        """
+        rows = [
+            IntervalRow(str(name), self.mean[name], *self.interval[name]) for name in self.names
+        ]
+        differences = [
+            IntervalRow(f"{each.name} − {each.reference}", each.mean, *each.interval)
+            for each in self.differences.values()
+        ]
+        return [IntervalRows("", "value", rows), IntervalRows("", "difference", differences)]
+
+    def as_columns(self, level: float = 0.95) -> dict[str, Sequence[Any]]:
+        """Return one row for each belief. The level is that of the comparison."""
+        others = [self.differences.get(name) for name in self.names]
+        losses = self.loss_interval
+        return {
+            "name": list(map(str, self.names)),
+            "mean": [self.mean[name] for name in self.names],
+            "low": [self.interval[name][0] for name in self.names],
+            "high": [self.interval[name][1] for name in self.names],
+            "p_best": [self.p_best[name] for name in self.names],
+            "loss": [self.loss[name] for name in self.names],
+            "loss low": [losses[name][0] for name in self.names],
+            "loss high": [losses[name][1] for name in self.names],
+            "difference": [None if each is None else each.mean for each in others],
+            "difference low": [None if each is None else each.interval[0] for each in others],
+            "difference high": [None if each is None else each.interval[1] for each in others],
+            "p_better": [None if each is None else each.p_better for each in others],
+        }
