@@ -47,10 +47,10 @@ def learned(belief, events, explains=True):
         "refused": table.refused,
         "used": table.used,
         "filtered": table.filtered,
-        "incomplete": table.incomplete,
-        "over limit": table.over_limit,
-        "missing": table.missing,
-        "absent": table.absent,
+        "incomplete": table.counts.incomplete,
+        "over limit": table.counts.over_limit,
+        "missing": table.counts.missing,
+        "absent": table.counts.absent,
     }
     return states, refused, set(table.changed_keys), counts
 

@@ -112,6 +112,12 @@ class Reader:
             columns.append(self._times(map(self._time, events)))
         return zip(*columns, strict=False)
 
+    def rows(self, events: Sequence[Any]) -> tuple[Sequence[Any], Sequence[tuple[Any, ...]]]:
+        """Return the keys and the arguments for `learn_one` of valid events."""
+        rows = zip(self.keys(events), self.arguments(events), strict=False)
+        keys, arguments = zip(*rows, strict=True) if events else ((), ())
+        return keys, arguments
+
     def _features(self, event: Any) -> tuple[Any, ...]:
         values = self._mapping(event)
         targets = tuple(values.pop(name, _MISSING) for name in self._belief.field)
@@ -189,6 +195,20 @@ class MissingValueError(ObservationError):
             f"field {name!r} is {'null' if null else 'missing'}"
             for name, null in self.fields.items()
         )
+
+
+def is_key(key: Any) -> bool:
+    """Whether a key, or each of its parts, is valid.
+
+    Examples
+    --------
+    >>> is_key(("north", "2")), is_key(("north", InvalidValue("it is null")))
+    (True, False)
+    """
+    if type(key) is str:
+        return True
+    parts = key if type(key) is tuple else (key,)
+    return not any(type(part) is InvalidValue for part in parts)
 
 
 def _future(at: float, latest: float, unit: float) -> str:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
 from seqbayes.errors import SeqbayesError, UnsupportedError
 from seqbayes.events.belief import Belief
 from seqbayes.events.fields import Layout, Refuse
 from seqbayes.events.keys import read_key, write_key
 from seqbayes.events.loops import is_complete, learn_columns, learn_events, only_updates_statistics
-from seqbayes.events.reader import MissingValueError, Reader
-from seqbayes.events.values import InvalidValue
+from seqbayes.events.reader import MissingValueError, Reader, is_key
 from seqbayes.statistics.column_loops import LEARNS_KEYED
 from seqbayes.stream.codec import StateCodec, write_json
 from seqbayes.stream.column_states import ColumnStates, unreadable_state
 from seqbayes.stream.limits import LimitError, Limits
+from seqbayes.stream.rejections import RejectionCounts
 from seqbayes.stream.stores import ReadableStore, StoredState, StoreError
 
 _FAILURES = (AttributeError, TypeError, ValueError)
@@ -49,11 +47,8 @@ class KeyedStates:
     ----------
     used, refused, filtered
         Numbers of events learned, rejected, and excluded by `where`.
-    incomplete, over_limit
-        Numbers of rejected events with a missing value, or with a key or label over the limit
-        `max_keys`.
-    missing, absent
-        For each field, the number of events without a value, and without the field itself.
+    counts
+        Numbers of rejected events by reason.
     observer
         Called with the keys and the `learn_one` arguments of the events learned from a batch, in
         order.
@@ -67,9 +62,8 @@ class KeyedStates:
         self.codec = StateCodec(belief.state)
         self._states: Any = {}  # a mapping; a state remains JSON until it is first used
         self._unread = False
-        self.used = self.refused = self.filtered = self.incomplete = self.over_limit = 0
-        self.missing: Counter[str] = Counter()
-        self.absent: Counter[str] = Counter()
+        self.used = self.refused = self.filtered = 0
+        self.counts = RejectionCounts(belief)
         self._dirty: set[Any] = set()
         self._gone: set[Any] = set()
         self._uses = 0
@@ -135,8 +129,7 @@ class KeyedStates:
         StoreError
             If the stored state cannot be read.
         """
-        found = self._states.get(key)
-        if type(found) is not str:
+        if type(found := self._states.get(key)) is not str:
             return found
         try:
             state = self._states[key] = self.codec.read(found)
@@ -202,10 +195,8 @@ class KeyedStates:
         if rejected:
             kept = [j for j, i in enumerate(index) if i not in rejected]
             events = [events[j] for j in kept]
-        rows = zip(self._reader.keys(events), self._reader.arguments(events), strict=False)
-        keys, arguments = zip(*rows, strict=True) if events else ((), ())
         assert self.observer is not None
-        self.observer(keys, arguments)
+        self.observer(*self._reader.rows(events))
 
     def _learn_plain(
         self, events: Sequence[Any], index: Sequence[int], rejected: set[int], reject: Reject
@@ -232,47 +223,17 @@ class KeyedStates:
             else:
                 i = learn_events(states, events, *simple, self._kind, dirty, beyond, i)
             if beyond:
-                self.over_limit += len(beyond)
+                self.counts.over_limit += len(beyond)
                 rejected.update(map(index.__getitem__, beyond))
             if i < len(events) and simple is not None and not self._explains:
-                i = self._skip_incomplete(events, index, rejected, i)
+                start, i = i, self.counts.skip_incomplete(events, i, simple)
+                rejected.update(index[start:i])
             if i == len(events):
                 return
             row = events[i : i + 1]
             (key,), (arguments,) = reader.keys(row), reader.arguments(row)
             self._learn_one(index[i], key, arguments, reject)
             i += 1
-
-    def _skip_incomplete(
-        self, events: Sequence[Any], index: Sequence[int], rejected: set[int], start: int
-    ) -> int:
-        """Count consecutive events with a missing value; return the index of the next event."""
-        assert self._reader.simple is not None
-        key_name, name, _ = self._reader.simple
-        # counts of pairs of key and value, each present (0), null (1) or absent (2)
-        counts = [0] * 9
-        i, key = start, 0
-        for i in range(start, len(events)):
-            event = events[i]
-            value = _missing_kind(getattr(event, name))
-            if key_name is not None:
-                key = _missing_kind(getattr(event, key_name))
-            if key < 0 or value < 0 or not (key or value):
-                break
-            counts[3 * key + value] += 1
-        else:
-            i = len(events)
-        rejected.update(index[start:i])
-        self.incomplete += i - start
-        (field, *_), by = self.belief.field, self.belief.by
-        for place, count in enumerate(counts):
-            pairs = zip(divmod(place, 3), (by[0] if by else "", field), strict=True)
-            for lack, lacking in pairs:
-                if count and lack:
-                    self.missing[lacking] += count
-                if count and lack == 2:
-                    self.absent[lacking] += count
-        return i
 
     def _learn_all(
         self, events: Sequence[Any], index: Sequence[int], rejected: set[int], reject: Reject
@@ -291,7 +252,7 @@ class KeyedStates:
                     and self._limits.is_beyond(state, len(states))
                     and is_complete(key, arguments)
                 ):
-                    self.over_limit += 1
+                    self.counts.over_limit += 1
                     rejected.add(i)
                     continue
                 if new or late:
@@ -307,7 +268,7 @@ class KeyedStates:
 
     def _learn_one(self, i: int, key: Any, arguments: tuple[Any, ...], reject: Reject) -> None:
         """Learn an event that may be invalid, the first of its key, or subject to a limit."""
-        known = self.state(key) if _is_key(key) else None
+        known = self.state(key) if is_key(key) else None
         clock = None if known is None or self.belief.time is None else known.clock
         try:
             arguments = self._reader.check(key, arguments, clock)
@@ -321,7 +282,7 @@ class KeyedStates:
         except StoreError:
             raise
         except SeqbayesError as error:
-            self._count(error)
+            self.counts.count(error)
             reject(i, error)
             return
         self._limits.count_learned(state)
@@ -331,14 +292,6 @@ class KeyedStates:
             self._states[key] = state
         if self._columns is None:
             self._dirty.add(key)
-
-    def _count(self, error: SeqbayesError) -> None:
-        """Count a rejected event by its reason."""
-        if isinstance(error, MissingValueError):
-            self.incomplete += 1
-            self.missing.update(list(error.fields))
-            self.absent.update(name for name, null in error.fields.items() if not null)
-        self.over_limit += isinstance(error, LimitError)
 
     def _put_last(self, key: Any, state: Any) -> None:
         """Store a state as the most recently used; drop the least recently used if necessary."""
@@ -445,19 +398,3 @@ class KeyedStates:
         if self._columns is not None:
             return self._columns.committed(first_place)
         return None if first_place is None else first_place + changed
-
-
-def _missing_kind(value: Any) -> int:
-    """Return 0 for a value, 1 for null, 2 if it is absent, and -1 if it is invalid."""
-    if value is None:
-        return 1
-    if value is UNSET:
-        return 2
-    return -1 if type(value) is InvalidValue else 0
-
-
-def _is_key(key: Any) -> bool:
-    if type(key) is str:
-        return True
-    parts = key if type(key) is tuple else (key,)
-    return not any(type(part) is InvalidValue for part in parts)

@@ -170,7 +170,7 @@ class _Watch(Collector):
             if not header:
                 return
             self._check_header(batch.records.header)
-        elif self._table.absent and self._objects < REMEMBERED:
+        elif self._table.counts.absent and self._objects < REMEMBERED:
             raw: Sequence[Any] = batch.records
             for record in raw[: REMEMBERED - self._objects]:
                 self._objects += 1
@@ -207,10 +207,10 @@ class _Watch(Collector):
     def _unknown_field(self, patience: int = 1) -> str:
         """Return a message for a field that was missing from at least `patience` objects."""
         table = self._table
-        if table.used or table.incomplete < patience:
+        if table.used or table.counts.incomplete < patience:
             return ""
-        for name, times in table.absent.items():
-            if times == table.incomplete:
+        for name, times in table.counts.absent.items():
+            if times == table.counts.incomplete:
                 parts = self._belief.derived.get(name)
                 names = (name,) if parts is None else parts.names
                 unknown = next((each for each in names if each not in self._fields), name)
@@ -221,9 +221,9 @@ class _Watch(Collector):
         message = self._unknown_field()
         if message:
             raise SeqbayesError(message)
-        if self._begins_with(b"[") and not (self._table.used or self._table.incomplete):
+        if self._begins_with(b"[") and not (self._table.used or self._table.counts.incomplete):
             raise SeqbayesError(_ARRAY)
-        if self._begins_with(b"{\n") and not (self._table.used or self._table.incomplete):
+        if self._begins_with(b"{\n") and not (self._table.used or self._table.counts.incomplete):
             raise SeqbayesError(_SPREAD)
 
     def _begins_with(self, start: bytes) -> bool:
@@ -256,8 +256,8 @@ class _Watch(Collector):
         table = self._table
         return table.used, {
             "malformed": self._malformed,
-            "incomplete": table.incomplete,
-            "beyond --max-keys": table.over_limit,
+            "incomplete": table.counts.incomplete,
+            "beyond --max-keys": table.counts.over_limit,
         }
 
     def _live(self, screen: Screen) -> LiveScreen:
@@ -269,7 +269,7 @@ class _Watch(Collector):
         """Return a notice to show while events are read."""
         if unknown := self._unknown_field(PATIENCE):
             return f"so far {unknown}"
-        if self._table.over_limit:
+        if self._table.counts.over_limit:
             return (
                 f"--max-keys {self._args.max_keys:,} is reached:"
                 " events with new keys or labels are skipped"
@@ -301,15 +301,15 @@ class _Watch(Collector):
             rest = self._malformed - len(self._first)
             lines += [f"  and {rest:,} more"] if rest else []
             lines += [_ARRAY] if self._begins_with(b"[") and table.used else []
-        if table.incomplete:
+        if table.counts.incomplete:
             columns = ", ".join(
-                f"{name!r} ({count_of(n, 'event')})" for name, n in table.missing.items()
+                f"{name!r} ({count_of(n, 'event')})" for name, n in table.counts.missing.items()
             )
-            events = count_of(table.incomplete, "incomplete event")
+            events = count_of(table.counts.incomplete, "incomplete event")
             lines.append(f"skipped {events}; missing fields: {columns}")
-        if table.over_limit:
+        if table.counts.over_limit:
             lines.append(
-                f"skipped {count_of(table.over_limit, 'event')}: the limit of"
+                f"skipped {count_of(table.counts.over_limit, 'event')}: the limit of"
                 f" {self._args.max_keys:,} keys or labels (--max-keys) was reached"
             )
         return lines
