@@ -267,22 +267,42 @@ class TextRows:
                 slots[slot, 0] = source[i, 0]
                 slots[slot, 1] = source[i, 1]
 
+    def _load(self, addresses: Array, sizes: Array) -> None:
+        """Compute the hash values of a block of strings, and load their slots into the cache."""
+        address_of = cython.declare("const size_t[::1]", addresses)
+        size_of = cython.declare("const long long[::1]", sizes)
+        slots = cython.declare("const unsigned long long[:, ::1]", self._slots)
+        data = cython.declare("const unsigned char[::1]", self._bytes)
+        tags = cython.declare("unsigned long long[::1]", self._tags)
+        seed: cython.ulonglong = self._seed
+        shift: cython.int = 33 - len(self._slots).bit_length()
+        empty: cython.ulonglong = _EMPTY
+        n: cython.Py_ssize_t = len(sizes)
+        i: cython.Py_ssize_t
+        slot: cython.size_t
+        for i in range(n):
+            tags[i] = _hash(cython.cast(cython.p_uchar, address_of[i]), size_of[i], seed) >> 32
+            prefetch(cython.address(slots[tags[i] >> shift, 0]))
+        for i in range(n):
+            slot = tags[i] >> shift
+            if slots[slot, 0] >> 32 == tags[i] and slots[slot, 0] != empty:
+                prefetch(cython.address(data[slots[slot, 1] >> _SIZE_BITS]))
+
     def _fill(self, addresses: Array, sizes: Array, rows: Array, add: bool) -> None:
         """Look up a block of strings, given their addresses in memory."""
-        n: cython.Py_ssize_t = len(rows)
         adding: cython.bint = add
         if adding:
             self._reserve(len(rows), int(sizes.sum()))
+        self._load(addresses, sizes)
         address_of = cython.declare("const size_t[::1]", addresses)
         size_of = cython.declare("const long long[::1]", sizes)
         row_of = cython.declare("long long[::1]", rows)
         slots = cython.declare("unsigned long long[:, ::1]", self._slots)
         ends = cython.declare("long long[::1]", self._ends)
         data = cython.declare("unsigned char[::1]", self._bytes)
-        tags = cython.declare("unsigned long long[::1]", self._tags)
+        tags = cython.declare("const unsigned long long[::1]", self._tags)
         base: cython.p_char = cython.cast(cython.p_char, cython.address(data[0]))
         text = cython.declare(cython.p_char)
-        seed: cython.ulonglong = self._seed
         mask: cython.size_t = len(self._slots) - 1
         shift: cython.int = 33 - len(self._slots).bit_length()
         empty: cython.ulonglong = _EMPTY
@@ -294,15 +314,7 @@ class TextRows:
         short: cython.ulonglong
         tag: cython.ulonglong
         slot: cython.size_t
-        for i in range(n):
-            tag = _hash(cython.cast(cython.p_uchar, address_of[i]), size_of[i], seed) >> 32
-            tags[i] = tag
-            prefetch(cython.address(slots[tag >> shift, 0]))
-        for i in range(n):
-            slot = tags[i] >> shift
-            if slots[slot, 0] >> 32 == tags[i] and slots[slot, 0] != empty:
-                prefetch(base + (slots[slot, 1] >> _SIZE_BITS))
-        for i in range(n):
+        for i in range(len(rows)):
             text = cython.cast(cython.p_char, address_of[i])
             tag, size = tags[i], size_of[i]
             short = size if size < longest else longest
