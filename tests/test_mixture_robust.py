@@ -230,6 +230,15 @@ def test_moderate_outliers_hardly_affect_real_data(data, size):
 
 
 @long_stream
+def test_rows_in_random_order_are_not_reported_after_a_new_fit():
+    """The new fit has other components, but explains the past rows as well as the recent ones."""
+    rows, rng = load_breast_cancer().data[:, :5], np.random.default_rng(1)
+    points = np.concatenate([rng.permutation(rows) for _ in range(7)])
+    mixture = Mixture(4, seed=1)
+    mixture.learn_many(points)
+    assert not mixture.is_ordered
+
+
 def test_few_observations_of_many_components_are_not_reported_as_ordered():
     rng = np.random.default_rng(21)
     points = rng.choice([0.0, 6.0], 500) + rng.normal(size=500)

@@ -92,6 +92,8 @@ class Engine(Steps):
         Share of recent observations that were far from all components.
     forgets : bool
         Whether the density of past observations is now much lower than on their arrival.
+    past : PastRows
+        A sample of past rows, if influence is limited and old observations do not lose weight.
     rescaled : bool
         Whether the variance of a component has changed by a large factor.
     starved : bool
@@ -110,7 +112,7 @@ class Engine(Steps):
     _first_memory: cython.double
     forgets = cython.declare(cython.bint, visibility="public")
     rescaled = cython.declare(cython.bint, visibility="public")
-    _past = cython.declare(PastRows)
+    past = cython.declare(PastRows, visibility="readonly")
     _scratch = cython.declare(Row)
     _exponent: cython.double
     _offset: cython.double
@@ -144,7 +146,7 @@ class Engine(Steps):
         self.unexplained = 0.0
         self._limiting = self.starved = False
         self.forgets = self.rescaled = False
-        self._past, self._scratch = PastRows(width), Row(width)
+        self.past, self._scratch = PastRows(width), Row(width)
         self._average = np.zeros(len(kernels))
         self._m_step_rows = max(leaf.m_step_rows for leaf in self.leaves())
         self.end_burn_in(burn_in)
@@ -273,7 +275,7 @@ class Engine(Steps):
             keep = 1.0 - gain
         else:
             self.memory = n
-        kept: cython.bint = self._limiting and not self._fading and n >= self._past.due
+        kept: cython.bint = self._limiting and not self._fading and n >= self.past.due
         log_density: cython.double = self._e_step(row, kept)
         self.n = n
         v: cython.double
@@ -294,7 +296,7 @@ class Engine(Steps):
                 self.pending >= self._m_step_rows or self.moved >= MAX_MOVE_PER_M_STEP
             ):
                 self._online_m_step()
-        if kept and self._past.keep(row, log_density, n):
+        if kept and self.past.keep(row, log_density, n):
             self.forgets = self._has_forgotten()
         return 0
 
@@ -306,9 +308,9 @@ class Engine(Steps):
         v: cython.double
         total: cython.double = 0.0
         squares: cython.double = 0.0
-        n: cython.double = self._past.count
-        for i in range(self._past.count):
-            v = self._past.read(i, self._scratch)
+        n: cython.double = self.past.count
+        for i in range(self.past.count):
+            v = self.past.read(i, self._scratch)
             v -= self._e_step(self._scratch, True)
             v = min(max(v, -MAX_LOSS), MAX_LOSS)
             total += v

@@ -44,6 +44,9 @@ DRAWS, USUAL_QUANTILE, IMPROBABLE = 50, 0.05, 3.0
 """Number of draws from a component. It matches no recent data if the median of their log densities
 is lower than this quantile of those of the recent data by more than this number of nats."""
 
+MIN_PAST = 24
+"""Minimum number of past rows for comparing their densities with those of recent rows."""
+
 RUN_SHARE = 0.125
 """A run of equal values is long if it has this share of all rows."""
 
@@ -137,7 +140,8 @@ class Refitter:
         composition = [[part.scaled(1.0 / total) for part in slots[k]] for k in range(count)]
         compose(model, composition)
         model.m_step()
-        return self._continue(model, old, past > UNMATCHED_SHARE)
+        differs = past > UNMATCHED_SHARE and not _explains(fresh, old.engine.past.table, rows)
+        return self._continue(model, old, differs)
 
     def _continue(self, model: EMModel, old: EMModel, differs: bool) -> Refit:
         """Return a refit that continues from the number of observations of the old model."""
@@ -214,6 +218,20 @@ def _counterparts(pool: ComponentPool, count: int) -> dict[int, int]:
         if max(gains) > 0.0:
             found[k] = int(np.argmax(gains))
     return found
+
+
+def _explains(new: EMModel, past: Array, rows: Array) -> bool:
+    """Whether a new model explains a sample of past rows about as well as its own rows.
+
+    With fewer than `MIN_PAST` past rows the result is false.
+    """
+    if len(past) < MIN_PAST:
+        return False
+    found, usual = (
+        log_average(new.engine.log_densities_of(each), new.engine.weights) for each in (past, rows)
+    )
+    improbable = found < np.quantile(usual, USUAL_QUANTILE) - IMPROBABLE
+    return bool(improbable.mean() <= UNMATCHED_SHARE)
 
 
 def _is_improbable(old: EMModel, k: int, new: EMModel, rows: Array) -> bool:

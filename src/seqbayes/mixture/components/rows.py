@@ -138,6 +138,11 @@ class PastRows:
         self._next_check = CHECK_AFTER * n
         return True
 
+    @property
+    def table(self) -> Any:
+        """The rows, an array (count, width)."""
+        return np.array(self._rows[: self.count])
+
     def read(self, i: cython.Py_ssize_t, row: Row) -> cython.double:
         """Write the row at a position into another; return its log density on arrival."""
         row.values[:] = self._rows[i, :]
