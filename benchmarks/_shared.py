@@ -1,8 +1,8 @@
 """Functions shared by the benchmarks: interleaved timing, tables, and the machine's name.
 
-Other processes on a machine make times longer, and not evenly. The alternatives are therefore timed
-in turns, in many short rounds. A ratio is computed within each round, and its median over the
-rounds is reported; an absolute time is the shortest of all rounds.
+Other processes on the machine increase the measured times, by amounts that vary. The alternatives
+are therefore timed in turns, in many short rounds. A ratio is computed within each round, and its
+median over the rounds is reported; an absolute time is the shortest of all rounds.
 """
 
 import argparse

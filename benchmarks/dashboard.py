@@ -180,7 +180,7 @@ async def measure(server: Server) -> dict[str, float]:
     for sender in senders:
         sender.result()
     lasted = time.perf_counter() - began - WARM_UP
-    told = {
+    found = {
         "rate": (len(load.sent) - first) * BATCH / lasted,
         "cpu": (server.cpu - cpu) / lasted,
     }
@@ -190,7 +190,7 @@ async def measure(server: Server) -> dict[str, float]:
         watcher.close()
     ranked = sorted(load.seen)
     middle = len(memory) // 2
-    return told | {
+    return found | {
         "median": statistics.median(ranked),
         "p95": ranked[int(0.95 * len(ranked))],
         "answer": statistics.median(load.answers),
@@ -303,11 +303,11 @@ def page() -> list[Row]:
                     paints.append(shown.evaluate(PAINT) / 1e3)
                     context.close()
                 value = statistics.median(paints)
-                told = f"{1e3 * value:.0f} ms"
+                text = f"{1e3 * value:.0f} ms"
                 note = f"median of {PAINTS}, nothing cached"
                 rows.append(
                     Row(
-                        f"{name}: first contentful paint", told, "500 ms", verdict(value, 0.5), note
+                        f"{name}: first contentful paint", text, "500 ms", verdict(value, 0.5), note
                     )
                 )
             rows.append(_content(browser, base))
@@ -321,8 +321,8 @@ def page() -> list[Row]:
                 time.sleep(IDLE)
                 value, served = (browser_time() - before) / IDLE, (server.cpu - served) / IDLE
                 note = f"of one core, over {IDLE:.0f} s; the server {100 * served:.2f} %"
-                told = f"{100 * value:.2f} %"
-                rows.append(Row(f"{name}: idle", told, "1 %", verdict(value, 0.01), note))
+                text = f"{100 * value:.2f} %"
+                rows.append(Row(f"{name}: idle", text, "1 %", verdict(value, 0.01), note))
                 context.close()
         finally:
             browser.close()

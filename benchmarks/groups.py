@@ -1,8 +1,8 @@
 """A group of two runners compared with one runner, on eight partitions and a PostgreSQL store.
 
 One runner and two runners learn the same files in turns within each round, from an empty database.
-The CPU time of the busiest runner decides how long a group takes if each has a core; other
-processes on the machine make elapsed times longer, and not evenly.
+If each runner has a core, a group takes as long as the CPU time of its busiest runner. Elapsed
+times are not used, because other processes on the machine increase them by varying amounts.
 """
 
 import json

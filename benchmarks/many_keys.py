@@ -136,9 +136,9 @@ def reading():
             for peer in ("by hand", "DuckDB", "Polars"):
                 value = ratio(times["run"], times[peer])
                 target = most if peer == "by hand" else DUCKDB_TARGETS.get((peer, keys))
-                told = f"{events:,} events, {keys:,} keys: time over that of {peer}"
+                label = f"{events:,} events, {keys:,} keys: time over that of {peer}"
                 judged = ("", "") if target is None else (f"<= {target:g}", verdict(value, target))
-                yield Row(told, f"{value:.2f}", *judged, own if peer == "by hand" else "")
+                yield Row(label, f"{value:.2f}", *judged, own if peer == "by hand" else "")
 
 
 MEMORY = """

@@ -310,8 +310,8 @@ NOTES = {
     "gaussians": f"{len(SEEDS)} seeds. `Mixture(3)` learns 100,000 points once, from a cold start; "
     "scikit-learn's\n`GaussianMixture(3, tol=1e-6)` iterates over them until it converges, from "
     "its default "
-    "start. Nats a point,\nover 20,000 other points. With centres from N(0, 2²) clusters overlap "
-    "so that "
+    "start. In nats per point,\nover 20,000 other points. With centres from N(0, 2²) clusters "
+    "overlap so that "
     "batch EM needs up to 300 passes:\nno accuracy is documented for them.",
     "hostile": "Scales from 1e-6 to 1e6, a third of them far from 0. Collapsed: an eigenvalue of a "
     "covariance at\nmost 1e-9 of that of the scale, or a number that is not finite.",

@@ -77,7 +77,7 @@ def first(change):
 
 
 def sort(start):
-    """Return a disturbance that sorts all rows from one on."""
+    """Return a disturbance that sorts the rows that begin with the given one."""
 
     def disturb(xs, rng):
         tail = xs[start:]

@@ -128,11 +128,11 @@ def soak(directory: Path, events: int, points: int) -> list[tuple[int, float, fl
 
 
 def rows(found: list[tuple[int, float, float, float, float]]) -> list[Row]:
-    told = []
+    table = []
     for before, now in itertools.pairwise(found):
         events = now[0] - before[0]
         rate, cost = events / (now[1] - before[1]), events / (now[2] - before[2])
-        told.append(
+        table.append(
             Row(
                 f"{now[0] / 1e6:.1f} million events",
                 f"{now[3]:.1f} MB",
@@ -141,7 +141,7 @@ def rows(found: list[tuple[int, float, float, float, float]]) -> list[Row]:
                 f"{now[4]:.1f} MB",
             )
         )
-    return told
+    return table
 
 
 def main() -> int:

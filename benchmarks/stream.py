@@ -104,11 +104,11 @@ def reading():
             }
             times = rounds(ROUNDS, timers, repeats=1)
             rate = f"{EVENTS / min(times['run']):,.0f} events/s at best"
-            told = f"{4 if wide else 2} fields, {keys:,} keys: rate over that of "
+            label = f"{4 if wide else 2} fields, {keys:,} keys: rate over that of "
             share = ratio(times["decoded"], times["run"])
             gain = ratio(times["by hand"], times["run"])
-            yield row(f"{told}bare msgspec decoding", share, 0.25 if least else None, rate)
-            yield row(f"{told}json.loads and river.proba.Beta", gain, 6.0 if least else None, "")
+            yield row(f"{label}bare msgspec decoding", share, 0.25 if least else None, rate)
+            yield row(f"{label}json.loads and river.proba.Beta", gain, 6.0 if least else None, "")
 
 
 def row(name: str, value: float, least: float | None, note: str) -> Row:
@@ -186,8 +186,8 @@ def memory():
             if file == path:
                 shutil.copy(path, again)
             value = float(done.stdout)
-            told = f"{keys:,} keys; SQLite's cache included"
-            yield Row(what, f"{value:,.0f} B", "< 1,000 B", verdict(value, 1000.0), told)
+            label = f"{keys:,} keys; SQLite's cache included"
+            yield Row(what, f"{value:,.0f} B", "< 1,000 B", verdict(value, 1000.0), label)
 
 
 TITLES = {

@@ -99,7 +99,7 @@ def print_results(screen: Screen) -> None:
                 f"{found.effective_n:,.0f}",
             ]
         )
-    screen.table(["<policy", "click rate", "95 % interval", "worth records"], rows)
+    screen.table(["<policy", "click rate", "95 % interval", "effective n"], rows)
     own = published_rate()
     screen.say(
         f"In its own log, the published Thompson sampling had {100.0 * float(own.mean):.2f} %"

@@ -27,10 +27,10 @@ def stream(draw, scale, seed, n=300):
     return [(draw(rng), rng.choice([1.0, 2.0]), scale * (i + rng.uniform(-9, 9))) for i in range(n)]
 
 
-def expected(state, told, start, end):
+def expected(state, events, start, end):
     """Return the state that has learned the observations of a window, one after the other."""
     found = state.clone()
-    for x, w, t in told:
+    for x, w, t in events:
         if start <= t < end:
             found.learn_one(x, w)
     return found
@@ -42,10 +42,10 @@ def same(mine, theirs):
     assert mine.log_evidence == pytest.approx(theirs.log_evidence, rel=1e-10)
 
 
-def learn(belief, told):
+def learn(belief, events):
     """Learn what is not late, and return it."""
     learned = []
-    for x, w, t in told:
+    for x, w, t in events:
         try:
             belief.learn_one(x, w, t)
         except ObservationError:
@@ -61,8 +61,8 @@ def learn(belief, told):
 def test_the_state_is_that_of_the_observations_of_the_present_window(state, draw, length, every):
     belief = Windowed(state, length, every)
     every = every or length
-    told, learned = stream(draw, length / 40.0, 1), []
-    for each in told:
+    events, learned = stream(draw, length / 40.0, 1), []
+    for each in events:
         learned += learn(belief, [each])
         end = every * (belief.clock // every + 1.0)
         if len(learned) % 20 == 0:
@@ -76,11 +76,11 @@ def test_the_state_is_that_of_the_observations_of_the_present_window(state, draw
 @pytest.mark.parametrize(("length", "every"), FORMS[:3])
 @pytest.mark.parametrize("lateness", [0.0, 7.0])
 def test_windows_that_were_taken_are_exact_however_often_they_are_taken(length, every, lateness):
-    told = stream(lambda rng: rng.random() < 0.4, length / 40.0, 2)
+    events = stream(lambda rng: rng.random() < 0.4, length / 40.0, 2)
     results = []
     for pause in (1, 7, 1000):
         belief, taken, learned = Windowed(Beta(), length, every, lateness), {}, []
-        for i, each in enumerate(told):
+        for i, each in enumerate(events):
             learned += learn(belief, [each])
             if i % pause == 0:
                 taken |= {w.end: w for w in belief.take_ended(belief.clock)}
@@ -136,13 +136,13 @@ def test_refused_observations_leave_the_belief_unchanged():
 
 
 def test_shards_merge_to_the_whole():
-    told = stream(lambda rng: rng.gauss(0.0, 1.0), 0.25, 3)
-    told.sort(key=lambda each: each[2])
+    events = stream(lambda rng: rng.gauss(0.0, 1.0), 0.25, 3)
+    events.sort(key=lambda each: each[2])
     state = NormalInverseGamma()
     whole, *shards = (Windowed(state, 10.0, 2.5) for _ in range(3))
-    learn(whole, told)
+    learn(whole, events)
     for i, shard in enumerate(shards):
-        learn(shard, told[i::2])
+        learn(shard, events[i::2])
     shards[0].merge(shards[1])
     same(shards[0], whole)
     same(sum(shards[1:], Windowed(state, 10.0, 2.5)), shards[1])

@@ -424,7 +424,7 @@ def test_the_first_observation_is_checked_like_all_others(large):
 
 
 def test_documents_of_earlier_versions_are_read():
-    """Sums used to be kept about the first value, with one rounding error each."""
+    """Earlier versions stored sums relative to the first value, with one rounding error each."""
     document = sb.NormalInverseGamma(0, 1, 1, 1).to_dict()
     document["statistics"] = [3.0, 0.0, 1e9, 6.0, 0.0, 20.0, 0.0, 0.0, 0.0]
     state = sb.State.from_dict(document)

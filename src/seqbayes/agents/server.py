@@ -67,7 +67,7 @@ class AgentSite:
     def __init__(
         self, server: MCPServer, access: Access, log: Callable[[str, str, str], None]
     ) -> None:
-        # the guard checks host names and origins; a reply needs no stream that could stay open
+        # stateless JSON responses leave no stream open; the guard already checks hosts and origins
         inner = server.streamable_http_app(
             streamable_http_path=f"/{PATH}",
             json_response=True,

@@ -182,7 +182,7 @@ def as_text(column: Column, dialect: Dialect) -> str:
     if column.category == "text":
         return f"(CASE WHEN {_short(x)} THEN CAST({x} AS {to}) END)"
     if column.category == "cell":
-        return f"(CASE WHEN {_starts_visibly(x)} AND {_short(x)} THEN {x} END)"
+        return f"(CASE WHEN {_starts_without_space(x)} AND {_short(x)} THEN {x} END)"
     if column.category == "boolean":
         return f"(CASE WHEN {x} THEN 'true' WHEN NOT {x} THEN 'false' END)"
     if column.category in ("integer", "date"):
@@ -202,7 +202,7 @@ def _short(x: str) -> str:
     return f"LENGTH({x}) <= {MAX_TEXT}"
 
 
-def _starts_visibly(x: str) -> str:
+def _starts_without_space(x: str) -> str:
     """Return the condition that the first character of a cell is not a space of any kind."""
     spaces = "(133, 160, 5760, 8232, 8233, 8239, 8287, 12288)"
     code = f"UNICODE({x})"

@@ -139,14 +139,14 @@ def _check_computed(p_best: Any) -> None:
         )
 
 
-def _decide(named: Mapping[Any, Any], quantity: Any, **asked: Any) -> Decision:
+def _decide(named: Mapping[Any, Any], quantity: Any, **options: Any) -> Decision:
     if quantity is not None:
         reason = (
             "the sequential test compares parameters, not other quantities: decide at a time that"
             " was fixed in advance, or omit the quantity"
         )
-        return Decision("none", reason, asked["alpha"], None, {}, 1.0, None)
-    return decide(named, **asked)
+        return Decision("none", reason, options["alpha"], None, {}, 1.0, None)
+    return decide(named, **options)
 
 
 def _differences(

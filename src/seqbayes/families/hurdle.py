@@ -19,7 +19,7 @@ from seqbayes.state import State
 from seqbayes.statistics import HurdleSums, Statistics, arrays, as_real
 
 _MAX_TERMS = 10_000_000
-"""Maximum number of terms of the density of the expected value, for an interval within a second."""
+"""Maximum number of terms of the density of the expected value; they take about a second."""
 
 
 @register

@@ -36,10 +36,10 @@ COST_PER_OBSERVATION = 3e5
 """Approximate number of multiplications of a fit in progress that are run per observation."""
 
 SPREAD_SHARE, MIN_SPREAD = 2.0 / 3.0, 100
-"""A spread start uses this share of the buffer, but at least this number of observations."""
+"""Share of the buffer that a start from distant points uses; minimum number of observations."""
 
 EXTEND_ITERATIONS, COMPARE_ITERATIONS = 4, 3
-"""Iterations of EM over the whole buffer: from a spread start, and from the new start that is
+"""Iterations of EM over the whole buffer, from the start so far and from the new start that is
 compared with it."""
 
 

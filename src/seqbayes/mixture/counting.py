@@ -267,7 +267,7 @@ class SplitSearch:
         return log_evidence(halves, rows, w, prior.concentration, prior.most) - alone
 
     def advance(self, turns: int = 1) -> None:
-        """Take as many steps as are allowed for one observation, or for `turns` observations."""
+        """Take the steps that the budget of one observation allows, or of `turns` observations."""
         self._turns += turns
         self._job.advance(self._turns * SPLIT_COST)
 

@@ -188,7 +188,7 @@ def evidence_of(model: EMModel, engine: Engine, totals: Array | None = None) -> 
     Parameters
     ----------
     totals
-        Total weight of every component's observations; by default what the model remembers.
+        Total weight of every component's observations; by default that of its statistics.
     """
     prior = model.priors[0]
     adapter = adapter_of(prior)

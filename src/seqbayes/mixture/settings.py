@@ -120,7 +120,7 @@ class Settings(NamedTuple):
     step : callable
         The step size of observation n.
     average : bool
-        Whether predictions use the average of the statistics' path.
+        Whether predictions use the average of the statistics over time.
     burn_in : float
         Number of observations before the first M-step.
     robust : bool

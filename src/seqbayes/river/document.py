@@ -170,7 +170,7 @@ def write_features(features: Mapping[Any, Feature]) -> list[Any]:
     ]
 
 
-def read_features(written: Any, asked: Mapping[Any, FeatureKind]) -> Iterable[tuple[Any, Feature]]:
+def read_features(written: Any, given: Mapping[Any, FeatureKind]) -> Iterable[tuple[Any, Feature]]:
     """Yield the name and the statistics of every feature in a document.
 
     Raises
@@ -180,7 +180,7 @@ def read_features(written: Any, asked: Mapping[Any, FeatureKind]) -> Iterable[tu
     """
     for name, kind, seen, by_class in read_lists(written, 4):
         key = serialization.decode(name)
-        model = asked.get(key) if kind == _OWN else KINDS.get(kind)
+        model = given.get(key) if kind == _OWN else KINDS.get(kind)
         if model is None:
             raise PriorError(f"expected a kind of feature {key!r}, got {reprlib.repr(kind)}")
         feature = Feature(model)

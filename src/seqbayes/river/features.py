@@ -322,18 +322,18 @@ def kinds(features: Mapping[Any, str | State] | None) -> dict[Any, FeatureKind]:
     PriorError
         If a value is neither a name nor a state, or a prior is improper.
     """
-    return {name: _kind(name, asked) for name, asked in (features or {}).items()}
+    return {name: _kind(name, given) for name, given in (features or {}).items()}
 
 
-def _kind(name: Any, asked: Any) -> FeatureKind:
-    if isinstance(asked, State):
-        if not asked.is_proper(asked.prior):
-            raise PriorError(f"the prior of feature {name!r} is improper: {asked.prior}")
-        return StateFeature(asked)
-    if not isinstance(asked, str) or asked not in KINDS:
+def _kind(name: Any, given: Any) -> FeatureKind:
+    if isinstance(given, State):
+        if not given.is_proper(given.prior):
+            raise PriorError(f"the prior of feature {name!r} is improper: {given.prior}")
+        return StateFeature(given)
+    if not isinstance(given, str) or given not in KINDS:
         expected = " or ".join(map(repr, KINDS))
-        raise PriorError(f"expected feature {name!r} to be {expected} or a state, got {asked!r}")
-    return KINDS[asked]
+        raise PriorError(f"expected feature {name!r} to be {expected} or a state, got {given!r}")
+    return KINDS[given]
 
 
 def kind_of(x: Any) -> FeatureKind:
@@ -343,7 +343,7 @@ def kind_of(x: Any) -> FeatureKind:
 
 
 def checked(
-    x: Mapping[Any, Any], known: Mapping[Any, Feature], asked: Mapping[Any, FeatureKind]
+    x: Mapping[Any, Any], known: Mapping[Any, Feature], given: Mapping[Any, FeatureKind]
 ) -> dict[Any, Feature]:
     """Validate all values of an observation, and return its known and new features.
 
@@ -355,7 +355,7 @@ def checked(
     check_features(x)
     found = {}
     for name, value in x.items():
-        feature = known.get(name) or Feature(asked.get(name) or kind_of(value))
+        feature = known.get(name) or Feature(given.get(name) or kind_of(value))
         try:
             feature.kind.check(value)
         except ObservationError as error:

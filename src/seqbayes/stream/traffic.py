@@ -111,8 +111,8 @@ def read_point(store: ReadableStore, point: HistoryPoint, kind: type[T]) -> T:
 class Traffic(Collector):
     """Adds counts of events and dead letters, and silences, to commits.
 
-    They are points of a history without a belief, over which alerts can be evaluated later. Times
-    in which no runner was running are not silences.
+    They are points of a history without a belief, over which alerts can be evaluated later. Periods
+    without a running process do not count as silence.
 
     Parameters
     ----------

@@ -71,24 +71,24 @@ class FirstData:
             yield from self._cards(request, rest[0] if rest else request.query_params.get("belief"))
 
     def _comparison(self, request: Request) -> Iterator[tuple[str, Callable[[], Any]]]:
-        asked = request.query_params
+        parameters = request.query_params
         beliefs = [each for each in self._reads.listed()["beliefs"] if views.compares(each["kind"])]
         several = [each for each in beliefs if each["keys"] > 1] or beliefs
-        named = [each for each in beliefs if each["name"] == asked.get("belief")] or several
-        if named and len(asked.getlist("keys")) != 1:
+        named = [each for each in beliefs if each["name"] == parameters.get("belief")] or several
+        if named and len(parameters.getlist("keys")) != 1:
             name = named[0]["name"]
-            pairs = [(key, text) for key, text in asked.multi_items() if key in COMPARED]
+            pairs = [(key, text) for key, text in parameters.multi_items() if key in COMPARED]
             pairs.sort(key=lambda pair: COMPARED.index(pair[0]))
             query = f"?{_query(pairs)}" if pairs else ""
             find = partial(self._comparisons.read, request, name)
             yield f"/api/compare/{_part(name)}{query}", find
 
     def _cards(self, request: Request, only: str | None) -> Iterator[tuple[str, Callable[[], Any]]]:
-        asked = request.query_params
-        if "q" in asked or "pinned" in asked:
+        parameters = request.query_params
+        if "q" in parameters or "pinned" in parameters:
             return
-        sort = asked.get("sort", SORTS[0])
-        order = asked.get("order", "asc" if sort == "key" else "desc")
+        sort = parameters.get("sort", SORTS[0])
+        order = parameters.get("order", "asc" if sort == "key" else "desc")
         names = [each["name"] for each in self._reads.listed()["beliefs"]]
         shown = [name for name in names if only in (None, name)]
         limit = PAGE if len(shown) == 1 else FIRST

@@ -100,7 +100,7 @@ def number_parameter(request: Request, name: str, default: float, low: float, hi
 
 
 def level_parameter(request: Request) -> float:
-    """Return the level of the intervals that a request asks for.
+    """Return the requested level of the intervals.
 
     Raises
     ------

@@ -48,7 +48,7 @@ def _crc_tables() -> Array:
 @cython.final
 @cython.cclass
 class _Checksums:
-    """Computes the checksums of the states of a belief: `zlib.crc32` of text that is not created.
+    """Computes the checksums of the states of a belief, without creating the text that they cover.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class _Checksums:
             self._first = self._add_text(0xFFFFFFFF, belief)
 
     def updated(self, key: str, state: str, used: Any, when: str) -> int:
-        """Return the checksum of a state whose last commit was at a time, which is text."""
+        """Return the checksum of a state; `when` is the time of its last commit as text."""
         if not cython.compiled or type(used) is not int or not 0 <= used <= _LARGEST_USE:
             number = f"{used}.0" if type(used) is int and 0 <= used <= _LARGEST_USE else ""
             number = number or repr(float(used))
@@ -85,7 +85,7 @@ class _Checksums:
         return self._add_text(self._add_zero(crc), when) ^ 0xFFFFFFFF
 
     def initial(self, key: str, when: str) -> int:
-        """Return the checksum of a key whose first commit was at a time, which is text."""
+        """Return the checksum of a key; `when` is the time of its first commit as text."""
         if not cython.compiled:
             return zlib.crc32(f"{self.belief}\0{key}\0{when}".encode())
         crc: cython.ulonglong = self._add_text(self._add_zero(self._first), key)

@@ -8,10 +8,10 @@ import { levelOf, parameter } from "./level.js";
 import { Card } from "./views/card.js";
 import { failure, loading } from "./views/state.js";
 
-const AROUND = 176; // height of a card without its chart
-const EVERY = 1500;
-const AGAIN = 10_000; // ms between two polls before the first data
-const PATIENCE = 4000;
+const CARD_FRAME_HEIGHT = 176; // height of a card without its chart
+const POLL_MS = 1500;
+const FIRST_POLL_MS = 10_000; // ms between two polls before the first data
+const TIMEOUT_MS = 4000;
 
 const [, , name, id] = location.pathname.split("/").map(decodeURIComponent);
 const level = parameter(levelOf(new URLSearchParams(location.search)));
@@ -26,13 +26,13 @@ async function ask() {
   asking = true;
   clearTimeout(planned);
   try {
-    await show(AbortSignal.timeout(PATIENCE));
+    await show(AbortSignal.timeout(TIMEOUT_MS));
   } catch (error) {
     if (card) say(error.status === 404 ? "gone" : "lost");
     else main.replaceChildren(failure(error, ask));
   }
   asking = false;
-  planned = setTimeout(ask, card ? EVERY : AGAIN);
+  planned = setTimeout(ask, card ? POLL_MS : FIRST_POLL_MS);
 }
 
 async function show(signal) {
@@ -55,7 +55,7 @@ function build(belief) {
   main.replaceChildren(card.element);
   const fit = () => {
     const { clientWidth, clientHeight } = card.element;
-    card.resize(clientWidth, Math.max(70, clientHeight - AROUND * unit()));
+    card.resize(clientWidth, Math.max(70, clientHeight - CARD_FRAME_HEIGHT * unit()));
   };
   new ResizeObserver(fit).observe(card.element);
   fit();

@@ -220,14 +220,14 @@ export function when(time) {
 }
 
 // Characters that are invisible or change the direction of the text.
-const UNSEEN = /[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+const INVISIBLE = /[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 
 const code = (sign) => `‹U+${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`;
 
 /** A string from events with its invisible characters shown, so that different strings look different. */
 export function visible(text) {
   const blank = (spaces) => [...spaces].map(code).join("");
-  return String(text).replace(UNSEEN, code).replace(/^\s+$/, blank) || "(empty)";
+  return String(text).replace(INVISIBLE, code).replace(/^\s+$/, blank) || "(empty)";
 }
 
 /** The name of a key: the values of its fields. */

@@ -4,21 +4,21 @@ import { h } from "./dom.js";
 import { percent } from "./format.js";
 import { read, write } from "./prefs.js";
 
-const USUAL = "0.95";
-export const LEVELS = ["0.5", "0.8", "0.9", USUAL, "0.99"].map((level) => [level, percent(level)]);
+const DEFAULT_LEVEL = "0.95";
+export const LEVELS = ["0.5", "0.8", "0.9", DEFAULT_LEVEL, "0.99"].map((level) => [level, percent(level)]);
 
 // As in the API.
 const isLevel = (text) => /^0?\.[0-9]{1,6}$/.test(text) && text >= 0.5 && text <= 0.999;
 
 /** The level of a page with these parameters. */
 export function levelOf(search) {
-  const asked = search.get("level");
-  if (asked === null) return read("level", USUAL, "here");
-  return isLevel(asked) ? String(Number(asked)) : USUAL;
+  const given = search.get("level");
+  if (given === null) return read("level", DEFAULT_LEVEL, "here");
+  return isLevel(given) ? String(Number(given)) : DEFAULT_LEVEL;
 }
 
 /** The parameter of a URL for a level, which is omitted for the usual one. */
-export const parameter = (level) => (level === USUAL ? null : level);
+export const parameter = (level) => (level === DEFAULT_LEVEL ? null : level);
 
 /** Keep a level for other pages of this tab. */
 export const keepLevel = (level) => write("level", level, "here");

@@ -3,12 +3,12 @@
 
 import { get, query } from "./api.js";
 
-const SILENT_AFTER = 2000; // the server sends a message every second
-const TICK = 1000; // ages also grow during a silence
-const REOPEN_AFTER = 6000;
-const REST_AFTER = 5000; // ms after which a hidden page closes its stream
-const SETTLE = 200; // scrolling changes the watched keys; the stream is updated when it stops
-const RETRIES = [500, 1000, 2000, 4000, 5000];
+const SILENT_AFTER_MS = 2000; // the server sends a message every second
+const TICK_MS = 1000; // ages also grow during a silence
+const REOPEN_AFTER_MS = 6000;
+const REST_AFTER_MS = 5000; // ms after which a hidden page closes its stream
+const SETTLE_MS = 200; // scrolling changes the watched keys; the stream is updated when it stops
+const RETRY_DELAYS_MS = [500, 1000, 2000, 4000, 5000];
 
 export class Live extends EventTarget {
   state = "connecting"; // live, silent or lost
@@ -16,7 +16,7 @@ export class Live extends EventTarget {
   reason = null; // the server's reason for rejecting the request
   retryAt = null;
   health = null;
-  heard = Date.now(); // when it arrived
+  receivedAt = Date.now(); // when it arrived
   beliefs = null;
   since = Date.now();
   #server = null;
@@ -32,7 +32,7 @@ export class Live extends EventTarget {
     super();
     this.#tick();
     document.addEventListener("visibilitychange", () => {
-      this.#after("rest", REST_AFTER, document.hidden ? () => this.#rest() : null);
+      this.#after("rest", REST_AFTER_MS, document.hidden ? () => this.#rest() : null);
       if (!document.hidden && this.#resting) this.#wake();
     });
   }
@@ -43,14 +43,14 @@ export class Live extends EventTarget {
     const wanted = query({ key: watched, top: 0, hz: 10, level });
     if (wanted === this.#wanted && this.#source) return;
     this.#wanted = wanted;
-    this.#after("settle", this.#source ? SETTLE : 0, () => {
+    this.#after("settle", this.#source ? SETTLE_MS : 0, () => {
       if (this.#wanted !== this.#opened) this.#open();
     });
   }
 
   /** The current value of an age reported by health. */
   aged(seconds) {
-    return typeof seconds === "number" ? seconds + (Date.now() - this.heard) / 1000 : seconds;
+    return typeof seconds === "number" ? seconds + (Date.now() - this.receivedAt) / 1000 : seconds;
   }
 
   /** Reconnect immediately. */
@@ -64,7 +64,7 @@ export class Live extends EventTarget {
     this.#timers[name] = act && setTimeout(act, delay);
   }
 
-  #say(type, detail) {
+  #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
@@ -73,7 +73,7 @@ export class Live extends EventTarget {
     const before = this.state;
     this.state = state;
     this.since = Date.now();
-    this.#say("state", { state, before });
+    this.#emit("state", { state, before });
   }
 
   #rest() {
@@ -99,7 +99,7 @@ export class Live extends EventTarget {
     const on = (type, act) =>
       source.addEventListener(type, (event) => {
         if (source !== this.#source) return;
-        this.#heard();
+        this.#received();
         act(JSON.parse(event.data));
       });
     on("hello", (data) => {
@@ -108,11 +108,11 @@ export class Live extends EventTarget {
       this.#hello(data);
     });
     on("cards", (data) => {
-      this.#say("cards", data.cards);
-      if (data.gone?.length) this.#say("gone", data.gone);
+      this.#emit("cards", data.cards);
+      if (data.gone?.length) this.#emit("gone", data.gone);
     });
-    on("step", (data) => this.#say("step", data));
-    on("health", (data) => this.#healthy(data));
+    on("step", (data) => this.#emit("step", data));
+    on("health", (data) => this.#updateHealth(data));
     source.addEventListener("error", () => {
       if (source === this.#source) this.#failed();
     });
@@ -124,35 +124,35 @@ export class Live extends EventTarget {
     this.#server = data.server;
     this.missed = false;
     this.beliefs = data.beliefs;
-    this.#healthy(data.health);
-    this.#say("hello", data);
-    if (again) this.#say("resync", data);
+    this.#updateHealth(data.health);
+    this.#emit("hello", data);
+    if (again) this.#emit("resync", data);
   }
 
-  #healthy(data) {
+  #updateHealth(data) {
     this.health = data;
-    this.heard = Date.now();
-    this.#say("health", data);
+    this.receivedAt = Date.now();
+    this.#emit("health", data);
     this.#tick();
   }
 
   // After every health message, and a second after the last one.
   #tick() {
-    this.#after("tick", TICK * 1.2, () => this.#tick());
-    if (!document.hidden) this.#say("tick");
+    this.#after("tick", TICK_MS * 1.2, () => this.#tick());
+    if (!document.hidden) this.#emit("tick");
   }
 
-  #heard() {
+  #received() {
     this.#retries = 0;
     this.#watchdog();
     this.#become("live");
   }
 
   #watchdog() {
-    this.#after("silent", SILENT_AFTER, () => {
+    this.#after("silent", SILENT_AFTER_MS, () => {
       if (this.state === "live") this.#become("silent");
       this.missed = true;
-      this.#after("silent", REOPEN_AFTER - SILENT_AFTER, () => {
+      this.#after("silent", REOPEN_AFTER_MS - SILENT_AFTER_MS, () => {
         this.#become("lost");
         this.#close();
         this.#open();
@@ -171,9 +171,9 @@ export class Live extends EventTarget {
     this.#become("lost");
     this.#after("silent", 0, null);
     this.#close();
-    const delay = RETRIES[Math.min(this.#retries++, RETRIES.length - 1)];
+    const delay = RETRY_DELAYS_MS[Math.min(this.#retries++, RETRY_DELAYS_MS.length - 1)];
     this.retryAt = Date.now() + delay;
-    this.#say("retry", delay);
+    this.#emit("retry", delay);
     this.#after("retry", delay, () => this.#probe());
   }
 

@@ -1,7 +1,7 @@
 // The scroll position and focused card of a page, kept in the history of the tab.
 
-const REST = 150; // ms without scrolling after which the position is saved
-const PATIENCE = 3000; // the content is loaded in parts
+const REST_MS = 150; // ms without scrolling after which the position is saved
+const RESTORE_MS = 3000; // the content is loaded in parts
 
 export class Place {
   #moving = false;
@@ -12,7 +12,7 @@ export class Place {
     history.scrollRestoration = "manual";
     const soon = () => {
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.keep(), REST);
+      this.#timer = setTimeout(() => this.keep(), REST_MS);
     };
     addEventListener("scroll", soon, { passive: true });
     addEventListener("focusin", soon);
@@ -50,7 +50,7 @@ export class Place {
     }
     for (const hand of ["wheel", "touchmove", "keydown", "pointerdown"])
       addEventListener(hand, end, { signal, passive: true });
-    const until = performance.now() + PATIENCE;
+    const until = performance.now() + RESTORE_MS;
     const step = () => {
       if (signal.aborted) return;
       if (Math.abs(scrollY - y) > 1) scrollTo(0, y);

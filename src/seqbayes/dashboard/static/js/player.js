@@ -5,7 +5,7 @@ import { button, h, icon, setText } from "./dom.js";
 import { count } from "./format.js";
 
 const CHUNK = 200;
-const AHEAD = 400;
+const STEPS_AHEAD = 400;
 
 export class Player {
   /**
@@ -173,7 +173,7 @@ export class Player {
   #take(due) {
     const taken = this.steps.slice(this.place, this.place + due);
     this.place += due;
-    if (this.steps.length - this.place < AHEAD) this.#fetch();
+    if (this.steps.length - this.place < STEPS_AHEAD) this.#fetch();
     this.advance(taken, this.place - 1);
     this.#show();
   }

@@ -213,7 +213,7 @@ export class Shell {
     const bad = now === "lost" || (now === "stopped" && this.app.live.health?.error);
     this.banner.className = bad ? "banner bad" : "banner";
     this.banner.replaceChildren(
-      icon(message === BACK ? "check" : "alert"),
+      icon(message === RECONNECTED_NOTE ? "check" : "alert"),
       h("span", null, message),
       again ? button("Try now", { onclick: () => this.app.live.retry() }) : "",
     );
@@ -225,8 +225,8 @@ export class Shell {
       const why = live.reason
         ? `The server rejects the request: ${live.reason}`
         : "The connection to the server is lost.";
-      const heard = new Date(live.heard).toLocaleTimeString("en-GB");
-      return `${why} The data are from ${heard}; this page keeps retrying.`;
+      const received = new Date(live.receivedAt).toLocaleTimeString("en-GB");
+      return `${why} The data are from ${received}; this page keeps retrying.`;
     }
     if (now === "silent") return "The server has not sent any message for two seconds.";
     const error = live.health?.error;
@@ -237,7 +237,7 @@ export class Shell {
       const what = store ? "No runner is writing to this store." : "The source has ended.";
       return `${what}${because} The beliefs do not change.`;
     }
-    return this.recovered ? BACK : null;
+    return this.recovered ? RECONNECTED_NOTE : null;
   }
 
   #choice() {
@@ -261,7 +261,7 @@ export class Shell {
   }
 }
 
-const BACK = "Reconnected; everything is up to date.";
+const RECONNECTED_NOTE = "Reconnected; everything is up to date.";
 
 /** A message of the server as a sentence. */
 export function sentence(text) {

@@ -6,9 +6,9 @@
   } catch {
     // Storage is disabled: use the theme of the system.
   }
-  const asked = new URLSearchParams(location.search).get("theme");
-  if (location.pathname.startsWith("/embed/") && (asked === "light" || asked === "dark"))
-    chosen = asked;
+  const given = new URLSearchParams(location.search).get("theme");
+  if (location.pathname.startsWith("/embed/") && (given === "light" || given === "dark"))
+    chosen = given;
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const page = document.documentElement;
   page.dataset.theme = chosen === "light" || chosen === "dark" ? chosen : dark ? "dark" : "light";

@@ -23,7 +23,7 @@ const OBJECTIVES = [
 class Lesson {
   constructor(data) {
     this.data = data;
-    this.state = this.#asked();
+    this.state = this.#readState();
     this.sets = new Sets();
     this.which = new Which();
     this.three = new Three();
@@ -33,19 +33,19 @@ class Lesson {
     onAddress(() => this.#follow());
   }
 
-  #asked() {
+  #readState() {
     const { data } = this;
-    const asked = readAddress();
-    const start = (asked.get("start") ?? "").split(",").map(Number);
+    const address = readAddress();
+    const start = (address.get("start") ?? "").split(",").map(Number);
     const valid = start.length === 2 && start.every((theta) => theta > 0 && theta < 1);
-    const weight = Number(asked.get("prior"));
-    const { sets, wrong } = readSets(asked.get("sets") ?? "");
+    const weight = Number(address.get("prior"));
+    const { sets, wrong } = readSets(address.get("sets") ?? "");
     return {
       start: valid ? start : data.start,
       prior: weight >= 1 && weight <= 20 ? weight : data.prior,
       objective:
-        ["likelihood", "posterior"].find((one) => one === asked.get("objective")) ?? data.objective,
-      sets: sets.length && !wrong ? asked.get("sets") : data.sets,
+        ["likelihood", "posterior"].find((one) => one === address.get("objective")) ?? data.objective,
+      sets: sets.length && !wrong ? address.get("sets") : data.sets,
     };
   }
 
@@ -106,7 +106,7 @@ class Lesson {
   }
 
   #follow() {
-    this.state = this.#asked();
+    this.state = this.#readState();
     const { start, prior, objective, sets } = this.state;
     this.starts.forEach((one, i) => one.set(start[i]));
     this.weight.set(prior);
@@ -148,13 +148,12 @@ class Lesson {
   #draw() {
     const { step } = this.steps;
     const { start, prior, objective, sets } = this.state;
-    const asked = sets === this.data.sets ? null : sets;
     this.steps.link.href = writeAddress({
       step,
       start: start.join(","),
       prior,
       objective,
-      sets: asked,
+      sets: sets === this.data.sets ? null : sets,
     });
     const [kind, index = 0] = this.plan[step];
     const labelled = ["start", "known", "mle", "map"].includes(kind);

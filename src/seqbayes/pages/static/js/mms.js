@@ -14,7 +14,7 @@ class Lesson {
   constructor(data) {
     this.data = data;
     this.real = readBag(data.letters).bag;
-    this.state = this.#asked();
+    this.state = this.#readState();
     this.rivals = new Rivals(data.mixes);
     this.eleven = new Eleven(this.state.share, (share) => this.#set({ share }));
     this.densities = new Densities((share) => this.#set({ share }), data.claims);
@@ -42,15 +42,15 @@ class Lesson {
   }
 
   // The state in the address, completed by the options that the page was written with.
-  #asked() {
+  #readState() {
     const { prior, strength, claims } = this.data;
-    const asked = readAddress();
-    const colour = COLOURS.includes(asked.get("colour")) ? asked.get("colour") : "green";
-    const share = Number(asked.get("share"));
+    const address = readAddress();
+    const colour = COLOURS.includes(address.get("colour")) ? address.get("colour") : "green";
+    const share = Number(address.get("share"));
     return {
-      prior: asked.get("prior") ?? prior,
-      strength: Number(asked.get("strength") ?? strength ?? STRENGTH),
-      bag: this.#bag(asked.get("bag")),
+      prior: address.get("prior") ?? prior,
+      strength: Number(address.get("strength") ?? strength ?? STRENGTH),
+      bag: this.#bag(address.get("bag")),
       colour,
       share: share > 0 && share < 1 ? share : claims[colour],
     };
@@ -67,7 +67,7 @@ class Lesson {
   }
 
   #follow() {
-    this.state = this.#asked();
+    this.state = this.#readState();
     this.colours.select(this.state.colour);
     this.#learn();
     this.steps.go(Number(readAddress().get("step")));

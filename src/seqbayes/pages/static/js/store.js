@@ -98,8 +98,8 @@ function section(belief, level) {
 }
 
 function follow(sections) {
-  const asked = `#${readAddress()}`;
-  const found = sections.flatMap((one) => [one, ...one.keys]).find((one) => one.address === asked);
+  const target = `#${readAddress()}`;
+  const found = sections.flatMap((one) => [one, ...one.keys]).find((one) => one.address === target);
   found?.element.scrollIntoView();
   found?.element.focus({ preventScroll: true });
 }

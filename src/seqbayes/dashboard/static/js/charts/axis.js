@@ -23,7 +23,7 @@ export function ticks([low, high], about = 6) {
 export function ticksOf(domain, about, measured) {
   if (measured !== "log") return ticks(domain, about);
   const [low, high] = domain.map(Math.exp);
-  if (high / low < WIDE) return ticks([low, high], about).map(Math.log);
+  if (high / low < LOG_RATIO) return ticks([low, high], about).map(Math.log);
   const decades = Math.ceil(Math.log10(high / low));
   const steps = decades * 3 > 2 * about ? [1] : [1, 2, 5];
   const first = Math.floor(Math.log10(low));
@@ -33,7 +33,7 @@ export function ticksOf(domain, about, measured) {
     .map(Math.log);
 }
 
-const WIDE = 8; // ratio of the ends above which linear ticks would crowd at one end
+const LOG_RATIO = 8; // ratio of the ends above which linear ticks would crowd at one end
 
 const point = (x, y) => `${x.toFixed(1)},${y.toFixed(1)}`;
 

@@ -1,7 +1,7 @@
 // Gaps in histories, where no line is drawn.
 
-const GAP = 8; // times the usual distance between two points nearby
-const NEARBY = 3; // distances before and after, since a history may be denser in a part
+const GAP_RATIO = 8; // times the usual distance between two points nearby
+const NEIGHBOURS = 3; // distances before and after, since a history may be denser in a part
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
 
@@ -9,10 +9,10 @@ const median = (values) => [...values].sort((a, b) => a - b)[Math.floor((values.
 export function gaps(xs) {
   const steps = xs.slice(1).map((x, i) => x - xs[i]);
   return steps.flatMap((step, i) => {
-    const before = median(steps.slice(Math.max(0, i - NEARBY), i));
-    const after = median(steps.slice(i + 1, i + 1 + NEARBY));
+    const before = median(steps.slice(Math.max(0, i - NEIGHBOURS), i));
+    const after = median(steps.slice(i + 1, i + 1 + NEIGHBOURS));
     const usual = Math.max(before, after);
-    return usual > 0 && step > GAP * usual ? [i + 1] : [];
+    return usual > 0 && step > GAP_RATIO * usual ? [i + 1] : [];
   });
 }
 

@@ -23,8 +23,8 @@ function library() {
 }
 
 const HEIGHT = 260;
-const SWING = 0.1; // share of all events
-const FAR = 2; // multiple of the range of the values up to which a level is shown
+const MIN_ALTERNATION = 0.1; // share of all events
+const FAR_RATIO = 2; // multiple of the range of the values up to which a level is shown
 const HINT = "Drag to zoom, double-click to reset.";
 
 const two = (n) => String(n).padStart(2, "0");
@@ -55,7 +55,7 @@ function near(ys, level) {
   if (!exists(level) || !known.length) return ys;
   const [bottom, top] = [Math.min(...known), Math.max(...known)];
   const away = Math.max(bottom - level, level - top);
-  return away <= FAR * (top - bottom) ? [...ys, level] : ys;
+  return away <= FAR_RATIO * (top - bottom) ? [...ys, level] : ys;
 }
 
 // Between two stored points, the number of events is at least that of the first of them.
@@ -330,7 +330,7 @@ export class History {
     const ys = this.tables.flatMap(([xs, highs, lows, means, counts]) => {
       const shown = xs.map((_, i) => i).filter((i) => inside(xs[i]));
       const most = counts.findLast(exists) ?? 0;
-      const steady = shown.filter((i) => (counts[i] ?? most) >= SWING * most);
+      const steady = shown.filter((i) => (counts[i] ?? most) >= MIN_ALTERNATION * most);
       const kept = this.zoomed || steady.length < 3 ? shown : steady;
       return [...shown.map((i) => means[i]), ...kept.flatMap((i) => [lows[i], highs[i]])];
     });

@@ -5,7 +5,7 @@ import { number, observation, probability, tickTexts } from "../format.js";
 import { area, greatest, line, linear, ticks } from "./axis.js";
 import { chances } from "./bars.js";
 
-const FEW = 8;
+const FEW_VALUES = 8;
 const MAX_BARS = 24;
 
 export function predictive(given, formatObservation = observation) {
@@ -15,7 +15,7 @@ export function predictive(given, formatObservation = observation) {
 }
 
 function bars({ x, p }, nameOf) {
-  if (x.length <= FEW) return chances(x.map((value, i) => ({ name: nameOf(value), p: p[i] })));
+  if (x.length <= FEW_VALUES) return chances(x.map((value, i) => ({ name: nameOf(value), p: p[i] })));
   const most = greatest(p) || 1;
   const shown = x.slice(0, MAX_BARS);
   const list = h(

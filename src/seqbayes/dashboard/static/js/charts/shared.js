@@ -2,8 +2,8 @@
 
 import { at } from "./axis.js";
 
-const WIDE = 8; // multiple of the median width above which a card does not affect the axis
-const SLACK = 0.7; // share of the axis that must be used; otherwise the axis is adapted
+const WIDE_RATIO = 8; // multiple of the median width above which a card does not affect the axis
+const MIN_USED_SHARE = 0.7; // share of the axis that must be used; otherwise the axis is adapted
 const POINTS = 160; // of the prior
 
 /**
@@ -22,14 +22,14 @@ export function sharedAxis(cards, chart, before) {
   const extents = cards.map((card) => chart.extent(card)).filter(Boolean);
   if (extents.length < 2) return null;
   const widths = extents.map(({ low, high }) => high - low).sort((a, b) => a - b);
-  const most = WIDE * widths[Math.floor((widths.length - 1) / 2)];
+  const most = WIDE_RATIO * widths[Math.floor((widths.length - 1) / 2)];
   const ends = extents.flatMap(({ low, high, mean }) =>
     mean === undefined || high - low <= most ? [low, high] : (mean ?? []),
   );
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
   if (!(low < high)) return null;
   const [first, last] = before?.domain ?? [NaN, NaN];
-  if (first <= low && last >= high && high - low >= SLACK * (last - first)) return before;
+  if (first <= low && last >= high && high - low >= MIN_USED_SHARE * (last - first)) return before;
   return { domain: [low, high], prior: priorOf(cards, low, high) };
 }
 

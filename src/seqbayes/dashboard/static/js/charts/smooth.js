@@ -1,6 +1,6 @@
 // Interpolated points of a curve that was sampled for a small plot.
 
-const ENOUGH = 200;
+const MAX_SMOOTHED = 200;
 const PARTS = 4;
 
 /**
@@ -8,7 +8,7 @@ const PARTS = 4;
  * Fritsch & Carlson (1980), with the harmonic means of Fritsch & Butland (1984) as slopes.
  */
 export function smooth(xs, ...curves) {
-  if (xs.length < 3 || xs.length > ENOUGH) return [xs, ...curves];
+  if (xs.length < 3 || xs.length > MAX_SMOOTHED) return [xs, ...curves];
   const shares = Array.from({ length: PARTS }, (_, k) => k / PARTS);
   const finer = xs.slice(1).flatMap((x, i) => shares.map((t) => xs[i] + t * (x - xs[i])));
   return [

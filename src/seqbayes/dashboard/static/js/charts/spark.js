@@ -4,7 +4,7 @@ import { setAttribute, setText, svg } from "../dom.js";
 import { moment, visible } from "../format.js";
 import { band, line, linear } from "./axis.js";
 
-const TIGHT = 24; // px; too small for a name
+const MIN_NAME_HEIGHT = 24; // px; too small for a name
 const NAME = 15;
 
 export class Spark {
@@ -47,7 +47,7 @@ export class Spark {
     this.spark = spark;
     this.note = note;
     const text = [spark?.part && visible(spark.part), note].filter(Boolean).join(", ");
-    const named = text && this.height > TIGHT;
+    const named = text && this.height > MIN_NAME_HEIGHT;
     setText(this.name, named ? text : "");
     const ends = [spark?.low, spark?.high].map((ys) => settled(ys ?? []));
     const seen = [...ends.flat(), ...(spark?.mean ?? [])].filter((y) => y !== null);

@@ -1,6 +1,6 @@
 // Extends curves with low ends to zero.
 
-const SMALL = 0.05; // share of the peak; higher ends are real, such as those of a share at 0 and 1
+const TAIL_SHARE = 0.05; // share of the peak; higher ends are real, such as those of a share at 0 and 1
 const STEPS = 24;
 
 /** A curve extended to zero on both sides, within an axis from `low` to `high`. */
@@ -15,7 +15,7 @@ export function complete(xs, ys, peak, [low, high]) {
 
 // Extrapolate with the slope at the end.
 function tail(x0, y0, x1, y1, end, peak) {
-  if (!(y0 > 0) || y0 > SMALL * peak || !(y1 > y0)) return [[x0, 0]];
+  if (!(y0 > 0) || y0 > TAIL_SHARE * peak || !(y1 > y0)) return [[x0, 0]];
   const slope = Math.log(y1 / y0) / (x1 - x0);
   return Array.from({ length: STEPS }, (_, k) => {
     const x = x0 + ((end - x0) * (k + 1)) / STEPS;

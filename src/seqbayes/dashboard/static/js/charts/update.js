@@ -6,7 +6,7 @@ import { greatest, line, linear } from "./axis.js";
 const HEIGHT = 132;
 const FOOT = 18;
 const POINTS = 160;
-const POLE = 8; // ratio to the other densities up to which the whole prior is shown
+const POLE_RATIO = 8; // ratio to the other densities up to which the whole prior is shown
 
 export class Update {
   constructor() {
@@ -65,7 +65,7 @@ export class Update {
     const sx = linear([0, widest], [0, width]);
     // A prior with a pole at an end of the axis has no maximum.
     const highest = greatest(after, next);
-    const top = Math.max(highest, Math.min(greatest(before), POLE * highest));
+    const top = Math.max(highest, Math.min(greatest(before), POLE_RATIO * highest));
     const sy = linear([0, 1.06 * top], [floor, 6]);
     const clamp = (y) => Math.max(-20, sy(y));
     setAttribute(this.prior, "d", line(xs, before, sx, clamp));

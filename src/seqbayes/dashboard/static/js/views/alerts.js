@@ -4,8 +4,8 @@ import { detailPath, get } from "../api.js";
 import { h, table } from "../dom.js";
 import { ago, exact, exists, keyName, when } from "../format.js";
 
-const SHOWN = 25;
-const AGAIN = 5000; // ms between two loads
+const MAX_ROWS = 25;
+const MIN_RELOAD_MS = 5000; // ms between two loads
 const ORDER = ["firing", "pending", "resolved"];
 const MARKS = { firing: "▲", pending: "◔", resolved: "✓" };
 
@@ -28,10 +28,10 @@ export class Alerts {
   /** Reload if it is time. */
   async follow() {
     const now = Date.now();
-    if (now - this.loaded < AGAIN) return;
+    if (now - this.loaded < MIN_RELOAD_MS) return;
     this.loaded = now;
     try {
-      this.#show(await get(`/api/alerts?limit=${SHOWN}`, this.signal));
+      this.#show(await get(`/api/alerts?limit=${MAX_ROWS}`, this.signal));
     } catch (error) {
       if (error.name !== "AbortError" && !this.known)
         this.body.replaceChildren(h("p", { class: "nothing" }, error.message));

@@ -101,12 +101,12 @@ export class Card {
   marks() {
     const pinned = isPinned(this.belief.name, this.id);
     this.pin.setAttribute("aria-pressed", pinned);
-    this.#say(this.pin, pinned ? "Unpin" : "Pin");
-    this.#say(this.save, "Download");
+    this.#label(this.pin, pinned ? "Unpin" : "Pin");
+    this.#label(this.save, "Download");
     if (!this.compare) return;
     const chosen = this.selection.chosen(this.belief.name, this.id);
     this.compare.setAttribute("aria-pressed", chosen);
-    this.#say(this.compare, chosen ? "Remove from the comparison" : "Compare");
+    this.#label(this.compare, chosen ? "Remove from the comparison" : "Compare");
     this.element.classList.toggle("chosen", chosen);
   }
 
@@ -114,7 +114,7 @@ export class Card {
     return this.data ? keyName(this.data.key, this.belief.name) : this.id;
   }
 
-  #say(button, what) {
+  #label(button, what) {
     button.setAttribute("aria-label", `${what}: ${this.#name}`);
     button.title = what;
   }

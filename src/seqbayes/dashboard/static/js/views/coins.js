@@ -36,7 +36,7 @@ export class Coins {
   constructor(app, _, search) {
     this.app = app;
     this.element = h("div", { class: "replay" }, loading("Loading the coins"));
-    this.asked = {
+    this.request = {
       start: (search.get("start") ?? "0.6,0.5").split(",").map(Number),
       iterations: Number(search.get("iterations") ?? 10),
       prior: search.get("prior") ?? "flat",
@@ -66,7 +66,7 @@ export class Coins {
     this.abort?.abort();
     this.abort = new AbortController();
     try {
-      const story = await post("/api/replay/coins", this.asked, this.abort.signal);
+      const story = await post("/api/replay/coins", this.request, this.abort.signal);
       this.start = story;
       this.#build();
       this.player.load(story.id);
@@ -160,8 +160,8 @@ export class Coins {
       type: "checkbox",
       onchange: (event) => this.#again({ learn_weights: event.target.checked }),
     });
-    weights.checked = this.asked.learn_weights;
-    const start = this.asked.start.join(",");
+    weights.checked = this.request.learn_weights;
+    const start = this.request.start.join(",");
     const starts = STARTS.some(([one]) => one === start)
       ? STARTS
       : [[start, start.replace(",", " and ")], ...STARTS];
@@ -177,7 +177,7 @@ export class Coins {
           ["flat", "flat"],
           ["beta22", "Beta(2, 2)"],
         ],
-        this.asked.prior,
+        this.request.prior,
         (prior) => this.#again({ prior }),
       ),
       h("label", { class: "button" }, weights, "Learn the probabilities of picking each coin"),
@@ -185,7 +185,7 @@ export class Coins {
   }
 
   #again(change) {
-    Object.assign(this.asked, change);
+    Object.assign(this.request, change);
     this.#begin();
   }
 

@@ -15,7 +15,7 @@ import { Past } from "./comparison/past.js";
 import { Offers } from "./offers.js";
 import { empty, failure, loading } from "./state.js";
 
-const AGAIN = 1500; // ms between two computations while events arrive
+const MIN_RELOAD_MS = 1500; // ms between two computations while events arrive
 
 export class Compare {
   title = "Compare";
@@ -65,9 +65,9 @@ export class Compare {
   }
 
   #listen() {
-    this.heard?.abort();
-    this.heard = new AbortController();
-    const { signal } = this.heard;
+    this.listening?.abort();
+    this.listening = new AbortController();
+    const { signal } = this.listening;
     const { live } = this.app;
     live.addEventListener("cards", ({ detail }) => this.#patch(detail), { signal });
     live.addEventListener("resync", () => this.#reload(), { signal });
@@ -131,8 +131,8 @@ export class Compare {
   }
 
   #remember() {
-    const asked = query({ belief: this.name, ...this.options.asked });
-    history.replaceState(history.state, "", `/compare${asked}`);
+    const parameters = query({ belief: this.name, ...this.options.parameters });
+    history.replaceState(history.state, "", `/compare${parameters}`);
   }
 
   async #load() {
@@ -199,8 +199,8 @@ export class Compare {
     const wanted = keys.ids;
     let answer;
     try {
-      const asked = query(this.options.asked);
-      answer = await get(`/api/compare/${part(this.name)}${asked}`, this.stop.signal);
+      const parameters = query(this.options.parameters);
+      answer = await get(`/api/compare/${part(this.name)}${parameters}`, this.stop.signal);
     } catch (error) {
       if (error.name !== "AbortError") await this.#failed(error);
       return;
@@ -280,7 +280,7 @@ export class Compare {
     this.pending ??= setTimeout(() => {
       this.pending = null;
       this.#guarded(() => this.#renew());
-    }, AGAIN);
+    }, MIN_RELOAD_MS);
   }
 
   #draw() {
@@ -330,7 +330,7 @@ export class Compare {
 
   unmount() {
     this.stop.abort();
-    this.heard?.abort();
+    this.listening?.abort();
     clearTimeout(this.pending);
     this.#close();
   }

@@ -14,7 +14,7 @@ import { Letters, Model, Next } from "./detail/model.js";
 import { PastPanel } from "./detail/past.js";
 import { failure, loading } from "./state.js";
 
-const AGAIN = 1000; // ms between two complete loads while events arrive
+const MIN_RELOAD_MS = 1000; // ms between two complete loads while events arrive
 
 export class Detail {
   watches = true;
@@ -59,15 +59,15 @@ export class Detail {
 
   #selectLevel(level) {
     this.level = level;
-    const asked = query({ level: parameter(level) });
-    history.replaceState(history.state, "", `${location.pathname}${asked}`);
+    const parameters = query({ level: parameter(level) });
+    history.replaceState(history.state, "", `${location.pathname}${parameters}`);
     this.#watch();
     this.#load();
   }
 
   #get() {
-    const asked = query({ part: this.past?.part, level: parameter(this.level) });
-    return get(`/api/beliefs/${part(this.name)}/${part(this.id)}${asked}`, this.stop.signal);
+    const parameters = query({ part: this.past?.part, level: parameter(this.level) });
+    return get(`/api/beliefs/${part(this.name)}/${part(this.id)}${parameters}`, this.stop.signal);
   }
 
   #build() {
@@ -154,7 +154,7 @@ export class Detail {
     this.pending ??= setTimeout(() => {
       this.pending = null;
       this.#load();
-    }, AGAIN);
+    }, MIN_RELOAD_MS);
   }
 
   #step(step) {

@@ -7,7 +7,7 @@ import { downloads } from "../exports.js";
 import { count, decimals, probability } from "../format.js";
 import { paint } from "../paint.js";
 
-const KEPT = 2000;
+const MAX_SETS = 2000;
 const MAX_SKIPPED = 100_000; // maximum number of sets that the server skips
 const COINS = ["A", "B"];
 
@@ -99,9 +99,9 @@ export class Endless {
     this.set = set;
     this.numbers.push(set.number);
     for (const coin of COINS) this.thetas[coin].push(set.thetas[coin]);
-    if (this.numbers.length > KEPT) {
+    if (this.numbers.length > MAX_SETS) {
       // Remove every second older point, which is not visible on a logarithmic axis.
-      const kept = this.numbers.map((_, i) => i).filter((i) => i % 2 || i > KEPT / 2);
+      const kept = this.numbers.map((_, i) => i).filter((i) => i % 2 || i > MAX_SETS / 2);
       this.numbers = kept.map((i) => this.numbers[i]);
       for (const coin of COINS) this.thetas[coin] = kept.map((i) => this.thetas[coin][i]);
     }

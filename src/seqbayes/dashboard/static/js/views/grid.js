@@ -7,16 +7,16 @@ import { CARD_HEIGHT, Card, PLOT, skeleton } from "./card.js";
 import { Block } from "./walk.js";
 
 const GAP = 16;
-const NARROWEST = 284;
+const MIN_CARD_WIDTH = 284;
 const PAGE = 60;
-const FIRST = 12; // keys of each of several beliefs embedded in the page
-const OVERSCAN = 1; // rows above and below
+const EMBEDDED_KEYS = 12; // keys of each of several beliefs embedded in the page
+const OVERSCAN_ROWS = 1; // rows above and below
 const HEAD = 112; // px above a card that is scrolled to: the header of the page
 const FOOT = 24;
 
 /** The number of columns. */
 export const columnsOf = (width) =>
-  Math.max(1, Math.floor((width + GAP) / (NARROWEST * unit() + GAP)));
+  Math.max(1, Math.floor((width + GAP) / (MIN_CARD_WIDTH * unit() + GAP)));
 
 export class Grid extends Block {
   /**
@@ -37,7 +37,7 @@ export class Grid extends Block {
       "aria-label": `Keys of ${belief.name}`,
     });
     this.total = null;
-    this.asked = null;
+    this.request = null;
     this.cursor = ""; // of the listing that all pages belong to; empty before the first one
     this.answered = null; // the query whose total is known
     this.order = []; // ids by position; sparse
@@ -49,8 +49,8 @@ export class Grid extends Block {
   }
 
   /** Reload with a different order or search. */
-  ask(asked) {
-    this.asked = asked;
+  ask(request) {
+    this.request = request;
     return this.refresh();
   }
 
@@ -61,7 +61,7 @@ export class Grid extends Block {
     this.cursor = ""; // a new order
     const [first] = this.span ?? [0];
     const page = Math.floor(first / PAGE);
-    const limit = this.total === null && this.rows < Infinity ? FIRST : PAGE;
+    const limit = this.total === null && this.rows < Infinity ? EMBEDDED_KEYS : PAGE;
     const fresh = await this.#fetch(page, this.abort.signal, limit);
     if (!fresh) return;
     this.order = [];
@@ -74,9 +74,9 @@ export class Grid extends Block {
   // With a cursor, the server keeps the order of the pages while events arrive.
   async #fetch(page, signal, limit = PAGE) {
     const path = `/api/beliefs/${part(this.belief.name)}`;
-    const asked = query({ ...this.asked, offset: page * PAGE, limit });
+    const request = query({ ...this.request, offset: page * PAGE, limit });
     try {
-      return await get(`${path}${asked}&cursor=${this.cursor}`, signal);
+      return await get(`${path}${request}&cursor=${this.cursor}`, signal);
     } catch (error) {
       if (error.name !== "AbortError") this.failed(error);
       return null;
@@ -86,7 +86,7 @@ export class Grid extends Block {
   #take(page, fresh) {
     this.total = fresh.total;
     this.cursor = this.cursor || (fresh.next ?? "");
-    this.answered = this.asked;
+    this.answered = this.request;
     fresh.cards.forEach((card, i) => {
       this.order[page * PAGE + i] = card.id;
       this.known.set(card.id, card);
@@ -138,8 +138,8 @@ export class Grid extends Block {
     const pitch = this.height + GAP;
     this.element.style.height = `${Math.max(0, rows * pitch - GAP)}px`;
     const top = this.element.getBoundingClientRect().top;
-    const first = Math.max(0, Math.floor(-top / pitch) - OVERSCAN);
-    const last = Math.min(rows, Math.ceil((innerHeight - top) / pitch) + OVERSCAN);
+    const first = Math.max(0, Math.floor(-top / pitch) - OVERSCAN_ROWS);
+    const last = Math.min(rows, Math.ceil((innerHeight - top) / pitch) + OVERSCAN_ROWS);
     const from = first * this.columns;
     this.span = [from, Math.max(from, Math.min(places, last * this.columns))];
     if (this.printing) this.span = [0, Math.min(this.order.length, places)];

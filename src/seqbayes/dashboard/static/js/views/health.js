@@ -10,10 +10,10 @@ import { Alerts } from "./alerts.js";
 import { DeadLetters } from "./letters.js";
 import { failure, loading } from "./state.js";
 
-const KEPT = 300; // seconds of event rates
-const GAP = 3000; // ms of silence that count as a gap
+const CHART_SECONDS = 300; // seconds of event rates
+const GAP_MS = 3000; // ms of silence that count as a gap
 
-const SAYS = {
+const STATUS_TEXTS = {
   stalled: "The source is stalled: there was no progress for more than a second.",
   stopped: "The source has ended, or no runner is writing to the store.",
   silent: "The server has not sent any message for two seconds.",
@@ -64,14 +64,14 @@ function well({ source, rate: speed, event_age: event, commit_age: commit, quiet
   return `${runs}; no events are arriving at present; the last one arrived ${age(event)} ago${unexpected}.`;
 }
 
-const MANY = 0.01; // share of all events
+const MANY_REFUSED = 0.01; // share of all events
 
 const letters = (n) => things(n, "dead letter");
 
 /** The heading of a stream that is read. */
 function heading({ quiet, events, dead_letters: refused }) {
   if (quiet) return "Quiet";
-  if (refused > MANY * events) return "Events are rejected";
+  if (refused > MANY_REFUSED * events) return "Events are rejected";
   return refused > 0 ? letters(refused) : "No problems";
 }
 
@@ -219,9 +219,9 @@ export class Health {
   #take(health) {
     this.health = health;
     const at = Date.now();
-    const missed = rates.length && at - rates.at(-1)[0] > GAP ? [[at, null]] : [];
+    const missed = rates.length && at - rates.at(-1)[0] > GAP_MS ? [[at, null]] : [];
     if (typeof health.rate === "number")
-      rates = [...rates, ...missed, [at, health.rate]].slice(-KEPT);
+      rates = [...rates, ...missed, [at, health.rate]].slice(-CHART_SECONDS);
     this.letters.follow(health.dead_letters);
     this.alerts.follow();
   }
@@ -281,7 +281,7 @@ export class Health {
     const { live } = this.app;
     const aged = { ...this.health, event_age: live.aged(this.health.event_age) };
     const lost = refusing(this.health) ? ` ${refusing(this.health)}` : "";
-    setText(this.says, (now === "ok" ? well(aged) : (SAYS[now] ?? "")) + lost + error);
+    setText(this.says, (now === "ok" ? well(aged) : (STATUS_TEXTS[now] ?? "")) + lost + error);
     for (const [name, , say] of VITALS) setText(this.values[name], say(this.health, live));
     if (rates.length < 2) return;
     const xs = rates.map(([at]) => at);

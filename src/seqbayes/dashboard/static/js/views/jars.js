@@ -6,7 +6,7 @@ import { prefersReducedMotion } from "../prefs.js";
 
 const SIZES = [30, 24, 19, 15, 12, 10, 8, 6.5, 5.5, 4.6, 4];
 const HEIGHT = 190;
-const FALL = 420; // ms
+const FALL_MS = 420; // ms
 
 export class Jars {
   constructor(colours) {
@@ -80,7 +80,7 @@ export class Jars {
         { transform: `translate(${x}px, ${y}px) scale(0.6)`, opacity: 1, offset: 0.95 },
         { transform: `translate(${x}px, ${y}px) scale(0.6)`, opacity: 0 },
       ],
-      { duration: FALL, fill: "forwards" },
+      { duration: FALL_MS, fill: "forwards" },
     );
   }
 

@@ -4,9 +4,9 @@ import { get } from "../api.js";
 import { h, table } from "../dom.js";
 import { count, observation, visible, when } from "../format.js";
 
-const SHOWN = 25;
-const AGAIN = 3000; // ms between two loads while more arrive
-const SHORT = 80; // characters of the raw text before it is expanded
+const MAX_ROWS = 25;
+const MIN_RELOAD_MS = 3000; // ms between two loads while more arrive
+const MAX_SHORT_TEXT = 80; // characters of the raw text before it is expanded
 
 export class DeadLetters {
   /** @param {AbortSignal} signal of the view that shows them */
@@ -31,12 +31,12 @@ export class DeadLetters {
     this.pending = setTimeout(() => {
       this.pending = null;
       this.#load();
-    }, AGAIN);
+    }, MIN_RELOAD_MS);
   }
 
   async #load() {
     try {
-      this.#show(await get(`/api/dead-letters?limit=${SHOWN}`, this.signal));
+      this.#show(await get(`/api/dead-letters?limit=${MAX_ROWS}`, this.signal));
     } catch (error) {
       if (error.name !== "AbortError" && this.known === null)
         this.body.replaceChildren(h("p", { class: "nothing" }, error.message));
@@ -81,12 +81,12 @@ const of = (belief) => (belief ? h("bdi", null, visible(belief)) : h("i", null, 
 
 function came(letter, open) {
   const text = observation(letter.raw);
-  if (text.length <= SHORT) return h("code", { class: "mono" }, text);
+  if (text.length <= MAX_SHORT_TEXT) return h("code", { class: "mono" }, text);
   const id = `${letter.source} ${letter.position} ${letter.belief}`;
   return h(
     "details",
     { "data-id": id, open: open.has(id) },
-    h("summary", null, h("code", { class: "mono" }, `${text.slice(0, SHORT)}…`)),
+    h("summary", null, h("code", { class: "mono" }, `${text.slice(0, MAX_SHORT_TEXT)}…`)),
     h("code", { class: "mono whole" }, text),
   );
 }

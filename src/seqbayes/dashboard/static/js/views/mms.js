@@ -54,7 +54,7 @@ export class Candies {
     this.heading = h("h1");
     this.origin = h("p", { class: "sub" });
     const number = (name) => (search.get(name) ? Number(search.get(name)) : undefined);
-    this.asked = {
+    this.request = {
       seed: number("seed"),
       bags: number("bags"),
       bag: search.get("bag") ?? undefined,
@@ -65,7 +65,7 @@ export class Candies {
   async mount() {
     await sheet("/static/css/replay.css");
     this.#build();
-    await this.#begin(this.first, this.asked);
+    await this.#begin(this.first, this.request);
   }
 
   #build() {
@@ -81,9 +81,9 @@ export class Candies {
     this.rule = new Rule();
     this.update = new Update();
     this.eleven = new Eleven();
-    this.form = new PriorForm(COLOURS, (prior) => this.#begin(prior, this.asked), this.first);
-    this.bag = new BagForm(this.asked.bag, (bag) => {
-      const { seed, bags } = this.asked;
+    this.form = new PriorForm(COLOURS, (prior) => this.#begin(prior, this.request), this.first);
+    this.bag = new BagForm(this.request.bag, (bag) => {
+      const { seed, bags } = this.request;
       this.#begin(this.prior, bag === undefined ? { seed, bags } : { bag });
     });
     this.race = new Lines({
@@ -103,15 +103,15 @@ export class Candies {
     this.wash = new Wash();
   }
 
-  async #begin(prior, asked) {
+  async #begin(prior, request) {
     this.abort?.abort();
     this.abort = new AbortController();
     this.form.go.disabled = true;
     try {
-      const story = await post("/api/replay/mms", { ...asked, ...prior }, this.abort.signal);
+      const story = await post("/api/replay/mms", { ...request, ...prior }, this.abort.signal);
       this.form.showError(null);
       this.bag.showError(null);
-      Object.assign(this, { prior, asked });
+      Object.assign(this, { prior, request });
       if (!this.start && this.form.kind === "own") this.form.adopt(sharesOf(story.prior.alpha));
       this.start = story;
       this.mixes = story.mixes ?? {};
@@ -119,7 +119,7 @@ export class Candies {
       this.player.load(story.id, story.candies);
     } catch (error) {
       if (error.name === "AbortError") return;
-      if (this.start) (asked === this.asked ? this.form : this.bag).showError(error.message);
+      if (this.start) (request === this.request ? this.form : this.bag).showError(error.message);
       else this.element.replaceChildren(failure(error, () => this.mount()));
     } finally {
       this.form.go.disabled = false;

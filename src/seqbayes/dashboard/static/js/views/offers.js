@@ -5,7 +5,7 @@ import { get, part, query } from "../api.js";
 import { h, icon } from "../dom.js";
 import { count, measure, scale } from "../format.js";
 
-const OFFERED = 24;
+const MAX_OFFERED = 24;
 const TYPING = 180; // ms without a keystroke before a search starts
 
 export class Offers {
@@ -45,17 +45,17 @@ export class Offers {
     if (this.belief?.name !== belief.name) this.field.value = "";
     Object.assign(this, { belief, ids, full });
     const search = this.field.value.trim();
-    const asked = query({ sort: "n", order: "desc", search, limit: OFFERED });
+    const parameters = query({ sort: "n", order: "desc", search, limit: MAX_OFFERED });
     try {
-      const { cards } = await get(`/api/beliefs/${part(belief.name)}${asked}`, this.signal);
+      const { cards } = await get(`/api/beliefs/${part(belief.name)}${parameters}`, this.signal);
       if (belief !== this.belief || ids !== this.ids) return;
       const open = cards.filter((card) => !ids.includes(card.id));
       this.list.replaceChildren(...open.map((card) => this.#offer(card)));
       if (!open.length)
-        this.#say(search ? `No other key contains “${search}”.` : "There are no other keys.");
+        this.#report(search ? `No other key contains “${search}”.` : "There are no other keys.");
     } catch (error) {
       // While the server is unavailable, the known keys remain.
-      if (error.name !== "AbortError" && !this.list.querySelector("button")) this.#say(error.message);
+      if (error.name !== "AbortError" && !this.list.querySelector("button")) this.#report(error.message);
     }
   }
 
@@ -70,7 +70,7 @@ export class Offers {
     );
   }
 
-  #say(text) {
+  #report(text) {
     this.list.replaceChildren(h("p", { class: "nothing" }, text));
   }
 }

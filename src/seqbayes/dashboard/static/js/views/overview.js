@@ -14,9 +14,9 @@ import { failure, loading } from "./state.js";
 import { SORTS, inWords, toolbar, usual } from "./toolbar.js";
 import { walk } from "./walk.js";
 
-const FEW_ROWS = 2; // per belief, while all beliefs are shown
+const ROWS_PER_BELIEF = 2; // per belief, while all beliefs are shown
 const MAX_WATCHED = 120;
-const RESORT = 5000; // ms; events change the order, but cards must not jump
+const RESORT_MS = 5000; // ms; events change the order, but cards must not jump
 
 export class Overview {
   title = "Beliefs";
@@ -26,7 +26,7 @@ export class Overview {
     this.app = app;
     const sort = SORTS.some(([one]) => one === search.get("sort")) ? search.get("sort") : "n";
     const order = ["asc", "desc"].find((one) => one === search.get("order")) ?? usual(sort);
-    this.asked = { sort, order, search: search.get("q") ?? "" };
+    this.request = { sort, order, search: search.get("q") ?? "" };
     this.only = search.get("belief");
     this.level = levelOf(search);
     this.pinnedOnly = search.has("pinned");
@@ -85,12 +85,12 @@ export class Overview {
     const bar = toolbar({
       beliefs: this.beliefs.map(({ name }) => name),
       only: this.only,
-      asked: this.asked,
+      request: this.request,
       pinned: this.pinnedOnly,
       level: this.level,
       select: (level) => this.#selectLevel(level),
       ask: (change) => this.#ask(change),
-      turn: () => this.#ask({ order: this.asked.order === "desc" ? "asc" : "desc" }),
+      turn: () => this.#ask({ order: this.request.order === "desc" ? "asc" : "desc" }),
       choose: (name) => this.#choose(name || null),
       pin: (pinned) => {
         this.pinnedOnly = pinned;
@@ -150,7 +150,7 @@ export class Overview {
   }
 
   #ask(change) {
-    Object.assign(this.asked, change);
+    Object.assign(this.request, change);
     scrollTo(0, 0);
     this.#remember();
     if (change.search !== undefined) this.#showPins();
@@ -161,12 +161,12 @@ export class Overview {
   }
 
   #question() {
-    const { sort, order, search } = this.asked;
+    const { sort, order, search } = this.request;
     return { sort, order, search, level: parameter(this.level) };
   }
 
   #remember() {
-    const { sort, order, search } = this.asked;
+    const { sort, order, search } = this.request;
     const text = query({
       belief: this.only,
       sort: sort === "n" ? null : sort,
@@ -201,7 +201,7 @@ export class Overview {
   #section(belief, alone) {
     return new Section(belief, {
       selection: this.app.selection,
-      rows: alone ? Infinity : FEW_ROWS,
+      rows: alone ? Infinity : ROWS_PER_BELIEF,
       alone,
       changed: () => {
         this.#counted();
@@ -215,7 +215,7 @@ export class Overview {
   }
 
   async #showPins() {
-    await this.pins.show(this.only, this.asked.search, this.pinnedOnly);
+    await this.pins.show(this.only, this.request.search, this.pinnedOnly);
     this.#watch();
   }
 
@@ -255,12 +255,12 @@ export class Overview {
     const held = this.app.live.health?.beliefs ?? {};
     const grown = this.grids.filter(
       (grid) =>
-        !this.asked.search &&
+        !this.request.search &&
         grid.total !== null &&
         (held[grid.belief.name] ?? grid.total) !== grid.total,
     );
     for (const grid of grown) grid.stale = true;
-    const due = grown.length > 0 || performance.now() - (this.sorted ?? performance.now()) > RESORT;
+    const due = grown.length > 0 || performance.now() - (this.sorted ?? performance.now()) > RESORT_MS;
     this.sorted ??= performance.now();
     const busy = this.sections.matches(":hover, :focus-within") || document.hidden;
     if (!due || busy || this.app.live.state !== "live") return;
@@ -278,8 +278,8 @@ export class Overview {
 
   // One message for all beliefs if nothing is found or there are no data.
   #counted() {
-    const { search } = this.asked;
-    const known = this.grids.every(({ asked, answered }) => asked && asked === answered);
+    const { search } = this.request;
+    const known = this.grids.every(({ request, answered }) => request && request === answered);
     const total = this.grids.reduce((sum, grid) => sum + grid.total, 0);
     const bare = this.grids.length > 0 && known && total === 0;
     this.nothing.hidden = !bare;

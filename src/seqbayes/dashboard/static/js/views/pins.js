@@ -43,10 +43,10 @@ export class Pins extends Block {
    * @param {boolean} always whether to show a message if nothing is pinned
    */
   show(only, search, always) {
-    const sought = search.toLowerCase();
+    const text = search.toLowerCase();
     const mine = pinned().filter(
       ({ belief, id }) =>
-        this.beliefs.has(belief) && (!only || belief === only) && id.toLowerCase().includes(sought),
+        this.beliefs.has(belief) && (!only || belief === only) && id.toLowerCase().includes(text),
     );
     const wanted = new Map(mine.map((pin) => [path(pin.belief, pin.id), pin]));
     this.#drop(wanted);

@@ -81,9 +81,9 @@ export class Section {
   }
 
   #counted() {
-    const { total, asked } = this.grid;
+    const { total, request } = this.grid;
     setText(this.number, things(total, "key"));
-    this.element.hidden = asked.search !== "" && total === 0;
+    this.element.hidden = request.search !== "" && total === 0;
     this.nothing.hidden = total !== 0;
     setText(this.nothing, "No data yet: the first event adds a card.");
     this.wrong.replaceChildren();

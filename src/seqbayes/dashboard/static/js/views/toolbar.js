@@ -29,7 +29,7 @@ export function inWords(sort, order) {
  * @param {object} options
  * @param {string[]} options.beliefs names
  * @param {string|null} options.only the belief shown alone
- * @param {{sort: string, search: string}} options.asked
+ * @param {{sort: string, search: string}} options.request
  * @param {boolean} options.pinned whether only pinned keys are shown
  * @param {Function} options.ask called with the current query
  * @param {Function} options.turn called to reverse the order
@@ -38,7 +38,7 @@ export function inWords(sort, order) {
  * @param {string} options.level of intervals
  * @param {Function} options.select called with another level
  */
-export function toolbar({ beliefs, only, asked, pinned, level, ask, turn: reverse, choose, pin, select }) {
+export function toolbar({ beliefs, only, request, pinned, level, ask, turn: reverse, choose, pin, select }) {
   let typing = null;
   const field = h("input", {
     type: "search",
@@ -47,7 +47,7 @@ export function toolbar({ beliefs, only, asked, pinned, level, ask, turn: revers
     "aria-keyshortcuts": "/",
     autocomplete: "off",
     spellcheck: "false",
-    value: asked.search,
+    value: request.search,
     oninput: () => {
       clearTimeout(typing);
       typing = setTimeout(() => ask({ search: field.value.trim() }), TYPING);
@@ -61,7 +61,7 @@ export function toolbar({ beliefs, only, asked, pinned, level, ask, turn: revers
     },
     ...SORTS.map(([value, text]) => h("option", { value }, text)),
   );
-  sort.value = asked.sort;
+  sort.value = request.sort;
   const turn = h("button", { type: "button", class: "button icon-only", onclick: reverse });
   const pins = button("Pinned", {
     icon: "star",

@@ -25,11 +25,11 @@ export function contrast({ mean, interval }, written, unit) {
   return `${lead} (${from} to ${to})`;
 }
 
-const LEAST = 1e-5; // a smaller loss is not distinguished from another
+const MIN_LOSS = 1e-5; // a smaller loss is not distinguished from another
 
 export function loss(x, written, unit) {
-  if (!(x < LEAST)) return amount(x, written, unit);
-  const least = amount(written.log ? Math.log1p(LEAST) : LEAST, written, unit);
+  if (!(x < MIN_LOSS)) return amount(x, written, unit);
+  const least = amount(written.log ? Math.log1p(MIN_LOSS) : MIN_LOSS, written, unit);
   return x === 0 ? least.replace(/^[^ ]*/, "0") : `< ${least}`;
 }
 

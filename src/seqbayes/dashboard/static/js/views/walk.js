@@ -1,7 +1,7 @@
 // Navigation between cards with arrow keys, through blocks of cards in rows that may not exist yet.
 
-const ACROSS = { ArrowRight: 1, ArrowLeft: -1 };
-const DOWN = { ArrowDown: 1, ArrowUp: -1 };
+const COLUMN_KEYS = { ArrowRight: 1, ArrowLeft: -1 };
+const ROW_KEYS = { ArrowDown: 1, ArrowUp: -1 };
 const LEVEL = 8; // px by which cards of one row may differ in height
 
 /**
@@ -31,9 +31,9 @@ export function walk(key, card, blocks) {
   const block = filled.find((one) => one.placeOf(card) >= 0);
   if (!block) return false;
   const place = block.placeOf(card);
-  const found = ACROSS[key]
-    ? along(filled, block, place, ACROSS[key])
-    : DOWN[key] && below(filled, block, place, DOWN[key]);
+  const found = COLUMN_KEYS[key]
+    ? along(filled, block, place, COLUMN_KEYS[key])
+    : ROW_KEYS[key] && below(filled, block, place, ROW_KEYS[key]);
   if (!found) return false;
   found[0].reach(found[1]);
   return true;

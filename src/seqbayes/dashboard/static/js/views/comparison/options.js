@@ -61,7 +61,7 @@ export class Options {
   }
 
   /** The parameters of the page and of the API; as configured, a parameter is omitted. */
-  get asked() {
+  get parameters() {
     const { ids, labelled } = this.keys;
     const known = this.control === BEST_KEY || ids.includes(this.control);
     return {

@@ -48,7 +48,7 @@ export class Past {
     const { answer, level, shown } = this;
     const { belief, label, labelled, measured } = this.keys;
     const against = this.#different ? answer.reference : null;
-    const asked = query({
+    const parameters = query({
       keys: answer.keys.filter((id) => id !== against),
       part: labelled ? label : null,
       level: parameter(level),
@@ -59,7 +59,7 @@ export class Past {
       ? "There is no history of the states of these keys, so there are no differences."
       : "There is no history of these keys yet.";
     try {
-      found = await get(`/api/history/${part(belief.name)}${asked}`, this.signal);
+      found = await get(`/api/history/${part(belief.name)}${parameters}`, this.signal);
     } catch (error) {
       if (error.status !== 422) {
         if (error.name !== "AbortError") this.#keep();

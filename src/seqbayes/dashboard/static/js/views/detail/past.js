@@ -7,7 +7,7 @@ import { measure, measureOf, scale, thresholdOf, visible } from "../../format.js
 import { historyRows } from "../../rows.js";
 import * as tables from "../tables.js";
 
-const YOUNG = "The history of a mixture begins when its components have settled.";
+const UNSETTLED_NOTE = "The history of a mixture begins when its components have settled.";
 
 export class PastPanel {
   /**
@@ -60,7 +60,7 @@ export class PastPanel {
     const followed = history.part ?? (measured === "log" ? "the median" : null);
     const named = this.choice ? "History of" : `History of ${followed}`;
     setText(this.title, followed ? named : "History");
-    const none = settled === false ? YOUNG : undefined;
+    const none = settled === false ? UNSETTLED_NOTE : undefined;
     this.history.update([history], measured, { marks, none, level: history.part ? null : this.threshold });
     setText(this.stored, storedLevel([history], level));
     this.#drawTable();
