@@ -24,11 +24,12 @@ from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.sources.kafka_messages import (
     SILENT,
     Positions,
+    check_options,
     client_settings,
     mark_of,
     numbers_of,
+    secrets_in,
 )
-from seqbayes.stream.urls import check_port
 
 _POLL = 60.0
 """Seconds between two queries for newly added partitions."""
@@ -122,24 +123,12 @@ class KafkaTopic(Broker):
         message: str | None = None,
         registry: str | None = None,
     ) -> None:
-        if not brokers or not topic:
-            raise PriorError("expected brokers 'host:port', and the name of a topic")
-        for broker in brokers.split(","):
-            check_port(broker.strip() if "://" in broker else f"kafka://{broker.strip()}")
-        if partitions is not None and (
-            group is not None or not partitions or any(p < 0 for p in partitions)
-        ):
-            raise PriorError(
-                f"expected partitions such as [0, 1] or a group, got {partitions!r} and {group!r}"
-            )
+        check_options(brokers, topic, partitions, group)
         self.settings = client_settings(brokers, group, settings or {})
         chosen = "" if partitions is None else f"/{','.join(map(str, sorted(partitions)))}"
-        secrets = tuple(
-            str(value)
-            for key, value in self.settings.items()
-            if "password" in key or "secret" in key
+        super().__init__(
+            name or f"kafka:{topic}{chosen}", lost, patience, secrets_in(self.settings)
         )
-        super().__init__(name or f"kafka:{topic}{chosen}", lost, patience, secrets)
         self._messages = messages_of(format, schema, message, registry, topic)
         self._topic, self._group = topic, group
         self._chosen = None if partitions is None else sorted(set(partitions))

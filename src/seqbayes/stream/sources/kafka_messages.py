@@ -1,4 +1,4 @@
-"""Positions and marks of Kafka messages, and client settings."""
+"""Positions and marks of Kafka messages, and the validation of options and settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqbayes.errors import PriorError
-from seqbayes.stream.urls import expand
+from seqbayes.stream.urls import check_port, expand
 
 
 class Positions(Sequence[str]):
@@ -39,6 +39,41 @@ _RESERVED_SETTINGS = {
     "enable.partition.eof": "this source",
 }
 """Client settings that users cannot set, with the option that determines each."""
+
+
+def check_options(
+    brokers: str, topic: str, partitions: Sequence[int] | None, group: str | None
+) -> None:
+    """Validate the options that determine what is read.
+
+    Raises
+    ------
+    PriorError
+        If one is invalid.
+    """
+    if not brokers or not topic:
+        raise PriorError("expected brokers 'host:port', and the name of a topic")
+    for broker in brokers.split(","):
+        check_port(broker.strip() if "://" in broker else f"kafka://{broker.strip()}")
+    if partitions is not None and (
+        group is not None or not partitions or any(p < 0 for p in partitions)
+    ):
+        raise PriorError(
+            f"expected partitions such as [0, 1] or a group, got {partitions!r} and {group!r}"
+        )
+
+
+def secrets_in(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the values of settings that must not appear in messages.
+
+    Examples
+    --------
+    >>> secrets_in({"sasl.username": "reader", "sasl.password": "p"})
+    ('p',)
+    """
+    return tuple(
+        str(value) for key, value in settings.items() if "password" in key or "secret" in key
+    )
 
 
 def client_settings(brokers: str, group: str | None, given: Mapping[str, Any]) -> dict[str, Any]:

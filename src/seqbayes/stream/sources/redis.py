@@ -21,27 +21,13 @@ from seqbayes.events.messages import MessageFormat, messages_of
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
 from seqbayes.stream.sources.redis_entries import make_client, make_pool, order_of, read_records
+from seqbayes.stream.sources.redis_group import ConsumerGroup
 from seqbayes.stream.urls import credentials, expand
 
-_CHUNK = 1000
-"""Number of ids acknowledged or requested at a time."""
 _RECOUNT = 10.0
 """Seconds between two checks for entries that were deleted while there was nothing to read."""
 _POLL = 1.0
 """Seconds between two queries of the lag."""
-
-_REWIND = """
-if #redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1]) > 1 then return 0 end
-for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local fields = {}
-  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
-  if fields['name'] == ARGV[1] and fields['last-delivered-id'] ~= ARGV[2] then
-    redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], ARGV[2])
-  end
-end
-return 1
-"""
-"""Resets a group atomically to the position of its only member, so that no other can join."""
 
 
 class RedisStream(Broker):
@@ -120,7 +106,8 @@ class RedisStream(Broker):
         )
         self._messages = messages_of(format, schema, message, name=self.name)
         self.text = field is None
-        self._stream, self._group, self._consumer = stream, group, consumer
+        self._stream = stream
+        self._group = ConsumerGroup(stream, group, consumer) if group else None
         self._field = None if field is None else field.encode()
         self._pool = make_pool(url)
         self._client: Any = None
@@ -163,7 +150,7 @@ class RedisStream(Broker):
             self._client = make_client(self._pool)
             self._check_end()
             if self._group is not None:
-                self._join()
+                self._join(self._group)
             self._check_removed(*self._last_delivered())
         except (redis.AuthenticationError, redis.ResponseError) as error:
             raise self._failed(error) from None
@@ -189,54 +176,21 @@ class RedisStream(Broker):
             self._position = self._durable = self._count = None
             self._unacknowledged.clear()
 
-    def _join(self) -> None:
-        """Create the group if necessary, and acknowledge committed entries."""
-        try:
-            self._client.xgroup_create(
-                self._stream, self._group, self._position or "0", mkstream=True
-            )
-        except redis.ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
-                raise
-        self._client.xgroup_createconsumer(self._stream, self._group, self._consumer)
-        while self._durable is not None:
-            pending = self._client.execute_command(
-                "XPENDING", self._stream, self._group, "-", self._durable, _CHUNK, self._consumer
-            )
-            if not pending:
-                break
-            self._client.xack(self._stream, self._group, *[row[0] for row in pending])
-        alone = self._client.eval(
-            _REWIND, 1, self._stream, self._group, self._position or "0-0", self._consumer
-        )
-        self._alone, self._replays = bool(alone), not alone
-        self._trimmed = self._find_trimmed() if alone else []
-
-    def _find_trimmed(self) -> list[bytes]:
-        """Return entries that were delivered but not committed, and are no longer in the stream."""
-        found: list[bytes] = []
+    def _join(self, group: ConsumerGroup) -> None:
+        """Join the group, and find the delivered entries that were removed."""
+        self._alone = group.join(self._client, self._position, self._durable)
+        self._replays = not self._alone
         after = self._position or "0-0"
-        while rows := self._client.execute_command(
-            "XPENDING", self._stream, self._group, f"({after}", "+", _CHUNK, self._consumer
-        ):
-            ids = [row[0] for row in rows]
-            there = {each[0] for each in self._client.xrange(self._stream, ids[0], ids[-1])}
-            found += [each for each in ids if each not in there]
-            after = ids[-1].decode()
-        return found
+        self._trimmed = group.trimmed(self._client, after) if self._alone else []
 
     def _last_delivered(self) -> tuple[str | None, int | None]:
         """Return the last entry read or delivered, and the number of entries up to it.
 
         The members of a group share a position; without a group, it is that of this source.
         """
-        if self._alone:
+        if self._alone or self._group is None:
             return self._position, self._count
-        (group,) = [
-            each
-            for each in self._client.xinfo_groups(self._stream)
-            if each["name"].decode() == self._group
-        ]
+        group = self._group.info(self._client)
         return group["last-delivered-id"].decode(), group.get("entries-read")
 
     def _check_removed(self, position: str | None, count: int | None) -> None:
@@ -288,7 +242,7 @@ class RedisStream(Broker):
             command += ["BLOCK", wait]
         if self._group is not None:
             after = position if self._replays else ">"
-            head = ["XREADGROUP", "GROUP", self._group, self._consumer]
+            head = self._group.read_command
         else:
             after, head = position, ["XREAD"]
         try:
@@ -372,7 +326,7 @@ class RedisStream(Broker):
     def _batch(self, entries: Sequence[Any]) -> Batch | None:
         ids = [entry[0] for entry in entries]
         if self._group is not None and self._position is not None:
-            ids, entries = self._skip_read(ids, entries)
+            ids, entries = self._skip_read(self._group, ids, entries)
             if not ids:
                 return None
         positions = [each.decode() for each in ids]
@@ -388,7 +342,7 @@ class RedisStream(Broker):
         return Batch(records, self._token(), positions, refused, left)
 
     def _skip_read(
-        self, ids: list[bytes], entries: Sequence[Any]
+        self, group: ConsumerGroup, ids: list[bytes], entries: Sequence[Any]
     ) -> tuple[list[bytes], Sequence[Any]]:
         """Omit entries that were already read; a server that lost data delivers them again."""
         assert self._position is not None
@@ -400,7 +354,7 @@ class RedisStream(Broker):
             stored = order_of(self._durable)
             done = [each for each in known if order_of(each.decode()) <= stored]
             if done:
-                self._client.xack(self._stream, self._group, *done)
+                group.acknowledge(self._client, done)
         return ids[len(known) :], entries[len(known) :]
 
     def _lag(self) -> int | None:
@@ -408,9 +362,7 @@ class RedisStream(Broker):
         now = time.monotonic()
         if self._group is not None and now - self._polled_at >= _POLL:
             self._polled_at = now
-            groups = self._client.xinfo_groups(self._stream)
-            (group,) = [each for each in groups if each["name"].decode() == self._group]
-            self._left = group.get("lag")
+            self._left = self._group.info(self._client).get("lag")
         return self._left
 
     def committed(self, token: Any) -> None:
@@ -421,11 +373,10 @@ class RedisStream(Broker):
         durable = order_of(position or "0-0")
         while self._unacknowledged and order_of(self._unacknowledged[0][0]) <= durable:
             ids += self._unacknowledged.popleft()[1]
-        if not self._connected:
+        if self._group is None or not self._connected:
             return  # repeated after reconnecting
         try:
-            for first in range(0, len(ids), _CHUNK):
-                self._client.xack(self._stream, self._group, *ids[first : first + _CHUNK])
+            self._group.acknowledge(self._client, ids)
         except self._connection_errors as error:
             self._on_connection_lost(error)
 
