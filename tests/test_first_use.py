@@ -1,12 +1,15 @@
 """First use: representations, sums, and errors with a remedy."""
 
+import importlib
 import math
+import re
 
 import numpy as np
 import pytest
 
 import seqbayes as sb
 from cases import CASES
+from seqbayes import misplaced
 from seqbayes.likelihoods import Binomial, Exponential
 from seqbayes.river import (
     ConjugateLinearRegression,
@@ -198,11 +201,22 @@ def test_public_names():
         ("seqbayes", "Pipeline", "seqbayes.stream"),
         ("seqbayes.likelihoods", "Gamma", "seqbayes"),
         ("seqbayes.mixture", "Beta", "seqbayes"),
+        ("seqbayes.river", "StudentT", "seqbayes.distributions"),
+        ("seqbayes.stream.stores", "Table", "seqbayes.table"),
     ],
 )
 def test_an_import_from_the_wrong_module_names_the_right_one(module, name, home):
     with pytest.raises(ImportError, match=f"it is in {home}$"):
         exec(f"from {module} import {name}", {})
+
+
+def test_every_public_name_is_found_from_another_module():
+    for home in misplaced.PUBLIC[1:]:
+        for name in importlib.import_module(home).__all__:
+            if name not in sb.__all__:
+                assert re.search(
+                    r"it is in seqbayes\.\w+", str(misplaced.missing("seqbayes", name))
+                )
 
 
 def test_two_classes_of_one_name_are_rejected_with_both_places():

@@ -5,15 +5,24 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
-_PUBLIC = (
+PUBLIC = (
     "seqbayes",
     "seqbayes.likelihoods",
     "seqbayes.mixture",
     "seqbayes.river",
     "seqbayes.stream",
+    "seqbayes.table",
+    "seqbayes.bandit",
+    "seqbayes.compare",
     "seqbayes.datasets",
     "seqbayes.sklearn",
+    "seqbayes.families",
+    "seqbayes.distributions",
+    "seqbayes.predictive",
+    "seqbayes.stream.sources",
+    "seqbayes.stream.stores",
 )
+"""The modules that are searched for a name, in this order."""
 
 
 def missing(module: str, name: str) -> Exception:
@@ -29,7 +38,7 @@ def missing(module: str, name: str) -> Exception:
     ImportError: cannot import name 'Poisson' from 'seqbayes': it is in seqbayes.likelihoods
     """
     if not name.startswith("_") and find_spec(f"{module}.{name}") is None:
-        for home in _PUBLIC:
+        for home in PUBLIC:
             if home != module and name in import_module(home).__all__:
                 return ImportError(
                     f"cannot import name {name!r} from {module!r}: it is in {home}", name=name

@@ -1,5 +1,8 @@
 """Stores: durable beliefs with the positions of sources, changed in one transaction."""
 
+from typing import Any
+
+from seqbayes.misplaced import missing
 from seqbayes.stream.stores.base import Mode, Store
 from seqbayes.stream.stores.difference import difference
 from seqbayes.stream.stores.lazy import LazyStates
@@ -84,3 +87,7 @@ __all__ = [
     "store_schemes",
     "surplus_times",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)
