@@ -3,7 +3,7 @@
 import ast
 import re
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -43,6 +43,19 @@ def test_a_class_name_has_one_meaning():
         if len(places) > len(set(places)) or not (len(places) == 1 or set(places) <= shared)
     }
     assert not repeated
+
+
+def test_a_class_name_of_a_page_has_one_meaning():
+    scripts = [
+        file for file in (ROOT / "src").rglob("static/**/*.js") if "vendor" not in file.parts
+    ]
+    names = Counter(
+        name
+        for file in scripts
+        for name in re.findall(r"^(?:export )?class (\w+)", file.read_text(encoding="utf-8"), re.M)
+    )
+    assert len(names) > 50
+    assert max(names.values()) == 1, names.most_common(5)
 
 
 def imported_modules(source, modules):

@@ -209,7 +209,7 @@ def test_an_event_learned_by_a_retry_is_not_learned_from_a_later_copy(tmp_path):
     assert posteriors(url) == {"all": (2.0, 1.0), "north": (2.0, 1.0)}
 
 
-def test_a_retry_of_an_event_that_no_belief_selects_leaves_it(tmp_path):
+def test_a_dead_letter_that_no_belief_selects_remains_after_a_retry(tmp_path):
     url = str(tmp_path / "b.db")
     serve(url, [REFUSED | {"bought": True}])
     assert retry(url, CONFIG.replace('"north"', '"elsewhere"')) == (0, 0, 1)

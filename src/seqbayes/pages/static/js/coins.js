@@ -20,7 +20,7 @@ const OBJECTIVES = [
   ["posterior", "the posterior (EM with a prior)"],
 ];
 
-class Lesson {
+class CoinsLesson {
   constructor(data) {
     this.data = data;
     this.state = this.#readState();
@@ -283,4 +283,4 @@ class Lesson {
   }
 }
 
-new Lesson(readData()).mount();
+new CoinsLesson(readData()).mount();

@@ -6,7 +6,7 @@ import { READINGS } from "./estimates-readings.js";
 import { SINGLE } from "./estimates-single.js";
 import { Steps, mount, onAddress, readAddress, readData, writeAddress } from "./frame.js";
 
-class Lesson {
+class EstimatesLesson {
   constructor(data) {
     this.parts = [...SINGLE, ...READINGS, ...HIDDEN].map(({ title, sentence, build }, i) =>
       h(
@@ -50,4 +50,4 @@ class Lesson {
   }
 }
 
-new Lesson(readData()).mount();
+new EstimatesLesson(readData()).mount();

@@ -81,7 +81,7 @@ export class Rivals {
 }
 
 /** Which of eleven shares? Discrete probabilities of the share of one colour. */
-export class Eleven {
+export class ElevenPanel {
   constructor(share, change) {
     this.plot = new Plot("", 210, () => this.#draw());
     this.rule = h("div");
@@ -167,7 +167,7 @@ export class Eleven {
 }
 
 /** Every share: densities, with MLE, MAP and mean. */
-export class Densities {
+export class DensitiesPanel {
   /** `claims` has the share of each colour that Mars stated in 2008, by its name. */
   constructor(change, claims) {
     this.claims = claims;
@@ -300,7 +300,7 @@ export class Densities {
 }
 
 /** All six colours, the next candy, and the correct predictions. */
-export class Estimates {
+export class EstimatesPanel {
   constructor() {
     this.holder = h("div");
     this.guess = h("p", { class: "sentence" });

@@ -2,23 +2,23 @@
 
 import { h, segments, setText } from "../../../dashboard/static/js/dom.js";
 import { count } from "../../../dashboard/static/js/format.js";
-import { COLOURS, Candies, LETTERS, readBag } from "./candies.js";
+import { COLOURS, CandyTray, LETTERS, readBag } from "./candies.js";
 import { Steps, mount, onAddress, panel, readAddress, readData, writeAddress } from "./frame.js";
-import { Densities, Eleven, Estimates, Rivals } from "./mms-panels.js";
-import { BagForm, STRENGTH, priorForm, readPrior } from "./setup.js";
+import { DensitiesPanel, ElevenPanel, EstimatesPanel, Rivals } from "./mms-panels.js";
+import { BagInput, STRENGTH, priorForm, readPrior } from "./setup.js";
 import { candy } from "./terms.js";
 
 const SHOWN = 60; // candies of the bag
 
-class Lesson {
+class CandiesLesson {
   constructor(data) {
     this.data = data;
     this.real = readBag(data.letters).bag;
     this.state = this.#readState();
     this.rivals = new Rivals(data.mixes);
-    this.eleven = new Eleven(this.state.share, (share) => this.#set({ share }));
-    this.densities = new Densities((share) => this.#set({ share }), data.claims);
-    this.estimates = new Estimates();
+    this.eleven = new ElevenPanel(this.state.share, (share) => this.#set({ share }));
+    this.densities = new DensitiesPanel((share) => this.#set({ share }), data.claims);
+    this.estimates = new EstimatesPanel();
     this.says = h("p", { class: "narration", "aria-live": "polite" });
     this.strip = h("p", { class: "strip" });
     this.steps = new Steps({
@@ -27,7 +27,7 @@ class Lesson {
       change: () => this.#draw(),
       pace: (k) => Math.min(400, 1.2 * (1 + k / 9) ** 1.25),
     });
-    this.bag = new BagForm(this.state.bag, (bag) =>
+    this.bag = new BagInput(this.state.bag, (bag) =>
       this.#set({ bag }, bag === null ? 0 : bag.length),
     );
     this.bag.showUnknown(readBag(readAddress().get("bag")?.replace(/^real$/, "") ?? "").unknown);
@@ -91,7 +91,7 @@ class Lesson {
       this.alpha ??= readPrior("park", STRENGTH, this.data.park);
     }
     const eaten = bag === null ? this.real : readBag(bag).bag;
-    this.candies = new Candies(
+    this.candies = new CandyTray(
       this.alpha,
       eaten,
       this.data.mixes.map(({ shares }) => shares),
@@ -184,4 +184,4 @@ class Lesson {
   }
 }
 
-new Lesson(readData()).mount();
+new CandiesLesson(readData()).mount();

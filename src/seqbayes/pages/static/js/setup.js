@@ -64,7 +64,7 @@ export function priorForm({ prior, strength }, change) {
 }
 
 /** The real bags, or the reader's; `change` is called with its letters, or null for the real ones. */
-export class BagForm {
+export class BagInput {
   constructor(letters, change) {
     Object.assign(this, { letters: letters ?? "", change });
     this.problem = h("p", { class: "refusal", role: "alert", hidden: true });
