@@ -214,8 +214,8 @@ def test_beta_binomial_tails_of_many_trials(trials, alpha, beta, k):
     assert relative_error(mirrored.cdf(trials - k - 1), upper) < 1e-10
 
 
-@pytest.mark.parametrize("k", [0, 1, 12, 150])
-@pytest.mark.parametrize("r", [1.0, 0.3, 3000.0])
+@pytest.mark.parametrize("k", [0, 12, 150])
+@pytest.mark.parametrize("r", [0.3, 3000.0])
 @pytest.mark.parametrize(
     ("alpha", "beta"), [(0.5, 0.5), (2.0, 3.0), (1e-3, 2.0), (300.0, 20.0), (5.0, 1e6), (1e6, 3.0)]
 )

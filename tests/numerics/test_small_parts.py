@@ -64,7 +64,7 @@ def test_joint_density_of_mean_and_covariance(df):
     assert got == pytest.approx(float(wanted), rel=1e-11, abs=1e-11)
 
 
-@pytest.mark.parametrize("level", [1e-9, 1e-6, 4e-4, 6e-4])
+@pytest.mark.parametrize("level", [1e-9, 6e-4])
 @pytest.mark.parametrize(
     "distribution",
     [Gamma(3.0, 1.0), Gamma(1e6, 2.0), InverseGamma(4.0, 2.0), Beta(3.0, 5.0), Beta(2e4, 30.0)],

@@ -27,7 +27,7 @@ def quantile_error(x, tails_at, q, upper, log_density):
     return float(abs(tails_at[upper] - mp.mpf(q)) / mp.exp(log_density) / abs(x))
 
 
-@pytest.mark.parametrize("z", [-12.0, -6.0, -4.4, -1.0, -1e-3, 0.0, 0.5, 4.6, 9.0])
+@pytest.mark.parametrize("z", [-12.0, -4.4, -1e-3, 0.5, 9.0])
 @pytest.mark.parametrize("shape", [1e-3, 0.7, 30.0, 5e3, 9.9e4, 1.1e5, 7e7, 3e11, 1e15])
 def test_gamma_tails(shape, z):
     x = shape * math.exp(z / math.sqrt(shape)) if shape > 10 else shape * 10.0**z
@@ -39,7 +39,7 @@ def test_gamma_tails(shape, z):
 
 
 @pytest.mark.parametrize("q", LEVELS)
-@pytest.mark.parametrize("shape", [1e-3, 0.7, 30.0, 5e3, 1.1e5, 7e7, 1e12, 1e15])
+@pytest.mark.parametrize("shape", [1e-3, 30.0, 1.1e5, 7e7, 1e15])
 def test_gamma_quantiles(shape, q):
     for upper, quantile in enumerate((tails.gamma_ppf, tails.gamma_isf)):
         x = quantile(shape, q)
@@ -67,7 +67,7 @@ def test_beta_tails(a, b, z):
         assert relative_error(tails.beta_sf(a, b, x), upper) < 1e-10
 
 
-@pytest.mark.parametrize("z", [-9.0, -1.5, -0.5, 0.0, 0.99, 3.0, 11.0])
+@pytest.mark.parametrize("z", [-9.0, -0.5, 0.99, 11.0])
 @pytest.mark.parametrize(("a", "b"), [(2e10, 5e12), (1e12, 1e12), (1e15, 3e14), (3e11, 1e15)])
 def test_beta_tails_of_huge_parameters(a, b, z):
     x = 1.0 / (1.0 + math.exp(-math.log(a / b) - z * math.sqrt(1 / a + 1 / b)))
@@ -92,10 +92,8 @@ def test_beta_quantiles(a, b, q):
             assert (log_p + mp.log(a) + log_beta(mp.mpf(a), mp.mpf(b))) / a < math.log(1e-320)
 
 
-@pytest.mark.parametrize("q", [1e-200, 1e-12, 0.3, 0.9])
-@pytest.mark.parametrize(
-    ("a", "b"), [(7e14, 8e12), (1200.0, 1e12), (1e15, 3e14), (3e4, 2e7), (3e9, 2e10), (50.0, 1e14)]
-)
+@pytest.mark.parametrize("q", [1e-200, 0.3, 0.9])
+@pytest.mark.parametrize(("a", "b"), [(7e14, 8e12), (1200.0, 1e12), (3e4, 2e7), (50.0, 1e14)])
 def test_beta_quantiles_of_huge_parameters(a, b, q):
     """scipy's betaincinv finds a tail of 1e-12 off by 6 % of a standard deviation, or by more."""
     for upper, quantile in enumerate((tails.beta_ppf, tails.beta_isf)):
