@@ -1,4 +1,4 @@
-"""Estimates of the parameters of a linear regression, from the square root of its rows."""
+"""Estimates and predictions of a linear regression, from the square root of its rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from seqbayes.checks import check_level
 from seqbayes.distributions import InverseGamma, StudentT
-from seqbayes.errors import ObservationError
+from seqbayes.errors import ImproperError, ObservationError
 from seqbayes.model import SUMMARY_SIZE, Summary
 from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
@@ -45,7 +45,7 @@ class TargetDistribution(StudentT):
 
 
 class LinearAnswers(document.Estimator):
-    """Weights, intercept and noise: their estimates and intervals."""
+    """Weights, intercept and noise with their intervals, and the distribution of targets."""
 
     intercept: bool
     intercept_precision: float
@@ -137,6 +137,80 @@ class LinearAnswers(document.Estimator):
         if noisy:
             scale *= self._calibration.factor
         return StudentT(2.0 * noise.alpha, self._mean(row, fitted), scale) if scale else None
+
+    def predictive(self, x: Mapping[Any, Any]) -> StudentT:
+        """Return the distribution of the target, Student's t.
+
+        Raises
+        ------
+        ObservationError
+            If a value is not a finite number.
+        ImproperError
+            If the prior is improper and there are too few rows.
+        """
+        found = self._predictive(*self._at(read_features(x)))
+        if found is None:
+            raise ImproperError("the posterior is improper: more rows are needed")
+        return found
+
+    def expected(self, x: Mapping[Any, Any]) -> StudentT:
+        """Return the distribution of the expected target, without the noise: Student's t.
+
+        Raises
+        ------
+        ObservationError
+            If a value is not a finite number.
+        ImproperError
+            If the prior is improper and there are too few rows.
+
+        Examples
+        --------
+        >>> from seqbayes.river import ConjugateLinearRegression
+        >>> model = ConjugateLinearRegression(precision=1.0)
+        >>> for time, height in [(0, 1.1), (1, 2.9), (2, 5.2), (3, 6.8), (4, 9.0)]:
+        ...     model.learn_one({"time": time}, height)
+        >>> print("{:.2f} to {:.2f}".format(*model.expected({"time": 5}).interval(0.9)))
+        8.33 to 12.42
+        """
+        found = self._predictive(*self._at(read_features(x)), noisy=False)
+        if found is None:
+            raise ImproperError("the posterior is improper: more rows are needed")
+        return found
+
+    def predict_interval(
+        self, x: Mapping[Any, Any], level: float = 0.95
+    ) -> tuple[float, float] | None:
+        """Return the interval (low, high) that holds the target with this probability.
+
+        None while the prior is improper and there are too few rows.
+
+        Raises
+        ------
+        ObservationError
+            If a value is not a finite number.
+        PriorError
+            If the level is not between 0 and 1.
+        """
+        check_level(level, "equal-tailed")
+        found = self._predictive(*self._at(read_features(x)))
+        return None if found is None else found.interval(level)
+
+    def log_predictive(self, x: Mapping[Any, Any], y: Any) -> float:
+        """Return log p(y | x, data).
+
+        Raises
+        ------
+        ObservationError
+            If a value is not a finite number.
+        ImproperError
+            If the prior is improper and there are too few rows.
+        """
+        return float(self.predictive(x).logpdf(bounded(y, "a finite target")))
+
+    def surprise(self, *arguments: Any) -> float:
+        """Return the negative log predictive density of a target, given its features."""
+        x, y = arguments[:2]
+        return -self.log_predictive(x, y)
 
     @property
     def feature_names(self) -> tuple[Any, ...]:

@@ -9,9 +9,7 @@ from typing import Any, ClassVar, Literal, overload
 from river import base
 
 from seqbayes import serialization
-from seqbayes.checks import check_level
-from seqbayes.distributions import StudentT
-from seqbayes.errors import ImproperError, PriorError
+from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.model import Model
 from seqbayes.numerics import special
@@ -234,79 +232,6 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         if found is None:
             return TargetDistribution(1.0, self._mean(row, fitted), math.inf)
         return TargetDistribution(found.df, found.loc, found.scale)
-
-    def predictive(self, x: Mapping[Any, Any]) -> StudentT:
-        """Return the distribution of the target, Student's t.
-
-        Raises
-        ------
-        ObservationError
-            If a value is not a finite number.
-        ImproperError
-            If the prior is improper and there are too few rows.
-        """
-        found = self._predictive(*self._at(read_features(x)))
-        if found is None:
-            raise ImproperError("the posterior is improper: more rows are needed")
-        return found
-
-    def expected(self, x: Mapping[Any, Any]) -> StudentT:
-        """Return the distribution of the expected target, without the noise: Student's t.
-
-        Raises
-        ------
-        ObservationError
-            If a value is not a finite number.
-        ImproperError
-            If the prior is improper and there are too few rows.
-
-        Examples
-        --------
-        >>> model = ConjugateLinearRegression(precision=1.0)
-        >>> for time, height in [(0, 1.1), (1, 2.9), (2, 5.2), (3, 6.8), (4, 9.0)]:
-        ...     model.learn_one({"time": time}, height)
-        >>> print("{:.2f} to {:.2f}".format(*model.expected({"time": 5}).interval(0.9)))
-        8.33 to 12.42
-        """
-        found = self._predictive(*self._at(read_features(x)), noisy=False)
-        if found is None:
-            raise ImproperError("the posterior is improper: more rows are needed")
-        return found
-
-    def predict_interval(
-        self, x: Mapping[Any, Any], level: float = 0.95
-    ) -> tuple[float, float] | None:
-        """Return the interval (low, high) that holds the target with this probability.
-
-        None while the prior is improper and there are too few rows.
-
-        Raises
-        ------
-        ObservationError
-            If a value is not a finite number.
-        PriorError
-            If the level is not between 0 and 1.
-        """
-        check_level(level, "equal-tailed")
-        found = self._predictive(*self._at(read_features(x)))
-        return None if found is None else found.interval(level)
-
-    def log_predictive(self, x: Mapping[Any, Any], y: Any) -> float:
-        """Return log p(y | x, data).
-
-        Raises
-        ------
-        ObservationError
-            If a value is not a finite number.
-        ImproperError
-            If the prior is improper and there are too few rows.
-        """
-        return float(self.predictive(x).logpdf(bounded(y, "a finite target")))
-
-    def surprise(self, *arguments: Any) -> float:
-        """Return the negative log predictive density of a target, given its features."""
-        x, y = arguments[:2]
-        return -self.log_predictive(x, y)
 
     def forecasts(self, x: Mapping[Any, Any]) -> dict[str, Any]:
         """Return the prediction of the target, and its interval."""
