@@ -30,11 +30,13 @@ COST_FACTOR, MAX_DELAY = 4.0, 10.0
 """A commit of many keys is delayed until the time since the last one is `COST_FACTOR` times what it
 will probably take, up to `MAX_DELAY` times the time in `Pace`."""
 
-SIGNIFICANT_KEYS = 10_000
+LONGEST_COMMIT = 5.0
+"""Seconds that a commit may take, as far as that is known; much less than the lease."""
+
+SIGNIFICANT_KEYS = 5000
 """Number of changed keys from which on the duration of a commit is measured."""
 
-SECONDS_PER_KEY = 3e-6
-"""Time that a commit takes for each changed key, until it has been measured."""
+_UNMEASURED_KEYS = 100_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Pace:
     ----------
     seconds
         Elapsed time in seconds; up to ten times as much if commits take long, so that they take at
-        most a fifth of the time.
+        most a fifth of the time, unless one would take more than `LONGEST_COMMIT`.
     events
         Number of events read.
     keys
@@ -171,7 +173,7 @@ class Pipeline:
             for belief in beliefs
         }
         self._size, self._timeout = size, timeout
-        self._seconds_per_key = SECONDS_PER_KEY
+        self._seconds_per_key = LONGEST_COMMIT / _UNMEASURED_KEYS
         self._open()
         self._most_dead_letters = most_dead_letters
         self._room = most_dead_letters - store.dead_letter_count()
@@ -308,6 +310,7 @@ class Pipeline:
             or len(self._dead) >= pace.dead_letters
             or self._raw >= pace.raw
             or changed >= pace.keys
+            or cost >= LONGEST_COMMIT
         )
 
     def commit(self, force: bool = False) -> None:
