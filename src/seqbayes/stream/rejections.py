@@ -33,7 +33,7 @@ class RejectionCounts:
     """
 
     def __init__(self, belief: Belief) -> None:
-        self._key, self._field = (*belief.by, "")[0], belief.field[0]
+        self._key, self._field = (*belief.by, "")[0], (*belief.field, "")[0]
         self.incomplete = self.over_limit = 0
         self.missing: Counter[str] = Counter()
         self.absent: Counter[str] = Counter()
