@@ -87,6 +87,7 @@ class Buffer:
         self._next: tuple[int, Job[EMModel]] | None = None
         self._table: tuple[EMModel, tuple[Array, Array]] | None = None
         self._n_learned = 0
+        self._last_grid = 0, 1  # the last result of `_grid`, and the one after it
         self.spread = False
         self._spread_start: Job[EMModel] | None = None
 
@@ -104,6 +105,7 @@ class Buffer:
     def clear(self) -> None:
         """Discard all observations; later ones do not start the components."""
         self._kept, self._form, self.spread = [], Form(), False
+        self._last_grid = 0, 1
         self._provisional = self._next = self._table = self._spread_start = None
 
     def discard_first(self, n: int) -> None:
@@ -226,9 +228,12 @@ class Buffer:
 
     def _grid(self, n: int) -> int:
         """Return the number of observations that the provisional fit after `n` of them uses."""
-        grid, following = 0, 1
+        grid, following = self._last_grid
+        if grid > n:
+            grid, following = 0, 1
         while following <= n:
             grid, following = following, self._grid_after(following)
+        self._last_grid = grid, following
         return grid
 
     def _grid_after(self, grid: int) -> int:

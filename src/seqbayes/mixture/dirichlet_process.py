@@ -167,11 +167,10 @@ class DirichletProcessMixture(BaseMixture):
     def learn_one(self, x: Any, w: float = 1.0) -> None:
         """Learn one observation, as `Mixture.learn_one` does."""
         with self._lock:
-            model = self._model
+            model, weight = self._model, as_weight(w)
             if model is None:
-                super().learn_one(x, w)
+                self._learn(x, weight)  # the buffer checks the observation
                 return
-            weight = as_weight(w)
             new = self._log_density_if_new(x, model)  # raises an error for an invalid observation
             if weight > 0.0:
                 self._model = self._search.learn(model, x, weight, new)

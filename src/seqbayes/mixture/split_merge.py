@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ class ProcessPrior(NamedTuple):
     def new_model(self, component: State, k: int, flat: bool = False) -> EMModel:
         """Return a model of `k` components; if `flat`, with a flat prior of the weights."""
         each = 1.0 if flat else self.concentration / self.most
-        weights: Any = Dirichlet(dict.fromkeys(range(k), each)) if k > 1 else (1.0,)
+        weights = _prior_of_weights(k, each) if k > 1 else (1.0,)
         settings = self.settings._replace(weights=weights)
         return EMModel((component,) * k, settings, self.ignore_unknown)
 
@@ -79,6 +80,12 @@ class ProcessPrior(NamedTuple):
             return False
         rest = max(rest, MIN_NEW_SHARE)  # the share of a cluster that appears grows
         return new + math.log(rest) > known + math.log1p(-rest)
+
+
+@lru_cache(maxsize=256)
+def _prior_of_weights(k: int, each: float) -> Dirichlet:
+    """Return the prior of the weights of `k` components."""
+    return Dirichlet(dict.fromkeys(range(k), each))
 
 
 # Merging two mixtures with the same components.
