@@ -450,6 +450,7 @@ def test_a_comparison_contains_all_data_for_a_decision():
     assert low < difference < high
     assert 0.0 < arms[1]["contrast"]["p_equivalent"] < 0.2
     assert min(arms, key=lambda arm: arm["loss"]) is arms[1]
+    assert all(arm["loss_interval"][0] <= arm["loss"] <= arm["loss_interval"][1] for arm in arms)
     # the probability of a share above .15, from the other tail of the binomial distribution
     n, k = 201, 31
     above = sum(math.comb(n, i) * 0.15**i * 0.85 ** (n - i) for i in range(k + 1))

@@ -44,13 +44,15 @@ class Contrast(Struct):
 class Arm(Struct):
     """A compared key.
 
-    `loss` is the expected loss of choosing it. `p_above` is the probability of exceeding the
+    `loss` is the expected loss of choosing it, its distance to the best key, and `loss_interval`
+    the interval of this distance. `p_above` is the probability of exceeding the
     configured `threshold`, and `contrast` is None for the reference.
     """
 
     key: str
     p_best: float
     loss: Number
+    loss_interval: Interval
     mean: Number
     interval: Interval
     p_above: Number

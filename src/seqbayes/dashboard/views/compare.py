@@ -76,6 +76,7 @@ def compare(
         numbers, **options, control=control
     )  # fmt: skip
     limit = threshold if threshold is None or not log else math.log(threshold)
+    losses = found.loss_interval
     return {
         "p_best": list(found.p_best.values()),
         "best": best,
@@ -87,6 +88,7 @@ def compare(
         "arms": [
             {
                 **_arm(found, k, to_control),
+                "loss_interval": losses[k],
                 "p_above": None if limit is None else float(number.sf(limit)),
             }
             for k, number in enumerate(numbers)

@@ -108,7 +108,7 @@ def gate_sentence(decision: comparisons.Decision) -> str:
     anytime-valid test at alpha 0.05: too early, about 920 more observations
     """
     if decision.guarantee == "none":
-        return f"no anytime-valid test: {decision.reason}"
+        return f"no error rate is bounded: {decision.reason}"
     test = f"anytime-valid test at alpha {decision.alpha:g}"
     if decision.stop:
         best = printable(str(decision.best), 40)

@@ -35,7 +35,7 @@ export function loss(x, written, unit) {
 
 /** What the sequential test says, after a verdict. */
 export function tested({ decision, best, verdict: found }, name) {
-  if (decision.guarantee === "none") return `There is no anytime-valid test: ${decision.reason}.`;
+  if (decision.guarantee === "none") return `No error rate is bounded: ${decision.reason}.`;
   if (decision.best !== null)
     return decision.best === best
       ? "The anytime-valid test agrees: you may stop."
@@ -71,7 +71,10 @@ export function verdict(answer, { name, written, belief }) {
   const risk = `expected loss ${loss(arm.loss, written, unit)}`;
   if (answer.verdict === "best") {
     const isControl = control && answer.best === answer.reference;
-    const act = isControl ? `Keep ${best}` : control ? `Ship ${best}` : `Choose ${best}`;
+    const { decision } = answer;
+    // a test that has not decided is no reason to stop
+    const open = decision.guarantee !== "none" && decision.best !== answer.best;
+    const act = open ? `Probably ${best}` : isControl ? `Keep ${best}` : control ? `Ship ${best}` : `Choose ${best}`; // prettier-ignore
     return { tone: "sure", lead: `${act}:`, rest: `${likely}, ${by}, ${risk}.` };
   }
   if (answer.verdict === "equivalent") {

@@ -136,7 +136,10 @@ export class Costs {
       arm.key === reference ? "–" : probability(arm.contrast.p_equivalent);
     const rows = arms.map((arm) => [
       this.keys.named(arm.key),
-      loss(arm.loss, written, unit),
+      [
+        loss(arm.loss, written, unit),
+        h("div", { class: "muted" }, arm.loss_interval.map((end) => loss(end, written, unit)).join(" to ")),
+      ],
       lift(arm.contrast, written, unit),
       ...(limit === null ? [] : [probability(arm.p_above)]),
       ...(exists(equivalence) ? [equivalent(arm)] : []),

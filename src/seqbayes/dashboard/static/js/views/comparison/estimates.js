@@ -11,12 +11,12 @@ import { downloaded, panel } from "./panel.js";
 /** The numbers of the arms as rows for a file; logarithms as their exponentials. */
 export function armRows(keys, { arms, level }) {
   const of = plain(keys.measured);
-  const heads = ["key", "n", "observed", "mean", `low ${level}`, `high ${level}`, "P(best)", "expected loss", "P(above threshold)"]; // prettier-ignore
+  const heads = ["key", "n", "observed", "mean", `low ${level}`, `high ${level}`, "P(best)", "expected loss", `loss low ${level}`, `loss high ${level}`, "P(above threshold)"]; // prettier-ignore
   return [
     heads,
     ...arms.map((arm) => [
       ...[keys.name(arm.key), keys.card(arm.key).n, keys.observed(arm.key, keys.written())],
-      ...[of(arm.mean), ...arm.interval.map(of), arm.p_best, arm.loss, arm.p_above],
+      ...[of(arm.mean), ...arm.interval.map(of), arm.p_best, arm.loss, ...arm.loss_interval, arm.p_above],
     ]),
   ];
 }
