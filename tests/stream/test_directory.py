@@ -396,3 +396,32 @@ def test_tokens_of_earlier_versions_are_read(inbox):
 def test_an_invalid_settle_time_is_rejected(settle, inbox):
     with pytest.raises(PriorError, match="settle >= 0"):
         Directory(str(inbox), settle=settle)
+
+
+def test_a_file_renamed_while_another_one_is_read(inbox):
+    (inbox / "a.jsonl").write_bytes(lines(0, 5))
+    (inbox / "b.jsonl").write_bytes(lines(5, 7))
+    reader = Reader(inbox)
+    while not reader.found:
+        reader.step()
+    (inbox / "a.jsonl").rename(inbox / "b.jsonl")  # already listed under its old name
+    reader.read()
+    assert reader.found == list(range(5))
+    reader.stop()
+
+
+def test_a_file_overwritten_while_it_is_read(inbox, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK", 40)
+    path = inbox / "a.jsonl"
+    path.write_bytes(lines(10, 30))
+    os.utime(path, (1, 1))
+    reader = Reader(inbox)
+    reader.step()
+    read = list(reader.found)
+    path.write_bytes(lines(30, 60))
+    reader.read()
+    assert reader.found == read + list(range(30, 60))
+    assert [reason for _, _, reason in reader.refused] == [
+        f"the file vanished after byte {10 * len(read)} of 200 was read: events may be lost"
+    ]
+    reader.stop()

@@ -498,3 +498,28 @@ def test_ascending_numbers_that_skip_some_are_detected_while_stopped(tmp_path):
     source = File(str(path))
     source.seek(read[-1].token)
     assert [int(r) for batch in source.batches() for r in batch.records] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("unread", [1, 2])
+def test_numbers_that_start_again_from_the_lowest(unread, tmp_path):
+    """Days of the month, or a ring of three files: the oldest file is replaced."""
+    log = Log(tmp_path, "rename", True)
+    reader = Reader(log.path)
+
+    def rotate(number):
+        log.write(3)
+        os.utime(log.path, (log.written, log.written))
+        log.path.rename(tmp_path / f"e.jsonl.{number}")
+
+    log.write(1)
+    reader.read()
+    for i in range(4):
+        rotate(i % 3 + 1)
+        log.write(2)
+        reader.read()
+    for i in range(4, 4 + unread):
+        rotate(i % 3 + 1)
+    log.write(1)
+    reader.read()
+    assert sorted(reader.found) == list(range(log.written))
+    reader.stop()

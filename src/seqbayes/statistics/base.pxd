@@ -1,6 +1,6 @@
 from seqbayes.statistics.sums cimport Sum
 
-cdef double NEGLIGIBLE_SHARE, MAX_ROUNDING_SHARE, UNLEARN_TOLERANCE
+cdef double NEGLIGIBLE_SHARE, MIN_ROUNDING_SHARE, MAX_ROUNDING_SHARE, UNLEARN_TOLERANCE
 
 cdef class Statistics:
     cdef Sum _n, _h

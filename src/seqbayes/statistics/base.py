@@ -30,8 +30,9 @@ from seqbayes.statistics.reading import read_weight
 
 # The default weight of an observation.
 ONE = cython.declare(object, 1.0)
-# A weight that remains after unlearning is a rounding error if it is below both of these shares: of
-# the weight before unlearning, and of the smallest weight learned.
+# A weight that remains after unlearning is a rounding error if it is between these shares of the
+# weight before unlearning, and below a share of the smallest weight learned.
+MIN_ROUNDING_SHARE = cython.declare(cython.double, 2.0**-150)
 MAX_ROUNDING_SHARE = cython.declare(cython.double, 4.5e-16)
 NEGLIGIBLE_SHARE = cython.declare(cython.double, 1e-3)
 # Largest relative difference of an unlearned value from the learned one.
@@ -136,8 +137,8 @@ class Statistics:
         left: cython.double
         weights.renormalise()
         left = (weights.high - v) + weights.low
-        return (
-            left <= MAX_ROUNDING_SHARE * weights.high
+        return left <= 0.0 or (
+            MIN_ROUNDING_SHARE * weights.high <= left <= MAX_ROUNDING_SHARE * weights.high
             and left <= NEGLIGIBLE_SHARE * self._smallest_weight
         )
 
@@ -187,7 +188,7 @@ class Statistics:
 
     def reset_smallest_weight(self) -> None:
         """Use the total weight as the smallest weight, after the sums were replaced."""
-        self._smallest_weight = self._n.total()
+        self._smallest_weight = self._n.total() or float("inf")
 
     def read_numbers(self, x: cython.double, y: cython.double) -> cython.int:
         """Read one observation from two validated numbers; see `Likelihood.read_many`."""
@@ -301,7 +302,7 @@ class Statistics:
         parts = (n, n_low, *others[-2:], *others[:-2])
         for each, high, low in zip(self.all_sums(), parts[::2], parts[1::2], strict=True):
             each.load(high, low)
-        self._smallest_weight = self._n.total()
+        self.reset_smallest_weight()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

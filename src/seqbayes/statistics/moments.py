@@ -17,7 +17,11 @@ except ImportError:  # without a compiler, this file runs as plain Python
 if cython.compiled:
     from cython.cimports.libc.math import fabs, log
     from cython.cimports.seqbayes.statistics.adding import add, add_low, add_one, add_third, new_sum
-    from cython.cimports.seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
+    from cython.cimports.seqbayes.statistics.base import (
+        MAX_ROUNDING_SHARE,
+        UNLEARN_TOLERANCE,
+        Statistics,
+    )
     from cython.cimports.seqbayes.statistics.exact import product_error, square_error
     from cython.cimports.seqbayes.statistics.reading import real
     from cython.cimports.seqbayes.statistics.sums import LARGE, Sum
@@ -26,7 +30,7 @@ else:
     from math import fabs, log
 
     from seqbayes.statistics.adding import add, add_low, add_one, add_third, new_sum
-    from seqbayes.statistics.base import UNLEARN_TOLERANCE, Statistics
+    from seqbayes.statistics.base import MAX_ROUNDING_SHARE, UNLEARN_TOLERANCE, Statistics
     from seqbayes.statistics.exact import product_error, square_error
     from seqbayes.statistics.reading import real
     from seqbayes.statistics.sums import LARGE, Sum
@@ -46,6 +50,9 @@ CANCELLATION_SHARE = cython.declare(cython.double, 2.0**-56)
 ORIGIN_IS_MEAN_SHARE = cython.declare(cython.double, 1e-5)
 # Below this share, the squares about the mean are rounding errors of equal values.
 ROUNDING_SHARE = cython.declare(cython.double, 2.0**-160)
+# Squares about the mean below this, times 1 + mean**2, are rounding errors of tiny weights: terms
+# below 5e-324 are lost.
+SMALLEST_SQUARES = cython.declare(cython.double, 2.0**-1022)
 # Values above `FAR` are divided by `UNIT`, so that their squares do not overflow.
 FAR = cython.declare(cython.double, 2.0**400)
 UNIT = cython.declare(cython.double, 2.0**300)
@@ -93,6 +100,8 @@ class Moments(Statistics):
             pass  # n equal values, without rounding errors
         elif squares < CANCELLATION_SHARE * self._s2.high:
             origin, shift, squares = self._about(origin, shift)
+        if squares < SMALLEST_SQUARES * (1.0 + origin * origin):
+            squares = 0.0
         return MomentStatistic(n, origin, shift, squares)
 
     def _shift(self, origin: cython.double) -> cython.double:
@@ -125,8 +134,10 @@ class Moments(Statistics):
                 self._s2.high / unit / unit
             ):
                 return origin, shift, squares * unit * unit
-            origin, shift = origin + shift, 0.0
-        return origin, shift, 0.0
+            if origin + shift == origin:
+                return origin, shift, 0.0
+            origin += shift
+        return origin, 0.0, 0.0
 
     def _move(self, other: Moments, origin: cython.double) -> cython.double:
         """Set the sums to those of another accumulator's values minus `origin`.
@@ -274,7 +285,8 @@ class Moments(Statistics):
         exact &= (s1_low == 0.0) & (s2_third == 0.0) & (n_low == 0.0)
         for column in (origin, shift, squares):
             column[empty] = 0.0
-        cancelled = ~exact & (squares < CANCELLATION_SHARE * s2) & ~empty
+            least = np.fmax(CANCELLATION_SHARE * s2, SMALLEST_SQUARES * (1.0 + origin * origin))
+        cancelled = ~exact & (squares < least) & ~empty
         return MomentStatistic(np.where(empty, 0.0, n), origin, shift, squares), cancelled
 
     def add_sums(
@@ -346,11 +358,14 @@ class Moments(Statistics):
         unit: cython.double = moved._move(self, y)
         s1 = moved._s1.total()
         s2 = moved._s2.total()
+        if last:  # what remains are rounding errors of weights
+            left = MAX_ROUNDING_SHARE * n
+        rounded: cython.double = ROUNDING_SHARE * (self._s2.high / unit / unit)
+        rounded += SMALLEST_SQUARES * (1.0 + y * y)
+        possible = s1 / left * s1 <= s2 + UNLEARN_TOLERANCE * s2 + rounded
         if last:
-            possible = fabs(s1) <= UNLEARN_TOLERANCE * n * (fabs(y) / unit)
-        else:
-            rounded: cython.double = ROUNDING_SHARE * (self._s2.high / unit / unit)
-            possible = s1 / left * s1 <= s2 + UNLEARN_TOLERANCE * s2 + rounded
+            largest: cython.double = UNLEARN_TOLERANCE * n * (fabs(y) / unit) + SMALLEST_SQUARES
+            possible = possible or fabs(s1) <= largest
         if not possible:
             raise ObservationError("cannot unlearn what was not learned")
         return 0

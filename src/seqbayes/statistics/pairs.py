@@ -225,7 +225,9 @@ class PairSums(Statistics):
         if (
             a_left < -UNLEARN_TOLERANCE * a
             or b_left < -UNLEARN_TOLERANCE * b
-            or (last and (a_left > UNLEARN_TOLERANCE * a or b_left > UNLEARN_TOLERANCE * b))
+            # of observations unlearned before, rounding errors of their weights may remain
+            or (last and a_left > UNLEARN_TOLERANCE * (a + w))
+            or (last and b_left > UNLEARN_TOLERANCE * (b + w))
         ):
             raise ObservationError("cannot unlearn what was not learned")
         return 0

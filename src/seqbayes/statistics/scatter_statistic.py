@@ -11,6 +11,8 @@ from seqbayes.numerics import decimals
 
 ROUNDING_SHARE = Decimal(2) ** -160
 """The share of a sum of squares below which the squares about the mean are rounding errors."""
+SMALLEST_SQUARES = Decimal(2) ** -1022
+"""Squares about the mean below this, times 1 + mean**2, are rounding errors of tiny weights."""
 
 
 class _ScatterFields(NamedTuple):
@@ -52,7 +54,7 @@ class ScatterStatistic(_ScatterFields):
         for i, v in enumerate(mean):
             sums = [decimals.total(next(columns)) for _ in range(i + 1)]
             row = [s - n * v * u for s, u in zip(sums, mean, strict=False)]
-            if row[i] <= ROUNDING_SHARE * sums[i]:
+            if row[i] <= ROUNDING_SHARE * sums[i] + SMALLEST_SQUARES * (1 + v * v):
                 equal.add(i)
             squares.append([decimals.ZERO if {i, j} & equal else s for j, s in enumerate(row)])
         return n, mean, squares

@@ -335,7 +335,7 @@ class Sum:
         """Set the parts, as returned by `get_parts`; the sizes of the terms are unknown."""
         self.high, self.low, self.third, self.fourth, self.fifth = parts
         self.extra_parts = None if more is None else more[:]
-        self.smallest_term = ASSUMED_SMALLEST * fabs(self.high)
+        self.smallest_term = ASSUMED_SMALLEST * fabs(self.high) or math.inf
 
     def pair(self) -> tuple[float, float]:
         """Return the rounded sum, and its rounded rounding error."""

@@ -251,14 +251,19 @@ class Directory(Source):
                 place = _REPLACED + place
             self._known[place] = self._known.pop(name)
 
-    def _is_there(self, name: str, known: Known) -> bool:
-        """Whether a known file still exists under its name."""
-        status = self._there.get(name)
+    def _is_there(self, name: str, known: Known, status: os.stat_result | None) -> bool:
+        """Whether a known file still exists under its name, which has this status."""
         if status is None:
             return False
         if (known.size, known.changed) == (status.st_size, status.st_mtime_ns):
             return True
         return known.inode == status.st_ino and self._has(name, known)
+
+    def _status(self, name: str) -> os.stat_result | None:
+        try:
+            return None if name.startswith(_REPLACED) else (self._path / name).stat()
+        except FileNotFoundError:
+            return None
 
     def _has(self, name: str, known: Known) -> bool:
         """Whether a file, which may have been rewritten, begins with the content that was read."""
@@ -270,20 +275,21 @@ class Directory(Source):
 
     def _candidates(self, name: str) -> list[tuple[str, Known]]:
         """Return known files that may be this file under another name."""
-        status = self._there[name]
-
+        # names may have changed since the scan, while other files were read
+        status = (self._path / name).stat()
         packed = _without_suffix(name) != name
         born = birth_time(self._path / name)
 
         def may_be(other: str, known: Known) -> bool:
             if _without_suffix(other) == _without_suffix(name):
                 return True
-            if self._is_there(other, known):
-                return False
-            return (
-                (known.size, known.changed) == (status.st_size, status.st_mtime_ns)
-                or (known.inode == status.st_ino and known.born in (None, born))
-                or packed != (_without_suffix(other) != other)  # renamed, and (de)compressed
+            if (known.size, known.changed) == (status.st_size, status.st_mtime_ns) or (
+                known.inode == status.st_ino and known.born in (None, born)
+            ):
+                return not self._is_there(other, known, self._status(other))
+            return (  # renamed, and compressed or decompressed
+                packed != (_without_suffix(other) != other)
+                and not self._is_there(other, known, self._there.get(other))
             )
 
         return [
@@ -295,7 +301,11 @@ class Directory(Source):
     def _read(self, reading: Reading, name: str, size: int, more: int) -> Iterator[Batch]:
         """Yield the rest of a file."""
         for other, known in list(self._known.items()):  # remove its earlier name
-            if other != name and not self._is_there(other, known) and _is_same(known, reading):
+            if (
+                other != name
+                and not self._is_there(other, known, self._there.get(other))
+                and _is_same(known, reading)
+            ):
                 del self._known[other]
         status = reading.handle.status
 
@@ -305,6 +315,9 @@ class Directory(Source):
 
         while (part := reading.advance()) is not None:
             yield from self._placed(reading.batches(part, size, token, more), name)
+            if reading.handle.is_changed():  # overwritten: the next scan finds a new file
+                self.close()
+                return
         # an incomplete line becomes a dead letter, and is read again if the file grows
         cut, start = reading.is_cut_short, reading.offset
         yield from self._placed(reading.batches(reading.finish(), size, token, more), name)

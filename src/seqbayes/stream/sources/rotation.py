@@ -192,6 +192,8 @@ def successor(
         for each in generations(path, ascending)
         if current.scheme.startswith("infix") or not each.scheme.startswith("infix")
     ]
+    if ascending:
+        files = _start_again(files, current, older or ())
     place = next((i for i, each in enumerate(files) if each.path == current.path), len(files))
     before = [current]
     for each in files[place + 1 :]:
@@ -199,6 +201,32 @@ def successor(
             return each
         before.append(each)
     return None
+
+
+def _start_again(
+    files: list[Generation], current: Generation, older: Collection[list[int]]
+) -> list[Generation]:
+    """Return the files in order if their ascending numbers may have started again.
+
+    Files with higher numbers are then older than the current one, and lower numbers are newer than
+    the highest.
+    """
+    same = [each for each in files if each.scheme == current.scheme]
+    known = [each for each in same if [each.identity[1], each.changed] in older]
+    lower = [each for each in same if each.tag > current.tag and each not in known]
+    higher = [each for each in same if each.tag < current.tag]
+    again = [
+        each
+        for each in lower
+        if each.changed > current.changed
+        and each.path.suffix not in COMPRESSED  # compressing an older file changes its time
+    ]
+    old = [each for each in higher if each in known]
+    if old:
+        old = [each for each in higher if each in known or each.changed < current.changed]
+    rest = [each for each in files if each not in again and each not in old]
+    end = next((i for i, each in enumerate(rest) if each.scheme == "path"), len(rest))
+    return [*old, *rest[:end], *again, *rest[end:]]
 
 
 def _counts_up(
@@ -211,6 +239,15 @@ def _counts_up(
     if any(each.tag > current.tag and [each.identity[1], each.changed] in older for each in same):
         return True
     higher = [each for each in same if each.tag < current.tag]
+    inodes = {inode for inode, _ in older}
+    if any(
+        each.changed > current.changed
+        and each.identity[1] not in inodes
+        and each.path.suffix not in COMPRESSED
+        and not _has_same_content(each, current)
+        for each in higher
+    ):
+        return True  # numbers that started again from the lowest
     if len(older) >= MAX_NEIGHBOURS or len({each.tag for each in higher}) <= len(older):
         return False
     following = (current.tag[0] - 1,)

@@ -1,0 +1,79 @@
+"""Weights near the smallest floats, and rounding errors of weights that remain after unlearning."""
+
+import pytest
+
+import seqbayes as sb
+from seqbayes.forgetting import Decayed
+
+VALUES = [0.1, 8.36709127699931, -1e12, 1e36, 1e-140]
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("weight", [1e-300, 2.5e-301, 1e-290])
+def test_equal_values_of_tiny_weights_have_no_variance(value, weight):
+    for state, x in ((sb.NormalInverseGamma(), value), (sb.NormalInverseWishart([0.0]), [value])):
+        state.learn_one(x, weight)
+        state.learn_one(x, 3.0 * weight)
+        state.forget(0.9)
+        state.unlearn_one(x, 0.25 * weight)
+        statistic = state.statistics.value
+        assert statistic.squares == 0.0
+        assert state.mle is None  # there is no maximum
+        assert statistic.mean == pytest.approx(value, rel=1e-12, abs=5e-324 / weight)
+
+
+def test_a_value_that_decayed_for_a_thousand_half_lives_has_no_variance():
+    belief = Decayed(sb.NormalInverseGamma(), half_life=1.0, by="time")
+    belief.learn_one(2.792099682393714, t=0.0)
+    statistic = belief.as_of(1000.0).statistics.value
+    assert (statistic.mean, statistic.squares) == (2.792099682393714, 0.0)
+
+
+def test_close_values_of_tiny_weights_have_their_mean():
+    state = sb.NormalInverseGamma()
+    state.learn_one(0.1, 1e-300)
+    state.learn_one(0.1000000000000001, 2.5e-301)
+    statistic = state.statistics.value
+    assert (statistic.origin - 0.1) + statistic.shift == pytest.approx(2e-17, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("state", "x"), [(sb.NormalInverseGamma(), 0.7), (sb.Beta(), True), (sb.Gamma(), 3)]
+)
+def test_copies_of_empty_states_recognise_rounding_errors_of_weights(state, x):
+    copy = type(state).from_dict(state.to_dict())
+    copy.learn_one(x, 3.0)
+    copy.learn_one(x, 0.3)
+    copy.unlearn_one(x, 3.3)  # 3.0 + 0.3 is not 3.3
+    assert copy.statistics.n == 0.0
+
+
+def test_a_tiny_weight_survives_a_round_trip():
+    state = sb.NormalInverseGamma()
+    state.learn_one(5.0, 1.0)
+    state.learn_one(2.0, 1e-200)
+    copy = sb.NormalInverseGamma.from_dict(state.to_dict())
+    copy.unlearn_one(5.0, 1.0)
+    assert copy.statistics.n == 1e-200
+    assert copy.statistics.value.mean == 2.0
+
+
+@pytest.mark.parametrize(
+    ("state", "early", "late"),
+    [
+        (sb.Beta(), True, False),
+        (sb.Gamma(), 4, 0),
+        (sb.NormalInverseGamma(), 1e12, 1.5),
+        (sb.NormalInverseGamma(), 0.0, 1e12),
+        (sb.NormalInverseWishart([0.0]), [1e12], [1.5]),
+    ],
+)
+def test_the_last_observation_is_unlearned_despite_rounding_errors_of_weights(state, early, late):
+    for w in (0.1, 0.1, 0.1):
+        state.learn_one(early, w)
+    state.learn_one(late, 0.7)
+    state.unlearn_one(early, 0.3)  # 0.1 + 0.1 + 0.1 is not 0.3
+    with pytest.raises(sb.ObservationError, match="not learned"):
+        state.unlearn_one(early, 0.7)
+    state.unlearn_one(late, 0.7)
+    assert state.statistics.n == 0.0
