@@ -177,9 +177,9 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
     @classmethod
     def log_probability(cls, hyperparameters: GammaHyperparameters, statistics: Any) -> float:
         """Return the log marginal likelihood without subtracting large logarithms."""
-        if not has_large_base(statistics):
-            return super().log_probability(hyperparameters, statistics)
         (a, b), (shape, rate) = statistics.value, hyperparameters
+        if not (has_large_base(statistics) or 1e4 * statistics.n < a < 1e100):
+            return super().log_probability(hyperparameters, statistics)
         total = log_terms.log_gamma_poisson(a, b, shape, rate)
         return float(total + statistics.log_base_beyond_poisson)
 

@@ -12,9 +12,9 @@ import numpy as np
 from seqbayes import predictive
 from seqbayes.distributions import Distribution, Gamma, StudentT
 from seqbayes.distributions import InverseGamma as InverseGammaDistribution
+from seqbayes.errors import UnsupportedError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
-from seqbayes.likelihoods.sql import SqlForm, X, between, number
-from seqbayes.numerics import sc
+from seqbayes.likelihoods.sql import LARGE_COUNT, SqlForm, X, between, number
 from seqbayes.statistics import PairSums, PowerSums, arrays, scan_floats
 
 
@@ -53,16 +53,21 @@ class PowerLikelihood(PairLikelihood):
         sums = None
         if shape == power == 1.0 and not two_sided and weights is None:
             sums = self._plain_sums(values)
-        if sums is None:
+        if sums is None and shape < LARGE_COUNT:  # otherwise, large logarithms cancel
             sums = arrays.blockwise(self._block_sums, values, weights)
         if sums is None:
-            total.observe_arrays(*arrays.floats(len(values), values, 0.0, weights))
+            total.observe_arrays(*arrays.floats(len(values), *self.read_many(values), weights))
         else:
             total.add_sums(*sums)
 
     def sql_form(self) -> SqlForm:
         """Return the known shapes, the scaled powers and the log base measure."""
         shape, scale, power, origin, two_sided = self._form()
+        if shape >= LARGE_COUNT:
+            raise UnsupportedError(
+                "SQL cannot compute the evidence accurately: expected a shape below"
+                f" {LARGE_COUNT:g}, got {shape:g}"
+            )
         slope = shape * power - 1.0
         value = X if not two_sided else f"ABS({X} - {number(origin)})"
         valid = between(X, -math.inf if two_sided else 0.0)
@@ -141,13 +146,8 @@ class PowerLikelihood(PairLikelihood):
 
     def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
         """Return a credible interval of the p-quantile of observations; None if two-sided."""
-        shape, scale, power, _, two_sided = self._form()
-        if two_sided:
-            return None
-        rates = sc.gammaincinv(posterior.shape, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
-        with np.errstate(all="ignore"):
-            x = (sc.gammaincinv(shape, p) * posterior.rate / (scale * rates)) ** (1.0 / power)
-        return tuple(sorted(x.tolist()))
+        found = None if self._form()[4] else self.quantile(posterior, p)
+        return None if found is None else found.interval(level)
 
     def expectation(self, posterior: Any) -> Distribution | None:
         """Return the distribution of the expected observation; None if two-sided, or infinite."""
@@ -167,11 +167,10 @@ class PowerLikelihood(PairLikelihood):
             if p <= 0.5:
                 return None
             # the distance from the centre is below its (2 p - 1)-quantile
-            distance = self._function(posterior, float(sc.gammaincinv(shape, 2.0 * p - 1.0)))
+            distance = self._function(posterior, Gamma(shape, 1.0).ppf(2.0 * p - 1.0))
             return predictive.Affine(distance, offset=origin) if origin else distance
-        return self._function(
-            posterior, float(sc.gammaincinv(shape, p if power > 0.0 else 1.0 - p))
-        )
+        known = Gamma(shape, 1.0)
+        return self._function(posterior, known.ppf(p) if power > 0.0 else known.isf(p))
 
     def reason_against(self, posterior: Any, p: float | None) -> str:
         """Return why the mean (None) or the p-quantile of observations is not available."""
@@ -296,7 +295,7 @@ class NormalPrecision(PowerLikelihood):
     def predictive(self, posterior: Any) -> Distribution:
         """Return Student's t distribution."""
         shape, rate = posterior
-        return StudentT(2.0 * shape, self.mean, (rate / shape) ** 0.5)
+        return StudentT(2.0 * shape, self.mean, rate**0.5 / shape**0.5)
 
 
 @dataclass(frozen=True, slots=True)

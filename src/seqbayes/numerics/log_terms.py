@@ -24,6 +24,8 @@ from seqbayes.numerics.special import (
 
 _SMALLEST_SHARE = 1e-290
 """Below this share of a total, the saddle-point form underflows."""
+_FAR = 1e100
+"""Ratio of counts above which it is computed from their logarithms."""
 
 
 def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> Real:
@@ -45,7 +47,22 @@ def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> R
     """
     n = k + m
     ratios = log_stirling_ratio(n) - log_stirling_ratio(k) - log_stirling_ratio(m)
-    return ratios - (deviance(k, n * p, difference) + deviance(m, n * q, -difference))
+    return ratios - (_deviance(k, n, p, difference) + _deviance(m, n, q, -difference))
+
+
+def _deviance(k: Real, n: Real, p: Real, difference: Real) -> Real:
+    """Return ``deviance(k, n * p, difference)``, also if n p underflows."""
+    expected = n * p
+    if is_array(k, expected, difference):
+        underflow = expected < _SMALLEST_SHARE
+        if not underflow.any():
+            return deviance(k, expected, difference)
+        with np.errstate(all="ignore"):
+            direct = sc.xlogy(k, k) - sc.xlogy(k, n) - sc.xlogy(k, p) - difference
+            return np.where(underflow, direct, deviance(k, expected, difference))
+    if expected >= _SMALLEST_SHARE or not k > 0.0 or not p > 0.0:
+        return deviance(k, expected, difference)
+    return k * (math.log(k) - math.log(n) - math.log(p)) - difference
 
 
 def log_beta_term(a: Real, b: Real, x: Real, y: Real, difference: Real) -> Real:
@@ -168,6 +185,8 @@ def log_gamma_poisson(k: Real, exposure: Real, shape: Real, rate: Real) -> Real:
     total = rate + exposure
     difference = product_difference(shape, exposure, k, rate) / total
     term = log_binomial_term(shape, k, rate / total, exposure / total, difference)
+    if np.any(k > _FAR * shape):  # the ratio may overflow, and 1 is negligible
+        return term - np.logaddexp(0.0, np.log(k) - np.log(shape))
     return term - xp.log1p(k / shape)
 
 

@@ -7,12 +7,13 @@ from seqbayes import _lazy
 if TYPE_CHECKING:
     from seqbayes.predictive.affine import Affine
     from seqbayes.predictive.base import DiscreteDistribution
-    from seqbayes.predictive.compound import CompoundGamma, Symmetric, Transformed
+    from seqbayes.predictive.compound import CompoundGamma, Transformed
     from seqbayes.predictive.counts import BetaNegativeBinomial, NegativeBinomial
     from seqbayes.predictive.hurdle import Hurdle
     from seqbayes.predictive.labels import Categorical, DirichletMultinomial
     from seqbayes.predictive.product import Product
     from seqbayes.predictive.quantiles import CountQuantile, LabelQuantile
+    from seqbayes.predictive.symmetric import Symmetric
     from seqbayes.predictive.transforms import ExponentialTransform, PowerTransform, Transform
     from seqbayes.predictive.trials import Bernoulli, BetaBinomial
 
@@ -42,12 +43,13 @@ __getattr__, __dir__ = _lazy.attributes(
     {
         "affine": "Affine",
         "base": "DiscreteDistribution",
-        "compound": "CompoundGamma Symmetric Transformed",
+        "compound": "CompoundGamma Transformed",
         "counts": "BetaNegativeBinomial NegativeBinomial",
         "hurdle": "Hurdle",
         "labels": "Categorical DirichletMultinomial",
         "product": "Product",
         "quantiles": "CountQuantile LabelQuantile",
+        "symmetric": "Symmetric",
         "transforms": "ExponentialTransform PowerTransform Transform",
         "trials": "Bernoulli BetaBinomial",
     },

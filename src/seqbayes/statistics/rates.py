@@ -109,6 +109,8 @@ class PowerSums(PairSums):
     _zero_allowed: cython.bint
     _log_constant: cython.double
     _log_slope: cython.double
+    _log_gamma: cython.double
+    _log_gamma_low: cython.double
 
     def __init__(
         self, shape: float, scale: float, power: float, origin: float = 0.0, two_sided: bool = False
@@ -122,8 +124,11 @@ class PowerSums(PairSums):
         self._log_slope = shape * power - 1.0
         self._zero_allowed = self._log_slope == 0.0
         self._log_constant = shape * log(scale) + log(fabs(power)) - lgamma(shape)
+        self._log_gamma = self._log_gamma_low = 0.0
         if two_sided:
             self._log_constant -= log(2.0)
+        if LARGE <= shape < HUGE:
+            self._log_gamma, self._log_gamma_low = log_factorial_pair(shape - 1.0, 0.0)
         self._read_a = shape
 
     @cython.cfunc
@@ -157,9 +162,29 @@ class PowerSums(PairSums):
             self._read_b = self._scale / v
         else:
             self._read_b = self._scale * self._raised(v)
-        self._log_base = self._log_constant
+        if self._log_gamma != 0.0 and 0.0 < self._read_b < float("inf"):
+            self._set_large_base(v)
+            return
+        self._log_base, self._log_base_low = self._log_constant, 0.0
         if not self._zero_allowed:
             self._log_base += self._log_slope * log(v)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _set_large_base(self, v: cython.double) -> cython.void:
+        """Set the log base measure for a large shape, where large logarithms cancel."""
+        y: cython.double = self._read_b
+        p: cython.double
+        low: cython.double
+        total: cython.double
+        p, low = times_log(self._shape, 0.0, y, 0.0)
+        total = p - self._log_gamma
+        low += rounding_error(p, -self._log_gamma, total) - self._log_gamma_low
+        low += log(fabs(self._power)) - log(v)
+        if self._two_sided:
+            low -= log(2.0)
+        self._log_base = total + low
+        self._log_base_low = low - (self._log_base - total)
 
     @cython.cfunc
     @cython.exceptval(check=False)
