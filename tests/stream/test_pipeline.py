@@ -536,9 +536,9 @@ class Clock:
     [
         (0.0, 1.0, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),  # every batch takes a second
         (0.5, 1.0, [1, 3, 5, 7, 9, 11, 12]),  # twice 0.5 s, four times
-        (4.0, 1.0, [1, 11, 12]),  # at most ten times the pace
-        (9.0, 1.0, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),  # one of more keys would take longer
-        (4.0, 0.0, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+        (9.0, 1.0, [1, 11, 12]),  # at most ten times the pace
+        (11.0, 1.0, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),  # a third of a lease of 30 s
+        (9.0, 0.0, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
     ],
 )
 def test_expensive_commits_are_delayed_up_to_ten_times_the_pace(

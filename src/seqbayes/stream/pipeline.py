@@ -30,13 +30,11 @@ COST_FACTOR, MAX_DELAY = 4.0, 10.0
 """A commit of many keys is delayed until the time since the last one is `COST_FACTOR` times what it
 will probably take, up to `MAX_DELAY` times the time in `Pace`."""
 
-LONGEST_COMMIT = 5.0
-"""Seconds that a commit may take, as far as that is known; much less than the lease."""
-
 SIGNIFICANT_KEYS = 5000
 """Number of changed keys from which on the duration of a commit is measured."""
 
-_UNMEASURED_KEYS = 100_000
+UNMEASURED_KEYS = 200_000
+"""Maximum number of keys of a commit until then."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Pace:
     ----------
     seconds
         Elapsed time in seconds; up to ten times as much if commits take long, so that they take at
-        most a fifth of the time, unless one would take more than `LONGEST_COMMIT`.
+        most a fifth of the time, unless one would take more than a third of the store's lease.
     events
         Number of events read.
     keys
@@ -173,7 +171,7 @@ class Pipeline:
             for belief in beliefs
         }
         self._size, self._timeout = size, timeout
-        self._seconds_per_key = LONGEST_COMMIT / _UNMEASURED_KEYS
+        self._seconds_per_key: float | None = None
         self._open()
         self._most_dead_letters = most_dead_letters
         self._room = most_dead_letters - store.dead_letter_count()
@@ -301,16 +299,16 @@ class Pipeline:
         pace = self.pace
         if not self._moved or self._prompt:
             return self._moved
-        changed = self._changed
-        cost = self._seconds_per_key * changed
+        changed, each = self._changed, self._seconds_per_key
+        cost = 0.0 if each is None else each * changed
         seconds = min(max(pace.seconds, COST_FACTOR * cost), MAX_DELAY * pace.seconds)
         return (
             time.monotonic() - self._since >= seconds
             or self._read >= pace.events
             or len(self._dead) >= pace.dead_letters
             or self._raw >= pace.raw
-            or changed >= pace.keys
-            or cost >= LONGEST_COMMIT
+            or changed >= (min(pace.keys, UNMEASURED_KEYS) if each is None else pace.keys)
+            or 3.0 * cost >= self.store.lease_seconds
         )
 
     def commit(self, force: bool = False) -> None:
