@@ -6,6 +6,7 @@ import pytest
 
 import seqbayes as sb
 from seqbayes import likelihoods
+from seqbayes.distributions.combination import NormalCombination
 
 
 def log_marginal(prior, shape, terms):
@@ -85,3 +86,15 @@ def test_intervals_of_quantiles_of_observations(kind):
     draws = likelihood.sample(2.0, np.random.default_rng(1), 200_000)
     assert low < high < 1.01 * low
     assert low == pytest.approx(float(np.quantile(draws, 0.9)), rel=0.02)
+
+
+@pytest.mark.parametrize("shape", [1.5, 1e9, 604005048855960.0])
+def test_expected_observations_under_large_shapes(shape):
+    posterior = sb.Gamma(1936.3, 128490.4).posterior
+    waits = likelihoods.GammaShape(shape).expectation(posterior)
+    assert waits.mean == pytest.approx(shape * 128490.4 / 1935.3, rel=1e-12)
+    inverse = likelihoods.InverseGamma(shape).expectation(posterior)
+    assert inverse.mean == pytest.approx(1936.3 / 128490.4 / (shape - 1.0), rel=1e-12)
+    deviation = NormalCombination(0.0, 10.0, shape, 2.0 * shape, deviations=1.0)
+    root = mp.sqrt(2.0 * shape) * mp.gammaprod([shape - 0.5], [shape])
+    assert deviation.mean == pytest.approx(float(root), rel=1e-12)

@@ -9,10 +9,9 @@ import numpy as np
 
 from seqbayes.distributions.averaged import Averaged
 from seqbayes.distributions.base import Distribution, plain
-from seqbayes.distributions.gamma import InverseGamma
+from seqbayes.distributions.gamma import InverseGamma, log_gamma_moment
 from seqbayes.distributions.normal import Normal
 from seqbayes.distributions.tabulated import DensityTable
-from seqbayes.numerics import sc
 from seqbayes.numerics.mixing_integral import log_mixing_integral
 from seqbayes.numerics.special import Real
 
@@ -144,7 +143,7 @@ class NormalCombination(Averaged):
         mean, _, alpha, beta, deviations, variances = self._parameters
         if alpha <= (1.0 if variances else 0.5):
             return None if not variances else math.copysign(math.inf, variances)
-        root = math.sqrt(beta) * math.exp(float(sc.gammaln(alpha - 0.5) - sc.gammaln(alpha)))
+        root = math.sqrt(beta) * math.exp(log_gamma_moment(alpha, -0.5))
         found = mean + deviations * root
         return found + variances * beta / (alpha - 1.0) if variances else found
 

@@ -12,6 +12,7 @@ import numpy as np
 from seqbayes import predictive
 from seqbayes.distributions import Distribution, Gamma, StudentT
 from seqbayes.distributions import InverseGamma as InverseGammaDistribution
+from seqbayes.distributions.gamma import log_gamma_moment
 from seqbayes.errors import UnsupportedError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.likelihoods.sql import LARGE_COUNT, SqlForm, X, between, number
@@ -154,7 +155,7 @@ class PowerLikelihood(PairLikelihood):
         shape, _, power, _, two_sided = self._form()
         if two_sided or not shape + 1.0 / power > 0.0:
             return None
-        constant = power * (math.lgamma(shape + 1.0 / power) - math.lgamma(shape))
+        constant = power * log_gamma_moment(shape, 1.0 / power)
         return self._function(posterior, math.exp(constant))
 
     def quantile(self, posterior: Any, p: float) -> Distribution | None:
