@@ -66,8 +66,8 @@ class Mixture(StreamingMixture):
         Step size of online EM, a callable of the number of observations; by default
         ``Power(0.6)``. A number is a constant step size, for streams with drift, like `HalfLife`.
     average
-        Whether predictions use the average of the statistics' path (Polyak and Ruppert); by default
-        true unless the step size is constant.
+        Whether predictions use the average of the statistics over time (Polyak and Ruppert); by
+        default true unless the step size is constant.
     buffer
         Number of observations to collect for a start from the data; by default 400 per component.
     burn_in
