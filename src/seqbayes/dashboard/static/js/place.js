@@ -1,7 +1,7 @@
 // The scroll position and focused card of a page, kept in the history of the tab.
 
 const REST_MS = 150; // ms without scrolling after which the position is saved
-const RESTORE_MS = 3000; // the content is loaded in parts
+const RESTORE_MS = 30_000; // the content is loaded in parts, which takes long over a slow connection
 
 export class Place {
   #moving = false;
