@@ -32,8 +32,9 @@ def serve(tmp_path, monkeypatch):
 
 
 def chromium():
-    """Return Debian's browser, or None."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
+    """Return the browser that `SEQBAYES_BROWSER` names, by default Debian's; None without it."""
+    names = os.environ.get("SEQBAYES_BROWSER", "chromium chromium-browser").split()
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(scope="session")
