@@ -98,3 +98,15 @@ def test_expected_observations_under_large_shapes(shape):
     deviation = NormalCombination(0.0, 10.0, shape, 2.0 * shape, deviations=1.0)
     root = mp.sqrt(2.0 * shape) * mp.gammaprod([shape - 0.5], [shape])
     assert deviation.mean == pytest.approx(float(root), rel=1e-12)
+
+
+def test_divergences_from_shapes_near_the_smallest_floats():
+    rare, usual = sb.Beta(1.0725634673253093e-159, 177.95), sb.Beta(1.3227e-182, 7.0799e-200)
+    a, b, c, d = map(mp.mpf, (1.0725634673253093e-159, 177.95, 1.3227e-182, 7.0799e-200))
+    exact = mp.log(mp.beta(c, d)) - mp.log(mp.beta(a, b)) + (a - c) * mp.digamma(a)
+    exact += (b - d) * mp.digamma(b) + (c - a + d - b) * mp.digamma(a + b)
+    assert rare.kl(usual) == pytest.approx(float(exact), rel=1e-10)
+    names = [sb.Dirichlet({"yes": s.alpha, "no": s.beta}) for s in (rare, usual)]
+    assert names[0].kl(names[1]) == pytest.approx(float(exact), rel=1e-10)
+    slow, other = sb.Gamma(7.789e-221, 51428.5), sb.Gamma(8.69e14, 2.467e-219)
+    assert slow.kl(other) == pytest.approx(8.69e14 / 7.789e-221, rel=1e-10)

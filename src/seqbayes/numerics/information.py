@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from seqbayes.numerics import sc
+from seqbayes.numerics.log_terms import deviance_of_share
 from seqbayes.numerics.special import (
     HALF_LOG_TWO_PI,
     Real,
@@ -127,8 +128,8 @@ def gamma_divergence(shape: Real, rate: Real, other_shape: Real, other_rate: Rea
     True
     """
     difference = product_difference(other_shape, rate, shape, other_rate) / rate
-    mean = shape * (other_rate / rate)
-    return deviance(other_shape, mean, difference) + bregman_remainder(other_shape, shape)
+    leading = deviance_of_share(other_shape, shape, other_rate / rate, difference)
+    return leading + bregman_remainder(other_shape, shape)
 
 
 def beta_divergence(a: Real, b: Real, other_a: Real, other_b: Real) -> Real:
@@ -141,8 +142,8 @@ def beta_divergence(a: Real, b: Real, other_a: Real, other_b: Real) -> Real:
     """
     n, other = a + b, other_a + other_b
     difference = product_difference(other_a, b, other_b, a) / n
-    leading = deviance(other_a, other * (a / n), difference)
-    leading = leading + deviance(other_b, other * (b / n), -difference)
+    leading = deviance_of_share(other_a, other, a / n, difference)
+    leading = leading + deviance_of_share(other_b, other, b / n, -difference)
     rest = bregman_remainder(other_a, a) + bregman_remainder(other_b, b)
     return leading + (rest - bregman_remainder(other, n))
 
@@ -158,9 +159,10 @@ def dirichlet_divergence(alpha: Real, other: Real) -> Real:
     """
     total, other_total = alpha.sum(axis=-1), other.sum(axis=-1)
     rest, other_rest = sums_of_others(alpha), sums_of_others(other)
-    all_, mean = total[..., None], other_total[..., None] * (alpha / total[..., None])
+    all_ = total[..., None]
     difference = product_difference(other, rest, other_rest, alpha) / all_
-    each = deviance(other, mean, difference) + bregman_remainder(other, alpha)
+    each = deviance_of_share(other, other_total[..., None], alpha / all_, difference)
+    each = each + bregman_remainder(other, alpha)
     return each.sum(axis=-1) - bregman_remainder(other_total, total)
 
 

@@ -47,11 +47,19 @@ def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> R
     """
     n = k + m
     ratios = log_stirling_ratio(n) - log_stirling_ratio(k) - log_stirling_ratio(m)
-    return ratios - (_deviance(k, n, p, difference) + _deviance(m, n, q, -difference))
+    return ratios - (
+        deviance_of_share(k, n, p, difference) + deviance_of_share(m, n, q, -difference)
+    )
 
 
-def _deviance(k: Real, n: Real, p: Real, difference: Real) -> Real:
-    """Return ``deviance(k, n * p, difference)``, also if n p underflows."""
+def deviance_of_share(k: Real, n: Real, p: Real, difference: Real) -> Real:
+    """Return ``deviance(k, n * p, difference)``, also if n p underflows.
+
+    Examples
+    --------
+    >>> deviance_of_share(1.0, 1e-200, 1e-200, 1.0) == 400.0 * math.log(10.0) - 1.0
+    True
+    """
     expected = n * p
     if is_array(k, expected, difference):
         underflow = expected < _SMALLEST_SHARE
