@@ -27,8 +27,8 @@ FORMS = {
 
 
 @pytest.mark.parametrize("kind", FORMS)
-@pytest.mark.parametrize("shape", [3e4, 65536.0, 1e7 + 0.5, 1515621556.6683125, 1e15])
-@pytest.mark.parametrize("prior", [(3.5, 9.3), (2e10, 10.4), (1e15, 1e15), (1e-3, 1e-3)])
+@pytest.mark.parametrize("shape", [3e4, 65536.0, 1515621556.6683125, 1e15])
+@pytest.mark.parametrize("prior", [(3.5, 9.3), (2e10, 10.4), (1e-3, 1e-3)])
 def test_evidence_under_large_known_shapes(kind, shape, prior):
     state = sb.Gamma(*prior, likelihood=kind(shape))
     typical = shape * prior[1] / max(prior[0], 1.0)
@@ -45,8 +45,7 @@ def test_evidence_under_large_known_shapes(kind, shape, prior):
     assert many.log_evidence == pytest.approx(state.log_evidence, rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.parametrize("x", [1e-200, 3.6e-49, 1e200])
-@pytest.mark.parametrize("rate", [1e250, 1e-250, 1.0])
+@pytest.mark.parametrize(("x", "rate"), [(1e-200, 1e250), (3.6e-49, 1e250), (1e200, 1e-250)])
 @pytest.mark.parametrize("k", [0.01, 1.5])
 @pytest.mark.parametrize("shape", [0.02, 2.5])
 def test_tails_at_ratios_that_underflow(k, shape, rate, x):
