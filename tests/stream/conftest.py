@@ -109,10 +109,11 @@ def server(tmp_path_factory):
     """Return the server of a kind, one for the whole session."""
     running = {}
 
-    def find_or_start(kind):
-        if kind not in running:
-            running[kind] = brokers.start(kind, tmp_path_factory.mktemp(kind))
-        return running[kind]
+    def find_or_start(kind, durable=False):
+        server = (brokers.DURABLE_SERVERS if durable else brokers.SERVERS)[kind]
+        if server not in running:
+            running[server] = brokers.start(server, tmp_path_factory.mktemp(kind))
+        return running[server]
 
     yield find_or_start
     for each in running.values():

@@ -21,7 +21,7 @@ BELIEFS = [
 
 @pytest.fixture(params=SERVERS)
 def broker(request, server):
-    return server(request.param)
+    return server(request.param, durable=True)
 
 
 @pytest.fixture
@@ -116,8 +116,7 @@ def test_read_events_are_committed_during_a_server_outage(broker, stream):
 def test_a_wrong_address_is_reported_without_secrets(broker, stream):
     options = broker.source(stream, patience=0.3)
     key = "brokers" if broker.kind == "kafka" else "url"
-    port = broker.proxy.port if broker.kind == "kafka" else broker.port
-    options[key] = options[key].replace(str(port), str(servers.free_port()))
+    options[key] = options[key].replace(str(broker.port), str(servers.free_port()))
     with (
         closing(make(options)) as source,
         pytest.raises(SourceError, match=rf"{source.name}: .*gave up after 0.3 s") as response,

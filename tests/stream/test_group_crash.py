@@ -1,8 +1,8 @@
 """Runners of a group that are killed, stopped and cut off count every event exactly once.
 
 Two runners share three partitions and a PostgreSQL store, which one of them reaches by a slow
-connection. The partitions are those of a Kafka topic, whose connections are cut, or three streams
-of a Redis server that is killed and restarted.
+connection. The partitions are those of a Kafka topic or three Redis streams; the broker is killed
+and restarted.
 `SEQBAYES_KILLS=200 pytest tests/stream/test_group_crash.py` disturbs each group 200 times.
 """
 
@@ -118,10 +118,13 @@ def is_running(pid):
     return True
 
 
-def until(condition, output):
-    deadline = time.monotonic() + PATIENCE
+def until(condition, output, progress=lambda: None):
+    """Wait until a condition holds; fail after two minutes without progress."""
+    deadline, last = time.monotonic() + PATIENCE, progress()
     while not condition():
-        assert time.monotonic() < deadline, output.read_text()[-5000:]
+        if last != (last := progress()):
+            deadline = time.monotonic() + PATIENCE
+        assert time.monotonic() < deadline, (last, output.read_text()[-5000:])
         time.sleep(0.05)
 
 
@@ -176,7 +179,7 @@ class Streams:
 def test_a_disturbed_group_counts_every_event_exactly_once(
     kind, partitions, server, postgres, postgres_url, tmp_path
 ):
-    broker, rng = server(kind), random.Random(7)
+    broker, rng = server(kind, durable=True), random.Random(7)
     topic = partitions(broker, f"group{rng.randrange(10**9)}")
     events = records(PER_STEP * (DISTURBANCES + 2))
     texts = [json.dumps(each).encode() for each in events]
@@ -206,7 +209,7 @@ def test_a_disturbed_group_counts_every_event_exactly_once(
                 restart(live, configs, runners)
                 return committed(postgres_url) >= len(events)
 
-            until(complete, runners.output)
+            until(complete, runners.output, lambda: committed(postgres_url))
             for pid in live:
                 runners.end(pid, signal.SIGTERM)
         finally:
