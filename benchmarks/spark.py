@@ -1,22 +1,27 @@
 """The time of `seqbayes.spark.learn` on a local cluster, compared with Spark's grouped sum.
 
-Both read the same cached data frame. CPU times are those of all processes of this session: the
-driver, the Java process and the Python workers.
+Spark and `learn` read the same cached data frame, and Spark and `learn_parquet` the same Parquet
+files. CPU times are those of all processes of this session: the driver, the Java process
+and the Python workers.
 """
 
 import argparse
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 from _shared import machine, ratio
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (as in Spark's documentation)
 
 from seqbayes import Beta, Gamma, NormalInverseGamma
-from seqbayes.spark import learn, session
+from seqbayes.spark import Beliefs, learn, learn_parquet, session
 from seqbayes.stream import Belief
+
+Times = dict[str, list[tuple[float, float]]]
 
 TARGET = 1.0
 SUM, MOVE = "grouped sum", "`mapInArrow` of a key and a number, without learning"
@@ -75,61 +80,95 @@ def main() -> None:
         "pmod(id * 17, 9) as visits",
         "1e6 + pmod(id * 104729, 1000) / 1000d as seconds",
     )
+    with tempfile.TemporaryDirectory() as folder:
+        files = str(Path(folder) / "events")
+        frame.write.parquet(files)
+        tables = [
+            (
+                f"{args.events:,} events of {args.keys:,} keys in Parquet files",
+                measure_files(spark, files, args.rounds),
+            ),
+            (
+                "The same events in a cached data frame",
+                measure_frame(frame, args.rounds),
+            ),
+        ]
+    lines = ["# Spark", "", machine(("pyspark", "pyarrow")), ""]
+    lines += [
+        f"On `local[2]`; the medians of {args.rounds} rounds of the ratio to Spark's grouped sum"
+        " within each round."
+    ]
+    for title, times in tables:
+        lines += ["", f"## {title}", "", *rows(times)]
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if args.write:
+        Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
+    spark.stop()
+
+
+def measure_files(spark: SparkSession, files: str, rounds: int) -> Times:
+    """Measure the grouped sum and `learn_parquet` of Parquet files."""
+    jobs = {SUM: lambda: sum_groups(spark.read.parquet(files))}
+    for name, belief in BELIEFS.items():
+        jobs[f"`learn_parquet`, {name}"] = lambda belief=belief: collect(
+            learn_parquet(spark, files, belief)
+        )
+    return measure_jobs(jobs, rounds)
+
+
+def measure_frame(frame: DataFrame, rounds: int) -> Times:
+    """Measure the grouped sum and `learn` of a cached data frame."""
     frame = frame.persist()
     frame.count()
+    jobs = {
+        SUM: lambda: sum_groups(frame),
+        MOVE: lambda: frame.select("shop", "seconds").mapInArrow(count, "n long").collect(),
+    }
+    for name, belief in BELIEFS.items():
+        jobs[f"`learn`, {name}"] = lambda belief=belief: collect(learn(frame, belief))
+    return measure_jobs(jobs, rounds)
 
-    def sum_groups() -> object:
-        # A new data frame each time, because a data frame keeps the results of its shuffle.
-        return frame.groupBy("shop").agg(F.sum("seconds"), F.count("*")).toArrow()
 
-    def move() -> object:
-        return frame.select("shop", "seconds").mapInArrow(count, "n long").collect()
+def sum_groups(frame: DataFrame) -> object:
+    """Compute the grouped sum of a data frame."""
+    return frame.groupBy("shop").agg(F.sum("seconds"), F.count("*")).toArrow()
 
-    def learned(belief: Belief) -> Callable[[], object]:
-        def act() -> object:
-            beliefs = learn(frame, belief)
-            states = beliefs.states().toArrow()
-            beliefs.unpersist()
-            return states
 
-        return act
+def collect(beliefs: Beliefs) -> object:
+    """Compute the states, and drop the cached results."""
+    states = beliefs.states().toArrow()
+    beliefs.unpersist()
+    return states
 
-    jobs: dict[str, Callable[[], object]] = {SUM: sum_groups, MOVE: move}
-    jobs |= {name: learned(belief) for name, belief in BELIEFS.items()}
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
-    for number in range(args.rounds + 1):
+
+def measure_jobs(jobs: dict[str, Callable[[], object]], rounds: int) -> Times:
+    """Return elapsed and CPU seconds of each job in each round."""
+    times: Times = {name: [] for name in jobs}
+    for number in range(rounds + 1):
         for name, job in jobs.items():
             found = measure(job)
             if number:  # the first round starts the workers
                 times[name].append(found)
-    lines = [
-        "# Spark",
-        "",
-        machine(("pyspark", "pyarrow")),
-        "",
-        f"{args.events:,} events of {args.keys:,} keys in a cached data frame, on `local[2]`; the"
-        f" medians of {args.rounds} rounds of the ratio to Spark's grouped sum within each round.",
-        "",
-        "|  | seconds | CPU seconds | elapsed | CPU | target | verdict |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    return times
+
+
+def rows(times: Times) -> Iterator[str]:
+    """Yield the rows of a table."""
+    yield "|  | seconds | CPU seconds | elapsed | CPU | target | verdict |"
+    yield "|---|---|---|---|---|---|---|"
     for name, pairs in times.items():
         seconds, cpu = (min(pair[i] for pair in pairs) for i in (0, 1))
         line = f"| {name} | {seconds:.2f} | {cpu:.2f} |"
         if name == SUM:
-            lines.append(line + " 1 | 1 |  |  |")
+            yield line + " 1 | 1 |  |  |"
             continue
         elapsed, used = (
             ratio([pair[i] for pair in pairs], [pair[i] for pair in times[SUM]]) for i in (0, 1)
         )
         line += f" {elapsed:.2f} × | {used:.2f} × |"
         verdict = "holds" if elapsed <= TARGET else "MISSED"
-        lines.append(line + ("  |  |" if name == MOVE else f" {TARGET:g} × | {verdict} |"))
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if args.write:
-        Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
-    spark.stop()
+        yield line + ("  |  |" if name == MOVE else f" {TARGET:g} × | {verdict} |")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from seqbayes.misplaced import missing
 if TYPE_CHECKING:
     from seqbayes.spark.batch import Beliefs, learn
     from seqbayes.spark.estimates import answers
+    from seqbayes.spark.parquet import learn_parquet
     from seqbayes.spark.sessions import session
     from seqbayes.spark.streaming import learn_stream
     from seqbayes.spark.writing import StoreWriter
@@ -18,11 +19,12 @@ _MODULES = {
     "StoreWriter": "writing",
     "answers": "estimates",
     "learn": "batch",
+    "learn_parquet": "parquet",
     "learn_stream": "streaming",
     "session": "sessions",
 }
 
-__all__ = ["Beliefs", "StoreWriter", "answers", "learn", "learn_stream", "session"]
+__all__ = ["Beliefs", "StoreWriter", "answers", "learn", "learn_parquet", "learn_stream", "session"]
 
 
 # imported on first use, so that seqbayes can list its modules without PySpark

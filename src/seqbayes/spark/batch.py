@@ -22,7 +22,8 @@ from seqbayes.spark.groups import Groups
 from seqbayes.spark.writing import write_states
 from seqbayes.stream.codec import StateCodec
 
-_SCHEMA = "bucket int, part int, keys long, refused long, groups binary"
+SCHEMA = "bucket int, part int, keys long, refused long, groups binary"
+"""The columns of partial and merged beliefs."""
 
 _BUCKETS_PER_CORE = 2
 
@@ -162,18 +163,35 @@ def learn(
     >>> learn(frame, belief).collect()["north"].posterior  # doctest: +SKIP
     BetaHyperparameters(alpha=18.0, beta=32.0)
     """
+    cores = frame.sparkSession.sparkContext.defaultParallelism
+    buckets = check_options(belief, invalid, buckets, cores)
+    events = count_equal(select(frame, belief), belief)
+    partial = events.mapInArrow(LearnPartition(belief, invalid == "skip", buckets), SCHEMA)
+    types = [frame.schema[name].dataType for name in belief.by]
+    return Beliefs(belief, merge_partials(partial, buckets), types)
+
+
+def check_options(belief: Belief, invalid: str, buckets: int | None, cores: int) -> int:
+    """Check the options of `learn`; return the number of buckets.
+
+    Raises
+    ------
+    PriorError
+        If an option is invalid.
+    """
     if invalid not in ("error", "skip"):
         raise PriorError(f"expected invalid to be 'error' or 'skip', got {invalid!r}")
-    if buckets is not None and (type(buckets) is not int or buckets < 1):
-        raise PriorError(f"expected a number of buckets above 0, got {buckets!r}")
-    events = count_equal(select(frame, belief), belief)
     if buckets is None:
-        cores = frame.sparkSession.sparkContext.defaultParallelism
-        buckets = _BUCKETS_PER_CORE * cores if belief.by else 1
-    partial = events.mapInArrow(LearnPartition(belief, invalid == "skip", buckets), _SCHEMA)
-    merged = partial.repartition(buckets, "bucket").mapInArrow(MergeBuckets(), _SCHEMA)
-    types = [frame.schema[name].dataType for name in belief.by]
-    return Beliefs(belief, merged.persist(StorageLevel.MEMORY_AND_DISK), types)
+        return _BUCKETS_PER_CORE * cores if belief.by else 1
+    if type(buckets) is not int or buckets < 1:
+        raise PriorError(f"expected a number of buckets above 0, got {buckets!r}")
+    return buckets
+
+
+def merge_partials(partial: DataFrame, buckets: int) -> DataFrame:
+    """Return a cached data frame of the merged beliefs of each bucket of keys."""
+    merged = partial.repartition(buckets, "bucket").mapInArrow(MergeBuckets(), SCHEMA)
+    return merged.persist(StorageLevel.MEMORY_AND_DISK)
 
 
 @dataclass

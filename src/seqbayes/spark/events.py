@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,12 +62,7 @@ def select(frame: DataFrame, belief: Belief, *others: Column) -> DataFrame:
         If the belief cannot be learned, or a column does not exist.
     """
     check_belief(belief)
-    names = [name for name, _ in belief.values]
-    optional = [name for name in (belief.weight, belief.time) if name is not None]
-    for name in [*names, *belief.by, *optional]:
-        if name not in frame.columns:
-            known = ", ".join(frame.columns)
-            raise PriorError(f"belief {belief.name!r}: no column {name!r}; columns: {known}")
+    check_columns(belief, frame.columns)
     columns = [key_column(frame, belief).alias(KEY)] if belief.by else []
     for name, kind in belief.values:
         column = F.col(_quoted(name))
@@ -76,6 +72,26 @@ def select(frame: DataFrame, belief: Belief, *others: Column) -> DataFrame:
     if belief.time is not None:
         columns.append(_seconds(frame, belief.time, belief.times.unit).alias(TIME))
     return frame.select(*columns, *others)
+
+
+def read_names(belief: Belief) -> list[str]:
+    """Return the names of the columns that a belief reads."""
+    optional = [name for name in (belief.weight, belief.time) if name is not None]
+    return list(dict.fromkeys([*(name for name, _ in belief.values), *belief.by, *optional]))
+
+
+def check_columns(belief: Belief, columns: Sequence[str]) -> None:
+    """Raise an error if a column that a belief reads does not exist.
+
+    Raises
+    ------
+    PriorError
+        If a column does not exist.
+    """
+    for name in read_names(belief):
+        if name not in columns:
+            known = ", ".join(columns)
+            raise PriorError(f"belief {belief.name!r}: no column {name!r}; columns: {known}")
 
 
 def count_equal(events: DataFrame, belief: Belief) -> DataFrame:

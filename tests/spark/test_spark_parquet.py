@@ -1,0 +1,158 @@
+"""Beliefs of Parquet files equal those of a data frame of the same files."""
+
+import datetime
+
+import cloudpickle
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from seqbayes import Beta, Decayed, Dirichlet, Gamma, Normal, NormalInverseGamma
+from seqbayes.errors import PriorError
+from seqbayes.spark.batch import LearnPartition
+from seqbayes.spark.events import KEY, TIME, WEIGHT, key_values
+from seqbayes.spark.parquet import LearnFragments, _tasks, check_types
+from seqbayes.stream import Belief, Times
+
+START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(3)
+    n = 900
+    return pa.table(
+        {
+            "shop": pa.array(rng.choice(["north", 'so"uth', ""], n)).dictionary_encode(),
+            "day": pa.array(rng.integers(0, 3, n), pa.int32()),
+            "open": pa.array([None if i % 90 == 5 else i % 7 < 3 for i in range(n)]),
+            "sold": pa.array(rng.random(n) < 0.3),
+            "visits": pa.array(rng.poisson(3.0, n), pa.uint16()),
+            "seconds": pa.array([None if i % 300 == 7 else 1e7 + i / 7 for i in range(n)]),
+            "colour": pa.array(rng.choice(["red", "green"], n), pa.large_string()),
+            "worth": pa.array(rng.integers(1, 4, n), pa.int64()),
+            "at": pa.array([START + datetime.timedelta(minutes=i) for i in range(n)]),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(table, tmp_path_factory):
+    """Two directories with files of several row groups."""
+    root = tmp_path_factory.mktemp("events")
+    for i, year in enumerate((2025, 2026)):
+        folder = root / f"year={year}"
+        folder.mkdir()
+        (folder / "_SUCCESS").touch()
+        for j in range(2):
+            part = table.slice(450 * i + 225 * j, 225)
+            pq.write_table(part, folder / f"{j}.parquet", row_group_size=60)
+    return str(root)
+
+
+def read(folder, belief):
+    """Return the columns that a belief reads, from one task."""
+    dataset = ds.dataset(folder, format="parquet", partitioning="hive")
+    tasks = _tasks(dataset, 1)
+    reader = LearnFragments(LearnPartition(belief, True, 2), dataset, tasks)
+    return pa.Table.from_batches(list(cloudpickle.loads(cloudpickle.dumps(reader)).read(tasks[0])))
+
+
+def test_every_row_is_in_one_task_and_tasks_have_similar_sizes(folder):
+    dataset = ds.dataset(folder, format="parquet", partitioning="hive")
+    for n in (1, 3, 16, 100):
+        tasks = _tasks(dataset, n)
+        assert 1 <= len(tasks) <= n
+        rows = [sum(group.num_rows for part in task for group in part.row_groups) for task in tasks]
+        assert sum(rows) == 900
+        assert max(rows) <= 900 / n + 60
+    many = ds.dataset(dataset.files * 4, format="parquet")
+    assert [len(task) for task in _tasks(many, 2)] == [8, 8]  # these are not split
+    assert sorted(part.path for task in _tasks(many, 2) for part in task) == sorted(many.files)
+
+
+def test_columns_are_read_as_from_a_data_frame(folder, table):
+    belief = Belief(
+        "seconds", Decayed(NormalInverseGamma(), 3600.0, by="time"), "seconds",
+        by=["shop", "day", "open"], weight="worth", time="at",
+    )  # fmt: skip
+    found = read(folder, belief)
+    assert found.column_names == [KEY, "seconds", WEIGHT, TIME]
+    assert found["seconds"].to_pylist() == table["seconds"].to_pylist()
+    assert found[WEIGHT].to_pylist() == table["worth"].to_pylist()
+    assert found[TIME].to_pylist() == [at.timestamp() for at in table["at"].to_pylist()]
+    rows = zip(*(table[name].to_pylist() for name in ("shop", "day", "open")), strict=True)
+    for key, (shop, day, is_open) in zip(found[KEY].to_pylist(), rows, strict=True):
+        if is_open is None:
+            assert key is None
+        else:
+            assert key_values(key, belief) == (shop, str(day), str(is_open).lower())
+
+
+def test_times_are_in_seconds(tmp_path):
+    at = START + datetime.timedelta(microseconds=250_000)
+    path = tmp_path / "a.parquet"
+    columns = {"x": [1.0], "naive": [at.replace(tzinfo=None)], "ms": [at.timestamp() * 1000.0]}
+    pq.write_table(pa.table(columns), path)
+    state = Decayed(Normal(), 60.0, by="time")
+    assert read(str(path), Belief("x", state, "x", time="naive"))[TIME].to_pylist() == [
+        at.timestamp()
+    ]
+    milliseconds = Belief("x", state, "x", time="ms", times=Times(unit=0.001))
+    assert read(str(path), milliseconds)[TIME].to_pylist() == [at.timestamp()]
+
+
+@pytest.mark.parametrize(
+    "belief",
+    [
+        Belief("sold", Beta(), "sold", by="seconds"),
+        Belief("sold", Beta(), "sold", by=["day", "at"]),
+        Belief("label", Dirichlet.flat(["1.0", "2.0"]), "seconds"),
+    ],
+    ids=lambda belief: belief.name,
+)
+def test_keys_and_labels_that_spark_would_write_differently_are_refused(belief, table):
+    with pytest.raises(PriorError, match="expected integers, texts or booleans"):
+        check_types(belief, table.schema)
+
+
+@pytest.mark.parametrize(
+    "belief",
+    [
+        Belief("sold", Beta(), "sold", by="shop"),
+        Belief("visits", Gamma(), "visits", by="day"),
+        Belief("seconds", NormalInverseGamma(), "seconds", by=["shop", "year"]),
+        Belief("colour", Dirichlet.flat(["red", "green"]), "colour", by=["day", "open"]),
+        Belief("all", NormalInverseGamma(), "seconds", weight="worth"),
+        Belief("old", Decayed(Beta(), 3600.0, by="time"), "sold", by="shop", time="at"),
+    ],
+    ids=lambda belief: belief.name,
+)
+def test_the_states_are_those_of_a_data_frame(spark, folder, belief):
+    from seqbayes.spark import learn, learn_parquet
+
+    files = learn_parquet(spark, folder, belief, invalid="skip")
+    frame = learn(spark.read.parquet(folder), belief, invalid="skip")
+    found, expected = files.collect(), frame.collect()
+    assert len(expected) > 1 or belief.name == "all"
+    assert {key: repr(state.posterior) for key, state in found.items()} == {
+        key: repr(state.posterior) for key, state in expected.items()
+    }
+    assert files.refused == frame.refused
+    assert files.to_arrow().equals(frame.to_arrow())
+
+
+def test_errors_name_the_path_and_the_column(spark, folder, tmp_path):
+    from seqbayes.spark import learn_parquet
+
+    belief = Belief("sold", Beta(), "sold")
+    with pytest.raises(PriorError, match=r"cannot read .*nowhere"):
+        learn_parquet(spark, str(tmp_path / "nowhere"), belief)
+    with pytest.raises(PriorError, match="no Parquet files"):
+        learn_parquet(spark, str(tmp_path), belief)
+    with pytest.raises(PriorError, match="no column 'price'; columns: shop"):
+        learn_parquet(spark, folder, Belief("x", Normal(), "price"))
+    with pytest.raises(PriorError, match="invalid"):
+        learn_parquet(spark, folder, belief, invalid="ignore")
