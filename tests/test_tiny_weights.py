@@ -34,7 +34,7 @@ def test_close_values_of_tiny_weights_have_their_mean():
     state.learn_one(0.1, 1e-300)
     state.learn_one(0.1000000000000001, 2.5e-301)
     statistic = state.statistics.value
-    assert (statistic.origin - 0.1) + statistic.shift == pytest.approx(2e-17, rel=0.2)
+    assert (statistic.origin - 0.1) + statistic.shift == pytest.approx(1.94e-17, rel=0.01, abs=0.0)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,15 @@ def test_the_last_observation_is_unlearned_despite_rounding_errors_of_weights(st
         state.unlearn_one(early, 0.7)
     state.unlearn_one(late, 0.7)
     assert state.statistics.n == 0.0
+
+
+def test_a_round_trip_of_vectors_keeps_a_variance_far_below_the_mean_square():
+    state = sb.NormalInverseWishart([0.0, 0.0])
+    state.learn_one([1000000000001.5167, 1.5], 1e-200)
+    state.learn_one([999999999999.0312, 1.5], 1e-200)
+    state.learn_one([999999999999.3196, 1.5], 1.0)
+    state.learn_one([999999999999.8644, 1.5], 1e-12)
+    squares = float(state.statistics.value.squares[0, 0])
+    assert squares == pytest.approx(2.9680682718724135e-13, rel=1e-10, abs=0.0)
+    copy = sb.NormalInverseWishart.from_dict(state.to_dict())
+    assert float(copy.statistics.value.squares[0, 0]) == pytest.approx(squares, rel=1e-12, abs=0.0)

@@ -136,7 +136,8 @@ class Scatter(Statistics):
                 table[j, i] = v
                 k += 1
             if v < CANCELLATION_SHARE * high[k - 1] and not (
-                v == 0.0 and n == self._smallest_weight
+                # a single observation; after loading, the smallest weight is not known
+                v == low[i] == self._n.low == 0.0 and n == self._smallest_weight
             ):
                 return from_sums(self._n.parts(), [row.copy() for row in self._sums.rows()], d)
         for i in range(d):
