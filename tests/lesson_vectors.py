@@ -28,7 +28,7 @@ CALCULATE = """
 const [numerics, candies, em] = [m0, m1, m2];
 const GREEN = 2;
 function candy({ alpha, letters, steps }) {
-  const story = new candies.Candies(alpha, candies.readBag(letters).bag, given.mixes);
+  const story = new candies.CandyStory(alpha, candies.readBag(letters).bag, given.mixes);
   const found = steps.map(({ k }) => {
     const [a, b] = story.share(GREEN, k);
     const next = story.prediction(k);

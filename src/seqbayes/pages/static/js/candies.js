@@ -45,7 +45,7 @@ export function bayes(prior, likelihood) {
   return { evidence, posterior: products.map((p) => (evidence > 0 ? p / evidence : 0)) };
 }
 
-export class CandyTray {
+export class CandyStory {
   /**
    * @param {number[]} alpha the prior, as numbers of imagined candies
    * @param {number[]} bag the colour of every candy

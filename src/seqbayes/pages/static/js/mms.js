@@ -2,7 +2,7 @@
 
 import { h, segments, setText } from "../../../dashboard/static/js/dom.js";
 import { count } from "../../../dashboard/static/js/format.js";
-import { COLOURS, CandyTray, LETTERS, readBag } from "./candies.js";
+import { COLOURS, CandyStory, LETTERS, readBag } from "./candies.js";
 import { Steps, mount, onAddress, panel, readAddress, readData, writeAddress } from "./frame.js";
 import { DensitiesPanel, ElevenPanel, EstimatesPanel, Rivals } from "./mms-panels.js";
 import { BagInput, STRENGTH, priorForm, readPrior } from "./setup.js";
@@ -91,7 +91,7 @@ class CandiesLesson {
       this.alpha ??= readPrior("park", STRENGTH, this.data.park);
     }
     const eaten = bag === null ? this.real : readBag(bag).bag;
-    this.candies = new CandyTray(
+    this.candies = new CandyStory(
       this.alpha,
       eaten,
       this.data.mixes.map(({ shares }) => shares),
