@@ -11,9 +11,10 @@ import pytest
 
 from seqbayes import Beta, Decayed, Dirichlet, Gamma, Normal, NormalInverseGamma
 from seqbayes.errors import PriorError
+from seqbayes.spark import parquet
 from seqbayes.spark.batch import LearnPartition
 from seqbayes.spark.events import KEY, TIME, WEIGHT, key_values
-from seqbayes.spark.parquet import LearnFragments, _tasks, check_types
+from seqbayes.spark.parquet import LearnFragments, check_types
 from seqbayes.stream import Belief, Times
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -55,22 +56,26 @@ def folder(table, tmp_path_factory):
 def read(folder, belief):
     """Return the columns that a belief reads, from one task."""
     dataset = ds.dataset(folder, format="parquet", partitioning="hive")
-    tasks = _tasks(dataset, 1)
+    tasks = parquet.divide(dataset, 1)
     reader = LearnFragments(LearnPartition(belief, True, 2), dataset, tasks)
     return pa.Table.from_batches(list(cloudpickle.loads(cloudpickle.dumps(reader)).read(tasks[0])))
 
 
-def test_every_row_is_in_one_task_and_tasks_have_similar_sizes(folder):
-    dataset = ds.dataset(folder, format="parquet", partitioning="hive")
-    for n in (1, 3, 16, 100):
-        tasks = _tasks(dataset, n)
-        assert 1 <= len(tasks) <= n
-        rows = [sum(group.num_rows for part in task for group in part.row_groups) for task in tasks]
-        assert sum(rows) == 900
-        assert max(rows) <= 900 / n + 60
-    many = ds.dataset(dataset.files * 4, format="parquet")
-    assert [len(task) for task in _tasks(many, 2)] == [8, 8]  # these are not split
-    assert sorted(part.path for task in _tasks(many, 2) for part in task) == sorted(many.files)
+@pytest.mark.parametrize(("rows", "n"), [(1 << 24, 2), (300, 3), (10, 6)])
+def test_every_row_is_in_one_task_and_tasks_have_similar_sizes(folder, monkeypatch, rows, n):
+    monkeypatch.setattr(parquet, "_ROWS_PER_TASK", rows)
+    tasks = parquet.divide(ds.dataset(folder, format="parquet", partitioning="hive"), 2)
+    sizes = [sum(group.num_rows for part in task for group in part.row_groups) for task in tasks]
+    assert len(tasks) == n
+    assert sum(sizes) == 900
+    assert max(sizes) <= 900 / n + 60
+
+
+def test_many_files_are_not_split(folder):
+    files = ds.dataset(folder, format="parquet").files * 8
+    tasks = parquet.divide(ds.dataset(files, format="parquet"), 1)
+    assert [len(task) for task in tasks] == [11, 10, 11]
+    assert [part.path for task in tasks for part in task] == files
 
 
 def test_columns_are_read_as_from_a_data_frame(folder, table):

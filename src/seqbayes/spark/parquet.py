@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -24,7 +25,10 @@ _ROWS = 1 << 17
 _INTEGERS = ((8, T.ByteType), (16, T.ShortType), (32, T.IntegerType))
 """Types of Spark by number of bits."""
 
-_TASKS_PER_CORE = 2
+_MOST_TASKS_PER_CORE = 3
+_ROWS_PER_TASK = 1 << 24
+"""Number of rows of a task, about a second, unless the limits on the number of tasks apply."""
+
 _FILES_PER_TASK = 8
 """Number of files per task from which on files are not split."""
 
@@ -89,7 +93,7 @@ def learn_parquet(
         raise PriorError(f"belief {belief.name!r}: no Parquet files in {paths!r}")
     check_columns(belief, dataset.schema.names)
     check_types(belief, dataset.schema)
-    tasks = _tasks(dataset, _TASKS_PER_CORE * cores)
+    tasks = divide(dataset, cores)
     reader = LearnFragments(LearnPartition(belief, invalid == "skip", buckets), dataset, tasks)
     partial = spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(reader, SCHEMA)
     types = [_spark_type(dataset.schema.field(name).type) for name in belief.by]
@@ -132,16 +136,17 @@ class LearnFragments:
                 yield _select(batch, belief)
 
 
-def _tasks(dataset: ds.Dataset, n: int) -> list[list[ds.Fragment]]:
-    """Return the data in at most `n` tasks of about the same size, in order.
+def divide(dataset: ds.Dataset, cores: int) -> list[list[ds.Fragment]]:
+    """Return the data in one to three tasks per core of about the same size, in order.
 
     Few files are split into row groups; many are not, so that only the workers open them.
     """
-    parts = list(dataset.get_fragments())
+    parts, n = list(dataset.get_fragments()), _MOST_TASKS_PER_CORE * cores
     sizes = np.ones(len(parts))
     if len(parts) < _FILES_PER_TASK * n:
         parts = [group for each in parts for group in each.split_by_row_group()]
         sizes = np.array([each.row_groups[0].num_rows for each in parts], float)
+        n = min(n, max(cores, math.ceil(sizes.sum() / _ROWS_PER_TASK)))
     total = sizes.sum()
     if not total:
         return []
