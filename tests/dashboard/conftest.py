@@ -32,8 +32,9 @@ def serve(tmp_path, monkeypatch):
 
 
 def chromium():
-    """Return the browser that `SEQBAYES_BROWSER` names, by default Debian's; None without it."""
-    names = os.environ.get("SEQBAYES_BROWSER", "chromium chromium-browser").split()
+    """Return the browser that `SEQBAYES_BROWSER` names, by default the smallest one, or None."""
+    default = "chromium-headless-shell chromium chromium-browser"
+    names = os.environ.get("SEQBAYES_BROWSER", default).split()
     return next(filter(None, map(shutil.which, names)), None)
 
 
