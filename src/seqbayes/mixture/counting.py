@@ -57,8 +57,8 @@ repeats the search; otherwise it continues the fit to the first observations, fo
 number of multiplications."""
 
 
-SPLIT_STARTS, SPLIT_ITERATIONS = 1, 8
-"""Number of starts of a split, and of EM iterations from it. More starts hardly change it."""
+SPLIT_STARTS, SPLIT_ITERATIONS = 2, 8
+"""Number of starts of a split, and of EM iterations from the best start."""
 
 SPLIT_COST = 2e5
 """Approximate number of multiplications of the search for a split that are run per observation."""
