@@ -157,7 +157,22 @@ def test_errors_name_the_path_and_the_column(spark, folder, tmp_path):
         learn_parquet(spark, str(tmp_path / "nowhere"), belief)
     with pytest.raises(PriorError, match="no Parquet files"):
         learn_parquet(spark, str(tmp_path), belief)
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(PriorError, match=r"cannot read .*broken"):
+        learn_parquet(
+            spark, [f"{folder}/year=2025/0.parquet", f"{tmp_path}/broken.parquet"], belief
+        )
     with pytest.raises(PriorError, match="no column 'price'; columns: shop"):
         learn_parquet(spark, folder, Belief("x", Normal(), "price"))
     with pytest.raises(PriorError, match="invalid"):
         learn_parquet(spark, folder, belief, invalid="ignore")
+
+
+def test_files_without_rows_have_no_keys(spark, table, tmp_path):
+    from seqbayes.spark import learn_parquet
+
+    path = tmp_path / "empty.parquet"
+    pq.write_table(table.slice(0, 0), path)
+    found = learn_parquet(spark, str(path), Belief("sold", Beta(), "sold", by="shop"))
+    assert len(found) == found.refused == 0
+    assert found.collect() == {}

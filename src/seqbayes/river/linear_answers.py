@@ -148,10 +148,7 @@ class LinearAnswers(document.Estimator):
         ImproperError
             If the prior is improper and there are too few rows.
         """
-        found = self._predictive(*self._at(read_features(x)))
-        if found is None:
-            raise ImproperError("the posterior is improper: more rows are needed")
-        return found
+        return self._proper(x, noisy=True)
 
     def expected(self, x: Mapping[Any, Any]) -> StudentT:
         """Return the distribution of the expected target, without the noise: Student's t.
@@ -172,7 +169,10 @@ class LinearAnswers(document.Estimator):
         >>> print("{:.2f} to {:.2f}".format(*model.expected({"time": 5}).interval(0.9)))
         8.33 to 12.42
         """
-        found = self._predictive(*self._at(read_features(x)), noisy=False)
+        return self._proper(x, noisy=False)
+
+    def _proper(self, x: Mapping[Any, Any], noisy: bool) -> StudentT:
+        found = self._predictive(*self._at(read_features(x)), noisy=noisy)
         if found is None:
             raise ImproperError("the posterior is improper: more rows are needed")
         return found

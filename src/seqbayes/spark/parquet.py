@@ -69,8 +69,12 @@ def learn_parquet(
     Raises
     ------
     PriorError
-        If the belief cannot be learned in parts, there are no files, or a column or an option is
-        invalid. The keys are integers, texts or booleans; times without a zone are UTC.
+        If the belief cannot be learned in parts, a file cannot be read, there are no files, or a
+        column or an option is invalid.
+
+    Notes
+    -----
+    The keys and labels are integers, texts or booleans. Times without a zone are UTC.
 
     Examples
     --------
@@ -87,15 +91,16 @@ def learn_parquet(
         dataset = ds.dataset(
             paths if isinstance(paths, str) else list(paths), format="parquet", partitioning="hive"
         )
+        tasks = divide(dataset, cores)
     except (OSError, pa.ArrowInvalid) as error:
         raise PriorError(f"belief {belief.name!r}: cannot read {paths!r}: {error}") from error
     if not dataset.files:
         raise PriorError(f"belief {belief.name!r}: no Parquet files in {paths!r}")
     check_columns(belief, dataset.schema.names)
     check_types(belief, dataset.schema)
-    tasks = divide(dataset, cores)
     reader = LearnFragments(LearnPartition(belief, invalid == "skip", buckets), dataset, tasks)
-    partial = spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(reader, SCHEMA)
+    numbers = spark.range(0, len(tasks), 1, max(len(tasks), 1))
+    partial = numbers.mapInArrow(reader, SCHEMA)
     types = [_spark_type(dataset.schema.field(name).type) for name in belief.by]
     return Beliefs(belief, merge_partials(partial, buckets), types)
 

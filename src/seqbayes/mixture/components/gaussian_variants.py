@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Kernels of components with Student's t distribution, for data with heavy tails.
+"""Kernels of Normal components with known variance, and of Student's t components.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
