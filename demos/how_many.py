@@ -41,7 +41,8 @@ def eruptions(seed: int = 1) -> list[dict[str, float]]:
     rng = np.random.default_rng(seed)
     kinds = [SHORT if short else LONG for short in rng.random(ERUPTIONS) < SHORT[0]]
     drawn = [rng.multivariate_normal(mean, covariance) for _, mean, covariance in kinds]
-    return [{"length": float(x), "wait": float(y)} for x, y in drawn]
+    # Rounded, because the last digits depend on the processor.
+    return [{"length": round(float(x), 3), "wait": round(float(y), 2)} for x, y in drawn]
 
 
 def growing_stream(seed: int = 1) -> np.ndarray:
