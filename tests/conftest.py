@@ -14,6 +14,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Tests start hundreds of programs that import the same modules: they are compiled once.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Tests that kill programs more often than by default take as long as they need.
+if "SEQBAYES_KILLS" in os.environ:
+    os.environ.setdefault("PYTEST_TIMEOUT", "0")
+
 import mpmath
 import numpy as np
 import pytest
