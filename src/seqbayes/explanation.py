@@ -9,9 +9,9 @@ from typing import Any, Generic, NamedTuple
 import numpy as np
 
 from seqbayes.distributions import Distribution
-from seqbayes.distributions.base import exponential
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
+from seqbayes.numerics.elementary import exponential
 from seqbayes.typevars import E, H
 
 

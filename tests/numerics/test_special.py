@@ -7,8 +7,8 @@ from high_precision import log_beta, relative_error
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqbayes.distributions.gamma import log_gamma_spread
 from seqbayes.numerics import special
+from seqbayes.numerics.gamma_moments import log_gamma_spread
 
 positive = st.floats(-3, 15).map(lambda e: 10.0**e)
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, plain
+from seqbayes.distributions.base import Distribution
 from seqbayes.distributions.tabulated import DensityTable
 from seqbayes.errors import PriorError
 from seqbayes.numerics import sc
+from seqbayes.numerics.elementary import plain
 from seqbayes.numerics.special import Real
 
 _DROP = 110.0

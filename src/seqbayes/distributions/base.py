@@ -3,56 +3,16 @@
 from __future__ import annotations
 
 import math
-import numbers
-import reprlib
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any, ClassVar, overload
 
 import numpy as np
 
-from seqbayes.errors import SeqbayesError, UnsupportedError
+from seqbayes.distributions.closed_forms import ClosedForms
+from seqbayes.errors import SeqbayesError
 from seqbayes.numerics import regions, sc
+from seqbayes.numerics.elementary import exponential, logarithm, read_numbers
 from seqbayes.numerics.special import Real, is_array
-
-_LARGEST_LOG = 709.78
-
-
-def parameters(*values: Real) -> tuple[Real, ...]:
-    """Return hyperparameters as floats, or as arrays if they have a dimension."""
-    for v in values:
-        if type(v) is not float:
-            return tuple(map(_parameter, values))
-    return values
-
-
-def _parameter(v: Real) -> Real:
-    if isinstance(v, (float, int)) or np.ndim(v) == 0:
-        return float(v)
-    return np.asarray(v, dtype=float)
-
-
-def exponential(x: Real) -> Real:
-    """Return exp(x); 0 or inf if it underflows or overflows."""
-    if is_array(x):
-        with np.errstate(all="ignore"):
-            return np.exp(x)
-    return math.exp(x) if x < _LARGEST_LOG else (x if x != x else math.inf)
-
-
-def logarithm(x: Real) -> Real:
-    """Return log(x), -inf at 0."""
-    if is_array(x):
-        with np.errstate(all="ignore"):
-            return np.log(x)
-    return math.log(x) if x > 0.0 else (-math.inf if x == 0.0 else math.nan)
-
-
-def choose(condition: Any, value: Real, otherwise: Real) -> Real:
-    """Choose elementwise, like `numpy.where`; a scalar condition returns one of the arguments."""
-    if is_array(condition, value, otherwise):
-        return np.where(condition, value, otherwise)
-    return value if condition else otherwise
 
 
 def _log_of(p: Real, other: Real) -> Real:
@@ -63,48 +23,7 @@ def _log_of(p: Real, other: Real) -> Real:
     return logarithm(p) if p < 0.5 else math.log1p(-other)
 
 
-def plain(value: Any) -> Any:
-    """Return a NumPy scalar as a float; arrays are returned unchanged."""
-    return float(value) if np.ndim(value) == 0 else value
-
-
-def or_none(exists: Any, value: Real) -> Real:
-    """Return a value where it exists, otherwise None (nan in arrays)."""
-    if is_array(exists, value):
-        return np.where(exists, value, np.nan)
-    return value if exists else None
-
-
-def read_numbers(x: Any, boolean: bool = False) -> Any:
-    """Return a number or an array of numbers as an array of floats.
-
-    Parameters
-    ----------
-    x
-        Any object; NaN and infinite numbers are accepted.
-    boolean
-        Whether truth values are accepted.
-
-    Raises
-    ------
-    SeqbayesError
-        If `x` is anything else, such as None, text, a complex number or an array of objects.
-    """
-    try:
-        values = float(x) if isinstance(x, (numbers.Real, Decimal)) else x
-        found = np.asarray(values)
-        if found.dtype.kind in "iuf" and not isinstance(x, bool):
-            return found.astype(float)
-    except (TypeError, ValueError, ArithmeticError):  # ragged lists; a number above 1e308
-        found = None
-    if boolean and (isinstance(x, bool) or (found is not None and found.dtype.kind == "b")):
-        return np.asarray(x, dtype=float)
-    raise SeqbayesError(
-        f"expected a number or an array of numbers, got {reprlib.repr(x)} ({type(x).__name__})"
-    )
-
-
-class Distribution:
+class Distribution(ClosedForms):
     """A distribution on the line, continuous or discrete.
 
     Attributes
@@ -160,47 +79,9 @@ class Distribution:
     def _log_isf(self, log_q: Real) -> Real:
         return self._isf(exponential(log_q))
 
-    def entropy(self) -> Real:
-        """Return the differential entropy in nats: the negative expected log density.
-
-        Raises
-        ------
-        UnsupportedError
-            If there is no closed form.
-        """
-        raise UnsupportedError(f"{type(self).__name__} has no closed form for the entropy")
-
-    def kl(self, other: Distribution) -> Real:
-        """Return the Kullback-Leibler divergence from `other`, of the same class, in nats.
-
-        This is the expected log ratio of the densities under this distribution.
-
-        Raises
-        ------
-        UnsupportedError
-            If the classes differ, or there is no closed form.
-        """
-        name = type(self).__name__
-        if type(other) is not type(self):
-            raise UnsupportedError(f"expected another {name} to compare with, got {other!r}")
-        raise UnsupportedError(f"{name} has no closed form for the Kullback-Leibler divergence")
-
     def shift(self, by: Real) -> Distribution | None:
         """Return the distribution of the variable plus `by`; None if there is no closed form."""
         return None
-
-    @classmethod
-    def stack(cls, distributions: Sequence[Distribution]) -> Distribution | None:
-        """Combine distributions of this class into one, with hyperparameters of shape (k, 1).
-
-        For k distributions with arrays of length m, the shape is (m * k, 1); the first elements
-        come first. None if the classes differ or have no hyperparameters.
-        """
-        if not cls._names or any(type(each) is not cls for each in distributions):
-            return None
-        rows = [np.broadcast_arrays(*each.hyperparameters()) for each in distributions]
-        columns = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
-        return cls(*(column.T.reshape(-1, 1) for column in columns))
 
     def reciprocal(self) -> Distribution | None:
         """Return the distribution of the reciprocal; None if there is no closed form."""
@@ -209,63 +90,6 @@ class Distribution:
     def complement(self) -> Distribution | None:
         """Return the distribution of 1 minus the variable; None if there is no closed form."""
         return None
-
-    def mode_curvature(self) -> tuple[float, float] | None:
-        """Return the negative second and the third derivative of the log density at the mode.
-
-        None if there is no mode inside the support, or no closed form.
-        """
-        return None
-
-    @property
-    def power_tail_of_logarithm(self) -> bool:
-        """Whether the upper tail of the logarithm decreases like a power; then no moment exists."""
-        return False
-
-    @property
-    def singularity_of_logarithm(self) -> float:
-        """The `singularity` of the density of the logarithm of a positive number."""
-        return math.inf
-
-    def logpdf_of_logarithm(self, u: Any) -> Any:
-        """Return the log density of the logarithm of a positive number, at an array of logarithms.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from seqbayes.distributions import Gamma
-        >>> Gamma(1, 1).logpdf_of_logarithm(np.array([0.0]))
-        array([-1.])
-        """
-        return self.logpdf(np.exp(u)) + u
-
-    @property
-    def singularity(self) -> float:
-        """Distance from the line of the nearest complex singularity of the density, if it matters.
-
-        Otherwise infinite, as that of distributions without a power tail.
-        """
-        return math.inf
-
-    def rough_place(self) -> tuple[float, float] | None:
-        """Return an approximate median and deviation, if they are much faster than quantiles."""
-        return None
-
-    def values(self) -> Any:
-        """Return the values of a discrete distribution whose probability is not negligible.
-
-        None if there are too many, or if they are not available.
-        """
-        return None
-
-    def excess_above(self, x: float) -> float:
-        """Return the expected value of ``max(0, X - x)`` above the `values`; 0 if negligible."""
-        return 0.0
-
-    @property
-    def log_concave(self) -> bool:
-        """Whether the log density is known to be concave; False for arrays."""
-        return False
 
     def inner_point(self) -> Real:
         """Return an arbitrary point inside the support."""
@@ -359,6 +183,18 @@ class Distribution:
     def logpdf(self, x: Real) -> Real:
         """Return the log density at x; -inf outside the support."""
         return self.logp(x)
+
+    def logpdf_of_logarithm(self, u: Any) -> Any:
+        """Return the log density of the logarithm of a positive number, at an array of logarithms.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from seqbayes.distributions import Gamma
+        >>> Gamma(1, 1).logpdf_of_logarithm(np.array([0.0]))
+        array([-1.])
+        """
+        return self.logpdf(np.exp(u)) + u
 
     def logpdf_of_log_odds(self, u: Any) -> Any:
         """Return the log density of the log odds of a share, at an array of log odds.
@@ -534,6 +370,19 @@ class Distribution:
         return tuple(vars(self)[name] for name in self._names)
 
     _names: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def stack(cls, distributions: Sequence[Distribution]) -> Distribution | None:
+        """Combine distributions of this class into one, with hyperparameters of shape (k, 1).
+
+        For k distributions with arrays of length m, the shape is (m * k, 1); the first elements
+        come first. None if the classes differ or have no hyperparameters.
+        """
+        if not cls._names or any(type(each) is not cls for each in distributions):
+            return None
+        rows = [np.broadcast_arrays(*each.hyperparameters()) for each in distributions]
+        columns = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+        return cls(*(column.T.reshape(-1, 1) for column in columns))
 
     def elements(self) -> list[Any]:
         """Return the distributions of the elements of arrays, in row-major order."""

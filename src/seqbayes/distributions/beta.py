@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, choose, logarithm, or_none, parameters
+from seqbayes.distributions.base import Distribution
 from seqbayes.numerics import information, tails
+from seqbayes.numerics.elementary import choose, logarithm, or_none, parameters
 from seqbayes.numerics.log_terms import beta_difference, log_beta_term
 from seqbayes.numerics.special import DIRECT, Real, is_array
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from seqbayes.distributions.averaged import Averaged
-from seqbayes.distributions.base import Distribution, plain
-from seqbayes.distributions.gamma import InverseGamma, log_gamma_moment
+from seqbayes.distributions.base import Distribution
+from seqbayes.distributions.gamma import InverseGamma
 from seqbayes.distributions.normal import Normal
 from seqbayes.distributions.tabulated import DensityTable
+from seqbayes.numerics.elementary import plain
+from seqbayes.numerics.gamma_moments import log_gamma_moment
 from seqbayes.numerics.mixing_integral import log_mixing_integral
 from seqbayes.numerics.special import Real
 

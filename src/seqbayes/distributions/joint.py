@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqbayes.distributions.base import exponential
+from seqbayes.numerics.elementary import exponential
 
 
 class Joint:

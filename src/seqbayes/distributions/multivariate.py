@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, logarithm, read_numbers
+from seqbayes.distributions.base import Distribution
 from seqbayes.distributions.gamma import InverseGamma
 from seqbayes.distributions.normal import StudentT
 from seqbayes.numerics import sc, special
+from seqbayes.numerics.elementary import logarithm, read_numbers
 
 
 class MultivariateT(Distribution):

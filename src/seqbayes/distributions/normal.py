@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, choose, logarithm, or_none, parameters
+from seqbayes.distributions.base import Distribution
 from seqbayes.numerics import information, sc, tails
+from seqbayes.numerics.elementary import choose, logarithm, or_none, parameters
 from seqbayes.numerics.special import HALF_LOG_TWO_PI, Real, deviance, is_array, log_rising
 
 # Above this df, the distribution equals the normal distribution to double precision.

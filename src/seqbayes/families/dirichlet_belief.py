@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from seqbayes import distributions
-from seqbayes.distributions.base import exponential, read_numbers
 from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.numerics import information, sc
+from seqbayes.numerics.elementary import exponential, read_numbers
 from seqbayes.numerics.special import is_array
 
 

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from seqbayes import distributions, likelihoods
-from seqbayes.distributions.base import logarithm
 from seqbayes.elicit import check_proportions
 from seqbayes.explanation import Explanation
 from seqbayes.families.dirichlet import LabelState, by_label
 from seqbayes.families.dirichlet_belief import DirichletBelief, log_multivariate_beta
 from seqbayes.likelihoods import LabelLikelihood, check_parameter
 from seqbayes.numerics import sc, special
+from seqbayes.numerics.elementary import logarithm
 from seqbayes.registry import register
 
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from seqbayes import distributions
 from seqbayes.checks import all_positive
-from seqbayes.distributions.base import read_numbers
 from seqbayes.distributions.combination import NormalCombination
 from seqbayes.distributions.joint import Joint
 from seqbayes.errors import PriorError
 from seqbayes.families.normal import LOG_TAU
 from seqbayes.numerics import information, sc, special
+from seqbayes.numerics.elementary import read_numbers
 from seqbayes.numerics.special import is_array
 
 T = TypeVar("T")

@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 from seqbayes.distributions import StudentT
-from seqbayes.distributions.base import plain
 from seqbayes.errors import MergeError, PriorError
 from seqbayes.families.normal import LOG_TAU
 from seqbayes.families.wishart_belief import (
@@ -39,6 +38,7 @@ from seqbayes.likelihoods import (
 )
 from seqbayes.model import TableForm
 from seqbayes.numerics import special
+from seqbayes.numerics.elementary import plain
 from seqbayes.registry import register
 from seqbayes.state import State
 from seqbayes.statistics import Scatter, ScatterStatistic

@@ -8,11 +8,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from seqbayes.distributions import Covariance, InverseGamma, StudentT
-from seqbayes.distributions.base import read_numbers
 from seqbayes.distributions.joint import Joint
 from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.families.wishart_parameters import factor_of
 from seqbayes.numerics import information, special
+from seqbayes.numerics.elementary import read_numbers
 
 T = TypeVar("T")
 

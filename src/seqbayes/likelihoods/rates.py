@@ -12,10 +12,10 @@ import numpy as np
 from seqbayes import predictive
 from seqbayes.distributions import Distribution, Gamma, StudentT
 from seqbayes.distributions import InverseGamma as InverseGammaDistribution
-from seqbayes.distributions.gamma import log_gamma_moment
 from seqbayes.errors import UnsupportedError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.likelihoods.sql import LARGE_COUNT, SqlForm, X, between, number
+from seqbayes.numerics.gamma_moments import log_gamma_moment
 from seqbayes.statistics import PairSums, PowerSums, arrays, scan_floats
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from seqbayes.numerics import sc
 
-# Above this, not every whole number is a float.
-_EXACT = 2.0**53
 # Shortest intervals with a smaller level are computed by a series at the mode.
 _SHORT = 5e-4
 _LARGEST = 1e307  # above this, the sum of two such numbers overflows

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, logarithm
+from seqbayes.distributions.base import Distribution
+from seqbayes.numerics.elementary import logarithm
 from seqbayes.numerics.special import Real
 
 

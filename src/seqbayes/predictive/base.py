@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, exponential, logarithm, read_numbers
+from seqbayes.distributions.base import Distribution
 from seqbayes.numerics import regions
+from seqbayes.numerics.elementary import exponential, logarithm, read_numbers
 from seqbayes.numerics.special import Real, is_array, normal_quantile
 
 SMALL = 1e-290

@@ -8,16 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import (
-    Distribution,
-    choose,
-    exponential,
-    logarithm,
-    parameters,
-)
-from seqbayes.distributions.gamma import log_gamma_moment, log_gamma_spread, power_limit
+from seqbayes.distributions.base import Distribution
 from seqbayes.numerics import tails
+from seqbayes.numerics.elementary import choose, exponential, logarithm, parameters
 from seqbayes.numerics.elementwise_tails import log_complement
+from seqbayes.numerics.gamma_moments import log_gamma_moment, log_gamma_spread, power_limit
 from seqbayes.numerics.log_terms import log_beta_term
 from seqbayes.numerics.special import Real, is_array, log_beta, product_difference
 from seqbayes.predictive.transforms import Transform

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import choose, exponential, logarithm, parameters
 from seqbayes.numerics import tails
+from seqbayes.numerics.elementary import choose, exponential, logarithm, parameters
 from seqbayes.numerics.log_terms import log_binomial_term
 from seqbayes.numerics.special import DIRECT, Array, Real, is_array, product_difference
 from seqbayes.predictive.base import DiscreteDistribution
@@ -39,7 +39,7 @@ class BetaNegativeBinomial(DiscreteDistribution):
     Notes
     -----
     Tails are closed forms for r = 1, sums of up to 2000 probabilities, otherwise an integral
-    (`beta_less`; about 0.5 ms). The tail is heavy: P(X > x) decreases like x**-alpha. Draws
+    (`log_beta_less`; about 0.5 ms). The tail is heavy: P(X > x) decreases like x**-alpha. Draws
     saturate at 2**62.
 
     Examples

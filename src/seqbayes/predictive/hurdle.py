@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, plain, read_numbers
+from seqbayes.distributions.base import Distribution
+from seqbayes.numerics.elementary import plain, read_numbers
 
 
 class Hurdle(Distribution):

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from seqbayes.distributions.base import exponential, logarithm, read_numbers
 from seqbayes.errors import SeqbayesError
+from seqbayes.numerics.elementary import exponential, logarithm, read_numbers
 from seqbayes.numerics.log_terms import log_beta_binomial
 from seqbayes.numerics.special import Real
 from seqbayes.predictive.base import DiscreteDistribution

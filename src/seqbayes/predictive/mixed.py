@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from seqbayes.distributions.base import logarithm
 from seqbayes.numerics import sc
+from seqbayes.numerics.elementary import logarithm
 from seqbayes.numerics.log_terms import log_beta_binomial
 from seqbayes.numerics.quadrature import log_beta_less
 from seqbayes.numerics.special import Array, Real

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, logarithm, plain, read_numbers
+from seqbayes.distributions.base import Distribution
 from seqbayes.distributions.beta import Beta
+from seqbayes.numerics.elementary import logarithm, plain, read_numbers
 from seqbayes.numerics.special import Array, Real
 from seqbayes.numerics.sums import sum_from
 from seqbayes.predictive.base import DiscreteDistribution

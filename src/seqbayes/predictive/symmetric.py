@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import Distribution, choose, exponential, or_none
+from seqbayes.distributions.base import Distribution
+from seqbayes.numerics.elementary import choose, exponential, or_none
 from seqbayes.numerics.elementwise_tails import log_complement
 from seqbayes.numerics.special import Real
 from seqbayes.predictive.compound import Transformed

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from seqbayes.distributions.base import exponential, logarithm, parameters
+from seqbayes.numerics.elementary import exponential, logarithm, parameters
 from seqbayes.numerics.special import Real, is_array
 
 

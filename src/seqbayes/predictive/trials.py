@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.base import choose, exponential, logarithm, parameters
+from seqbayes.numerics.elementary import choose, exponential, logarithm, parameters
 from seqbayes.numerics.log_terms import log_beta_binomial
 from seqbayes.numerics.special import Array, Real, is_array
 from seqbayes.predictive.base import DiscreteDistribution
@@ -107,7 +107,8 @@ class BetaBinomial(DiscreteDistribution):
 
     Notes
     -----
-    Tails are sums of up to 2000 probabilities, otherwise an integral (`beta_less`; about 0.5 ms).
+    Tails are sums of up to 2000 probabilities, otherwise an integral (`log_beta_less`; about 0.5
+    ms).
 
     Examples
     --------

@@ -13,8 +13,8 @@ import numpy as np
 
 from seqbayes import ObservationError, State, register
 from seqbayes.distributions import Distribution
-from seqbayes.distributions.base import or_none
 from seqbayes.likelihoods import Likelihood, check_parameter
+from seqbayes.numerics.elementary import or_none
 from seqbayes.statistics import PythonStatistics, as_real
 
 

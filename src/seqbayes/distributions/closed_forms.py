@@ -1,0 +1,86 @@
+"""Properties of a distribution that only some classes know, with the value that means unknown."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from seqbayes.errors import UnsupportedError
+from seqbayes.numerics.special import Real
+
+
+class ClosedForms:
+    """Closed forms and facts that make other computations exact or fast.
+
+    A distribution overrides those that it has. The defaults tell callers to use a general method.
+    """
+
+    def entropy(self) -> Real:
+        """Return the differential entropy in nats: the negative expected log density.
+
+        Raises
+        ------
+        UnsupportedError
+            If there is no closed form.
+        """
+        raise UnsupportedError(f"{type(self).__name__} has no closed form for the entropy")
+
+    def kl(self, other: Any) -> Real:
+        """Return the Kullback-Leibler divergence from `other`, of the same class, in nats.
+
+        This is the expected log ratio of the densities under this distribution.
+
+        Raises
+        ------
+        UnsupportedError
+            If the classes differ, or there is no closed form.
+        """
+        name = type(self).__name__
+        if type(other) is not type(self):
+            raise UnsupportedError(f"expected another {name} to compare with, got {other!r}")
+        raise UnsupportedError(f"{name} has no closed form for the Kullback-Leibler divergence")
+
+    def mode_curvature(self) -> tuple[float, float] | None:
+        """Return the negative second and the third derivative of the log density at the mode.
+
+        None if there is no mode inside the support, or no closed form.
+        """
+        return None
+
+    @property
+    def power_tail_of_logarithm(self) -> bool:
+        """Whether the upper tail of the logarithm decreases like a power; then no moment exists."""
+        return False
+
+    @property
+    def singularity_of_logarithm(self) -> float:
+        """The `singularity` of the density of the logarithm of a positive number."""
+        return math.inf
+
+    @property
+    def singularity(self) -> float:
+        """Distance from the line of the nearest complex singularity of the density, if it matters.
+
+        Otherwise infinite, as that of distributions without a power tail.
+        """
+        return math.inf
+
+    def rough_place(self) -> tuple[float, float] | None:
+        """Return an approximate median and deviation, if they are much faster than quantiles."""
+        return None
+
+    def values(self) -> Any:
+        """Return the values of a discrete distribution whose probability is not negligible.
+
+        None if there are too many, or if they are not available.
+        """
+        return None
+
+    def excess_above(self, x: float) -> float:
+        """Return the expected value of ``max(0, X - x)`` above the `values`; 0 if negligible."""
+        return 0.0
+
+    @property
+    def log_concave(self) -> bool:
+        """Whether the log density is known to be concave; False for arrays."""
+        return False
