@@ -43,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         streams.discard_output()
         return PIPE_CLOSED
+    except UnicodeEncodeError as error:
+        streams.discard_output()
+        sys.stderr.write(f"{prefix}: expected names and arguments in UTF-8, got {error.object!r}\n")
+        return USAGE_ERROR
     except (SeqbayesError, OSError) as error:
         streams.discard_output()
         sys.stderr.write(f"{prefix}: {_one_line(error)}\n")

@@ -101,6 +101,23 @@ def test_options_and_priors_survive_the_arrow_form() -> None:
     assert empty["a"].mean == 2 / 3
 
 
+def test_keys_and_labels_with_a_lone_surrogate() -> None:
+    pytest.importorskip("pyarrow")
+    table = Table(Beta())
+    for key in ("a", "\ud800", "b\udcff", '"c"'):
+        table.learn_one(key, True)
+    read = Table.from_arrow(table.to_arrow(statistics=True))
+    same(read, table)
+    assert read.keys == table.keys
+    labels = Table(Dirichlet.flat(["\ud800", "b"]))
+    labels.learn_one("a", "\ud800")
+    same(Table.from_arrow(labels.to_arrow(statistics=True)), labels)
+    for each in (table, labels, Dirichlet.flat(["\ud800", "b"])):
+        with pytest.raises(UnsupportedError, match=r"cannot contain '\\ud800.*replace it before"):
+            each.to_arrow()
+        assert "\\ud800" in each._repr_html_().encode().decode()
+
+
 def test_other_arrow_tables_are_refused() -> None:
     pa = pytest.importorskip("pyarrow")
     good = filled(*TABLES["events"], KEYS["integers"]).to_arrow(statistics=True)

@@ -98,6 +98,19 @@ def printable(text: str, length: int = 60) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def encodable(text: str) -> str:
+    r"""Return a string with lone surrogates escaped, so that it can be encoded in UTF-8.
+
+    File names and arguments contain them for bytes that are not UTF-8.
+
+    Examples
+    --------
+    >>> print(encodable("gr\udcf6sse.jsonl"))
+    gr\udcf6sse.jsonl
+    """
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
 def count_of(count: int, noun: str) -> str:
     """Return a count with its noun, in the plural unless the count is 1.
 

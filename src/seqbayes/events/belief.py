@@ -10,6 +10,7 @@ from typing import Any
 
 from river import base
 
+from seqbayes.console.text import encodable
 from seqbayes.errors import PriorError
 from seqbayes.events.derived import Slot, derive, raw_slots
 from seqbayes.events.display import Display
@@ -304,6 +305,8 @@ def find_errors(
         for name, count in Counter([names] if isinstance(names, str) else names).items():
             if count > 1:
                 yield key, f"expected each field once, got {name!r} twice"
+            if encodable(name) != name:
+                yield key, f"expected the name of a field in UTF-8, got {name!r}"
     for key, names in (("field", field), ("by", by), ("features", features)):
         try:
             derive([names] if isinstance(names, str) else names, derived or {})

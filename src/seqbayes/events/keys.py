@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from seqbayes.errors import ObservationError
+
 MAX_NAME_LENGTH = 1000
 """Maximum number of characters of a key, or of a label of an open vocabulary."""
 
@@ -14,10 +16,19 @@ REST = None
 
 
 def write_key(key: Any) -> str:
-    """Return the JSON of a key: a list of strings, or null for the rest."""
+    """Return the JSON of a key: a list of strings, or null for the rest.
+
+    Raises
+    ------
+    ObservationError
+        If a string has a lone surrogate, which JSON in UTF-8 cannot contain.
+    """
     if key is REST:
         return "null"
-    return msgspec.json.encode(key if isinstance(key, tuple) else [key]).decode()
+    try:
+        return msgspec.json.encode(key if isinstance(key, tuple) else [key]).decode()
+    except UnicodeEncodeError:
+        raise ObservationError(f"expected a key in UTF-8, got {key!r}") from None
 
 
 def read_key(text: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqbayes.errors import UnsupportedError
 from seqbayes.extras import missing_extra
 
 
@@ -22,6 +23,8 @@ def frame(columns: Mapping[str, Sequence[Any]], backend: str) -> Any:
     ------
     SeqbayesError
         If narwhals or the library is not installed.
+    UnsupportedError
+        If the library cannot store a string, because it has a lone surrogate.
 
     Examples
     --------
@@ -35,3 +38,9 @@ def frame(columns: Mapping[str, Sequence[Any]], backend: str) -> Any:
     except ImportError as error:
         name = error.name or backend
         raise missing_extra("a data frame", name, "frames") from None
+    except UnicodeEncodeError as error:
+        raise UnsupportedError(
+            f"a data frame of {backend} cannot contain {error.object!r}, which has a lone surrogate"
+            " (half of a character): replace it before learning, such as with"
+            " text.encode(errors='replace').decode()"
+        ) from None

@@ -31,11 +31,12 @@ def page(text: str, panels: Sequence[Panel], columns: Mapping[str, Sequence[Any]
     1
     """
     figures = "".join(map(_figure, panels))
-    return (
+    html = (
         '<div class="seqbayes" style="max-width:60em">'
         f'<div style="font-family:monospace;white-space:pre-wrap">{escape(text)}</div>'
         f'<div style="display:flex;flex-wrap:wrap;gap:1em">{figures}</div>{_table(columns)}</div>'
     )
+    return html.encode(errors="backslashreplace").decode()  # a lone surrogate has no UTF-8
 
 
 def _figure(panel: Panel) -> str:

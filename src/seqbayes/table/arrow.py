@@ -9,6 +9,7 @@ position of the last observation, of the policy "inactive"). The schema's metada
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ Array = Any
 
 VERSION = 1
 _ENTRY = b"seqbayes.table"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _pyarrow() -> Any:
@@ -52,7 +54,8 @@ def write(options: Mapping[str, Any], rows: Rows) -> Any:
     if isinstance(keys, ArrowTexts):
         keys = keys.array(pa)
     elif not isinstance(keys, np.ndarray):
-        encoded = not all(type(key) is str for key in keys)
+        # JSON escapes lone surrogates, which UTF-8 cannot contain
+        encoded = any(type(key) is not str or _SURROGATE.search(key) for key in keys)
         keys = pa.array([json.dumps(key) for key in keys] if encoded else keys, pa.string())
     arrays = {"key": pa.array(keys) if isinstance(keys, np.ndarray) else keys}
     for place in np.flatnonzero(columns.places >= 0).tolist():

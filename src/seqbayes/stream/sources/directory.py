@@ -8,13 +8,15 @@ import time
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
+from seqbayes.console.text import encodable
 from seqbayes.errors import PriorError
 from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources.birth import birth_time
 from seqbayes.stream.sources.handle import Handle
+from seqbayes.stream.sources.known import Known, read_name, write_name
 from seqbayes.stream.sources.reading import Format, Reading
 from seqbayes.stream.sources.rotation import COMPRESSED
 
@@ -25,32 +27,6 @@ _REPLACED = "/"
 _POLL = 0.2
 _PATIENCE = 60.0
 """Minimum number of seconds to wait for files that keep changing if `follow` is false."""
-
-
-class Known(NamedTuple):
-    """Progress and identity of a file that was read, at least partially.
-
-    `size` and `changed` are size and modification time when the file was opened; `born` is the
-    creation time of its inode, if the file system records it, because inode numbers are reused.
-    `state` is 0 while the file is read, 1 after its end, 2 if it vanished before that and a dead
-    letter was added.
-    """
-
-    size: int
-    changed: int
-    inode: int
-    state: int
-    offset: int
-    length: int
-    head: str
-    tail: str | None = None
-    born: int | None = None
-
-    @property
-    def marks(self) -> dict[str, Any]:
-        """Return the marks that `Handle.has` compares."""
-        marks = {"offset": self.offset, "length": self.length, "head": self.head}
-        return marks if self.tail is None else marks | {"tail": self.tail}
 
 
 class Directory(Source):
@@ -110,7 +86,7 @@ class Directory(Source):
         self._pattern = pattern
         self._settle = settle
         self._layout = Format(format, pattern, delimiter, longest)
-        self.name = name or f"directory:{os.path.join(os.path.abspath(path), pattern)}"
+        self.name = name or encodable(f"directory:{os.path.join(os.path.abspath(path), pattern)}")
         self.finite = not follow
         self.text = self._layout.text
         self._known: dict[str, Known] = {}
@@ -126,7 +102,7 @@ class Directory(Source):
         elif "done" in token:
             self._known = self._earlier(token)
         else:
-            self._known = {name: Known(*values) for name, values in token["files"].items()}
+            self._known = {read_name(n): Known(*values) for n, values in token["files"].items()}
 
     def _earlier(self, token: Mapping[str, Any]) -> dict[str, Known]:
         """Return the files in a token written by an earlier version."""
@@ -138,7 +114,7 @@ class Directory(Source):
                 with Handle(path) as handle:
                     offset = 0 if handle.compressed else status.st_size
                     handle.skip_to(offset)
-                    known[name] = _known(handle, offset, 1)
+                    known[name] = Known.of(handle, offset, 1)
             except OSError:
                 pass
         if token["file"] is not None:
@@ -304,13 +280,13 @@ class Directory(Source):
             if (
                 other != name
                 and not self._is_there(other, known, self._there.get(other))
-                and _is_same(known, reading)
+                and known.is_start_of(reading)
             ):
                 del self._known[other]
         status = reading.handle.status
 
         def token(offset: int) -> dict[str, Any]:
-            self._known[name] = _known(reading.handle, offset, 0, status)
+            self._known[name] = Known.of(reading.handle, offset, 0, status)
             return self._token()
 
         while (part := reading.advance()) is not None:
@@ -322,7 +298,7 @@ class Directory(Source):
         cut, start = reading.is_cut_short, reading.offset
         yield from self._placed(reading.batches(reading.finish(), size, token, more), name)
         end = start if cut else reading.offset
-        self._known[name] = _known(reading.handle, end, 1, status)
+        self._known[name] = Known.of(reading.handle, end, 1, status)
         self.close()
         yield Batch([], self._token(), [], (), more)
 
@@ -336,15 +312,16 @@ class Directory(Source):
                     f"the file vanished after byte {known.offset:,} of {known.size:,} was read:"
                     " events may be lost"
                 )
-                gaps.append(([name.lstrip(_REPLACED), known.offset], b"", reason))
+                gaps.append(([encodable(name.lstrip(_REPLACED)), known.offset], b"", reason))
         return gaps
 
     def _token(self) -> dict[str, Any]:
-        return {"files": {name: list(known) for name, known in self._known.items()}}
+        return {"files": {write_name(n): list(known) for n, known in self._known.items()}}
 
     @staticmethod
     def _placed(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
         """Yield batches whose positions contain the name of the file."""
+        name = encodable(name)
         for batch in batches:
             yield dataclasses.replace(
                 batch,
@@ -358,29 +335,6 @@ class Directory(Source):
         if self._reading is not None:
             self._reading.close()
             self._reading = None
-
-
-def _known(handle: Handle, offset: int, state: int, status: os.stat_result | None = None) -> Known:
-    status = status or handle.status
-    marks = handle.marks(offset)
-    return Known(
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ino,
-        state,
-        offset,
-        marks["length"],
-        marks["head"],
-        marks.get("tail"),
-        birth_time(handle.path),
-    )
-
-
-def _is_same(known: Known, reading: Reading) -> bool:
-    """Whether a file starts with the content of a known file."""
-    if known.offset != reading.offset or not known.offset:
-        return False
-    return {"offset": known.offset, **reading.handle.marks(known.offset)} == known.marks
 
 
 def _without_suffix(name: str) -> str:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from seqbayes.console.text import encodable
 from seqbayes.errors import PriorError
 from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
@@ -102,7 +103,7 @@ class File(Source):
             )
         check_regular(self._path)
         self._restart = lost == "restart"
-        self.name = name or f"file:{os.path.abspath(path)}"
+        self.name = name or encodable(f"file:{os.path.abspath(path)}")
         self._container = Container(self._path, str(kind), self.name) if contained else None
         self.has_lines = not contained
         self.finite = not follow

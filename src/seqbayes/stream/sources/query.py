@@ -12,13 +12,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from seqbayes.console.text import count_of
 from seqbayes.errors import PriorError
 from seqbayes.extras import install_command
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
+from seqbayes.stream.stores.sqlite_files import file_url
 from seqbayes.stream.urls import check_port, expand
 
 WINDOW = 500
@@ -168,7 +168,7 @@ class Query(Broker):
 
     def _connect(self) -> Any:
         if not self._postgres:
-            connection = sqlite3.connect(f"file:{quote(self._url)}?mode=ro", uri=True)
+            connection = sqlite3.connect(file_url(self._url, "mode=ro"), uri=True)
             connection.execute("PRAGMA query_only = ON")
             return connection
         import psycopg

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from seqbayes.stream.stores.base import Mode
 from seqbayes.stream.stores.readable import CHUNK
@@ -20,6 +19,7 @@ from seqbayes.stream.stores.sqlite_files import (
     access_parameters,
     explain,
     file_id,
+    file_url,
     is_other_file,
     read_serial,
     result_code,
@@ -151,7 +151,7 @@ class SqliteStore(SqlStore):
         if mode != "create":
             if not file.exists():
                 raise StoreError(f"{path}: no such file")
-            name = f"file:{quote(os.path.abspath(path))}?{access_parameters(path, mode)}"
+            name = file_url(path, access_parameters(path, mode))
         try:
             return sqlite3.connect(
                 name,

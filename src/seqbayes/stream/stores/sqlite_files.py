@@ -21,6 +21,17 @@ def access_parameters(path: str, mode: Mode) -> str:
     return "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
 
 
+def file_url(path: str, parameters: str) -> str:
+    r"""Return the URI of a file, whose name may contain bytes that are not UTF-8.
+
+    Examples
+    --------
+    >>> file_url("/data/gr\udcf6sse.db", "mode=ro")
+    'file:/data/gr%F6sse.db?mode=ro'
+    """
+    return f"file:{quote(os.fsencode(os.path.abspath(path)))}?{parameters}"
+
+
 def file_id(path: str) -> tuple[int, int] | None:
     """Return device and inode of a file; None if it does not exist."""
     try:
@@ -47,7 +58,7 @@ def is_other_file(path: str) -> bool:
 
 def _connect_immutable(path: str) -> sqlite3.Connection:
     """Connect to a file without locks, ignoring its log."""
-    return sqlite3.connect(f"file:{quote(os.path.abspath(path))}?immutable=1", uri=True)
+    return sqlite3.connect(file_url(path, "immutable=1"), uri=True)
 
 
 def read_serial(path: str) -> tuple[str | None, int, int]:

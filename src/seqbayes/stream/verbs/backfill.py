@@ -17,7 +17,7 @@ from seqbayes.bulk import Relation, open_relation
 from seqbayes.bulk.dialects import as_time, literal, quoted
 from seqbayes.console.log import Log, add_format
 from seqbayes.console.status import USAGE_ERROR
-from seqbayes.console.text import count_of, printable
+from seqbayes.console.text import count_of, encodable, printable
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods.sql import number
 from seqbayes.stream.bulk import (
@@ -194,7 +194,7 @@ def _open_file(
         if file.contained:
             return BulkRows(_parquet(data), config.beliefs), file.name, file.end
         return FileRows(data, config.beliefs, file, within), file.name, file.end
-    name = f"backfill:{os.path.abspath(data)}"
+    name = encodable(f"backfill:{os.path.abspath(data)}")
     file = File(data)
     if file.contained:
         relation = _parquet(data)
