@@ -13,7 +13,7 @@ from seqbayes.stream import Pace, group, open_store
 from seqbayes.stream.config import parse_config
 from seqbayes.stream.group import GroupRunner
 from seqbayes.stream.schema import ConfigError
-from seqbayes.stream.sources.kafka_messages import numbers_of
+from seqbayes.stream.sources.kafka_options import numbers_of
 from seqbayes.stream.stores import DeclarationError, StoreError, StoreReader, UnavailableError
 from seqbayes.stream.stores.group import members_of
 from seqbayes.stream.verbs.dead_letters import dead_letters

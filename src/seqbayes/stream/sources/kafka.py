@@ -21,14 +21,13 @@ from seqbayes.errors import PriorError
 from seqbayes.events.messages import MessageFormat, messages_of
 from seqbayes.stream.source import PARTITION, Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
-from seqbayes.stream.sources.kafka_messages import (
+from seqbayes.stream.sources.kafka_messages import LastRead, Positions
+from seqbayes.stream.sources.kafka_options import (
     SILENT,
-    Positions,
     check_options,
     client_settings,
-    mark_of,
-    numbers_of,
     secrets_in,
+    select_partitions,
 )
 
 _POLL = 60.0
@@ -46,8 +45,6 @@ _partition, _offset = kafka.Message.partition, kafka.Message.offset
 
 _UNREACHABLE = ("_ALL_BROKERS_DOWN", "_TRANSPORT", "_RESOLVE", "_TIMED_OUT")
 """Names of client errors that mean that there is no connection."""
-
-Partition = int
 
 
 class KafkaTopic(Broker):
@@ -133,15 +130,14 @@ class KafkaTopic(Broker):
         self._topic, self._group = topic, group
         self._chosen = None if partitions is None else sorted(set(partitions))
         self._consumer: Any = None
-        self._next: dict[Partition, int] = {}
-        self._last: dict[Partition, tuple[int, int]] = {}  # `mark_of` of the last message read
-        self._unverified: set[Partition] = set()  # whose last message is to be read again
-        self._ends: dict[Partition, int] = {}  # offsets of partition ends that were reached
-        self.assigned: set[Partition] = set()
+        self._next: dict[int, int] = {}
+        self._last = LastRead()
+        self._ends: dict[int, int] = {}  # offsets of partition ends that were reached
+        self.assigned: set[int] = set()
         self._polled_at = 0.0
         self._answered = False
         self._connection_error: str | None = None
-        self._reopened: set[Partition] = set()  # partitions to be read from another offset
+        self._reopened: set[int] = set()  # partitions to be read from another offset
         self._make_consumer().close()  # validates the settings without connecting
 
     @classmethod
@@ -161,16 +157,13 @@ class KafkaTopic(Broker):
                 )
         if PARTITION in options["topic"]:
             return super().partition_options(options, partition)
-        found = {**options, "partitions": numbers_of(partition)}
-        if options.get("name") is not None:
-            found["name"] = f"{options['name']}/{partition}"
-        return found
+        return select_partitions(options, partition)
 
     def seek(self, token: Any) -> None:
         """Resume after the messages with this token; None means from the beginning."""
         self.close()
         token = dict(token or {})
-        self._last = {int(p): (offset, mark) for p, (offset, mark) in token.pop("last", {}).items()}
+        self._last = LastRead(token.pop("last", None))
         self._next = {int(p): offset for p, offset in token.items()}
 
     def _make_consumer(self) -> Any:
@@ -201,7 +194,7 @@ class KafkaTopic(Broker):
         self._reopened = set()
         self._has_connected = True
 
-    def _partitions(self, timeout: float) -> list[Partition]:
+    def _partitions(self, timeout: float) -> list[int]:
         """Return the numbers of the existing partitions."""
         self._polled_at = time.monotonic()
         topic = self._consumer.list_topics(self._topic, timeout=timeout).topics[self._topic]
@@ -214,12 +207,11 @@ class KafkaTopic(Broker):
             raise SourceError(f"cannot read {self.name}: {self._describe(topic.error)}")
         return sorted(topic.partitions)
 
-    def _place(self, partition: Partition) -> Any:
+    def _place(self, partition: int) -> Any:
         """Return the offset at which to start reading a partition."""
         offset = self._next.get(partition, kafka.OFFSET_BEGINNING)
-        if offset != kafka.OFFSET_BEGINNING and partition in self._last:
-            offset = self._last[partition][0]
-            self._unverified.add(partition)
+        if offset != kafka.OFFSET_BEGINNING:
+            offset = self._last.reread_from(partition, offset)
         return kafka.TopicPartition(self._topic, partition, offset)
 
     def _assign(self, consumer: Any, partitions: Sequence[Any]) -> None:
@@ -262,8 +254,14 @@ class KafkaTopic(Broker):
         errors = list(map(_error, found))
         bad = any(map(operator.is_not, errors, itertools.repeat(None)))
         messages = [m for m, e in zip(found, errors, strict=True) if e is None] if bad else found
-        if self._unverified:
-            messages = self._verify(messages)
+        messages, recreated = self._last.verify(messages)
+        for p, offset in recreated.items():
+            self._handle_gap(
+                f"partition {p} has another message at offset {offset:,}, up to which it was read:"
+                " the topic was deleted and recreated",
+                f"{p}:{offset}",
+            )
+            self._restart_partition(p, self._next)
         last = dict(zip(map(_partition, messages), messages, strict=True))
         after = self._next | {p: _offset(message) + 1 for p, message in last.items()}
         for message in found if bad else ():
@@ -271,7 +269,7 @@ class KafkaTopic(Broker):
                 self._take_error(message, after)
         # only after all messages were checked: those after an error are read again
         self._next = after
-        self._last |= {p: mark_of(message) for p, message in last.items()}
+        self._last.record(last)
         self._answered = self._answered or bool(messages)
         if self._answered:
             self.reconnects += self._connection_error is not None and self.connection_error is None
@@ -287,30 +285,10 @@ class KafkaTopic(Broker):
             self.close()
         return batch
 
-    def _verify(self, messages: Sequence[Any]) -> list[Any]:
-        """Return the messages not read before, and check the messages that were read last."""
-        kept = []
-        lost: set[Partition] = set()
-        for message in messages:
-            p, offset = message.partition(), message.offset()
-            if p in self._unverified and offset <= self._last[p][0]:
-                if mark_of(message) != self._last[p]:
-                    what = f"partition {p} has another message at offset {offset:,}, up to which it"
-                    self._handle_gap(
-                        f"{what} was read: the topic was deleted and recreated", f"{p}:{offset}"
-                    )
-                    lost.add(p)
-            elif p not in lost:
-                kept.append(message)
-            self._unverified.discard(p)
-        for p in lost:
-            self._restart_partition(p, self._next)
-        return kept
-
-    def _restart_partition(self, partition: Partition, after: dict[Partition, int]) -> None:
+    def _restart_partition(self, partition: int, after: dict[int, int]) -> None:
         """Read a partition from its beginning after reconnecting."""
         after.pop(partition, None)
-        self._last.pop(partition, None)
+        self._last.forget(partition)
         self._reopened.add(partition)
 
     def _probe(self) -> None:
@@ -341,10 +319,10 @@ class KafkaTopic(Broker):
             positions = Positions([m for m in messages if m.value() is not None])
             records = [record for record in records if record is not None]
         token: dict[str, Any] = {str(p): offset for p, offset in sorted(self._next.items())}
-        token["last"] = {str(p): list(mark) for p, mark in sorted(self._last.items())}
+        token["last"] = self._last.token()
         return Batch(records, token, positions, refused, self._lag())
 
-    def _take_error(self, message: Any, after: dict[Partition, int]) -> None:
+    def _take_error(self, message: Any, after: dict[int, int]) -> None:
         """Handle an error message: record a partition end or a lost offset, or raise an error."""
         error = message.error()
         p = message.partition()
@@ -356,8 +334,8 @@ class KafkaTopic(Broker):
             after[p] = max(message.offset(), after.get(p, 0))
             self._answered = True
         elif error.name() == "_AUTO_OFFSET_RESET":
-            if p in self._unverified:  # the last message read has expired; the next may exist
-                del self._last[p]
+            if p in self._last.unverified:  # that message has expired; the next may exist
+                self._last.forget(p)
                 self._reopened.add(p)
                 return
             offset = after.get(p, 0)
@@ -419,4 +397,4 @@ class KafkaTopic(Broker):
             self._consumer.close()
             self._consumer = None
         self.assigned.clear()
-        self._unverified.clear()
+        self._last.unverified.clear()

@@ -1,14 +1,10 @@
-"""Positions and marks of Kafka messages, and the validation of options and settings."""
+"""Positions of Kafka messages, and the last messages read."""
 
 from __future__ import annotations
 
-import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from seqbayes.errors import PriorError
-from seqbayes.stream.urls import check_port, expand
 
 
 class Positions(Sequence[str]):
@@ -25,106 +21,64 @@ class Positions(Sequence[str]):
         return f"{message.partition()}:{message.offset()}"
 
 
-def mark_of(message: Any) -> tuple[int, int]:
+class LastRead:
+    """The last message read from each partition, which shows that a topic was recreated.
+
+    The message is read again after every connection and compared with a mark: its offset, and a
+    checksum of its time and content.
+
+    Parameters
+    ----------
+    token
+        The marks by partition, as returned by `token`.
+
+    Attributes
+    ----------
+    unverified : set of int
+        The partitions whose last message is being read again.
+    """
+
+    def __init__(self, token: Mapping[str, Sequence[int]] | None = None) -> None:
+        self._marks = {int(p): (offset, crc) for p, (offset, crc) in (token or {}).items()}
+        self.unverified: set[int] = set()
+
+    def token(self) -> dict[str, list[int]]:
+        """Return the marks as JSON values."""
+        return {str(p): list(mark) for p, mark in sorted(self._marks.items())}
+
+    def record(self, messages: Mapping[int, Any]) -> None:
+        """Record the last message of each partition."""
+        self._marks |= {p: _mark_of(message) for p, message in messages.items()}
+
+    def forget(self, partition: int) -> None:
+        """Remove the mark of a partition."""
+        self._marks.pop(partition, None)
+
+    def reread_from(self, partition: int, offset: int) -> int:
+        """Return the offset of the last message; `offset` if none was read."""
+        if partition not in self._marks:
+            return offset
+        self.unverified.add(partition)
+        return self._marks[partition][0]
+
+    def verify(self, messages: list[Any]) -> tuple[list[Any], dict[int, int]]:
+        """Return the messages not read before, and offsets in partitions of a recreated topic."""
+        if not self.unverified:
+            return messages, {}
+        kept = []
+        recreated: dict[int, int] = {}
+        for message in messages:
+            p, offset = message.partition(), message.offset()
+            if p in self.unverified and offset <= self._marks[p][0]:
+                if _mark_of(message) != self._marks[p]:
+                    recreated[p] = offset
+            elif p not in recreated:
+                kept.append(message)
+            self.unverified.discard(p)
+        return kept, recreated
+
+
+def _mark_of(message: Any) -> tuple[int, int]:
     """Return the offset of a message and a checksum of its time and content."""
     content = f"{message.timestamp()}".encode() + (message.value() or b"")
     return message.offset(), zlib.crc32(content)
-
-
-_RESERVED_SETTINGS = {
-    "bootstrap.servers": "brokers",
-    "group.id": "group",
-    "auto.offset.reset": "lost",
-    "enable.auto.commit": "the store",
-    "enable.partition.eof": "this source",
-}
-"""Client settings that users cannot set, with the option that determines each."""
-
-
-def check_options(
-    brokers: str, topic: str, partitions: Sequence[int] | None, group: str | None
-) -> None:
-    """Validate the options that determine what is read.
-
-    Raises
-    ------
-    PriorError
-        If one is invalid.
-    """
-    if not brokers or not topic:
-        raise PriorError("expected brokers 'host:port', and the name of a topic")
-    for broker in brokers.split(","):
-        check_port(broker.strip() if "://" in broker else f"kafka://{broker.strip()}")
-    if partitions is not None and (
-        group is not None or not partitions or any(p < 0 for p in partitions)
-    ):
-        raise PriorError(
-            f"expected partitions such as [0, 1] or a group, got {partitions!r} and {group!r}"
-        )
-
-
-def secrets_in(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the values of settings that must not appear in messages.
-
-    Examples
-    --------
-    >>> secrets_in({"sasl.username": "reader", "sasl.password": "p"})
-    ('p',)
-    """
-    return tuple(
-        str(value) for key, value in settings.items() if "password" in key or "secret" in key
-    )
-
-
-def client_settings(brokers: str, group: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of the client; environment variables in those given are replaced.
-
-    Raises
-    ------
-    PriorError
-        If a setting is given that an option determines.
-    """
-    for key, decided in _RESERVED_SETTINGS.items():
-        if key in given:
-            raise PriorError(f"setting {key!r} cannot be set: it is determined by {decided}")
-    return {
-        "log_level": 0,
-        "queued.max.messages.kbytes": 1 << 15,
-        "topic.metadata.refresh.interval.ms": 30_000,
-        **{k: expand(v) if isinstance(v, str) else v for k, v in given.items()},
-        "bootstrap.servers": brokers,
-        "group.id": group or "seqbayes",
-        "auto.offset.reset": "error",
-        "enable.auto.commit": False,
-        "enable.partition.eof": True,
-    }
-
-
-def _quiet() -> logging.Logger:
-    """Return a silent logger: errors are raised, or recorded as `connection_error`."""
-    logger = logging.getLogger("seqbayes.kafka")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
-    return logger
-
-
-SILENT = _quiet()
-
-
-def numbers_of(partition: str) -> list[int]:
-    """Return the numbers in the name of a partition: a number, or a range of numbers.
-
-    Raises
-    ------
-    PriorError
-        If the name is neither a number nor a range.
-
-    Examples
-    --------
-    >>> numbers_of("3"), numbers_of("0-2")
-    ([3], [0, 1, 2])
-    """
-    ends = partition.split("-")
-    if len(ends) <= 2 and all(map(str.isdecimal, ends)) and int(ends[0]) <= int(ends[-1]):
-        return list(range(int(ends[0]), int(ends[-1]) + 1))
-    raise PriorError(f"expected a partition such as 0, or a range such as 0-7, got {partition!r}")
