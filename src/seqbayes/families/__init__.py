@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         NormalParameters,
     )
     from seqbayes.families.normal_inverse_wishart import NormalInverseWishart
-    from seqbayes.families.product import Product, ProductHyperparameters
+    from seqbayes.families.product import Product
+    from seqbayes.families.product_formulas import ProductHyperparameters
     from seqbayes.families.wishart_belief import MultivariateParameters
     from seqbayes.families.wishart_parameters import NormalInverseWishartHyperparameters
 
@@ -58,7 +59,8 @@ __getattr__, __dir__ = _lazy.attributes(
         "normal_inverse_gamma": "NormalInverseGamma",
         "normal_inverse_gamma_belief": "NormalInverseGammaHyperparameters NormalParameters",
         "normal_inverse_wishart": "NormalInverseWishart",
-        "product": "Product ProductHyperparameters",
+        "product": "Product",
+        "product_formulas": "ProductHyperparameters",
         "wishart_belief": "MultivariateParameters",
         "wishart_parameters": "NormalInverseWishartHyperparameters",
     },

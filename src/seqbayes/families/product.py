@@ -6,7 +6,7 @@ import copy
 import math
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 from seqbayes import distributions, serialization, tables
 from seqbayes.checks import check_level
@@ -14,31 +14,21 @@ from seqbayes.distributions.product import none_if_all_none
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.explanation import Explanation
 from seqbayes.families.dirichlet import by_label
+from seqbayes.families.product_formulas import ProductFormulas, ProductHyperparameters
 from seqbayes.likelihoods import Fields
 from seqbayes.likelihoods.base import observe_all
 from seqbayes.model import TableForm
 from seqbayes.registry import register
 from seqbayes.state import State
-from seqbayes.statistics import FieldStatistic, FieldSums, Statistics, arrays
+from seqbayes.statistics import FieldSums, Statistics, arrays
 from seqbayes.tables import by_field
 
 
-class ProductHyperparameters(NamedTuple):
-    """Hyperparameters by field, and the families of the fields in order."""
-
-    fields: dict[Any, Any]
-    families: tuple[type[State], ...]
-
-    def members(self) -> list[tuple[Any, type[State], Any]]:
-        """Return name, family and hyperparameters of every field."""
-        return [
-            (name, family, h)
-            for (name, h), family in zip(self.fields.items(), self.families, strict=True)
-        ]
-
-
 @register
-class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict[Any, Any]]):
+class Product(
+    ProductFormulas,
+    State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict[Any, Any]],
+):
     """Joint belief about several named fields, which are independent of each other.
 
     An observation is a mapping from field to value, or a sequence or an array of one value per
@@ -190,8 +180,6 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
             raise PriorError(f"expected a field of {tuple(self.fields)}, got {name!r}")
         return copy.copy(self._states()[name])
 
-    # The formulas: sums over the fields, or mappings.
-
     @property
     def prior(self) -> ProductHyperparameters:
         """The prior's hyperparameters."""
@@ -202,58 +190,6 @@ class Product(State[ProductHyperparameters, dict[Any, Any], dict[Any, Any], dict
     def posterior(self) -> ProductHyperparameters:
         """The posterior's hyperparameters."""
         return self.combine(self.prior, self._statistics.value)
-
-    @staticmethod
-    def combine(prior: ProductHyperparameters, statistic: FieldStatistic) -> ProductHyperparameters:
-        """Return the hyperparameters after data with these statistics."""
-        fields = {
-            name: family.combine(h, statistic.fields[name]) for name, family, h in prior.members()
-        }
-        return ProductHyperparameters(fields, prior.families)
-
-    @staticmethod
-    def is_proper(hyperparameters: ProductHyperparameters) -> bool:
-        """Whether the densities of all fields integrate to one."""
-        return all(family.is_proper(h) for _, family, h in hyperparameters.members())
-
-    @staticmethod
-    def log_z(hyperparameters: ProductHyperparameters) -> Any:
-        """Return the sum of the fields' log normalising constants."""
-        return sum(family.log_z(h) for _, family, h in hyperparameters.members())
-
-    @staticmethod
-    def log_marginal(hyperparameters: ProductHyperparameters, statistic: FieldStatistic) -> Any:
-        """Return the sum of the fields' log marginal likelihoods, minus the log base measures."""
-        return sum(
-            family.log_marginal(h, statistic.fields[name])
-            for name, family, h in hyperparameters.members()
-        )
-
-    @classmethod
-    def log_probability(cls, hyperparameters: ProductHyperparameters, statistics: Any) -> float:
-        """Return the sum of the fields' log marginal likelihoods."""
-        return math.fsum(
-            family.log_probability(h, statistics.parts[name])
-            for name, family, h in hyperparameters.members()
-        )
-
-    @staticmethod
-    def log_likelihood(theta: Any, statistic: FieldStatistic) -> Any:
-        """Return the sum of the fields' log likelihoods, minus the log base measures."""
-        theta = by_field(theta, statistic.fields, PriorError)
-        families = zip(statistic.fields, statistic.families, strict=True)
-        return sum(
-            family.log_likelihood(theta[name], statistic.fields[name])
-            for name, family in families
-            if name in theta
-        )
-
-    @staticmethod
-    def belief(hyperparameters: ProductHyperparameters) -> distributions.Product:
-        """Return the joint distribution of the fields' parameters."""
-        return distributions.Product(
-            {n: family.belief(h) for n, family, h in hyperparameters.members()}
-        )
 
     def observation_parameter(self, theta: Any) -> dict[Any, Any]:
         """Return the parameters of the fields' likelihoods."""
