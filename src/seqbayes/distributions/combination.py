@@ -16,6 +16,7 @@ from seqbayes.numerics.elementary import plain
 from seqbayes.numerics.gamma_moments import log_gamma_moment
 from seqbayes.numerics.mixing_integral import log_mixing_integral
 from seqbayes.numerics.special import Real
+from seqbayes.statistics.exact import rounding_error
 
 _LARGEST = 1e5
 """Hyperparameter up to which the closed form of the density of a mixture has ten digits."""
@@ -38,6 +39,8 @@ class NormalCombination(Averaged):
         Its hyperparameters.
     deviations, variances
         The multiples.
+    mean_low
+        The rounding error of `mean`.
 
     Examples
     --------
@@ -59,8 +62,10 @@ class NormalCombination(Averaged):
         beta: float,
         deviations: float = 0.0,
         variances: float = 0.0,
+        mean_low: float = 0.0,
     ) -> None:
         self._parameters = mean, kappa, alpha, beta, deviations, variances
+        self._low = mean_low
         # the standard score of a combination changes by 1 when the logarithm changes by this
         variance = beta / alpha
         change = abs(deviations) * math.sqrt(kappa) / 2.0 + abs(variances) * math.sqrt(
@@ -68,9 +73,8 @@ class NormalCombination(Averaged):
         )
         super().__init__(InverseGamma(alpha, beta), 1.0 / max(change, 1.0))
         roots = np.sqrt(self._values)
-        self._normal = Normal(
-            mean + deviations * roots + variances * self._values, self._values / kappa
-        )
+        about = Normal(mean, self._values / kappa, mean_low)
+        self._normal = about.shift(deviations * roots + variances * self._values)
 
     def _given(self, x: Any) -> tuple[Distribution, Any, Any]:
         return self._normal, x, 0.0
@@ -112,7 +116,7 @@ class NormalCombination(Averaged):
     def _log_mixture(self, x: Any) -> Any:
         """Return the log density of a mean plus a multiple of the variance, in closed form."""
         mean, kappa, alpha, beta, _, variances = self._parameters
-        distance = x - mean
+        distance = (x - mean) - self._low
         power, rise = alpha + 0.5, kappa * variances * distance
         squares = beta + 0.5 * kappa * distance * distance
         logs, root = log_mixing_integral(power, squares, 0.5 * kappa * variances * variances)
@@ -175,8 +179,10 @@ class NormalCombination(Averaged):
 
     def shift(self, by: Real) -> NormalCombination:
         """Return the distribution of the number plus `by`."""
-        mean, *others = self._parameters
-        return NormalCombination(mean + float(by), *others)
+        mean, kappa, alpha, beta, deviations, variances = self._parameters
+        moved = mean + float(by)
+        low = self._low + rounding_error(mean, float(by), moved)
+        return NormalCombination(moved, kappa, alpha, beta, deviations, variances, low)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         mean, kappa, alpha, beta, deviations, variances = self._parameters

@@ -29,6 +29,8 @@ class MultivariateT(Distribution):
         Scale matrix (d, d): the covariance is ``scale * df / (df - 2)``.
     factor
         Its lower triangular factor, if it is known more accurately than the matrix.
+    loc_low
+        The rounding error of the location (d,).
 
     Notes
     -----
@@ -37,9 +39,12 @@ class MultivariateT(Distribution):
 
     _names: ClassVar[tuple[str, ...]] = ("df", "loc", "scale")
 
-    def __init__(self, df: float, loc: Any, scale: Any, factor: Any = None) -> None:
+    def __init__(
+        self, df: float, loc: Any, scale: Any, factor: Any = None, loc_low: Any = 0.0
+    ) -> None:
         self.df = float(df)
         self.loc = np.asarray(loc, float)
+        self._low = loc_low
         self.scale = np.asarray(scale, float)
         self._size = np.sqrt(np.diagonal(self.scale))
         # factorise the correlation matrix, so that the result is independent of the coordinates'
@@ -52,8 +57,9 @@ class MultivariateT(Distribution):
     @property
     def marginals(self) -> tuple[StudentT, ...]:
         """The distributions of the coordinates."""
-        pairs = zip(self.loc.tolist(), self._size.tolist(), strict=True)
-        return tuple(StudentT(self.df, loc, size) for loc, size in pairs)
+        lows = np.broadcast_to(self._low, self.loc.shape).tolist()
+        each = zip(self.loc.tolist(), self._size.tolist(), lows, strict=True)
+        return tuple(StudentT(self.df, loc, size, low) for loc, size, low in each)
 
     def marginal(self, indices: Sequence[int]) -> MultivariateT:
         """Return the joint distribution of the coordinates with these indices."""
@@ -61,7 +67,8 @@ class MultivariateT(Distribution):
         _, upper = np.linalg.qr((self._factor * self._size[:, None])[columns].T)
         factor = upper.T * np.sign(np.diagonal(upper))
         scale = self.scale[np.ix_(columns, columns)]
-        return MultivariateT(self.df, self.loc[columns], scale, factor)
+        lows = np.broadcast_to(self._low, self.loc.shape)[columns]
+        return MultivariateT(self.df, self.loc[columns], scale, factor, lows)
 
     @property
     def mean(self) -> Any:
@@ -88,7 +95,7 @@ class MultivariateT(Distribution):
         """Return the log density of a vector (d,), or of many (..., d)."""
         x = read_numbers(x)
         d = len(self.loc)
-        standardized = ((x - self.loc) / self._size).reshape(-1, d)
+        standardized = (((x - self.loc) - self._low) / self._size).reshape(-1, d)
         if d == 1:
             z = standardized
         else:
@@ -163,7 +170,7 @@ class MultivariateT(Distribution):
         shape = () if size is None else tuple(np.atleast_1d(size))
         z = rng.standard_normal((*shape, len(self.loc))) @ self._factor.T
         chi2 = rng.chisquare(self.df, shape)
-        return self.loc + self._size * z / np.sqrt(chi2 / self.df)[..., None]
+        return self.loc + (self._low + self._size * z / np.sqrt(chi2 / self.df)[..., None])
 
 
 # Nodes of u = P(variance below its quantile), dense at both ends, where quantiles diverge.

@@ -11,6 +11,7 @@ from seqbayes.distributions.base import Distribution
 from seqbayes.numerics import information, sc, tails
 from seqbayes.numerics.elementary import choose, logarithm, or_none, parameters
 from seqbayes.numerics.special import HALF_LOG_TWO_PI, Real, deviance, is_array, log_rising
+from seqbayes.statistics.exact import rounding_error
 
 # Above this df, the distribution equals the normal distribution to double precision.
 _NORMAL_DF = 1e300
@@ -23,6 +24,8 @@ class Normal(Distribution):
     ----------
     mean, var : float or array
         The variance, not the standard deviation; var > 0.
+    mean_low : float or array, optional
+        The rounding error of `mean`: the mean is ``mean + mean_low``.
 
     Examples
     --------
@@ -33,50 +36,53 @@ class Normal(Distribution):
 
     _names = ("mean", "var")
 
-    def __init__(self, mean: Real, var: Real) -> None:
-        self._mean, self._var = mean, var = parameters(mean, var)
-        self.scalar = type(mean) is type(var) is float
+    def __init__(self, mean: Real, var: Real, mean_low: Real = 0.0) -> None:
+        self._mean, self._var, self._low = mean, var, low = parameters(mean, var, mean_low)
+        self.scalar = type(mean) is type(var) is type(low) is float
         self._std = math.sqrt(var) if type(var) is float else np.sqrt(var)
 
     def hyperparameters(self) -> tuple[Real, ...]:
         """Return the hyperparameters in the order of the constructor."""
-        return self._mean, self._var
+        return self._mean, self._var, self._low
+
+    def _score(self, x: Real) -> Real:
+        return ((x - self._mean) - self._low) / self._std
 
     def _log_density(self, x: Real) -> Real:
-        z = (x - self._mean) / self._std
+        z = self._score(x)
         log = np.log(self._std) if is_array(self._std) else math.log(self._std)
         return -0.5 * z * z - log - HALF_LOG_TWO_PI
 
     def _cdf(self, x: Real) -> Real:
-        p = sc.ndtr((x - self._mean) / self._std)
+        p = sc.ndtr(self._score(x))
         return p if is_array(p) else float(p)
 
     def _sf(self, x: Real) -> Real:
-        p = sc.ndtr((self._mean - x) / self._std)
+        p = sc.ndtr(-self._score(x))
         return p if is_array(p) else float(p)
 
     def _ppf(self, q: Real) -> Real:
-        x = self._mean + self._std * sc.ndtri(q)
+        x = self._mean + (self._low + self._std * sc.ndtri(q))
         return x if is_array(x) else float(x)
 
     def _isf(self, q: Real) -> Real:
-        x = self._mean - self._std * sc.ndtri(q)
+        x = self._mean + (self._low - self._std * sc.ndtri(q))
         return x if is_array(x) else float(x)
 
     def _logcdf(self, x: Real) -> Real:
-        p = sc.log_ndtr((x - self._mean) / self._std)
+        p = sc.log_ndtr(self._score(x))
         return p if is_array(p) else float(p)
 
     def _logsf(self, x: Real) -> Real:
-        p = sc.log_ndtr((self._mean - x) / self._std)
+        p = sc.log_ndtr(-self._score(x))
         return p if is_array(p) else float(p)
 
     def _log_ppf(self, log_q: Real) -> Real:
-        x = self._mean + self._std * sc.ndtri_exp(log_q)
+        x = self._mean + (self._low + self._std * sc.ndtri_exp(log_q))
         return x if is_array(x) else float(x)
 
     def _log_isf(self, log_q: Real) -> Real:
-        x = self._mean - self._std * sc.ndtri_exp(log_q)
+        x = self._mean + (self._low - self._std * sc.ndtri_exp(log_q))
         return x if is_array(x) else float(x)
 
     def entropy(self) -> Real:
@@ -103,7 +109,8 @@ class Normal(Distribution):
         if not isinstance(other, Normal):
             return super().kl(other)
         ratio, step = self._var / other.var, (other.var - self._var) / other.var
-        z = (self._mean - other.mean) / other.std
+        mean, _, low = other.hyperparameters()
+        z = ((self._mean - mean) + (self._low - low)) / other.std
         return 0.5 * (deviance(1.0 + 0.0 * ratio, ratio, step) + z * z)
 
     def _hdi(self, level: float) -> tuple[float, float]:
@@ -111,7 +118,8 @@ class Normal(Distribution):
 
     def shift(self, by: Real) -> Normal:
         """Return the distribution of the variable plus `by`."""
-        return Normal(self.mean + by, self.var)
+        mean = self._mean + by
+        return Normal(mean, self._var, self._low + rounding_error(self._mean, by, mean))
 
     @property
     def log_concave(self) -> bool:
@@ -134,7 +142,7 @@ class Normal(Distribution):
         return or_none(self._var < math.inf, self._mean)
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
-        return rng.normal(self._mean, self._std, size)
+        return self._mean + rng.normal(self._low, self._std, size)
 
     # For transformed variables.
 
@@ -151,7 +159,8 @@ class Normal(Distribution):
         return self._var
 
     def __repr__(self) -> str:
-        return f"Normal(mean={self._mean!r}, var={self._var!r})"
+        low = f", mean_low={self._low!r}" if np.any(self._low) else ""
+        return f"Normal(mean={self._mean!r}, var={self._var!r}{low})"
 
 
 class StudentT(Distribution):
@@ -161,6 +170,8 @@ class StudentT(Distribution):
     ----------
     df, loc, scale : float or array
         df > 0 (infinite for the normal distribution) and scale > 0.
+    loc_low : float or array, optional
+        The rounding error of `loc`: the location is ``loc + loc_low``.
 
     References
     ----------
@@ -179,13 +190,21 @@ class StudentT(Distribution):
     power_tail = True
     _names = ("df", "loc", "scale")
 
-    def __init__(self, df: Real, loc: Real = 0.0, scale: Real = 1.0) -> None:
-        self.df, self.loc, self.scale = df, loc, scale = parameters(df, loc, scale)
-        self.scalar = type(df) is type(loc) is type(scale) is float
+    def __init__(self, df: Real, loc: Real = 0.0, scale: Real = 1.0, loc_low: Real = 0.0) -> None:
+        df, loc, scale, loc_low = parameters(df, loc, scale, loc_low)
+        self.df, self.loc, self.scale, self.loc_low = df, loc, scale, loc_low
+        self.scalar = type(df) is type(loc) is type(scale) is type(loc_low) is float
+
+    def hyperparameters(self) -> tuple[Real, ...]:
+        """Return the hyperparameters in the order of the constructor."""
+        return self.df, self.loc, self.scale, self.loc_low
+
+    def _score(self, x: Real) -> Real:
+        return ((x - self.loc) - self.loc_low) / self.scale
 
     def _log_density(self, x: Real) -> Real:
         xp: Any = np if is_array(x) or not self.scalar else math
-        t = (x - self.loc) / self.scale
+        t = self._score(x)
         df = np.minimum(self.df, _NORMAL_DF) if xp is np else min(self.df, _NORMAL_DF)
         size = abs(t)
         # if t**2 / df overflows, use its logarithm
@@ -197,28 +216,28 @@ class StudentT(Distribution):
         return constant - 0.5 * (df + 1.0) * log_kernel
 
     def _cdf(self, x: Real) -> Real:
-        return tails.t_cdf(self.df, (x - self.loc) / self.scale)
+        return tails.t_cdf(self.df, self._score(x))
 
     def _sf(self, x: Real) -> Real:
-        return tails.t_cdf(self.df, (self.loc - x) / self.scale)
+        return tails.t_cdf(self.df, -self._score(x))
 
     def _ppf(self, q: Real) -> Real:
-        return self.loc + self.scale * tails.t_ppf(self.df, q)
+        return self.loc + (self.loc_low + self.scale * tails.t_ppf(self.df, q))
 
     def _isf(self, q: Real) -> Real:
-        return self.loc - self.scale * tails.t_ppf(self.df, q)
+        return self.loc + (self.loc_low - self.scale * tails.t_ppf(self.df, q))
 
     def _logcdf(self, x: Real) -> Real:
-        return tails.t_logcdf(self.df, (x - self.loc) / self.scale)
+        return tails.t_logcdf(self.df, self._score(x))
 
     def _logsf(self, x: Real) -> Real:
-        return tails.t_logcdf(self.df, (self.loc - x) / self.scale)
+        return tails.t_logcdf(self.df, -self._score(x))
 
     def _log_ppf(self, log_q: Real) -> Real:
-        return self.loc + self.scale * tails.t_ppf(self.df, log_q, True)
+        return self.loc + (self.loc_low + self.scale * tails.t_ppf(self.df, log_q, True))
 
     def _log_isf(self, log_q: Real) -> Real:
-        return self.loc - self.scale * tails.t_ppf(self.df, log_q, True)
+        return self.loc + (self.loc_low - self.scale * tails.t_ppf(self.df, log_q, True))
 
     def entropy(self) -> Real:
         """Return the differential entropy, with h = df / 2 and the digamma function psi.
@@ -241,7 +260,9 @@ class StudentT(Distribution):
 
     def shift(self, by: Real) -> StudentT:
         """Return the distribution of the variable plus `by`."""
-        return StudentT(self.df, self.loc + by, self.scale)
+        loc = self.loc + by
+        low = self.loc_low + rounding_error(self.loc, by, loc)
+        return StudentT(self.df, loc, self.scale, low)
 
     @property
     def mean(self) -> Real:
@@ -268,7 +289,8 @@ class StudentT(Distribution):
         square = rng.standard_gamma(0.5 * np.minimum(self.df, 1e18), size)
         z = rng.standard_normal(size)
         with np.errstate(divide="ignore"):
-            return self.loc + self.scale * z * np.sqrt(0.5 * np.minimum(self.df, 1e18) / square)
+            deviation = z * np.sqrt(0.5 * np.minimum(self.df, 1e18) / square)
+            return self.loc + (self.loc_low + self.scale * deviation)
 
     # For transformed variables.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from seqbayes import distributions, likelihoods
 from seqbayes.elicit import between
+from seqbayes.families.location import FAR, Located, low_of, move, rounded_off, some
 from seqbayes.likelihoods import Likelihood, check_parameter
 from seqbayes.numerics import sc
 from seqbayes.numerics.special import normal_quantile
@@ -20,8 +21,6 @@ LOG_TAU = math.log(math.tau)
 
 MIN_VARIANCE = 1e-300
 """Smallest prior and known variance."""
-FAR = 1e6
-"""Square of a mean, in units of the variance, above which its rounding affects densities."""
 
 
 class _NormalFields(NamedTuple):
@@ -30,27 +29,24 @@ class _NormalFields(NamedTuple):
     known_variance: float
 
 
-class NormalHyperparameters(_NormalFields):
+class NormalHyperparameters(_NormalFields, Located):
     """Mean and variance of a Normal belief about a mean, and the known variance of the data."""
-
-    mean_low: float = 0.0
-    """The rounding error of the mean, if it is not negligible next to the standard deviation."""
 
     def observation(self) -> distributions.Normal:
         """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
-        return distributions.Normal(self.mean, self.variance + self.known_variance)
+        return distributions.Normal(self.mean, self.variance + self.known_variance, self.mean_low)
 
     def quantile_interval(self, z: float, tail: float) -> tuple[float, float]:
         """Return a credible interval of the mean plus `z` standard deviations of the data."""
-        middle = self.mean + z * math.sqrt(self.known_variance)
+        middle = self.mean_low + z * math.sqrt(self.known_variance)
         reach = -float(sc.ndtri(tail)) * math.sqrt(self.variance)
-        return middle - reach, middle + reach
+        return self.mean + (middle - reach), self.mean + (middle + reach)
 
     def combination(self, deviations: float = 0.0, variances: float = 0.0) -> distributions.Normal:
         """Return the distribution of the mean plus multiples of data deviation and variance."""
         known = self.known_variance
         shift = deviations * math.sqrt(known) + variances * known
-        return distributions.Normal(self.mean + shift, self.variance)
+        return distributions.Normal(self.mean, self.variance, self.mean_low).shift(shift)
 
 
 @register
@@ -205,8 +201,9 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         else:  # the weight of the prior may exceed the largest float
             spread = known / total if total < math.inf else variance
         posterior = NormalHyperparameters(moved, spread, known)
-        if type(moved) is float and moved * moved > FAR * known:
-            posterior.mean_low = rounded_off(mean, moved, statistic, gap, share, rest)
+        if some(moved * moved > FAR * spread):
+            before = mean, (known, variance)
+            posterior.mean_low = rounded_off(before, statistic, moved, (share, rest), (spread, 1.0))
         return posterior
 
     @property
@@ -234,9 +231,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         """Return the log marginal density of data with these moments."""
         mean, variance, known = hyperparameters
         n, origin, shift, squares = statistic
-        gap = (origin - mean) + shift
-        if isinstance(hyperparameters, NormalHyperparameters):
-            gap = gap - hyperparameters.mean_low
+        gap = ((origin - mean) + shift) - low_of(hyperparameters)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             weight = n * np.divide(variance, known)
             growth = np.log1p(weight)
@@ -283,28 +278,10 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
     @staticmethod
     def belief(hyperparameters: NormalHyperparameters) -> distributions.Normal:
         """Return the Normal distribution of the mean."""
-        return distributions.Normal(hyperparameters[0], hyperparameters[1])
+        mean, variance, _ = hyperparameters
+        return distributions.Normal(mean, variance, low_of(hyperparameters))
 
 
 def _check_variance(name: str, value: Any) -> float:
     """Validate a variance, which must be large enough to decrease with many observations."""
     return check_parameter(name, check_parameter(name, value), MIN_VARIANCE, open_low=False)
-
-
-def move(mean: Any, data_mean: Any, gap: Any, share: Any, rest: Any) -> Any:
-    """Return the mean moved by `share` of the gap to the data mean, from the nearer of the two.
-
-    `rest` is 1 - share without cancellation; it may be much smaller than the rounding error of 1.
-    """
-    if not (isinstance(share, np.ndarray) or isinstance(gap, np.ndarray)):
-        return data_mean - rest * gap if share > 0.5 else mean + share * gap
-    return np.where(share > 0.5, data_mean - rest * gap, mean + share * gap)
-
-
-def rounded_off(
-    mean: float, moved: float, statistic: MomentStatistic, gap: float, share: float, rest: float
-) -> float:
-    """Return the rounding error of the mean that `move` returns."""
-    if share > 0.5:
-        return float((statistic.origin - moved) + (statistic.shift - rest * gap))
-    return (mean - moved) + share * gap

@@ -10,7 +10,8 @@ import numpy as np
 from seqbayes import likelihoods
 from seqbayes.checks import all_positive
 from seqbayes.errors import PriorError
-from seqbayes.families.normal import FAR, LOG_TAU, move, rounded_off
+from seqbayes.families.location import FAR, low_of, move, rounded_off, some
+from seqbayes.families.normal import LOG_TAU
 from seqbayes.families.normal_inverse_gamma_belief import (
     NormalInverseGammaBelief,
     NormalInverseGammaHyperparameters,
@@ -200,8 +201,10 @@ class NormalInverseGamma(
         moved = move(mean, origin + shift, gap, share, rest)
         beta = beta + (squares + kappa * share * gap * gap) / 2.0
         posterior = NormalInverseGammaHyperparameters(moved, total, alpha + n / 2.0, beta)
-        if type(moved) is float and moved * moved * alpha > FAR * beta:
-            posterior.mean_low = rounded_off(mean, moved, statistic, gap, share, rest)
+        weight = total * posterior.alpha
+        if some(moved * moved * weight > FAR * beta):
+            shares, spread = (share, rest), (beta, weight)
+            posterior.mean_low = rounded_off((mean, kappa), statistic, moved, shares, spread)
         return posterior
 
     def in_words(self) -> str:
@@ -241,9 +244,7 @@ class NormalInverseGamma(
         """Return the log marginal density of data with these moments."""
         mean, kappa, alpha, beta = hyperparameters
         n, origin, shift, squares = statistic
-        gap = (origin - mean) + shift
-        if isinstance(hyperparameters, NormalInverseGammaHyperparameters):
-            gap = gap - hyperparameters.mean_low
+        gap = ((origin - mean) + shift) - low_of(hyperparameters)
         added = (squares + kappa * n / (kappa + n) * gap * gap) / 2.0
         return (
             special.log_rising(alpha, n / 2.0)

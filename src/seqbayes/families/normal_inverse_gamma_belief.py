@@ -12,6 +12,7 @@ from seqbayes.checks import all_positive
 from seqbayes.distributions.combination import NormalCombination
 from seqbayes.distributions.joint import Joint
 from seqbayes.errors import PriorError
+from seqbayes.families.location import Located, low_of
 from seqbayes.families.normal import LOG_TAU
 from seqbayes.numerics import information, sc, special
 from seqbayes.numerics.elementary import read_numbers
@@ -34,20 +35,17 @@ class _NormalInverseGammaFields(NamedTuple):
     beta: float
 
 
-class NormalInverseGammaHyperparameters(_NormalInverseGammaFields):
+class NormalInverseGammaHyperparameters(_NormalInverseGammaFields, Located):
     """Hyperparameters of a Normal-inverse-gamma distribution, numbers or arrays.
 
     Given the variance, the mean is Normal about `mean` with variance ``variance / kappa``; the
     variance is inverse gamma with shape `alpha` and scale `beta`.
     """
 
-    mean_low: float = 0.0
-    """The rounding error of the mean, if it is not negligible next to the standard deviation."""
-
     def observation(self) -> distributions.StudentT:
         """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
         scale = (self.beta * (1.0 + 1.0 / self.kappa) / self.alpha) ** 0.5
-        return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
+        return distributions.StudentT(2.0 * self.alpha, self.mean, scale, self.mean_low)
 
     def quantile_interval(self, z: float, tail: float) -> tuple[float, float]:
         """Return a credible interval of the mean plus `z` standard deviations of the data.
@@ -57,7 +55,8 @@ class NormalInverseGammaHyperparameters(_NormalInverseGammaFields):
         scale = math.sqrt(self.beta / (self.alpha * self.kappa))
         offset = z * math.sqrt(self.kappa)
         low, high = sc.nctdtrit(2.0 * self.alpha, offset, [tail, 1.0 - tail]).tolist()
-        return self.mean + scale * low, self.mean + scale * high
+        middle = self.mean_low
+        return self.mean + (middle + scale * low), self.mean + (middle + scale * high)
 
     def combination(
         self, deviations: float = 0.0, variances: float = 0.0
@@ -65,8 +64,8 @@ class NormalInverseGammaHyperparameters(_NormalInverseGammaFields):
         """Return the distribution of the mean plus multiples of data deviation and variance."""
         if deviations == variances == 0.0:
             scale = (self.beta / self.alpha) ** 0.5 / self.kappa**0.5
-            return distributions.StudentT(2.0 * self.alpha, self.mean, scale)
-        return NormalCombination(*self, deviations=deviations, variances=variances)
+            return distributions.StudentT(2.0 * self.alpha, self.mean, scale, self.mean_low)
+        return NormalCombination(*self, deviations, variances, self.mean_low)
 
 
 class NormalInverseGammaBelief(Joint):
@@ -85,7 +84,7 @@ class NormalInverseGammaBelief(Joint):
             with np.errstate(all="ignore"):
                 scale = np.sqrt(np.divide(beta, kappa) / alpha)[()]
         return NormalParameters(
-            distributions.StudentT(2.0 * alpha, mean, scale),
+            distributions.StudentT(2.0 * alpha, mean, scale, low_of(self._h)),
             distributions.InverseGamma(alpha, beta),
         )
 
@@ -118,7 +117,7 @@ class NormalInverseGammaBelief(Joint):
             return -math.inf if np.ndim(mean) == 0 else np.full(np.shape(mean), -np.inf)
         m, kappa, alpha, beta = self._h
         with np.errstate(divide="ignore", invalid="ignore"):
-            given = distributions.Normal(m, variance / kappa).logpdf(mean)
+            given = distributions.Normal(m, variance / kappa, low_of(self._h)).logpdf(mean)
             total = given + self.marginals.variance.logpdf(variance)
         if np.ndim(total) == 0:
             return float(total)
@@ -153,7 +152,8 @@ class NormalInverseGammaBelief(Joint):
         other_m, other_kappa, _, _ = other._h
         ratio, step = other_kappa / kappa, (kappa - other_kappa) / kappa
         given = special.deviance(1.0 + 0.0 * ratio, ratio, step)
-        given = given + other_kappa * (m - other_m) ** 2 * (alpha / beta)
+        gap = (m - other_m) + (low_of(self._h) - low_of(other._h))
+        given = given + other_kappa * gap**2 * (alpha / beta)
         return self.marginals.variance.kl(other.marginals.variance) + 0.5 * given
 
     def sample(self, size: Any, rng: np.random.Generator) -> NormalParameters[Any]:
@@ -161,7 +161,8 @@ class NormalInverseGammaBelief(Joint):
         m, kappa, alpha, beta = self._h
         variance = distributions.InverseGamma(alpha, beta).sample(size, rng)
         with np.errstate(over="ignore"):
-            mean = m + np.sqrt(np.divide(variance, kappa)) * rng.standard_normal(size)
+            deviation = np.sqrt(np.divide(variance, kappa)) * rng.standard_normal(size)
+            mean = m + (low_of(self._h) + deviation)
         if size is None and np.ndim(mean) == 0:
             return NormalParameters(float(mean), float(variance))
         return NormalParameters(mean, variance)

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqbayes.distributions import StudentT
 from seqbayes.errors import MergeError, PriorError
+from seqbayes.families.location import low_of
 from seqbayes.families.normal import LOG_TAU
 from seqbayes.families.wishart_belief import (
     MultivariateParameters,
@@ -217,11 +217,7 @@ class NormalInverseWishart(
         posterior = self.posterior
         if not self.is_proper(posterior):
             return dict.fromkeys(names)
-        mean, kappa, df, scale = posterior
-        left = df - len(mean) + 1.0
-        widths = np.sqrt(np.diagonal(scale) / (kappa * left)).tolist()
-        each = zip(names, np.asarray(mean).tolist(), widths, strict=True)
-        return {name: StudentT(left, centre, width) for name, centre, width in each}
+        return dict(zip(names, self.belief(posterior).marginals_of_means(), strict=True))
 
     @property
     def prior(self) -> NormalInverseWishartHyperparameters:
@@ -250,6 +246,7 @@ class NormalInverseWishart(
             plain(df + n),
             scale + (squares + spread),
         )
+        combined.source = prior, statistic
         factor = triangular(combined.scale)
         if is_well_conditioned(factor):
             combined.factor = factor
@@ -264,7 +261,7 @@ class NormalInverseWishart(
                 combined.exact = exact.combine(statistic)
                 combined.factor = combined.exact.factor
             else:
-                combined.far = prior, statistic
+                combined.far = True
                 combined.factor = with_vector(within, np.sqrt(weight) * gap)
         return combined
 
@@ -309,8 +306,7 @@ class NormalInverseWishart(
         n = np.asarray(statistic.n, float)
         d = mean.shape[-1]
         gap, share, _ = _gap(mean, kappa, statistic)
-        if isinstance(hyperparameters, NormalInverseWishartHyperparameters):
-            gap = gap - hyperparameters.mean_low
+        gap = gap - low_of(hyperparameters)
         factor = factor_of(hyperparameters)
         within = _within(hyperparameters, statistic.squares)
         if not is_well_conditioned(within) and n.ndim == 0:

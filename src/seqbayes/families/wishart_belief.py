@@ -10,6 +10,7 @@ import numpy as np
 from seqbayes.distributions import Covariance, InverseGamma, StudentT
 from seqbayes.distributions.joint import Joint
 from seqbayes.errors import PriorError, UnsupportedError
+from seqbayes.families.location import low_of
 from seqbayes.families.wishart_parameters import factor_of
 from seqbayes.numerics import information, special
 from seqbayes.numerics.elementary import read_numbers
@@ -29,6 +30,7 @@ class NormalInverseWishartBelief(Joint):
 
     def __init__(self, hyperparameters: Any) -> None:
         self._mean, self._kappa, self._df, self._scale = hyperparameters
+        self._low = low_of(hyperparameters)
         self._d = np.shape(self._mean)[-1]
         self._factor = factor_of(hyperparameters)
 
@@ -37,11 +39,9 @@ class NormalInverseWishartBelief(Joint):
         """Distributions of the entries: Student's t of the means, inverse gamma of variances."""
         d, left = self._d, self._df - self._d + 1.0
         scale, diagonal = self._scale, np.diagonal(self._scale)
-        means = np.empty(d, object)
+        means = np.array(self.marginals_of_means(), object)
         entries = np.empty((d, d), object)
         for i in range(d):
-            width = math.sqrt(diagonal[i] / (self._kappa * left))
-            means[i] = StudentT(left, float(self._mean[i]), width)
             entries[i, i] = InverseGamma(left / 2.0, float(diagonal[i]) / 2.0)
             for j in range(i):
                 pair = scale[np.ix_((j, i), (j, i))]
@@ -51,6 +51,14 @@ class NormalInverseWishartBelief(Joint):
                 both = Covariance(left + 1.0, pair, float(residual @ residual))
                 entries[i, j] = entries[j, i] = both
         return MultivariateParameters(means, entries)
+
+    def marginals_of_means(self) -> list[StudentT]:
+        """Return Student's t distribution of the mean of each coordinate."""
+        left = self._df - self._d + 1.0
+        widths = np.sqrt(np.diagonal(self._scale) / (self._kappa * left)).tolist()
+        lows = np.broadcast_to(self._low, (self._d,)).tolist()
+        each = zip(np.asarray(self._mean).tolist(), widths, lows, strict=True)
+        return [StudentT(left, mean, width, low) for mean, width, low in each]
 
     @property
     def mean(self) -> MultivariateParameters[Any]:
@@ -100,7 +108,7 @@ class NormalInverseWishartBelief(Joint):
         factor = unit * size[:, None]
         log_determinant = 2.0 * np.log(np.diagonal(factor)).sum()
         mine = self._factor
-        z = np.linalg.solve(factor, mean - self._mean)
+        z = np.linalg.solve(factor, (mean - self._mean) - self._low)
         whole = np.linalg.solve(factor, mine)
         # the leading terms of df / 2 log |scale / covariance| and of the multivariate gamma
         # function combine into deviances of the eigenvalues
@@ -185,7 +193,7 @@ class NormalInverseWishartBelief(Joint):
         shifted = shifted - 0.5 * orders * np.log(others / halves)
         matrix = matrix + shifted + information.bregman_remainder(others, halves)
         kappas = other._kappa / self._kappa
-        z = np.linalg.solve(self._factor, self._mean - other._mean)
+        z = np.linalg.solve(self._factor, (self._mean - other._mean) + (self._low - other._low))
         given = d * special.deviance(1.0, kappas, 1.0 - kappas) + other._kappa * df * (z @ z)
         return float(matrix.sum() + 0.5 * given)
 
@@ -204,7 +212,8 @@ class NormalInverseWishartBelief(Joint):
         )
         covariance = root @ np.swapaxes(root, -1, -2)
         noise = rng.standard_normal((*shape, d, 1)) / math.sqrt(self._kappa)
-        return MultivariateParameters(self._mean + (root @ noise)[..., 0], covariance)
+        mean = self._mean + (self._low + (root @ noise)[..., 0])
+        return MultivariateParameters(mean, covariance)
 
 
 def _where(exists: Any, values: Any) -> Any:

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqbayes.distributions import MultivariateT
+from seqbayes.families.location import FAR, Located, rounded_off
 from seqbayes.families.wishart_exact import MAX_DIMENSION, Exact
 from seqbayes.numerics import decimals
 from seqbayes.numerics.special import Array
+from seqbayes.statistics import ScatterStatistic
 
 ROUNDING = 4e-15
 """Share of a variance, per dimension, that may be a rounding error."""
@@ -35,7 +37,7 @@ class _NormalInverseWishartFields(NamedTuple):
     scale: Array
 
 
-class NormalInverseWishartHyperparameters(_NormalInverseWishartFields):
+class NormalInverseWishartHyperparameters(_NormalInverseWishartFields, Located):
     """Hyperparameters of a Normal-inverse-Wishart distribution, or arrays of them.
 
     Given the covariance, the mean is Normal about `mean` (d,) with ``covariance / kappa``; the
@@ -53,23 +55,51 @@ class NormalInverseWishartHyperparameters(_NormalInverseWishartFields):
     exact: Exact | None = None
     """Hyperparameters with extended precision, if the scatter of the data is nearly singular."""
 
-    far: tuple[Any, Any] | None = None
-    """Prior and statistic, if the scale is nearly singular because their means are far apart."""
+    far: bool = False
+    """Whether the scale is nearly singular because the means of prior and data are far apart."""
+
+    source: tuple[Any, Any] | None = None
+    """Prior and statistic, if there are data."""
 
     @cached_property
     def mean_low(self) -> Any:
         """The rounding error of the mean, if it is not negligible."""
-        exact = None if self.far is None else exact_of(self.far[0])
-        if self.far is None or exact is None or np.ndim(self.far[1].n):
+        if self.source is None or not (self.far or self._is_far()):
             return 0.0
-        return exact.mean_error(self.far[1], np.asarray(self.mean))
+        (mean, prior_kappa, *_), statistic = self.source
+        exact = exact_of(self.source[0]) if self.far and not np.ndim(statistic.n) else None
+        if exact is not None:
+            return exact.mean_error(statistic, np.asarray(self.mean))
+        n, prior_kappa, kappa, df = (
+            np.asarray(v, float)[..., None] for v in (statistic.n, prior_kappa, self.kappa, self.df)
+        )
+        given = ScatterStatistic(n, statistic.origin, statistic.shift, None)
+        shares, spread = (n / kappa, prior_kappa / kappa), (_diagonal(self.scale), kappa * df)
+        with np.errstate(all="ignore"):
+            before = np.asarray(mean), prior_kappa
+            return rounded_off(before, given, np.asarray(self.mean), shares, spread)
+
+    def _is_far(self) -> bool:
+        """Whether the rounding of the mean affects densities."""
+        weight: Any = self.kappa * self.df
+        if not np.ndim(weight):
+            pairs = zip(self.mean.tolist(), _diagonal(self.scale).tolist(), strict=True)
+            return any(mean * mean * weight > FAR * square for mean, square in pairs)
+        with np.errstate(all="ignore"):
+            far = self.mean * self.mean * weight[..., None] > FAR * _diagonal(self.scale)
+        return bool(far.any())
 
     def observation(self) -> MultivariateT:
         """Return the distribution of the next observation."""
         mean, kappa, df, scale = self
         left = df - len(mean) + 1.0
         share = (1.0 + 1.0 / kappa) / left
-        return MultivariateT(left, mean, np.asarray(scale) * share, self.factor * np.sqrt(share))
+        factor = self.factor * np.sqrt(share)
+        return MultivariateT(left, mean, np.asarray(scale) * share, factor, self.mean_low)
+
+
+def _diagonal(matrix: Any) -> Any:
+    return np.diagonal(matrix, axis1=-2, axis2=-1)
 
 
 def factor_of(hyperparameters: Any) -> Any:
@@ -114,7 +144,7 @@ def precise_triangular(matrix: Any) -> Any:
 def exact_of(hyperparameters: Any) -> Exact | None:
     """Return the hyperparameters for decimal arithmetic; None if it is not supported."""
     if isinstance(hyperparameters, NormalInverseWishartHyperparameters) and (
-        hyperparameters.exact is not None or hyperparameters.far is not None
+        hyperparameters.exact is not None or hyperparameters.far
     ):
         return hyperparameters.exact
     single = np.ndim(hyperparameters[1]) == 0 and np.ndim(hyperparameters[0]) == 1
