@@ -135,7 +135,7 @@ class Site:
         """Wait until the server has learned a number of events."""
         end = time.monotonic() + 60
         while True:
-            with urllib.request.urlopen(f"{self.url}/api/health") as answer:
+            with urllib.request.urlopen(f"{self.url}/api/health", timeout=60) as answer:
                 if json.load(answer)["events"] >= n:
                     return
             assert time.monotonic() < end, "the events were not learned"
@@ -157,7 +157,7 @@ class Site:
         end = time.monotonic() + 60
         path = f"{self.url}/api/beliefs/{belief}/{quote(key, safe='')}"
         while True:
-            with urllib.request.urlopen(path) as answer:
+            with urllib.request.urlopen(path, timeout=60) as answer:
                 told = json.load(answer)
             if sum(each is not None for each in told["history"]["n"]) >= n:  # stored
                 return

@@ -44,7 +44,7 @@ def annotate(site, text, **more):
         json.dumps({"text": text, **more}).encode(),
         {"Authorization": f"Bearer {site.token}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -106,6 +106,8 @@ def test_a_comparison_has_one_history_of_all_keys(open_page, site):
     low, mean, high = (float(rows[-1][i]) for i in (3, 2, 4))
     assert low < mean < high
     sign = 1 if name.startswith("control") else -1
-    with urllib.request.urlopen(f"{site.url}/api/compare/conversion?{keys[1:]}") as answer:
+    with urllib.request.urlopen(
+        f"{site.url}/api/compare/conversion?{keys[1:]}", timeout=60
+    ) as answer:
         means = [arm["mean"] for arm in json.load(answer)["arms"]]
     assert mean == pytest.approx(sign * (means[0] - means[1]), abs=1e-4)

@@ -19,7 +19,7 @@ DETAIL = "/beliefs/conversion/" + quote(KEY, safe="")
 def detail(site, level):
     """Return the details of the control, after a comparison of its interval with the posterior."""
     path = f"/api/beliefs/conversion/{quote(KEY, safe='')}?level={level}"
-    with urllib.request.urlopen(site.url + path) as answer:
+    with urllib.request.urlopen(site.url + path, timeout=60) as answer:
         found = json.load(answer)
     state = Beta(found["posterior"]["alpha"], found["posterior"]["beta"])
     assert found["level"] == level

@@ -164,7 +164,7 @@ def test_empty_page_shows_a_command_that_posts_the_first_event(open_page, fresh,
     body = re.search(r"-d '(.+)'", command, re.S)[1]
     assert json.loads(body)["event_id"] == 1
     url = re.search(r"curl (\S+)", command)[1]
-    urllib.request.urlopen(urllib.request.Request(url, body.encode(), headers))
+    urllib.request.urlopen(urllib.request.Request(url, body.encode(), headers), timeout=60)
     page.wait_for_selector(".card[data-belief=conversion]")
     expect(page.locator(".blank:visible")).to_have_count(0)
 
@@ -204,7 +204,7 @@ def test_content_loads_in_two_round_trips(open_page, site, path, ready):
     )
     page.goto(site.url + path, wait_until="commit")
     page.wait_for_selector(ready, state="attached")
-    with urllib.request.urlopen(site.url + path) as answer:
+    with urllib.request.urlopen(site.url + path, timeout=60) as answer:
         text = answer.read().decode()
     assert [text.count(f'"{file}"') for file in FILES] == [1, 1, 1]
 
@@ -299,7 +299,7 @@ def test_cards_of_a_belief_have_one_axis(open_page, site):
     """The pixels of the means of all cards are one linear function of the means."""
     page = open_page("/beliefs/conversion")
     page.wait_for_selector(".card path.d-posterior[d^=M]")
-    with urllib.request.urlopen(f"{site.url}/api/beliefs/conversion") as answer:
+    with urllib.request.urlopen(f"{site.url}/api/beliefs/conversion", timeout=60) as answer:
         means = {card["id"]: card["mean"] for card in json.load(answer)["cards"]}
     ranked = sorted(means.items(), key=lambda each: each[1])
     page.wait_for_function(
