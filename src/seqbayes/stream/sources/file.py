@@ -15,7 +15,7 @@ from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources import rotation
 from seqbayes.stream.sources.container import CONTAINERS, Container
-from seqbayes.stream.sources.reading import BLOCK, FORMATS, Format, Reading, check_regular
+from seqbayes.stream.sources.reading import FORMATS, Format, Reading, check_regular
 from seqbayes.stream.sources.rotation import Generation
 
 GRACE = 1.0
@@ -114,7 +114,7 @@ class File(Source):
         self._missing = False  # whether there was no file at the path at the last check
         self._older: list[list[int]] | None = None  # files older than the one at the path
         self._listed = 0  # modification time of the directory when it was last listed
-        self._size = 0  # of the current file, at the last check
+        self._size = self._changed = 0  # size and time of the current file at the last check
         self._gap: tuple[Any, bytes, str] | None = None
 
     def seek(self, token: Any) -> None:
@@ -157,14 +157,7 @@ class File(Source):
         if self._container is not None:
             return self._container.token(self._container.count())
         with closing(self._open(self._path)) as reading:
-            handle, last = reading.handle, b""
-            if not handle.compressed and handle.left:
-                handle.skip_to(handle.left - 1)
-            while block := handle.read(BLOCK):
-                last = block[-1:]
-            if last not in (b"\n", b""):
-                raise SourceError(f"{self._path} ends within a line: append a newline")
-            return reading.token(handle.offset)
+            return reading.token(reading.end())
 
     def _open(self, path: Path, offset: int = 0) -> Reading:
         try:
@@ -174,10 +167,13 @@ class File(Source):
 
     def _handle_missing_file(self, offset: int) -> None:
         """Start the current file and record a gap, or fail: the previous file was removed."""
-        reason = (
+        self._handle_gap(
+            offset,
             f"cannot find the file that was read up to byte {offset:,}: neither {self._path} nor a"
-            " rotated file contains these bytes; events may be lost"
+            " rotated file contains these bytes; events may be lost",
         )
+
+    def _handle_gap(self, offset: int, reason: str) -> None:
         if not self._restart:
             raise SourceError(
                 f"{reason}. lost = 'restart' reads the current file from its beginning"
@@ -235,11 +231,12 @@ class File(Source):
 
     def _is_truncated(self, reading: Reading) -> bool:
         """Whether the bytes that were read have changed."""
-        if reading.path != self._path or self.finite:
+        if self.finite and reading.path == self._path:
             return False
         if reading.handle.is_changed():
             return True
         self._size = reading.handle.offset + reading.handle.left
+        self._changed = reading.handle.changed
         return False
 
     def _find_older_files(self, reading: Reading) -> bool:
@@ -274,10 +271,15 @@ class File(Source):
     def _recover(self, reading: Reading) -> None:
         """Continue in the copy of a truncated file, or read the file from its beginning.
 
-        Without a copy, no data are known to be lost if the file had been read to its end.
+        Without a copy, no data are known to be lost if the file had been read to its end, and no
+        rotated file is newer.
         """
         copy = rotation.find(self._path, self._token(reading.offset))
-        unread = self._size > reading.offset
+        unread = (
+            self._size > reading.offset
+            or reading.path != self._path
+            or rotation.has_newer(self._path, self._changed + 1)
+        )
         self._drop(reading)
         if copy is not None:
             self._reading = self._open(copy.path, reading.offset)
@@ -309,7 +311,8 @@ class File(Source):
         """Open the file that was written after the completed file."""
         current = self._locate(reading)
         if current is None:
-            if not self._is_deleted(reading):
+            # unless the file was found deleted, and no later one was rotated
+            if not self._missing or rotation.has_newer(self._path, reading.handle.changed):
                 self._handle_missing_file(reading.offset)
             self._drop(reading)
             return
@@ -332,13 +335,6 @@ class File(Source):
         while len(self._tails) > MAX_TAILS:
             self._tails.pop(0).close()
 
-    def _is_deleted(self, reading: Reading) -> bool:
-        """Whether the file was found deleted, and no rotated file can contain later data."""
-        return self._missing and not any(
-            each.scheme != "path" and each.changed >= reading.handle.changed
-            for each in rotation.generations(self._path)
-        )
-
     def _locate(self, reading: Reading) -> Generation | None:
         """Return the current location of the completed file."""
         identity = reading.handle.identity
@@ -350,7 +346,13 @@ class File(Source):
     def _open_after(self, current: Generation) -> Reading | None:
         """Open the next file after `current`; files may be renamed meanwhile."""
         while True:
-            found = rotation.successor(self._path, current, self._older)
+            try:
+                found = rotation.successor(self._path, current, self._older)
+            except rotation.OrderError as error:
+                if not self._path.exists():
+                    return None
+                self._handle_gap(current.size, f"{error}; events may be lost")
+                return self._open(self._path)
             if found is None:
                 return None  # the path does not exist yet
             opened = self._open(found.path)
@@ -362,7 +364,8 @@ class File(Source):
     def _read_tails(self, size: int) -> Iterator[Batch]:
         """Yield records that were written late to rotated files."""
         for tail in self._tails:
-            while (part := tail.advance()) is not None:
+            # one that was overwritten has no late records
+            while not tail.handle.is_changed() and (part := tail.advance()) is not None:
                 yield from tail.batches(part, size, self._token_of_tails)
 
     def _wait(self, reading: Reading, timeout: float) -> Iterator[None]:

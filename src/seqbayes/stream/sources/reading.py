@@ -194,6 +194,23 @@ class Reading:
             )
             first = last
 
+    def end(self) -> int:
+        """Read the file, and return the offset of its end.
+
+        Raises
+        ------
+        SourceError
+            If the last line is incomplete.
+        """
+        handle, last = self.handle, b""
+        if not handle.compressed and handle.left:
+            handle.skip_to(handle.left - 1)
+        while block := handle.read(BLOCK):
+            last = block[-1:]
+        if last not in (b"\n", b""):
+            raise SourceError(f"{self.path} ends within a line: append a newline")
+        return handle.offset
+
     def token(self, offset: int) -> dict[str, Any]:
         """Return a token that identifies the file and the offset in it."""
         handle = self.handle

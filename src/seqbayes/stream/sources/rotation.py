@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqbayes.stream.source import SourceError
+from seqbayes.stream.sources.birth import birth_time
 from seqbayes.stream.sources.handle import Handle
 from seqbayes.stream.sources.reading import BLOCK
 
@@ -34,6 +35,10 @@ class Generation(NamedTuple):
     size: int
     scheme: str
     tag: tuple[int, ...]
+
+
+class OrderError(Exception):
+    """The order in which rotated files were written is not known."""
 
 
 def generations(path: Path, ascending: bool = False) -> list[Generation]:
@@ -157,6 +162,11 @@ def identity_of(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def has_newer(path: Path, time: int) -> bool:
+    """Return whether a rotated file was changed at this time or later."""
+    return any(each.scheme != "path" and each.changed >= time for each in generations(path))
+
+
 def refreshed(path: Path, current: Generation) -> Generation:
     """Return the present name and times of a file that may have been renamed.
 
@@ -185,15 +195,24 @@ def successor(
     Copies of the current file are skipped: a compressed file beside the plain one, or a copy
     under another naming scheme. Infix names (``e-2024-05-01.jsonl``) are considered only if the
     current file has one, because otherwise they may be unrelated data.
+
+    Raises
+    ------
+    OrderError
+        If the order of the files is not known.
     """
-    ascending = older is not None and _counts_up(generations(path), current, older)
+    files = generations(path)
+    by_birth = _in_order_of_birth(path, files, current)
+    ascending = by_birth is None and older is not None and _counts_up(files, current, older)
+    if ascending:
+        files = _start_again(generations(path, ascending), current, older or ())
     files = [
         each
-        for each in generations(path, ascending)
+        for each in by_birth or files
         if current.scheme.startswith("infix") or not each.scheme.startswith("infix")
     ]
-    if ascending:
-        files = _start_again(files, current, older or ())
+    if by_birth is None and older is not None:
+        _check_order(files, current, older)
     place = next((i for i, each in enumerate(files) if each.path == current.path), len(files))
     before = [current]
     for each in files[place + 1 :]:
@@ -201,6 +220,63 @@ def successor(
             return each
         before.append(each)
     return None
+
+
+def _check_order(
+    files: Sequence[Generation], current: Generation, older: Collection[list[int]]
+) -> None:
+    """Raise an error if both kinds of times contradict the order of files not known to be older.
+
+    Times of plain and of compressed files are not comparable, because compressing changes them.
+    """
+    new = [
+        each
+        for each in files
+        if each.scheme == current.scheme
+        and [each.identity[1], each.changed] not in older
+        and (each.path == current.path or not _has_same_content(each, current))
+    ]
+    if not current.scheme.endswith("number") or len({_is_packed(each) for each in new}) != 1:
+        return
+    changed, born = [each.changed for each in new], [birth_time(each.path) or 0 for each in new]
+    if all(born) and changed != sorted(changed) and born != sorted(born):
+        names = ", ".join(sorted(each.path.name for each in new))
+        raise OrderError(f"the order of {names} is not known: their numbers and times contradict")
+
+
+def _is_packed(each: Generation) -> bool:
+    return each.path.suffix in COMPRESSED
+
+
+def _in_order_of_birth(
+    path: Path, files: Sequence[Generation], current: Generation
+) -> list[Generation] | None:
+    """Return numbered files in the order in which they were created; None if it is not conclusive.
+
+    The order is that of writing if files are only renamed. Then the file at the path was created
+    last, and the order of modification times is the same. Of a compressed file, only a time that
+    precedes its creation is that of the original. Copies of the current file are omitted.
+    """
+    if not current.scheme.endswith("number"):
+        return None
+    if any(each.scheme not in (current.scheme, "path") for each in files):
+        return None
+    files = [
+        each
+        for each in files
+        if each.path in (path, current.path) or not _has_same_content(each, current)
+    ]
+    born = {each: birth_time(each.path) or 0 for each in files}
+    packed = [each for each in files if _is_packed(each)]
+    if not all(born.values()) or any(each.changed >= born[each] for each in packed):
+        return None
+    plain = sorted((each for each in files if each not in packed), key=born.__getitem__)
+    if plain and files[-1].scheme == "path" and plain[-1] != files[-1]:
+        return None
+    times = [each.changed for each in plain if each.scheme != "path"]
+    if times != sorted(times):
+        return None
+    return sorted(files, key=lambda each: (each.scheme == "path", each.changed, born[each]))
 
 
 def _start_again(
@@ -219,7 +295,7 @@ def _start_again(
         each
         for each in lower
         if each.changed > current.changed
-        and each.path.suffix not in COMPRESSED  # compressing an older file changes its time
+        and not _is_packed(each)  # compressing an older file changes its time
     ]
     old = [each for each in higher if each in known]
     if old:
@@ -243,7 +319,7 @@ def _counts_up(
     if any(
         each.changed > current.changed
         and each.identity[1] not in inodes
-        and each.path.suffix not in COMPRESSED
+        and not _is_packed(each)
         and not _has_same_content(each, current)
         for each in higher
     ):
