@@ -281,21 +281,29 @@ class Answers:
             If an observation is invalid, or the number of observations differs from that of the
             rows.
         """
+        rows = np.arange(len(self)) if self._proper is None else np.flatnonzero(self._proper)
+        one, statistic, log_base = self._observe(xs, rows)
+        posterior = _row(self._posterior, rows)
+        found: Array = self._log_marginal(posterior, statistic, len(rows)) + log_base
+        for i in np.flatnonzero(np.abs(log_base) > 1e4).tolist():
+            found[i] = self._state.log_probability(_row(posterior, i), one.statistics(i))
+        spread: Array = _spread(found, rows, len(self))
+        return spread
+
+    def _observe(self, xs: Any, rows: Array) -> tuple[Columns, Any, Array]:
+        """Read one observation for each row; return those of some rows as columns.
+
+        Also return their statistic, and the logarithms of their base measures.
+        """
         x, y = self._state.read_many(xs)
         if len(x) != len(self):
             raise ObservationError(f"expected {len(self)} observations, got {len(x)}")
-        rows = np.arange(len(self)) if self._proper is None else np.flatnonzero(self._proper)
         one = Columns(self._state.new_statistics)
         one.resize(len(rows))
         one.learn(np.arange(len(rows)), x[rows], y[rows], None, None)
         sums = one.sums()
         statistic, _ = self._state.new_statistics().values(sums)
-        posterior = _row(self._posterior, rows)
-        found: Array = self._log_marginal(posterior, statistic, len(rows)) + sums[1][0]
-        for i in np.flatnonzero(np.abs(sums[1][0]) > 1e4).tolist():
-            found[i] = self._state.log_probability(_row(posterior, i), one.statistics(i))
-        spread: Array = _spread(found, rows, len(self))
-        return spread
+        return one, statistic, sums[1][0]
 
     def _log_marginal(self, hyperparameters: Any, statistic: Any, n: int) -> Array:
         found = self._state.log_marginal(hyperparameters, statistic)

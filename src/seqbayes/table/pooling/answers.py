@@ -7,8 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 import scipy.special as sc
 
-from seqbayes.errors import ObservationError, UnsupportedError
-from seqbayes.statistics.columns import Columns
+from seqbayes.errors import UnsupportedError
 from seqbayes.table.answers import Answers
 from seqbayes.table.pooling.mixed import MixedBelief
 from seqbayes.table.pooling.options import PooledPrior
@@ -107,14 +106,7 @@ class PooledAnswers(Answers):
             If an observation is invalid, or the number of observations differs from that of the
             rows.
         """
-        x, y = self._state.read_many(xs)
-        if len(x) != len(self):
-            raise ObservationError(f"expected {len(self)} observations, got {len(x)}")
-        one = Columns(self._state.new_statistics)
-        one.resize(len(self))
-        one.learn(np.arange(len(self)), x, y, None, None)
-        sums = one.sums()
-        statistic, _ = self._state.new_statistics().values(sums)
+        _, statistic, log_base = self._observe(xs, np.arange(len(self)))
         mixed, found = self._mixed(np.arange(len(self))), np.empty(len(self))
         step = max(1, (1 << 18) // self._pooled.weights.shape[1])
         for start in range(0, len(self), step):
@@ -123,7 +115,7 @@ class PooledAnswers(Answers):
             logs = self._state.log_marginal(mixed.posteriors(rows), part)
             with np.errstate(divide="ignore"):
                 found[rows] = sc.logsumexp(logs + np.log(mixed.weights_of(rows)), axis=1)
-        total: Array = found + sums[1][0]
+        total: Array = found + log_base
         return total
 
     def prior_of(self, row: int) -> NoReturn:
