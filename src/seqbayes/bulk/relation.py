@@ -131,7 +131,32 @@ def plain_columns(types: Mapping[str, str]) -> dict[str, Column]:
     return {name: Column(quoted(name), category(kind)) for name, kind in types.items()}
 
 
-class DuckRelation(Relation):
+class DatabaseRelation(Relation):
+    """Rows that are read through a connection to a database."""
+
+    _connection: Any
+    _own: bool
+    """Whether this relation has opened the connection."""
+
+    def _run(self, sql: str) -> Any:
+        """Execute a query and return the cursor."""
+        raise NotImplementedError
+
+    def records(self, sql: str) -> Iterator[Mapping[str, Any]]:
+        """Execute a query and yield its rows."""
+        cursor = self._run(sql)
+        names = [column[0] for column in cursor.description]
+        while rows := cursor.fetchmany(CHUNK):
+            for row in rows:
+                yield dict(zip(names, row, strict=True))
+
+    def close(self) -> None:
+        """Close the connection, if this relation has opened it."""
+        if self._own:
+            self._connection.close()
+
+
+class DuckRelation(DatabaseRelation):
     """Rows that DuckDB reads.
 
     Parameters
@@ -163,19 +188,6 @@ class DuckRelation(Relation):
         """Execute a query and return its columns by name."""
         found = self._run(sql).fetchnumpy()
         return {name: _unmasked(values) for name, values in found.items()}
-
-    def records(self, sql: str) -> Iterator[Mapping[str, Any]]:
-        """Execute a query and yield its rows."""
-        cursor = self._run(sql)
-        names = [column[0] for column in cursor.description]
-        while rows := cursor.fetchmany(CHUNK):
-            for row in rows:
-                yield dict(zip(names, row, strict=True))
-
-    def close(self) -> None:
-        """Close the connection, if this relation has opened it."""
-        if self._own:
-            self._connection.close()
 
 
 class PolarsRelation(Relation):
@@ -226,7 +238,7 @@ class PolarsRelation(Relation):
         yield from self._run(sql).iter_rows(named=True)
 
 
-class PostgresRelation(Relation):
+class PostgresRelation(DatabaseRelation):
     """Rows of a query that PostgreSQL executes, in one snapshot.
 
     Parameters
@@ -275,19 +287,6 @@ class PostgresRelation(Relation):
         rows = cursor.fetchall()
         columns = zip(*rows, strict=True) if rows else ((),) * len(names)
         return dict(zip(names, map(list, columns), strict=True))
-
-    def records(self, sql: str) -> Iterator[Mapping[str, Any]]:
-        """Execute a query and yield its rows."""
-        cursor = self._run(sql)
-        names = [column.name for column in cursor.description]
-        while rows := cursor.fetchmany(CHUNK):
-            for row in rows:
-                yield dict(zip(names, row, strict=True))
-
-    def close(self) -> None:
-        """Close the connection, if this relation has opened it."""
-        if self._own:
-            self._connection.close()
 
 
 def open_relation(data: Any, connection: Any = None) -> Relation:
