@@ -39,6 +39,20 @@ def check_parameter(
     return number
 
 
+def whole_trials(trials: Any) -> int:
+    """Validate a fixed number of trials, and return it as an integer.
+
+    Raises
+    ------
+    PriorError
+        If the value is not a whole number above 0.
+    """
+    number = check_parameter("trials", trials)
+    if number != math.floor(number):
+        raise PriorError(f"expected a whole number of trials, got {trials!r}")
+    return int(number)
+
+
 class Likelihood:
     """The distribution of one observation, given the parameter.
 

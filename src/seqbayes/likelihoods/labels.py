@@ -11,8 +11,7 @@ import numpy as np
 
 from seqbayes import predictive
 from seqbayes.distributions import Distribution
-from seqbayes.errors import PriorError
-from seqbayes.likelihoods.base import Likelihood, check_parameter, observe_all
+from seqbayes.likelihoods.base import Likelihood, observe_all, whole_trials
 from seqbayes.likelihoods.sql import SqlForm, X
 from seqbayes.statistics import LabelCounts, MultinomialCounts, arrays
 
@@ -131,10 +130,7 @@ class Multinomial(LabelLikelihood):
 
     def __post_init__(self) -> None:
         if self.trials is not None:
-            trials = check_parameter("trials", self.trials)
-            if trials != math.floor(trials):
-                raise PriorError(f"expected a whole number of trials, got {self.trials!r}")
-            self._set("trials", int(trials))
+            self._set("trials", whole_trials(self.trials))
 
     def statistics(self, categories: tuple[Any, ...] | None = None) -> LabelCounts:
         """Return a new accumulator with these categories, or with an open vocabulary."""

@@ -12,8 +12,7 @@ import numpy as np
 
 from seqbayes import predictive
 from seqbayes.distributions import Beta, Distribution
-from seqbayes.errors import PriorError
-from seqbayes.likelihoods.base import PairLikelihood, check_parameter
+from seqbayes.likelihoods.base import PairLikelihood, whole_trials
 from seqbayes.likelihoods.sql import LARGE_COUNT, Complement, SqlForm, X, Y, number, whole
 from seqbayes.likelihoods.sql import log_choose as sql_log_choose
 from seqbayes.numerics import sc
@@ -158,10 +157,7 @@ class Binomial(PairLikelihood):
 
     def __post_init__(self) -> None:
         if self.trials is not None:
-            trials = check_parameter("trials", self.trials)
-            if trials != math.floor(trials):
-                raise PriorError(f"expected a whole number of trials, got {self.trials!r}")
-            self._set("trials", int(trials))
+            self._set("trials", whole_trials(self.trials))
 
     def statistics(self) -> BinomialSums:
         """Return a new, empty accumulator."""
