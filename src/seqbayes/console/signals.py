@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -21,11 +22,13 @@ class Interruption:
     """Whether the command received a signal to stop, and which one."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        # A signal handler runs between two instructions of the main thread. Most locks, such as
+        # that of `threading.Event`, would never be released if the main thread held them then.
+        self._received: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.signal: int | None = None
 
     def __bool__(self) -> bool:
-        return self._event.is_set()
+        return self.signal is not None
 
     @property
     def status(self) -> int:
@@ -33,9 +36,10 @@ class Interruption:
         return 0 if self.signal is None else 128 + self.signal
 
     def wait(self, seconds: float) -> None:
-        """Sleep, unless interrupted."""
-        if seconds > 0.0:
-            self._event.wait(seconds)
+        """Sleep in the main thread, unless interrupted."""
+        if seconds > 0.0 and not self:
+            with suppress(queue.Empty):
+                self._received.get(timeout=seconds)
 
     def stop(self, number: int, frame: FrameType | None = None) -> None:
         """Record a signal; a second one has its default effect."""
@@ -43,7 +47,7 @@ class Interruption:
         signal.signal(
             number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         )
-        self._event.set()
+        self._received.put(number)
 
 
 @contextmanager
