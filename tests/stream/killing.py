@@ -20,7 +20,8 @@ KILLS = int(os.environ.get("SEQBAYES_KILLS", "8"))
 """How often each runner is killed; set `SEQBAYES_KILLS=60` for a longer test."""
 
 LAUNCHER = """
-import json, os, signal, sys
+import faulthandler, json, os, signal, sys
+faulthandler.enable()
 # A signal that has a handler in Python is lost if it arrives during a fork, and one that
 # was ignored when this process started would remain ignored.
 for name in ("SIGINT", "SIGHUP"):
@@ -91,7 +92,9 @@ class Launcher:
         """Return how the runner ended: its status, or the negative number of a signal."""
         ready, _, _ = select.select([self._process.stdout], [], [], patience)
         if not ready:
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGABRT)  # prints where it hangs
+            if not select.select([self._process.stdout], [], [], 5.0)[0]:
+                os.kill(self.pid, signal.SIGKILL)
             raise AssertionError(f"the runner does not end: {self.output.read_text()}")
         self._running = False
         return int(self._process.stdout.readline())
