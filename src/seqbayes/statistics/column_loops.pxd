@@ -7,3 +7,11 @@ cdef class Adder:
     cdef double* terms
     cdef int _n_columns
     cdef bint add(self, double* row, int m) noexcept
+
+cdef class Clock:
+    cdef double now
+    cdef double _half_life
+    cdef int _n_columns
+    cdef double[:] _clocks
+    cdef double[:] _landmarks
+    cdef double weight(self, Py_ssize_t i, double* row, double at, double w) noexcept

@@ -7,8 +7,7 @@ sum needs more parts than have columns, or could overflow. The caller adds it in
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +32,7 @@ else:
     from seqbayes.statistics.memory import prefetch
     from seqbayes.statistics.terms import STRIDE, append
 
+from seqbayes.statistics.batches import NewRows, RowBatch
 from seqbayes.statistics.sum_columns import SumColumns
 
 Array = Any
@@ -45,52 +45,16 @@ LOWEST_POWER = -2000.0
 MAX_HALF_LIVES = 2.0**52
 _LOWEST_POWER = cython.declare(cython.double, LOWEST_POWER)
 _MAX_HALF_LIVES = cython.declare(cython.double, MAX_HALF_LIVES)
+_NAN = cython.declare(cython.double, float("nan"))
 # Sums up to this size are increased without a check: one more term cannot overflow.
 _SAFE = cython.declare(cython.double, 1e280)
 # Maximum number of terms of one observation for each sum.
 _TERMS = cython.declare(cython.int, 4)
+# Results of `_row_of_new` if the observation cannot be added here, or is beyond the limit.
+_STOP = cython.declare(cython.Py_ssize_t, -1)
+_SKIP = cython.declare(cython.Py_ssize_t, -2)
 # Rows are loaded into the cache this many observations ahead.
 _AHEAD = cython.declare(cython.int, 16)
-
-
-class NewRows(NamedTuple):
-    """How to treat keys without observations.
-
-    Parameters
-    ----------
-    accept
-        Whether the first observation of a key can be learned, given key and observation.
-    max_rows
-        Maximum number of rows.
-    rest
-        The row of all keys beyond this limit; -1 for none.
-    beyond
-        List to which the index of an observation beyond the limit is appended; None to stop there.
-    """
-
-    accept: Callable[[Any, Any], bool]
-    max_rows: int
-    rest: int = -1
-    beyond: list[int] | None = None
-
-
-class RowBatch(NamedTuple):
-    """Checked observations of rows.
-
-    Parameters
-    ----------
-    rows : array of int64
-    xs, ys : array of float
-        The observations, as `Likelihood.read_many` returns them.
-    ws, ts : array of float, or None
-        Weights and times.
-    """
-
-    rows: Array
-    xs: Array
-    ys: Array
-    ws: Array | None
-    ts: Array | None
 
 
 @cython.final
@@ -156,6 +120,59 @@ class Adder:
         return True
 
 
+@cython.final
+@cython.cclass
+class Clock:
+    """Weights of observations relative to the landmark of their row.
+
+    Parameters
+    ----------
+    columns
+        The columns, whose half-life is not 0 if `weight` is called.
+    """
+
+    def __init__(self, columns: SumColumns) -> None:
+        self.now = 0.0
+        self._half_life = columns.half_life
+        self._n_columns = columns.n_columns
+        self._clocks, self._landmarks = columns.clocks, columns.landmarks
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    @cython.cdivision(True)
+    def weight(
+        self, i: cython.Py_ssize_t, row: cython.p_double, at: cython.double, w: cython.double
+    ) -> cython.double:
+        """Return the weight of an observation of row i at a time; NaN if the time is too large.
+
+        If the observation is in a later half-life, the row is scaled, and its landmark moves.
+        """
+        p: cython.int
+        rest: cython.double = fmod(at, self._half_life)
+        whole: cython.double = (at - rest) / self._half_life
+        age: cython.double
+        factor: cython.double
+        self.now = at
+        if rest < 0.0:
+            rest += self._half_life
+            whole -= 1.0
+        whole = floor(whole + 0.5)
+        if not fabs(whole) < _MAX_HALF_LIVES:
+            return _NAN
+        age = whole - self._landmarks[i]
+        if age > 0.0 or self._clocks[i] != self._clocks[i]:
+            if self._clocks[i] == self._clocks[i]:
+                factor = ldexp(1.0, int(max(-age, _LOWEST_POWER)))
+                for p in range(self._n_columns):
+                    row[p] *= factor
+            self._landmarks[i] = whole
+            age = 0.0
+        factor = pow(2.0, rest / self._half_life)
+        if w != 1.0:
+            factor = factor * w
+        return factor if age == 0.0 else ldexp(factor, int(max(age, _LOWEST_POWER)))
+
+
 def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Journal) -> int:
     """Add observations from a position; return that of the first one that is not added.
 
@@ -176,8 +193,7 @@ def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Jou
     n: cython.Py_ssize_t = len(batch.rows)
     i: cython.Py_ssize_t
     weighted: cython.bint = batch.ws is not None
-    half_life: cython.double = columns.half_life
-    decayed: cython.bint = half_life != 0.0
+    decayed: cython.bint = columns.half_life != 0.0
     timed: cython.bint = columns.timed
     row_of = cython.declare("const long long[::1]", batch.rows)
     x = cython.declare("const double[:]", batch.xs)
@@ -186,19 +202,13 @@ def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Jou
     times = cython.declare("const double[:]", batch.ts if timed else batch.xs)
     cells = cython.declare("double[:, ::1]", columns.cells)
     clocks = cython.declare("double[:]", columns.clocks)
-    landmarks = cython.declare("double[:]", columns.landmarks)
+    clock: Clock = Clock(columns)
     adder: Adder = Adder(columns)
     n_columns: cython.int = columns.n_columns
     base = cython.declare(cython.p_double)
     row: cython.Py_ssize_t
     m: cython.int
-    p: cython.int
     w: cython.double = 1.0
-    at: cython.double = 0.0
-    age: cython.double
-    rest: cython.double
-    whole: cython.double
-    factor: cython.double
     for i in range(start, n):
         if i + _AHEAD < n:
             row = row_of[i + _AHEAD]
@@ -208,38 +218,18 @@ def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Jou
         row = row_of[i]
         base = cython.address(cells[row, 0])
         journal.note(row)
-        if weighted:
-            w = heavy[i]
+        w = heavy[i] if weighted else 1.0
         if decayed:
-            at = times[i] if timed else clocks[row] + 1.0
-            rest = fmod(at, half_life)
-            whole = (at - rest) / half_life
-            if rest < 0.0:
-                rest += half_life
-                whole -= 1.0
-            whole = floor(whole + 0.5)
-            if not fabs(whole) < _MAX_HALF_LIVES:
+            w = clock.weight(row, base, times[i] if timed else clocks[row] + 1.0, w)
+            if w != w:
                 return i
-            age = whole - landmarks[row]
-            if age > 0.0 or clocks[row] != clocks[row]:
-                if clocks[row] == clocks[row]:
-                    factor = ldexp(1.0, int(max(-age, _LOWEST_POWER)))
-                    for p in range(n_columns):
-                        base[p] *= factor
-                landmarks[row] = whole
-                age = 0.0
-            w = pow(2.0, rest / half_life)
-            if weighted and heavy[i] != 1.0:
-                w = w * heavy[i]
-            if age != 0.0:
-                w = ldexp(w, int(max(age, _LOWEST_POWER)))
         if w != 0.0:
             st.read_numbers(x[i], y[i])
             m = st.list_terms(w, adder.where, adder.terms)
             if m < 0 or not adder.add(base, m):
                 return i
-        if decayed and not at <= clocks[row]:
-            clocks[row] = at
+        if decayed and not clock.now <= clocks[row]:
+            clocks[row] = clock.now
     return n
 
 
@@ -283,8 +273,6 @@ def learn_keyed(
     first: cython.Py_ssize_t = start
     row: cython.Py_ssize_t
     last: cython.Py_ssize_t = columns.n_rows
-    limit: cython.Py_ssize_t = new.max_rows
-    rest: cython.Py_ssize_t = new.rest
     row_of = cython.declare("const long long[::1]", rows)
     cells = cython.declare("double[:, ::1]", columns.cells)
     flags = cython.declare("unsigned char[::1]", changed)
@@ -296,14 +284,10 @@ def learn_keyed(
                 prefetch(cython.address(cells[row_of[i + _AHEAD], 0]))
             row = row_of[i]
             if row >= last:
-                if not new.accept(keys[first + i], xs[first + i]):
+                row = _row_of_new(new, keys[first + i], xs[first + i], first + i, row)
+                if row == _STOP:
                     break
-                if row >= limit and rest >= 0:
-                    row = rest
-                elif row >= limit:
-                    if new.beyond is None:
-                        break
-                    new.beyond.append(first + i)
+                if row == _SKIP:
                     i += 1
                     continue
             st.read_terms(xs[first + i])
@@ -318,6 +302,24 @@ def learn_keyed(
         pass  # the caller determines the error of this observation
     columns.n_rows = last
     return first + i
+
+
+@cython.cfunc
+@cython.exceptval(-3)
+def _row_of_new(
+    new: NewRows, key: Any, x: Any, position: cython.Py_ssize_t, row: cython.Py_ssize_t
+) -> cython.Py_ssize_t:
+    """Return the row of the first observation of a key, whose own row would be `row`."""
+    if not new.accept(key, x):
+        return _STOP
+    if row < new.max_rows:
+        return row
+    if new.rest >= 0:
+        return new.rest
+    if new.beyond is None:
+        return _STOP
+    new.beyond.append(position)
+    return _SKIP
 
 
 def merge_rows(

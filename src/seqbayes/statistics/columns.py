@@ -23,13 +23,8 @@ else:
 
     from seqbayes.statistics.base import Statistics
 
-from seqbayes.statistics.column_loops import (
-    LOWEST_POWER,
-    MAX_HALF_LIVES,
-    RowBatch,
-    learn_numbers,
-    merge_rows,
-)
+from seqbayes.statistics.batches import RowBatch
+from seqbayes.statistics.column_loops import LOWEST_POWER, MAX_HALF_LIVES, learn_numbers, merge_rows
 from seqbayes.statistics.column_sums import rounded_sum
 from seqbayes.statistics.journal import Journal
 from seqbayes.statistics.sum_columns import SMALLEST_CAPACITY, SumColumns

@@ -44,6 +44,17 @@ def as_real(x: Any, expected: str) -> float:
     raise AssertionError("unreachable")
 
 
+def values_by_name(x: Any, names: tuple[Any, ...]) -> list[Any]:
+    """Return the values of a mapping in the order of the names, which are empty if not known."""
+    if not names:
+        raise_invalid(
+            x, "numbers in their order (name the features of a likelihood to use mappings)"
+        )
+    if len(x) != len(names) or not all(name in x for name in names):
+        raise_invalid(x, f"a mapping with the features {', '.join(map(repr, names))}")
+    return [x[name] for name in names]
+
+
 def read_weight(w: Any) -> float:
     """Return the weight `w` as a float; raise an error if it is negative or not finite."""
     value = as_real(w, "a finite weight >= 0")

@@ -33,8 +33,9 @@ else:
     from seqbayes.statistics.sum_table import SumTable
     from seqbayes.statistics.sums import Sum
 
-from seqbayes.statistics.reading import raise_invalid
+from seqbayes.statistics.reading import raise_invalid, values_by_name
 from seqbayes.statistics.scatter_statistic import ScatterStatistic, from_sums
+from seqbayes.statistics.scatter_sums import moved_to_zero, sums_about_zero
 from seqbayes.statistics.sums import as_sum
 
 # The type of arrays, which is found faster than an attribute of a module.
@@ -50,7 +51,6 @@ SMALL_PIVOT = cython.declare(cython.double, 1e-4)
 MAX_SUM = cython.declare(cython.double, 1e300)
 
 
-@cython.cclass
 class Scatter(Statistics):
     """Exact sums (see `sums.Sum`) of vectors and of the products of their coordinates.
 
@@ -64,21 +64,6 @@ class Scatter(Statistics):
     features
         Names of the coordinates, for observations that are mappings.
     """
-
-    dimension = cython.declare(cython.Py_ssize_t, visibility="readonly")
-    _features: tuple[Any, ...]
-    _sums: SumTable
-    _y = cython.declare("double[::1]")
-    _y_high = cython.declare("double[::1]")
-    _y_low = cython.declare("double[::1]")
-    _term = cython.declare("double[::1]")
-    _term_low = cython.declare("double[::1]")
-    # Pointers to the elements of these arrays, which C compilers can keep in registers.
-    y = cython.declare(cython.pointer(cython.double))
-    y_high = cython.declare(cython.pointer(cython.double))
-    y_low = cython.declare(cython.pointer(cython.double))
-    term = cython.declare(cython.pointer(cython.double))
-    term_low = cython.declare(cython.pointer(cython.double))
 
     def __init__(self, dimension: int, features: tuple[Any, ...] | None = None) -> None:
         Statistics.__init__(self)
@@ -102,9 +87,6 @@ class Scatter(Statistics):
     def value(self) -> ScatterStatistic:
         """Weight, origin, mean minus origin, and scatter about the mean."""
         d: cython.Py_ssize_t = self.dimension
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        k: cython.Py_ssize_t = d
         n: cython.double = self._n.total()
         origins = np.zeros(d)
         shifts = np.zeros(d)
@@ -112,20 +94,44 @@ class Scatter(Statistics):
         if n <= 0.0:
             return ScatterStatistic(0.0, origins, shifts, squares)
         self._sums.renormalise()
-        high = cython.declare("double[::1]", self._sums.high)
-        low = cython.declare("double[::1]", self._sums.low)
         origin = cython.declare("double[::1]", origins)
         shift = cython.declare("double[::1]", shifts)
         table = cython.declare("double[:, ::1]", squares)
+        self._compute_mean(n, origin, shift)
+        if not self._compute_scatter(n, origin, shift, table):
+            return from_sums(self._n.parts(), [row.copy() for row in self._sums.rows()], d)
+        found = ScatterStatistic(n, origins, shifts, squares)
+        if _is_singular(table):
+            found.sums = (self._n.parts(), [row.copy() for row in self._sums.rows()])
+        return found
+
+    def _compute_mean(self, n: cython.double, origin: Any, shift: Any) -> cython.int:
+        """Write the mean: the origin is the mean rounded to floats, the shift is the rest."""
+        i: cython.Py_ssize_t
         p: cython.double
         p_low: cython.double
-        v: cython.double
-        for i in range(d):
+        high = cython.declare("double[::1]", self._sums.high)
+        low = cython.declare("double[::1]", self._sums.low)
+        for i in range(self.dimension):
             origin[i] = high[i] / n
             p = origin[i] * n
             p_low = product_error(origin[i], n, p) + origin[i] * self._n.low
             shift[i] = ((high[i] - p) + (low[i] - p_low)) / n
-        for i in range(d):
+        return 0
+
+    def _compute_scatter(
+        self, n: cython.double, origin: Any, shift: Any, table: Any
+    ) -> cython.bint:
+        """Write the scatter about the mean; return False if it needs more precision."""
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        k: cython.Py_ssize_t = self.dimension
+        p: cython.double
+        p_low: cython.double
+        v: cython.double
+        high = cython.declare("double[::1]", self._sums.high)
+        low = cython.declare("double[::1]", self._sums.low)
+        for i in range(self.dimension):
             for j in range(i + 1):
                 # S2 - mean S1', with the origin's product in double-double precision
                 p = origin[i] * high[j]
@@ -139,17 +145,13 @@ class Scatter(Statistics):
                 # a single observation; after loading, the smallest weight is not known
                 v == low[i] == self._n.low == 0.0 and n == self._smallest_weight
             ):
-                return from_sums(self._n.parts(), [row.copy() for row in self._sums.rows()], d)
-        for i in range(d):
+                return False
+        for i in range(self.dimension):
             if table[i, i] == 0.0:  # all values are equal
                 table[i, :] = 0.0
                 table[:, i] = 0.0
-        found = ScatterStatistic(n, origins, shifts, squares)
-        if _is_singular(squares):
-            found.sums = (self._n.parts(), [row.copy() for row in self._sums.rows()])
-        return found
+        return True
 
-    @cython.cfunc
     def _coordinate(self, i: cython.Py_ssize_t) -> Moments:
         """Return the moments of one coordinate."""
         moments: Moments = Moments()
@@ -157,8 +159,6 @@ class Scatter(Statistics):
         moments.set_sums(self._n, self._sums.column(i), squares, self._y[i])
         return moments
 
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
     def read_terms(self, x: Any) -> cython.int:
         """Read one observation."""
         i: cython.Py_ssize_t
@@ -167,56 +167,30 @@ class Scatter(Statistics):
             if type(x) is ARRAY or isinstance(x, np.ndarray):
                 values = x.tolist()
             elif isinstance(x, (dict, Mapping)):
-                values = self._by_name(x)
+                values = values_by_name(x, self._features)
         if not isinstance(values, (list, tuple)) or len(values) != self.dimension:
             raise_invalid(x, f"{self.dimension} numbers")
         for i in range(self.dimension):
             self._y[i] = real(values[i], "a finite number in every coordinate")
         return 0
 
-    def _by_name(self, x: Any) -> list[Any]:
-        if not self._features:
-            raise_invalid(
-                x, "numbers in their order (name the features of a likelihood to use mappings)"
-            )
-        if len(x) != len(self._features) or not all(name in x for name in self._features):
-            raise_invalid(x, f"a mapping with the features {', '.join(map(repr, self._features))}")
-        return [x[name] for name in self._features]
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
     def add_terms(self, w: cython.double) -> cython.int:
         """Add the observation that was read, times a weight."""
-        d: cython.Py_ssize_t = self.dimension
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
-        k: cython.Py_ssize_t = d
+        k: cython.Py_ssize_t = self.dimension
         p: cython.double
         q: cython.double
         q_high: cython.double
         q_low: cython.double
         error: cython.double = 0.0
-        largest: cython.double = 0.0
-        smallest: cython.double = self._sums.smallest_term
         y: cython.p_double = self.y
         y_high: cython.p_double = self.y_high
         y_low: cython.p_double = self.y_low
         term: cython.p_double = self.term
         term_low: cython.p_double = self.term_low
-        for i in range(d):
-            q = y[i]
-            p = SPLITTER * q
-            y_high[i] = p - (p - q)
-            y_low[i] = q - y_high[i]
-            if fabs(q) > largest:
-                largest = fabs(q)
-            p = fabs(w) * q * q
-            if p < smallest and p != 0.0:
-                smallest = p
-        if not self._has_room(w, largest):
-            raise ObservationError("the observation is too large: its square overflows")
-        self._sums.smallest_term = smallest
-        for i in range(d):
+        self._split(w)
+        for i in range(self.dimension):
             q = y[i]
             q_high = y_high[i]
             q_low = y_low[i]
@@ -240,8 +214,31 @@ class Scatter(Statistics):
         self._count(w)
         return 0
 
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
+    def _split(self, w: cython.double) -> cython.int:
+        """Split the observation that was read into halves; raise an error if it is too large."""
+        i: cython.Py_ssize_t
+        p: cython.double
+        q: cython.double
+        largest: cython.double = 0.0
+        smallest: cython.double = self._sums.smallest_term
+        y: cython.p_double = self.y
+        y_high: cython.p_double = self.y_high
+        y_low: cython.p_double = self.y_low
+        for i in range(self.dimension):
+            q = y[i]
+            p = SPLITTER * q
+            y_high[i] = p - (p - q)
+            y_low[i] = q - y_high[i]
+            if fabs(q) > largest:
+                largest = fabs(q)
+            p = fabs(w) * q * q
+            if p < smallest and p != 0.0:
+                smallest = p
+        if not self._has_room(w, largest):
+            raise ObservationError("the observation is too large: its square overflows")
+        self._sums.smallest_term = smallest
+        return 0
+
     def _put_errors(self, w: cython.double) -> cython.int:
         """Add the products with the rounding errors of ``w y``."""
         i: cython.Py_ssize_t
@@ -263,8 +260,6 @@ class Scatter(Statistics):
                 self._sums.put_rest(k, self._term_low[k])
         return 0
 
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
     def fits(self, w: cython.double) -> cython.bint:
         """Whether the observation that was read can be added without overflow."""
         i: cython.Py_ssize_t
@@ -274,8 +269,6 @@ class Scatter(Statistics):
                 largest = fabs(self._y[i])
         return self._has_room(w, largest)
 
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
     def _has_room(self, w: cython.double, largest: cython.double) -> cython.bint:
         """Whether a vector can be added without overflow, given its largest absolute value."""
         i: cython.Py_ssize_t
@@ -289,29 +282,13 @@ class Scatter(Statistics):
 
     def add_sums(self, n: float, origin: Any, shift: Any, squares: Any, log_base: float) -> None:
         """Add `n` vectors with mean ``origin + shift`` and scatter `squares` about that mean."""
-        d: cython.Py_ssize_t = self.dimension
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        other: Scatter = Scatter(d)
-        first: Sum
-        second: Sum
+        other: Scatter = Scatter(self.dimension)
         weights: Sum = as_sum(n)
-        sums: list[Any] = []
-        for i in range(d):
-            first = Sum()
-            first.add_scaled(weights, origin[i])
-            first.add_scaled(weights, shift[i])
-            sums.append(first)
-        for i in range(d):
-            for j in range(i + 1):
-                second = as_sum(squares[i][j])
-                second.add_scaled(sums[i], origin[j])
-                second.add_scaled(sums[i], shift[j])
-                sums.append(second)
         other._n, other._h = weights, as_sum(log_base)
         other._smallest_weight = weights.smallest_magnitude
         other._sums.smallest_term = other._smallest_weight
-        other._sums.set_columns([total.dump() for total in sums])
+        about_zero = sums_about_zero(weights, origin, shift, squares)
+        other._sums.set_columns([total.dump() for total in about_zero])
         self.merge(other)
 
     def observe_array(self, values: Any, weights: Any) -> None:
@@ -328,8 +305,6 @@ class Scatter(Statistics):
                 other.add_terms(heavy[i])
         self.merge(other)
 
-    @cython.cfunc
-    @cython.exceptval(-1, check=False)
     def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
         """Raise an error if the observation that was read cannot have been added."""
         i: cython.Py_ssize_t
@@ -382,14 +357,7 @@ class Scatter(Statistics):
         """
         d: cython.Py_ssize_t = self.dimension
         first, rest = self._sums.dump()
-        return (
-            *Statistics.dump(self),
-            *[0.0] * d,
-            *first[:d],
-            *rest[:d],
-            *first[d:],
-            *rest[d:],
-        )
+        return (*Statistics.dump(self), *[0.0] * d, *first[:d], *rest[:d], *first[d:], *rest[d:])
 
     def load(self, dumped: Any) -> None:
         """Restore the result of `dump`; earlier versions had an origin other than 0."""
@@ -402,43 +370,19 @@ class Scatter(Statistics):
         rest = (*numbers[d : 2 * d], *numbers[2 * d + packed :])
         self._sums.load(first, rest)
         if any(origin):
-            self._move_from(origin)
-
-    def _move_from(self, origin: Any) -> None:
-        """Replace sums relative to an origin by sums relative to 0."""
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        k: cython.Py_ssize_t = self.dimension
-        total: Sum
-        moved: list[Sum] = []
-        first = [self._sums.column(i) for i in range(self.dimension)]
-        for i, total in enumerate(first):
-            total = as_sum(0.0)
-            total.merge(first[i])
-            total.add_scaled(self._n, origin[i])
-            moved.append(total)
-        for i in range(self.dimension):
-            for j in range(i + 1):
-                # S2 + origin_i S1_j + origin_j (S1_i + n origin_i)
-                total = self._sums.column(k)
-                total.add_scaled(first[j], origin[i])
-                total.add_scaled(moved[i], origin[j])
-                moved.append(total)
-                k += 1
-        self._sums.set_columns([total.dump() for total in moved])
+            sums = [self._sums.column(k) for k in range(d + packed)]
+            moved = moved_to_zero(self._n, sums, origin)
+            self._sums.set_columns([total.dump() for total in moved])
 
 
-@cython.cfunc
-@cython.exceptval(-1, check=False)
-def _is_singular(squares: Any) -> cython.bint:
+def _is_singular(table: Any) -> cython.bint:
     """Whether a scatter is nearly singular, apart from constant coordinates."""
-    d: cython.Py_ssize_t = len(squares)
+    d: cython.Py_ssize_t = table.shape[0]
     i: cython.Py_ssize_t
     j: cython.Py_ssize_t
     k: cython.Py_ssize_t
     v: cython.double
     pivot: cython.double
-    table = cython.declare("double[:, ::1]", squares)
     factor = cython.declare("double[:, ::1]", np.zeros((d, d)))
     for i in range(d):
         pivot = table[i, i]

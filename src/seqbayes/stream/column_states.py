@@ -15,7 +15,8 @@ import numpy as np
 from seqbayes.errors import SeqbayesError
 from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.state import State
-from seqbayes.statistics.column_loops import NewRows, learn_keyed
+from seqbayes.statistics.batches import NewRows
+from seqbayes.statistics.column_loops import learn_keyed
 from seqbayes.statistics.columns import Columns
 from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.column_json import ColumnJson
