@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from seqbayes.statistics.factorials import LARGE_COUNT, log_choose
     from seqbayes.statistics.fields import FieldStatistic, FieldSums, HurdleSums
     from seqbayes.statistics.labels import LabelCounts
-    from seqbayes.statistics.moments import Moments, MomentStatistic
+    from seqbayes.statistics.moment_statistic import MomentStatistic
+    from seqbayes.statistics.moments import Moments
     from seqbayes.statistics.multinomial import MultinomialCounts
     from seqbayes.statistics.pairs import PairStatistic, PairSums
     from seqbayes.statistics.python_statistics import PythonStatistics
@@ -71,7 +72,8 @@ __getattr__, __dir__ = _lazy.attributes(
         "factorials": "LARGE_COUNT log_choose",
         "fields": "FieldStatistic FieldSums HurdleSums",
         "labels": "LabelCounts",
-        "moments": "Moments MomentStatistic",
+        "moment_statistic": "MomentStatistic",
+        "moments": "Moments",
         "multinomial": "MultinomialCounts",
         "pairs": "PairStatistic PairSums",
         "python_statistics": "PythonStatistics",

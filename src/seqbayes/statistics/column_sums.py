@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from seqbayes.numerics.special import product_errors
 from seqbayes.statistics.sum_columns import SumColumns
-from seqbayes.statistics.sums import product_errors
 
 Array = Any
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -36,8 +36,10 @@ else:
     from seqbayes.statistics.sums import LARGE, Sum
     from seqbayes.statistics.terms import STRIDE, append
 
+from seqbayes.numerics.special import product_errors
+from seqbayes.statistics.moment_statistic import MomentStatistic
 from seqbayes.statistics.reading import raise_invalid
-from seqbayes.statistics.sums import as_sum, product_errors
+from seqbayes.statistics.sums import as_sum
 
 # Maximum sum of squares, so that results computed from it are finite.
 LARGEST_SQUARES = cython.declare(cython.double, 1e307)
@@ -56,20 +58,6 @@ SMALLEST_SQUARES = cython.declare(cython.double, 2.0**-1022)
 # Values above `FAR` are divided by `UNIT`, so that their squares do not overflow.
 FAR = cython.declare(cython.double, 2.0**400)
 UNIT = cython.declare(cython.double, 2.0**300)
-
-
-class MomentStatistic(NamedTuple):
-    """Total weight, mean = origin + shift, and the sum of squares about that mean."""
-
-    n: Any
-    origin: Any
-    shift: Any
-    squares: Any
-
-    @property
-    def mean(self) -> Any:
-        """The mean of the data."""
-        return self.origin + self.shift
 
 
 class Moments(Statistics):

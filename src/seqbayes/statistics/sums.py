@@ -28,8 +28,6 @@ else:
 
     from seqbayes.statistics.exact import product_error, rounding_error
 
-from seqbayes.numerics.special import product_errors as product_errors
-
 # Rounding errors below this share of the smallest term are dropped.
 NEGLIGIBLE = cython.declare(cython.double, 2.0**-200)
 # Products of numbers above this are rescaled, so that their rounding error does not overflow.
