@@ -8,7 +8,7 @@ cdef class Adder:
     cdef int _n_columns
     cdef bint add(self, double* row, int m) noexcept
 
-cdef class Clock:
+cdef class DecayClock:
     cdef double now
     cdef double _half_life
     cdef int _n_columns

@@ -122,7 +122,7 @@ class Adder:
 
 @cython.final
 @cython.cclass
-class Clock:
+class DecayClock:
     """Weights of observations relative to the landmark of their row.
 
     Parameters
@@ -202,7 +202,7 @@ def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Jou
     times = cython.declare("const double[:]", batch.ts if timed else batch.xs)
     cells = cython.declare("double[:, ::1]", columns.cells)
     clocks = cython.declare("double[:]", columns.clocks)
-    clock: Clock = Clock(columns)
+    clock: DecayClock = DecayClock(columns)
     adder: Adder = Adder(columns)
     n_columns: cython.int = columns.n_columns
     base = cython.declare(cython.p_double)
