@@ -1,10 +1,13 @@
 """Run ``seqbayes`` as a separate process, in a pipe or on a terminal."""
 
+import errno
 import os
 import select
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -17,6 +20,52 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from seqbayes.cli import main
 sys.exit(main())
 """
+
+
+PATIENCE = 120.0
+"""Seconds after which a program of `Program` is killed, so that no test waits for it forever."""
+
+
+class Program(subprocess.Popen):
+    """A program that is killed if the test fails, or if it has not ended after `PATIENCE`.
+
+    Reading from a program that was killed returns the end of its output, so the test fails there.
+    """
+
+    def __enter__(self):
+        self._timer = threading.Timer(PATIENCE, self._give_up)
+        self._timer.daemon = True
+        self._timer.start()
+        return super().__enter__()
+
+    def _give_up(self):
+        sys.stderr.write(f"killed, because it did not end within {PATIENCE:g} s: {self.args}\n")
+        self.kill()
+
+    def __exit__(self, kind, *error):
+        if kind is not None:
+            self.kill()
+        try:
+            super().__exit__(kind, *error)
+        finally:
+            self._timer.cancel()
+
+
+def open_pipe(path, reader):
+    """Open a named pipe for writing when a program has opened it for reading."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # which means that there is no reader yet
+                raise
+            assert reader.poll() is None, f"{reader.args} ended without reading {path}"
+            assert time.monotonic() < deadline, f"{reader.args} did not open {path}"
+            time.sleep(0.01)
+    os.set_blocking(pipe, True)
+    return open(pipe, "wb", buffering=0)
 
 
 def command(*words):

@@ -11,7 +11,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from programs import command, environment, on_a_terminal, posix, replay
+from programs import Program, command, environment, on_a_terminal, posix, replay
 from seqbayes import PriorError
 from seqbayes.cli import main
 from seqbayes.datasets import COLOURS, factory_mixes, madison
@@ -312,7 +312,7 @@ def test_invalid_options_are_rejected(args, capsys):
 
 @pytest.mark.parametrize("form", ["--plain", "--json"])
 def test_a_closed_pipe_stops_without_an_error(form):
-    with subprocess.Popen(
+    with Program(
         command("replay", "mms", form),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -327,7 +327,7 @@ def test_a_closed_pipe_stops_without_an_error(form):
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @posix
 def test_an_interruption_stops_after_a_complete_line_and_prints_a_summary(number, status):
-    with subprocess.Popen(
+    with Program(
         command("replay", "mms", "--json", "--speed", "20"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -12,7 +12,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from programs import command, environment, on_a_terminal, posix, replay
+from programs import Program, command, environment, on_a_terminal, posix, replay
 from published_coins import E_STEP, HEADS, ITERATIONS
 from seqbayes import PriorError
 from seqbayes.cli import main
@@ -306,7 +306,7 @@ def test_invalid_stories_are_rejected():
 
 @pytest.mark.parametrize("form", ["--plain", "--json"])
 def test_a_closed_pipe_stops_without_an_error(form):
-    with subprocess.Popen(
+    with Program(
         command("replay", "coins", form, "--iterations", "1000"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -320,7 +320,7 @@ def test_a_closed_pipe_stops_without_an_error(form):
 
 @posix
 def test_an_interruption_stops_after_a_complete_line_and_prints_a_summary():
-    with subprocess.Popen(
+    with Program(
         command("replay", "coins", "--json", "--speed", "20", "--iterations", "1000"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

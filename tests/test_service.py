@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from programs import command, environment
+from programs import Program, command, environment
 from seqbayes.console.service import Service
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="systems without AF_UNIX")
@@ -119,7 +119,7 @@ def test_commands_notify_the_service_manager(verb, manager, tmp_path):
     config.write_text(CONFIG.format(folder=tmp_path))
     given = environment(NOTIFY_SOCKET=name, WATCHDOG_USEC="100000")
     words = command(verb[0], str(config), *verb[1:])
-    with subprocess.Popen(words, env=given, stderr=subprocess.PIPE) as program:
+    with Program(words, env=given, stderr=subprocess.PIPE) as program:
         try:
             assert receiver.recv(4096) == b"READY=1"
             assert receiver.recv(4096) == b"WATCHDOG=1"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from programs import command
+from programs import Program, command, open_pipe
 
 
 def run(*words, **kwargs):
@@ -43,7 +43,7 @@ class TestPosix:
     def start(self, *words):
         pipe = subprocess.PIPE
         words = command("watch", "-", *words)
-        return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe)
+        return Program(words, stdin=pipe, stdout=pipe, stderr=pipe)
 
     @pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143)])
     def test_a_signal_prints_the_beliefs(self, number, status):
@@ -78,8 +78,9 @@ class TestPosix:
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
         words = command("watch", str(pipe), "--state=beta", "--value=c", "--json")
-        with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
-            pipe.write_bytes(data)
+        with Program(words, stdout=subprocess.PIPE) as process:
+            with open_pipe(pipe, process) as file:
+                file.write(data)
             assert json.loads(process.stdout.read())["n"] == 2.0
             assert process.wait() == 0
 

@@ -13,6 +13,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from programs import Program, open_pipe
 from seqbayes import Beta, Dirichlet, DirichletProcess, Gamma, Normal, NormalInverseGamma
 from seqbayes.console.live import Screen
 from seqbayes.console.palette import ASCII, UNICODE
@@ -149,7 +150,7 @@ class TestTerminal:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         command = [sys.executable, "-m", "seqbayes", "watch", "-", *words]
         base = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
-        process = subprocess.Popen(
+        process = Program(
             command,
             stdin=subprocess.PIPE,
             stdout=theirs,
@@ -199,7 +200,7 @@ class TestTerminal:
         os.mkfifo(path)
         ours, theirs = pty.openpty()
         words = ["watch", str(path), "--state=beta", "--value=c", "--every=0.001"]
-        process = subprocess.Popen(
+        process = Program(
             [sys.executable, "-m", "seqbayes", *words],
             stdin=theirs,
             stdout=theirs,
@@ -216,7 +217,7 @@ class TestTerminal:
                 assert chunk, "".join(output)
                 output.append(chunk.decode(errors="replace"))
 
-        with process, open(path, "wb", buffering=0) as fifo:
+        with process, open_pipe(path, process) as fifo:
             act(fifo.write, lambda keys: os.write(ours, keys), wait_for)
             fifo.close()
             while chunk := self.read(ours):

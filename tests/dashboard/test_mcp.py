@@ -17,7 +17,7 @@ import serving
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from programs import command, environment, posix
+from programs import Program, command, environment, posix
 from seqbayes.agents.server import make_server
 from seqbayes.agents.tools import Tools
 from seqbayes.dashboard.live.providers import StoreProvider
@@ -288,7 +288,7 @@ def test_a_client_talks_to_the_command_over_stdio(store):
 def test_a_client_talks_to_the_command_over_http_with_the_token(store):
     httpx2 = pytest.importorskip("httpx2")
     words = ("mcp", str(store / "beliefs.db"), "--http", "--port", "0", "--token", serving.TOKEN)
-    with subprocess.Popen(
+    with Program(
         command(*words), stderr=subprocess.PIPE, encoding="utf-8", env=environment()
     ) as program:
         try:

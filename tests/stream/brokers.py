@@ -144,5 +144,24 @@ def read(source, count, patience=60.0, size=5000):
     raise AssertionError("a broker has no end")
 
 
+def proceed(steps, reached, awaited, patience=60.0):
+    """Take steps until a condition holds; fail if it does not within `patience` seconds.
+
+    Parameters
+    ----------
+    steps
+        Iterator of a pipeline or of the batches of a source.
+    reached
+        Function that returns whether the condition holds; its argument is the last step.
+    awaited
+        What is awaited, for the message.
+    """
+    deadline = time.monotonic() + patience
+    step = None
+    while not reached(step):
+        assert time.monotonic() < deadline, f"within {patience:g} s, {awaited}"
+        step = next(steps)
+
+
 def numbers(batches):
     return sorted(json.loads(record)["i"] for batch in batches for record in batch.records)

@@ -83,9 +83,10 @@ class Proxy:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.directory / self.NAME))
         self._listener.listen()
-        self._sockets = [self._listener]
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
+        self._sockets = []
+        self._threads = []
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def route(self, url):
         """Return the URL of a store, by way of this proxy."""
@@ -107,7 +108,7 @@ class Proxy:
                 server.connect(str(self._server / self.NAME))
             lose = threading.Event()
             for act in (self._send, self._answer):
-                thread = threading.Thread(target=act, args=[client, server, lose])
+                thread = threading.Thread(target=act, args=[client, server, lose], daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
@@ -137,11 +138,18 @@ class Proxy:
         return self
 
     def __exit__(self, *error):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        _join(self._accepting)  # then no connection is added
         for each in self._sockets:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join()
-        for each in self._sockets:
+            _join(thread)
+        for each in (self._listener, *self._sockets):
             each.close()
         shutil.rmtree(self.directory)
+
+
+def _join(thread):
+    thread.join(60.0)
+    assert not thread.is_alive(), "a thread of the proxy still waits for a connection"

@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 
 import pytest
-from brokers import SERVERS, make, numbers, read, servers
+from brokers import SERVERS, make, numbers, proceed, read, servers
 from killing import committed, contents, events, wait_until_committed, wait_until_read, write
 
 from seqbayes import Beta, NormalInverseGamma
@@ -91,25 +91,26 @@ def test_read_events_are_committed_during_a_server_outage(broker, stream):
     store, source = open_store(":memory:"), make(broker.source(stream))
     with Pipeline(source, BELIEFS, store, Pace(seconds=1e9)) as pipeline:
         steps = iter(pipeline)
-        while pipeline.events < 20:
-            next(steps)
+        proceed(steps, lambda _: pipeline.events >= 20, "20 events were not read")
         broker.kill()
-        deadline = time.monotonic() + 60.0
         try:
-            while source.connection_error is None:
-                next(steps)
-                assert time.monotonic() < deadline
+            proceed(
+                steps,
+                lambda _: source.connection_error is not None,
+                "the source did not report that the server is down",
+            )
             assert not pipeline.idle
             pipeline.commit()
             assert store.events(source.name) == 20
         finally:
             broker.start()
         broker.publish(stream, events(5, 4))
-        while pipeline.events < 25 or source.connection_error is not None:
-            next(steps)
-            assert time.monotonic() < deadline + 60.0
-        while not pipeline.idle:
-            next(steps)
+        proceed(
+            steps,
+            lambda _: pipeline.events >= 25 and source.connection_error is None,
+            "five more events were not read from the restarted server",
+        )
+        proceed(steps, lambda _: pipeline.idle, "the source did not become idle")
     assert source.reconnects >= 1
 
 

@@ -14,6 +14,7 @@ import pytest
 from killing import contents, wait_until_read
 from memory import Listed, lines
 
+from programs import Program
 from seqbayes import Beta, cli
 from seqbayes.console.log import Log, Tracker
 from seqbayes.stream import Belief, Pace, Pipeline, open_store
@@ -60,7 +61,7 @@ def events(n, seed=1):
 
 def start(*words, **kwargs):
     command = [sys.executable, "-W", "error", "-c", PROGRAM, HERE, *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+    return Program(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
 
 
 def test_init_check_run(tmp_path, monkeypatch, capsys):

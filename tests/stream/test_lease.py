@@ -324,18 +324,33 @@ def start(host, url, *words):
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
+def killed(process):
+    """Kill a process, and return what it wrote to standard error."""
+    process.kill()
+    return process.communicate()[1]
+
+
 def wait_until(condition, *processes):
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, [process.communicate()[1] for process in processes]
+        assert time.monotonic() < deadline, [killed(process) for process in processes]
         time.sleep(0.02)
 
 
 def halt(process, url):
     """Stop a runner by a signal, outside of a transaction that would lock a whole file."""
+    deadline = time.monotonic() + PATIENCE
     while True:
         process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        # a process that has ended never stops
+        wait_until(
+            lambda: os.waitid(
+                os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG
+            ),
+            process,
+        )
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline, "the runner was always stopped within a transaction"
         if url.startswith("postgres"):
             return
         connection = sqlite3.connect(url, timeout=0.0, isolation_level=None)

@@ -1,5 +1,7 @@
 """NATS JetStream: requests, missing messages, and streams that lose data."""
 
+import asyncio
+import contextlib
 import itertools
 import time
 from contextlib import closing
@@ -62,8 +64,10 @@ def test_requests_are_bounded_by_the_free_space(nats, stream, monkeypatch):
     with closing(make(nats.source(stream))) as source:
         source.seek(None)
         found, batches = [], source.batches(size=7)
+        deadline = time.monotonic() + 60.0
         while len(found) < 100:
             batch = next(batches)
+            assert time.monotonic() < deadline, f"only {len(found)} of 100 messages were read"
             found += [] if batch is None else numbers([batch])
             assert delivered() <= len(found) + 20
     assert found == list(range(100))
@@ -207,8 +211,10 @@ def test_messages_purged_during_a_run(nats, stream, lost, subject, monkeypatch):
                 list(itertools.islice(batches, 30))
             return
         found = [first]
+        deadline = time.monotonic() + 60.0
         while not source.caught_up:  # the server does not say that fewer messages are left
             batch = next(batches)
+            assert time.monotonic() < deadline, "the end of the purged stream was not noticed"
             found += [] if batch is None else [batch]
         assert numbers(found)[-11:] == list(range(49, 60))
         ((_, _, reason),) = [each for batch in found for each in batch.refused]
@@ -259,3 +265,21 @@ def test_deleted_messages_of_other_subjects_are_ignored(nats, stream, monkeypatc
         source.seek(first.token)
         with pytest.raises(SourceError, match="events may be lost"):
             read(source, 1)
+
+
+def test_a_task_that_ignores_its_cancellation_does_not_delay_the_end(nats, stream, monkeypatch):
+    monkeypatch.setattr(nats_feed, "_PATIENCE", 0.5)
+
+    async def ignore():
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+
+    with closing(make(nats.source(stream))) as source:
+        nats.publish(stream, events(1, 1))
+        source.seek(None)
+        read(source, 1)
+        loop = source._feed._loop  # noqa: SLF001
+        asyncio.run_coroutine_threadsafe(ignore(), loop)
+        source.close()
+        assert loop.is_closed()

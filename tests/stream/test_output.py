@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from programs import Program
 from seqbayes import stream
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells and signals")
@@ -90,7 +91,7 @@ def test_a_signal_commits_and_stops(number, configuration):
         "from seqbayes.cli import main; sys.exit(main())"
     )
     words = [sys.executable, "-c", program, "run", configuration, "--log-format", "json"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE) as runner:
+    with Program(words, stderr=subprocess.PIPE) as runner:
         assert b'"started"' in runner.stderr.readline()
         assert b'"dead_letters"' in runner.stderr.readline()
         runner.send_signal(number)

@@ -2,9 +2,11 @@
 
 import json
 import random
+import socket
 import sqlite3
 from contextlib import closing
 
+import brokers
 import pytest
 
 from seqbayes.stream import SourceError
@@ -174,3 +176,13 @@ def test_a_query_is_repeated_after_a_connection_problem(kind, request, tmp_path,
                 )
         assert found == [0, 1, 2, 3]
         assert source.reconnects == 4
+
+
+def test_a_server_that_accepts_connections_and_does_not_answer(monkeypatch):
+    pytest.importorskip("psycopg")
+    monkeypatch.setattr(query, "_CONNECT", {"connect_timeout": 2})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/d"
+        source = Query(url, "e", "i", follow=True, patience=0.1)
+        with pytest.raises(SourceError, match="connection timeout expired"):
+            brokers.proceed(source.batches(), lambda _: False, "the source did not give up")

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from killing import contents, events, kill_often, write
 
+from programs import Program
 from seqbayes import PriorError
 from seqbayes.events.lines import Lines
 from seqbayes.events.rows import CsvRows
@@ -720,7 +721,7 @@ for batch in source.batches(2, timeout=0.05):
 
 
 def test_standard_input():
-    with subprocess.Popen(
+    with Program(
         [sys.executable, "-c", STDIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as program:
         assert json.loads(program.stdout.readline()) is None

@@ -11,6 +11,7 @@ from databases import downgrade, named, query, terminate
 from memory import Listed, lines
 from servers import Proxy
 
+from programs import Program
 from seqbayes import Beta, Gamma
 from seqbayes.events.display import Display
 from seqbayes.stream import (
@@ -223,7 +224,7 @@ time.sleep(60)
 
 def test_a_killed_runner_loses_its_lease(durable_url):
     command = [sys.executable, "-c", HOLD, durable_url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as runner:
+    with Program(command, stdout=subprocess.PIPE) as runner:
         assert runner.stdout.readline() == b"held\n"
         store = open_store(durable_url)
         with pytest.raises(LeaseError, match=f"process {runner.pid} "):

@@ -258,7 +258,9 @@ class PostgresRelation(DatabaseRelation):
         self._error = psycopg.Error
         self._own = isinstance(connection, str)
         try:
-            self._connection = psycopg.connect(connection) if self._own else connection
+            self._connection = (
+                psycopg.connect(connection, connect_timeout=10) if self._own else connection
+            )
         except psycopg.Error as error:
             raise SourceError(f"cannot connect to PostgreSQL: {error}") from None
         self.table = _as_table(query)

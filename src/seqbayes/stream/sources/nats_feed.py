@@ -309,9 +309,10 @@ class NatsSubscription:
             pass  # a broken connection cannot be closed properly
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            _cancel_all(self._loop)
-            self._loop.close()
+            self._thread.join(_PATIENCE)
+            if not self._thread.is_alive():  # a daemon, which does not delay the end of the process
+                _cancel_all(self._loop)
+                self._loop.close()
 
 
 def _anonymous(url: str) -> str:
@@ -324,6 +325,6 @@ def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    if tasks:
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    if tasks:  # the client's tasks may ignore the cancellation
+        loop.run_until_complete(asyncio.wait(tasks, timeout=_PATIENCE))
     loop.run_until_complete(loop.shutdown_asyncgens())

@@ -36,6 +36,15 @@ class _DatabaseError(Exception):
     """The database cannot be queried at present."""
 
 
+_CONNECT: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+}
+"""Parameters of libpq that detect a server that does not answer."""
+
+
 class Query(Broker):
     """Reads events from the rows of a query, in the order of an increasing column.
 
@@ -173,7 +182,7 @@ class Query(Broker):
             return connection
         import psycopg
 
-        server = psycopg.connect(self._url, autocommit=True)
+        server = psycopg.connect(self._url, autocommit=True, **_CONNECT)
         server.execute("SET default_transaction_read_only = on")
         return server
 
