@@ -23,7 +23,7 @@ sys.exit(main())
 
 
 PATIENCE = 120.0
-"""Seconds after which a program of `Program` is killed, so that no test waits for it forever."""
+"""Seconds after which a program of `Program` is killed, so that every test ends."""
 
 
 class Program(subprocess.Popen):
