@@ -73,6 +73,31 @@ def scan(
     return total + others, bits | other_bits
 
 
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _add_chunk(row: cython.p_double, m: cython.p_double) -> cython.double:
+    """Return the sum of 1024 values; update the minimum of each of 32 lanes."""
+    a = cython.declare("double[32]")
+    v: cython.double
+    k: cython.Py_ssize_t
+    i: cython.Py_ssize_t
+    half: cython.Py_ssize_t = 16
+    for k in range(32):
+        a[k] = 0.0
+    for i in range(0, CHUNK, 32):
+        for k in range(32):
+            v = row[i + k]
+            a[k] += v
+            m[k] = v if v < m[k] else m[k]
+    while half > 0:
+        for k in range(half):
+            a[k] += a[k + half]
+        half //= 2
+    v = a[0]
+    return v
+
+
 @cython.boundscheck(False)
 @cython.wraparound(False)
 def scan_floats(values: Any) -> tuple[float, float]:
@@ -94,7 +119,6 @@ def scan_floats(values: Any) -> tuple[float, float]:
     if not cython.compiled:
         return _scan_floats(values)
     view = cython.declare("double[::1]", values)
-    row = cython.declare(cython.pointer(cython.double))
     n: cython.Py_ssize_t = len(values)
     total: cython.double = 0.0
     low: cython.double = 0.0
@@ -102,30 +126,13 @@ def scan_floats(values: Any) -> tuple[float, float]:
     s: cython.double
     v: cython.double
     i: cython.Py_ssize_t = 0
-    end: cython.Py_ssize_t
-    a = cython.declare("double[32]")
     m = cython.declare("double[32]")
     k: cython.Py_ssize_t
-    half: cython.Py_ssize_t
     for k in range(32):
         m[k] = smallest
     while n - i >= CHUNK:
-        end = i + CHUNK
-        for k in range(32):
-            a[k] = 0.0
-        while i < end:
-            row = cython.address(view[i])
-            for k in range(32):
-                v = row[k]
-                a[k] += v
-                m[k] = v if v < m[k] else m[k]
-            i += 32
-        half = 16
-        while half > 0:
-            for k in range(half):
-                a[k] += a[k + half]
-            half //= 2
-        v = a[0]
+        v = _add_chunk(cython.address(view[i]), m)
+        i += CHUNK
         s = total + v
         low += rounding_error(total, v, s)
         total = s
