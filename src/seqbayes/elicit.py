@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -169,15 +169,9 @@ def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
         return sc.ndtri_exp(np.array(tails)) - score
 
     centre = (ends[0] + ends[1]) / 2.0
-    variance = sc.expit(centre) * sc.expit(-centre)
-    strength = math.log(max(1.0 / (variance * spread**2), 0.1))
-    starts = [[0.0, strength], [0.0, 0.0], [0.0, -3.0]]
-    # starting values for a cdf that is a power close to 0, or close to 1
+    # the power to which the cdf is proportional, if it is a power close to 0, or close to 1
     power = 2.0 * math.log(2.0 * tail) / (ends[0] - ends[1])
-    for other in (0.3, 1.0, 5.0, 0.1):
-        for odds in (math.log(power / other), math.log(other / power)):
-            starts.append([(odds - centre) / spread, math.log(power + other)])
-    for start in starts:
+    for start in _beta_starts(centre, spread, power):
         with np.errstate(all="ignore"):
             found = root(residuals, start, method="hybr", options={"xtol": 1e-13})
             error = np.max(np.abs(residuals(found.x)))
@@ -187,3 +181,14 @@ def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
         f"no beta distribution that 64-bit numbers can represent has probability {level:g} between"
         f" {low!r} and {high!r}; expected a shorter interval or a higher level"
     )
+
+
+def _beta_starts(centre: float, spread: float, power: float) -> Iterator[list[float]]:
+    """Yield starting values of scaled log odds and log(alpha + beta)."""
+    variance = sc.expit(centre) * sc.expit(-centre)
+    yield [0.0, math.log(max(1.0 / (variance * spread**2), 0.1))]
+    yield [0.0, 0.0]
+    yield [0.0, -3.0]
+    for other in (0.3, 1.0, 5.0, 0.1):
+        for odds in (math.log(power / other), math.log(other / power)):
+            yield [(odds - centre) / spread, math.log(power + other)]

@@ -290,6 +290,7 @@ class TextRows:
 
     def _fill(self, addresses: Array, sizes: Array, rows: Array, add: bool) -> None:
         """Look up a block of strings, given their addresses in memory."""
+        # twenty of these lines declare C types; the rest is one loop
         adding: cython.bint = add
         if adding:
             self._reserve(len(rows), int(sizes.sum()))

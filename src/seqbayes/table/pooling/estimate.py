@@ -10,7 +10,7 @@ import numpy as np
 from seqbayes.state import State
 from seqbayes.table.pooling.empirical import maximise
 from seqbayes.table.pooling.grid import posterior_nodes
-from seqbayes.table.pooling.nested import nested_nodes
+from seqbayes.table.pooling.nested import Nested, nested_nodes
 from seqbayes.table.pooling.options import Pool, PooledPrior
 from seqbayes.table.pooling.population import Population, population_of
 
@@ -60,17 +60,7 @@ def estimate(pool: Pool, state: State, statistic: Any, keys: Sequence[Any]) -> P
         found = nested_nodes(population, state, statistic, keys)
         if found is None:
             return _template(state, n_keys)
-        u = found.log_spread
-        new = population.hyperparameters(state, found.x_new, np.full(len(found.x_new), u))
-        return PooledPrior(
-            method,
-            _average(new, found.weights_new),
-            found.dispersions,
-            n_keys,
-            population.hyperparameters(state, found.x, np.full(found.x.shape, u)),
-            found.weights,
-            found.groups,
-        )
+        return _nested(population, state, found, n_keys)
     terms = population.terms(state, groups)
     if method == "empirical":
         best = maximise(population, state, terms)
@@ -89,6 +79,20 @@ def estimate(pool: Pool, state: State, statistic: Any, keys: Sequence[Any]) -> P
         priors,
         nodes.weights[None],
         None,
+    )
+
+
+def _nested(population: Population, state: State, found: Nested, n_keys: int) -> PooledPrior:
+    u = found.log_spread
+    new = population.hyperparameters(state, found.x_new, np.full(len(found.x_new), u))
+    return PooledPrior(
+        "nested",
+        _average(new, found.weights_new),
+        found.dispersions,
+        n_keys,
+        population.hyperparameters(state, found.x, np.full(found.x.shape, u)),
+        found.weights,
+        found.groups,
     )
 
 
