@@ -358,11 +358,29 @@ def test_revenue_with_few_log_normal_amounts_agrees_with_an_integral_over_share_
         assert state.expected.sf(x) == pytest.approx(shares @ sc.ndtr(-score) @ variances, rel=1e-9)
 
 
+@pytest.mark.parametrize("amounts", [[], [8.0]])
+def test_one_log_normal_amount_is_compared_under_a_prior_of_the_variance(amounts, rng):
+    prior = NormalInverseGamma(2.0, 0.5, 3.0, 2.0, likelihood=likelihoods.LogNormal())
+    shops = {"a": Hurdle(prior), "b": Hurdle(prior)}
+    shops["a"].learn_many([0.0] * 20 + amounts)
+    shops["b"].learn_many([0.0] * 20 + [5.0, 6.0, 9.0])
+    found, draws = compare(shops), {}
+    for name, shop in shops.items():
+        (a, b), (mean, kappa, alpha, beta) = (
+            shop.posterior.fields["share"],
+            shop.posterior.fields["amount"],
+        )
+        variance = beta / rng.gamma(alpha, 1.0, 400_000)
+        logs = rng.normal(mean + variance / 2.0, np.sqrt(variance / kappa))
+        draws[name] = np.log(rng.beta(a, b, 400_000)) + logs
+    assert (draws["a"] > draws["b"]).mean() == pytest.approx(found.p_best["a"], abs=0.004)
+
+
 def test_beliefs_that_are_too_wide_or_negative_are_refused_with_the_remedy():
     one, two = (Hurdle(NormalInverseGamma(likelihood=likelihoods.LogNormal())) for _ in range(2))
     one.learn_many([0.0, 5.0])
     two.learn_many([0.0, 5.0, 6.0])
-    with pytest.raises(PriorError, match="too few amounts: learn more of them"):
+    with pytest.raises(PriorError, match="little about their variance: learn more of them, use a"):
         compare([one, two])
     with pytest.raises(PriorError, match="may be negative"):
         compare([Hurdle(Normal(0.0, 1.0, 1.0))] * 2)

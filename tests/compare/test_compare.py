@@ -19,10 +19,11 @@ from seqbayes import (
     Product,
 )
 from seqbayes import distributions as d
-from seqbayes.compare import compare, compare_many, product
+from seqbayes.compare import compare, compare_many, number_of, product
 from seqbayes.compare.coordinates import LogitCoordinate
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import Exponential, LogNormal
+from seqbayes.likelihoods import Normal as NormalData
 from seqbayes.mixture import Mixture
 
 
@@ -380,6 +381,81 @@ def test_means_of_few_log_normal_observations(first, second):
     assert 0.0 < difference.p_equivalent < 1.0
     assert found.loss == {"a": math.inf, "b": math.inf}
     assert found.mean == {"a": None, "b": None}
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "quantity"), [(LogNormal(), "mean"), (LogNormal(), 0.9), (NormalData(), 0.9)]
+)
+def test_intervals_are_those_of_the_number_itself(likelihood, quantity, rng):
+    beliefs = [NormalInverseGamma(likelihood=likelihood) for _ in range(3)]
+    for belief, n in zip(beliefs, (4, 12, 200), strict=True):
+        belief.learn_many(rng.lognormal(1.0, 0.5, n))
+    found = compare(beliefs, quantity=quantity, level=0.9)
+    for name, belief in enumerate(beliefs):
+        own = number_of(belief, quantity=quantity).interval(0.9)
+        assert found.interval[name] == pytest.approx(own, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (d.Gamma(0.4, 1.0), d.Gamma(0.9, 1.3)),
+        (d.Gamma(0.2, 0.1), d.Gamma(50.0, 100.0)),
+        (d.Gamma(1.1, 0.5), d.Gamma(1.0, 3.0)),
+    ],
+)
+def test_intervals_of_differences_of_small_counts(first, second):
+    low, high = compare({"a": first, "b": second}, control="b").differences["a"].interval
+
+    def at_most(by):
+        # in powers of the first number, whose density is infinite at 0
+        start = max(0.0, by)
+        edge = start + np.concatenate([[0.0], np.geomspace(1e-90, 2000.0, 500)])
+        half = np.diff(edge) / 2.0
+        nodes, weights = sc.roots_legendre(20)
+        x = ((edge[1:] + edge[:-1]) / 2.0)[:, None] + half[:, None] * nodes
+        mass = (half[:, None] * weights) * first.pdf(x) * second.sf(x - by)
+        return first.cdf(start) + mass.sum()
+
+    assert at_most(low) == pytest.approx(0.025, abs=1e-9)
+    assert at_most(high) == pytest.approx(0.975, abs=1e-9)
+
+
+@pytest.mark.parametrize("shape", [1.05, 1.5, 3.0])
+def test_losses_of_numbers_with_heavy_tails(shape):
+    def integrand(u):
+        # P(X <= x) P(X > x) dx at x = exp(u), as the tail itself is a power of x
+        above = mpmath.gammainc(shape, 0, mpmath.exp(-u), regularized=True)
+        return above * (1 - above) * mpmath.exp(u)
+
+    knots = [-8, -3, 0, 3, 10, 50, 200, 1000, 4000]
+    exact = mpmath.quad(integrand, knots)
+    for better in ("higher", "lower"):
+        found = compare([d.InverseGamma(shape, 1.0)] * 2, better=better)
+        assert relative(found.loss[0], exact) < 1e-10
+        assert found.loss[1] == found.loss[0]
+
+
+def test_losses_of_means_after_few_observations():
+    # the characteristic function is exp(-c |t|) (1 + c |t|) with c = sqrt(3)
+    found = compare([d.StudentT(3.0, 0.0, 1.0)] * 2)
+    assert relative(found.loss[0], 3 * mpmath.sqrt(3) / (2 * mpmath.pi)) < 1e-10
+    lower = compare([d.StudentT(3.0, 0.0, 1.0), d.StudentT(2.5, 0.5, 2.0)], better="lower")
+    assert lower.loss[1] - lower.loss[0] == pytest.approx(0.5, rel=1e-10)
+
+
+@pytest.mark.parametrize("variance", [9.0, 100.0])
+def test_losses_of_log_normal_means_of_a_wide_prior(variance):
+    arms = [
+        Normal(mean, variance, known_variance=1.0, likelihood=LogNormal()) for mean in (0.0, 0.3)
+    ]
+    found = compare(arms, quantity="mean")
+    scale = math.sqrt(2.0 * variance)
+    # E[max(X - Y, 0)] of log-normal numbers with means m and n
+    m, n = (found.mean[name] for name in (0, 1))
+    ratio = 0.3 / scale
+    exact = n * sc.ndtr(ratio + scale / 2.0) - m * sc.ndtr(ratio - scale / 2.0)
+    assert found.loss[0] == pytest.approx(exact, rel=1e-9)
 
 
 def test_losses_are_infinite_only_where_a_mean_is():

@@ -114,13 +114,23 @@ def compare(
         _of_others(names, found.p_better[0].tolist()),
         dict(zip(names, losses, strict=True)),
         dict(zip(names, means, strict=True)),
-        {name: each.interval(level) for name, each in zip(names, numbers, strict=True)},
+        _intervals(found.intervals[0], names, numbers, level),
         _differences(found, names, means),
         None
         if alpha is None
-        else _decide(named, quantity, alpha=alpha, effect=effect, better=better, label=label),
+        else decide_about(named, quantity, alpha=alpha, effect=effect, better=better, label=label),
         dict(zip(names, numbers, strict=True)),
     )
+
+
+def _intervals(
+    found: Any, names: Sequence[Hashable], numbers: Sequence[Distribution], level: float
+) -> dict[Hashable, tuple[float, float]]:
+    """Return the interval of each number, from its closed form if it has one."""
+    return {
+        name: number.interval(level) if math.isnan(low) else (low, high)
+        for name, number, (low, high) in zip(names, numbers, found.tolist(), strict=True)
+    }
 
 
 def _of_others(names: Sequence[Hashable], rows: Any) -> dict[Hashable, dict[Hashable, float]]:
@@ -139,7 +149,8 @@ def _check_computed(p_best: Any) -> None:
         )
 
 
-def _decide(named: Mapping[Any, Any], quantity: Any, **options: Any) -> Decision:
+def decide_about(named: Mapping[Any, Any], quantity: Any, **options: Any) -> Decision:
+    """Return the result of the sequential test; undecided if a quantity is compared."""
     if quantity is not None:
         reason = (
             "the sequential test compares parameters, not other quantities: decide at a time that"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,12 @@ _FAR = 0.1
 
 _SMOOTH = 0.5
 """Largest excess kurtosis at which few nodes give probabilities with ten digits."""
+
+_NODES_OF_WIDE = 129
+"""Number of nodes in sums over the wider number."""
+
+_HALF_OF_DIGITS = 1e-7
+"""Difference of sums over all and over every other node, of which the first has 14 digits."""
 
 _STEP = 0.45
 """Distance of evenly spaced nodes, in standard deviations of the coordinate."""
@@ -94,9 +101,7 @@ class Contrasts:
         """
         own, rows = u[self._narrow // self._grid.numbers], masses[self._narrow]
         kept = rows > _NEGLIGIBLE * rows.max(axis=1, keepdims=True)
-        index = np.arange(len(rows))
-        low = own[index, kept.argmax(axis=1)]
-        high = own[index, -1 - kept[:, ::-1].argmax(axis=1)]
+        low, high = _ends_of_mass(own, rows)
         step = self._longest_steps(own, values[self._narrow], rows)
         with np.errstate(all="ignore"):  # a number can be a single point of the grid
             counts = np.ceil((high - low) / step) + 2.0
@@ -127,9 +132,7 @@ class Contrasts:
         It also resolves the tails of the wide number, which change within its spread, wherever the
         density of the narrow one is not negligible.
         """
-        total = masses.sum(axis=1)
-        offsets = u - (np.einsum("rn,rn->r", masses, u) / total)[:, None]
-        spread = np.sqrt(np.einsum("rn,rn,rn->r", masses, offsets, offsets) / total)
+        _, spread = _place(u, masses)
         gaps = np.diff(u, axis=1)
         with np.errstate(all="ignore"):
             density = np.where(gaps > 0.0, masses[:, 1:] / gaps, 0.0)
@@ -177,12 +180,55 @@ class Contrasts:
             near[:, order:] = outside[:, :-order]
             near[:, :-order] |= outside[:, order:]
             error = mass * np.minimum(below, above) * (near & ~outside)
-            for row in np.flatnonzero(error.sum(axis=1) > _NEGLIGIBLE).tolist():
-                found = self._merged(int(wide[row]), int(self._narrow[pairs[row]]), float(by[row]))
-                for part, number in zip(parts, found, strict=True):
-                    part[row] = number
+            rows = np.flatnonzero(error.sum(axis=1) > _NEGLIGIBLE)
+            if len(rows):
+                for part, numbers in zip(parts, self._near_end(pairs[rows], by[rows]), strict=True):
+                    part[rows] = numbers
         below, above, density = parts
         return below, above, density
+
+    def _near_end(self, pairs: Any, by: Array) -> tuple[Array, Array, Array]:
+        """Return the result of `_tails` where the support of the wide number ends.
+
+        The sums are over the wide number, and their error is about the square of the difference to
+        the sum over every other node. If that is not small, or the support of the narrow number
+        ends as well, panels of both numbers are used.
+        """
+        x, mass = (each[pairs] for each in self._nodes_of_wide)
+        u, slope = self._grid.locate(x - by[:, None], log=self._ratio)
+        narrow = self._narrow[pairs]
+        # wide - narrow <= by where narrow >= wide - by
+        above, below, density = self._grid.tails(narrow, u)
+        every_other = np.einsum("rn,rn->r", mass[:, ::2], below[:, ::2]) / mass[:, ::2].sum(axis=1)
+        found = [np.einsum("rn,rn->r", mass, part) for part in (below, above, density / slope)]
+        smooth = np.abs(every_other - found[0]) <= _HALF_OF_DIGITS
+        smooth &= ~(np.isinf(u) & (mass > _NEGLIGIBLE)).any(axis=1)
+        for row in np.flatnonzero(~smooth).tolist():
+            exact = self._merged(int(self._wide[pairs[row]]), int(narrow[row]), float(by[row]))
+            for part, number in zip(found, exact, strict=True):
+                part[row] = number
+        return found[0], found[1], found[2]
+
+    @cached_property
+    def _nodes_of_wide(self) -> tuple[Array, Array]:
+        """Return values of the wide numbers, and their probabilities.
+
+        The nodes are evenly spaced in the inverse hyperbolic sine of the standardised coordinate,
+        in which slow tails of a density are short.
+        """
+        u, masses = self._grid.few()
+        own, rows = u[self._wide // self._grid.numbers], masses[self._wide]
+        centre, spread = _place(own, rows)
+        with np.errstate(all="ignore"):  # a number can be a single point of the grid
+            low, high = (
+                np.arcsinh((end - centre) / spread)[:, None] for end in _ends_of_mass(own, rows)
+            )
+        t = low + (high - low) * np.linspace(0.0, 1.0, _NODES_OF_WIDE)
+        nodes = centre[:, None] + spread[:, None] * np.sinh(t)
+        mass = self._grid.tails(self._wide, nodes)[2] * np.cosh(t)
+        coordinate = self._grid.coordinate
+        values = coordinate.log_point(nodes) if self._ratio else coordinate.point(nodes)
+        return values, mass / mass.sum(axis=1, keepdims=True)
 
     def _merged(self, wide: int, narrow: int, by: float) -> tuple[float, float, float]:
         """Return the result of `_tails`, with panels that end where a panel of either number ends.
@@ -303,6 +349,21 @@ def _expanded(z: Array, skewness: Array, kurtosis: Array) -> Array:
         - skewness * skewness * z * (2.0 * z * z - 5.0) / 36.0
     )
     return found
+
+
+def _place(u: Array, masses: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation of the coordinate of each row."""
+    total = masses.sum(axis=1)
+    mean = np.einsum("rn,rn->r", masses, u) / total
+    offsets = u - mean[:, None]
+    return mean, np.sqrt(np.einsum("rn,rn,rn->r", masses, offsets, offsets) / total)
+
+
+def _ends_of_mass(u: Array, masses: Array) -> tuple[Array, Array]:
+    """Return the coordinates between which the mass of each row is not negligible."""
+    kept = masses > _NEGLIGIBLE * masses.max(axis=1, keepdims=True)
+    index = np.arange(len(masses))
+    return u[index, kept.argmax(axis=1)], u[index, -1 - kept[:, ::-1].argmax(axis=1)]
 
 
 def _windows(masses: Array) -> Any:

@@ -153,6 +153,7 @@ def quantities(
         ends,
         lifts,
         equivalent,
+        np.full((1, k, 2), np.nan),
     )
 
 

@@ -44,6 +44,10 @@ _ABOVE = _BELOW[::-1, ::-1].copy()
 
 _INVERSE = 1.0 / (_DEGREES + 1.0)
 
+_NEWTON_STEPS = 4
+
+_LARGEST_LOG = 700.0
+
 REDUCED_ORDER = 6
 REDUCED_NODES, REDUCED_WEIGHTS = sc.roots_legendre(REDUCED_ORDER)
 _TO_REDUCED = sc.eval_legendre(_DEGREES[:, None], REDUCED_NODES).T @ _COEFFICIENTS
@@ -78,7 +82,7 @@ class Grid:
     """
 
     def __init__(self, densities: Densities, edges: Sequence[list[float]]) -> None:
-        self.coordinate = densities.coordinate
+        self.coordinate, self._origin = densities.coordinate, densities.origin
         most = max(map(len, edges))
         # comparisons that need fewer panels have further panels with a width of 0
         self.edges: Array = np.array([each + each[-1:] * (most - len(each)) for each in edges])
@@ -87,7 +91,7 @@ class Grid:
         u = self.at_nodes(NODES)
         self.weights: Array = (half[:, :, None] * WEIGHTS).reshape(len(half), -1)
         self.x, self.log_x = self.coordinate.point(u), self.coordinate.log_point(u)
-        self.slope: Array = np.exp(self.coordinate.log_slope(u))
+        self.slope: Array = np.exp(np.minimum(self.coordinate.log_slope(u), _LARGEST_LOG))
         rows = np.exp(densities.log(np.repeat(u, densities.numbers, axis=0)))
         self.density: Array = rows.reshape(len(half), densities.numbers, -1)
         halves, whole = self.integrate(self.density)
@@ -195,6 +199,31 @@ class Grid:
         below = self._before.take(cell) + np.clip(inner, 0.0, whole)
         above = self._after.take(cell) + np.clip(whole - inner, 0.0, whole)
         return below, above, np.where(inside, np.maximum(density, 0.0), 0.0)
+
+    def quantiles(self, q: Sequence[float]) -> Array:
+        """Return quantiles of all numbers, of shape (m * k, q).
+
+        They are found by Newton's method between two nodes.
+        """
+        u = np.repeat(self.at_nodes(NODES), self.numbers, axis=0)
+        below, above = (each.reshape(u.shape) for each in (self.below, self.above))
+        rows, wanted = np.arange(len(u)), np.array(q)
+        lower = wanted < 0.5
+        last = np.stack(
+            [(below < p).sum(axis=1) if p < 0.5 else (above > 1.0 - p).sum(axis=1) for p in q], 1
+        )
+        last = np.clip(last, 1, u.shape[1] - 1)
+        low, high = u[rows[:, None], last - 1], u[rows[:, None], last]
+        found = low + (high - low) / 2.0
+        for _ in range(_NEWTON_STEPS):
+            tails = self.tails(rows, found)
+            short = np.where(lower, wanted - tails[0], tails[1] - (1.0 - wanted))
+            with np.errstate(all="ignore"):
+                step = short / tails[2]
+            found = np.clip(found + np.where(np.isfinite(step), step, 0.0), low, high)
+        points: Array = self.coordinate.point(found.reshape(len(self.edges), -1))
+        points = points + self._origin[:, None]
+        return points.reshape(found.shape)
 
     def _panel_of(self, comparisons: Any, u: Array) -> Any:
         """Return the index of the panel with each coordinate."""

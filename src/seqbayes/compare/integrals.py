@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +11,15 @@ from seqbayes.compare import discrete
 from seqbayes.compare.coordinates import Array
 from seqbayes.compare.differences import Contrasts
 from seqbayes.compare.grid import Grid
+from seqbayes.compare.outside import beyond
 from seqbayes.compare.panels import Densities, edges_of
 from seqbayes.compare.quantities import Quantities, any_of_others, products_of_others
 from seqbayes.distributions import Distribution
 
 _MAX_NODES = 50_000
 """Maximum number of nodes, over all numbers, that are computed at once."""
+
+_LARGEST = 1e300
 
 
 def quantities(
@@ -44,8 +48,10 @@ def quantities(
     if numbers[0].discrete:
         return discrete.quantities(numbers, better, level, control, equivalence)
     positive = bool(np.all(np.asarray(numbers[0].support[0]) >= 0.0))
+    slow = np.array([each.searches_quantiles for each in numbers])
     parts = [
-        _quantities(grid, better, level, control, equivalence, positive) for grid in _grids(numbers)
+        _quantities(grid, better, level, control, equivalence, positive, slow, part)
+        for grid, part in _with_means(numbers)
     ]
     if len(parts) == 1:
         return parts[0]
@@ -105,6 +111,17 @@ def _grids(numbers: Sequence[Distribution]) -> Iterator[Grid]:
         start = stop
 
 
+def _with_means(numbers: Sequence[Distribution]) -> Iterator[tuple[Grid, Array]]:
+    """Yield the grids of successive comparisons, and the means of the numbers, nan if unknown."""
+    columns = [np.nan if each.mean is None else each.mean for each in numbers]
+    means = np.stack(np.broadcast_arrays(*map(np.atleast_1d, columns)), axis=-1).astype(float)
+    start = 0
+    for grid in _grids(numbers):
+        stop = start + len(grid.edges)
+        yield grid, means[start:stop]
+        start = stop
+
+
 def _quantities(
     grid: Grid,
     better: str,
@@ -112,6 +129,8 @@ def _quantities(
     control: int | None,
     equivalence: float | None,
     positive: bool,
+    slow: Any,
+    means: Array,
 ) -> Quantities:
     p_best = _p_best(grid, better)
     m, k = p_best.shape
@@ -132,14 +151,18 @@ def _quantities(
     if equivalence is not None:
         within = contrasts.probabilities(-equivalence, equivalence)
         equivalent[rows] = np.clip(within, 0.0, 1.0)  # rounding errors
+    intervals = np.full((m, k, 2), np.nan)
+    if slow.any():
+        intervals[:, slow] = grid.quantiles([tail, 1.0 - tail]).reshape(m, k, 2)[:, slow]
     return Quantities(
         p_best,
         _p_better(grid, better),
-        _loss(grid, better),
+        _loss(grid, better, *beyond(grid, means)),
         reference,
         ends.reshape(m, k, 2),
         lifts.reshape(m, k, 3),
         equivalent.reshape(m, k),
+        intervals,
     )
 
 
@@ -158,9 +181,15 @@ def _p_better(grid: Grid, better: str) -> Array:
     return probabilities
 
 
-def _loss(grid: Grid, better: str) -> Array:
-    worse, other = (grid.below, grid.above) if better == "higher" else (grid.above, grid.below)
-    losses: Array = np.einsum(
-        "mkn,mkn,mn->mk", worse, any_of_others(other), grid.weights * grid.slope
-    )
+def _loss(grid: Grid, better: str, low: Array, high: Array) -> Array:
+    """Return the losses, with the expected amounts by which numbers are beyond the grid."""
+    if better == "higher":
+        worse, other = grid.below, grid.above
+        outside = low + high.sum(axis=1, keepdims=True) - high
+    else:
+        worse, other = grid.above, grid.below
+        outside = high + low.sum(axis=1, keepdims=True) - low
+    # where this overflows, the tails are 0
+    lengths = np.minimum(grid.weights * grid.slope, _LARGEST)
+    losses: Array = np.einsum("mkn,mkn,mn->mk", worse, any_of_others(other), lengths) + outside
     return losses

@@ -29,6 +29,9 @@ _SEPARATED = 165.0
 The probability that the lower one is above the higher one is then below 1e-70, and may be 0.
 """
 
+_SKEWED = 10.0
+"""Ratio of deviation and mean above which the mean of a positive number is far from its median."""
+
 _LARGEST_DROP = 1e4
 """Logarithm below the maximum beyond which densities are not distinguished."""
 
@@ -51,6 +54,8 @@ class Densities:
     ----------
     comparisons, numbers : int
         Number of comparisons, and number of compared values in each.
+    origin
+        The origin of the numbers in each comparison.
 
     Raises
     ------
@@ -64,6 +69,8 @@ class Densities:
         self.comparisons, self.numbers = centres.size, len(distributions)
         origin: Any = float(centres[0]) if distributions[0].scalar else centres
         self.distributions = self.coordinate.centred(distributions, origin)
+        moved = self.distributions is not distributions
+        self.origin = centres if moved else np.zeros(centres.size)
         self._stacked = type(self.distributions[0]).stack(self.distributions)
         self._elements: list[Distribution] = []
         if self._stacked is None:
@@ -81,10 +88,11 @@ class Densities:
     def keep(self, start: int, stop: int) -> None:
         """Keep only a range of comparisons."""
         self.comparisons = stop - start
+        self.origin = self.origin[start:stop]
         rows = slice(start * self.numbers, stop * self.numbers)
         self._elements = self._elements[rows]
         if self._stacked is not None:
-            self._stacked = _taken(self._stacked, rows)
+            self._stacked = self._stacked.take(rows)
 
     def log(self, u: Array, rows: Any = None) -> Array:
         """Return log densities.
@@ -119,7 +127,7 @@ class Densities:
                 return np.stack(
                     [self.coordinate.log_density(self._elements[i], row) for i, row in pairs]
                 )
-            in_range = self._stacked if rows is None else _taken(self._stacked, rows)
+            in_range = self._stacked if rows is None else self._stacked.take(rows)
             return self.coordinate.log_density(in_range, u)
 
     def places(self) -> tuple[Array, Array]:
@@ -130,11 +138,6 @@ class Densities:
             found = _place(self._stacked)
         with np.errstate(all="ignore"):
             return self.coordinate.place(*found)
-
-
-def _taken(stacked: Distribution, rows: Any) -> Distribution:
-    """Return some rows of distributions that were stacked."""
-    return type(stacked)(*(each[rows] for each in stacked.hyperparameters()))
 
 
 def _centres(distribution: Distribution) -> Array:
@@ -153,8 +156,11 @@ def _place(distribution: Distribution) -> Array:
     )
     with np.errstate(all="ignore"):
         unknown = ~(np.isfinite(mean) & (spread > 0.0) & np.isfinite(spread))
-        if unknown.any() and (rough := distribution.rough_place()) is not None:
-            return np.array(rough)[:, None]
+        # far above the median, the mean and deviation of positive numbers do not describe their
+        # logarithms
+        skewed = distribution.support[0] >= 0.0 and (spread > _SKEWED * mean).any()
+        if (skewed or unknown.any()) and (rough := distribution.rough_place()) is not None:
+            return np.stack([np.ravel(each) for each in rough])
         if unknown.any():
             low, middle, high = (
                 np.ravel(each)

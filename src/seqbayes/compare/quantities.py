@@ -29,6 +29,9 @@ class Quantities(NamedTuple):
         numbers that are not positive.
     equivalent
         Probability that each difference is within the region of equivalence, of shape (m, k).
+    intervals
+        Equal-tailed interval of each number, of shape (m, k, 2), if its quantiles are found by a
+        search; otherwise nan.
     """
 
     p_best: Array
@@ -38,6 +41,7 @@ class Quantities(NamedTuple):
     ends: Array
     lifts: Array
     equivalent: Array
+    intervals: Array
 
 
 def products_of_others(tails: Array) -> Array:

@@ -65,7 +65,7 @@ class ClosedForms:
         """
         return math.inf
 
-    def rough_place(self) -> tuple[float, float] | None:
+    def rough_place(self) -> tuple[Any, Any] | None:
         """Return an approximate median and deviation, if they are much faster than quantiles."""
         return None
 

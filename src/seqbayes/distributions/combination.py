@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,11 @@ from seqbayes.distributions.base import Distribution
 from seqbayes.distributions.gamma import InverseGamma
 from seqbayes.distributions.normal import Normal
 from seqbayes.distributions.tabulated import DensityTable
-from seqbayes.numerics.elementary import plain
+from seqbayes.numerics import sc
+from seqbayes.numerics.elementary import parameters, plain
 from seqbayes.numerics.gamma_moments import log_gamma_moment
 from seqbayes.numerics.mixing_integral import log_mixing_integral
-from seqbayes.numerics.special import Real
+from seqbayes.numerics.special import Real, is_array
 from seqbayes.statistics.exact import rounding_error
 
 _LARGEST = 1e5
@@ -26,6 +29,66 @@ _NARROWEST = 1e-6
 
 _FEW = 32
 """Number of points below which the density is computed without a table."""
+
+
+class MeanPlusVariance(Distribution):
+    """A mean plus a multiple of the variance of Normal data, by its density.
+
+    Mean and variance have a Normal-inverse-gamma distribution.
+
+    Parameters
+    ----------
+    mean, kappa, alpha, beta : float or array
+        Its hyperparameters.
+    variances : float or array
+        The multiple, > 0.
+    mean_low : float or array, optional
+        The rounding error of `mean`.
+    """
+
+    _names = ("mean", "kappa", "alpha", "beta", "variances")
+    power_tail = True
+
+    def __init__(
+        self,
+        mean: Real,
+        kappa: Real,
+        alpha: Real,
+        beta: Real,
+        variances: Real,
+        mean_low: Real = 0.0,
+    ) -> None:
+        self._h = parameters(mean, kappa, alpha, beta, variances, mean_low)
+        self.scalar = not is_array(*self._h)
+
+    def hyperparameters(self) -> tuple[Real, ...]:
+        """Return the hyperparameters in the order of the constructor."""
+        return self._h
+
+    def _log_density(self, x: Real) -> Any:
+        mean, kappa, alpha, beta, variances, low = self._h
+        distance = (x - mean) - low
+        power, rise = alpha + 0.5, kappa * variances * distance
+        squares = beta + 0.5 * kappa * distance * distance
+        logs, root = log_mixing_integral(power, squares, 0.5 * kappa * variances * variances)
+        # rise - root without cancellation
+        with np.errstate(all="ignore"):
+            above = -(power * power + 2.0 * kappa * variances * variances * beta) / (rise + root)
+        constant = 0.5 * np.log(kappa / math.tau) + alpha * np.log(beta) - sc.gammaln(alpha)
+        return constant + logs + np.where(rise > 0.0, above, rise - root)
+
+    def rough_place(self) -> tuple[Any, Any]:
+        """Return an approximate median and deviation."""
+        mean, kappa, alpha, beta, variances, _ = self._h
+        variance = beta / alpha
+        spread = variance / kappa + variances**2 * variance**2 / alpha
+        return mean + variances * variance, np.sqrt(spread)
+
+    def log_exponential_moment(self) -> Any:
+        """Return the log of E[exp(X)]: infinite, because the variance has a power tail."""
+        return np.full(np.shape(self._h[0]), np.inf)
+
+    log_exponential_spread = log_exponential_moment
 
 
 class NormalCombination(Averaged):
@@ -72,9 +135,31 @@ class NormalCombination(Averaged):
             kappa * variance
         )
         super().__init__(InverseGamma(alpha, beta), 1.0 / max(change, 1.0))
-        roots = np.sqrt(self._values)
-        about = Normal(mean, self._values / kappa, mean_low)
-        self._normal = about.shift(deviations * roots + variances * self._values)
+
+    @cached_property
+    def _normal(self) -> Normal:
+        mean, kappa, _, _, deviations, variances = self._parameters
+        about = Normal(mean, self._values / kappa, self._low)
+        return about.shift(deviations * np.sqrt(self._values) + variances * self._values)
+
+    @classmethod
+    def stack(cls, distributions: Sequence[Distribution]) -> Distribution | None:
+        """Combine distributions whose density has a closed form; otherwise None."""
+        rows = [
+            each.closed_form()
+            for each in distributions
+            if isinstance(each, NormalCombination) and each.has_closed_form
+        ]
+        return MeanPlusVariance.stack(rows) if len(rows) == len(distributions) else None
+
+    def closed_form(self) -> MeanPlusVariance:
+        """Return the distribution by its density, without multiples of the deviation."""
+        mean, kappa, alpha, beta, _, variances = self._parameters
+        return MeanPlusVariance(mean, kappa, alpha, beta, variances, self._low)
+
+    def rough_place(self) -> tuple[Any, Any]:
+        """Return an approximate median and deviation."""
+        return self._unit()
 
     def _given(self, x: Any) -> tuple[Distribution, Any, Any]:
         return self._normal, x, 0.0
@@ -86,7 +171,7 @@ class NormalCombination(Averaged):
         return math.sqrt(2.0 * beta / kappa)
 
     @property
-    def _tabled(self) -> bool:
+    def has_closed_form(self) -> bool:
         """Whether the density has a closed form, from which a table is computed."""
         _, kappa, alpha, _, deviations, variances = self._parameters
         if deviations or not variances or max(kappa, alpha) > _LARGEST:
@@ -95,7 +180,7 @@ class NormalCombination(Averaged):
         return spread > _NARROWEST * max(1.0, abs(centre))
 
     def _log_density(self, x: Real) -> Any:
-        if not self._tabled:
+        if not self.has_closed_form:
             return super()._log_density(x)
         points = np.asarray(x)
         if points.size < _FEW:
@@ -103,10 +188,18 @@ class NormalCombination(Averaged):
         return self._densities().log(points)
 
     def _cdf(self, x: Real) -> Any:
-        return plain(self._densities().tails(np.asarray(x))[0]) if self._tabled else super()._cdf(x)
+        return (
+            plain(self._densities().tails(np.asarray(x))[0])
+            if self.has_closed_form
+            else super()._cdf(x)
+        )
 
     def _sf(self, x: Real) -> Any:
-        return plain(self._densities().tails(np.asarray(x))[1]) if self._tabled else super()._sf(x)
+        return (
+            plain(self._densities().tails(np.asarray(x))[1])
+            if self.has_closed_form
+            else super()._sf(x)
+        )
 
     def _densities(self) -> DensityTable:
         if self._table is None:
@@ -114,17 +207,7 @@ class NormalCombination(Averaged):
         return self._table
 
     def _log_mixture(self, x: Any) -> Any:
-        """Return the log density of a mean plus a multiple of the variance, in closed form."""
-        mean, kappa, alpha, beta, _, variances = self._parameters
-        distance = (x - mean) - self._low
-        power, rise = alpha + 0.5, kappa * variances * distance
-        squares = beta + 0.5 * kappa * distance * distance
-        logs, root = log_mixing_integral(power, squares, 0.5 * kappa * variances * variances)
-        # rise - root without cancellation
-        with np.errstate(all="ignore"):
-            above = -(power * power + 2.0 * kappa * variances * variances * beta) / (rise + root)
-        constant = 0.5 * math.log(kappa / math.tau) + alpha * math.log(beta) - math.lgamma(alpha)
-        return constant + logs + np.where(rise > 0.0, above, rise - root)
+        return self.closed_form().logpdf(x)
 
     def _start(self) -> float:
         return 0.0

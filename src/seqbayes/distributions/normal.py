@@ -48,6 +48,10 @@ class Normal(Distribution):
     def _score(self, x: Real) -> Real:
         return ((x - self._mean) - self._low) / self._std
 
+    def rough_place(self) -> tuple[Any, Any]:
+        """Return the median and the deviation."""
+        return self.mean, self.std
+
     def _log_density(self, x: Real) -> Real:
         z = self._score(x)
         log = np.log(self._std) if is_array(self._std) else math.log(self._std)

@@ -192,8 +192,9 @@ class Hurdle(Product):
         if mean.support[0] < 0.0:
             return "is compared for positive amounts only, and these may be negative"
         return (
-            "extends over too many orders of magnitude, because there are too few amounts: learn"
-            " more of them, or compare the shares (`marginal('share')`)"
+            "extends over too many orders of magnitude, because too few amounts say little about"
+            " their variance: learn more of them, use a prior that describes the variance, or"
+            " compare the shares (`marginal('share')`)"
         )
 
     def predict_one(self, x: Any = None) -> Any:

@@ -5,20 +5,49 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.polynomial import polynomial
 
-_STEP, _LONGEST_STEP = 0.7, 0.25
+_STEP, _LONGEST_STEP = 0.5, 0.25
 """Steps of the trapezoidal rule, relative to the width, and on the scale of logarithms."""
 
 _DROP = -42.0
 """Logarithm of the integrand, relative to its maximum, that is negligible."""
 
-_LARGE = 1e3
+_EXPANDED = 20.0
+"""Root from which an expansion in its reciprocal is accurate."""
+
+_FEW, _MANY, _FEW_FROM = 8, 16, 50.0
+"""Numbers of terms of the expansion, and the root from which the smaller one is sufficient."""
 
 _MOST = 4096
 """Largest number of steps on one side."""
 
 
-def log_mixing_integral(power: float, a: Any, b: float) -> tuple[Any, Any]:
+def _expansion(terms: int) -> Any:
+    """Return the coefficients of the uniform expansion of the logarithm of a Bessel function.
+
+    The term of ``root**-k`` is a polynomial in ``(power / root)**2``, in row k - 1. The
+    coefficients satisfy the differential equation of the logarithm of F. Olver's series
+    (Asymptotics and Special Functions, 1974, ch. 10.7), without its cancellation.
+    """
+    quadratic, linear = np.array([0.0, 0.0, 0.5, 0.0, -0.5]), np.array([0.0, 1.0, 0.0, -2.0])
+    slopes = [np.array([0.125, 0.0, -0.625])]
+    for k in range(1, terms):
+        total = polynomial.polyder(slopes[-1])
+        for j in range(1, k):
+            total = polynomial.polyadd(total, np.convolve(slopes[j - 1], slopes[k - 1 - j]))
+        slopes.append(np.convolve(quadratic, total))
+        slopes[-1] = polynomial.polyadd(slopes[-1], np.convolve(linear, slopes[k - 1]))
+    found = np.zeros((terms, terms + 1))
+    for k, slope in enumerate(slopes, 1):
+        found[k - 1, : k + 1] = (-1.0) ** k * polynomial.polyint(slope)[k : 3 * k + 1 : 2]
+    return found
+
+
+_COEFFICIENTS = _expansion(_MANY)
+
+
+def log_mixing_integral(power: Any, a: Any, b: Any) -> tuple[Any, Any]:
     """Return the log of the integral of ``v**(-power - 1) exp(-a / v - b v)`` over v > 0.
 
     It is ``log(2 (b / a)**(power / 2) K(2 sqrt(a b)))`` with the Bessel function of the second kind
@@ -26,12 +55,8 @@ def log_mixing_integral(power: float, a: Any, b: float) -> tuple[Any, Any]:
 
     Parameters
     ----------
-    power
-        > 0.
-    a
-        An array of numbers > 0.
-    b
-        > 0.
+    power, a, b
+        Numbers or arrays of numbers > 0.
 
     Returns
     -------
@@ -47,37 +72,57 @@ def log_mixing_integral(power: float, a: Any, b: float) -> tuple[Any, Any]:
     >>> bool(abs(found - root - exact)[0] < 1e-13)
     True
     """
-    shape = np.shape(a)
-    a = np.ravel(a)
-    root = np.sqrt(power * power + 4.0 * a * b)
-    found = np.log(2.0 * a) - np.log(power + root)
-    found *= -power
-    large = root > _LARGE
-    for rows, formula in ((large, _exponents_of_large), (~large, _exponents)):
-        if rows.any():
-            found[rows] += _log_integral(formula, power, a[rows] * b, root[rows])
+    shape = np.broadcast(power, a, b).shape
+    power, a = np.asarray(power), np.atleast_1d(a)
+    product = a * b
+    root = np.sqrt(power * power + 4.0 * product)
+    found = power * np.log((power + root) / (2.0 * a))
+    expanded = root >= _EXPANDED
+    if expanded.all():
+        found += _expanded(power, root)
+    else:
+        powers = np.broadcast_to(power, root.shape)
+        if expanded.any():
+            found[expanded] += _expanded(powers[expanded], root[expanded])
+        rest = ~expanded
+        found[rest] += _log_integral(powers[rest], product[rest], root[rest])
     return found.reshape(shape), root.reshape(shape)
 
 
-def _exponents(t: Any, power: float, product: Any, root: Any) -> Any:
+def _expanded(power: Any, root: Any) -> Any:
+    """Return the logarithm of the integral over the logarithm of v, relative to its maximum."""
+    few = root.min() >= _FEW_FROM
+    coefficients = _COEFFICIENTS[:_FEW, : _FEW + 1] if few else _COEFFICIENTS
+    inverse = 1.0 / root
+    squares = (power * inverse).ravel()
+    squares *= squares
+    powers = np.empty((coefficients.shape[1], squares.size))
+    powers[0] = 1.0
+    for row in range(1, len(powers)):
+        np.multiply(powers[row - 1], squares, out=powers[row])
+    terms = (coefficients @ powers).reshape(-1, *root.shape)
+    total = terms[-1]
+    for term in terms[-2::-1]:
+        total *= inverse
+        total += term
+    total *= inverse
+    total += 0.5 * np.log(2.0 * np.pi * inverse)
+    return total
+
+
+def _exponents(t: Any, power: Any, product: Any, root: Any) -> Any:
     """Return the logarithm of the integrand at exp(t) times the mode, relative to the mode."""
     falling, rising = (power + root) / 2.0, 2.0 * product / (power + root)
     return -power * t - falling * np.expm1(-t) - rising * np.expm1(t)
 
 
-def _exponents_of_large(t: Any, power: float, product: Any, root: Any) -> Any:
-    """Return the same for a large root, where t is small and the terms above cancel."""
-    half = np.sinh(0.5 * t)
-    return power * (np.sinh(t) - t) - 2.0 * root * half * half
-
-
-def _log_integral(formula: Any, power: float, product: Any, root: Any) -> Any:
-    """Return the logarithm of the integral over the logarithm of v, relative to its maximum."""
-    product, root = product[:, None], root[:, None]
+def _log_integral(power: Any, product: Any, root: Any) -> Any:
+    """Return the same by the trapezoidal rule."""
+    power, product, root = power[:, None], product[:, None], root[:, None]
     step = np.minimum(_STEP / np.sqrt(root), _LONGEST_STEP)
 
     def logs(steps: Any) -> Any:
-        return formula(steps * step, power, product, root)
+        return _exponents(steps * step, power, product, root)
 
     nodes = np.arange(-_reach(logs, -1.0), _reach(logs, 1.0) + 1.0)
     with np.errstate(under="ignore"):

@@ -34,7 +34,7 @@ class Affine(Distribution):
 
     def __init__(self, base: Distribution, factor: float = 1.0, offset: float = 0.0) -> None:
         self.base, self.factor, self.offset = base, factor, offset
-        self.scalar, self.terms = base.scalar, base.terms
+        self.scalar, self.searches_quantiles = base.scalar, base.searches_quantiles
         low, high = base.support
         self.support = offset + factor * low, offset + factor * high
 
@@ -43,6 +43,11 @@ class Affine(Distribution):
 
     def _forward(self, y: Real) -> Real:
         return self.offset + self.factor * y
+
+    @property
+    def terms(self) -> int:
+        """Number of terms that are added for the density at one point."""
+        return self.base.terms
 
     def inner_point(self) -> Real:
         """Return an arbitrary point inside the support."""

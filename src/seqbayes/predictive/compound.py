@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from seqbayes.numerics.gamma_moments import log_gamma_moment, log_gamma_spread, 
 from seqbayes.numerics.log_terms import log_beta_term
 from seqbayes.numerics.special import Real, is_array, log_beta, product_difference
 from seqbayes.predictive.transforms import Transform
+
+_LARGEST_LOG = 700.0
 
 _SMALLEST_RATIO = 1e-290
 """Smallest ratio of an argument and its scale that cannot underflow."""
@@ -217,10 +219,44 @@ class Transformed(Distribution):
 
     def __init__(self, base: Any, transform: Transform) -> None:
         self.base, self.transform = base, transform
-        self.terms = base.terms
+        self.searches_quantiles = base.searches_quantiles
         self.scalar = base.scalar and not is_array(*vars(transform).values())
         ends = tuple(transform.forward(end) for end in base.support)
         self.support = (ends[0], ends[1]) if transform.increasing else (ends[1], ends[0])
+
+    @classmethod
+    def stack(cls, distributions: Sequence[Distribution]) -> Distribution | None:
+        """Combine distributions into one; None if their transforms differ."""
+        first = distributions[0]
+        if not isinstance(first, Transformed) or not first.scalar:
+            return None
+        same, parameters_of = type(first.transform), vars(first.transform)
+        bases = []
+        for each in distributions:
+            if not isinstance(each, Transformed) or not each.scalar:
+                return None
+            if type(each.transform) is not same or vars(each.transform) != parameters_of:
+                return None
+            bases.append(each.base)
+        stacked = type(bases[0]).stack(bases)
+        return None if stacked is None else Transformed(stacked, first.transform)
+
+    def take(self, rows: Any) -> Distribution:
+        """Return some rows of distributions that were combined by `stack`."""
+        return Transformed(self.base.take(rows), self.transform)
+
+    @property
+    def terms(self) -> int:
+        """Number of terms that are added for the density at one point."""
+        return int(self.base.terms)
+
+    def rough_place(self) -> tuple[Any, Any] | None:
+        """Return an approximate median and deviation, from those of the logarithm."""
+        found = self.base.rough_place() if self.transform.exponential else None
+        if found is None:
+            return None
+        median = np.exp(np.minimum(found[0], _LARGEST_LOG)) * self.transform.forward(0.0)
+        return median, median * found[1]
 
     def inner_point(self) -> Real:
         """Return an arbitrary point inside the support."""
