@@ -196,6 +196,8 @@ def test_cards_are_sorted_searched_and_paged(many):
         ("/api/compare/sales?control=x", 422, "expected control to be one of the compared keys"),
         ("/api/compare/colours?keys=%5B%5D&keys=%5B%5D", 422, "different keys"),
         ("/api/compare/sales?best=reddest", 422, "expected best to be one of highest, lowest"),
+        ("/api/compare/sales?quantity=x", 422, "expected quantity to be mean or a probability"),
+        ("/api/compare/sales?quantity=0.9", 422, "False or True"),
         ("/api/stream?hz=inf", 422, "expected hz"),
         ("/api/stream?hz=1000", 422, "expected hz"),
         ("/api/stream?top=x", 422, "expected top"),

@@ -68,6 +68,39 @@ def test_the_lowest_can_be_the_best(open_page):
     )
 
 
+def test_a_quantile_of_observations_is_compared(open_page, shoot):
+    page = open_page(comparison("control", "video", "short form", belief="seconds"))
+    estimates = page.locator(".panel", has=page.get_by_role("heading", name="Estimates"))
+    densities = page.get_by_role("heading", name="Posterior densities")
+    expect(densities).to_be_visible()
+    choice = page.get_by_role("combobox", name="Quantity")
+    expect(choice.locator("option")).to_have_text(
+        ["parameter", "median", "90 % quantile", "95 % quantile", "99 % quantile"]
+    )
+    choice.focus()
+    page.keyboard.press("End")
+    expect(estimates).to_contain_text("95 % intervals of the 99 % quantile of observations")
+    expect(densities).to_be_hidden()
+    expect(page.get_by_role("heading", name="History")).to_be_hidden()
+    page.get_by_text("the sequential test compares parameters").wait_for()
+    assert "quantity=0.99" in page.url
+    shoot(page, "compare-quantile")
+    page.reload()
+    expect(choice).to_have_value("0.99")
+    expect(estimates).to_contain_text("of the 99 % quantile of observations")
+    choice.focus()
+    page.keyboard.press("Home")
+    expect(estimates).not_to_contain_text("quantile of observations")
+    expect(densities).to_be_visible()
+    assert "quantity=" not in page.url
+
+
+def test_a_parameter_without_other_quantities_has_no_choice(open_page):
+    page = open_page(comparison("control", "video"))
+    page.wait_for_selector(".forest li")
+    expect(page.get_by_role("combobox", name="Quantity")).to_be_hidden()
+
+
 def test_curves_reach_the_axis(open_page):
     page = open_page(comparison("control", "video"))
     page.wait_for_selector(".compare-plot path.c-line", state="attached")

@@ -75,6 +75,7 @@ class ClientMethods:
         label: str | None = None,
         level: float | None = None,
         control: str | None = None,
+        quantity: str | None = None,
     ) -> schema.KeyComparison:
         """Compare keys."""
         query = self._query(
@@ -83,6 +84,7 @@ class ClientMethods:
             label=label,
             level=level,
             control=control,
+            quantity=quantity,
         )
         return self.get(f"/api/compare/{quote(name, '')}" + query, schema.KeyComparison)
 

@@ -87,7 +87,8 @@ class KeyComparison(Struct):
     `verdict` is "best" if one is the best with probability (1 + level) / 2 or more, "equivalent" if
     no difference matters, else "undecided". `sample_ratio` is None unless the configuration
     declares planned shares. `reference` is the control, or the best key. `shares`
-    contains the compared beliefs if they are about the share of a label.
+    contains the compared beliefs if they are about the share of a label. `quantity` is what is
+    compared instead of the parameter, and `quantities` what can be.
     """
 
     keys: list[str]
@@ -98,6 +99,8 @@ class KeyComparison(Struct):
     level: float
     lowest: bool
     label: str | None
+    quantity: str | None
+    quantities: list[str]
     verdict: Literal["best", "equivalent", "undecided"]
     reference: str
     decision: SequentialTest

@@ -57,6 +57,7 @@ class ComparisonHandler:
             control=query.get("control"),
             label=query.get("label"),
             level=level_parameter(request),
+            quantity=query.get("quantity"),
         )
 
     def compared(
@@ -68,6 +69,7 @@ class ComparisonHandler:
         control: str | None = None,
         label: str | None = None,
         level: float = views.LEVEL,
+        quantity: str | None = None,
     ) -> dict[str, Any]:
         """Return a comparison as JSON values.
 
@@ -85,6 +87,9 @@ class ComparisonHandler:
             The label whose shares are compared; by default the most frequent label.
         level
             Level of the intervals and of the verdict.
+        quantity
+            "mean", or the probability of a quantile as text, to compare the expected observations
+            or their quantiles instead of the parameter.
 
         Raises
         ------
@@ -102,11 +107,15 @@ class ComparisonHandler:
             ratio = _sample_ratio(table)
         _check(chosen, best, control)
         control = _control(table) if control is None else control
-        label = views.leading_label(states) if label is None else label
+        compared = _quantity(quantity)
+        if label is None and not isinstance(compared, float):
+            label = views.leading_label(states)
         lowest = (best or BEST[display.better == "lower"]) == "lowest"
         reference = chosen.index(control) if control in chosen else None
         return {
-            **_named(_compare(states, lowest, label, level, reference, display), chosen),
+            **_named(_compare(states, lowest, label, level, reference, display, compared), chosen),
+            "quantity": quantity,
+            "quantities": views.quantities(states[0]),
             "sample_ratio": ratio,
             "lowest": lowest,
             "label": label,
@@ -135,6 +144,17 @@ def _check(chosen: list[str], best: str | None, control: str | None) -> None:
         raise HttpError(422, f"expected best to be one of {', '.join(BEST)}")
 
 
+def _quantity(text: str | None) -> str | float | None:
+    if text in (None, "mean"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise HttpError(
+            422, f"expected quantity to be mean or a probability, got {text!r}"
+        ) from None
+
+
 def _compare(
     states: list[Any],
     lowest: bool,
@@ -142,6 +162,7 @@ def _compare(
     level: float,
     control: int | None,
     display: Display,
+    quantity: str | float | None,
 ) -> dict[str, Any]:
     try:
         compared = views.compare(
@@ -152,6 +173,7 @@ def _compare(
             control=control,
             equivalence=display.equivalence,
             threshold=display.threshold,
+            quantity=quantity,
         )
         shares = {} if label is None else {"shares": views.drawn_shares(states, label, level)}
     except SeqbayesError as error:

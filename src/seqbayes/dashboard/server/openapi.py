@@ -138,6 +138,12 @@ _COMPARED = [
     ),
     _LEVEL,
     in_query("control", "The key that the others are compared with, or best.", type="string"),
+    in_query(
+        "quantity",
+        "What is compared instead of the parameter: mean, the expected observation, or the "
+        "probability of a quantile of observations, such as 0.95.",
+        type="string",
+    ),
 ]
 
 

@@ -31,7 +31,13 @@ from seqbayes.dashboard.views.base import (
     view_of,
     warns,
 )
-from seqbayes.dashboard.views.compare import compare, drawn_shares, leading_label, probability_above
+from seqbayes.dashboard.views.compare import (
+    compare,
+    drawn_shares,
+    leading_label,
+    probability_above,
+    quantities,
+)
 from seqbayes.dashboard.views.figures import finite, values
 from seqbayes.dashboard.views.quantiles import quantiles
 from seqbayes.errors import SeqbayesError
@@ -57,6 +63,7 @@ __all__ = [
     "plottable",
     "plotted",
     "probability_above",
+    "quantities",
     "rankings",
     "register_view",
     "scale_of",

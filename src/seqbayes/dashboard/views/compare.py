@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 
 from seqbayes import compare as comparison
+from seqbayes.compare.comparison import decide_about
 from seqbayes.dashboard.views.base import CARD_POINTS, LEVEL, scale_of, view_of
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.errors import PriorError
 from seqbayes.families import Beta
 
 _MAX_KEYS = 12
+
+_OFFERED = ("mean", "0.5", "0.9", "0.95", "0.99")
+"""Quantities of observations from which a person can choose."""
 
 
 def compare(
@@ -27,6 +31,7 @@ def compare(
     control: int | None = None,
     equivalence: float | None = None,
     threshold: float | None = None,
+    quantity: str | float | None = None,
 ) -> dict[str, Any]:
     """Return the probabilities of being the best, differences, losses and a verdict.
 
@@ -47,6 +52,9 @@ def compare(
     threshold
         A value on the scale of the observations; the result contains the probabilities of
         exceeding it.
+    quantity
+        The compared quantity instead of the parameter: "mean" of the observations, or the
+        probability of a quantile.
 
     Raises
     ------
@@ -62,8 +70,8 @@ def compare(
     >>> compare([Beta(2, 1), Beta(1, 1)], lowest=True)["best"]
     1
     """
-    numbers = _numbers(states, label)
-    log = scale_of(states[0].as_of()) == "log"
+    numbers = _numbers(states, label, quantity)
+    log = quantity is None and scale_of(states[0].as_of()) == "log"
     options: dict[str, Any] = {"better": "lower" if lowest else "higher", "level": level}
     if equivalence is not None:
         options["equivalence"] = math.log1p(equivalence) if log else equivalence
@@ -84,7 +92,9 @@ def compare(
         "level": level,
         "verdict": found.verdict,
         "reference": best if control is None else control,
-        "decision": _decision(states, better=options["better"], label=label, alpha=1.0 - level),
+        "decision": _decision(
+            states, quantity, better=options["better"], label=label, alpha=1.0 - level
+        ),
         "arms": [
             {
                 **_arm(found, k, to_control),
@@ -126,13 +136,43 @@ def probability_above(state: Any, threshold: float) -> float | None:
     return finite(float(number.sf(math.log(threshold) if log else threshold)))
 
 
-def _numbers(states: Sequence[Any], label: str | None) -> list[Any]:
+def quantities(state: Any) -> list[str]:
+    """Return the quantities of observations, as text, by which beliefs can be compared.
+
+    The mean is omitted if it is the parameter.
+
+    Examples
+    --------
+    >>> from seqbayes import Beta, Gamma
+    >>> from seqbayes.likelihoods import Exponential
+    >>> quantities(Gamma(3, 20, likelihood=Exponential()))
+    ['mean', '0.5', '0.9', '0.95', '0.99']
+    >>> quantities(Beta(2, 1))
+    []
+    """
+    label = leading_label([state])
+    found = []
+    for text in _OFFERED:
+        quantity = text if text == "mean" else float(text)
+        try:
+            number = _number(state, label if text == "mean" else None, quantity)
+            same = text == "mean" and repr(number) == repr(_number(state, label))
+        except PriorError:
+            continue
+        if not same:
+            found.append(text)
+    return found
+
+
+def _numbers(
+    states: Sequence[Any], label: str | None, quantity: str | float | None = None
+) -> list[Any]:
     if not 2 <= len(states) <= _MAX_KEYS:
         raise PriorError(f"expected 2 to {_MAX_KEYS} keys to compare, got {len(states)}")
-    return [_number(state, label) for state in states]
+    return [_number(state, label, quantity) for state in states]
 
 
-def _number(state: Any, label: str | None) -> Any:
+def _number(state: Any, label: str | None, quantity: str | float | None = None) -> Any:
     """Return the distribution of the compared number.
 
     Raises
@@ -145,7 +185,7 @@ def _number(state: Any, label: str | None) -> Any:
         raise PriorError("only beliefs about a number or about labels can be compared")
     if label is not None and description != "share":
         raise PriorError("only beliefs about labels have shares to compare")
-    return comparison.number_of(state, label)
+    return comparison.number_of(state, label, quantity)
 
 
 def _differences(found: comparison.Comparison, level: float) -> list[dict[str, Any]]:
@@ -163,10 +203,12 @@ def _differences(found: comparison.Comparison, level: float) -> list[dict[str, A
     ]
 
 
-def _decision(states: Sequence[Any], **options: Any) -> dict[str, Any]:
+def _decision(
+    states: Sequence[Any], quantity: str | float | None, **options: Any
+) -> dict[str, Any]:
     """Return the result of a sequential test with a bounded error rate, as JSON values."""
     with np.errstate(all="ignore"):
-        found = comparison.decide(dict(enumerate(states)), **options)
+        found = decide_about(dict(enumerate(states)), quantity, **options)
     return {
         "guarantee": found.guarantee,
         "reason": found.reason,
@@ -184,8 +226,10 @@ def _contrast(difference: comparison.Difference | None) -> dict[str, Any] | None
         "p_better": difference.p_better,
         "mean": difference.mean,
         "interval": difference.interval,
-        "lift": difference.lift,
-        "lift_interval": difference.lift_interval,
+        "lift": finite(difference.lift),
+        "lift_interval": None
+        if difference.lift_interval is None
+        else [finite(end) for end in difference.lift_interval],
         "p_equivalent": difference.p_equivalent,
     }
 

@@ -124,7 +124,7 @@ export class Compare {
     this.name = name;
     this.keys = new ComparedKeys(this.belief, []);
     this.open = false;
-    Object.assign(this.options, { control: null, label: null });
+    Object.assign(this.options, { control: null, label: null, quantity: null });
     this.answer = null;
     this.#build();
     this.#reload();
@@ -212,7 +212,8 @@ export class Compare {
     this.options.offer(answer);
     this.#remember();
     this.#draw();
-    await this.past.load(answer, this.options.level, this.stop.signal);
+    this.past.element.hidden = answer.quantity !== null; // the past of the parameter
+    if (answer.quantity === null) await this.past.load(answer, this.options.level, this.stop.signal);
   }
 
   // Deleted keys are removed; known results are kept while the server is unavailable.

@@ -2,7 +2,7 @@
 
 import { bests, forest } from "../../charts/forest.js";
 import { h, setText, table } from "../../dom.js";
-import { exists, number, percent, probability, thresholdOf } from "../../format.js";
+import { exists, number, percent, probability } from "../../format.js";
 import { term } from "../../glossary.js";
 import { contrast, loss, tested, verdict } from "../verdict.js";
 import { armRows } from "./estimates.js";
@@ -124,7 +124,7 @@ export class Costs {
     const { arms, reference } = answer;
     const { unit, equivalence } = this.keys.belief;
     const written = this.keys.written(arms[0].interval);
-    const limit = thresholdOf(this.keys.belief);
+    const limit = this.keys.threshold;
     const columns = [
       ["Key", "key"],
       ["Expected loss", "num"],

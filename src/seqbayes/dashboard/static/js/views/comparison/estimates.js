@@ -4,8 +4,9 @@ import { detailPath } from "../../api.js";
 import { estimates } from "../../charts/forest.js";
 import { Overlay } from "../../charts/overlay.js";
 import { h, setText, table } from "../../dom.js";
-import { count, exists, percent, plain, thresholdOf } from "../../format.js";
+import { count, exists, percent, plain } from "../../format.js";
 import { term } from "../../glossary.js";
+import { quantityName } from "./keys.js";
 import { downloaded, panel } from "./panel.js";
 
 /** The numbers of the arms as rows for a file; logarithms as their exponentials. */
@@ -46,9 +47,11 @@ export class Estimates {
     this.answer = answer;
     const { arms, level } = answer;
     const { unit } = this.keys.belief;
-    setText(this.span, `${percent(level)} intervals${unit ? `, in ${unit}` : ""}`);
+    const { quantity } = this.keys;
+    const what = quantity === null ? "" : ` of the ${quantityName(quantity)} of observations`;
+    setText(this.span, `${percent(level)} intervals${what}${unit ? `, in ${unit}` : ""}`);
     const written = this.keys.written(arms[0].interval);
-    const threshold = thresholdOf(this.keys.belief);
+    const { threshold } = this.keys;
     const band = bandOf(this.keys, answer);
     const named = (id) => this.keys.named(id);
     this.chart.replaceChildren(
@@ -78,9 +81,10 @@ export class Densities {
   }
 
   update() {
-    const { cards, measured, belief } = this.keys;
+    const { cards, measured, threshold, quantity } = this.keys;
+    this.element.hidden = quantity !== null; // the densities are those of the parameter
     const names = cards.map(({ id }) => this.keys.name(id));
-    this.overlay.update(cards, names, measured, thresholdOf(belief));
+    this.overlay.update(cards, names, measured, threshold);
   }
 
   #rows() {
@@ -106,7 +110,8 @@ export class Numbers {
 
   update(answer, level) {
     const { cards, belief } = this.keys;
-    const written = this.keys.written(cards[0]?.interval);
+    const compared = this.keys.quantity !== null && answer;
+    const written = this.keys.written((compared ? answer.arms : cards)[0]?.interval);
     const shown = answer?.level ?? level; // the server may not have answered yet
     const arms = new Map(answer?.arms.map((arm) => [arm.key, arm]));
     const rows = cards.map(({ id, n, mean, interval }) => [

@@ -3,12 +3,19 @@
 import { compares } from "../../charts/kinds.js";
 import { signOf } from "../../charts/overlay.js";
 import { h } from "../../dom.js";
-import { count, exists, keyName, measure, nameless, scale } from "../../format.js";
+import { count, exists, keyName, measure, nameless, scale, thresholdOf } from "../../format.js";
 
 const NO_SHARE = { mean: null, interval: null, density: null };
 
+/** The name of a quantity of observations: their mean, or one of their quantiles. */
+export function quantityName(quantity) {
+  if (quantity === "mean") return "mean";
+  return quantity === "0.5" ? "median" : `${Number((100 * quantity).toPrecision(6))} % quantile`;
+}
+
 export class ComparedKeys {
   label = null; // whose shares are compared
+  quantity = null; // of the observations; null: the parameter
   #cards = new Map();
   #shares = new Map();
 
@@ -27,12 +34,18 @@ export class ComparedKeys {
 
   /** How the compared numbers are written. */
   get measured() {
+    if (this.quantity !== null) return "";
     return this.labelled ? "share" : measure(this.belief); // a single share
   }
 
   /** The format of the compared numbers, with a number of digits that suits an interval. */
   written(interval) {
     return scale(this.measured, interval);
+  }
+
+  /** The threshold on the scale of the compared numbers, or null. */
+  get threshold() {
+    return this.quantity === null ? thresholdOf(this.belief) : (this.belief.threshold ?? null);
   }
 
   has(id) {
@@ -45,7 +58,8 @@ export class ComparedKeys {
   }
 
   /** Take the cards of an answer of GET /api/compare. */
-  take({ keys, cards, label, shares }) {
+  take({ keys, cards, label, shares, quantity }) {
+    this.quantity = quantity;
     if (keys.join("\n") !== this.ids.join("\n")) this.ids = keys;
     for (const card of cards) this.#cards.set(card.id, card);
     this.label = label;
@@ -93,6 +107,7 @@ export class ComparedKeys {
 
   /** The data without the prior: the number of successes or of a label, or the observed mean. */
   observed(id, written) {
+    if (this.quantity !== null) return "–";
     const { n, mle, shares } = this.#cards.get(id);
     const share = shares?.find(({ label }) => label === this.label);
     if (this.labelled) return share ? `${count(share.n)} of ${count(n)}` : "–";

@@ -3,12 +3,14 @@
 import { h, segments } from "../../dom.js";
 import { visible } from "../../format.js";
 import { LEVELS, keepLevel, levelOf, parameter } from "../../level.js";
+import { quantityName } from "./keys.js";
 
 const BEST = [
   ["highest", "Highest is best"],
   ["lowest", "Lowest is best"],
 ];
 const BEST_KEY = "best"; // instead of a control
+const PARAMETER = ""; // instead of a quantity of the observations
 
 export class Options {
   /**
@@ -19,6 +21,7 @@ export class Options {
     this.wanted = search.get("best"); // null: as configured
     this.label = search.get("label");
     this.control = search.get("control"); // null: as configured
+    this.quantity = search.get("quantity"); // null: the parameter
     this.level = levelOf(search);
     this.changed = changed;
   }
@@ -36,6 +39,11 @@ export class Options {
       onchange: () => this.#choose({ label: this.choice.value }),
     });
     this.choices = captioned("Share of", this.choice, { hidden: true });
+    this.what = h("select", {
+      "aria-label": "Quantity",
+      onchange: () => this.#choose({ quantity: this.what.value || null }),
+    });
+    this.quantities = captioned("Quantity", this.what, { hidden: true });
     const best = segments("Best value", BEST, BEST[Number(this.lowest)][0], (value) =>
       this.#choose({ wanted: value }),
     );
@@ -43,7 +51,7 @@ export class Options {
       keepLevel(value);
       this.#choose({ level: value });
     });
-    return [best, this.choices, captioned("Against", this.against), level];
+    return [best, this.quantities, this.choices, captioned("Against", this.against), level];
   }
 
   #choose(choice) {
@@ -67,21 +75,38 @@ export class Options {
     return {
       keys: ids,
       best: this.lowest === this.#usuallyLowest ? null : this.lowest ? "lowest" : "highest",
-      label: labelled ? this.label : null,
+      label: labelled && !this.#ofAllLabels ? this.label : null,
       level: parameter(this.level),
       control: known ? this.control : null,
+      quantity: this.quantity,
     };
+  }
+
+  // A quantile is not of one label.
+  get #ofAllLabels() {
+    return this.quantity !== null && this.quantity !== "mean";
   }
 
   /** Offer the labels and references of an answer of GET /api/compare. */
   offer(answer) {
+    this.#offerQuantities(answer);
     this.#offerLabels();
     this.#offerReferences(answer);
   }
 
+  #offerQuantities({ quantities }) {
+    const own = this.quantity !== null && !quantities.includes(this.quantity) ? [this.quantity] : [];
+    const offered = [PARAMETER, ...quantities, ...own];
+    this.quantities.hidden = offered.length < 2;
+    this.what.replaceChildren(
+      ...offered.map((value) => h("option", { value }, value ? quantityName(value) : "parameter")),
+    );
+    this.what.value = this.quantity ?? PARAMETER;
+  }
+
   #offerLabels() {
     const { ids, labelled, labels } = this.keys;
-    this.choices.hidden = !labelled || !ids.length;
+    this.choices.hidden = !labelled || !ids.length || this.#ofAllLabels;
     if (this.choices.hidden) return;
     this.label = labels.includes(this.keys.label) ? this.keys.label : (labels[0] ?? null);
     this.keys.label = this.label;
