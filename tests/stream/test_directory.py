@@ -205,6 +205,31 @@ def test_a_completely_read_file_that_changes(change, stopped, inbox):
     assert reader.refused == []
 
 
+@pytest.mark.parametrize("unit", [1, 1000, 10**9])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_file_that_is_renamed_and_compressed_again_is_not_read_again(unit, live, inbox):
+    time = 1_700_000_000_123_456_789
+    old, new = inbox / "a.jsonl.gz", inbox / "b.jsonl.gz"
+    old.write_bytes(gzip.compress(lines(0, 200), 1))
+    os.utime(old, ns=(time, time))
+    reader = Reader(inbox)
+    reader.read()
+    if not live:
+        reader.stop()
+    new.write_bytes(gzip.compress(lines(0, 200), 9))  # between two scans
+    kept = time - time % unit
+    os.utime(new, ns=(kept, kept))
+    old.unlink()
+    reader.read()
+    assert reader.found == list(range(200))
+    new.rename(inbox / "c.jsonl.gz")
+    new.write_bytes(gzip.compress(lines(200, 300)))  # another file
+    os.utime(new, ns=(kept, kept))
+    reader.read()
+    assert reader.found == list(range(300))
+    reader.stop()
+
+
 def test_a_file_that_is_renamed_and_decompressed_is_not_read_again(inbox):
     compress(inbox)
     reader = Reader(inbox)

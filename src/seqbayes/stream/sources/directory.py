@@ -259,9 +259,10 @@ class Directory(Source):
         def may_be(other: str, known: Known) -> bool:
             if _without_suffix(other) == _without_suffix(name):
                 return True
-            if (known.size, known.changed) == (status.st_size, status.st_mtime_ns) or (
-                known.inode == status.st_ino and known.born in (None, born)
-            ):
+            # compressing keeps the time of the file, perhaps rounded
+            if status.st_mtime_ns in [known.changed - known.changed % n for n in (1, 1000, 10**9)]:
+                return not self._is_there(other, known, self._status(other))
+            if known.inode == status.st_ino and known.born in (None, born):
                 return not self._is_there(other, known, self._status(other))
             return (  # renamed, and compressed or decompressed
                 packed != (_without_suffix(other) != other)
