@@ -40,8 +40,6 @@ class Distribution(ClosedForms):
     discrete: ClassVar[bool] = False
     power_tail: ClassVar[bool] = False
     """Whether the upper tail decreases like a power."""
-    searches_quantiles: bool = False
-    """Whether quantiles are found by a search, which takes milliseconds."""
     scalar: bool = True
     support: tuple[Real, Real] = (-math.inf, math.inf)
 
@@ -374,11 +372,6 @@ class Distribution(ClosedForms):
     def take(self, rows: Any) -> Distribution:
         """Return some rows of distributions that were combined by `stack`."""
         return type(self)(*(each[rows] for each in self.hyperparameters()))
-
-    @property
-    def terms(self) -> int:
-        """Number of terms that are added for the density at one point."""
-        return 1
 
     @classmethod
     def stack(cls, distributions: Sequence[Distribution]) -> Distribution | None:

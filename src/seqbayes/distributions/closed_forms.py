@@ -15,6 +15,14 @@ class ClosedForms:
     A distribution overrides those that it has. The defaults tell callers to use a general method.
     """
 
+    searches_quantiles: bool = False
+    """Whether quantiles are found by a search, which takes milliseconds."""
+
+    @property
+    def terms(self) -> int:
+        """Number of terms that are added for the density at one point."""
+        return 1
+
     def entropy(self) -> Real:
         """Return the differential entropy in nats: the negative expected log density.
 
