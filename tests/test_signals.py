@@ -1,13 +1,34 @@
 """Signals that stop a command."""
 
+import os
 import signal
+import subprocess
 import sys
 import threading
 
 import pytest
 
+from programs import environment
 from seqbayes.console import signals
+from seqbayes.console.commands import COMMANDS
 from seqbayes.console.signals import Interruption
+
+IMPORT = """
+import os, signal, sys
+from seqbayes.cli import main
+
+class IgnoresInterrupts:
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1]:
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except KeyboardInterrupt:
+                pass
+
+sys.meta_path.insert(0, IgnoresInterrupts())
+sys.exit(main([sys.argv[2]]))
+"""
+"""Starts a command; it is interrupted while a module is imported that ignores the exception."""
 
 
 def stop_during_wait(interruption, instruction):
@@ -59,3 +80,24 @@ def test_a_wait_after_a_signal_returns_at_once(monkeypatch, times):
     for _ in range(3):
         interruption.wait(1e9)
     assert interruption.status == 143
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
+@pytest.mark.parametrize("name", ["run", "serve", "show", "watch"])
+def test_an_interrupt_during_an_import_ends_the_process(name):
+    words = [sys.executable, "-c", IMPORT, COMMANDS[name].module, name]
+    ended = subprocess.run(words, env=environment(), capture_output=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
+
+
+def test_interrupts_raise_exceptions_again_after_the_start():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with signals.ended_by_interrupts():
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with signals.ended_by_interrupts():
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from seqbayes.console import streams
 from seqbayes.console.commands import COMMANDS, build_parser
+from seqbayes.console.signals import ended_by_interrupts
 from seqbayes.console.status import INTERRUPTED, PIPE_CLOSED, USAGE_ERROR
 from seqbayes.errors import SeqbayesError
 
@@ -55,18 +58,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str], name: str) -> int:
-    known = name in COMMANDS and name == arguments[0]
-    parser = build_parser(name, others=not known)
-    if not arguments:
-        parser.print_help()
-        return 0
-    try:
-        args = parser.parse_args(arguments)
-    finally:
-        sys.stdout.flush()  # flush the help here, so that output errors are still reported
-    if args.command is None:
-        parser.error("no command given; see seqbayes --help")
-    module = importlib.import_module(COMMANDS[args.command].module)
+    with ended_by_interrupts():
+        known = name in COMMANDS and name == arguments[0]
+        parser = build_parser(name, others=not known)
+        if not arguments:
+            parser.print_help()
+            return 0
+        try:
+            args = parser.parse_args(arguments)
+        finally:
+            sys.stdout.flush()  # flush the help here, so that output errors are still reported
+        if args.command is None:
+            parser.error("no command given; see seqbayes --help")
+        command = COMMANDS[args.command]
+        module = importlib.import_module(command.module)
+        if command.runs_until_signal:  # it handles interrupts itself as soon as it has begun
+            return _call(module, args)
+    return _call(module, args)
+
+
+def _call(module: ModuleType, args: argparse.Namespace) -> int:
     if args.command == "replay" and args.serve:
         from seqbayes.dashboard.command import serve_story
 

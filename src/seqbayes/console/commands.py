@@ -22,11 +22,12 @@ _CHOICE = re.compile(r"invalid choice: (.+?) \(choose from (.*)\)")
 
 
 class Command(NamedTuple):
-    """The module of a command, a summary, and an example."""
+    """The module of a command, a summary, and an example; whether it runs until a signal."""
 
     module: str
     summary: str
     example: str
+    runs_until_signal: bool = False
 
 
 COMMANDS = {
@@ -94,6 +95,7 @@ COMMANDS = {
         "seqbayes.replay.command",
         "play a story one event at a time, showing every belief in numbers",
         "seqbayes replay mms",
+        runs_until_signal=True,
     ),
     "reset": Command(
         "seqbayes.stream.verbs.reset",
@@ -109,11 +111,13 @@ COMMANDS = {
         "seqbayes.stream.verbs.run",
         "learn durable beliefs from a stream, each event exactly once",
         "seqbayes run seqbayes.toml",
+        runs_until_signal=True,
     ),
     "serve": Command(
         "seqbayes.dashboard.command",
         "show beliefs on a live page, and serve an HTTP API",
         "seqbayes serve seqbayes.toml --open",
+        runs_until_signal=True,
     ),
     "show": Command(
         "seqbayes.stream.verbs.show",
@@ -129,6 +133,7 @@ COMMANDS = {
         "seqbayes.stream.watch",
         "learn beliefs from JSON Lines or CSV, in a file or on standard input",
         "tail -f events.jsonl | seqbayes watch - --state beta --value converted --by variant",
+        runs_until_signal=True,
     ),
 }
 

@@ -51,6 +51,24 @@ class Interruption:
 
 
 @contextmanager
+def ended_by_interrupts() -> Iterator[None]:
+    """Let Ctrl-C end the process instead of raising an exception.
+
+    An extension module that is being imported may ignore a `KeyboardInterrupt`: the process would
+    continue, and would not end before a second one.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
 def interruptible() -> Iterator[Interruption]:
     """Let Ctrl-C, SIGTERM and SIGHUP stop a command between two steps.
 
