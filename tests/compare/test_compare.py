@@ -78,6 +78,7 @@ PAIRS = [
             (2, 1, 70, 1),
             (0.001, 1, 2, 1),
             (0.2, 1, 0.3, 1e-30),
+            (360, 1, 1000, 1),
             (900, 900, 1000, 950),
         ]
     ),
@@ -89,6 +90,10 @@ PAIRS = [
             (0, 1e-12, 1e-5, 1),
             (1e9, 1, 1e9 + 3, 1),
             (0, 1, 16, 1),  # 5e-30
+            (0, 1, 24.5, 1),  # 2e-67
+            (0, 2e-3, 17.3, 1),
+            (0, 363, 329, 3e-3),
+            (0, 1e-3, 0.77, 1e-3),
         ]
     ),
     *(
@@ -109,6 +114,33 @@ def test_probability_that_one_is_above_the_other(make, exact, numbers):
     lower = compare({"a": a, "b": b}, better="lower")
     assert relative(lower.p_best["a"], second) < 1e-10
     assert relative(lower.p_best["b"], first) < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (d.Normal(0.0, 0.04), d.Normal(6.0, 0.04)),
+        (d.Normal(0.0, 119.0), d.Normal(503.7, 75.5)),
+        (d.Gamma(65.6, 1.0), d.Gamma(147.5, 0.0035)),
+        (d.Gamma(584.2, 1.0), d.Gamma(747.9, 0.1655)),
+        (d.Beta(20.0, 80000.0), d.Beta(3000.0, 20000.0)),
+    ],
+)
+def test_probabilities_below_the_limit_are_zero(first, second):
+    found = compare([first, second])
+    assert found.p_best == {0: 0.0, 1: 1.0}
+    assert found.p_better == {0: {1: 0.0}, 1: {0: 1.0}}
+
+
+def test_one_of_many_that_is_far_below_the_others():
+    others, scale = 50, mpmath.sqrt(mpmath.mpf("0.1"))
+    numbers = [d.Normal(0.0, 1.0), *[d.Normal(10.0, 0.1)] * others]
+    steps = [mpmath.mpf(k) / 16 for k in range(140, 210)]
+    with mpmath.workdps(30):
+        wanted = mpmath.quad(
+            lambda x: mpmath.npdf(x) * mpmath.ncdf(x, 10, scale) ** others, steps, maxdegree=8
+        )
+    assert relative(compare(numbers).p_best[0], wanted) < 1e-9
 
 
 @pytest.mark.parametrize(

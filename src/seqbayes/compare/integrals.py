@@ -12,7 +12,7 @@ from seqbayes.compare.coordinates import Array
 from seqbayes.compare.differences import Contrasts
 from seqbayes.compare.grid import Grid
 from seqbayes.compare.outside import beyond
-from seqbayes.compare.panels import Densities, edges_of
+from seqbayes.compare.panels import SMALLEST, Densities, edges_of
 from seqbayes.compare.quantities import Quantities, any_of_others, products_of_others
 from seqbayes.distributions import Distribution
 
@@ -171,14 +171,20 @@ def _p_best(grid: Grid, better: str) -> Array:
     masses = grid.density * grid.weights[:, None]
     raw = np.einsum("mkn,mkn->mk", masses, products_of_others(tails))
     probabilities: Array = raw / raw.sum(axis=1, keepdims=True)
-    return probabilities
+    return _without_tiny(probabilities)
 
 
 def _p_better(grid: Grid, better: str) -> Array:
     tails = grid.below if better == "higher" else grid.above
     raw = (grid.density * grid.weights[:, None]) @ tails.transpose(0, 2, 1)
     probabilities: Array = raw / (raw + raw.transpose(0, 2, 1))
-    return probabilities
+    return _without_tiny(probabilities)
+
+
+def _without_tiny(probabilities: Array) -> Array:
+    """Replace probabilities that are too small to be computed by 0."""
+    found: Array = np.where(probabilities < SMALLEST, 0.0, probabilities)
+    return found
 
 
 def _loss(grid: Grid, better: str, low: Array, high: Array) -> Array:

@@ -26,11 +26,14 @@ _DROP = 38.0
 _SEPARATED = 165.0
 """Logarithm below the maximum of two densities at which two numbers are treated as far apart.
 
-The probability that the lower one is above the higher one is then below 1e-70, and may be 0.
+The probability that the lower one is above the higher one is then below `SMALLEST`.
 """
 
 _SKEWED = 10.0
 """Ratio of deviation and mean above which the mean of a positive number is far from its median."""
+
+SMALLEST = 1e-70
+"""Smallest probability of being better; the panels may not contain what smaller ones consist of."""
 
 _LARGEST_DROP = 1e4
 """Logarithm below the maximum beyond which densities are not distinguished."""
