@@ -11,6 +11,7 @@ from killing import events
 
 from seqbayes.stream import SourceError
 from seqbayes.stream.sources import kafka as module
+from seqbayes.stream.sources import kafka_messages
 
 _numbers = itertools.count()
 
@@ -348,3 +349,35 @@ def test_a_crash_before_a_topic_is_deleted_and_recreated(
         assert numbers(batches) == list(range(100, 120))
         ((_, _, reason),) = [each for batch in batches for each in batch.refused]
         assert "was deleted and recreated" in reason
+
+
+@pytest.mark.parametrize("lost", ["stop", "restart"])
+@pytest.mark.parametrize("left", [0, 3])
+def test_a_recreated_topic_of_a_broker_that_does_not_report_missing_offsets(
+    kafka, topic, lost, left, monkeypatch
+):
+    from confluent_kafka.admin import AdminClient
+
+    monkeypatch.setattr(kafka_messages, "_SILENCE", 0.5)
+    records = [b'{"i": %d, "k": "a"}' % i for i in range(20)]
+    kafka.publish(topic, records[:10])
+    with closing(open_topic(kafka, topic, lost=lost)) as source:
+        token = json.loads(json.dumps(read(source, 10)[-1].token))
+    admin = AdminClient({"bootstrap.servers": kafka.url})
+    admin.delete_topics([topic])[topic].result(60)
+    kafka.make(topic)
+    kafka.publish(topic, records[10 : 10 + left])
+    with closing(open_topic(kafka, topic, token, lost=lost)) as source:
+        if lost == "stop":
+            with pytest.raises(SourceError, match=r"its end at \d, .* events may be lost"):
+                read(source, 1)
+            return
+        batches = read(source, left + 1)
+        assert numbers(batches) == list(range(10, 10 + left))
+        ((position, _, reason),) = [each for batch in batches for each in batch.refused]
+        assert (position[1:], "events may be lost" in reason) == (":9", True)
+        token = json.loads(json.dumps(batches[-1].token))
+    kafka.publish(topic, records[19:])
+    with closing(open_topic(kafka, topic, token, lost=lost)) as source:
+        (batch,) = read(source, 1)  # the gap is reported once
+        assert (numbers([batch]), batch.refused) == ([19], [])

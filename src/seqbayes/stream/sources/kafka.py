@@ -255,12 +255,9 @@ class KafkaTopic(Broker):
         bad = any(map(operator.is_not, errors, itertools.repeat(None)))
         messages = [m for m, e in zip(found, errors, strict=True) if e is None] if bad else found
         messages, recreated = self._last.verify(messages)
-        for p, offset in recreated.items():
-            self._handle_gap(
-                f"partition {p} has another message at offset {offset:,}, up to which it was read:"
-                " the topic was deleted and recreated",
-                f"{p}:{offset}",
-            )
+        for p, (at, what) in (recreated if found else self._last.find_past_ends(self._end)).items():
+            what = f"partition {p} has {what}: the topic was deleted and recreated"
+            self._handle_gap(what, f"{p}:{at}")
             self._restart_partition(p, self._next)
         last = dict(zip(map(_partition, messages), messages, strict=True))
         after = self._next | {p: _offset(message) + 1 for p, message in last.items()}
@@ -280,10 +277,14 @@ class KafkaTopic(Broker):
             and self.connection_error is None
             and self._is_caught_up()
         )
-        batch = self._batch(messages) if messages else None
+        batch = self._batch(messages) if messages or self._gaps else None
         if self._reopened:
             self.close()
         return batch
+
+    def _end(self, p: int, cached: bool = False) -> int:
+        place = kafka.TopicPartition(self._topic, p)
+        return int(self._consumer.get_watermark_offsets(place, _LIST_TIMEOUT, cached)[1])
 
     def _restart_partition(self, partition: int, after: dict[int, int]) -> None:
         """Read a partition from its beginning after reconnecting."""
@@ -358,8 +359,7 @@ class KafkaTopic(Broker):
         """Return the number of unread messages, according to the latest report of the brokers."""
         left = 0
         for p in self.assigned:
-            place = kafka.TopicPartition(self._topic, p)
-            _, high = self._consumer.get_watermark_offsets(place, cached=True)
+            high = self._end(p, cached=True)
             if high < 0:
                 return None
             left += max(0, high - self._next.get(p, 0))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+_SILENCE = 10.0
+"""Seconds without the last message read after which it is compared with the partition's end."""
 
 
 class Positions(Sequence[str]):
@@ -41,6 +45,7 @@ class LastRead:
     def __init__(self, token: Mapping[str, Sequence[int]] | None = None) -> None:
         self._marks = {int(p): (offset, crc) for p, (offset, crc) in (token or {}).items()}
         self.unverified: set[int] = set()
+        self._since = 0.0
 
     def token(self) -> dict[str, list[int]]:
         """Return the marks as JSON values."""
@@ -59,23 +64,45 @@ class LastRead:
         if partition not in self._marks:
             return offset
         self.unverified.add(partition)
+        self._since = time.monotonic()
         return self._marks[partition][0]
 
-    def verify(self, messages: list[Any]) -> tuple[list[Any], dict[int, int]]:
-        """Return the messages not read before, and offsets in partitions of a recreated topic."""
+    def verify(self, messages: list[Any]) -> tuple[list[Any], dict[int, tuple[int, str]]]:
+        """Return the messages not read before, and what shows that partitions were recreated."""
         if not self.unverified:
             return messages, {}
         kept = []
-        recreated: dict[int, int] = {}
+        recreated: dict[int, tuple[int, str]] = {}
         for message in messages:
             p, offset = message.partition(), message.offset()
             if p in self.unverified and offset <= self._marks[p][0]:
                 if _mark_of(message) != self._marks[p]:
-                    recreated[p] = offset
+                    what = f"another message at offset {offset:,}, up to which it was read"
+                    recreated[p] = offset, what
             elif p not in recreated:
                 kept.append(message)
             self.unverified.discard(p)
         return kept, recreated
+
+    def find_past_ends(self, end_of: Callable[[int], int]) -> dict[int, tuple[int, str]]:
+        """Return what shows that partitions were recreated, if some brokers do not report it.
+
+        Parameters
+        ----------
+        end_of
+            Function that asks for the end of a partition.
+        """
+        now = time.monotonic()
+        if not self.unverified or now - self._since < _SILENCE:
+            return {}
+        self._since = now
+        recreated = {}
+        for p in sorted(self.unverified):
+            offset, end = self._marks[p][0], end_of(p)
+            if end <= offset:
+                recreated[p] = offset, f"its end at {end:,}, and was read up to {offset:,}"
+        self.unverified.difference_update(recreated)
+        return recreated
 
 
 def _mark_of(message: Any) -> tuple[int, int]:
