@@ -14,11 +14,10 @@ from seqbayes.distributions.base import Distribution
 from seqbayes.distributions.gamma import InverseGamma
 from seqbayes.distributions.normal import Normal
 from seqbayes.distributions.tabulated import DensityTable
-from seqbayes.numerics import sc
 from seqbayes.numerics.elementary import parameters, plain
 from seqbayes.numerics.gamma_moments import log_gamma_moment
 from seqbayes.numerics.mixing_integral import log_mixing_integral
-from seqbayes.numerics.special import Real, is_array
+from seqbayes.numerics.special import HALF_LOG_TWO_PI, Real, is_array, stirling_error
 from seqbayes.statistics.exact import rounding_error
 
 _LARGEST = 1e5
@@ -70,12 +69,17 @@ class MeanPlusVariance(Distribution):
         distance = (x - mean) - low
         power, rise = alpha + 0.5, kappa * variances * distance
         squares = beta + 0.5 * kappa * distance * distance
-        logs, root = log_mixing_integral(power, squares, 0.5 * kappa * variances * variances)
-        # rise - root without cancellation
+        # in units of beta / alpha, the leading terms of the gamma function cancel
+        unit = beta / alpha
+        rate = 0.5 * kappa * variances * variances * unit
+        logs, root = log_mixing_integral(power, squares / unit, rate)
+        excess = 4.0 * rate * (squares / unit) / (root + power)  # root - power
+        # alpha + rise - root without cancellation
         with np.errstate(all="ignore"):
-            above = -(power * power + 2.0 * kappa * variances * variances * beta) / (rise + root)
-        constant = 0.5 * np.log(kappa / math.tau) + alpha * np.log(beta) - sc.gammaln(alpha)
-        return constant + logs + np.where(rise > 0.0, above, rise - root)
+            above = (alpha * (rise + excess - 4.0 * rate) - 0.5 * power) / (rise + root)
+        exponent = np.where(rise > 0.0, above, rise - excess - 0.5)
+        constant = 0.5 * np.log(kappa / beta) + np.log(alpha) - 2.0 * HALF_LOG_TWO_PI
+        return constant - stirling_error(alpha) + logs + exponent
 
     def rough_place(self) -> tuple[Any, Any]:
         """Return an approximate median and deviation."""
