@@ -61,7 +61,7 @@ class Terminal:
     def type(self, text):
         os.write(self.master, text.encode())
 
-    def wait(self, text, seconds=20.0):
+    def wait(self, text, seconds=120.0):
         """Read until a string has been written."""
         end = time.monotonic() + seconds
         while text not in self.seen:
