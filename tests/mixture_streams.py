@@ -15,7 +15,8 @@ from seqbayes import (
     Product,
 )
 from seqbayes.likelihoods import Binomial, Exponential, LogNormal, Multinomial, MultivariateNormal
-from seqbayes.mixture import HalfLife, engine
+from seqbayes.mixture import HalfLife
+from seqbayes.mixture.em import engine
 
 COIN = Beta(likelihood=Binomial(trials=10))
 

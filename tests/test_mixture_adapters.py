@@ -20,7 +20,7 @@ from seqbayes import (
 )
 from seqbayes.likelihoods import Binomial, Exponential, LogNormal
 from seqbayes.mixture import DirichletProcessMixture, Mixture, Power, Prequential
-from seqbayes.mixture.adapters import GENERIC, adapter_of
+from seqbayes.mixture.components.state_adapters import GENERIC, adapter_of
 from seqbayes.statistics import PythonStatistics
 
 
@@ -29,7 +29,7 @@ class GenericGamma(Gamma):
 
 
 class GenericBeta(Beta):
-    component_adapter = "seqbayes.mixture.adapters:GENERIC"
+    component_adapter = "seqbayes.mixture.components.state_adapters:GENERIC"
 
 
 class GenericNormal(Normal):

@@ -34,13 +34,13 @@ from seqbayes.mixture import (
     Prequential,
 )
 from seqbayes.mixture.counting import SplitSearch
-from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.evidence import Evidence, NormalEvidence, log_evidence, log_partition
-from seqbayes.mixture.evidence import evidence_of as evidence_of_components
+from seqbayes.mixture.em.evidence import Evidence, NormalEvidence, log_evidence, log_partition
+from seqbayes.mixture.em.evidence import evidence_of as evidence_of_components
+from seqbayes.mixture.em.loop import EMModel
+from seqbayes.mixture.em.settings import Settings
+from seqbayes.mixture.em.split_merge import ProcessPrior
+from seqbayes.mixture.em.start import fit_best_start
 from seqbayes.mixture.search import ComponentSearch
-from seqbayes.mixture.settings import Settings
-from seqbayes.mixture.split_merge import ProcessPrior
-from seqbayes.mixture.start import fit_best_start
 
 
 def faithful(seed, n=272):

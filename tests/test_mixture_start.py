@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mixture_streams import long_stream
-from seqbayes.mixture import Mixture, clusters
+from seqbayes.mixture import Mixture
+from seqbayes.mixture.em import clusters
 
 GRID = 8.0 * np.array([(i, j) for i in range(8) for j in range(7)][:50])
 

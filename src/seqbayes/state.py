@@ -57,7 +57,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     A belief in a store that was created with one of these defaults keeps it.
     """
 
-    component_adapter: ClassVar[Any] = "seqbayes.mixture.adapters:GENERIC"
+    component_adapter: ClassVar[Any] = "seqbayes.mixture.components.state_adapters:GENERIC"
     """How a mixture uses states as components: a `ComponentAdapter`, or its "module:name".
 
     The default works if the statistic consists of numbers, and can be scaled and merged. None if

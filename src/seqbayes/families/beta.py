@@ -70,7 +70,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
     )
     parameters = ("alpha", "beta")
     unit = "share"
-    component_adapter = "seqbayes.mixture.adapters:BETA"
+    component_adapter = "seqbayes.mixture.components.state_adapters:BETA"
     population = "seqbayes.table.pooling.populations:BETA"
 
     def __init__(

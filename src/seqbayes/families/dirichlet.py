@@ -152,7 +152,7 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
 
     likelihoods = (likelihoods.Categorical, likelihoods.Multinomial)
     parameters = ("alpha",)
-    component_adapter = "seqbayes.mixture.adapters:LABELS"
+    component_adapter = "seqbayes.mixture.components.state_adapters:LABELS"
 
     def __init__(
         self,

@@ -74,7 +74,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
         likelihoods.Maxwell,
     )
     parameters = ("shape", "rate")
-    component_adapter = "seqbayes.mixture.adapters:GAMMA"
+    component_adapter = "seqbayes.mixture.components.state_adapters:GAMMA"
     population = "seqbayes.table.pooling.populations:GAMMA"
 
     def __init__(

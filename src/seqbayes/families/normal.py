@@ -88,7 +88,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
 
     likelihoods = (likelihoods.Normal, likelihoods.LogNormal)
     parameters = ("prior_mean", "prior_variance", "known_variance")
-    component_adapter = "seqbayes.mixture.adapters:NORMAL_KNOWN_VARIANCE"
+    component_adapter = "seqbayes.mixture.components.state_adapters:NORMAL_KNOWN_VARIANCE"
     population = "seqbayes.table.pooling.populations:NORMAL"
 
     def __init__(

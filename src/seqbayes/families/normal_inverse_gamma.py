@@ -87,7 +87,7 @@ class NormalInverseGamma(
     parameters = ("prior_mean", "kappa", "alpha", "beta")
     former_priors = ({"prior_mean": 0.0, "kappa": 1.0, "alpha": 1.0, "beta": 1.0},)
     display_kind = "normal"
-    component_adapter = "seqbayes.mixture.adapters:NORMAL"
+    component_adapter = "seqbayes.mixture.components.state_adapters:NORMAL"
 
     def __init__(
         self,

@@ -105,7 +105,7 @@ class NormalInverseWishart(
     likelihoods = (MultivariateNormal,)
     parameters = ("prior_mean", "kappa", "df", "scale")
     display_kind = "vector"
-    component_adapter = "seqbayes.mixture.adapters:MULTIVARIATE_NORMAL"
+    component_adapter = "seqbayes.mixture.components.state_adapters:MULTIVARIATE_NORMAL"
 
     likelihood: MultivariateNormal
     _statistics: Scatter

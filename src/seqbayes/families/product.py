@@ -86,7 +86,7 @@ class Product(
     likelihoods = (Fields,)
     parameters = ("fields",)
     display_kind = "product"
-    component_adapter: ClassVar[Any] = "seqbayes.mixture.adapters:FIELDS"
+    component_adapter: ClassVar[Any] = "seqbayes.mixture.components.state_adapters:FIELDS"
 
     table_form = TableForm(("fields",), states=("fields",), by_field=True)
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from seqbayes.misplaced import missing
 from seqbayes.mixture.dirichlet_process import DirichletProcessMixture
-from seqbayes.mixture.em import Iteration, Trace
+from seqbayes.mixture.em.loop import Iteration, Trace
+from seqbayes.mixture.em.settings import Constant, HalfLife, Power
 from seqbayes.mixture.mixture import Mixture
 from seqbayes.mixture.prequential import Prequential
-from seqbayes.mixture.settings import Constant, HalfLife, Power
 
 __all__ = [
     "Constant",

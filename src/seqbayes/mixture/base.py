@@ -13,13 +13,13 @@ from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.families import Dirichlet
 from seqbayes.figures.samples import Samples
 from seqbayes.mixture.buffer import Buffer
-from seqbayes.mixture.bulk import BulkPredictions, mixture_samples
 from seqbayes.mixture.clusterer import StreamClusterer
-from seqbayes.mixture.component_model import BACKGROUND_CONCENTRATION
 from seqbayes.mixture.components.background import FIRST_SHARE
 from seqbayes.mixture.components.background import NAME as BACKGROUND
-from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.settings import Settings
+from seqbayes.mixture.em.bulk import BulkPredictions, mixture_samples
+from seqbayes.mixture.em.component_model import BACKGROUND_CONCENTRATION
+from seqbayes.mixture.em.loop import EMModel
+from seqbayes.mixture.em.settings import Settings
 from seqbayes.model import Summary
 from seqbayes.state import State
 

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from seqbayes.errors import ObservationError
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.components.background import FIRST_SHARE
+from seqbayes.mixture.components.default_prior import Form, scaled_to
 from seqbayes.mixture.components.rows import as_observation
-from seqbayes.mixture.default_prior import Form, scaled_to
-from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.settings import Settings, check_proper
-from seqbayes.mixture.start import CONTINUED, Job, climb, make_sample, seed_model, steps_of_fit
+from seqbayes.mixture.em.loop import EMModel
+from seqbayes.mixture.em.settings import Settings, check_proper
+from seqbayes.mixture.em.start import CONTINUED, Job, climb, make_sample, seed_model, steps_of_fit
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]

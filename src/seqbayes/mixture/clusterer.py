@@ -12,7 +12,7 @@ from seqbayes import serialization
 from seqbayes.checks import as_count
 from seqbayes.errors import MergeError, PriorError
 from seqbayes.mixture.components.rows import MAX_WEIGHT, as_observations, as_weight
-from seqbayes.mixture.settings import STEPS
+from seqbayes.mixture.em.settings import STEPS
 from seqbayes.model import Model
 from seqbayes.state import State
 from seqbayes.statistics import arrays

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from seqbayes.errors import PriorError
 from seqbayes.mixture.buffer import COST_PER_OBSERVATION, Buffer
-from seqbayes.mixture.default_prior import scaled_to
-from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.evidence import log_evidence
-from seqbayes.mixture.split_merge import ProcessPrior, assemble, parts
-from seqbayes.mixture.start import (
+from seqbayes.mixture.components.default_prior import scaled_to
+from seqbayes.mixture.em.evidence import log_evidence
+from seqbayes.mixture.em.loop import EMModel
+from seqbayes.mixture.em.split_merge import ProcessPrior, assemble, parts
+from seqbayes.mixture.em.start import (
     Job,
     climb,
     fit_best_start,

@@ -12,15 +12,15 @@ from seqbayes import serialization
 from seqbayes.checks import as_count
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.base import BaseMixture
 from seqbayes.mixture.components.rows import as_observations, as_weight
+from seqbayes.mixture.components.state_adapters import adapter_of
 from seqbayes.mixture.counting import CountingBuffer
-from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.em.loop import EMModel
+from seqbayes.mixture.em.settings import check_buffer, check_proper, check_settings, check_tails
+from seqbayes.mixture.em.split_merge import ProcessPrior
 from seqbayes.mixture.forecast import Forecast
 from seqbayes.mixture.search import ComponentSearch
-from seqbayes.mixture.settings import check_buffer, check_proper, check_settings, check_tails
-from seqbayes.mixture.split_merge import ProcessPrior
 from seqbayes.model import TableForm
 from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqbayes.errors import PriorError
-from seqbayes.mixture.documents import assign, copy_parameters, finite, load_parameter
-from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.split_merge import ProcessPrior
+from seqbayes.mixture.em.documents import assign, copy_parameters, finite, load_parameter
+from seqbayes.mixture.em.loop import EMModel
+from seqbayes.mixture.em.split_merge import ProcessPrior
 from seqbayes.state import State
 
 RENEW_AFTER = 1.01

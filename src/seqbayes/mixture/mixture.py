@@ -11,22 +11,22 @@ from seqbayes import serialization
 from seqbayes.checks import check_count
 from seqbayes.errors import MergeError, ObservationError, PriorError
 from seqbayes.families import Dirichlet
-from seqbayes.mixture import split_merge
 from seqbayes.mixture.buffer import Buffer
-from seqbayes.mixture.default_prior import (
+from seqbayes.mixture.components.default_prior import (
     dump_default_prior,
     load_default_prior,
 )
-from seqbayes.mixture.documents import finite
-from seqbayes.mixture.em import EMModel, Trace
-from seqbayes.mixture.settings import (
+from seqbayes.mixture.em import split_merge
+from seqbayes.mixture.em.documents import finite
+from seqbayes.mixture.em.loop import EMModel, Trace
+from seqbayes.mixture.em.settings import (
     BUFFER,
     check_buffer,
     check_combination,
     check_settings,
     name_components,
 )
-from seqbayes.mixture.start import seed_best
+from seqbayes.mixture.em.start import seed_best
 from seqbayes.mixture.streaming import REFIT_AFTER, StreamingMixture
 from seqbayes.model import TableForm
 from seqbayes.state import State

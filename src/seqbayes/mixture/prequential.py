@@ -14,11 +14,11 @@ from seqbayes.errors import PriorError
 from seqbayes.figures.samples import Samples
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.clusterer import StreamClusterer
-from seqbayes.mixture.components.predictive import log_sum_exp
-from seqbayes.mixture.documents import finite
+from seqbayes.mixture.em.component_model import log_sum_exp
+from seqbayes.mixture.em.documents import finite
+from seqbayes.mixture.em.settings import check_proper
 from seqbayes.mixture.forecast import RENEW_AFTER, Forecast
 from seqbayes.mixture.mixture import Mixture
-from seqbayes.mixture.settings import check_proper
 
 FIRST_FORECAST = 5
 """Number of first observations per component of the largest mixture without forecasts if default

@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from seqbayes.families import Dirichlet
-from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.buffer import FINAL_EFFORT, Buffer
-from seqbayes.mixture.bulk import draw, log_average
-from seqbayes.mixture.default_prior import locations_and_spreads, standardise
-from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.evidence import log_evidence, log_marginal
-from seqbayes.mixture.settings import Settings
-from seqbayes.mixture.split_merge import ComponentStatistics, compose, match, parts
-from seqbayes.mixture.start import fit_best_start
+from seqbayes.mixture.components.default_prior import locations_and_spreads, standardise
+from seqbayes.mixture.components.state_adapters import adapter_of
+from seqbayes.mixture.em.bulk import draw, log_average
+from seqbayes.mixture.em.evidence import log_evidence, log_marginal
+from seqbayes.mixture.em.loop import EMModel
+from seqbayes.mixture.em.settings import Settings
+from seqbayes.mixture.em.split_merge import ComponentStatistics, compose, match, parts
+from seqbayes.mixture.em.start import fit_best_start
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seqbayes import serialization
-from seqbayes.mixture import split_merge
 from seqbayes.mixture.components.rows import as_observation
 from seqbayes.mixture.counting import SplitSearch
-from seqbayes.mixture.documents import finite
-from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.em import split_merge
+from seqbayes.mixture.em.documents import finite
+from seqbayes.mixture.em.loop import EMModel
+from seqbayes.mixture.em.split_merge import ProcessPrior
 from seqbayes.mixture.forecast import DECISIVE_LEAD, Forecast, Trial
-from seqbayes.mixture.split_merge import ProcessPrior
 from seqbayes.statistics import read_weight
 
 URGENT_COUNT = 5.0

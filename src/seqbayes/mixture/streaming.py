@@ -11,9 +11,10 @@ import numpy as np
 
 from seqbayes.mixture.base import BaseMixture
 from seqbayes.mixture.buffer import Buffer
+from seqbayes.mixture.components.default_prior import scaled_to
 from seqbayes.mixture.components.rows import MAX_WEIGHT, as_observation, as_weight
-from seqbayes.mixture.default_prior import scaled_to
-from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.em.loop import EMModel
+from seqbayes.mixture.em.settings import check_proper
 from seqbayes.mixture.refit import (
     Refitter,
     end_of_long_run,
@@ -21,7 +22,6 @@ from seqbayes.mixture.refit import (
     has_wide_priors,
     is_ordered,
 )
-from seqbayes.mixture.settings import check_proper
 from seqbayes.statistics import arrays
 
 REFIT_AFTER = 1.1

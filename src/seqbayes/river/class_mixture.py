@@ -15,8 +15,8 @@ from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet, NormalInverseGamma, NormalInverseWishart, Product
 from seqbayes.likelihoods import MultivariateNormal
 from seqbayes.mixture import Mixture
-from seqbayes.mixture.adapters import adapter_of
-from seqbayes.mixture.settings import check_proper
+from seqbayes.mixture.components.state_adapters import adapter_of
+from seqbayes.mixture.em.settings import check_proper
 from seqbayes.river.features import KINDS, Feature
 from seqbayes.state import State
 

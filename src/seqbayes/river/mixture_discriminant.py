@@ -11,7 +11,7 @@ from seqbayes import likelihoods, serialization
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture import Mixture
-from seqbayes.mixture.settings import check_buffer
+from seqbayes.mixture.em.settings import check_buffer
 from seqbayes.river import class_mixture, document
 from seqbayes.river import features as kinds
 from seqbayes.river.candidates import MixtureCandidates

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.mixture.default_prior import location_and_scale
+from seqbayes.mixture.components.default_prior import location_and_scale
 
 try:
     import cython

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.errors import PriorError
-from seqbayes.mixture.engine import Engine
+from seqbayes.mixture.em.engine import Engine
 
 
 def dump_engine(engine: Engine) -> dict[str, Any]:

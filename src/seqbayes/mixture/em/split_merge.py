@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from seqbayes.families import Dirichlet
 from seqbayes.mixture.components.kernel import Kernel
-from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.evidence import evidence_of, log_marginal
-from seqbayes.mixture.settings import Settings
+from seqbayes.mixture.em.evidence import evidence_of, log_marginal
+from seqbayes.mixture.em.loop import EMModel
+from seqbayes.mixture.em.settings import Settings
 from seqbayes.numerics import sc
 from seqbayes.state import State
 

@@ -11,8 +11,8 @@ from seqbayes.elicit import check_proportions
 from seqbayes.errors import PriorError
 from seqbayes.families import Dirichlet
 from seqbayes.likelihoods import check_parameter
-from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.components.adapter import NumberAdapter
+from seqbayes.mixture.components.state_adapters import adapter_of
 from seqbayes.state import State
 
 SHAPES = ("full", "diagonal", "spherical", "tied")

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seqbayes.errors import PriorError
-from seqbayes.mixture.component_model import BACKGROUND_CONCENTRATION, ComponentModel
 from seqbayes.mixture.components.background import FIRST_SHARE
-from seqbayes.mixture.documents import dump_engine, load_engine
-from seqbayes.mixture.log_prior import LogPrior
-from seqbayes.mixture.settings import Settings
+from seqbayes.mixture.em.component_model import BACKGROUND_CONCENTRATION, ComponentModel
+from seqbayes.mixture.em.documents import dump_engine, load_engine
+from seqbayes.mixture.em.log_prior import LogPrior
+from seqbayes.mixture.em.settings import Settings
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from seqbayes.checks import check_count, check_seed
 from seqbayes.figures.samples import Samples, named, of_observations, of_parameter, stacked
 from seqbayes.mixture.components.rows import as_observations
-from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.em.loop import EMModel
 from seqbayes.state import State
 from seqbayes.statistics import arrays
 

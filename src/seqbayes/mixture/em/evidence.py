@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqbayes.mixture.adapters import adapter_of
 from seqbayes.mixture.components.adapter import NumberAdapter
 from seqbayes.mixture.components.factor import lower_triangle
 from seqbayes.mixture.components.gaussian import GaussianKernel
 from seqbayes.mixture.components.gaussian_variants import StudentKernel
-from seqbayes.mixture.em import EMModel
-from seqbayes.mixture.engine import Engine
+from seqbayes.mixture.components.state_adapters import adapter_of
+from seqbayes.mixture.em.engine import Engine
+from seqbayes.mixture.em.loop import EMModel
 from seqbayes.numerics import sc
 from seqbayes.state import State
 

@@ -24,14 +24,14 @@ if cython.compiled:
     from cython.cimports.libc.math import pow, sqrt
     from cython.cimports.seqbayes.mixture.components.kernel import Kernel
     from cython.cimports.seqbayes.mixture.components.rows import PastRows, Row, RowReader
-    from cython.cimports.seqbayes.mixture.steps import Steps
+    from cython.cimports.seqbayes.mixture.em.steps import Steps
     from cython.cimports.seqbayes.statistics.reading import weight
 else:
     from math import pow, sqrt
 
     from seqbayes.mixture.components.kernel import Kernel
     from seqbayes.mixture.components.rows import PastRows, Row, RowReader
-    from seqbayes.mixture.steps import Steps
+    from seqbayes.mixture.em.steps import Steps
     from seqbayes.statistics.reading import weight
 
 # Online EM runs an M-step when the statistics have changed by this share since the last M-step.

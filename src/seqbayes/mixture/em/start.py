@@ -9,9 +9,16 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from seqbayes.mixture.clusters import Keys, cluster, row_keys, some_of, spread_out, without_outliers
-from seqbayes.mixture.default_prior import standardise
-from seqbayes.mixture.em import EMModel
+from seqbayes.mixture.components.default_prior import standardise
+from seqbayes.mixture.em.clusters import (
+    Keys,
+    cluster,
+    row_keys,
+    some_of,
+    spread_out,
+    without_outliers,
+)
+from seqbayes.mixture.em.loop import EMModel
 from seqbayes.state import State
 
 Array = npt.NDArray[np.float64]
