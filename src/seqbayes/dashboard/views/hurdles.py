@@ -18,11 +18,7 @@ from seqbayes.dashboard.views.base import (
 )
 from seqbayes.dashboard.views.figures import finite, pair, rounded
 from seqbayes.dashboard.views.predictives import curve, predictive_of
-
-_MAX_TERMS = 5_000
-"""Largest number of terms of a density that is evaluated; the distribution function is faster."""
-
-_COARSE = 41
+from seqbayes.distributions import Distribution
 
 
 @register_view
@@ -41,12 +37,14 @@ class HurdleView(BeliefView):
             "density": None,
             "fields": _parts(state, self.level),
         }
-        found = self.plotted(state, ())
-        if found is None:
+        expected = state.expected
+        if expected is None:
             return card
+        found = self._number(expected)
         card["mean"], card["interval"] = found.mean, pair((found.low, found.high))
         if found.low is not None and found.high is not None and found.low < found.high:
-            card["density"] = _density(state, found.low, found.high, points)
+            prior = state.clone().expected
+            card["density"] = _density(expected, prior, found.low, found.high, points)
         return card
 
     def rankings(self, states: Sequence[Any]) -> list[Ranking]:
@@ -64,8 +62,9 @@ class HurdleView(BeliefView):
     def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
         """Return the expected value and its interval."""
         expected = state.expected
-        if expected is None:
-            return None
+        return None if expected is None else self._number(expected)
+
+    def _number(self, expected: Distribution) -> PlottedNumber:
         low, high = map(finite, expected.interval(self.level))
         return PlottedNumber("", (), finite(expected.mean), low, high)
 
@@ -98,14 +97,15 @@ def _parts(state: Any, level: float) -> list[dict[str, Any]]:
     ]
 
 
-def _density(state: Any, low: float, high: float, points: int) -> dict[str, Any]:
+def _density(
+    expected: Distribution, prior: Distribution | None, low: float, high: float, points: int
+) -> dict[str, Any]:
     """Return the densities of the expected value, a posteriori and a priori."""
-    expected, prior = state.expected, state.clone().expected
     reach = (high - low) / 2.0
     ends = max(expected.ppf(1e-3), low - reach), min(expected.isf(1e-3), high + reach)
     x = np.linspace(*ends, points)
-    posterior = _drawn(expected, x)
-    lines = {"posterior": posterior, "prior": None if prior is None else _drawn(prior, x)}
+    posterior = expected.pdf(x)
+    lines = {"posterior": posterior, "prior": None if prior is None else prior.pdf(x)}
     return {
         "x": rounded(x, x[-1] - x[0]).tolist(),
         **{
@@ -114,13 +114,3 @@ def _density(state: Any, low: float, high: float, points: int) -> dict[str, Any]
         },
         "likelihood": None,
     }
-
-
-def _drawn(belief: Any, x: Any) -> Any:
-    """Return the density at increasing points, or an interpolation if it has many terms."""
-    if belief.terms <= _MAX_TERMS:
-        return belief.pdf(x)
-    coarse = np.linspace(x[0], x[-1], _COARSE)
-    half = (coarse[1] - coarse[0]) / 2.0
-    edges = np.maximum(np.append(coarse - half, coarse[-1] + half), 0.0)
-    return np.interp(x, coarse, np.diff(belief.cdf(edges)) / np.diff(edges))

@@ -1,0 +1,39 @@
+"""Cards of amounts that are often zero."""
+
+import numpy as np
+import pytest
+
+from seqbayes import Hurdle, NormalInverseGamma
+from seqbayes.dashboard import views
+from seqbayes.distributions import tabulated
+from seqbayes.likelihoods import LogNormal
+
+
+@pytest.fixture
+def revenue():
+    state = Hurdle(NormalInverseGamma(0, 1, 2, 1, likelihood=LogNormal()))
+    state.learn_many([0.0] * 90 + [12.0, 19.5, 27.0, 8.25, 31.0] * 2)
+    return state
+
+
+def test_a_card_prepares_each_distribution_once(revenue, monkeypatch):
+    """A table of a density takes most of the time of a card."""
+    built = []
+    original = tabulated.DensityTable.__init__
+
+    def counted(self, *arguments, **options):
+        built.append(self)
+        original(self, *arguments, **options)
+
+    monkeypatch.setattr(tabulated.DensityTable, "__init__", counted)
+    views.card(revenue)
+    # of the mean amount and of the expected value, and of the mean amount a priori
+    assert len(built) == 3
+
+
+def test_the_curves_of_a_card_are_the_densities_of_the_expected_value(revenue):
+    card = views.card(revenue)["density"]
+    x = np.array(card["x"])
+    posterior, prior = revenue.expected.pdf(x), revenue.clone().expected.pdf(x)
+    assert card["posterior"] == pytest.approx(posterior, abs=2e-3 * posterior.max())
+    assert card["prior"] == pytest.approx(prior, abs=2e-3 * posterior.max())
