@@ -3,7 +3,6 @@
 import json
 import re
 import urllib.request
-from urllib.parse import urlsplit
 
 import pytest
 from served import CONFIG, Site
@@ -180,50 +179,6 @@ def test_empty_page_names_the_file_it_waits_for(open_page, fresh):
     page.get_by_text("conversion has only one key so far").wait_for()
     site.feed({"type": "visit", "variant": "b", "converted": True, "seconds": 1.0})
     page.wait_for_selector(".estimates li:nth-child(2)")
-
-
-FILES = ("/static/js/theme.js", "/static/css/app.css", "/static/app.js")
-
-
-@pytest.mark.parametrize(
-    ("path", "ready"),
-    [
-        ("/", ".card .value"),
-        ("/?sort=key&order=desc", ".card .value"),
-        ("/beliefs/shops", ".card .value"),
-        ("/beliefs/conversion/%5B%22short%20form%22%5D", ".detail h1"),
-        ("/health", ".letters"),
-    ],
-)
-def test_content_loads_in_two_round_trips(open_page, site, path, ready):
-    """The second round has all files that the page of the first one names."""
-    page = open_page("/login")
-    # nothing else is answered, so that the content cannot depend on it
-    page.route(
-        lambda url: urlsplit(url).path not in FILES and not url.endswith(path), lambda route: None
-    )
-    page.goto(site.url + path, wait_until="commit")
-    page.wait_for_selector(ready, state="attached")
-    with urllib.request.urlopen(site.url + path, timeout=60) as answer:
-        text = answer.read().decode()
-    assert [text.count(f'"{file}"') for file in FILES] == [1, 1, 1]
-
-
-def test_an_embedded_page_includes_its_data(open_page, site):
-    page = open_page("/login")
-    page.route("**/api/**", lambda route: None)
-    page.goto(site.url + "/embed/conversion/%5B%22short%20form%22%5D", wait_until="commit")
-    page.wait_for_selector(".card .value")
-
-
-def test_data_embedded_in_the_page_is_used_only_once(open_page, site):
-    page = open_page()
-    page.wait_for_selector(".card .value")
-    page.get_by_role("link", name="Health", exact=True).click()
-    page.wait_for_selector(".vitals")
-    with page.expect_request("**/api/beliefs"):
-        page.get_by_role("link", name="Beliefs", exact=True).first.click()
-    page.wait_for_selector(".card .value")
 
 
 def test_dark_theme_prints_with_the_light_theme(open_page):

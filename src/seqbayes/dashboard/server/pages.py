@@ -37,6 +37,15 @@ BUNDLES = {
 }
 """Bundled scripts, each with a module and all modules that it imports, to save requests."""
 
+AHEAD = {
+    f"/replay/{story}": (
+        f'<link rel="modulepreload" href="/static/replay-{story}.js" />'
+        '<link rel="preload" as="style" href="/static/css/replay.css" />'
+    )
+    for story in ("mms", "coins")
+}
+"""Elements by page, for files that the scripts of the page request; they are loaded with it."""
+
 
 def root() -> Path:
     """Return the directory of the static files."""
@@ -83,12 +92,13 @@ class Files:
         data
             API responses by path and query.
         """
-        if not data:
+        ahead = AHEAD.get(request.url.path, "").encode()
+        if not data and not ahead:
             return self.response(request, name)
         held = msgspec.json.encode(data).replace(b"<", b"\\u003c")  # "</script>" is text, too
         element = b'<script type="application/json" id="data">%s</script>' % held
         head, mark, foot = self._load(name)[0].rpartition(b"</body>")
-        body = head + element + mark + foot
+        body = head.replace(b"</head>", ahead + b"</head>", 1) + element + mark + foot
         headers = {"cache-control": "no-store", "vary": "accept-encoding"}
         if accepts_gzip(request):
             body = gzip.compress(body, 1)

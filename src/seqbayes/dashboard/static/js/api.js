@@ -16,7 +16,7 @@ async function call(path, options) {
     throw new ApiError("The server does not respond.", 0);
   }
   if (answer.status === 401) {
-    const here = location.pathname + location.search;
+    const here = location.pathname + location.search + location.hash;
     location.assign(`/login?next=${encodeURIComponent(here)}`);
     throw new ApiError("A token is required.", 401);
   }

@@ -22,6 +22,11 @@ function library() {
   return loading;
 }
 
+/** Begin to load what a chart needs, while its data are requested. */
+export function prepare() {
+  library().catch(() => null); // reported when it is used
+}
+
 const HEIGHT = 260;
 const MIN_ALTERNATION = 0.1; // share of all events
 const FAR_RATIO = 2; // multiple of the range of the values up to which a level is shown

@@ -1,7 +1,7 @@
 // The history of the compared keys, or of their differences.
 
 import { get, part, query } from "../../api.js";
-import { History, storedLevel } from "../../charts/history.js";
+import { History, prepare, storedLevel } from "../../charts/history.js";
 import { h, segments, setText } from "../../dom.js";
 import { differenceOf, keyName, plain, thresholdOf } from "../../format.js";
 import { parameter } from "../../level.js";
@@ -54,6 +54,7 @@ export class Past {
       level: parameter(level),
       against,
     });
+    prepare();
     let found;
     let none = this.#different
       ? "There is no history of the states of these keys, so there are no differences."
