@@ -119,7 +119,7 @@ def test_times_are_in_seconds(tmp_path):
     ids=lambda belief: belief.name,
 )
 def test_keys_and_labels_that_spark_would_write_differently_are_refused(belief, table):
-    with pytest.raises(PriorError, match="expected integers, texts or booleans"):
+    with pytest.raises(PriorError, match="expected integers, strings or booleans"):
         check_types(belief, table.schema)
 
 

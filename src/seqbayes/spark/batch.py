@@ -1,4 +1,4 @@
-"""Beliefs learned from all rows of a data frame."""
+"""Learns beliefs from all rows of a data frame."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Beliefs:
     belief
         The declaration.
     groups
-        The beliefs in buckets of keys, as `learn` stores them.
+        The beliefs, divided into buckets of keys as `learn` stores them.
     types
         The types of the key fields.
 
@@ -65,7 +65,7 @@ class Beliefs:
         return int(row[0] or 0)
 
     def states(self) -> DataFrame:
-        """Return a data frame with the key fields, and the JSON of the state of each key."""
+        """Return a data frame with the key fields and, as JSON, the state of each key."""
         by = self.belief.by
         schema = ", ".join([*(f"`{name}` string" for name in by), f"{STATE} string"])
         found = self._groups.select("groups").mapInArrow(WriteStates(self.belief), schema)
@@ -84,7 +84,7 @@ class Beliefs:
         return table.sort_by(order)
 
     def collect(self) -> dict[Any, Any]:
-        """Return the states by key: a string, a tuple of several strings, or ().
+        """Return the states as a dict whose keys are strings, tuples of several strings, or ().
 
         The states are the same as those that one process learns from the same events.
         """
@@ -117,7 +117,7 @@ class Beliefs:
         return write_states(self.states(), self.belief, url)
 
     def unpersist(self) -> Self:
-        """Drop the cached results; they are computed again when needed."""
+        """Drop the cached results; they will be computed again when needed."""
         self._groups.unpersist()
         return self
 
@@ -128,22 +128,22 @@ def learn(
     """Learn a belief from all rows of a data frame.
 
     Each partition is learned separately, and the partial statistics of each key are merged. They
-    are exact sums, so that posteriors are identical to those of one process, in any order. A
-    mixture makes one pass of online EM over each partition, and the results are merged in the order
-    of the partitions, as `Mixture.merge` does. Equal observations that are booleans, labels or
-    counts are counted by Spark first.
+    are exact sums, so that posteriors are identical to those learned by one process, in any order.
+    A mixture makes one pass of online EM over each partition, and the results are merged in the
+    order of the partitions, as `Mixture.merge` does. Equal observations that are booleans, labels
+    or counts are counted by Spark first.
 
     Parameters
     ----------
     frame
-        The events, with columns of the names that the belief uses.
+        The events, with the columns that the belief names.
     belief
         The declaration. `max_keys` and `times.late` do not apply, because rows have no order.
     invalid
         "error" to fail if an event cannot be used, "skip" to count and skip it.
     buckets
-        Number of parts by which keys are distributed for the merge; by default twice the number of
-        cores.
+        Number of parts into which keys are distributed for the merge; by default twice the number
+        of cores.
 
     Returns
     -------
@@ -196,7 +196,7 @@ def merge_partials(partial: DataFrame, buckets: int) -> DataFrame:
 
 @dataclass
 class LearnPartition:
-    """Learns the events of a partition; yields its beliefs in buckets of keys."""
+    """Learns the events of a partition, and yields the beliefs in buckets of keys."""
 
     belief: Belief
     skip: bool
@@ -266,5 +266,5 @@ class WriteStates:
 
 
 def _as_text(value: Any) -> str:
-    """Return a value of a key as Spark casts it to a string."""
+    """Return a value of a key as the string to which Spark casts it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -24,7 +24,7 @@ AT = "at"
 """The column with the time until which a state in a stream has decayed, in seconds since 1970."""
 
 NUMBERS = ("n", "mean", "low", "high", "mle", "map")
-"""The numbers of an estimated parameter, as `seqbayes export` names them."""
+"""The columns of an estimated parameter, named as by `seqbayes export`."""
 
 
 def answers(
@@ -35,8 +35,8 @@ def answers(
     Parameters
     ----------
     states
-        The key fields and `state`, as `Beliefs.states` and `learn_stream` return them. With a
-        column `at`, beliefs with a half-life in time are decayed until then.
+        The key fields and `state`, as `Beliefs.states` and `learn_stream` return them. If there is
+        a column `at`, beliefs with a half-life in time are decayed until that time.
     belief
         The declaration.
     level, kind
@@ -88,7 +88,7 @@ class _EstimateBatches:
                 found_state = KeyState(self.belief.name, {}, model, 0.0, 0.0)
                 for _, *values in rows(found_state, self.view, ()):
                     sources.append(row)
-                    found.append(values[:-2])  # without the times of a store
+                    found.append(values[:-2])  # without the two times, which only stores have
             columns = list(zip(*found, strict=True)) if found else [()] * (len(NUMBERS) + 1)
             keys = [batch.column(name).take(pa.array(sources, pa.int64())) for name in by]
             parts, *numbers = columns

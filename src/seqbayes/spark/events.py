@@ -1,4 +1,4 @@
-"""Events of a data frame as keys, observations, weights and times."""
+"""Converts events of a data frame to keys, observations, weights and times."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def check_belief(belief: Belief) -> None:
 
 
 def select(frame: DataFrame, belief: Belief, *others: Column) -> DataFrame:
-    """Return the columns that a belief reads, and other columns.
+    """Return the columns that a belief reads, followed by other columns.
 
     Raises
     ------
@@ -95,10 +95,11 @@ def check_columns(belief: Belief, columns: Sequence[str]) -> None:
 
 
 def count_equal(events: DataFrame, belief: Belief) -> DataFrame:
-    """Return the distinct events with their counts if few are distinct, else the same events.
+    """Return distinct events with their counts if there are few, otherwise the events unchanged.
 
-    Spark counts booleans, labels and counts faster than it moves them to Python. The sums of an
-    observation with a weight are exactly those of the observation learned that number of times.
+    Spark counts booleans, labels and counts faster than it moves them to Python. An observation
+    with an integer weight has exactly the same sums as the observation learned that number of
+    times.
     """
     state, values = belief.state, belief.values
     if belief.weight is not None or belief.mapped or len(values) > 1:
@@ -114,7 +115,7 @@ def count_equal(events: DataFrame, belief: Belief) -> DataFrame:
 
 
 def key_column(frame: DataFrame, belief: Belief) -> Column:
-    """Return the key: an integer or a string or, for several fields, a JSON array of strings."""
+    """Return the key column: integers or strings or, for several fields, JSON arrays of strings."""
     if len(belief.by) == 1:
         kind = frame.schema[belief.by[0]].dataType
         return F.col(_quoted(belief.by[0])).cast(
@@ -260,7 +261,7 @@ def _column(column: pa.Array, kind: str) -> Any:
 
 
 def _vectors(column: pa.Array) -> Array | None:
-    """Return lists of numbers of one length as an array (n, d); None for other lists."""
+    """Return lists of numbers as an array of shape (n, d); None if their lengths differ."""
     values, n = column.flatten(), len(column)
     width = len(values) // n if n else 0
     if not width or values.null_count or not pa.types.is_floating(values.type):
@@ -270,7 +271,7 @@ def _vectors(column: pa.Array) -> Array | None:
 
 
 def _observations(columns: dict[str, Any], belief: Belief, reasons: dict[int, str]) -> Any:
-    """Return the observations; note the positions of those that are missing or invalid."""
+    """Return the observations; record the positions of missing and invalid ones."""
     complete = True
     for name, column in columns.items():
         for row, value in enumerate(column if isinstance(column, list) else ()):
@@ -293,7 +294,7 @@ def _observations(columns: dict[str, Any], belief: Belief, reasons: dict[int, st
 
 
 def _mappings(columns: dict[str, Any], reasons: dict[int, str]) -> list[Any]:
-    """Return one mapping of the present fields for each event."""
+    """Return a mapping of the fields that are present, one for each event."""
     found = []
     for i, row in enumerate(zip(*map(listed, columns.values()), strict=True)):
         x = _present(dict(zip(columns, row, strict=True)))
@@ -304,7 +305,7 @@ def _mappings(columns: dict[str, Any], reasons: dict[int, str]) -> list[Any]:
 
 
 def _present(value: Any) -> Any:
-    """Return a mapping without missing fields, None if all are missing; other values unchanged."""
+    """Remove missing fields from a mapping; return None if all are missing. Keep other values."""
     if not isinstance(value, dict):
         return value
     present = {name: _present(inner) for name, inner in value.items()}

@@ -82,7 +82,7 @@ class Groups:
         self._by_key.merge(other._by_key)
 
     def split(self, n: int) -> list[Groups]:
-        """Split the keys into `n` groups by hash; the first group gets the count `refused`."""
+        """Split the keys into `n` groups by hash; the first group gets the count of `refused`."""
         parts = []
         keys = self._by_key.keys
         remainders = _remainders(keys, n)

@@ -1,4 +1,4 @@
-"""Beliefs learned from Parquet files that the workers of Spark read themselves."""
+"""Learns beliefs from Parquet files that Spark's workers read themselves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _INTEGERS = ((8, T.ByteType), (16, T.ShortType), (32, T.IntegerType))
 
 _MOST_TASKS_PER_CORE = 3
 _ROWS_PER_TASK = 1 << 24
-"""Number of rows of a task, about a second, unless the limits on the number of tasks apply."""
+"""Rows per task, which take about a second, unless a limit on the number of tasks applies."""
 
 _FILES_PER_TASK = 8
 """Number of files per task from which on files are not split."""
@@ -43,8 +43,8 @@ def learn_parquet(
 ) -> Beliefs:
     """Learn a belief from Parquet files, which the workers read themselves.
 
-    The result is that of `learn` with a data frame of the files, but no row is moved from Spark's
-    Java processes to Python. Each task reads a part of the row groups.
+    The result is the same as that of `learn` with a data frame of the files, but no rows are moved
+    from Spark's Java processes to Python. Each task reads a part of the row groups.
 
     Parameters
     ----------
@@ -52,14 +52,14 @@ def learn_parquet(
         The session.
     paths
         A directory, a file, or several files, with paths or URLs that the driver and all workers
-        can read. Directories such as `day=2026-11-30` are columns.
+        can read. Names of directories such as `day=2026-11-30` are read as columns.
     belief
         The declaration. `max_keys` and `times.late` do not apply, because rows have no order.
     invalid
         "error" to fail if an event cannot be used, "skip" to count and skip it.
     buckets
-        Number of parts by which keys are distributed for the merge; by default twice the number of
-        cores.
+        Number of parts into which keys are distributed for the merge; by default twice the number
+        of cores.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def learn_parquet(
 
     Notes
     -----
-    The keys and labels are integers, texts or booleans. Times without a zone are UTC.
+    The keys and labels are integers, strings or booleans. Times without a time zone are in UTC.
 
     Examples
     --------
@@ -126,12 +126,12 @@ class LearnFragments:
         self._tasks = tasks
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield one row for each bucket with data; the batches are numbers of tasks."""
+        """Yield one row for each bucket with data; the batches contain the numbers of the tasks."""
         numbers = (i for batch in batches for i in batch.column(0).to_pylist())
         return self._learn(each for i in numbers for each in self.read(self._tasks[i]))
 
     def read(self, fragments: Iterable[ds.Fragment]) -> Iterator[pa.RecordBatch]:
-        """Yield the columns that the belief reads, as `select` returns them for a data frame."""
+        """Yield the columns that the belief reads, in the form that `select` returns."""
         belief = self._learn.belief
         names = read_names(belief)
         for fragment in fragments:
@@ -142,9 +142,10 @@ class LearnFragments:
 
 
 def divide(dataset: ds.Dataset, cores: int) -> list[list[ds.Fragment]]:
-    """Return the data in one to three tasks per core of about the same size, in order.
+    """Divide the data, in order, into tasks of about the same size: one to three tasks per core.
 
-    Few files are split into row groups; many are not, so that only the workers open them.
+    If there are few files, they are split into row groups. Many files are not split, so that only
+    the workers open them.
     """
     parts, n = list(dataset.get_fragments()), _MOST_TASKS_PER_CORE * cores
     sizes = np.ones(len(parts))
@@ -163,20 +164,20 @@ def divide(dataset: ds.Dataset, cores: int) -> list[list[ds.Fragment]]:
 
 
 def check_types(belief: Belief, schema: pa.Schema) -> None:
-    """Raise an error if values would be read differently than from a data frame of Spark.
+    """Raise an error if values would differ from those that Spark reads into a data frame.
 
     Raises
     ------
     PriorError
-        If a key or a label is neither an integer nor a text nor a boolean.
+        If a key or a label is not an integer, a string or a boolean.
     """
     labels = [name for name, kind in belief.values if kind == "text"]
     for name in (*belief.by, *labels):
         kind = _plain(schema.field(name).type)
         if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_boolean(kind)):
             raise PriorError(
-                f"belief {belief.name!r}: {name!r} is a column of {kind}; expected integers, texts"
-                " or booleans (seqbayes.spark.learn reads other types)"
+                f"belief {belief.name!r}: {name!r} is a column of {kind}; expected integers,"
+                " strings or booleans (seqbayes.spark.learn reads other types)"
             )
 
 
@@ -223,7 +224,7 @@ def _seconds(column: pa.Array, unit: float) -> pa.Array:
 
 
 def _keys(batch: pa.RecordBatch, belief: Belief) -> pa.Array:
-    """Return the keys: integers or texts or, for several fields, JSON arrays of texts."""
+    """Return the keys: integers or strings or, for several fields, JSON arrays of strings."""
     columns = [_decoded(batch.column(name)) for name in belief.by]
     if len(columns) == 1:
         whole = pa.types.is_integer(columns[0].type)

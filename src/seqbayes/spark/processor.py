@@ -31,7 +31,7 @@ EVENT_SECONDS = "__event_seconds"
 """The column of the event time in seconds since 1970, for ids and timers."""
 
 PURGE_SECONDS = 3600.0
-"""Interval at which ids older than the watermark are removed, without `refresh`."""
+"""Interval at which ids older than the watermark are removed if `refresh` is None."""
 
 
 class BeliefProcessor(StatefulProcessor):
@@ -42,13 +42,14 @@ class BeliefProcessor(StatefulProcessor):
     belief
         The declaration.
     columns
-        The Arrow types of the columns of the events.
+        The Arrow types of the events' columns.
     has_ids
-        Whether events have ids, by which repeated ones are recognised.
+        Whether events have ids, by which repeated events are recognised.
     refresh
         Seconds of event time after which a belief is emitted without new events; None for never.
     expire
-        Weight of data below which a key is then removed; None to keep all.
+        Weight of data below which a key is removed when its refresh timer expires; None to keep all
+        keys.
     """
 
     schema = "state string, events long, refused long, duplicates long"
@@ -83,7 +84,7 @@ class BeliefProcessor(StatefulProcessor):
     def handleInputRows(  # noqa: N802 (a method of Spark)
         self, key: Any, rows: Any, timerValues: TimerValues
     ) -> Iterator[Row]:
-        """Learn the events of a key in one batch; yield the belief."""
+        """Learn the events that a batch contains for a key; yield the belief."""
         model, (events, refused, duplicates) = self._load()
         listed = [row.asDict(recursive=True) for row in rows]
         fresh = self._without_repeated(listed) if self._has_ids else listed
@@ -100,12 +101,12 @@ class BeliefProcessor(StatefulProcessor):
         yield self._row(key, text, counts, len(listed), model.clock)
 
     def _load(self) -> tuple[Any, tuple[int, int, int]]:
-        """Return the belief of the key, and its counts."""
+        """Return the belief of the key, and the key's counts."""
         stored = self._value.get() if self._value.exists() else None
         if stored is None or stored[0] is None:
             return self._codec.make(), (0, 0, 0)
         model = self._codec.read(stored[0])
-        # the statistics are only valid with the same prior
+        # the statistics are valid only with the same prior
         model.merge(self._codec.make())
         padded = [*stored[1:], None, None, None]
         events, refused, duplicates = (int(count or 0) for count in padded[:3])
@@ -148,7 +149,7 @@ class BeliefProcessor(StatefulProcessor):
     def handleExpiredTimer(  # noqa: N802 (a method of Spark)
         self, key: Any, timerValues: TimerValues, expiredTimerInfo: ExpiredTimerInfo
     ) -> Iterator[Row]:
-        """Yield the belief as decayed until the timer; remove old ids, and keys without data."""
+        """Yield the belief as of the timer's time; remove old ids, and keys without data."""
         at = expiredTimerInfo.getExpiryTimeInMs() / 1000.0
         remaining = self._remove_ids(timerValues.getCurrentWatermarkInMs() / 1000.0)
         if not self._value.exists():

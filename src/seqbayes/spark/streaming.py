@@ -1,4 +1,4 @@
-"""Beliefs of many keys, learned from a structured stream."""
+"""Learns the beliefs of many keys from a structured stream."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def learn_stream(
 ) -> DataFrame:
     """Learn a belief from a stream, with exactly one state per key in Spark's state store.
 
-    Every event counts once, even if executors or the driver are killed: states and the position
-    in the source belong to one checkpoint. Events that cannot be used are counted, and change no
-    state.
+    Every event counts once, even if executors or the driver are killed: states and the position in
+    the source belong to one checkpoint. Events that cannot be used are counted, and do not change
+    any state.
 
     Parameters
     ----------
@@ -55,22 +55,24 @@ def learn_stream(
         How late events may be: Spark's watermark, such as "10 minutes". None if the data frame has
         a watermark. Later events are dropped.
     id
-        The column of event ids. Only the first of several events with the same key and id counts;
-        ids are kept until they are older than the watermark.
+        The column of event ids. Of several events with the same key and id, only the first one
+        counts; ids are kept until they are older than the watermark.
     initial
         Beliefs learned in a batch, or their states: each key starts with these data.
     refresh
-        For beliefs with a half-life in time: after this number of seconds of event time, a key is
-        emitted without new events.
+        For beliefs with a half-life in time: number of seconds of event time after which a key is
+        emitted even without new events.
     expire
-        The weight of data below which a key is then removed. Its `state` is emitted as null.
+        The weight of data below which a key is removed when it is refreshed. Its `state` is emitted
+        as null.
 
     Returns
     -------
     DataFrame
         A stream with the key fields, `state` (JSON, as in a store), the numbers of `events` learned
         and of those `refused` and `duplicates` so far, the number of `new` events, and `at`, the
-        time until which the state has decayed. A key is emitted after each batch with events of it.
+        time until which the state has decayed. A key is emitted after each batch that contains
+        events of this key.
 
     Raises
     ------
@@ -133,14 +135,14 @@ def _check(
 
 
 def _initial(initial: Beliefs | DataFrame, belief: Belief) -> GroupedData:
-    """Return states by the key of the stream."""
+    """Return the initial states, with the key as the stream groups by it."""
     states = initial.states() if isinstance(initial, Beliefs) else initial
     key = key_column(states, belief) if belief.by else F.lit("")
     return states.select(key.alias(KEY), STATE).groupBy(KEY)
 
 
 def _key_fields(belief: Belief, types: list[T.DataType]) -> list[Column]:
-    """Return the key fields from the key."""
+    """Return the key fields, extracted from the key."""
     if len(belief.by) < 2:
         values = [F.col(KEY)] * len(belief.by)
     else:

@@ -1,4 +1,4 @@
-"""States in data frames, written into stores of seqbayes."""
+"""Writes the states in data frames into seqbayes stores."""
 
 from __future__ import annotations
 
