@@ -1,4 +1,4 @@
-"""Mixtures with the interface of scikit-learn; they need the extra `sklearn`."""
+"""Mixtures with the scikit-learn interface; they need the extra `sklearn`."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

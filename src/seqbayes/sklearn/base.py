@@ -1,4 +1,4 @@
-"""Base class of mixtures with the interface of scikit-learn: an adapter of `Mixture`."""
+"""Base class of mixtures with the scikit-learn interface: an adapter for `Mixture`."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class SequentialMixture(DensityMixin, BaseEstimator):
     step: Any = None
 
     def _components(self, X: Array) -> Any:
-        """Return the components of a new mixture: their priors or their number."""
+        """Return the components of a new mixture, either their priors or their number."""
         raise NotImplementedError
 
     def _prepare(self, X: Array) -> Array:
-        """Convert a table to the observations of the components."""
+        """Convert a table to observations for the components."""
         return X
 
     def _covariance(self) -> str:
@@ -150,7 +150,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         return self.mixture_, self._read(X)
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probability of every component (n, n_components) for every row."""
+        """Return the probability of every component for every row, of shape (n, n_components)."""
         mixture, X = self._predict_with(X)
         return mixture.predict_proba_many(X)
 
@@ -211,7 +211,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
 
 
 def learned(estimator: Any, name: str) -> Any:
-    """Return a learned attribute; raise AttributeError before it exists, as scikit-learn does."""
+    """Return a learned attribute; raise AttributeError if it does not exist yet."""
     found = vars(estimator).get(name)
     if found is None:
         raise AttributeError(f"this {type(estimator).__name__} is not fitted yet")

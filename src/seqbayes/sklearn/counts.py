@@ -1,4 +1,4 @@
-"""Mixtures of binary features and of counts, with the interface of scikit-learn."""
+"""Mixtures of binary features and of counts, with the scikit-learn interface."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from seqbayes.statistics import PairSums, as_real
 
 
 class _CountSums(PairSums):
-    """Sums of numbers >= 0, which need not be whole, and the number of terms."""
+    """Sums of numbers >= 0, which need not be integers, and the number of terms."""
 
     def terms(self, x: Any) -> tuple[float, float, float]:
-        """Return the number, 1, and the log base measure of a count, extended to real numbers."""
+        """Return the number, 1, and the log base measure of the count, extended to real numbers."""
         value = as_real(x, "a number >= 0")
         if value < 0.0:
             raise ObservationError(f"expected a number >= 0, got {x!r}")
@@ -31,7 +31,7 @@ class _CountSums(PairSums):
 
 @dataclass(frozen=True, slots=True)
 class _Counts(likelihoods.Poisson):
-    """Poisson counts that need not be whole, such as averages."""
+    """Poisson counts that need not be integers, such as averages."""
 
     def statistics(self) -> Any:
         """Return a new, empty accumulator."""
@@ -40,14 +40,14 @@ class _Counts(likelihoods.Poisson):
 
 @dataclass(frozen=True, slots=True)
 class _Bags(likelihoods.Multinomial):
-    """Multinomial counts that need not be whole, such as tf-idf weights."""
+    """Multinomial counts that need not be integers, such as tf-idf weights."""
 
     whole = False
 
 
 @dataclass(eq=False, repr=False)
 class _Discrete(SequentialMixture):
-    """Base class of mixtures of features with priors equivalent to `alpha` observations.
+    """Base class of mixtures whose features have priors equivalent to `alpha` observations.
 
     Parameters
     ----------
@@ -78,9 +78,9 @@ class SequentialBernoulliMixture(_Discrete):
     n_components
         Number of components.
     alpha
-        Additive smoothing: the number of zeros and of ones that the prior of a feature adds.
+        Additive smoothing: the number of zeros, and of ones, that the prior of a feature adds.
     binarize
-        Threshold: larger values are ones, others zeros. None if the table has only zeros and ones.
+        Threshold: larger values become 1, all others 0. None if the table has only zeros and ones.
     tol, max_iter, n_init, random_state, buffer, step
         See `SequentialGaussianMixture`.
 

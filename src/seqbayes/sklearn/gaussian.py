@@ -1,4 +1,4 @@
-"""Gaussian mixtures with the interface of scikit-learn."""
+"""Gaussian mixtures with the scikit-learn interface."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SequentialGaussianMixture(SequentialMixture):
     max_iter
         Maximum number of iterations of `fit`.
     n_init
-        Number of starts of `fit`.
+        Number of starts of EM in `fit`.
     random_state
         Seed, generator or None.
     buffer
@@ -74,7 +74,7 @@ class SequentialGaussianMixture(SequentialMixture):
 
     @property
     def means_(self) -> Array:
-        """Means of the components (n_components, n_features)."""
+        """Means of the components, of shape (n_components, n_features)."""
         return np.array([each.mean for each in self._learned().parameters or ()])
 
     @property

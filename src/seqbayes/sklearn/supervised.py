@@ -1,4 +1,4 @@
-"""Regression and naive Bayes with the interface of scikit-learn: adapters of `seqbayes.river`."""
+"""Regression and naive Bayes with the scikit-learn interface: adapters for `seqbayes.river`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Learner(BaseEstimator):
     model_: Any
 
     def _new_model(self) -> Any:
-        """Return a model that has learned nothing."""
+        """Return an unfitted model."""
         raise NotImplementedError
 
     def _read(self, X: Any, y: Any, reset: bool) -> tuple[Array, Array]:
@@ -41,7 +41,7 @@ class _Learner(BaseEstimator):
         X
             A table (n, d).
         y
-            The targets, or classes (n,).
+            The targets or classes, of shape (n,).
         sample_weight
             None, or the weights of the rows.
 
@@ -86,17 +86,18 @@ def _rows(X: Array) -> Iterator[dict[int, float]]:
 class SequentialLinearRegression(RegressorMixin, _Learner):
     """Bayesian linear regression that is fitted to a table, learned in batches, or both.
 
-    It is `seqbayes.river.ConjugateLinearRegression`: exact, with an interval of every prediction.
+    It is `seqbayes.river.ConjugateLinearRegression`: exact, with an interval for every prediction.
 
     Parameters
     ----------
     precision
-        Prior precision of every weight in units of the noise; by default it is chosen by the
-        evidence, for features in any unit.
+        Prior precision of every weight, in units of the noise precision; by default it is chosen by
+        the evidence, for features in any unit.
     intercept_precision
-        Prior precision of the intercept; 0 is a flat prior.
+        Prior precision of the intercept; 0 gives a flat prior.
     alpha, beta
-        Shape and scale of the inverse gamma prior of the noise variance; both 0 is Jeffreys' prior.
+        Shape and scale of the inverse gamma prior of the noise variance; 0 for both gives Jeffreys'
+        prior.
     fit_intercept
         Whether there is an intercept.
 
@@ -167,9 +168,9 @@ class SequentialLinearRegression(RegressorMixin, _Learner):
         return np.array([each.mu for each in found]), np.array([each.sigma for each in found])
 
     def predict_interval(self, X: Any, level: float = 0.95) -> Array:
-        """Return the intervals (n, 2) that hold the targets with this probability.
+        """Return the intervals, of shape (n, 2), that contain the targets with this probability.
 
-        NaN while there are too few rows.
+        They are NaN while there are too few rows.
 
         Raises
         ------
@@ -197,22 +198,22 @@ class SequentialLinearRegression(RegressorMixin, _Learner):
 class SequentialNaiveBayes(ClassifierMixin, _Learner):
     """Naive Bayes that is fitted to a table, learned in batches, or both.
 
-    It is `seqbayes.river.ConjugateNB`: a conjugate belief per class and feature. Missing values
-    (NaN) are ignored.
+    It is `seqbayes.river.ConjugateNB`: a conjugate belief for each class and feature. Missing
+    values (NaN) are ignored.
 
     Parameters
     ----------
     features
         The kind of all features: "gaussian", "count" or "categorical"; or a list with one kind for
-        each. Numbers of a categorical feature are labels.
+        each. The numbers of a categorical feature are labels.
     strength
         Weight of the prior of a feature, as a number of observations.
     class_strength
         Dirichlet concentration of every class.
     temper
-        Whether to average predictions over powers of the likelihood, weighted by their predictions
-        of the rows in order. It helps if features depend on each other and the rows are in random
-        order.
+        Whether to average predictions over powers of the likelihood, weighted by how well each
+        power has predicted the rows, in order. This helps if features depend on each other and the
+        rows are in random order.
 
     Attributes
     ----------
@@ -268,9 +269,9 @@ class SequentialNaiveBayes(ClassifierMixin, _Learner):
         Parameters
         ----------
         X, y, sample_weight
-            As for `fit`; NaN is a missing value.
+            As for `fit`; NaN marks a missing value.
         classes
-            All classes, in the first call.
+            All classes; required in the first call.
 
         Raises
         ------
@@ -290,7 +291,7 @@ class SequentialNaiveBayes(ClassifierMixin, _Learner):
         return self
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probability (n, n_classes) of every class; 0 for a class without rows."""
+        """Return class probabilities of shape (n, n_classes); 0 for a class without rows."""
         model, rows = self._ask(X)
         labels = self.classes_.tolist()
         found = (model.predict_proba_one(x) for x in rows)
