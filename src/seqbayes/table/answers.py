@@ -33,7 +33,7 @@ class Answers:
     columns
         The statistics.
     factors
-        Factors by which the data of the rows are scaled, or None.
+        Factors by which the rows' data are scaled, or None.
     """
 
     averaged = False
@@ -87,14 +87,14 @@ class Answers:
         return _row(self._prior, row)
 
     def _rows_where_proper(self, hyperparameters: Any) -> Array | None:
-        """Return which posteriors are proper, as a boolean array; None if all are proper."""
+        """Return a boolean array that tells which posteriors are proper; None if all are."""
         if len(self) == 0 or self._state.is_proper(hyperparameters):
             return None
         proper = [self._state.is_proper(_row(hyperparameters, row)) for row in range(len(self))]
         return np.array(proper, bool)
 
     def _of_belief(self, answer: Any) -> Any:
-        """Return a value of the parameter's distributions; NaN where they are improper."""
+        """Return a value for each distribution of the parameter; NaN where it is improper."""
         if self._proper is None:
             return answer(self._state.belief(self._posterior))
         rows = np.flatnonzero(self._proper)
@@ -183,7 +183,8 @@ class Answers:
         Returns
         -------
         tuple of array
-            Lower and upper ends; one such tuple per parameter or label if there are several.
+            Lower and upper ends; if there are several parameters or labels, one such tuple for
+            each.
 
         Raises
         ------
@@ -196,13 +197,14 @@ class Answers:
     def columns(self, level: float = 0.95) -> dict[str, Array]:
         """Return weight, estimates and interval ends as columns; values that do not exist are NaN.
 
-        If there are several parameters or labels, column names begin with the name of theirs.
+        If there are several parameters or labels, each column name begins with the parameter or
+        label.
         """
         columns: dict[str, Array] = {"n": self.n_samples}
         nothing = np.full(len(self), np.nan)
         try:
             mode = self.map
-        except UnsupportedError:  # of posteriors that are averaged over priors
+        except UnsupportedError:  # posteriors that are averaged over priors
             mode = nothing
         means, ends, mles, modes = map(_by_name, (self.mean, self.interval(level), self.mle, mode))
         for name, mean in means.items():
@@ -278,8 +280,7 @@ class Answers:
         Raises
         ------
         ObservationError
-            If an observation is invalid, or the number of observations differs from that of the
-            rows.
+            If an observation is invalid, or the numbers of observations and rows differ.
         """
         rows = np.arange(len(self)) if self._proper is None else np.flatnonzero(self._proper)
         one, statistic, log_base = self._observe(xs, rows)
@@ -311,7 +312,7 @@ class Answers:
 
 
 def _row(values: Any, rows: Any) -> Any:
-    """Return the hyperparameters of one row as numbers, or of several rows as arrays."""
+    """Return the hyperparameters of one row as numbers, or those of several rows as arrays."""
     picked = []
     for value in values:
         if not isinstance(value, np.ndarray):
@@ -346,7 +347,7 @@ def _spread(values: Any, rows: Array, n: int) -> Any:
 
 
 def _taken(values: Any, numbers: Array) -> Any:
-    """Return the values of rows by the number of each; a number is that of all rows."""
+    """Return the values at the given numbers; a single number is the value of all rows."""
     if isinstance(values, dict):
         return {name: _taken(value, numbers) for name, value in values.items()}
     if isinstance(values, tuple):
@@ -356,7 +357,7 @@ def _taken(values: Any, numbers: Array) -> Any:
 
 
 def _by_name(value: Any) -> dict[str, Any]:
-    """Return values by parameter or label; those of a single number have the name ''."""
+    """Return values keyed by parameter or label; the name of a single number is ''."""
     if is_named(value):
         value = value._asdict()
     return {str(k): v for k, v in value.items()} if isinstance(value, dict) else {"": value}

@@ -2,7 +2,7 @@
 
 The columns are ``key``, one ``sum_i_j`` for part j of sum i of the statistics, and if applicable
 ``clock`` and ``landmark`` (of a half-life), ``prior_name`` (after a rollover) and ``last`` (the
-position of the last observation, of the policy "inactive"). The schema's metadata has the entry
+position of the last observation, for the policy "inactive"). The schema's metadata has the entry
 ``seqbayes.table``, a JSON document with the version, the state and the options.
 """
 
@@ -81,7 +81,7 @@ def write(options: Mapping[str, Any], rows: Rows) -> Any:
 
 
 def document_of(table: Any) -> tuple[Any, dict[str, Any]]:
-    """Return an Arrow table and its document, of any object with the Arrow interface.
+    """Return an Arrow table and its document, from any object with the Arrow interface.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def _read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> 
         places[j * PARTS + i] = _numbers(table, name)
     n = table.num_rows
     columns.resize(n)
-    # the main part of each sum first, so that parts of a row are read in order
+    # the main part of each sum comes first, so that the parts of a row are read in order
     order = sorted(places)
     if n and order:
         columns.cells = np.ascontiguousarray(np.column_stack([places[place] for place in order]))
@@ -198,7 +198,7 @@ def _read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> 
 
 
 def _named(places: Mapping[int, Array]) -> list[tuple[str, int]]:
-    """Return the name of the column of each part of a sum."""
+    """Return the column name of each part of a sum."""
     return [("sum_{}_{}".format(*divmod(place, PARTS)), place) for place in sorted(places)]
 
 

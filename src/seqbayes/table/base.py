@@ -26,7 +26,7 @@ _POLICIES = ("lightest", "oldest", "inactive")
 
 
 class BaseTable(Summaries):
-    """The keys, learning and answers of a `Table`, without conversions from and to other forms."""
+    """The keys, learning and answers of a `Table`, without conversions to and from other forms."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class BaseTable(Summaries):
     def __contains__(self, key: Any) -> bool:
         try:
             return self._rows.index.find(key) >= 0
-        except ObservationError:  # a key that no table has
+        except ObservationError:  # an invalid key, which no table contains
             return False
 
     def __getitem__(self, key: Any) -> State | Decayed:
@@ -101,7 +101,7 @@ class BaseTable(Summaries):
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the statistics and of the index in bytes, excluding keys that are tuples."""
+        """Memory of the statistics and the index in bytes, excluding keys that are tuples."""
         return self._rows.n_bytes
 
     @property
@@ -178,7 +178,7 @@ class BaseTable(Summaries):
         self._changed(self._rows.add(keys, learn))
 
     def _numbers(self, xs: Any) -> tuple[Array, Array] | None:
-        """Return observations as numbers; None if the likelihood is not one of numbers."""
+        """Return observations as numbers; None if the likelihood's observations are not numbers."""
         try:
             return self._rows.state.read_many(xs)
         except UnsupportedError:
@@ -238,12 +238,12 @@ class BaseTable(Summaries):
     def rollover(self) -> None:
         """Make every posterior the prior of its key, and empty the statistics.
 
-        Keys that appear later have the prior of the table.
+        Keys that appear later start from the table's prior.
 
         Raises
         ------
         UnsupportedError
-            If keys are pooled: their prior is estimated from all of the data.
+            If keys are pooled, because their prior is estimated from all of the data.
         """
         if self.pool is not None:
             raise UnsupportedError("a table that pools its keys cannot roll over")

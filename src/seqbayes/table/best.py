@@ -16,10 +16,10 @@ from seqbayes.errors import PriorError
 Array = Any
 
 _NEGLIGIBLE = 1e-16
-"""Probability below which a number is taken not to exceed the bound of the best number."""
+"""A number is assumed not to exceed the bound if it does so with less than this probability."""
 _LEADERS = 1000
 _FEW = 24
-"""Up to this many numbers, `seqbayes.compare` integrates them on a common grid."""
+"""Maximum count of numbers that `seqbayes.compare` integrates on a common grid."""
 _POINTS = (16, 128, 1024)
 """Number of keys whose quantiles divide the range of integration; more if integration fails."""
 _ERROR = 1e-11
@@ -29,10 +29,10 @@ _SUM_ERROR = 1e-9
 
 
 def probabilities_of_best(belief: Distribution, better: str) -> Array:
-    """Return the probability that each of n independent numbers is the largest, or the smallest.
+    """Return the probability that each of n independent numbers is the largest or the smallest.
 
-    It is ``∫ f_i(x) ∏ F_j(x) dx`` over j ≠ i, computed for all i by one adaptive quadrature. Equal
-    distributions are integrated once. The absolute error is below 1e-9.
+    It is ``∫ f_i(x) ∏ F_j(x) dx`` with the product over j ≠ i, computed for all i by one adaptive
+    quadrature. Equal distributions are integrated once. The absolute error is below 1e-9.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def probabilities_of_best(belief: Distribution, better: str) -> Array:
 
 
 def _candidates(numbers: Distribution, better: str) -> tuple[Array, float]:
-    """Return the indices of the numbers that may be the best, and a bound that the best exceeds."""
+    """Return the indices of possible best numbers, and a bound that the best number exceeds."""
     mean = np.asarray(numbers.mean)
     order = np.argsort(-mean if better == "higher" else mean, kind="stable")[:_LEADERS]
     leaders = _taken(numbers, order)
@@ -110,7 +110,7 @@ def _integrated(numbers: Distribution, counts: Array, higher: bool, bound: float
 def _quadrature(
     numbers: Distribution, counts: Array, higher: bool, bound: float, leaders: Distribution
 ) -> Array:
-    """Integrate over the range in which the best number lies, with leaders' quantiles as points."""
+    """Integrate over the range of the best number, with the leaders' quantiles as points."""
     from scipy.integrate import quad_vec
 
     to, back, log_slope = _coordinates(numbers.support)
@@ -129,7 +129,7 @@ def _quadrature(
         end = ends.max() if higher else ends.min()
         inner = [to(leaders.ppf(q)) for q in (0.1, 0.5)] + [to(leaders.isf(0.1))]
         low, high = sorted(float(to(np.float64(each))) for each in (bound, end))
-    if numbers.support != (-math.inf, math.inf):  # beyond these, numbers underflow or round to 1
+    if numbers.support != (-math.inf, math.inf):  # beyond, numbers underflow or round to 1
         low, high = max(low, -_FARTHEST), min(high, _FARTHEST)
     points = np.concatenate(inner)
     points = points[(points > low) & (points < high)]

@@ -17,9 +17,9 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def find_distinct(values: Any) -> tuple[Array, Array] | None:
-    """Return a row for each distinct row of hyperparameters, and the number of that of each row.
+    """Return the first row with each distinct set of hyperparameters, and the set of every row.
 
-    Counts of many keys repeat: a million keys with up to a hundred events have at most five
+    The counts of many keys are equal: a million keys with up to a hundred events have at most five
     thousand different posteriors.
 
     Parameters
@@ -30,8 +30,8 @@ def find_distinct(values: Any) -> tuple[Array, Array] | None:
     Returns
     -------
     tuple of array, or None
-        None if there are few rows, if most of the first ones are different, or if the arrays do not
-        have one dimension.
+        Row numbers of the distinct sets, and the index of the set of every row. None if there are
+        few rows, if most of the first rows differ, or if the arrays are not one-dimensional.
 
     Examples
     --------

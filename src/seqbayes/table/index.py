@@ -16,7 +16,7 @@ Array = Any
 
 
 class ObjectRows:
-    """The rows of any keys that can be hashed, in order of first appearance, in a dict.
+    """The rows of any hashable keys, in order of first appearance, in a dict.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class ObjectRows:
         return ObjectRows(self.at(rows))
 
     def truncated(self, n: int) -> ObjectRows:
-        """Return the table of the first n keys: this one, after dropping the others."""
+        """Drop all keys after the first n, and return this table."""
         while self.n > n:
             self._rows.popitem()
         return self
@@ -147,7 +147,7 @@ class Index:
         return table.rows(listed, add)
 
     def _find_packed(self, key: Any) -> int:
-        """Return the row of a key, which may be of another kind; -1 if it has no row."""
+        """Return the row of a key of any type; -1 if it has no row."""
         read, table = read_keys([key]), self._table
         try:
             if isinstance(table, IntegerRows) and isinstance(read, np.ndarray):

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
-"""Hash table from 64-bit integers to row numbers; that of strings is in `text_rows`.
+"""Hash table from 64-bit integers to row numbers; the one for strings is in `text_rows`.
 
 Both use open addressing with linear probing, and are at most three quarters full. The first bits of
 a hash value are the position of the slot, so that the slots keep their order when the table grows.
-A large table does not fit into the cache: the slots of the next keys are prefetched.
+A large table does not fit into the cache: the slots of upcoming keys are prefetched.
 
 The classes need a compiler; without one, `Index` uses a dict.
 """
@@ -98,11 +98,11 @@ class IntegerRows:
         return taken
 
     def truncated(self, n: int) -> IntegerRows:
-        """Return the table of the first n keys; this one can no longer be used."""
+        """Return a table of the first n keys; this table can no longer be used."""
         return self.take(np.arange(n))
 
     def _grow(self) -> None:
-        """Make room for more keys: for their slots, or in the array of keys."""
+        """Make room for more keys, in the slots or in the array of keys."""
         n = self.n
         if n == len(self._keys):
             self._keys = enlarged(self._keys, n, n * 4 // 3)

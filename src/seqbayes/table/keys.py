@@ -49,9 +49,9 @@ class ArrowTexts(NamedTuple):
     Parameters
     ----------
     ends : array of int64
-        Offsets at which the strings begin and end: one more than the number of strings.
+        Offsets at which the strings begin and end; there is one more offset than there are strings.
     data : array of uint8
-        The bytes that contain the strings, at least one.
+        The bytes that contain the strings; not empty.
     """
 
     ends: Array
@@ -74,7 +74,7 @@ class ArrowTexts(NamedTuple):
         return rows
 
     def array(self, pa: Any) -> Any:
-        """Return an Arrow array of these strings, given the module pyarrow."""
+        """Return an Arrow array of these strings; the argument is the module pyarrow."""
         buffers = [None, pa.py_buffer(self.ends), pa.py_buffer(self.data)]
         texts = pa.Array.from_buffers(pa.large_string(), len(self.ends) - 1, buffers)
         return texts.cast(pa.string()) if len(self.data) < 2**31 else texts
@@ -147,7 +147,7 @@ def _from_frame(keys: Any) -> Array | Texts | ArrowTexts | list[Any] | None:
     if column.null_count:
         raise ObservationError(f"{_EXPECTED}, got {column.null_count} missing ones")
     kind = column.type
-    if pa.types.is_dictionary(kind):  # not all values of the dictionary need occur
+    if pa.types.is_dictionary(kind):  # some values of the dictionary may not occur in the column
         kind = kind.value_type
         column = column.cast(kind)
     if pa.types.is_integer(kind) and kind != pa.uint64():

@@ -26,7 +26,7 @@ class Order:
 
     @classmethod
     def of(cls, last: Array) -> Order:
-        """Return the order with these positions."""
+        """Return the order given by these positions."""
         order = cls()
         order.touch(np.argsort(last, kind="stable"), len(last))
         return order

@@ -1,4 +1,4 @@
-"""Learn a table from a query, a file or a data frame, with sums computed by the engine."""
+"""Learns a table from a query, a file or a data frame, with sums computed by the engine."""
 
 from __future__ import annotations
 

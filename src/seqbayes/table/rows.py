@@ -138,7 +138,7 @@ class Rows:
         return taken
 
     def merge(self, other: Rows) -> Array:
-        """Add the data of other rows; return the rows, the most recently used of `other` last.
+        """Add the data of other rows; return the rows in the order in which `other` last used them.
 
         Raises
         ------

@@ -152,7 +152,7 @@ class Summaries(Tabular, Sampled, ABC):
     def top(
         self, k: int, *, level: float = 0.95, better: str = "higher"
     ) -> list[tuple[Any, float]]:
-        """Return the k keys with the highest lower ends of their intervals, and these ends.
+        """Return the k keys whose intervals have the highest lower ends, and these ends.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class Summaries(Tabular, Sampled, ABC):
         level
             Level of the equal-tailed intervals.
         better
-            "higher", or "lower": then keys with the lowest upper ends come first.
+            "higher", or "lower" to return the keys with the lowest upper ends.
 
         Raises
         ------
@@ -209,7 +209,7 @@ class Summaries(Tabular, Sampled, ABC):
         if self.pool is None:
             found = self.select(self.keys_at(rows)).as_columns(level)
             return {name: list(column) for name, column in found.items()}
-        # the prior of a selection would be estimated from its keys alone
+        # otherwise, the prior would be estimated from the selected keys alone
         return {n: [column[row] for row in rows] for n, column in self.as_columns(level).items()}
 
 

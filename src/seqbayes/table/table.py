@@ -23,7 +23,7 @@ class Table(BaseTable):
     Parameters
     ----------
     state
-        The prior and likelihood of every key: a state without data whose statistic is a fixed
+        The prior and likelihood of every key: a state without data whose statistic has a fixed
         number of sums (Beta, Gamma, Normal, NormalInverseGamma and Dirichlet), or `Decayed` around
         one.
     max_keys
@@ -34,8 +34,8 @@ class Table(BaseTable):
         learned first).
     pool
         Whether keys share a prior that is estimated from the data of all of them (partial pooling,
-        for Beta, Gamma and Normal): True, the name of a method, or a `Pool`. The prior of `state`
-        then applies only while the data do not determine another.
+        for Beta, Gamma and Normal): True, the name of a method, or a `Pool`. With pooling, the
+        prior of `state` applies only until the data determine another one.
 
     Raises
     ------
@@ -81,7 +81,7 @@ class Table(BaseTable):
         data
             A SELECT statement or the name of a table; a Parquet file; or a Polars data frame.
         key
-            The column of the key, or several.
+            The column of the key, or several columns.
         value
             The column of the observation, or the two columns of a pair.
         weight, time
@@ -129,7 +129,7 @@ class Table(BaseTable):
         Parameters
         ----------
         states
-            The states by key.
+            The states, keyed by key.
         state
             The prior, which must be that of each state.
         pool
@@ -169,7 +169,7 @@ class Table(BaseTable):
         level
             Probability of the credible intervals.
         statistics
-            Whether to return the statistics and options instead of estimates: all that
+            Whether to return the statistics and options instead of estimates, which is all that
             `from_arrow` needs. The schema has a version.
 
         Raises
@@ -204,7 +204,7 @@ class Table(BaseTable):
 
     @classmethod
     def from_arrow(cls, table: Any) -> Self:
-        """Return the table that `to_arrow` has written with ``statistics=True``.
+        """Return the table that `to_arrow` wrote with ``statistics=True``.
 
         Parameters
         ----------

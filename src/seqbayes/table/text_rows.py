@@ -79,13 +79,14 @@ class TextRows:
     """
 
     def __init__(self) -> None:
-        # half of the hash value and the row; the start of the string, and its size up to a limit
+        # two integers: half of the hash value and the row; the string's start and its size, up to
+        # a limit
         self._slots: Array = np.full((SMALLEST, 2), _EMPTY, np.uint64)
         self.n = 0
         self._seed = int.from_bytes(os.urandom(8), "little")
         self._tags: Array = np.empty(_BLOCK, np.uint64)
         self._bytes: Array = np.empty(8 * SMALLEST, np.uint8)
-        self._ends: Array = np.zeros(SMALLEST, np.int64)  # that of row i is at i + 1
+        self._ends: Array = np.zeros(SMALLEST, np.int64)  # the end of row i is at i + 1
 
     @property
     def n_bytes(self) -> int:
@@ -103,7 +104,7 @@ class TextRows:
         return self._bytes[: self._ends[self.n]]
 
     def at(self, rows: Array) -> list[str]:
-        """Return the strings of rows."""
+        """Return the strings in some rows."""
         row_of = cython.declare("const long long[::1]", np.ascontiguousarray(rows, np.int64))
         ends = cython.declare("const long long[::1]", self._ends)
         data = cython.declare("const unsigned char[::1]", self._bytes)
@@ -158,9 +159,10 @@ class TextRows:
         Parameters
         ----------
         ends : array of int64
-            Offsets at which the strings begin and end: one more than the number of strings.
+            Offsets at which the strings begin and end; there is one more offset than there are
+            strings.
         data : array of uint8
-            The bytes of all strings, at least one.
+            The bytes of all strings; not empty.
         add
             Whether to add new strings.
         """
@@ -195,7 +197,7 @@ class TextRows:
         """
         starts, ends = self._ends[start : self.n], self._ends[start + 1 : self.n + 1]
         self._bytes[self._ends[start] : self._ends[self.n]].tobytes().decode()
-        # all bytes together are valid UTF-8; so is each string, unless one begins within a
+        # the bytes as a whole are valid UTF-8, so each string is, unless one begins within a
         # character
         some = np.flatnonzero(ends > starts)
         self.at(start + some[(self._bytes[starts[some]] & 0xC0) == 0x80])
@@ -207,7 +209,7 @@ class TextRows:
         return taken
 
     def truncated(self, n: int) -> TextRows:
-        """Return the table of the first n strings: this one, after dropping the others."""
+        """Drop all strings after the first n, and return this table."""
         slots = cython.declare("unsigned long long[:, ::1]", self._slots)
         ends = cython.declare("const long long[::1]", self._ends)
         data = cython.declare("const unsigned char[::1]", self._bytes)
@@ -226,7 +228,7 @@ class TextRows:
             while slots[slot, 0] & _LOW != cython.cast(cython.ulonglong, row):
                 slot = (slot + 1) & mask
             later = (slot + 1) & mask
-            while slots[later, 0] != empty:  # it moves if the empty slot would hide it
+            while slots[later, 0] != empty:  # an entry moves if the empty slot would hide it
                 home = (slots[later, 0] >> 32) >> shift
                 if (later - home) & mask >= (later - slot) & mask:
                     slots[slot, 0], slots[slot, 1] = slots[later, 0], slots[later, 1]
@@ -237,7 +239,7 @@ class TextRows:
         return self
 
     def _reserve(self, n: int, n_bytes: int) -> None:
-        """Make room for n more strings with a number of bytes."""
+        """Make room for n more strings with a total of `n_bytes` bytes."""
         size = len(self._slots)
         while 4 * (self.n + n) > 3 * size:
             size *= 2

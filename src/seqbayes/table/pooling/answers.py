@@ -1,4 +1,4 @@
-"""Estimates and predictions for keys with a common prior of which only a distribution is known."""
+"""Estimates and predictions for keys whose common prior is known only as a distribution."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Array = Any
 class PooledAnswers(Answers):
     """Answers averaged over the priors of a `PooledPrior`.
 
-    A posterior is an average of posteriors of the family, and not one of them. Means, variances,
-    intervals, tails, draws and predictive densities are available.
+    A posterior is an average of posteriors of the family, and is not itself a member of the family.
+    Means, variances, intervals, tails, draws and predictive densities are available.
 
     Parameters
     ----------

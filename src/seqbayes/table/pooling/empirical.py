@@ -18,14 +18,14 @@ _STEPS = 200
 _TOLERANCE = 1e-10
 """Size of the last step, in units of the coordinates."""
 _FLAT = 1e-9
-"""Relative change of the log likelihood that is not distinguished from rounding."""
+"""Relative change of the log likelihood that is attributed to rounding."""
 
 
 def maximise(population: Population, state: Any, terms: Terms) -> tuple[float, float] | None:
     """Return the location and the log dispersion of the maximum; None if it does not exist.
 
-    Newton's method starts from the best of several dispersions, on some of the groups if there are
-    many. The result depends only on the groups.
+    Newton's method starts from the best of several dispersions, determined from a subset of the
+    groups if there are many. The result depends only on the groups.
     """
     groups = terms.groups
     if groups.counts.sum() < 2.0:
@@ -53,7 +53,7 @@ def _first_guess(terms: Terms) -> tuple[float, float] | None:
 
 
 def _climb(terms: Terms, x: float, u: float) -> tuple[float, float]:
-    """Maximise by Newton's method, with an ascent direction where the function is not concave."""
+    """Maximise by Newton's method, or in an ascent direction where the function is not concave."""
     units = np.array([terms.scale, 1.0])
     here = terms.derivatives(x, u)
     for _ in range(_STEPS):

@@ -32,12 +32,13 @@ def estimate(pool: Pool, state: State, statistic: Any, keys: Sequence[Any]) -> P
     statistic
         The statistics of all keys, as arrays.
     keys
-        The keys, in the same order; used only by nested levels.
+        The keys, in the same order; used only for nested levels.
 
     Raises
     ------
     PriorError
-        If the family cannot be pooled, or keys are not tuples of equal length for nested levels.
+        If the family cannot be pooled, or levels are nested and keys are not tuples of equal
+        length.
 
     Examples
     --------

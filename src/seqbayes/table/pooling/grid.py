@@ -13,7 +13,7 @@ from seqbayes.table.pooling.terms import Terms
 Array = Any
 
 _DROP = 32.0
-"""Log density below its maximum at which the grid ends."""
+"""The grid ends where the log density is this much below its maximum."""
 _NODES = 40
 """Number of locations."""
 _HALF = 24
@@ -23,7 +23,7 @@ _SCANNED = 200
 _WIDER = math.log(100.0)
 """Distance by which the grid extends beyond the limits of estimates."""
 _IMPROPER = 6.0
-"""Smallest drop of the log density toward the largest dispersion, by log dispersion."""
+"""Smallest decrease, toward the largest dispersion, of the log density of the log dispersion."""
 _NEWTON_STEPS = 60
 _NEGLIGIBLE = 1e-11
 """Total weight of the nodes that are omitted."""
@@ -38,7 +38,7 @@ class Nodes(NamedTuple):
 
 
 class _Posterior:
-    """The log density of the population by (x, d), given all data."""
+    """The log density of the population with respect to (x, d), given all data."""
 
     def __init__(self, population: Population, terms: Terms) -> None:
         self._population, self._terms = population, terms
@@ -67,7 +67,8 @@ class _Posterior:
 def posterior_nodes(population: Population, terms: Terms) -> Nodes | None:
     """Return a grid with the posterior of the population; None if it cannot be normalised.
 
-    The hyperprior is uniform in the dispersion d = exp(u), and that of the family in the location.
+    The hyperprior is uniform in the dispersion d = exp(u); the family defines its density in the
+    location.
     """
     if terms.groups.counts.sum() < 2.0:
         return None
@@ -88,7 +89,7 @@ def posterior_nodes(population: Population, terms: Terms) -> Nodes | None:
 
 
 def _dispersions(posterior: _Posterior, terms: Terms) -> tuple[float, float, float] | None:
-    """Return the most probable dispersion, and the limits beyond which the posterior is negligible.
+    """Return the most probable dispersion, between limits beyond which the posterior is negligible.
 
     Returns None if the density does not decrease toward large dispersions.
     """
@@ -107,8 +108,8 @@ def _dispersions(posterior: _Posterior, terms: Terms) -> tuple[float, float, flo
 def _rule(low: float, middle: float, high: float) -> tuple[Array, Array]:
     """Return log dispersions, and log weights of integrals over the dispersion.
 
-    The dispersion is the coordinate below the middle, where its density is flat toward zero, and
-    its logarithm above, where the density may decrease slowly.
+    Below the middle, the coordinate is the dispersion, whose density is flat toward zero. Above the
+    middle, it is the logarithm of the dispersion, because the density may decrease slowly.
     """
     nodes, weights = np.polynomial.legendre.leggauss(_HALF)
     share = (nodes + 1.0) / 2.0

@@ -1,4 +1,4 @@
-"""Posteriors of keys for which only a distribution of populations is known: averages over nodes."""
+"""Posteriors of keys whose population is known only as a distribution: averages over nodes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MixedBelief(Distribution):
     population
         The population of the family.
     priors
-        The hyperparameters of K priors of every group, arrays of shape (groups, K).
+        The hyperparameters of the K priors of every group, as arrays of shape (groups, K).
     weights : array of shape (groups, K)
         Their probabilities.
     statistic
@@ -58,7 +58,7 @@ class MixedBelief(Distribution):
         self._moments: tuple[Array, Array] | None = None
 
     def _blocks(self) -> Iterator[tuple[slice, Distribution, Array]]:
-        """Yield rows, their posteriors as an array of shape (rows, K), and the weights."""
+        """Yield blocks of rows, their posteriors of shape (rows, K), and the weights."""
         step = max(1, _BLOCK // self._weights.shape[1])
         for start in range(0, self._n, step):
             rows = slice(start, start + step)
@@ -69,7 +69,7 @@ class MixedBelief(Distribution):
         return belief
 
     def posteriors(self, rows: Any) -> Any:
-        """Return the posteriors' hyperparameters of some rows, of shape (rows, K)."""
+        """Return the hyperparameters of some rows' posteriors, of shape (rows, K)."""
         statistic = type(self._statistic)(*(column[rows][:, None] for column in self._statistic))
         priors = self._priors
         if self._groups is not None:
@@ -82,7 +82,7 @@ class MixedBelief(Distribution):
         return self._weights if self._groups is None else self._weights[self._groups[rows]]
 
     def _average(self, answer: Any) -> Array:
-        with np.errstate(over="ignore"):  # a variance may be too large for a float
+        with np.errstate(over="ignore"):  # a variance can be too large for a float
             parts = [
                 (np.broadcast_to(answer(belief, rows), belief.mean.shape) * weights).sum(axis=1)
                 for rows, belief, weights in self._blocks()

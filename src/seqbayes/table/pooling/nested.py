@@ -1,9 +1,9 @@
 """Nested levels: groups of groups of keys, each with an unknown mean.
 
 The mean of every group is drawn from the population of the family around the mean of the group that
-contains it, and the parameter of every key from that around the mean of its innermost group. Given
-the dispersions, messages between the levels are exact sums over a grid of locations [1]_. The
-dispersions maximise the marginal likelihood.
+contains it, and the parameter of every key is drawn from the population around the mean of its
+innermost group. Given the dispersions, messages between the levels are exact sums over a grid of
+locations [1]_. The dispersions maximise the marginal likelihood.
 
 References
 ----------
@@ -31,7 +31,7 @@ _MOST = 512
 _SPACING = 0.7
 """Spacing of locations, in units of the width of the narrowest likelihood of a group's mean."""
 _CELLS = 1 << 24
-"""Maximum product of the number of locations and that of groups or distinct statistics."""
+"""Maximum product of the number of locations and the number of groups or distinct statistics."""
 _TAIL = 1e-6
 _FARTHEST = 12.0
 """Maximum distance between the middle and the ends of the grid, in units of locations."""
@@ -40,7 +40,7 @@ _STEP = 1e-4
 _PRECISION = 1e-3
 """Slope of the log evidence below which the search ends."""
 _FLOOR = -250.0
-"""Lower limit of log likelihoods, relative to the largest one of a group."""
+"""Lower limit of the log likelihoods of a group, relative to the largest."""
 _KEPT = 32
 """Number of locations that are kept for every group."""
 
@@ -126,7 +126,7 @@ class _Tree:
         self._memory: dict[tuple[str, float], Any] = {}
 
     def place_grid(self, flat: tuple[float, float]) -> None:
-        """Choose closely spaced locations over the range of a population without levels."""
+        """Choose closely spaced locations over the range of a population that has no levels."""
         belief = self._state.belief(self._population.hyperparameters(self._state, *flat))
         with np.errstate(all="ignore"):
             ends = self._population.location(np.array([belief.ppf(_TAIL), belief.isf(_TAIL)]))
@@ -143,7 +143,7 @@ class _Tree:
         self._spacing = float(self.x[1] - self.x[0])
 
     def maximise(self, start: float) -> list[float]:
-        """Return the log dispersion of every level with the largest marginal likelihood."""
+        """Return the log dispersions of all levels for which the marginal likelihood is largest."""
         from scipy.optimize import minimize
 
         # steps between locations limit how little the groups of a level can differ
@@ -175,7 +175,7 @@ class _Tree:
     def _leaf_messages(self, spread: float) -> tuple[Array, float]:
         """Return the log likelihood of the keys of every innermost group, at every location.
 
-        The second result is the constant that was subtracted, in total.
+        The second result is the total of the constants that were subtracted.
         """
         priors = self._population.hyperparameters(self._state, self.x, np.full(len(self.x), spread))
         logs = self._state.log_marginal(priors, self._distinct)
@@ -193,7 +193,7 @@ class _Tree:
         return found, offset
 
     def _remembered(self, name: str, function: Any, spread: float) -> Any:
-        """Return the result of a function, computed once: a search changes one level at a time."""
+        """Return the stored result of a function: a search changes only one level at a time."""
         if (name, spread) not in self._memory:
             if len(self._memory) == 4 * self.depth:
                 del self._memory[next(iter(self._memory))]
@@ -201,7 +201,7 @@ class _Tree:
         return self._memory[name, spread]
 
     def _transition(self, spread: float) -> Array:
-        """Return the probabilities of locations of a group (columns), given that of its parent."""
+        """Return the probabilities of a group's location (columns), given its parent's (rows)."""
         priors = self._population.hyperparameters(
             self._state, self.x[:, None], np.full((len(self.x), 1), spread)
         )
@@ -215,7 +215,7 @@ class _Tree:
     def _upward(self, spreads: Sequence[float]) -> list[Array]:
         """Return the log likelihood of the data below every group, from the root to the leaves.
 
-        A constant is subtracted from the message of every group, and added again at the root.
+        A constant is subtracted from the message of every group, and is added back at the root.
         """
         leaves, offset = self._remembered("leaves", self._leaf_messages, spreads[-1])
         messages = [leaves]
@@ -248,7 +248,7 @@ class _Tree:
             outer = outer @ transition
             sent, _ = self._sent(upward[level + 1], spreads[level])
             parents = self.parents[level]
-            # the information of the parent without this group
+            # what is known about the parent without the data of this group
             with np.errstate(divide="ignore"):
                 others = _normalised(np.log(beliefs[parents]) - sent)
             beliefs = _normalised(np.log(others @ transition) + upward[level + 1])
@@ -256,7 +256,7 @@ class _Tree:
 
 
 def _without_negligible(x: Array, weights: Array) -> tuple[Array, Array]:
-    """Return equally spaced locations around the weight of each group, the same number for all."""
+    """Return equally spaced locations where each group has weight, equally many for every group."""
     likely = weights > 1e-9 * weights.max(axis=1, keepdims=True)
     first = likely.argmax(axis=1)
     last = weights.shape[1] - 1 - likely[:, ::-1].argmax(axis=1)
@@ -277,8 +277,8 @@ def _normalised(logs: Array) -> Array:
 def _levels(keys: Sequence[Any], depth: int) -> tuple[list[Array], Array, Array]:
     """Return the parents of the groups of each level, the group of every row, and an order of rows.
 
-    Level 1 has the groups with different first parts, whose parent is the root. Groups and rows are
-    sorted by their parts, numbers before strings.
+    Level 1 has one group for each distinct first part of the keys; their parent is the root. Groups
+    and rows are sorted by their parts, numbers before strings.
     """
     plain = [tuple((isinstance(part, str), part) for part in key) for key in keys]
     order = sorted(range(len(keys)), key=plain.__getitem__)

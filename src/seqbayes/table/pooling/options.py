@@ -20,11 +20,12 @@ class Pool:
     ----------
     method
         "empirical": the common prior is the one with the largest marginal likelihood. "grid": the
-        prior is unknown, and its posterior is computed on a grid. "auto": "grid" for fewer than 200
-        keys with data, otherwise "empirical". "nested": keys are tuples from the outermost level to
-        the innermost, such as (country, store, item), and every group has an unknown mean.
+        prior is treated as unknown, and its posterior is computed on a grid. "auto": "grid" for
+        fewer than 200 keys with data, otherwise "empirical". "nested": keys are tuples whose parts
+        go from the outermost level to the innermost, such as (country, store, item), and every
+        group has an unknown mean.
     refresh
-        The prior is estimated again when an answer is requested and the weight of all data has
+        When an answer is requested, the prior is estimated again if the weight of all data has
         changed by more than this share since the last estimate. With 0, it is estimated after every
         change, so that answers depend only on the data, not on their order or on merges.
 
@@ -77,19 +78,21 @@ class PooledPrior(NamedTuple):
     ----------
     method : str
         "empirical", "grid" or "nested"; "none" if the data do not determine the prior, because
-        there are too few keys with several observations. Then the prior of the table applies.
+        there are too few keys with several observations. In that case, the prior of the table
+        applies.
     hyperparameters
-        The prior; its posterior mean on a grid; with nested levels, that of a key of a new group.
+        The prior. On a grid, its posterior mean; with nested levels, the prior of a key in a new
+        group.
     dispersions : tuple of float
         How much the keys differ, one number for each level, from the outermost: the standard
-        deviation of a Normal prior, the ratio of standard deviation and mean of a Gamma prior, or
-        one over the square root of the strength of a Beta prior. They are posterior means on a
-        grid.
+        deviation of a Normal prior, the ratio of the standard deviation to the mean of a Gamma
+        prior, or one over the square root of the strength of a Beta prior. On a grid, these are
+        posterior means.
     n_keys : int
         Number of keys with data.
     priors
-        The hyperparameters of the K priors that are averaged, arrays of shape (groups, K); there is
-        one group without nested levels.
+        The hyperparameters of the K priors that are averaged, as arrays of shape (groups, K). There
+        is one group if levels are not nested.
     weights : array of shape (groups, K)
         Their probabilities.
     groups : array of int, or None

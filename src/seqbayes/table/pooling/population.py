@@ -1,9 +1,9 @@
 """The population from which the parameters of many keys are drawn.
 
-A population is a distribution of the family. It is described by a location x without bounds (the
-log odds of the mean, the log mean, or the mean) and a dispersion d > 0 (one over the square root of
-the strength of a Beta or of the shape of a Gamma distribution, or the standard deviation of a
-Normal one), whose logarithm is u. A family class declares its population as `population`.
+A population is a distribution of the family. It is described by an unbounded location x (the log
+odds of the mean, the log mean, or the mean) and a dispersion d > 0 (one over the square root of the
+strength of a beta or of the shape of a gamma distribution, or the standard deviation of a normal
+distribution). The logarithm of d is u. A family class declares its population as `population`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = Any
 
 
 class Population(ABC):
-    """Describes a population by priors of one family; see the module."""
+    """Describes a population by priors of one family; see the module docstring."""
 
     @abstractmethod
     def groups(self, state: State, statistic: Any) -> PairCounts:
@@ -34,7 +34,7 @@ class Population(ABC):
 
     @abstractmethod
     def hyperparameters(self, state: State, x: Any, u: Any) -> Any:
-        """Return the prior with a location and a log dispersion, numbers or arrays."""
+        """Return the prior with a given location and log dispersion (numbers or arrays)."""
 
     @abstractmethod
     def location(self, theta: Array) -> Array:
@@ -46,7 +46,7 @@ class Population(ABC):
 
     @abstractmethod
     def log_slope(self, x: Array) -> Array:
-        """Return the log derivative of the parameter with respect to the location."""
+        """Return the log of the derivative of the parameter with respect to the location."""
 
     @abstractmethod
     def log_hyperprior(self, x: Array) -> Array:

@@ -19,7 +19,7 @@ Array = Any
 
 
 class BetaPopulation(Population):
-    """A Beta population: log odds of the mean, and the strength to the power -1/2.
+    """A Beta population, described by the log odds of its mean, and its strength to the power -1/2.
 
     The hyperprior is uniform in the mean and in the dispersion: it is proportional to
     ``(alpha + beta)**(-5/2)`` [1]_.
@@ -51,7 +51,7 @@ class BetaPopulation(Population):
         return sc.expit(x)
 
     def log_slope(self, x: Array) -> Array:
-        """Return the log derivative of the share with respect to its log odds."""
+        """Return the log of the derivative of the share with respect to its log odds."""
         return sc.log_expit(x) + sc.log_expit(-x)
 
     def log_hyperprior(self, x: Array) -> Array:
@@ -60,7 +60,7 @@ class BetaPopulation(Population):
 
 
 class GammaPopulation(Population):
-    """A Gamma population: the log mean, and the ratio of standard deviation and mean.
+    """A Gamma population, described by its log mean, and its ratio of standard deviation to mean.
 
     The hyperprior is uniform in both.
     """
@@ -86,7 +86,7 @@ class GammaPopulation(Population):
         return np.exp(x)
 
     def log_slope(self, x: Array) -> Array:
-        """Return the logarithm of the derivative, which is the number itself."""
+        """Return the log of the derivative of exp(x), which is `x`."""
         return x
 
     def log_hyperprior(self, x: Array) -> Array:
@@ -95,7 +95,7 @@ class GammaPopulation(Population):
 
 
 class NormalPopulation(Population):
-    """A Normal population: its mean and standard deviation.
+    """A Normal population, described by its mean and standard deviation.
 
     The hyperprior is uniform in both.
     """

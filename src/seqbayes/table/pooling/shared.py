@@ -1,4 +1,4 @@
-"""The common prior of the keys of a table, estimated again when the data have changed."""
+"""The common prior of a table's keys, estimated again when the data have changed."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class SharedPrior:
         self._estimated: tuple[PooledPrior, float, int] | None = None
 
     def estimate(self, answers: Answers, n: int, keys: Callable[[], Any]) -> PooledPrior:
-        """Return the common prior, from answers without pooling for `n` keys.
+        """Return the common prior, estimated from the answers without pooling for `n` keys.
 
-        An earlier estimate is returned as long as the data have changed little.
+        The last estimate is returned as long as the data have changed little.
         """
         weight = float(answers.n_samples.sum())
         if self._estimated is not None and self.pool.refresh > 0.0:

@@ -1,4 +1,4 @@
-"""The marginal likelihood of the data of many keys, by location and dispersion of their population.
+"""The marginal likelihood of many keys' data, given the location and dispersion of the population.
 
 The coordinates are those of `seqbayes.table.pooling.population`.
 """
@@ -194,13 +194,13 @@ class GammaTerms(Terms):
 
 
 class NormalTerms(Terms):
-    """Log densities of means of data, with the variances of the population and of sampling."""
+    """Log densities of means of data, whose variance is the population's plus that of sampling."""
 
     def __init__(self, groups: PairCounts, known: float) -> None:
         super().__init__(groups)
         n, mean, counts = groups
         weight = counts * n
-        # deviations from a central mean, so that sums of large means lose no digits
+        # deviations from a central mean, so that sums of large means do not lose digits
         middle = float(mean[len(mean) // 2])
         self.start = middle + float((weight * (mean - middle)).sum() / weight.sum())
         self._sampling = known / n
