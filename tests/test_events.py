@@ -130,7 +130,7 @@ def test_an_unclosed_quote_is_limited_to_a_number_of_lines():
         (b"\x1f\x8b\x08\x00", "compressed"),
         (b"\x28\xb5\x2f\xfd\x00", "compressed"),
         (b"a,b\r1,2\r", "carriage return alone"),
-        (b"a,a\n1,2\n", "several columns 'a'"),
+        (b"a,a\n1,2\n", "several columns named 'a'"),
         (b'a,"b\n1,2\n', "cannot read the CSV header: a quote is never closed"),
         (b"\xff,b\n1,2\n", "cannot read the CSV header: not UTF-8"),
     ],

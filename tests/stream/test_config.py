@@ -512,7 +512,7 @@ def test_every_error_is_listed():
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', by = 'k',"
             " planned = {A = 0, B = 1}}",
-            "belief.b.planned: expected weights above 0 of two or more keys",
+            "belief.b.planned: expected weights above 0 for two or more keys",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', planned = {{A = 1, B = 1}}}}",
@@ -525,7 +525,7 @@ def test_every_error_is_listed():
         (
             f"{BASE}belief.b = {{state = 'mixture', components.a = {{state = 'beta'}},"
             " field = 'x', threshold = 0.5}",
-            "belief.b.threshold: only beliefs about one number or about labels are compared",
+            "belief.b.threshold: only beliefs about one number or about labels can be compared",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', titel = 'X'}}",

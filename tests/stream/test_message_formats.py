@@ -232,7 +232,7 @@ def test_messages_with_a_schema_in_a_registry(registry):
     assert records == EVENTS[:2]
     assert index == [0, 3]
     assert [i for i, _ in refused] == [1, 2]
-    assert "does not have its schema" in refused[0][1]
+    assert "does not have the schema of the message" in refused[0][1]
 
 
 def test_messages_of_protobuf_with_a_schema_in_a_registry(registry, tmp_path):

@@ -169,7 +169,7 @@ def test_reasons_agree(name, lines, tmp_path, monkeypatch, capsys):
         ("e.csv", "k,n\na,1\n".encode("utf-16"), "the input is UTF-16"),
         ("e.jsonl", '{"k": "a", "n": 1}\n'.encode("utf-16"), "the input is UTF-16"),
         ("e.csv", b"k,n\ra,1\r", "carriage return alone"),
-        ("e.csv", b"k,n,n\na,1,2\n", "several columns 'n'"),
+        ("e.csv", b"k,n,n\na,1,2\n", "several columns named 'n'"),
     ],
 )
 def test_inputs_that_cannot_be_read_are_explained(

@@ -1,4 +1,4 @@
-"""SQL of three engines: conversion of the values of columns to the kinds that beliefs read."""
+"""SQL for three engines: conversion of column values to the kinds that beliefs read."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from seqbayes.errors import ObservationError
 from seqbayes.likelihoods.sql import between, log_factorial, number
 
 MAX_TEXT = 1000
-"""Maximum number of characters of a key."""
+"""Maximum number of characters in a key."""
 
 _EXACT_INTEGER = 2.0**53
 
 _LOG_FACTORIALS = [math.lgamma(i + 1.0) for i in range(256)]
-"""Small log factorials, which are faster to look up than to compute."""
+"""Logarithms of small factorials, which are faster to look up than to compute."""
 
 
 def quoted(name: str) -> str:
-    """Return a name of a column as an SQL identifier."""
+    """Return a column name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -30,7 +30,7 @@ def literal(text: str) -> str:
 
 
 class Dialect:
-    """The differences between engines that are relevant for the aggregates.
+    """The differences between engines that are relevant to the aggregates.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Dialect:
     text_type = "VARCHAR"
 
     def log_factorial(self, x: str) -> str:
-        """Return log x! of a whole number."""
+        """Return log x! for a whole number x."""
         return log_factorial(x)
 
     def from_boolean(self, x: str) -> str:
@@ -66,7 +66,7 @@ class Dialect:
         )
 
     def parse(self, x: str, kind: str) -> str:
-        """Convert a string that was checked; an engine may evaluate this for other strings too."""
+        """Convert a string that has been checked; an engine may evaluate this for others, too."""
         return f"TRY_CAST({x} AS {kind})"
 
 
@@ -76,7 +76,7 @@ class DuckDialect(Dialect):
     name = "DuckDB"
 
     def log_factorial(self, x: str) -> str:
-        """Return log x! of a whole number."""
+        """Return log x! for a whole number x."""
         one, size = number(1.0), len(_LOG_FACTORIALS)
         table = ", ".join(f"{value!r}::DOUBLE" for value in _LOG_FACTORIALS)
         return (
@@ -104,7 +104,7 @@ class PostgresDialect(Dialect):
         return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
 
     def parse(self, x: str, kind: str) -> str:
-        """Convert a string that was checked; the branches of CASE are evaluated one by one."""
+        """Convert a string that has been checked; CASE evaluates this only for such strings."""
         return f"CAST({x} AS {kind})"
 
 
@@ -128,7 +128,7 @@ class Column(NamedTuple):
     Parameters
     ----------
     expression
-        The SQL expression of its values.
+        The SQL expression for its values.
     category
         "boolean", "integer", "decimal", "float", "text" or "other"; "date" and "time" for
         times; "cell" for CSV cells; "json" for JSON values.
@@ -144,7 +144,7 @@ _ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})"
 
 
 def as_number(column: Column, dialect: Dialect) -> str:
-    """Return the number in a column; NULL where the value may not be a number."""
+    """Return the number in a column; NULL unless it is certain to be a number."""
     x = column.expression
     if column.category in ("integer", "decimal", "float"):
         return f"CAST({x} AS DOUBLE PRECISION)"
@@ -158,7 +158,7 @@ def as_number(column: Column, dialect: Dialect) -> str:
 
 
 def as_boolean(column: Column, dialect: Dialect) -> str:
-    """Return the truth value in a column as a number; NULL where it may not be a truth value."""
+    """Return the truth value in a column as a number; NULL unless it is certain to be one."""
     x, yes, no = column.expression, number(1.0), number(0.0)
     if column.category == "boolean":
         return dialect.from_boolean(x)
@@ -177,7 +177,7 @@ def as_boolean(column: Column, dialect: Dialect) -> str:
 
 
 def as_text(column: Column, dialect: Dialect) -> str:
-    """Return the text in a column; NULL where the value may not be text."""
+    """Return the text in a column; NULL unless it is certain to be text."""
     x, to = column.expression, dialect.text_type
     if column.category == "text":
         return f"(CASE WHEN {_short(x)} THEN CAST({x} AS {to}) END)"
@@ -210,7 +210,7 @@ def _starts_without_space(x: str) -> str:
 
 
 def as_time(column: Column, unit: float, dialect: Dialect) -> str:
-    """Return the time in a column in seconds since 1970; NULL where it may not be a time."""
+    """Return the time in a column in seconds since 1970; NULL unless it is certain to be one."""
     x = column.expression
     if column.category == "time":
         return dialect.epoch(x)

@@ -1,4 +1,4 @@
-"""Rows of JSON Lines and CSV that DuckDB reads."""
+"""Rows of JSON Lines and CSV files, read by DuckDB."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_LINE_BYTES = 16 << 20
 
 
 class JsonRelation(DuckRelation):
-    """Fields of JSON Lines. `doubtful` yields the numbers of rows, without records.
+    """Fields of JSON Lines. `doubtful` yields row numbers without records.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ class JsonRelation(DuckRelation):
 
     def __init__(self, path: str, names: Sequence[str]) -> None:
         paths = ", ".join(literal(f'$."{name}"') for name in names)
-        # if a name occurs twice, DuckDB uses the first field and streams the last: such lines are
-        # doubtful
+        # if a name occurs twice, DuckDB uses the first field but streams use the last: such lines
+        # are doubtful
         single = " AND ".join(
             f"LENGTH(json) - LENGTH(REPLACE(json, {literal(quoted(name))}, ''))"
             f" = {len(quoted(name))}"
@@ -43,12 +43,12 @@ class JsonRelation(DuckRelation):
         self.columns = {name: Column(quoted(name), "json") for name in names}
 
     def doubtful(self, inner: str, condition: str) -> Iterator[tuple[Any, Any]]:
-        """Yield the number of each row for which a condition is not true."""
+        """Yield the number of each row for which a condition is not true, paired with None."""
         return numbers(self, inner, condition)
 
 
 class CsvRelation(DuckRelation):
-    """CSV cells. `doubtful` yields the numbers of rows, without records.
+    """CSV cells. `doubtful` yields row numbers without records.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ class CsvRelation(DuckRelation):
         self.columns = {name: Column(quoted(name), "cell") for name in header}
 
     def doubtful(self, inner: str, condition: str) -> Iterator[tuple[Any, Any]]:
-        """Yield the number of each row for which a condition is not true."""
+        """Yield the number of each row for which a condition is not true, paired with None."""
         return numbers(self, inner, condition)
 
 
 def numbers(relation: DuckRelation, inner: str, condition: str) -> Iterator[tuple[Any, Any]]:
-    """Yield the number of each row for which a condition is not true, in order, and None."""
+    """Yield the number of each row for which a condition is not true, in order, with None."""
     sql = (
         f"SELECT {NUMBER} FROM (SELECT *, {inner} FROM {relation.numbered}) AS sb_all"
         f" WHERE NOT COALESCE({condition}, FALSE) ORDER BY {NUMBER}"

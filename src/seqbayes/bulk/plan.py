@@ -1,4 +1,4 @@
-"""The SQL of several selections from the same rows."""
+"""The SQL for several selections from the same rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seqbayes.bulk.sums import Aggregated, aggregate_rows
 
 
 class Plan:
-    """The SQL of several selections from the same rows.
+    """The SQL for several selections from the same rows.
 
     A row is aggregated if it is certain that every belief that selects it accepts it. All other
     rows are `doubtful`.
@@ -23,7 +23,7 @@ class Plan:
     selections
         The selections.
     within
-        The condition of the rows to read; it is never NULL.
+        The condition that selects the rows to read; it is never NULL.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Plan:
         )
 
     def doubtful(self) -> Iterator[tuple[Any, Any]]:
-        """Yield number and record of each row that is not aggregated."""
+        """Yield the number and the record of each row that is not aggregated."""
         condition = f"(NOT ({self._within}) OR ({self._certain}))"
         return self.relation.doubtful(self._items, condition)
 

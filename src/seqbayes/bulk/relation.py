@@ -1,4 +1,4 @@
-"""Rows that an engine reads: files and DuckDB, Polars data frames, and PostgreSQL."""
+"""Rows that an engine reads: DuckDB (with files), Polars data frames, and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHUNK = 10_000
 """Number of rows that are fetched at once."""
 
 NUMBER = "sb_row"
-"""Column with the number of a row, from 1; 0 if rows have no order."""
+"""The column with the row number, from 1; 0 if the rows have no order."""
 
 _CATEGORIES = (
     ("boolean", r"bool(ean)?"),
@@ -60,9 +60,9 @@ class Relation:
     Attributes
     ----------
     columns : mapping
-        Expression and category of every column by name.
+        The expression and the category of every column, keyed by name.
     dialect : Dialect
-        The SQL of the engine.
+        The SQL dialect of the engine.
     """
 
     dialect: Dialect
@@ -73,7 +73,7 @@ class Relation:
     """The name of the rows in queries."""
 
     def select(self, sql: str) -> dict[str, Any]:
-        """Execute a query and return its columns, as arrays or lists, by name."""
+        """Execute a query and return its columns, as arrays or lists, keyed by name."""
         raise NotImplementedError
 
     def records(self, sql: str) -> Iterator[Mapping[str, Any]]:
@@ -101,7 +101,7 @@ class Relation:
 
     @property
     def numbered(self) -> str:
-        """A table expression of the rows with their numbers in the column `NUMBER`."""
+        """A table expression for the rows with their numbers in the column `NUMBER`."""
         return f"(SELECT *, ROW_NUMBER() OVER () AS {NUMBER} FROM {self.table}) AS sb_numbered"
 
     def count(self) -> int:
@@ -185,7 +185,7 @@ class DuckRelation(DatabaseRelation):
             raise SourceError(f"DuckDB cannot read the rows: {error}") from error
 
     def select(self, sql: str) -> dict[str, Any]:
-        """Execute a query and return its columns by name."""
+        """Execute a query and return its columns, keyed by name."""
         found = self._run(sql).fetchnumpy()
         return {name: _unmasked(values) for name, values in found.items()}
 
@@ -212,7 +212,7 @@ class PolarsRelation(Relation):
 
     @property
     def numbered(self) -> str:
-        """A table of the rows with their numbers."""
+        """A table expression for the rows with their numbers."""
         return "sb_numbered"
 
     def _run(self, sql: str) -> Any:
@@ -224,7 +224,7 @@ class PolarsRelation(Relation):
             raise SourceError(f"Polars cannot read the rows: {error}") from error
 
     def select(self, sql: str) -> dict[str, Any]:
-        """Execute a query and return its columns by name."""
+        """Execute a query and return its columns, keyed by name."""
         found = self._run(sql)
         return {
             name: found[name].to_numpy()
@@ -246,7 +246,7 @@ class PostgresRelation(DatabaseRelation):
     query
         A query, or the name of a table.
     connection
-        A connection of psycopg, or its URL.
+        A psycopg connection, or the URL of a database.
     """
 
     def __init__(self, query: str, connection: Any) -> None:
@@ -283,7 +283,7 @@ class PostgresRelation(DatabaseRelation):
             raise SourceError(f"PostgreSQL cannot read the rows: {error}") from error
 
     def select(self, sql: str) -> dict[str, Any]:
-        """Execute a query and return its columns by name."""
+        """Execute a query and return its columns, keyed by name."""
         cursor = self._run(sql)
         names = [column.name for column in cursor.description]
         rows = cursor.fetchall()
@@ -300,13 +300,13 @@ def open_relation(data: Any, connection: Any = None) -> Relation:
         A SELECT statement or the name of a table; the path of a Parquet file; or a Polars data
         frame.
     connection
-        The engine that executes a query: a connection of DuckDB or psycopg, or ``postgresql://…``;
+        The engine that executes a query: a DuckDB or psycopg connection, or ``postgresql://…``;
         by default a new DuckDB connection.
 
     Raises
     ------
     SeqbayesError
-        If the engine is not installed, or `data` is of another kind.
+        If the engine is not installed, or `data` has another type.
     SourceError
         If the engine cannot read it.
     """
@@ -350,7 +350,7 @@ def _unmasked(values: Any) -> Any:
 
 
 def as_seconds(value: Any) -> Any:
-    """Return a date and time as seconds since 1970, in UTC if it has no zone; else the value.
+    """Convert a `datetime` (UTC if it has no zone) to seconds since 1970; keep other values.
 
     Examples
     --------
@@ -363,5 +363,5 @@ def as_seconds(value: Any) -> Any:
 
 
 def as_floats(values: Sequence[Any]) -> Any:
-    """Return a column of numbers as an array of floats; NULL is NaN."""
+    """Return a column of numbers as an array of floats; NULL becomes NaN."""
     return np.asarray(values, float)

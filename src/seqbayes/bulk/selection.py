@@ -1,4 +1,4 @@
-"""The rows and columns that beliefs select, and their SQL."""
+"""The rows and columns that beliefs select, and the SQL for them."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Selection:
     Parameters
     ----------
     state
-        The prior: a state, or a `Decayed` by time.
+        The prior: a state, or a `Decayed` whose half-life is in time.
     values
         Columns of the observation, each with its kind: "number", "boolean" or "text".
     by
         Columns of the key.
     texts
-        Whether values of keys are converted to strings; otherwise integers remain integers.
+        Whether key values are converted to strings; otherwise integers remain integers.
     weight, time
-        Columns of the weight and of the time.
+        The columns that contain the weight and the time.
     unit
-        Length of one unit of times that are numbers, in seconds.
+        Unit of numeric times, in seconds.
     latest
         The latest time that is learned.
     where
@@ -81,7 +81,7 @@ class Selection:
 
     @property
     def form(self) -> SqlForm:
-        """The sums of the likelihood."""
+        """The sums that the likelihood needs."""
         form: SqlForm = self.inner.likelihood.sql_form()
         return form
 
@@ -101,7 +101,7 @@ class Selection:
 
 
 class SelectionQuery:
-    """The SQL of one selection.
+    """The SQL for one selection.
 
     Parameters
     ----------
@@ -110,14 +110,14 @@ class SelectionQuery:
     selection
         The selection.
     prefix
-        The beginning of the names of its columns.
+        The prefix of its column names.
 
     Attributes
     ----------
     keys : list of str
         Names of the columns of the key.
     items : list of str
-        Items of a SELECT list: the columns of key, observation, weight and time.
+        Items of a SELECT list: the columns for the key, the observation, the weight and the time.
     chosen : str
         The condition that the row is selected; never NULL.
     certain : str
@@ -165,7 +165,7 @@ class SelectionQuery:
         self.certain = f"(NOT ({self.chosen}) OR ({good}))" if chosen else f"({good})"
 
     def rename(self, sql: str) -> str:
-        """Return SQL of a likelihood with the prefix of this selection."""
+        """Return SQL for a likelihood with the prefix of this selection."""
         portable = log_factorial(X)
         return sql.replace(portable, self._dialect.log_factorial(X)).replace("sb_", self.prefix)
 
@@ -178,14 +178,14 @@ def _value(relation: Relation, name: str, kind: str) -> str:
     }
     if kind not in convert:
         raise UnsupportedError(
-            f"column {name!r}: an observation that is one value of several parts cannot be learned"
-            " by SQL; name one column for each part"
+            f"column {name!r}: an observation that is one value with several parts cannot be"
+            " learned by SQL; name one column for each part"
         )
     return convert[kind](relation.column(name), relation.dialect)
 
 
 def _matches(relation: Relation, name: str, wanted: Any) -> str:
-    """Return the condition that a column has a value, or one of several; never NULL."""
+    """Return the condition that a column has a given value, or one of several; never NULL."""
     column, dialect = relation.column(name), relation.dialect
     conditions = []
     for value in wanted if isinstance(wanted, (list, tuple)) else (wanted,):

@@ -54,9 +54,9 @@ def aggregate_rows(relation: Relation, part: SelectionQuery, rows: str) -> Aggre
     relation
         The engine.
     part
-        The SQL of the selection.
+        The SQL for the selection.
     rows
-        A table expression of the rows to aggregate, with the columns of `SelectionQuery.items`.
+        A table expression for the rows to aggregate, with the columns of `SelectionQuery.items`.
 
     Raises
     ------
@@ -81,14 +81,14 @@ def aggregate_rows(relation: Relation, part: SelectionQuery, rows: str) -> Aggre
 
 
 def _sample_mean(relation: Relation, x: str, rows: str) -> float:
-    """Return the mean of some values, which is close to the means of keys in most data."""
+    """Return the mean of a sample; in most data, it is close to the mean of each key."""
     sql = f"SELECT AVG(sb_c) AS m FROM (SELECT {x} AS sb_c FROM {rows} LIMIT {_SAMPLE}) AS sb_some"
     (mean,) = relation.select(sql)["m"]
     return 0.0 if mean is None or not math.isfinite(mean) else float(mean)
 
 
 def _query(part: SelectionQuery, rows: str, pivot: str) -> str:
-    """Return the query of the sums of every key.
+    """Return the query for the sums of every key.
 
     Parameters
     ----------
@@ -97,8 +97,8 @@ def _query(part: SelectionQuery, rows: str, pivot: str) -> str:
     rows
         The rows to aggregate.
     pivot
-        The value about which squares are summed; empty for the mean of each key, which needs a
-        second pass.
+        The value about which squares are summed. If empty, they are summed about the mean of each
+        key, which needs a second pass.
     """
     selection, form = part.selection, part.selection.form
     t, keys, source = f"{part.prefix}t", part.keys, rows
@@ -136,7 +136,7 @@ def _query(part: SelectionQuery, rows: str, pivot: str) -> str:
 
 
 def _joined(first: Sequence[str], keys: Sequence[str], rows: str) -> tuple[str, list[str]]:
-    """Return the rows joined with aggregates of their key, and the names of the keys."""
+    """Return the rows joined with the aggregates of their keys, and the names of key columns."""
     group = f" GROUP BY {', '.join(keys)}" if keys else ""
     aggregates = f"(SELECT {', '.join(first)} FROM {rows}{group}) AS sb_first"
     every = f"(SELECT * FROM {rows}) AS sb_each"
@@ -147,7 +147,7 @@ def _joined(first: Sequence[str], keys: Sequence[str], rows: str) -> tuple[str, 
 
 
 def _summed(terms: Sequence[str | float | Complement], weighted: bool) -> list[str]:
-    """Return the terms that are summed; with weights, also complements, which could cancel."""
+    """Return the terms to sum; if weighted, also complements, as subtraction could cancel."""
     summed = []
     for term in terms:
         if isinstance(term, str):
@@ -162,7 +162,7 @@ def _weights(sums: Mapping[str, Any]) -> Array:
 
 
 def _cancels(sums: Mapping[str, Any]) -> bool:
-    """Whether squares about the common value are far larger than those about some key's mean."""
+    """Whether sums of squares about the common value far exceed those about some key's mean."""
     n = _weights(sums)
     last = sum(name.startswith("sb_s") for name in sums)
     s, q = (as_floats(sums[f"sb_s{i}"]) for i in (last - 2, last - 1))
@@ -208,7 +208,7 @@ def _assemble(part: SelectionQuery, sums: Mapping[str, Any], pivot: Any) -> Aggr
 
 
 def _split(times: Array, half_life: float) -> tuple[Array, Array]:
-    """Return whole half-lives until each time, and the growth of weights since then."""
+    """Return the whole half-lives before each time, and the growth of weights since then."""
     for extreme in (times.min(), times.max()):
         split_time(float(extreme), half_life)  # raises an error if it is too large
     whole, rest = np.divmod(times, half_life)
@@ -216,7 +216,7 @@ def _split(times: Array, half_life: float) -> tuple[Array, Array]:
 
 
 def _moments(n: Array, s: Array, q: Array, p: Array) -> list[list[Array]]:
-    """Return sums and squares about zero as terms, from those about a value `p`."""
+    """Return sums and sums of squares about zero as terms, from those about a value `p`."""
     products = []
     square = p * p
     for x, y in ((n, square), (n, product_errors(p, p, square)), (2.0 * p, s)):

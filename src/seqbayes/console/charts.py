@@ -52,7 +52,7 @@ def progress(share: float, width: int, signs: Signs) -> Text:
 def curve(
     heights: Sequence[float], top: float, mark: int, style: str, signs: Signs, rows: int = 1
 ) -> list[Text]:
-    """Return a curve, `rows` lines high, with column `mark` reversed."""
+    """Return a curve, `rows` lines high, with column `mark` in reverse video."""
     steps = len(signs.levels) - 1
     eighths = [
         max(1 if h > top * 0.02 else 0, min(steps * rows, round(h / top * steps * rows)))

@@ -22,7 +22,7 @@ _CHOICE = re.compile(r"invalid choice: (.+?) \(choose from (.*)\)")
 
 
 class Command(NamedTuple):
-    """The module of a command, a summary, and an example; whether it runs until a signal."""
+    """The module of a command, its summary, an example, and whether it runs until a signal."""
 
     module: str
     summary: str
@@ -190,7 +190,7 @@ def build_parser(name: str = "", others: bool = True) -> argparse.ArgumentParser
     name
         The command.
     others
-        Whether the other commands are listed: in the help, and in errors about the command.
+        Whether the other commands are listed in the help and in errors about the command.
     """
     examples = "\n".join(f"  {command.example}" for command in COMMANDS.values())
     parser = _CommandParser(

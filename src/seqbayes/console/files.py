@@ -15,7 +15,7 @@ from seqbayes.errors import SeqbayesError
 
 
 def check_target(path: str) -> Path | None:
-    """Return the file to write, symbolic links resolved; None for ``-``, standard output.
+    """Return the file to write, with symbolic links resolved; None for ``-`` (standard output).
 
     Raises
     ------

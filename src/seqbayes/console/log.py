@@ -86,7 +86,8 @@ class Log:
     def can_move(self) -> bool:
         """Whether the output is a terminal that can overwrite a line.
 
-        It cannot while the process is in the background, where the line is that of the shell.
+        It cannot while the process is in the background, because the line then belongs to the
+        shell.
         """
         terminal = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
         if self._json or not terminal or not self._out.isatty():
@@ -104,7 +105,7 @@ class Log:
 
 
 class Tracker:
-    """Counts items and shows rate and time left, on a terminal after two seconds.
+    """Counts items, and on a terminal shows the rate and the time left after two seconds.
 
     A ``with`` statement removes the progress line at its end.
 

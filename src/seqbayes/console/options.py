@@ -45,7 +45,7 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
 
 
 def add_server(parser: argparse.ArgumentParser, sparing: bool = False) -> None:
-    """Declare the options of a web server; with `sparing`, the help omits rarely used ones."""
+    """Declare the options of a web server; with `sparing`, the help omits rare ones."""
     add_address(parser, "token required for writing", sparing)
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument(
@@ -59,7 +59,7 @@ def add_server(parser: argparse.ArgumentParser, sparing: bool = False) -> None:
 
 
 def add_address(parser: argparse.ArgumentParser, token: str, sparing: bool = False) -> None:
-    """Declare the address and the token of an HTTP server; `token` is the help of the latter."""
+    """Declare the address of an HTTP server, and its token, described by `token` in the help."""
     rare = argparse.SUPPRESS if sparing else None
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
@@ -82,7 +82,7 @@ def _port(text: str) -> int:
 
 
 def add_intervals(group: Any) -> None:
-    """Declare the options of intervals."""
+    """Declare the options for intervals."""
     group.add_argument(
         "--level",
         type=float,

@@ -66,7 +66,7 @@ def describe(key: dict[str, str], state: State, view: View) -> dict[str, Any]:
 
 
 def _expected(state: State, view: View) -> dict[str, Any]:
-    """Return mean and interval of the expected observation of a hurdle."""
+    """Return the mean and the interval of the expected observation of a hurdle model."""
     number = state.expected if state.compares_expected else None
     if number is None:
         return {}
@@ -76,7 +76,7 @@ def _expected(state: State, view: View) -> dict[str, Any]:
 
 
 def _reciprocal(state: State, view: View) -> dict[str, Any]:
-    """Return mean and interval of the reciprocal of a rate, such as a duration."""
+    """Return the mean and the interval of the reciprocal of a rate, such as a duration."""
     number = reciprocal_of(state)
     if number is None:
         return {}

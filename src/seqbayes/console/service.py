@@ -22,7 +22,7 @@ class Service:
         Called with the name, text and level of a warning, such as `Log.event`.
     environ
         The environment. The variables of the service manager are removed from it, so that programs
-        started by this one do not send notifications in its name.
+        that this process starts do not send notifications on its behalf.
     now
         Function that returns a monotonic time in seconds.
 
@@ -30,7 +30,7 @@ class Service:
     ----------
     every
         Seconds between two keep-alive notifications: half of the time after which the service
-        manager restarts the service; None without a watchdog.
+        manager restarts a silent service; None if there is no watchdog.
 
     References
     ----------

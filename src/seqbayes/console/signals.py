@@ -22,8 +22,8 @@ class Interruption:
     """Whether the command received a signal to stop, and which one."""
 
     def __init__(self) -> None:
-        # A signal handler runs between two instructions of the main thread. Most locks, such as
-        # that of `threading.Event`, would never be released if the main thread held them then.
+        # A signal handler runs between two instructions of the main thread. Most locks, such as the
+        # lock of `threading.Event`, would never be released if the main thread held them then.
         self._received: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.signal: int | None = None
 
@@ -55,7 +55,7 @@ def ended_by_interrupts() -> Iterator[None]:
     """Let Ctrl-C end the process instead of raising an exception.
 
     An extension module that is being imported may ignore a `KeyboardInterrupt`: the process would
-    continue, and would not end before a second one.
+    continue until a second interrupt.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:

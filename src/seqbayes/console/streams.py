@@ -19,7 +19,7 @@ def ascii_only() -> bool:
 
 
 def in_foreground(descriptor: int) -> bool:
-    """Return whether this process is in the foreground of the terminal of a descriptor."""
+    """Return whether this process is in the foreground of the terminal behind a descriptor."""
     try:
         return os.tcgetpgrp(descriptor) == os.getpgrp()
     except (AttributeError, OSError):  # Windows; or not the controlling terminal

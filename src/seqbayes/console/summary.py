@@ -28,7 +28,8 @@ class View:
 class Line(NamedTuple):
     """One parameter, or one of its components, of one key; lines of a `scale` are comparable.
 
-    `pooled` are mean, low and high end of the pooled posterior, if the belief is pooled.
+    `pooled` contains the mean of the pooled posterior and the lower and upper ends of its interval,
+    if the belief is pooled.
     """
 
     key: str
@@ -48,7 +49,7 @@ class Line(NamedTuple):
 def name_key(key: Any) -> str:
     """Return a key as text that is safe to print.
 
-    The name of the key () is ``all``, and that of None is ``(rest)``.
+    The key () is named ``all``, and the key None is named ``(rest)``.
     """
     if key is None:
         return "(rest)"
@@ -73,7 +74,7 @@ def reciprocal_of(state: State) -> Distribution | None:
 
 
 def summarise(key: Any, state: Any, view: View, since: str = "") -> list[Line]:
-    """Return the lines of one belief; for many categories, those with the largest means."""
+    """Return the lines of one belief; of many categories, only those with the largest means."""
     by_name, fields = isinstance(state.mean, Mapping), state.likelihood.observation_fields
     axes = list(fields) if fields and not by_name else None
     mean, interval, mle, mode = (

@@ -116,7 +116,7 @@ def _add_optional(shown: list[_Column], lines: Sequence[Line], room: int) -> int
 
 
 def _estimates(lines: Sequence[Line]) -> list[_Column]:
-    """Return the columns of the MLE and the MAP."""
+    """Return the columns for the MLE and the MAP."""
     mle = [_number(line.mle, _digits(line.interval)) for line in lines]
     mode = [_number(line.map, _digits(line.interval)) for line in lines]
     return [_Column("MLE", mle, RULE["likelihood"]), _Column("MAP", mode, RULE["posterior"])]
@@ -130,7 +130,7 @@ def _reciprocals(lines: Sequence[Line]) -> Iterator[_Column]:
 
 
 def _pooled(lines: Sequence[Line], title: str) -> list[_Column]:
-    """Return the columns of pooled estimates, if there are any."""
+    """Return the columns for pooled estimates, if there are any."""
     if all(line.pooled is None for line in lines):
         return []
     means, intervals = [], []
@@ -205,7 +205,7 @@ def _digits(interval: tuple[float, float] | None, least: int = 4) -> int:
 
 
 def _number(value: float | None, digits: int = 4) -> str:
-    """Format a number with significant digits; trailing zeros are kept beyond four digits.
+    """Format a number with significant digits; with more than four, trailing zeros are kept.
 
     Examples
     --------

@@ -20,7 +20,7 @@ def signed(number: float, digits: int = 3) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """Format a share in percent, without the sign; None is a dash.
+    """Format a share as a percentage, without the percent sign; None becomes a dash.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def probability(p: float, digits: int = 1) -> str:
-    """Format a probability in percent, never rounded to 0 or 100.
+    """Format a probability as a percentage that is never rounded to 0 or 100.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def printable(text: str, length: int = 60) -> str:
 def encodable(text: str) -> str:
     r"""Return a string with lone surrogates escaped, so that it can be encoded in UTF-8.
 
-    File names and arguments contain them for bytes that are not UTF-8.
+    File names and arguments contain lone surrogates in place of bytes that are not UTF-8.
 
     Examples
     --------

@@ -61,13 +61,13 @@ class Belief:
     state
         The prior, which is never modified: a state, a `Decayed`, a mixture or an estimator.
     field
-        The observed field; several for a pair, or for counts.
+        The observed field; several fields for a pair or for counts.
     by
-        Fields whose values are the key; by default one belief learns from all events.
+        Fields whose values form the key; by default one belief learns from all events.
     weight
         Field of the weight.
     time
-        Field of the event time, required for a `Decayed` by time.
+        Field of the event time, required for a `Decayed` whose half-life is in time.
     times
         How event times are used.
     where
@@ -76,8 +76,8 @@ class Belief:
     features
         Fields that an estimator learns from, as a dictionary; `field` is then its target, if any.
     max_keys
-        Maximum number of keys. With an open vocabulary, also the maximum number of labels of all
-        keys.
+        Maximum number of keys. With an open vocabulary, also the maximum number of labels across
+        all keys.
     over
         How events with new keys are handled at this limit: "refuse" makes them dead letters; "drop"
         removes the least recently used key with its state; "pool" learns them in one belief that
@@ -85,8 +85,8 @@ class Belief:
     display
         Display options, and options for decisions based on the belief.
     derive
-        Expressions of derived fields, by field name. A field whose name is an expression needs no
-        entry.
+        Expressions of derived fields, keyed by field name. A field whose name is an expression
+        needs no entry.
 
     Raises
     ------
@@ -121,13 +121,13 @@ class Belief:
             object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
         if not isinstance(self.state, Model):
             raise PriorError(
-                f"belief {self.name!r}: expected a state, a mixture or an estimator of seqbayes,"
+                f"belief {self.name!r}: expected a seqbayes state, mixture or estimator,"
                 f" got {self.state!r}"
             )
         if not (self.name and self.name.isprintable()):
             raise PriorError(f"expected a belief with a printable name, got {self.name!r}")
         if self.over not in POLICIES:
-            raise PriorError(f"expected over to be {' or '.join(POLICIES)}, got {self.over!r}")
+            raise PriorError(f"expected 'over' to be {' or '.join(POLICIES)}, got {self.over!r}")
         for key, text in find_errors(
             self.field, self.by, self.features, self.where, self.max_keys, self.derive
         ):
@@ -162,7 +162,7 @@ class Belief:
         for name, _ in (*raw_slots(self.derived), *self._read_slots):
             if any(c in '"\\' or c < " " for c in name):
                 raise PriorError(
-                    f"expected fields without quotes, backslashes and control characters, got"
+                    f"expected fields without quotes, backslashes or control characters, got"
                     f" {name!r}"
                 )
 
@@ -251,7 +251,7 @@ class Belief:
 
     @property
     def derived(self) -> dict[str, Expression]:
-        """The expressions of the fields that are computed from others, by name."""
+        """The expressions of the fields that are computed from other fields, keyed by name."""
         return derive((name for name, _ in self.slots), self.derive)
 
 
@@ -320,7 +320,7 @@ def find_errors(
         where = {}
     for name, required in where.items():
         if isinstance(required, (list, tuple)) and not required:
-            yield "where", f"expected a value of {name!r}: an empty list matches no event"
+            yield "where", f"expected a value for {name!r}: an empty list matches no event"
     if type(max_keys) is not int or max_keys < 1:
         yield "max_keys", f"expected a whole number above 0, got {max_keys}"
 

@@ -55,8 +55,8 @@ def row_starts(
     r"""Return the offsets of the rows in a block, followed by the offset of its end.
 
     The result is None unless every row is plain: it is not blank, has the expected number of cells,
-    is not too long, and ends with ``\n`` or ``\r\n``. Quotes enclose a whole cell without quotes
-    and line breaks. Uncompiled, the result is always None.
+    is not too long, and ends with ``\n`` or ``\r\n``. Quotes occur only around a whole cell that
+    contains no other quotes and no line breaks. Uncompiled, the result is always None.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def _number(
     length: cython.Py_ssize_t,
     found: cython.p_double,
 ) -> cython.bint:
-    """Read a decimal of up to 15 digits, which one division rounds correctly; else return False."""
+    """Read a decimal of up to 15 digits, which one division rounds correctly; otherwise False."""
     i: cython.Py_ssize_t = 0
     digits: cython.int = 0
     decimals: cython.int = 0
@@ -201,7 +201,7 @@ def _boolean(
     at: cython.p_char,
     length: cython.Py_ssize_t,
 ) -> cython.int:
-    """Return 1 for true, 0 for false, and -1 for all cells that are written differently."""
+    """Return 1 for true, 0 for false, and -1 for a cell that is written differently."""
     if length == 1:
         return at[0] - 48 if at[0] == 48 or at[0] == 49 else -1
     if length == 4 and memcmp(at, b"true", 4) == 0:  # type: ignore[name-defined]
@@ -231,9 +231,10 @@ def read_columns(
     columns
         Indices of the columns, in ascending order; a column may occur several times.
     kinds
-        The kind of each: a value of `KINDS`, or `OTHER`.
+        The kind of each column: a value of `KINDS`, or `OTHER`.
     converts
-        For each, the function that converts a cell that the fast method for its kind cannot read.
+        For each column, the function that converts a cell that the fast method for its kind cannot
+        read.
 
     Examples
     --------

@@ -22,7 +22,7 @@ def derive(names: Iterable[str], given: Mapping[str, str]) -> dict[str, Expressi
     names
         Names of fields. A name that is an expression defines a derived field.
     given
-        Expressions by field name.
+        Expressions, keyed by field name.
 
     Raises
     ------
@@ -87,11 +87,12 @@ class Derivation:
     Parameters
     ----------
     derived
-        Expressions by name.
+        Expressions, keyed by name.
     wanted
         The required slots of derived fields.
     attribute
-        Function that returns the event attribute of a field as read, or of a derived slot.
+        Function that returns the name of the event attribute that holds a field as read, or a
+        derived slot.
     """
 
     def __init__(

@@ -39,10 +39,11 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     threshold
         A value; the probability of exceeding it is computed.
     equivalence
-        Largest difference that does not matter in practice; under the log-normal likelihood the
+        Largest difference that does not matter in practice; under the log-normal likelihood, the
         largest relative difference.
     planned
-        The planned shares of the keys, as weights by name: a sample ratio mismatch is reported.
+        The planned shares of the keys, as weights keyed by name; a sample ratio mismatch is
+        reported.
     pool
         Whether the keys borrow strength from each other: True, or a method of
         `seqbayes.table.Pool`. The posterior of each key is displayed with and without pooling.
@@ -73,11 +74,11 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def control_values(self) -> list[str] | None:
-        """The values of the fields of the control, or None."""
+        """The values of the key fields of the control, or None."""
         return [self.control] if isinstance(self.control, str) else self.control
 
     def equivalence_for(self, state: Any) -> float | None:
-        """Return the equivalence as a difference of the parameter of a state.
+        """Return the equivalence as a difference in the parameter of a state.
 
         Examples
         --------
@@ -116,7 +117,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if state.display_kind not in _COMPARABLE:
             for name in _DECISIONS:
                 if getattr(self, name) not in ("", None):
-                    yield name, "only beliefs about one number or about labels are compared"
+                    yield name, "only beliefs about one number or about labels can be compared"
             return
         values = self.control_values
         if values is not None and not by:
@@ -133,10 +134,10 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if len(by) != 1:
             yield "planned", "the belief must have one key field, whose values are the variants"
         if state.timed or state.clock is not None:
-            yield "planned", "a belief that forgets does not have the numbers of all events"
+            yield "planned", "a belief that forgets does not keep the number of events of each key"
         weights = self.planned.values()
         if len(weights) < 2 or not all(0.0 < weight < math.inf for weight in weights):
-            yield "planned", f"expected weights above 0 of two or more keys, got {self.planned}"
+            yield "planned", f"expected weights above 0 for two or more keys, got {self.planned}"
 
     def _find_errors_of_pool(self, by: Sequence[str], state: Any) -> Iterator[tuple[str, str]]:
         if self.pool is False:

@@ -241,7 +241,7 @@ class _ExpressionParser:
             return self._bucket()
         if name not in known:
             names = ["bucket", *known]
-            hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+            hint = did_you_mean(name, names) or f"; the functions are {', '.join(names)}"
             tokens.refuse("unknown function", token, hint)
         fewest, most, function = known[name]
         given = [self._nested(self._either)]

@@ -40,7 +40,8 @@ Refuse = Callable[[int, str], None]
 class Layout:
     """Decodes records into events that have an attribute for every slot.
 
-    A missing field becomes UNSET, a null None, and a value of another kind an `InvalidValue`.
+    A missing field becomes UNSET, a null becomes None, and a value of another kind becomes an
+    `InvalidValue`.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ class Layout:
     text
         Whether the values of mappings are strings that must be parsed, as in CSV rows.
     derived
-        Expressions of the derived fields, by name.
+        Expressions of the derived fields, keyed by name.
 
     Examples
     --------
@@ -142,7 +143,7 @@ class Layout:
         return events, index
 
     def _decode_all(self, records: Sequence[Any]) -> list[Any]:
-        """Return the decoded events; fewer than records if a record is invalid."""
+        """Return the decoded events; fewer events than records if a record is invalid."""
         if isinstance(records, Block):
             return self._decode_lines(records.whole)
         if isinstance(records[0], (bytes, bytearray, memoryview)):
@@ -179,7 +180,7 @@ class Layout:
 
 
 def _absent(name: str, header: Sequence[str]) -> Any:
-    """Return the placeholder for the cells of a column that the header does not have."""
+    """Return the placeholder for the cells of a column that is missing from the header."""
     similar = similar_name(name, header)
     if similar is None:
         return UNSET
@@ -187,7 +188,7 @@ def _absent(name: str, header: Sequence[str]) -> Any:
 
 
 def similar_name(name: str, header: Sequence[str]) -> str | None:
-    """Return the first column whose name matches, ignoring case and outer whitespace, or None.
+    """Return the first column whose name matches, ignoring case and whitespace around it, or None.
 
     Examples
     --------
@@ -235,7 +236,7 @@ def explain(error: Exception, record: Any = None) -> str:
     'a number is too large: expected at most 1.8e308'
     """
     text = str(error)
-    if isinstance(error, UnicodeDecodeError) or "Invalid UTF-8" in text:  # by version of msgspec
+    if isinstance(error, UnicodeDecodeError) or "Invalid UTF-8" in text:  # version-dependent
         return "not UTF-8"
     if isinstance(error, RecursionError):
         return "nested too deeply"

@@ -43,7 +43,7 @@ class Lines:
         self._dropped = 0
 
     def split(self, block: bytes, last: bool = False) -> RecordChunk:
-        """Return the records that end in a block; the last block ends the record before it.
+        """Return the records that end in a block; the end of the last block also ends a record.
 
         Raises
         ------
@@ -175,9 +175,11 @@ def check_start(data: bytes) -> None:
         raise SourceError("the input is UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)")
     if data.startswith(b"\x1f\x8b"):
         raise SourceError(
-            "the input is compressed: decompress it first (gunzip -c FILE | …), or name a file .gz"
+            "the input is compressed: decompress it first (gunzip -c FILE | …), or give the file"
+            " a name in .gz"
         )
     if data.startswith(b"\x28\xb5\x2f\xfd"):
         raise SourceError(
-            "the input is compressed: decompress it first (zstd -dc FILE | …), or name a file .zst"
+            "the input is compressed: decompress it first (zstd -dc FILE | …), or give the file"
+            " a name in .zst"
         )

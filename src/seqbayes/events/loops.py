@@ -38,7 +38,7 @@ def _learn(
     over_limit: list[int] | None,
     i: cython.Py_ssize_t,
 ) -> cython.bint:
-    """Learn one observation by key; return whether the loop can continue."""
+    """Learn one observation of a key; return whether the loop can continue."""
     state = states.get(key)
     if state is None:
         if over_limit is None or not is_complete(key, value):
@@ -94,7 +94,7 @@ def learn_events(
     Parameters
     ----------
     states
-        State by key.
+        States, keyed by key.
     events
         Objects with attributes.
     key_name
@@ -109,16 +109,16 @@ def learn_events(
     dirty
         Set to which the keys of learned events are added, or None.
     over_limit
-        List to which the indices of events with new keys are added, because the limit of keys is
-        reached. If None, the loop ends at such an event.
+        List to which the indices of events with new keys are added when the limit on the number of
+        keys is reached. If None, the loop ends at such an event.
     start
         Index of the first event to learn.
 
     Returns
     -------
     int
-        The index of the first event that was neither learned nor added to `over_limit`: its key is
-        unknown, or it was refused. The number of events if there is no such event.
+        The index of the first event that was neither learned nor added to `over_limit`, because its
+        key is unknown or it was refused. The number of events if there is no such event.
 
     Examples
     --------

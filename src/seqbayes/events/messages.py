@@ -73,7 +73,7 @@ class Messages:
     def decode(
         self, raw: Sequence[bytes]
     ) -> tuple[list[Mapping[str, Any]], list[int], list[tuple[int, str]]]:
-        """Return the records, the indices of their messages, and index and reason of the others.
+        """Return the records, their indices, and the index and reason of each undecodable message.
 
         Raises
         ------
@@ -117,7 +117,7 @@ def messages_of(
     """
     if format == "json":
         if schema or message or registry:
-            raise PriorError("JSON messages have no schema: set format")
+            raise PriorError("JSON messages have no schema: set 'format'")
         return None
     return Messages(format, schema, message, registry, name)
 
@@ -190,7 +190,7 @@ def _protobuf(schema: str | None, message: str | None, registry: str | None, nam
 
 
 def _mapping(message: Any) -> dict[str, Any]:
-    """Return a Protobuf message as a mapping; absent fields without presence have their default."""
+    """Return a Protobuf message as a mapping; absent fields without presence get their default."""
     record: dict[str, Any] = {}
     for field in message.DESCRIPTOR.fields:
         if field.has_presence and not message.HasField(field.name):
@@ -251,7 +251,9 @@ def _registered(format: str, registry: str, name: str, kind: Any) -> Decode:  # 
             return parse(raw, context)
         except SchemaRegistryError as error:
             if error.http_status_code == 404:
-                raise ValueError(f"the schema registry does not have its schema: {error}") from None
+                raise ValueError(
+                    f"the schema registry does not have the schema of the message: {error}"
+                ) from None
             raise SourceError(f"cannot read from the schema registry: {error}") from error
         except Exception as error:
             if type(error).__module__.startswith("httpx"):  # the client's library, of any version

@@ -19,10 +19,10 @@ from seqbayes.errors import ObservationError
 from seqbayes.events.values import InvalidValue, coerce, format_value, parse_number
 
 Evaluate = Callable[[Sequence[Any], bool], Any]
-"""Computes a value from the values of fields; the flag is whether strings are cells to parse."""
+"""Computes a value from the values of fields; the flag tells whether strings are cells to parse."""
 
 MAX_SEARCHED_LENGTH = 10_000
-"""Maximum number of characters in which a regular expression is searched."""
+"""Maximum number of characters of a string in which a regular expression is searched for."""
 
 
 def constant(value: Any) -> Evaluate:
@@ -152,7 +152,7 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
 
 
 def bucket(part: Evaluate, width: float) -> Evaluate:
-    """Return the lower end of the interval of this width in which a number lies."""
+    """Return the lower end of the interval of a given width in which a number lies."""
     exact = Fraction(repr(width))
 
     def start(number: Any) -> Any:
@@ -186,7 +186,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def comparison(op: str, left: Evaluate, right: Evaluate) -> Evaluate:
-    """Return whether two values compare in this way."""
+    """Return a function that compares two values with an operator."""
     if op in ("=", "==", "!="):
         return _equality(op == "!=", left, right)
     compare = _ORDER[op]
@@ -219,7 +219,7 @@ def _equality(negated: bool, left: Evaluate, right: Evaluate) -> Evaluate:
 
 
 def absence(part: Evaluate, negated: bool) -> Evaluate:
-    """Return whether a value is missing, or with `negated`, whether it is not."""
+    """Return a function that tests whether a value is missing or, if `negated`, present."""
 
     def found(values: Sequence[Any], text: bool) -> Any:
         value = part(values, text)
@@ -245,7 +245,7 @@ def equal(a: Any, b: Any, text: bool) -> bool:
 
 
 def membership(part: Evaluate, known: Sequence[Any]) -> Evaluate:
-    """Return whether a value is one of several constants."""
+    """Return a function that tests whether a value is one of several constants."""
 
     def found(values: Sequence[Any], text: bool) -> Any:
         value = part(values, text)
@@ -281,7 +281,7 @@ def _truth(value: Any, text: bool) -> Any:
 
 
 def negation(part: Evaluate) -> Evaluate:
-    """Return whether a condition is false."""
+    """Return a function that negates a condition."""
 
     def found(values: Sequence[Any], text: bool) -> Any:
         value = _truth(part(values, text), text)
@@ -291,12 +291,12 @@ def negation(part: Evaluate) -> Evaluate:
 
 
 def both(left: Evaluate, right: Evaluate) -> Evaluate:
-    """Return whether two conditions are true; a false one determines the result."""
+    """Return a function for the conjunction; a false condition determines the result."""
     return _joined(left, right, False)
 
 
 def either(left: Evaluate, right: Evaluate) -> Evaluate:
-    """Return whether one of two conditions is true; a true one determines the result."""
+    """Return a function for the disjunction; a true condition determines the result."""
     return _joined(left, right, True)
 
 

@@ -100,7 +100,7 @@ class Reader:
         return values
 
     def arguments(self, events: Sequence[Any]) -> Iterable[tuple[Any, ...]]:
-        """Return the arguments for `learn_one` of each event."""
+        """Return the arguments of `learn_one` for each event."""
         if self._belief.features:
             return map(self._features, events)
         columns = [self.values(events)]
@@ -225,7 +225,7 @@ def _getter(layout: Layout, name: str | None, kind: str) -> Callable[[Any], Any]
 
 
 def _to_text(value: Any) -> Any:
-    """Return a key or label that was not read as a string as a string, or a marker."""
+    """Convert a key or label that was not read as a string to one, or return a marker."""
     if type(value) is int:
         return str(value)
     return value if isinstance(value, InvalidValue) else _NULL if value is None else _MISSING
@@ -234,7 +234,7 @@ def _to_text(value: Any) -> Any:
 def _condition(
     condition: Expression, layout: Layout
 ) -> tuple[Callable[[Any], Any], Callable[[Any], bool]]:
-    """Return functions for the values of a condition, and for whether it is true of them."""
+    """Return a function that gets the values of a condition, and one that evaluates it on them."""
     names = [layout.attribute((name, "any")) for name in condition.names]
     get = attrgetter(*names) if len(names) > 1 else _single(names)
     return get, lambda values: condition.evaluate(values, layout.text) is True

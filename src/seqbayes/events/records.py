@@ -219,7 +219,7 @@ class RecordChunk:
 
     def line_of(self, offset: int) -> int:
         """Return the line number at an offset, counted from the start of reading."""
-        if offset < self._first:  # a record that is too long ends the line before
+        if offset < self._first:  # a record that is too long ended on the previous line
             return self._line - 1
         return self._line + self._data.count(b"\n", 0, offset - self._first)
 
@@ -228,7 +228,7 @@ class Splitter(Protocol):
     """Splits blocks of bytes into records."""
 
     def split(self, block: bytes, last: bool = False) -> RecordChunk:
-        """Return the records that end in a block; the last block ends the record before it."""
+        """Return the records that end in a block; the end of the last block also ends a record."""
         ...
 
     @property

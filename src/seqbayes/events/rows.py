@@ -249,13 +249,13 @@ class CsvRows(Lines):
                 ) from None
             if b"\r" in row.removesuffix(b"\r") and b'"' not in row:
                 raise SourceError(
-                    "the lines of the CSV end with a carriage return alone: convert it first"
+                    "the lines of the CSV end with a carriage return alone: convert them first"
                     " (tr '\\r' '\\n')"
                 ) from None
             raise SourceError(f"cannot read the CSV header: {_explain(row, error)}") from None
         repeated = list(dict.fromkeys(name for name in header if header.count(name) > 1))
         if repeated:
-            raise SourceError(f"the CSV header has several columns {repeated[0]!r}")
+            raise SourceError(f"the CSV header has several columns named {repeated[0]!r}")
         return header
 
     def _cells(self, row: bytes) -> list[str]:

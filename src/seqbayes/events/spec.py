@@ -29,7 +29,7 @@ def option_name(name: str) -> str:
 
 
 def families() -> dict[str, type[State]]:
-    """Return the families that options can declare, by name in options.
+    """Return the families that options can declare, keyed by their names in options.
 
     Their observations can be read from columns, and their priors do not consist of other states.
     """
@@ -54,13 +54,13 @@ def find_family(name: str) -> type[State] | None:
 
 
 def table_families() -> dict[str, type[State]]:
-    """Return the families with their own schema of tables, by name in options."""
+    """Return the families with their own table schema, keyed by their names in options."""
     known = registry.families()
     return {option_name(n): family for n, family in known.items() if family.table_form is not None}
 
 
 def likelihoods_of(family: type[State], plugins: bool = True) -> dict[str, type[Likelihood]]:
-    """Return the likelihoods of a family by their names in options; the first is the default."""
+    """Return the likelihoods of a family, keyed by name in options; the first is the default."""
     known = registry.likelihoods_of(family, plugins)
     return {option_name(name): kind for name, kind in known.items() if kind.columnar}
 
@@ -89,7 +89,7 @@ def fixed_parameters() -> dict[str, list[str]]:
 
 
 def constructors(family: type[State]) -> dict[str, Callable[..., State]]:
-    """Return the named priors of a family by their names in options.
+    """Return the named priors of a family, keyed by their names in options.
 
     Examples
     --------
@@ -231,7 +231,7 @@ def _choose_constructor(
     if isinstance(prior, Mapping):
         head, pairs = prior.get("from", ""), {k: v for k, v in prior.items() if k != "from"}
         if not isinstance(head, str):
-            raise PriorError(f"expected the name of a prior as from, got {head!r}")
+            raise PriorError(f"expected the name of a prior as 'from', got {head!r}")
     else:
         text = prior or ""
         if not text and categories is not None and "flat" in named:
@@ -255,7 +255,7 @@ def _pairs(text: str) -> dict[str, Any]:
         try:
             return msgspec.json.decode(text, type=dict[str, Any])
         except msgspec.MsgspecError as error:
-            raise PriorError(f"cannot read the prior {text!r}: {error}") from None
+            raise PriorError(f"cannot read prior {text!r}: {error}") from None
     pairs: dict[str, Any] = {}
     for item in text.split(",") if text else ():
         name, equals, value = item.rpartition("=")
@@ -270,7 +270,7 @@ def _pairs(text: str) -> dict[str, Any]:
 def _arguments(
     own: Mapping[str, inspect.Parameter], pairs: Mapping[str, Any], what: str
 ) -> dict[str, Any]:
-    """Return the arguments of the constructor that the pairs name."""
+    """Return the constructor arguments that the pairs name."""
     mappings = [name for name, each in own.items() if "Mapping" in str(each.annotation)]
     arguments: dict[str, Any] = {}
     for key, value in pairs.items():

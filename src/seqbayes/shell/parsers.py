@@ -65,7 +65,7 @@ class _Actions(argparse.HelpFormatter):
     actions
         Options and arguments.
     parsers, summaries
-        The parsers of the subcommands, and their summaries, by name.
+        The parsers of the subcommands, and their summaries, keyed by name.
     """
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:

@@ -79,7 +79,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise missing(__name__, name)
-    own = f"{__name__}.verbs.{name}"  # the module of a verb has its name
+    own = f"{__name__}.verbs.{name}"  # each function has a module of its name
     home = next((home for home, names in _HOMES.items() if name in names), own)
     found = globals()[name] = getattr(import_module(home), name)
     return found

@@ -142,7 +142,7 @@ def read_alerts(
     Parameters
     ----------
     tables
-        The tables of the alerts, by name.
+        The tables of the alerts, keyed by name.
     beliefs
         The beliefs of the configuration that have no errors.
     errors
@@ -183,7 +183,7 @@ def _find_plain_errors(name: str, table: AlertTable) -> Iterator[tuple[str, str]
     if not (name and name.isprintable()):
         yield "", f"expected a printable name, got {name!r}"
     if (table.when is None) == (table.quiet is None):
-        yield "", "expected either when, a condition, or quiet, a duration"
+        yield "", "expected either 'when' (a condition) or 'quiet' (a duration)"
     if table.quiet is not None and table.recovery is not None:
         yield "recovery", "an alert about silence ends with the next event"
     if not 0.0 < table.alpha < 0.5:
@@ -191,7 +191,7 @@ def _find_plain_errors(name: str, table: AlertTable) -> Iterator[tuple[str, str]
     if not 0.0 < table.effect < 10.0:
         yield "effect", f"expected a number between 0 and 10, got {table.effect}"
     if table.key is not None and table.belief is None:
-        yield "key", "requires belief, the name of a belief"
+        yield "key", "requires 'belief', the name of a belief"
     yield from _find_errors_of_receiver(table)
 
 
@@ -287,7 +287,7 @@ def _find_errors(alert: Alert, table: AlertTable) -> Iterator[tuple[str, str]]:
     (kind,) = kinds
     for each in alert.recovery:
         if _scope(each.quantity) != kind:
-            yield "recovery", f"expected a condition about {kind}, as in when"
+            yield "recovery", f"expected a condition about {kind}, as in 'when'"
             return
     if kind == "the stream":
         if table.key is not None and not isinstance(quantities[0], Silence):

@@ -33,7 +33,7 @@ MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 300.0
 GIVE_UP_SECONDS = 3 * 86400.0
 """Age at which an undelivered message is abandoned."""
 RENEW_SECONDS = 300.0
-"""Interval at which firing alerts are sent to Alertmanager again, which may have restarted."""
+"""Interval at which firing alerts are sent to Alertmanager again, in case it has restarted."""
 VALID_SECONDS = 86400.0
 """Time after which Alertmanager resolves an alert of a runner that has stopped."""
 
@@ -43,7 +43,7 @@ class DeliveryError(Exception):
 
 
 class Delivery:
-    """Delivers messages in the order of each alert, with one thread per alert.
+    """Delivers the messages of each alert in order, with one thread per alert.
 
     Parameters
     ----------
