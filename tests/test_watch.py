@@ -369,7 +369,7 @@ def test_every_constructor_of_every_family_is_offered():
         ("x,x\n1,2\n", "e.csv", 2, "several columns named 'x'"),
         ('{"y": 1}\n{"z": 1}\n', "e.jsonl", 2, "no field 'x'; its fields are: y, z"),
         ('[{"x": 1},\n{"x": 2}]\n', "e.json", 2, "a JSON array"),
-        ('{\n  "x": 1\n}\n', "e.json", 2, "JSON objects of several lines"),
+        ('{\n  "x": 1\n}\n', "e.json", 2, "JSON objects that span several lines"),
         (b"\xff\xfex\x00", "e.txt", 2, "UTF-16"),
         ("x".encode("utf-32"), "e.txt", 2, "UTF-32"),
         (b"\x1f\x8b\x08", "e.txt", 2, "compressed"),

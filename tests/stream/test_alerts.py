@@ -119,7 +119,7 @@ URL = MEAN + 'to = "webhook"\nurl = "http://x"\n'
         (URL + 'secret = "${NO_SUCH}"', "alert.a.secret: the environment has no variable"),
         ('when = "P(mean > 2 s) > 0.9"\nbelief = "ms"', "alert.a.when: unknown unit 's': the unit"),
         ('when = "P(best = a) > 0.9"\nbelief = "colour"', "has no keys to compare"),
-        ('when = "P(mean > 0.5) > 0.9"\nbelief = "colour"', "requires label"),
+        ('when = "P(mean > 0.5) > 0.9"\nbelief = "colour"', "requires 'label'"),
         ('when = "mean > 0.5"\nbelief = "sold"\nlabel = "x"', "only a belief about labels"),
         ('when = "P(best = a) > 0.9"\nbelief = "fading"', "set anytime = false"),
         ('when = "surprise > 3"\nbelief = "fading"', "alert.a.when: surprise needs"),

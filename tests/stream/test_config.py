@@ -372,7 +372,7 @@ def test_every_error_is_listed():
         ("belief.d.field", "expected a string or a list, got a whole number"),
         (
             "belief.e",
-            "has a half-life in time or windows, and requires time, the field of the event time",
+            "has a half-life in time or windows, and requires 'time', the field of the event time",
         ),
         ("belief.f.over", "expected 'refuse' or 'drop' or 'pool', got 'explode'"),
         ("belief.g.time_unit", "expected 's' or 'ms' or 'us' or 'ns', got 'years'"),
@@ -422,7 +422,7 @@ def test_every_error_is_listed():
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', late = '1h'}}",
-            "belief.b.late: requires time, the field of the event time",
+            "belief.b.late: requires 'time', the field of the event time",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', prior = {{alpha = inf}}}}",
@@ -589,7 +589,7 @@ def test_a_missing_client_library_is_reported(kind, client, monkeypatch):
         ('kind = "query", url = "a.db", query = " ", cursor = "id"', "got ' '"),
         ('kind = "directory", path = "/dev/null"', "/dev/null is not a directory"),
         ('kind = "directory", path = "x", pattern = "a/*.csv"', "a pattern of file names"),
-        ('kind = "http", linger = -1', "expected linger >= 0 seconds"),
+        ('kind = "http", linger = -1', "expected 'linger' >= 0 seconds"),
         ('kind = "stdin", format = "parquet"', "or 'msgpack', got 'parquet'"),
         ('kind = "directory", path = "x", pattern = "*.parquet"', "only from a single file"),
         ('kind = "directory", path = "x", pattern = "*.avro"', "only from a single file"),
@@ -597,7 +597,7 @@ def test_a_missing_client_library_is_reported(kind, client, monkeypatch):
         ('kind = "redis", url = "redis://${NONE}@h", stream = "s"', "no variable 'NONE'"),
         ('kind = "nats", url = "h:4222", stream = "s"', "expected url 'nats://host:port'"),
         ('kind = "nats", url = "nats://h", stream = "a.b"', "expected the name of a stream"),
-        ('kind = "nats", url = "nats://h", stream = "s", patience = 0', "patience above 0"),
+        ('kind = "nats", url = "nats://h", stream = "s", patience = 0', "'patience' above 0"),
         ('kind = "kafka", brokers = "h", topic = "t", partitions = [-1]', "such as [0, 1]"),
         (
             'kind = "kafka", brokers = "h", topic = "t", settings = { "group.id" = "g" }',
@@ -890,4 +890,4 @@ def test_a_store_that_is_another_file_is_rejected(tmp_path):
         f"store = '{path}'\nsource = {{kind = 'file', path = '{path}'}}\n"
         "belief.b = {state = 'beta', field = 'x'}"
     )
-    assert "it is not a store of seqbayes" in found
+    assert "it is not a seqbayes store" in found

@@ -419,7 +419,7 @@ def test_tokens_of_earlier_versions_are_read(inbox):
 
 @pytest.mark.parametrize("settle", [-1, float("nan")])
 def test_an_invalid_settle_time_is_rejected(settle, inbox):
-    with pytest.raises(PriorError, match="settle >= 0"):
+    with pytest.raises(PriorError, match="'settle' >= 0"):
         Directory(str(inbox), settle=settle)
 
 

@@ -341,11 +341,14 @@ def test_beliefs_that_cannot_be_merged_need_keys_that_are_in_one_partition(tmp_p
     [
         ('{ kind = "file", path = "events.jsonl" }', "expected {partition} in an option"),
         ('{ kind = "http" }', "a http source has no partitions"),
-        ('{ kind = "kafka", brokers = "h:1", topic = "t", group = "g" }', "expected no group"),
+        (
+            '{ kind = "kafka", brokers = "h:1", topic = "t", group = "g" }',
+            "the source cannot have 'group'",
+        ),
         ('{ kind = "kafka", brokers = "h:1", topic = "t", partitions = [1] }', "no partitions of"),
         (
             '{ kind = "redis", url = "redis://h", stream = "s:{partition}", group = "g" }',
-            "expected no group",
+            "the source cannot have 'group'",
         ),
     ],
 )

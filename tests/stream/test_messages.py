@@ -41,7 +41,7 @@ def call(capsys, *words):
         ("pipe", "pipe is not a regular file; expected the file of a store"),
         (
             "e.jsonl",
-            "e.jsonl: file is not a database; it is not a store of seqbayes, or it is damaged",
+            "e.jsonl: file is not a database; it is not a seqbayes store, or it is damaged",
         ),
     ],
 )

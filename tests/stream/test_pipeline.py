@@ -615,7 +615,10 @@ def test_invalid_declarations_are_rejected():
         ({"max_keys": 0}, "max_keys"),
         ({"field": ()}, "no field"),
         ({"time": "t"}, "requires a half-life"),
-        ({"state": Decayed(Beta(), 1.0, by="time")}, "requires time, the field of the event time"),
+        (
+            {"state": Decayed(Beta(), 1.0, by="time")},
+            "requires 'time', the field of the event time",
+        ),
         ({"field": ("x", "y")}, "belief 'b': a Bernoulli observation has one field, not 2"),
         (
             {"field": ("x", "x"), "state": Beta(likelihood=Binomial())},

@@ -155,7 +155,7 @@ def test_a_missing_store_is_not_created(tmp_path, postgres_url, capsys):
     path.touch()
     assert run_command(capsys, "show", path)[::2] == (
         4,
-        f"seqbayes show: {path} is not a store of seqbayes\n",
+        f"seqbayes show: {path} is not a seqbayes store\n",
     )
 
 

@@ -107,7 +107,7 @@ def test_the_configuration_declares_windows():
     assert config.beliefs[0].times.late is None
     assert config.windows == 7
     for text, error in (
-        ('half_life = "1 h"', "belief.b.half_life: cannot be combined with window"),
+        ('half_life = "1 h"', "belief.b.half_life: cannot be combined with 'window'"),
         ('slide = "7 s"', "belief.b.window: expected a window length that is a multiple of 7"),
         ('slide = "soon"', "belief.b.slide: expected a duration"),
         ("[history]\nwindows = 0", "history.windows: expected a number above 0"),
@@ -116,8 +116,8 @@ def test_the_configuration_declares_windows():
             read(text)
         assert any(error in each for each in caught.value.errors), caught.value.errors
     for old, new, error in (
-        ('time = "t"\n', "", "requires time, the field of the event time"),
-        ('window = "20 s"', 'slide = "20 s"', "belief.b.slide: requires window"),
+        ('time = "t"\n', "", "requires 'time', the field of the event time"),
+        ('window = "20 s"', 'slide = "20 s"', "belief.b.slide: requires 'window'"),
         ('state = "beta"', 'state = "conjugate-nb"\nfeatures = ["y"]', "cannot be combined with"),
     ):
         with pytest.raises(ConfigError) as caught:

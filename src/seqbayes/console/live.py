@@ -24,9 +24,9 @@ class Screen:
     Parameters
     ----------
     states
-        State by key.
+        Maps each key to its state.
     counts
-        Function that returns the number of events learned, and other counts by description.
+        Function that returns the number of events learned, and other counts keyed by description.
     prior
         The state without data.
     view

@@ -105,7 +105,7 @@ def add_top(group: Any) -> None:
         type=positive_int,
         default=20,
         metavar="N",
-        help="maximum number of keys to show, those with the most data (%(default)s)",
+        help="maximum number of keys to show; those with the most data come first (%(default)s)",
     )
 
 

@@ -142,7 +142,7 @@ class Belief:
         timed = self.state.timed
         if timed != (self.time is not None):
             raise PriorError(
-                f"belief {self.name!r} has a half-life in time or windows, and requires time,"
+                f"belief {self.name!r} has a half-life in time or windows, and requires 'time',"
                 " the field of the event time"
                 if timed
                 else f"belief {self.name!r} has an event time, which requires a half-life in time"

@@ -94,7 +94,7 @@ def learn_events(
     Parameters
     ----------
     states
-        States, keyed by key.
+        Maps each key to its state.
     events
         Objects with attributes.
     key_name

@@ -293,7 +293,7 @@ class Sniffed:
         self._chosen: Splitter | None = None
 
     def split(self, block: bytes, last: bool = False) -> RecordChunk:
-        """Return the records that end in a block; the last block ends the record before it."""
+        """Return the records that end in a block; the end of the last block also ends a record."""
         if self._chosen is None:
             block = self._blank + block
             check_start(block)

@@ -1,4 +1,4 @@
-"""Learn rows in bulk: an SQL engine aggregates most of them, and a stream reads the others."""
+"""Learning in bulk: an SQL engine aggregates most rows, and a stream reads the others."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ def selection_of(belief: Belief) -> Selection:
     try:
         if belief.derived or isinstance(belief.where, str):
             raise UnsupportedError(
-                "expressions cannot be evaluated by SQL: give where as a table of values, or select"
+                "expressions cannot be evaluated by SQL: give 'where' as a table of values, or"
+                " select"
                 " and compute in a query"
             )
         if belief.mapped or belief.counted:
             raise UnsupportedError("it learns several fields at once")
         if belief.times.late is not None or belief.times.missing == "clock":
             raise UnsupportedError(
-                "late, and missing = 'clock', depend on the order in which events arrive"
+                "'late' and missing = 'clock' depend on the order in which events arrive"
             )
         times = belief.times
         latest = math.inf if times.future is None else time.time() + times.future
@@ -124,7 +125,7 @@ class FileRows(BulkRows):
     file
         The source that reads the file.
     within
-        Returns the condition `within` of `BulkRows` for a relation.
+        Function that returns the condition `within` of `BulkRows` for a relation.
     """
 
     def __init__(
@@ -274,13 +275,13 @@ class RejectionCounter(Collector):
     Parameters
     ----------
     finish
-        Called before the commit; returns the total number of rows.
+        Function that is called before the commit, and returns the total number of rows.
 
     Attributes
     ----------
     reasons : dict
-        Maps (belief, reason) to the number of rejected rows and the first bytes of the first of
-        them.
+        Maps (belief, reason) to the number of rejected rows, and the first bytes of the first such
+        row.
     """
 
     def __init__(self, finish: Callable[[], int]) -> None:
@@ -299,7 +300,7 @@ class RejectionCounter(Collector):
 
 
 def fingerprint(path: str) -> Mapping[str, int]:
-    """Return the size and modification time of a file, which serve to identify its contents."""
+    """Return the size and the modification time of a file, which identify its contents."""
     status = os.stat(path)
     return {"bytes": status.st_size, "changed": status.st_mtime_ns}
 

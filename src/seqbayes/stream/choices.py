@@ -36,7 +36,7 @@ class ChoiceTable(msgspec.Struct):
     """A choice in a configuration.
 
     `belief` has one key per arm; `arm` is the key field that contains the name of the arm, and the
-    other key fields are the context. `better` is by default that of the belief. `secret`
+    other key fields are the context. `better` is by default the setting of the belief. `secret`
     authenticates decisions.
     """
 
@@ -91,7 +91,7 @@ class Chooser:
     ids
         The decision ids.
     seconds
-        Processor time of the last computation of probabilities in seconds; infinite before the
+        Processor time of the last computation of probabilities, in seconds; infinite before the
         first.
 
     Notes
@@ -145,7 +145,7 @@ class Chooser:
         context
             Values of the other key fields of the belief; additional fields are ignored.
         state_of
-            Returns the state of a key, or None for a key without data.
+            Function that returns the state of a key, or None for a key without data.
         now
             Seconds since 1970; by default the current time.
 
@@ -161,7 +161,7 @@ class Chooser:
     def choose_at_once(
         self, context: Mapping[str, Any], state_of: Callable[[tuple[str, ...]], Any]
     ) -> DecisionResponse | None:
-        """Choose an arm if that needs no integration; return None otherwise.
+        """Choose an arm if no integration is needed; otherwise return None.
 
         This is the case if the beliefs have not changed since the last choice in the same context.
 
@@ -311,7 +311,7 @@ def post_rewards(
     Parameters
     ----------
     choosers
-        The choices by name.
+        The choices, keyed by name.
     rewards
         The rewards.
     source
@@ -328,7 +328,7 @@ def post_rewards(
         if source.too_late(decision.identity):
             raise DecisionError(
                 f"reward {i}: its decision is too old to detect whether the reward was learned"
-                " before; increase remember in [source]"
+                " before; increase 'remember' in [source]"
             )
         event = chooser.event(decision, each.reward, str(source.id), each.event)
         records.append(msgspec.json.encode(event))

@@ -24,7 +24,7 @@ def read_state(document: Mapping[str, Any]) -> Any:
     Raises
     ------
     PriorError
-        If `document` is invalid, or does not describe one of these.
+        If `document` is invalid, or does not describe a state, a mixture or an estimator.
 
     Examples
     --------
@@ -59,7 +59,8 @@ class StateCodec:
     Attributes
     ----------
     head, tail
-        The JSON before and after the statistics, the same for all states; empty if they have none.
+        The JSON before and after the statistics, which is the same for all states; empty if the
+        states have no statistics.
 
     Examples
     --------
@@ -86,7 +87,7 @@ class StateCodec:
 
     @property
     def is_compact(self) -> bool:
-        """Whether the states differ only in their statistics, see `write_statistics`."""
+        """Whether the states differ only in their statistics; see `write_statistics`."""
         return bool(self.head)
 
     @property
@@ -102,7 +103,7 @@ class StateCodec:
         return write_json(state.to_dict())
 
     def write_statistics(self, sums: tuple[Any, ...]) -> str:
-        """Return the JSON of the state with these statistics, as `Statistics.dump` returns them."""
+        """Return the JSON of the state with these statistics, in the form of `Statistics.dump`."""
         text = write_json(sums) if all(map(_is_plain, sums)) else "null"
         if "null" in text:  # null also stands for infinity
             text = write_json(serialization.encode(sums))
@@ -124,7 +125,7 @@ class StateCodec:
         return type(self._template).from_dict(msgspec.json.decode(text))
 
     def common_statistics(self, text: str) -> str | None:
-        """Return the statistics in the JSON of a state; None if it differs in more than these."""
+        """Return the statistics in the JSON of a state; None if it also differs in other parts."""
         head, tail = self.head, self.tail
         if head and text.startswith(head) and text.endswith(tail):
             return text[len(head) : len(text) - len(tail)]
@@ -136,7 +137,7 @@ class StateCodec:
         Raises
         ------
         PriorError
-            If the JSON does not describe a state of this belief, or differs from that of other
+            If the JSON does not describe a state of this belief, or differs from the JSON of other
             states in more than the statistics.
         """
         found = self.common_statistics(text)
@@ -148,12 +149,12 @@ class StateCodec:
 
     @staticmethod
     def load(text: str, statistics: Statistics) -> None:
-        """Replace empty statistics by those in JSON.
+        """Replace empty statistics with those in JSON.
 
         Raises
         ------
         PriorError
-            If the JSON does not describe such statistics.
+            If the JSON does not describe statistics of this kind.
         """
         data = msgspec.json.decode(text)
         serialization.Document({"seqbayes": serialization.VERSION, "statistics": data}).load(

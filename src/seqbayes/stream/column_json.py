@@ -42,14 +42,15 @@ else:
 Array = Any
 
 _PARTS = cython.declare(cython.int, PARTS)
-# Sums that are replaced by their two numbers: others have the same JSON in every row.
+# Placeholder sums, which are replaced by the two numbers of each sum; all other JSON is the same in
+# every row.
 _HIGH, _LOW = 4096.5, 2.0**-50
 
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
 def _copy_key(key: str, to: cython.p_char) -> cython.Py_ssize_t:
-    """Write the text of a key in JSON, see `key_text`; return its size.
+    """Write the text (see `key_text`) of a key in JSON; return its size.
 
     The key is usually one string without escapes. The text has at most one byte more than the JSON.
     """
@@ -79,7 +80,7 @@ def _have_columns(
     column_of: cython.p_int,
     n: cython.Py_ssize_t,
 ) -> cython.bint:
-    """Return whether rounded values and remainders of sums are valid, and all have columns."""
+    """Return whether rounded values and remainders are valid, and nonzero ones have columns."""
     k: cython.Py_ssize_t
     for k in range(n):
         if values[k] != 0.0 and column_of[k] < 0:
@@ -101,7 +102,7 @@ class _RowReader:
     columns
         The columns, none of which may be added while this object is used.
     column_of : array of int
-        The column of each slot, -1 if it has none.
+        The column of each slot; -1 if the slot has none.
     short
         Whether JSON that begins with a bracket lacks the text before and after the statistics.
     """
@@ -148,7 +149,7 @@ class _RowReader:
 @cython.cfunc
 @cython.exceptval(-1, check=True)
 def _size_of_keys(rows: Sequence[tuple[Any, ...]], start: cython.Py_ssize_t) -> cython.Py_ssize_t:
-    """Return a size that the texts of the keys of some rows do not exceed; see `_copy_key`."""
+    """Return an upper bound on the size of the key texts of some rows; see `_copy_key`."""
     size: cython.Py_ssize_t = 0
     total: cython.Py_ssize_t = 0
     i: cython.Py_ssize_t
@@ -163,7 +164,7 @@ def _size_of_keys(rows: Sequence[tuple[Any, ...]], start: cython.Py_ssize_t) -> 
 def _read_sums(
     row: cython.p_double, places: cython.p_int, n_sums: cython.Py_ssize_t, values: cython.p_double
 ) -> cython.bint:
-    """Read the rounded values and remainders of the sums of a row; return False if one has more."""
+    """Read the rounded values and remainders of a row's sums; return False if a sum has more."""
     j: cython.Py_ssize_t
     r: cython.Py_ssize_t
     high: cython.double
@@ -234,12 +235,12 @@ class ColumnJson:
         rows
             Tuples that begin with the place, the key and the JSON of a state.
         start
-            Index of the first of them.
+            Index of the first element to read.
         short
             Whether JSON that begins with a bracket lacks the text before and after the statistics.
         names, places
-            The keys and the places of the rows, to which those of the states are added. The columns
-            and `places` have room for them.
+            The keys and the places of the rows; the keys and places of the states are added. The
+            columns and `places` have room for them.
 
         Returns
         -------
@@ -269,7 +270,7 @@ class ColumnJson:
             place_of[first + i] = 0 if stored[0] is None else stored[0]
             i += 1
         found = names.add_texts(end_view[: i + 1], text_view)
-        if len(names) < first + i:  # a damaged store has a key twice: the last one counts
+        if len(names) < first + i:  # a damaged store has a key twice: the last state counts
             for values in (columns.cells, places):
                 values[found] = values[first : first + i].copy()
                 values[len(names) : first + i] = 0
@@ -284,7 +285,7 @@ class ColumnJson:
         texts
             The JSON of states.
         start
-            Index of the first of them. The columns have room for the rest.
+            Index of the first element to read. The columns have room for the rest.
 
         Returns
         -------
@@ -304,7 +305,7 @@ class ColumnJson:
         return n
 
     def _columns_of_slots(self) -> Array:
-        """Return the column of each rounded value and remainder, -1 if it has no column."""
+        """Return the column of each rounded value and remainder; -1 if it has no column."""
         return np.ascontiguousarray(self._columns.places.reshape(-1, PARTS)[:, :2].ravel())
 
     def write(self, rows: Array) -> list[str]:

@@ -1,4 +1,4 @@
-"""The states of one belief by key, as rows of numbers instead of objects."""
+"""The states of one belief, one per key, as rows of numbers instead of objects."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ _MAKE: Callable[[Iterable[Any]], StoredState] = partial(tuple.__new__, StoredSta
 """`StoredState._make` without a call of a Python function for each state."""
 
 
-# Observations whose keys are looked up at once, at first: a block ends at one that is not learned.
+# Initial number of observations whose keys are looked up at once: a block ends at an observation
+# that is not learned.
 _FIRST_BLOCK = 64
-# Number of changed states for which there are Python objects at once.
+# Number of changed states that exist as Python objects at the same time.
 _CHUNK = 20_000
 
 
 class ColumnStates(MutableMapping[Any, Any]):
-    """The states of a belief by key, each a row of numbers.
+    """The states of a belief, one per key, each stored as a row of numbers.
 
-    It equals a dictionary of states: a state that it returns is a copy, and one that is assigned is
-    copied. Observations are learned in the rows. A stored state that cannot be read raises an error
-    when it is first used.
+    It behaves as a dictionary of states, except that it returns copies of states, and copies the
+    states that are assigned. Observations are learned in the rows. A stored state that cannot be
+    read raises an error when it is first used.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ class ColumnStates(MutableMapping[Any, Any]):
         self._keys = KeyRows()
         self._gone: set[int] = set()  # rows without a state, until `_compact`
         self._changed: Array = np.zeros(0, np.uint8)
-        self._places: Array = np.zeros(0, np.int64)  # in the store; 0 if not known
+        self._places: Array = np.zeros(0, np.int64)  # places in the store; 0 if not known
         self._json = ColumnJson(codec, self._columns)
         self._written: Array | None = None  # the rows that `changes` returned, in order
         # statistics (JSON) and place of the states that cannot be read
@@ -126,12 +127,12 @@ class ColumnStates(MutableMapping[Any, Any]):
             self._gone.clear()
 
     def _find(self, key: Any) -> int:
-        """Return the row of a key; -1 if it has none."""
+        """Return the row of a key; -1 if it has no row."""
         row = self._keys.find(key)
         return -1 if row in self._gone else row
 
     def _row(self, key: Any) -> int:
-        """Return the row of a key, a new one if it has none."""
+        """Return the row of a key; a new row if it has no row."""
         row = self._find(key)
         if row < 0:
             self._reserve(len(self._keys) + 1)
@@ -170,7 +171,8 @@ class ColumnStates(MutableMapping[Any, Any]):
         Returns
         -------
         tuple of int and iterator
-            The largest `used` of the chunks that were read, and the states that were not added.
+            The largest value of `used` in the chunks that were read, and the states that were not
+            added.
         """
         used, chunks = 0, iter(chunks)
         with collector_suspended():
@@ -206,7 +208,7 @@ class ColumnStates(MutableMapping[Any, Any]):
         return i
 
     def _check_possible(self, first: int) -> None:
-        """Leave rows with statistics that no data can have to the codec, which raises an error."""
+        """Leave rows whose statistics no data could produce to the codec, which raises an error."""
         columns = self._columns
         with np.errstate(all="ignore"):
             possible = columns.scratch.possible_rows(columns.leading_parts(slice(first, None)))
@@ -234,9 +236,10 @@ class ColumnStates(MutableMapping[Any, Any]):
         keys, xs
             Keys and observations.
         start
-            Index of the first observation.
+            Index of the first observation to learn.
         accept
-            Whether an observation with a new key can be learned, given key and observation.
+            Function of a new key and an observation that returns whether the observation can be
+            learned.
         max_keys
             Maximum number of keys; None for no limit.
         rest
@@ -278,13 +281,13 @@ class ColumnStates(MutableMapping[Any, Any]):
     def changes(self, used: int) -> LazyStates:
         """Return the state of every key that has changed, valid until `committed` is called.
 
-        Those whose place is known come first, in the order of their places, and then the others,
-        approximately in the order of their keys. A store writes them faster in this order.
+        States whose place is known come first, in the order of their places; the others follow,
+        approximately in the order of their keys. A store writes states faster in this order.
 
         Parameters
         ----------
         used
-            The last use before the first of them.
+            The number of the last use before the first of these states.
         """
         rows = self._changed_rows()
         places = self._places[rows]
@@ -305,7 +308,7 @@ class ColumnStates(MutableMapping[Any, Any]):
             yield from map(_MAKE, zip(belief, names, texts, numbers, places, strict=True))
 
     def heaviest_changes(self, n: int) -> list[Any]:
-        """Return the keys that have changed and have most data, at most n, those with most first.
+        """Return at most n of the changed keys: those with the most data, in descending order.
 
         Parameters
         ----------
@@ -322,12 +325,12 @@ class ColumnStates(MutableMapping[Any, Any]):
         Parameters
         ----------
         first_place
-            The place of the first of the changed states without one; None if there are no places.
+            The place for the first changed state that has none; None if there are no places.
 
         Returns
         -------
         int or None
-            The place after those of the changed states.
+            The place after the places of the changed states.
         """
         rows = self._changed_rows() if self._written is None else self._written
         if first_place is None:

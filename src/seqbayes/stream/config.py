@@ -48,7 +48,7 @@ class Config:
     most_dead_letters
         Maximum number of dead letters in the store.
     choices
-        Choices between keys of the beliefs, by name.
+        Choices between keys of the beliefs, keyed by name.
     alerts
         Alerts about the beliefs and the stream.
     retention
@@ -72,7 +72,7 @@ class Config:
     group: Group | None = None
 
     def open_source(self, partition: str | None = None) -> Source:
-        """Open the source, or the one of a partition."""
+        """Open the source, or the source of a partition."""
         kind, options = self.source
         if partition is not None:
             options = kind.partition_options(options, partition)

@@ -155,7 +155,7 @@ def read_pace(table: Any, errors: ErrorList) -> Pace | None:
 
 
 def read_history(table: Any, errors: ErrorList) -> tuple[dict[str, Any] | None, int]:
-    """Return the parameters of `History`, if it is wanted, and the limit of windows."""
+    """Return the parameters of `History`, if a history is kept, and the limit on windows."""
     history = None if table is False else errors.read("history", table, HistoryTable)
     if history is None:
         return None, MOST_WINDOWS
@@ -254,7 +254,7 @@ def _check_fields(
     if table.time is None:
         for key in ("time_unit", "missing", "late", "future"):
             if key in given:
-                errors.add(join(path, key), "requires time, the field of the event time")
+                errors.add(join(path, key), "requires 'time', the field of the event time")
 
 
 def read_choices(
@@ -263,7 +263,7 @@ def read_choices(
     source: tuple[type[Source], Mapping[str, Any]] | None,
     errors: ErrorList,
 ) -> dict[str, Chooser]:
-    """Return the choices that have no errors, by name."""
+    """Return the choices that have no errors, keyed by name."""
     if not tables or not isinstance(tables, Mapping):
         return {}
     from seqbayes.stream.choices import ChoiceTable, Chooser

@@ -62,7 +62,7 @@ class DecisionIds:
         self._named = msgspec.json.encode(choice)
 
     def encode(self, arm: str, propensity: float, context: Mapping[str, Any], issued: int) -> str:
-        """Return the id of a new decision, issued at this number of milliseconds since 1970."""
+        """Return the id of a new decision, issued at a given number of milliseconds since 1970."""
         nonce = secrets.token_urlsafe(12)
         body = msgspec.json.encode(
             IssuedDecision(self._choice, arm, propensity, dict(context), issued, nonce)

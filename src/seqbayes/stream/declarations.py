@@ -1,4 +1,4 @@
-"""Compatibility with stored beliefs whose family has a different default prior now."""
+"""Compatibility with stored beliefs whose family now has a different default prior."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def plot_history(
 
 
 def _estimate(mean: Any, interval: Any, part: str) -> tuple[float, float, float] | None:
-    """Return mean and interval of a number in a stored summary; None if it does not have it.
+    """Return the mean and the interval of a number in a stored summary; None if it is absent.
 
     Examples
     --------

@@ -45,7 +45,7 @@ class OwnedPartition:
 
     @property
     def idle(self) -> bool:
-        """Whether its source has ended, or has been read to its end for now."""
+        """Whether the source has ended, or has been read to its current end."""
         return self.ended or self.pipeline.idle
 
 
@@ -54,7 +54,7 @@ class GroupRunner:
 
     Every partition has its own pipeline, and its own store with a lease. The runner claims
     partitions until it has its share, and gives up those beyond its share after committing them.
-    If another runner has taken a partition, because this process was stopped for too long, the
+    If another runner has taken a partition because this process was stopped for too long, the
     uncommitted events of that partition are discarded: the other runner reads them.
 
     Parameters
@@ -62,14 +62,14 @@ class GroupRunner:
     config
         A configuration with a group.
     collectors
-        Returns the observers of the pipeline of a partition.
+        Function that returns the observers of the pipeline of a partition.
     notify
-        Called with the name, text and level of each notice.
+        Function that is called with the name, text and level of each notice.
 
     Attributes
     ----------
     owned
-        The partitions of this runner, by name.
+        The partitions of this runner, keyed by name.
     events, commits, used, filtered, unused_events
         As in `Pipeline`, summed over the partitions that this runner has given up or closed.
     notices
@@ -188,7 +188,7 @@ class GroupRunner:
             return True
 
     def _renew(self) -> None:
-        """Renew the leases of all partitions that are due."""
+        """Renew the leases that are due."""
         for partition in list(self.owned.values()):
             try:
                 partition.pipeline.store.renew(partition.pipeline.status)
@@ -211,7 +211,7 @@ class GroupRunner:
         self._notify("lost", f"lost partition {partition.name}: {error}", "warning")
 
     def _remove(self, partition: OwnedPartition) -> None:
-        """Close the pipeline of a partition, and add its numbers to the totals."""
+        """Close the pipeline of a partition, and add its counts to the totals."""
         del self.owned[partition.name]
         self._count(partition.pipeline)
         partition.pipeline.close()

@@ -22,14 +22,15 @@ MAX_STATE_LENGTH = 2000
 
 
 class History(Collector):
-    """Adds summaries of changed beliefs to commits at intervals, with their states.
+    """Adds summaries of changed beliefs, with their states, to commits at intervals.
 
     Parameters
     ----------
     every
         Minimum number of seconds between two points.
     keys
-        Maximum number of keys per belief for which a point is recorded, those with the most data.
+        Maximum number of keys per belief for which a point is recorded; the keys with the most data
+        are chosen.
     points
         Maximum number of points of a history; longer histories are downsampled evenly.
     now
@@ -83,7 +84,7 @@ class History(Collector):
 def summarise(state: Model) -> dict[str, Any]:
     """Return the numbers of a state to plot over time: its mean, and its interval if it exists.
 
-    For a mixture these are the weights of its components, for an estimator its summary.
+    For a mixture, these numbers are the weights of its components; for an estimator, its summary.
 
     Examples
     --------

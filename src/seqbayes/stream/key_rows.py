@@ -56,8 +56,8 @@ def _key_of(text: str) -> Any:
 class KeyRows:
     """The rows of keys, in order of first appearance.
 
-    A key is a string, a tuple of strings, or None for the pooled rest. The index holds strings, see
-    `key_text`: a key needs no Python object, which saves memory and time.
+    A key is a string, a tuple of strings, or None for the pooled rest. The index holds strings (see
+    `key_text`), so that a key needs no Python object, which saves memory and time.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class KeyRows:
         return len(self._index)
 
     def find(self, key: Any) -> int:
-        """Return the row of a key; -1 if it has none."""
+        """Return the row of a key; -1 if it has no row."""
         text = key_text(key)
         return -1 if text is None else self._index.find(text)
 
@@ -93,7 +93,7 @@ class KeyRows:
         keys
             The list.
         start, stop
-            Index of the first of these keys, and of the one after the last.
+            Index of the first of these keys, and index after the last.
 
         Returns
         -------
@@ -157,7 +157,7 @@ class KeyRows:
         """Return the positions of rows approximately in the order of their keys.
 
         A store writes keys faster in this order. Keys in buffers are compared by the first eight
-        bytes that differ between any of them, among the first bytes.
+        byte positions at which any keys differ; only the beginning of the keys is considered.
         """
         texts = self._index.array
         if not isinstance(texts, ArrowTexts):
@@ -177,7 +177,7 @@ class KeyRows:
         self._index.truncate(n)
 
     def take(self, rows: Array) -> KeyRows:
-        """Return the keys of these rows, which are distinct, in this order."""
+        """Return the keys of distinct rows, in the order of `rows`."""
         taken = KeyRows()
         taken._index = self._index.take(rows)
         return taken

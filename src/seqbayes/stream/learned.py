@@ -1,4 +1,4 @@
-"""Which beliefs have learned the event with an id, and from which of its copies."""
+"""Records of which beliefs have learned an event with an id, and from which copy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LearnedEvent(msgspec.Struct, omit_defaults=True):
         The position of the event (JSON); empty if it is not known.
     rejected
         The beliefs that rejected the event at `position`, each with the position of the copy that
-        it has learned since, or None. A corrected copy is passed only to those with None.
+        it has learned since, or None. A corrected copy is passed only to the beliefs with None.
     digest
         Digest of the last copy that a belief rejected: the same copy is not read again.
 

@@ -1,4 +1,4 @@
-"""The limit of the number of keys and labels of a belief."""
+"""The limit on the number of keys and labels of a belief."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqbayes.events.keys import MAX_NAME_LENGTH, REST, write_key
 
 
 class LimitError(ObservationError):
-    """A belief has reached its limit of keys or labels."""
+    """A belief has reached its limit on keys or labels."""
 
 
 class Limits:
@@ -28,7 +28,7 @@ class Limits:
     Attributes
     ----------
     labels_of
-        Returns the labels of a state with an open vocabulary; None for other states.
+        Function that returns the labels of a state with an open vocabulary; None for other states.
     """
 
     def __init__(self, belief: Belief, explains: bool) -> None:
@@ -61,7 +61,7 @@ class Limits:
         raise self.no_room(key if self._explains else None)
 
     def no_room(self, key: Any, remedy: str = "") -> LimitError:
-        """Return the error for a new key, which it names unless it is None."""
+        """Return the error for a new key; the error names the key unless it is None."""
         shown = "" if key is None else f": no room for {write_key(key)[:200]}{remedy}"
         return LimitError(
             f"belief {self._name!r} has reached its limit of {self._most:,} keys{shown}"

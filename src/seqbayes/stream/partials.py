@@ -30,8 +30,8 @@ def read_entry(codec: StateCodec, entry: StoredEntry) -> Any:
 def merge_entries(codec: StateCodec, entries: Sequence[StoredEntry]) -> StoredEntry:
     """Return the sum of the states of one key; the prior is counted once.
 
-    A single entry is returned as it is. If one of the states is damaged (an empty string), so is
-    the sum.
+    A single entry is returned as it is. If one of the states is damaged (an empty string), the sum
+    is damaged, too.
 
     Raises
     ------

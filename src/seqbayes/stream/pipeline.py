@@ -31,10 +31,10 @@ COST_FACTOR, MAX_DELAY = 4.0, 10.0
 will probably take, up to `MAX_DELAY` times the time in `Pace`."""
 
 SIGNIFICANT_KEYS = 5000
-"""Number of changed keys from which on the duration of a commit is measured."""
+"""Number of changed keys in a commit from which its duration is measured."""
 
 UNMEASURED_KEYS = 200_000
-"""Maximum number of keys of a commit until then."""
+"""Maximum number of keys in a commit until a duration has been measured."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ class Pace:
     Parameters
     ----------
     seconds
-        Elapsed time in seconds; up to ten times as much if commits take long, so that they take at
-        most a fifth of the time, unless one would take more than a third of the store's lease.
+        Elapsed time in seconds. If commits are slow, the time is extended to up to ten times as
+        much, so that commits take at most a fifth of the time, unless a commit would then take more
+        than a third of the store's lease.
     events
         Number of events read.
     keys
@@ -71,7 +72,7 @@ class Collector:
         """Handle the start of reading, when the states are restored."""
 
     def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
-        """Handle a batch after it was learned; None means that none arrived before the timeout."""
+        """Handle a batch after it was learned; None means that the timeout passed."""
 
     def refused(self, pipeline: Pipeline, batch: Batch, letter: DeadLetter) -> None:
         """Handle an event that could not be used, before `learned` is called with its batch."""
@@ -115,7 +116,7 @@ class Pipeline:
     Attributes
     ----------
     tables
-        The states of each belief, by name.
+        The states of each belief, keyed by belief name.
     events, commits
         Number of events read, and number of commits.
     lag
@@ -277,7 +278,7 @@ class Pipeline:
 
     @property
     def used(self) -> dict[str, int]:
-        """Number of events that each belief has learned, by name."""
+        """Number of events that each belief has learned, keyed by belief name."""
         return {name: table.used for name, table in self.tables.items()}
 
     @property

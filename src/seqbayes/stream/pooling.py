@@ -23,8 +23,8 @@ class PooledStates:
     Parameters
     ----------
     states
-        The states by key. The pooled rest (events with keys beyond the limit) is not a key, and is
-        ignored.
+        Maps each key to its state. The pooled rest (events with keys beyond the limit) is not a
+        key, and is ignored.
     prior
         The state without data.
     pool

@@ -26,14 +26,14 @@ ESTIMATORS = {
     "mixture-discriminant": "MixtureDiscriminant",
     "predictive-surprise": "PredictiveSurprise",
 }
-"""The estimators of `seqbayes.river` by their names in a configuration."""
+"""The estimators of `seqbayes.river`, keyed by their names in a configuration."""
 
 
 MIXTURES = {
     "mixture": "Mixture",
     "dirichlet-process-mixture": "DirichletProcessMixture",
 }
-"""The models of `seqbayes.mixture` by their names in a configuration."""
+"""The models of `seqbayes.mixture`, keyed by their names in a configuration."""
 
 SEED = 0
 """The default seed; fixed, so that a run that crashed before its first commit is reproducible."""
@@ -148,16 +148,16 @@ def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: 
     if table.window is not None:
         return _windowed(path, table, state, errors)
     if table.slide is not None:
-        errors.add(join(path, "slide"), "requires window, the length of each window")
+        errors.add(join(path, "slide"), "requires 'window', the length of each window")
     if life is None:
         return state
     return errors.catch(join(path, "half_life"), lambda: Decayed(state, *life))
 
 
 def _windowed(path: str, table: BeliefTable, state: State, errors: ErrorList) -> Any:
-    """Return a state of windows; None if there are errors."""
+    """Return a windowed state; None if there are errors."""
     if table.half_life is not None:
-        errors.add(join(path, "half_life"), "cannot be combined with window")
+        errors.add(join(path, "half_life"), "cannot be combined with 'window'")
     found: dict[str, float | None] = {"slide": None, "late": 0.0}
     for key in ("window", "slide", "late"):
         given = getattr(table, key)
@@ -181,7 +181,7 @@ def _mixture(name: str) -> type[Model] | None:
 
 
 def _table_family(name: str) -> type[Model] | None:
-    """Return the family of this name if it has its own schema of tables, otherwise None."""
+    """Return the family with a given name if it has its own table schema, otherwise None."""
     family = spec.find_family(name)
     return None if family is None or family.table_form is None else family
 
@@ -249,7 +249,7 @@ def _states(
     errors: ErrorList,
     names: tuple[str, ...] | None = None,
 ) -> dict[str, State] | None:
-    """Return states by name; None if a state has errors."""
+    """Return states, keyed by name; None if a state has errors."""
     states = {}
     for name, given in tables.items():
         state_path = join(path, name)

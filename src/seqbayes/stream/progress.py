@@ -24,7 +24,7 @@ class Progress(Collector):
     now
         Function that returns a monotonic time in seconds.
     shows_line
-        Whether to show the line with events and rate; only one pipeline of a process can.
+        Whether to show the line with events and rate; only one pipeline of a process can show it.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class RejectionCounts:
     Attributes
     ----------
     incomplete, over_limit
-        Numbers of rejected events with a missing value, or with a key or label over the limit
+        Numbers of rejected events with a missing value, and with a key or label over the limit
         `max_keys`.
     missing, absent
         For each field, the number of events without a value, and without the field itself.
@@ -58,7 +58,7 @@ class RejectionCounts:
         start
             Index of the first of them.
         simple
-            The attributes of key and observation, see `Reader`.
+            The attributes of the key and the observation; see `Reader`.
         """
         key_name, name, _ = simple
         # counts of pairs of key and value, each present (0), null (1) or absent (2)
@@ -85,7 +85,7 @@ class RejectionCounts:
 
 
 def _missing_kind(value: Any) -> int:
-    """Return 0 for a value, 1 for null, 2 if it is absent, and -1 if it is invalid."""
+    """Return 0 for a valid value, 1 for null, 2 for an absent value, and -1 for an invalid one."""
     if value is None:
         return 1
     if value is UNSET:

@@ -27,17 +27,17 @@ class Retention(Collector):
     Parameters
     ----------
     keys
-        Seconds since its last change after which a key is removed, with its state and history;
+        Seconds after its last change until a key is removed, with its state and history;
         None for never.
     dead_letters
-        Seconds after which a dead letter is removed; None for never.
+        Seconds until a dead letter is removed; None for never.
     now
-        Returns the time in seconds since 1970.
+        Function that returns the time in seconds since 1970.
 
     Notes
     -----
-    The time of a change is that of the commit that stored it, not that of the event. A key that is
-    used again starts from the prior.
+    The time of a change is the time of the commit that stored it, not the time of the event. A key
+    that is used again starts from the prior.
     """
 
     def __init__(
@@ -79,5 +79,5 @@ class Retention(Collector):
                     gone.append((name, key))
         changes.gone = [*changes.gone, *gone]
         changes.points_gone = gone
-        if len(gone) >= MOST:  # there may be more
+        if len(gone) >= MOST:  # there may be more keys
             self._next = time.monotonic()

@@ -22,9 +22,9 @@ from seqbayes.stream.table import KeyedStates
 
 @dataclass
 class Retried:
-    """Numbers of dead letters used, left, and of duplicates.
+    """Numbers of dead letters that were used, left, and removed as duplicates.
 
-    Duplicates are removed: a later event with the same id was learned.
+    A dead letter is a duplicate if a later event with the same id was learned.
     """
 
     used: int = 0
@@ -44,7 +44,7 @@ class Retry:
     source
         Its source, which determines how events are decoded and which field contains their id.
     done
-        The results so far, to which those of this store are added.
+        The results so far, to which the results of this store are added.
     """
 
     def __init__(self, store: Store, config: Config, source: Source, done: Retried) -> None:

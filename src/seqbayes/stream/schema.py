@@ -36,8 +36,8 @@ class ErrorList:
     Parameters
     ----------
     top
-        The top-level keys. In a file, such a key belongs to a table by mistake if it follows its
-        header.
+        The top-level keys. In a file, a top-level key that follows the header of a table belongs to
+        this table by mistake.
     """
 
     def __init__(self, top: Collection[str] = ()) -> None:
@@ -135,13 +135,13 @@ _WORDS = {
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
-    """Return the values that a type allows, if it is a Literal or an optional one."""
+    """Return the values that a type allows if it is a Literal or an optional Literal."""
     kinds = [each for each in (kind, *get_args(kind)) if get_origin(each) is Literal]
     return get_args(kinds[0]) if kinds else ()
 
 
 def _in_words(text: str) -> str:
-    """Replace the names of JSON types in a message by plain words.
+    """Replace the names of JSON types in a message with plain words.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Define the interface of event sources, and the registry of their kinds."""
+"""The interface of event sources, and the registry of their kinds."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Batch:
     positions
         The position of each record, a JSON value that dead letters contain.
     refused
-        Position, first raw bytes and reason of each piece of input that the source could not use or
-        that no longer exists. Each becomes a dead letter.
+        The position, the first raw bytes and the reason for each piece of input that the source
+        could not use or that no longer exists. Each becomes a dead letter.
     remaining
         Number of events or bytes after this batch, if known.
     prompt
@@ -176,7 +176,7 @@ class Source:
         return found
 
     def seek(self, token: Any) -> None:
-        """Resume after the batch with this token; None means from the beginning.
+        """Resume after the batch with a given token; None means from the beginning.
 
         The pipeline calls this before it reads the first batch.
         """
@@ -217,7 +217,7 @@ class Source:
         """Add the ids of learned events to changes before they are committed."""
 
     def committed(self, token: Any) -> None:
-        """Handle a commit: everything up to this token has been stored durably."""
+        """Handle a commit: everything up to a given token has been stored durably."""
 
     def close(self) -> None:
         """Release resources; the source is not read afterwards."""
@@ -305,7 +305,7 @@ def load_source(kind: str) -> type[Source]:
 
 
 def source_parameters(source: type[Source]) -> dict[str, tuple[Any, bool]]:
-    """Return the type of each parameter that a configuration may set, and whether it is required.
+    """Return the type of each parameter that can be configured, and whether it is required.
 
     Examples
     --------

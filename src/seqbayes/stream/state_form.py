@@ -109,7 +109,7 @@ class StateForm:
         The slot of each number: twice the position of its sum in `row_sums`, plus 1 for the
         remainder.
     head, tail
-        Length of what is omitted of the first and of the last piece in abbreviated JSON.
+        Length of the text that abbreviated JSON omits from the first and from the last piece.
     """
 
     def __init__(self, pieces: list[bytes], slots: list[int], head: int, tail: int) -> None:
@@ -139,7 +139,7 @@ class StateForm:
         brief: cython.bint,
         values: cython.p_double,
     ) -> cython.bint:
-        """Read the numbers of a state; return False if its JSON has another self."""
+        """Read the numbers of a state; return False if its JSON has another form."""
         at: cython.Py_ssize_t = 0
         k: cython.Py_ssize_t
         begin: cython.Py_ssize_t

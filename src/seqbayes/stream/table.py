@@ -1,4 +1,4 @@
-"""The states of one belief by key; learns events."""
+"""Learns events in the states of one belief, one per key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Reject = Callable[[int, SeqbayesError], None]
 
 
 class KeyedStates:
-    """The states of a belief by key; learns events and tracks which keys have changed.
+    """Learns events in the states of a belief, one per key, and tracks which keys have changed.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class KeyedStates:
     counts
         Numbers of rejected events by reason.
     observer
-        Called with the keys and the `learn_one` arguments of the events learned from a batch, in
-        order.
+        Function that is called with the keys and the `learn_one` arguments of the events learned
+        from a batch, in order.
     """
 
     observer: Callable[[Sequence[Any], Sequence[tuple[Any, ...]]], None] | None = None
@@ -145,7 +145,7 @@ class KeyedStates:
 
     @property
     def states(self) -> Mapping[Any, Any]:
-        """States by key: a string, a tuple of strings, (), or None for the pooled rest."""
+        """The state of each key: a string, a tuple of strings, (), or None for the pooled rest."""
         if self._unread:
             for key in self._states:
                 self.state(key)
@@ -163,7 +163,7 @@ class KeyedStates:
         index
             The index of each event, passed to `refuse`.
         refuse
-            Called with the index of an event that cannot be used, and the reason.
+            Function that is called with the index of an event that cannot be used, and the reason.
 
         Returns
         -------
@@ -315,7 +315,7 @@ class KeyedStates:
         Raises
         ------
         LimitError
-            If the key is new and there are `max_keys` already.
+            If the key is new and there are already `max_keys` keys.
         MergeError
             If the prior of the state is not that of this belief.
         """
@@ -327,7 +327,7 @@ class KeyedStates:
             state = known
             if self._columns is None:
                 del self._states[key]
-        self._states[key] = state  # the most recently used one is the last
+        self._states[key] = state  # the most recently used state is the last
         self._gone.discard(key)
         if self._columns is None:
             self._dirty.add(key)
@@ -363,7 +363,7 @@ class KeyedStates:
         return [write_key(key) for key in self._gone]
 
     def heaviest_changes(self, n: int) -> list[Any]:
-        """Return the keys that have changed and have most data, at most n, those with most first.
+        """Return at most n of the changed keys: those with the most data, in descending order.
 
         Parameters
         ----------
@@ -385,12 +385,12 @@ class KeyedStates:
         Parameters
         ----------
         first_place
-            The place of the first of the changed states without one, see `Changes`.
+            The place for the first changed state that has none; see `Changes`.
 
         Returns
         -------
         int or None
-            The place after those of the changed states.
+            The place after the places of the changed states.
         """
         changed = len(self._dirty)
         self._dirty.clear()

@@ -23,7 +23,7 @@ MAX_POINTS = 1000
 """Maximum number of points of each kind; longer histories are thinned evenly."""
 
 MAX_KEYS = 100
-"""Maximum number of keys of a belief; the silences of keys of larger ones are not recorded."""
+"""Maximum number of keys of a belief whose silences are recorded."""
 
 
 class TrafficCounts(msgspec.Struct, omit_defaults=True):
@@ -38,7 +38,8 @@ class TrafficCounts(msgspec.Struct, omit_defaults=True):
     refused
         Number of events that became dead letters.
     refused_by
-        Number of dead letters by belief; those that could not be decoded have an empty name.
+        Number of dead letters, keyed by belief; events that could not be decoded have an empty
+        name.
     """
 
     every: float
@@ -48,12 +49,12 @@ class TrafficCounts(msgspec.Struct, omit_defaults=True):
 
 
 class Silent(msgspec.Struct):
-    """A time without events of a stream or a key, which ended at the time of its point.
+    """A silence of a stream or of a key, which ended at the time of its history point.
 
     Parameters
     ----------
     since
-        Time of the last event before it, in seconds since 1970.
+        Time of the last event before the silence, in seconds since 1970.
     """
 
     since: float
@@ -67,7 +68,8 @@ class Place(NamedTuple):
     kind
         "counts" or "silence".
     name
-        Name of the source, for counts; name of the belief, for silences of its keys; else empty.
+        Name of the source, for counts; name of the belief, for silences of its keys; otherwise
+        empty.
     key
         The key (JSON) of the belief, for silences of a key.
 
@@ -117,7 +119,8 @@ class Traffic(Collector):
     Parameters
     ----------
     every
-        Minimum number of seconds between two points of the counts, and of a silence.
+        Minimum number of seconds between two points of the counts, and minimum duration of a
+        silence.
     now
         Function that returns the time in seconds since 1970.
     """

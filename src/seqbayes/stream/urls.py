@@ -12,7 +12,7 @@ _VARIABLE = re.compile(r"\$\{(\w*)\}")
 
 
 def expand(text: str, quoted: bool = False) -> str:
-    """Return a string with each ``${NAME}`` replaced by that environment variable.
+    """Return a string with each ``${NAME}`` replaced with that environment variable's value.
 
     Parameters
     ----------

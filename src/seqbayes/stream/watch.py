@@ -72,7 +72,7 @@ _ARRAY = "the input is a JSON array, not one object per line: convert it first (
 
 
 _SPREAD = (
-    "the input has JSON objects of several lines, not one object per line: convert it first"
+    "the input has JSON objects that span several lines, not one object per line: convert it first"
     " (jq -c .)"
 )
 

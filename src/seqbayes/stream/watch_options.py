@@ -102,8 +102,8 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
         type=positive_int,
         default=100_000,
         metavar="N",
-        help="maximum number of keys, or labels of an open vocabulary; events with further ones are"
-        " skipped and counted (%(default)s)",
+        help="maximum number of keys, or labels of an open vocabulary; events with additional ones"
+        " are skipped and counted (%(default)s)",
     )
 
 

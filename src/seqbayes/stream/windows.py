@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seqbayes.stream.table import KeyedStates
 
 COLLECTED = 10_000
-"""Events after which windows are taken, so that no state keeps too many of them."""
+"""Number of events after which ended windows are taken, so that no state keeps too many."""
 
 
 class Windows(Collector):
@@ -86,5 +86,5 @@ class Windows(Collector):
 
 
 def _windowed(pipeline: Pipeline) -> list[tuple[str, KeyedStates]]:
-    """Return the tables of beliefs with windows, by name."""
+    """Return the tables of beliefs with windows, keyed by name."""
     return [(n, table) for n, table in pipeline.tables.items() if table.belief.state.windowed]

@@ -87,7 +87,7 @@ class Table(BaseTable):
         weight, time
             The columns of weights, and of times for a half-life in time.
         connection
-            The engine that executes the query: a connection of DuckDB or psycopg, or
+            The engine that executes the query: a DuckDB or psycopg connection, or
             ``postgresql://…``; by default a new DuckDB connection.
         refuse
             Called with each row that cannot be learned, and the reason. By default the first such

@@ -292,7 +292,7 @@ class PipelineThread:
     collectors
         Additional collectors.
     notify
-        Called with the name, text and level of each notice.
+        Function that is called with the name, text and level of each notice.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ class Delivery:
         self._senders = {a.name: MessageSender(a, notify, self._done) for a in alerts}
 
     def send(self, messages: Iterable[StoredMessage]) -> None:
-        """Deliver messages; those of alerts that no longer exist are abandoned."""
+        """Deliver messages; messages of alerts that no longer exist are abandoned."""
         for message in messages:
             sender = self._senders.get(message.alert)
             if sender is None:
@@ -78,7 +78,7 @@ class Delivery:
         return found
 
     def close(self, patience: float = 5.0) -> None:
-        """Try the waiting messages of each alert until one fails or the time is over, and stop."""
+        """Try each alert's waiting messages until a delivery fails or the time is over."""
         deadline = time.monotonic() + patience
         for sender in self._senders.values():
             sender.stop(deadline - time.monotonic())
@@ -124,7 +124,7 @@ class MessageSender:
             self._thread.start()
 
     def stop(self, patience: float) -> None:
-        """Try the waiting messages until one fails or the time is over, and stop."""
+        """Try the waiting messages until a delivery fails or the time is over, and stop."""
         self._stopping.set()
         if self._thread is not None:
             self._waiting.put(None)

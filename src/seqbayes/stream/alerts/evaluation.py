@@ -27,9 +27,9 @@ MAX_COMPARED = 100
 
 
 class Evaluation(NamedTuple):
-    """An evaluation of an alert: the value of its first quantity, and whether it holds or recovers.
+    """An evaluation of an alert: its first quantity, and whether its conditions hold.
 
-    Values that are not known are None.
+    `recovers` tells whether the alert may end. Values that are not known are None.
     """
 
     value: float | None
@@ -38,14 +38,14 @@ class Evaluation(NamedTuple):
 
 
 class StateEvidence(NamedTuple):
-    """Log evidence and weight of the data of a state."""
+    """The log evidence of a state, and the weight of its data."""
 
     log_evidence: float
     n: float
 
     @classmethod
     def of(cls, state: Any) -> StateEvidence:
-        """Return log evidence and weight of a state."""
+        """Return the log evidence and the weight of a state."""
         return cls(float(state.log_evidence), float(state.n_samples))
 
 
@@ -178,7 +178,7 @@ def evaluate_choice(alert: Alert, states: Mapping[Any, Any]) -> Evaluation:
     alert
         The alert.
     states
-        The states by key.
+        Maps each key to its state.
     """
     assert alert.belief is not None
     better = alert.belief.display.better or "higher"
@@ -216,7 +216,7 @@ def evaluate_share(alert: Alert, share: float | None) -> Evaluation:
     alert
         The alert.
     share
-        The share; None without events.
+        The share; None if there are no events.
     """
     return evaluate(alert, lambda quantity: share)
 
@@ -235,7 +235,7 @@ def evaluate_silence(alert: Alert, seconds: float) -> Evaluation:
 
 
 def _compared(alert: Alert, states: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the compared states, by the names of their keys."""
+    """Return the states to compare, keyed by the names of their keys."""
     chosen: Iterable[Any] = states
     if len(states) > MAX_COMPARED:
         wanted = {

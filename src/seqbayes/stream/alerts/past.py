@@ -118,7 +118,7 @@ def evaluate_history(alert: Alert, store: ReadableStore) -> AlertHistory:
 
 
 def _read_counts(store: ReadableStore) -> dict[str, list[tuple[float, TrafficCounts]]]:
-    """Return the counts of each source, in the order of time."""
+    """Return the counts of each source, in chronological order."""
     found: dict[str, list[tuple[float, TrafficCounts]]] = {}
     for point in store.points(STREAM):
         if Place.read(point.key).kind == "counts":

@@ -44,7 +44,7 @@ def advance(
     before
         The current state.
     holds, recovers
-        Whether the condition, and the recovery condition, hold; None if unknown.
+        Whether the condition holds, and whether the recovery condition holds; None if unknown.
     value
         The value to store.
     now

@@ -77,7 +77,7 @@ def _without_number(quantity: Any, label: str | None, state: Any) -> Iterator[st
         return
     if now.display_kind == "labels":
         if label is None:
-            yield "a belief about labels requires label, the label whose share is evaluated"
+            yield "a belief about labels requires 'label', the label whose share is evaluated"
         elif not _is_known(now, label):
             known = ", ".join(sorted(map(str, now.label_weights()[0])))
             yield f"the belief has no label {label!r}; its labels are {known}"

@@ -1,4 +1,4 @@
-"""Arrivals of events, and shares of rejected events, for alerts."""
+"""Arrivals of events and shares of rejected events, for alerts."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Refusals:
             self._buckets.popleft()
 
     def share(self, now: float, belief: str | None = None) -> float | None:
-        """Return the share of events that became dead letters; None without events.
+        """Return the share of events that became dead letters; None if there are no events.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class Arrivals:
     ) -> Iterator[tuple[str, Evaluation]]:
         """Yield quiet keys, and keys with firing alerts, each with its evaluation.
 
-        Nothing is quiet while events that were waiting at the start have not been read.
+        Nothing counts as quiet until the events that were waiting at the start have been read.
         """
         (limit,) = alert.condition
         if alert.belief is None:

@@ -14,7 +14,7 @@ from seqbayes.events.records import MAX_KEPT_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
 
 FIRST_CONNECTION_TIMEOUT = 10.0
-"""Timeout of the first connection in seconds; for later ones it is `patience`."""
+"""Timeout of the first connection, in seconds; for later connections, it is `patience`."""
 
 Lost = Literal["stop", "restart"]
 
@@ -34,7 +34,7 @@ class Broker(Source):
     lost
         What to do if the server no longer has the next record.
     patience
-        Maximum number of seconds without a connection before the source fails.
+        Maximum number of seconds without a connection; after this time, the source fails.
     secrets
         Strings that must not appear in messages.
 
@@ -60,9 +60,9 @@ class Broker(Source):
         self, name: str, lost: Lost, patience: float, secrets: tuple[str, ...] = ()
     ) -> None:
         if lost not in ("stop", "restart"):
-            raise PriorError(f"expected lost 'stop' or 'restart', got {lost!r}")
+            raise PriorError(f"expected 'lost' to be 'stop' or 'restart', got {lost!r}")
         if not patience > 0.0:
-            raise PriorError(f"expected patience above 0 seconds, got {patience!r}")
+            raise PriorError(f"expected 'patience' above 0 seconds, got {patience!r}")
         self.name = name
         self.caught_up = False
         self._restart = lost == "restart"
@@ -115,7 +115,7 @@ class Broker(Source):
             yield batch if batch is None else self._decoded(batch)
 
     def _decoded(self, batch: Batch) -> Batch:
-        """Return a batch with messages of another format than JSON decoded."""
+        """Return a batch in which messages in a format other than JSON are decoded."""
         if self._messages is None or not batch.records:
             return batch
         raw: Any = batch.records

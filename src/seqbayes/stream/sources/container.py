@@ -16,7 +16,7 @@ from seqbayes.stream.digests import digest_of
 from seqbayes.stream.source import Batch, SourceError
 
 CONTAINERS = ("parquet", "avro", "msgpack")
-"""Formats of files that are read by records."""
+"""Formats of files that are read record by record."""
 
 _HEAD = 1024
 """Number of bytes at the beginning of a file that identify it."""

@@ -41,8 +41,8 @@ class Directory(Source):
     follow
         Whether to wait for more files.
     settle
-        Seconds without a change after which a file is considered complete; 0 if files are moved
-        into the directory when they are complete.
+        A file is considered complete after this number of seconds without a change; 0 if files are
+        moved into the directory when they are complete.
     format, delimiter, longest
         See `File`; the format is by default determined by the suffix of the pattern.
     name
@@ -57,8 +57,8 @@ class Directory(Source):
     -----
     The token contains size, modification time and fingerprints of every file that was read. If a
     file grows afterwards, the new part is read; if its content is replaced, it is a new file; if it
-    is renamed or compressed, it is not read again. If a file vanishes before it was read to its
-    end, a dead letter is added, and reading continues if the file reappears.
+    is renamed or compressed, it is not read again. If a file vanishes before it has been read to
+    its end, a dead letter is added, and reading continues if the file reappears.
     """
 
     kind = "directory"
@@ -77,7 +77,7 @@ class Directory(Source):
         name: str | None = None,
     ) -> None:
         if not settle >= 0.0:
-            raise PriorError(f"expected settle >= 0 seconds, got {settle!r}")
+            raise PriorError(f"expected 'settle' >= 0 seconds, got {settle!r}")
         if not pattern or "/" in pattern:
             raise PriorError(f"expected a pattern of file names such as '*.jsonl', got {pattern!r}")
         if os.path.exists(path) and not os.path.isdir(path):
@@ -95,7 +95,7 @@ class Directory(Source):
         self._waiting_since: float | None = None
 
     def seek(self, token: Any) -> None:
-        """Resume after the record with this token; None means from the beginning."""
+        """Resume after the record with a given token; None means from the beginning."""
         self.close()
         if token is None:
             self._known = {}
@@ -151,7 +151,7 @@ class Directory(Source):
             yield None
 
     def _scan(self) -> dict[str, int]:
-        """Return names and sizes of the complete files that have unread data."""
+        """Return the names and sizes of the complete files that have unread data."""
         try:
             with os.scandir(self._path) as entries:
                 self._there = {
@@ -228,7 +228,7 @@ class Directory(Source):
             self._known[place] = self._known.pop(name)
 
     def _is_there(self, name: str, known: Known, status: os.stat_result | None) -> bool:
-        """Whether a known file still exists under its name, which has this status."""
+        """Whether a known file still exists under its name, given the status of that path."""
         if status is None:
             return False
         if (known.size, known.changed) == (status.st_size, status.st_mtime_ns):
@@ -259,7 +259,7 @@ class Directory(Source):
         def may_be(other: str, known: Known) -> bool:
             if _without_suffix(other) == _without_suffix(name):
                 return True
-            # compressing keeps the time of the file, perhaps rounded
+            # compression keeps the modification time, perhaps rounded
             if status.st_mtime_ns in [known.changed - known.changed % n for n in (1, 1000, 10**9)]:
                 return not self._is_there(other, known, self._status(other))
             if known.inode == status.st_ino and known.born in (None, born):

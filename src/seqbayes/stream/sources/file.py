@@ -19,7 +19,7 @@ from seqbayes.stream.sources.reading import FORMATS, Format, Reading, check_regu
 from seqbayes.stream.sources.rotation import Generation
 
 GRACE = 1.0
-"""Seconds during which a rotated file is still read, because its writer may be using it."""
+"""Number of seconds for which a rotated file is still read, as its writer may be using it."""
 MAX_TAILS = 2
 """Maximum number of rotated files that are watched for late writes."""
 _POLL = 0.05
@@ -35,8 +35,8 @@ class File(Source):
     follow
         Whether to wait for more data at the end of the file, as ``tail -F`` does.
     format
-        "jsonl", "csv", "parquet", "avro" or "msgpack"; by default determined by the suffix. The
-        last three are read by records, and cannot be followed.
+        "jsonl", "csv", "parquet", "avro" or "msgpack"; by default determined
+        by the suffix. The last three formats are read record by record, and cannot be followed.
     delimiter
         The delimiter of CSV cells; by default a comma, or a tab in ``.tsv``.
     longest
@@ -94,7 +94,7 @@ class File(Source):
         contained = kind in CONTAINERS
         self._layout = Format("jsonl" if contained else format, path, delimiter, longest)
         if lost not in ("stop", "restart"):
-            raise PriorError(f"expected lost 'stop' or 'restart', got {lost!r}")
+            raise PriorError(f"expected 'lost' to be 'stop' or 'restart', got {lost!r}")
         if follow and self._path.suffix in (".gz", ".zst"):
             raise PriorError(f"cannot follow {path}: it is compressed, and does not grow")
         if follow and contained:
@@ -118,7 +118,7 @@ class File(Source):
         self._gap: tuple[Any, bytes, str] | None = None
 
     def seek(self, token: Any) -> None:
-        """Resume after the record with this token; None means from the beginning."""
+        """Resume after the record with a given token; None means from the beginning."""
         self.close()
         if self._container is not None:
             self._container.seek(token)
@@ -166,7 +166,7 @@ class File(Source):
             raise SourceError(f"cannot read {path}: {error.strerror}") from error
 
     def _handle_missing_file(self, offset: int) -> None:
-        """Start the current file and record a gap, or fail: the previous file was removed."""
+        """Start the current file and record a gap, or fail; the previous file was removed."""
         self._handle_gap(
             offset,
             f"cannot find the file that was read up to byte {offset:,}: neither {self._path} nor a"
@@ -271,8 +271,8 @@ class File(Source):
     def _recover(self, reading: Reading) -> None:
         """Continue in the copy of a truncated file, or read the file from its beginning.
 
-        Without a copy, no data are known to be lost if the file had been read to its end, and no
-        rotated file is newer.
+        If there is no copy, but the file had been read to its end and no rotated file is newer, no
+        data are known to be lost.
         """
         copy = rotation.find(self._path, self._token(reading.offset))
         unread = (

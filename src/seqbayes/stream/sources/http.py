@@ -42,16 +42,16 @@ class Http(Source):
     longest
         Maximum number of bytes of a request.
     waiting
-        Maximum number of events waiting to be learned; while it is reached, requests are
+        Maximum number of events waiting to be learned; while this limit is reached, requests are
         rejected.
     rate
         Maximum number of events per second; no limit by default.
     remember
         Maximum number of event and request ids to remember; the oldest are dropped first.
     linger
-        Minimum number of seconds between two batches, so that small requests share a commit. It is
-        extended, up to 10 times, to `PAUSE` times the time that the last batch and its commit took;
-        0 for no pause.
+        Minimum number of seconds between two batches, so that small requests share a commit. This
+        time is extended to `PAUSE` times the duration of the last batch and its commit, but to at
+        most 10 times the minimum; 0 for no pause.
 
     Raises
     ------
@@ -87,7 +87,7 @@ class Http(Source):
             if value is not None and not value > 0:
                 raise PriorError(f"expected {limit} to be above 0, got {value!r}")
         if not linger >= 0.0:
-            raise PriorError(f"expected linger >= 0 seconds, got {linger!r}")
+            raise PriorError(f"expected 'linger' >= 0 seconds, got {linger!r}")
         self.name, self.id, self.longest = name, id, longest
         self._waiting, self._linger = waiting, linger
         self._rate = None if rate is None else RateLimit(float(rate))
@@ -108,7 +108,7 @@ class Http(Source):
             self._seen.load_ids(ids)
 
     def too_late(self, identity: str) -> bool:
-        """Whether a reward may have been learned, but its id is no longer remembered."""
+        """Whether a reward may have been learned already and its id is no longer remembered."""
         with self._condition:
             return self._seen.too_late(identity)
 
@@ -166,7 +166,7 @@ class Http(Source):
         self._condition.notify()
 
     def batches(self, size: int = 5000, timeout: float = 0.2) -> Iterator[Batch | None]:
-        """Yield batches of whole requests, and None whenever none arrives before the timeout."""
+        """Yield batches of whole requests, and None if no request arrives before the timeout."""
         began, gap = -self._linger, self._linger
         while True:
             pause = began + gap - time.monotonic()

@@ -45,7 +45,7 @@ class Iterated(Source):
         self._place = 0
 
     def seek(self, token: Any) -> None:
-        """Resume after the event with this token, by skipping all events up to it.
+        """Resume after the event with a given token, by skipping all events up to it.
 
         Raises
         ------

@@ -35,7 +35,7 @@ _POLL = 60.0
 _LIST_TIMEOUT = 1.0
 """Timeout in seconds for listing the partitions; after it, the request is repeated."""
 _MAX_BATCH = 500
-"""Maximum number of messages of a batch; larger batches do not fit into the CPU cache."""
+"""Maximum number of messages in a batch; larger batches do not fit into the CPU cache."""
 _BATCH_WINDOW = 0.01
 """Seconds for which messages are added to a batch after its first message."""
 
@@ -63,7 +63,7 @@ class KafkaTopic(Broker):
         to it for monitoring only; the store decides where reading starts.
     settings
         Additional client settings by their librdkafka names (``"security.protocol"``); ``${NAME}``
-        in a value is replaced by that environment variable.
+        in a value is replaced with the value of that environment variable.
     format
         Format of the messages: "json", "msgpack", "avro" or "protobuf".
     schema, message
@@ -75,7 +75,7 @@ class KafkaTopic(Broker):
         recreated: "stop" fails, "restart" starts at the partition's beginning and adds a dead
         letter about the gap.
     patience
-        Maximum number of seconds without a connection before the source fails.
+        Maximum number of seconds without a connection; after this time, the source fails.
     name
         Name of the source in the store; by default the topic, with `partitions` if they are given.
 
@@ -96,8 +96,8 @@ class KafkaTopic(Broker):
     offset, the topic was deleted and recreated. If the message has expired, this cannot be
     detected. The client reconnects automatically.
     Messages of different partitions are interleaved as they arrive. If all events of
-    a belief are in one partition (as they are for one message key), reading the topic again gives
-    a bit-for-bit identical belief.
+    a belief are in one partition (as is the case for events with the same message key), reading the
+    topic again gives a bit-for-bit identical belief.
     """
 
     kind = "kafka"
@@ -152,7 +152,7 @@ class KafkaTopic(Broker):
         for name in ("partitions", "group"):
             if options.get(name) is not None:
                 raise PriorError(
-                    f"expected no {name} of the source: with [group], the store decides which"
+                    f"the source cannot have {name!r}: with [group], the store decides which"
                     " runner reads a partition"
                 )
         if PARTITION in options["topic"]:
@@ -160,7 +160,7 @@ class KafkaTopic(Broker):
         return select_partitions(options, partition)
 
     def seek(self, token: Any) -> None:
-        """Resume after the messages with this token; None means from the beginning."""
+        """Resume after the messages with a given token; None means from the beginning."""
         self.close()
         token = dict(token or {})
         self._last = LastRead(token.pop("last", None))
@@ -293,7 +293,7 @@ class KafkaTopic(Broker):
         self._reopened.add(partition)
 
     def _probe(self) -> None:
-        """Periodically check whether the connection has been restored, if no message shows it."""
+        """Periodically check whether the connection has been restored, if no message shows this."""
         if self.connection_error is not None and time.monotonic() - self._polled_at >= 1.0:
             try:
                 self._partitions(0.5)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 _SILENCE = 10.0
-"""Seconds without the last message read after which it is compared with the partition's end."""
+"""Seconds to wait for the last message read; then its offset is compared with the end."""
 
 
 class Positions(Sequence[str]):
@@ -26,7 +26,7 @@ class Positions(Sequence[str]):
 
 
 class LastRead:
-    """The last message read from each partition, which shows that a topic was recreated.
+    """The last message read from each partition, which shows whether a topic was recreated.
 
     The message is read again after every connection and compared with a mark: its offset, and a
     checksum of its time and content.
@@ -34,7 +34,7 @@ class LastRead:
     Parameters
     ----------
     token
-        The marks by partition, as returned by `token`.
+        The marks, keyed by partition, as returned by `token`.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class LastRead:
         self._marks.pop(partition, None)
 
     def reread_from(self, partition: int, offset: int) -> int:
-        """Return the offset of the last message; `offset` if none was read."""
+        """Return the offset of the last message; `offset` if no message was read."""
         if partition not in self._marks:
             return offset
         self.unverified.add(partition)
@@ -68,7 +68,7 @@ class LastRead:
         return self._marks[partition][0]
 
     def verify(self, messages: list[Any]) -> tuple[list[Any], dict[int, tuple[int, str]]]:
-        """Return the messages not read before, and what shows that partitions were recreated."""
+        """Return the messages not read before, and the evidence that partitions were recreated."""
         if not self.unverified:
             return messages, {}
         kept = []
@@ -85,7 +85,7 @@ class LastRead:
         return kept, recreated
 
     def find_past_ends(self, end_of: Callable[[int], int]) -> dict[int, tuple[int, str]]:
-        """Return what shows that partitions were recreated, if some brokers do not report it.
+        """Return evidence that partitions were recreated, which some brokers do not report.
 
         Parameters
         ----------

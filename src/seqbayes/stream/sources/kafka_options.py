@@ -55,7 +55,7 @@ def secrets_in(settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def client_settings(brokers: str, group: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of the client; environment variables in those given are replaced.
+    """Return the client settings; environment variables in the given settings are replaced.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Files of a directory that were read, as a token contains them."""
+"""Files of a directory that were read, as represented in a token."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from seqbayes.stream.sources.reading import Reading
 class Known(NamedTuple):
     """Progress and identity of a file that was read, at least partially.
 
-    `size` and `changed` are size and modification time when the file was opened; `born` is the
-    creation time of its inode, if the file system records it, because inode numbers are reused.
+    `size` and `changed` are the size and the modification time when the file was opened; `born` is
+    the creation time of its inode, if the file system records it, because inode numbers are reused.
     `state` is 0 while the file is read, 1 after its end, 2 if it vanished before that and a dead
     letter was added.
     """
@@ -51,7 +51,7 @@ class Known(NamedTuple):
         state
             See above.
         status
-            Status of the file when it was opened; by default its present one.
+            Status of the file when it was opened; by default its current status.
         """
         status = status or handle.status
         marks = handle.marks(offset)
@@ -74,7 +74,7 @@ class Known(NamedTuple):
         return {"offset": self.offset, **reading.handle.marks(self.offset)} == self.marks
 
 
-# A name contains no slash, and at most begins with some of them in a token.
+# A file name contains no slash; in a token, it can at most begin with slashes.
 _BYTE = re.compile("</([0-9a-f]{2})>")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 

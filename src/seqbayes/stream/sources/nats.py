@@ -32,7 +32,7 @@ class JetStream(Broker):
     ----------
     url
         ``nats://`` or ``tls://``; several servers of one cluster may be separated by commas.
-        ``${NAME}`` is replaced by that environment variable.
+        ``${NAME}`` is replaced with the value of that environment variable.
     stream
         The name of the stream.
     subject
@@ -50,9 +50,9 @@ class JetStream(Broker):
         recreated: "stop" fails, "restart" continues with what is available and adds a dead letter
         about the gap.
     patience
-        Maximum number of seconds without a connection before the source fails.
+        Maximum number of seconds without a connection; after this time, the source fails.
     name
-        Name of the source in the store; by default made from stream and subject.
+        Name of the source in the store; by default composed of the stream and the subject.
 
     Raises
     ------
@@ -105,7 +105,7 @@ class JetStream(Broker):
         self._feed: NatsSubscription | None = None
 
     def seek(self, token: Any) -> None:
-        """Resume after the message with this token; None means from the beginning."""
+        """Resume after the message with a given token; None means from the beginning."""
         self.close()
         if isinstance(token, Mapping):
             self._position, self._created = token["sequence"], token["created"]

@@ -233,7 +233,7 @@ class NatsSubscription:
         return last
 
     def start(self, sequence: int) -> None:
-        """Start requesting messages, beginning with this sequence number."""
+        """Start requesting messages, beginning with a given sequence number."""
         self._do(self._start(sequence))
 
     @property

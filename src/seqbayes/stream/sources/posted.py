@@ -66,7 +66,7 @@ class RequestNote(msgspec.Struct):
 
 
 Done = Callable[[Outcome | None, bool], None]
-"""Called with the outcome (None if not committed), and whether it is of an earlier request."""
+"""Called with the outcome (None if not committed), and whether it is that of an earlier request."""
 
 
 @dataclass
@@ -86,9 +86,9 @@ class PostedRequest:
     digest
         Digest of the content; detects a different request with the same key.
     done
-        Called once, in another thread.
+        Function that is called once, in another thread.
     learners
-        For each line that not all beliefs may learn, the names of those that may.
+        For each line that not all beliefs may learn, the names of the beliefs that may.
 
     Attributes
     ----------

@@ -51,8 +51,8 @@ class Query(Broker):
     Parameters
     ----------
     url
-        An SQLite file, or ``postgresql://user@host/database``; ``${NAME}`` is replaced by that
-        environment variable.
+        An SQLite file, or ``postgresql://user@host/database``; ``${NAME}`` is replaced with the
+        value of that environment variable.
     query
         A SELECT statement without a semicolon, or the name of a table.
     cursor
@@ -68,7 +68,7 @@ class Query(Broker):
         What to do if rows became visible too late to be read: ``"stop"`` fails, ``"restart"`` adds
         a dead letter.
     patience
-        Maximum number of seconds without a connection before the source fails.
+        Maximum number of seconds without a connection; after this time, the source fails.
 
     Raises
     ------
@@ -102,7 +102,7 @@ class Query(Broker):
     ) -> None:
         super().__init__(name or f"query:{query}", lost, patience)
         if not every > 0.0:
-            raise PriorError(f"expected every above 0 seconds, got {every!r}")
+            raise PriorError(f"expected 'every' above 0 seconds, got {every!r}")
         if not cursor:
             raise PriorError("expected the name of a column as cursor")
         if ";" in _LITERAL.sub("", query):
@@ -125,14 +125,14 @@ class Query(Broker):
         self.seek(None)
 
     def seek(self, token: Any) -> None:
-        """Resume after the row with this token; None means from the beginning."""
+        """Resume after the row with a given token; None means from the beginning."""
         earlier = token is not None and not isinstance(token, dict)  # written by an earlier version
         values = token if isinstance(token, dict) else {"last": token}
         self._last = values["last"]
         self._recent: list[Any] = list(values.get("recent", ()))  # the last cursors read, in order
         self._whole: bool = values.get(
             "whole", not earlier
-        )  # whether they are all cursors that were read
+        )  # whether these are all the cursors that were read
         self._count: int | None = values.get("count", None if earlier else 0)
         self._begun = False
         self._next = self._next_count = -math.inf
@@ -239,8 +239,8 @@ class Query(Broker):
         Raises
         ------
         SourceError
-            If the query fails, two rows have the same cursor or none, or rows became visible too
-            late to be read.
+            If the query fails, two rows have the same cursor, a row has no cursor, or rows became
+            visible too late to be read.
         """
         for batch in super().batches(size, timeout):
             if batch is None and self.caught_up and self.finite:
@@ -314,7 +314,7 @@ class Query(Broker):
             missed = count_of(visible - self._count, "row")
             self._count = visible
             self._handle_gap(
-                f"{missed} became visible after later ones were read, up to {self._cursor} ="
+                f"{missed} became visible after later rows were read, up to {self._cursor} ="
                 f" {self._last!r}: exclude the newest rows in the query",
                 self._last,
             )

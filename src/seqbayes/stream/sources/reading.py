@@ -71,7 +71,7 @@ class Format:
         if delimiter is not None and name != "csv" and path != "-":
             raise PriorError("a delimiter requires CSV: format 'csv', or a file named .csv")
         if longest < 1:
-            raise PriorError(f"expected a longest record of at least 1 byte, got {longest!r}")
+            raise PriorError(f"expected 'longest' to be at least 1 byte, got {longest!r}")
         self.text, self._packed = name == "csv", name == "msgpack"
         self.delimiter = delimiter or ("\t" if suffix == ".tsv" else ",")
         self._longest = longest
@@ -153,7 +153,7 @@ class Reading:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether the file ends within a JSON object, which may still be being written."""
+        """Whether the file ends within a JSON object, which the writer may still complete."""
         return not self.handle.compressed and self._splitter.is_cut_short
 
     def finish(self) -> RecordChunk:
@@ -172,7 +172,7 @@ class Reading:
         size
             Maximum number of records of a batch.
         token
-            Returns the source's token at an offset.
+            Function that returns the source's token at an offset.
         more
             Number of bytes in later files.
         """

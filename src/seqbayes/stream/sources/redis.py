@@ -37,7 +37,7 @@ class RedisStream(Broker):
     ----------
     url
         ``redis://``, ``rediss://`` or ``unix://``, as accepted by redis-py; ``${NAME}`` is
-        replaced by that environment variable.
+        replaced with the value of that environment variable.
     stream
         The key of the stream.
     field
@@ -56,7 +56,7 @@ class RedisStream(Broker):
         position up to which it was read: "stop" fails, "restart" continues with what is available
         and adds a dead letter about the gap.
     patience
-        Maximum number of seconds without a connection before the source fails.
+        Maximum number of seconds without a connection; after this time, the source fails.
     name
         Name of the source in the store; by default the stream, with group and consumer.
 
@@ -70,7 +70,7 @@ class RedisStream(Broker):
     The token contains the id of the last entry, and the number of entries up to it; this number
     (Redis 7.0 or later) shows how many unread entries were trimmed. Without a group,
     nothing is written to Redis. In a group, entries are acknowledged once they are committed.
-    Entries that were delivered to this consumer and not committed are delivered again, or become
+    Entries that were delivered to this consumer but not committed are delivered again, or become
     dead letters if they were removed meanwhile; committed entries that were not acknowledged are
     skipped. The only member of a group resets the group to its position. Entries of other consumers
     are never claimed, because only their stores show which ones were counted.
@@ -98,7 +98,7 @@ class RedisStream(Broker):
         if not stream:
             raise PriorError("expected the key of a stream")
         if field is None and format != "json":
-            raise PriorError(f"format {format!r} needs the field that holds the message")
+            raise PriorError(f"format {format!r} needs 'field', the field that holds the message")
         url = expand(url, quoted=True)
         read_as = f"/{group}/{consumer}" if group else ""
         super().__init__(
@@ -132,13 +132,13 @@ class RedisStream(Broker):
         """
         if options.get("group") is not None:
             raise PriorError(
-                "expected no group of the source: with [group], the store decides which runner"
+                "the source cannot have 'group': with [group], the store decides which runner"
                 " reads a stream"
             )
         return super().partition_options(options, partition)
 
     def seek(self, token: Any) -> None:
-        """Resume after the entry with this token; None means from the beginning."""
+        """Resume after the entry with a given token; None means from the beginning."""
         self.close()
         position = token if isinstance(token, Mapping) else {"id": token, "read": None}
         self._position = self._durable = position["id"]
@@ -186,7 +186,8 @@ class RedisStream(Broker):
     def _last_delivered(self) -> tuple[str | None, int | None]:
         """Return the last entry read or delivered, and the number of entries up to it.
 
-        The members of a group share a position; without a group, it is that of this source.
+        The members of a group share a position; without a group, the position of this source is
+        returned.
         """
         if self._alone or self._group is None:
             return self._position, self._count
@@ -266,7 +267,7 @@ class RedisStream(Broker):
         if self._group is not None and self._alone and self._skips_entries(entries[0][0]):
             self._connected = False  # the group was moved, or has another member: join again
             return None
-        self._counted_at = -_RECOUNT  # check again as soon as these have been read
+        self._counted_at = -_RECOUNT  # check again as soon as these entries have been read
         return self._batch(entries)
 
     def _skips_entries(self, first: bytes) -> bool:
@@ -276,7 +277,7 @@ class RedisStream(Broker):
         return bool(found) and order_of(found[0][0].decode()) < order_of(first.decode())
 
     def _idle_batch(self) -> Batch | None:
-        """Return a batch without entries if removed ones have to be reported."""
+        """Return a batch without entries if removed entries have to be reported."""
         due = time.monotonic() >= self._counted_at + _RECOUNT
         lost = self._count_removed() if due and self.caught_up and self._alone else 0
         if not lost and not self._gaps:
@@ -285,7 +286,7 @@ class RedisStream(Broker):
         return Batch([], self._token(), [], [letter] if lost else [], self._lag())
 
     def _count_removed(self) -> int:
-        """Return the number of unread entries that were deleted, if none is left to read."""
+        """Return the number of unread entries that were deleted, if no entry is left to read."""
         if self._position is None:
             return 0
         try:

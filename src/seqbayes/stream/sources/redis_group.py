@@ -21,11 +21,11 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 end
 return 1
 """
-"""Resets a group atomically to the position of its only member, so that no other can join."""
+"""Resets a group atomically to the position of its only member; no other can join meanwhile."""
 
 
 class ConsumerGroup:
-    """The member of a consumer group that a source is.
+    """The membership of a source in a consumer group.
 
     Parameters
     ----------

@@ -116,7 +116,7 @@ def _tag(text: str, place: str) -> tuple[str, tuple[int, ...]]:
 
 
 def _merge(schemes: list[list[Generation]]) -> list[Generation]:
-    """Return the files of all schemes, in order within each scheme, otherwise by time."""
+    """Return the files of all schemes, in order within each scheme and by time across schemes."""
     merged = []
     while schemes := [files for files in schemes if files]:
         merged.append(min(schemes, key=lambda files: files[0].changed).pop(0))
@@ -141,10 +141,10 @@ def find(path: Path, token: Any) -> Generation | None:
 
 
 def neighbours(path: Path) -> list[list[int]]:
-    """Return inodes and times of the numbered files written before the file at the path.
+    """Return the inodes and times of the numbered files written before the file at the path.
 
-    They show whether later rotation numbers ascend or descend. An inode alone does not identify a
-    file, because new files often get the inode of a deleted file.
+    These files show whether later rotation numbers ascend or descend. An inode alone does not
+    identify a file, because new files often get the inode of a deleted file.
     """
     files = [each for each in generations(path) if each.scheme.endswith("number")]
     half = MAX_NEIGHBOURS // 2
@@ -154,7 +154,7 @@ def neighbours(path: Path) -> list[list[int]]:
 
 
 def identity_of(path: Path) -> tuple[int, int] | None:
-    """Return device and inode of a file; None if it does not exist."""
+    """Return the device and the inode of a file; None if it does not exist."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -163,7 +163,7 @@ def identity_of(path: Path) -> tuple[int, int] | None:
 
 
 def has_newer(path: Path, time: int) -> bool:
-    """Return whether a rotated file was changed at this time or later."""
+    """Return whether a rotated file was changed at a given time or later."""
     return any(each.scheme != "path" and each.changed >= time for each in generations(path))
 
 
@@ -188,9 +188,9 @@ def successor(
 
     Numbers are ascending (``.2`` is newer than ``.1``) if a file that is known to be older (one of
     `older`, the `neighbours` of the current file) has a lower number than the current file, or if
-    more files have a higher number than are known to be older. Without the following number, or a
-    file of other content with a later time, they do not belong to this rotation. `older` is None if
-    unknown.
+    more files have a higher number than are known to be older. In the second case, these files must
+    include the following number, or a newer file with other content; otherwise they do not belong
+    to this rotation. `older` is None if unknown.
 
     Copies of the current file are skipped: a compressed file beside the plain one, or a copy
     under another naming scheme. Infix names (``e-2024-05-01.jsonl``) are considered only if the
@@ -225,9 +225,10 @@ def successor(
 def _check_order(
     files: Sequence[Generation], current: Generation, older: Collection[list[int]]
 ) -> None:
-    """Raise an error if both kinds of times contradict the order of files not known to be older.
+    """Raise an error if creation and modification times contradict the order of new files.
 
-    Times of plain and of compressed files are not comparable, because compressing changes them.
+    Files that are known to be older are ignored. Times of plain and of compressed files are not
+    comparable, because compression changes them.
     """
     new = [
         each
@@ -241,7 +242,7 @@ def _check_order(
     changed, born = [each.changed for each in new], [birth_time(each.path) or 0 for each in new]
     if all(born) and changed != sorted(changed) and born != sorted(born):
         names = ", ".join(sorted(each.path.name for each in new))
-        raise OrderError(f"the order of {names} is not known: their numbers and times contradict")
+        raise OrderError(f"the order of {names} is not known: numbers contradict times")
 
 
 def _is_packed(each: Generation) -> bool:
@@ -251,11 +252,12 @@ def _is_packed(each: Generation) -> bool:
 def _in_order_of_birth(
     path: Path, files: Sequence[Generation], current: Generation
 ) -> list[Generation] | None:
-    """Return numbered files in the order in which they were created; None if it is not conclusive.
+    """Return numbered files in the order of their creation; None if it is inconclusive.
 
-    The order is that of writing if files are only renamed. Then the file at the path was created
-    last, and the order of modification times is the same. Of a compressed file, only a time that
-    precedes its creation is that of the original. Copies of the current file are omitted.
+    If files are only renamed, this is the order in which they were written: the file at the path
+    was created last, and the modification times have the same order. The modification time of a
+    compressed file is that of the original only if it precedes the creation of the compressed file.
+    Copies of the current file are omitted.
     """
     if not current.scheme.endswith("number"):
         return None
@@ -295,7 +297,7 @@ def _start_again(
         each
         for each in lower
         if each.changed > current.changed
-        and not _is_packed(each)  # compressing an older file changes its time
+        and not _is_packed(each)  # compression changes the time of an older file
     ]
     old = [each for each in higher if each in known]
     if old:

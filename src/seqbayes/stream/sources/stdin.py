@@ -130,7 +130,7 @@ def open_stdin() -> int:
 
 
 def _is_ready(descriptor: int, timeout: float) -> bool:
-    if sys.platform == "win32":  # select works only for sockets there
+    if sys.platform == "win32":  # on Windows, select needs sockets
         return True
     return bool(select.select([descriptor], [], [], timeout)[0])
 

@@ -13,8 +13,8 @@ class Abbreviation(NamedTuple):
     """The JSON before and after the statistics, which is the same for all states of a belief.
 
     A database stores only the statistics, which are a JSON list. A state that has other JSON, such
-    as a mixture, is stored in full, as a JSON object. Both are empty strings if the belief has no
-    such states.
+    as a mixture, is stored in full, as a JSON object. `head` and `tail` are empty if no state of
+    the belief can be abbreviated.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ _LEASE_TYPES = (int, int, str | None, NUMBER, str | None)
 
 
 class Database(Store):
-    """The connection, tables and lease of a store in SQL; databases implement the first group.
+    """The connection, tables and lease of a store in SQL; subclasses implement the first methods.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Database(Store):
         if mode != "create":
             with self._translated():
                 if not self._has_tables():
-                    raise StoreError(f"{self.url} is not a store of seqbayes")
+                    raise StoreError(f"{self.url} is not a seqbayes store")
                 self.version = self._read_version()
         if mode != "read" or self.version < VERSION:
             try:
@@ -171,8 +171,8 @@ class Database(Store):
     def transaction(self, durable: bool = True) -> Iterator[Lease]:
         """Begin a transaction and return the lease; see `WritableStore`.
 
-        The row stays locked until the transaction ends: if two runners start at the same time, the
-        second one reads the lease that the first one has written.
+        The row of the lease stays locked until the transaction ends: if two runners start at the
+        same time, the second one reads the lease that the first one has written.
         """
         with self._transaction(durable):
             yield self._read_lease(self._for_update)

@@ -30,7 +30,7 @@ class Group(msgspec.Struct, frozen=True):
     Parameters
     ----------
     partitions
-        Their names, of up to 40 letters, digits, hyphens and underscores.
+        Names of the partitions, each of up to 40 letters, digits, hyphens and underscores.
     lease_seconds
         Seconds after which a runner that does not respond is replaced.
 
@@ -86,7 +86,7 @@ class Standing(NamedTuple):
     share
         Number of partitions that this member should have.
     free
-        Partitions that no other live member has, those to try first at the beginning.
+        Partitions that no other live member has; those to claim first come first.
     """
 
     share: int
@@ -106,7 +106,7 @@ def group_of(store: ReadableStore) -> Group | None:
 
 
 def members_of(store: ReadableStore) -> dict[str, Member]:
-    """Return the members of the group of a store by the name of their setting."""
+    """Return the members of the group of a store, keyed by the name of their setting."""
     found = sorted(store.settings().items())
     return {name: _decode(store, text, Member) for name, text in found if name.startswith(_MEMBER)}
 
@@ -122,15 +122,15 @@ class Membership:
     """The membership of this process in the group of a store.
 
     The members divide the partitions evenly among themselves. Their records say which partitions a
-    member should claim or give up; whether it may write one is decided by the lease of the
-    partition alone.
+    member should claim or give up; whether it may write to a partition is decided by the lease of
+    the partition alone.
 
     Parameters
     ----------
     store
         The store of the group; its partitions have separate stores.
     group
-        The partitions. Those that the store does not know yet are added.
+        The partitions. Partitions that the store does not know yet are added to it.
 
     Raises
     ------
@@ -210,7 +210,7 @@ class Membership:
         Raises
         ------
         StoreError
-            If that fails; the record of the member then expires.
+            If the record of the member cannot be removed; it then expires.
         """
         self._holder.drop()
         self._store.transact(lambda lease, again: self._store.write_setting(self._name, None))

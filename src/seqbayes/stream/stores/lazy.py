@@ -15,7 +15,7 @@ class LazyStates(Collection[StoredState]):
     n
         Number of states.
     make
-        Returns an iterator over the states.
+        Function that returns an iterator over the states.
 
     Examples
     --------

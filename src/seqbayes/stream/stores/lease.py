@@ -97,7 +97,7 @@ def _started(pid: int) -> str:
 
 
 def _state(pid: int) -> str:
-    """Return the status of a process on Linux, its state first; empty on other systems."""
+    """Return the status of a process on Linux, beginning with its state; empty on other systems."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:  # not Linux: only the process id is compared

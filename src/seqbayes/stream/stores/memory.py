@@ -126,7 +126,7 @@ class MemoryStore(Store):
         return self._tables.lease
 
     def declarations(self) -> dict[str, str]:
-        """Return the declaration (JSON) of every belief by name."""
+        """Return the declaration (JSON) of every belief, keyed by name."""
         with _lock:
             return dict(sorted(self._tables.declarations.items()))
 

@@ -72,7 +72,7 @@ class Partitioned(Store):
         return self._whole.now()
 
     def settings(self) -> dict[str, str]:
-        """Return the settings of the group by name."""
+        """Return the settings of the group, keyed by name."""
         return self._whole.settings()
 
     def lease(self) -> Lease:
@@ -101,7 +101,7 @@ class Partitioned(Store):
         return sum(epoch for epoch, _ in serials), sum(serial for _, serial in serials)
 
     def declarations(self) -> dict[str, str]:
-        """Return the declaration (JSON) of every belief by name."""
+        """Return the declaration (JSON) of every belief, keyed by name."""
         return self._whole.declarations()
 
     def entries(
@@ -162,7 +162,7 @@ class Partitioned(Store):
         return sorted(each for part in self._parts.values() for each in part.positions())
 
     def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
-        """Yield all dead letters, or those of a source, by time.
+        """Yield all dead letters, or those of a source, in order of time.
 
         Their numbers identify them within the group.
         """
@@ -237,7 +237,8 @@ class Partitioned(Store):
             Always.
         """
         raise StoreError(
-            f"{self.url} belongs to a group of runners: this changes one partition at a time;"
+            f"{self.url} belongs to a group of runners: this operation changes one partition at a"
+            " time;"
             f" use the store of a partition, such as {next(iter(self._parts.values())).url}"
         )
 
@@ -269,7 +270,7 @@ class Partitioned(Store):
         return self._whole.open_partition(name)
 
     def remove_belief(self, belief: str, key: str | None = None) -> int:
-        """Remove a belief from each partition in turn; if that fails, repeat it."""
+        """Remove a belief from each partition in turn; after a failure, repeat this."""
         removed = sum(part.remove_belief(belief, key) for part in self._parts.values())
         self._whole.remove_belief(belief, key)
         return removed

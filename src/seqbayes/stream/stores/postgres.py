@@ -26,7 +26,7 @@ T = TypeVar("T")
 _TYPES = {str: "text", int: "bigint", float: "float8"}
 
 _LONGEST_NAME = 63
-"""Maximum number of bytes of the name of a schema."""
+"""Maximum number of bytes in the name of a schema."""
 
 
 class PostgresStore(SqlStore):
@@ -39,7 +39,8 @@ class PostgresStore(SqlStore):
     ----------
     url
         A URL of libpq: ``postgresql://user@host/database``. The tables are created in the first
-        schema of the ``search_path``. ``${NAME}`` is replaced by that environment variable.
+        schema of the ``search_path``. ``${NAME}`` is replaced with the value of that environment
+        variable.
     mode
         See `open_store`.
 
@@ -117,7 +118,7 @@ class PostgresStore(SqlStore):
         connection.execute("SET idle_in_transaction_session_timeout = " + idle)
 
     def share(self, lease_seconds: float) -> None:
-        """Let the lease expire after this time; see `WritableStore`."""
+        """Let the lease expire after a given time; see `WritableStore`."""
         super().share(lease_seconds)
         if self.mode != "read":
             with self._translated():

@@ -59,7 +59,7 @@ class ReadableStore:
         raise NotImplementedError
 
     def declarations(self) -> dict[str, str]:
-        """Return the declaration (JSON) of every belief by name."""
+        """Return the declaration (JSON) of every belief, keyed by name."""
         raise NotImplementedError
 
     def entries(
@@ -110,11 +110,11 @@ class ReadableStore:
         return []
 
     def annotations(self) -> list[Annotation]:
-        """Return all annotations by time; a store that supports `annotate` overrides this."""
+        """Return all annotations, oldest first; a store that supports `annotate` overrides this."""
         return []
 
     def settings(self) -> dict[str, str]:
-        """Return settings by name; a store that supports groups of runners overrides this."""
+        """Return settings, keyed by name; a store that supports groups overrides this."""
         return {}
 
     def partitions(self) -> list[Partition]:
@@ -137,14 +137,14 @@ class ReadableStore:
         return lease.epoch, lease.serial
 
     def beliefs(self) -> dict[str, Any]:
-        """Return the decoded declaration of every belief by name."""
+        """Return the decoded declaration of every belief, keyed by name."""
         return {
             name: self.decode(text, f"the declaration of belief {name!r}")
             for name, text in self.declarations().items()
         }
 
     def states(self, belief: str, ordered: bool = True) -> Iterator[StoredState]:
-        """Yield the states of a belief without times.
+        """Yield the states of a belief without their times.
 
         Parameters
         ----------
@@ -156,7 +156,7 @@ class ReadableStore:
         return (StoredState(*entry[:4]) for entry in self.entries(belief))
 
     def state_rows(self, belief: str) -> Iterator[StateRows]:
-        """Yield the states of a belief in any order, without an object for each.
+        """Yield the states of a belief in any order, without creating an object for each state.
 
         Parameters
         ----------
@@ -236,7 +236,7 @@ class ReadableStore:
         return letters[: -limit - 1 : -1]
 
     def reasons(self, limit: int = 20) -> list[Reason]:
-        """Return the most common reasons of dead letters."""
+        """Return the most common reasons for dead letters."""
         counts = Counter((each.letter.belief, each.letter.reason) for each in self.letters())
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return [Reason(*reason, n) for reason, n in ranked[:limit]]

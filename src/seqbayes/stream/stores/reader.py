@@ -78,11 +78,11 @@ class StoreReader:
         return self._read(lambda store: store.runner())
 
     def partitions(self) -> list[Partition]:
-        """Return the partitions, if the store belongs to a group of runners; otherwise none."""
+        """Return the partitions; empty if the store does not belong to a group of runners."""
         return self._read(lambda store: store.partitions())
 
     def beliefs(self) -> dict[str, Any]:
-        """Return the declaration of every belief by name."""
+        """Return the declaration of every belief, keyed by name."""
         return self._read(lambda store: store.beliefs())
 
     def rows(self, belief: str, since: float | None = None) -> list[StoredEntry]:
@@ -125,7 +125,7 @@ class StoreReader:
         return [(each.at, each.letter) for each in letters]
 
     def reasons(self, limit: int = 20) -> list[Reason]:
-        """Return the most common reasons of dead letters."""
+        """Return the most common reasons for dead letters."""
         return self._read(lambda store: store.reasons(limit))
 
     def alerts(self) -> tuple[list[StoredAlert], list[StoredMessage]]:

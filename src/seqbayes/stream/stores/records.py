@@ -1,4 +1,4 @@
-"""Define the records of stores, the arguments and results of store methods, and store errors."""
+"""The records of stores, the arguments and results of store methods, and store errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DeclarationError(StoreError):
 class DeadLetter(NamedTuple):
     """An event that could not be used, with its position (JSON), its raw bytes and the reason.
 
-    `belief` is the belief that rejected it, or empty if the event could not be decoded.
+    `belief` is the belief that rejected the event, or empty if the event could not be decoded.
     """
 
     source: str

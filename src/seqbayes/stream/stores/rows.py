@@ -28,7 +28,7 @@ else:
 
 Array = Any
 
-# The number of a use up to this one has at most 15 digits, which are those of its float.
+# Up to this value, the number of a use has at most 15 digits, and its float has the same digits.
 _LARGEST_USE = 10**15 - 1
 # The polynomial of CRC-32, with its bits in reverse order.
 _POLYNOMIAL = 0xEDB88320
@@ -106,7 +106,7 @@ class _Checksums:
     @cython.cfunc
     @cython.exceptval(check=False)
     def _add_number(self, crc: cython.ulonglong, number: cython.ulonglong) -> cython.ulonglong:
-        """Add the decimal digits of a number, and those of its fraction, which is zero."""
+        """Add the decimal digits of a number, including those of its fraction, which is zero."""
         i: cython.Py_ssize_t = 22
         self._digits[22], self._digits[23] = 46, 48
         while True:

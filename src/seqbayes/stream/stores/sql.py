@@ -27,7 +27,7 @@ from seqbayes.stream.stores.tables import (
 )
 
 MAX_WRITTEN = 50_000
-"""Maximum number of states that one statement writes, since each needs some memory until then."""
+"""Maximum number of states that one statement writes; each needs memory until it is written."""
 
 
 class SqlStore(ReadableSqlStore):

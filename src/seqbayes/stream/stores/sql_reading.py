@@ -39,10 +39,10 @@ class ReadableSqlStore(Database):
     """Base class of SQL stores: reads the contents, using a `Database`."""
 
     _place = "NULL"
-    """SQL of the place of a state."""
+    """SQL for the place of a state."""
 
     def declarations(self) -> dict[str, str]:
-        """Return the declaration (JSON) of every belief by name."""
+        """Return the declaration (JSON) of every belief, keyed by name."""
         sql = f"SELECT name, declaration, {self._crc()} FROM seqbayes_beliefs ORDER BY name"
         return dict(
             self._verified(row, f"the declaration of belief {row[0]!r}", str, str)
@@ -70,7 +70,7 @@ class ReadableSqlStore(Database):
         return (self._entry(row, strict, short) for row in self._stream(sql, parameters))
 
     def abbreviations(self, belief: str | None = None) -> dict[str, Abbreviation]:
-        """Return the abbreviation of the states of each belief, or of one."""
+        """Return the abbreviation of the states of each belief, or of one belief."""
         condition, values = where(name=belief)
         sql = f"SELECT name, declaration, {self._crc()} FROM seqbayes_beliefs WHERE {condition}"
         found = (
@@ -82,7 +82,7 @@ class ReadableSqlStore(Database):
         return short
 
     def states(self, belief: str, ordered: bool = True) -> Iterator[StoredState]:
-        """Yield the states of a belief without times; see `ReadableStore`."""
+        """Yield the states of a belief without their times; see `ReadableStore`."""
         if self.version < 6:  # without the second checksum
             yield from super().states(belief, ordered)
             return
@@ -124,7 +124,7 @@ class ReadableSqlStore(Database):
             yield StateRows(*short, [(each.place, *each[1:4]) for each in left])
 
     def _states_table(self, belief: str) -> str:
-        """Return the table of states as a query of all states of a belief should name it."""
+        """Return the SQL that names the table of states in queries of all states of a belief."""
         return "seqbayes_states"
 
     def _chunks(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
@@ -204,7 +204,7 @@ class ReadableSqlStore(Database):
         return StoredLetter(row[0], DeadLetter(source, position, belief, raw, reason), at)
 
     def reasons(self, limit: int = 20) -> list[Reason]:
-        """Return the most common reasons of dead letters."""
+        """Return the most common reasons for dead letters."""
         found = self._query(
             "SELECT belief, reason, count(*) FROM seqbayes_dead_letters GROUP BY belief, reason"
             " ORDER BY count(*) DESC, belief, reason LIMIT ?",
@@ -263,7 +263,7 @@ class ReadableSqlStore(Database):
         ]
 
     def _verified(self, row: Row, what: str, *types: Any) -> Row:
-        """Return a row without its checksum; raise an error if checksum or types are wrong."""
+        """Return a row without its checksum; raise an error if the checksum or a type is wrong."""
         *values, crc = row
         if not (have_types(values, types) and is_intact(values, crc)):
             raise self._damaged(what, "its checksum is wrong")

@@ -34,7 +34,7 @@ copied is copied only once.
 """
 
 CACHE_KIB = 8000
-"""Memory for pages while writing: those that a commit changes should stay in it until its end."""
+"""Memory for pages while writing; all pages that a commit changes should fit into it."""
 
 CHECKED_PAGES = 4096
 """Files of up to this many pages are checked completely when they are opened.
@@ -110,7 +110,7 @@ class SqliteStore(SqlStore):
 
     @classmethod
     def check(cls, url: str) -> None:
-        """Check that a URL is valid, and a file that exists begins as a database does.
+        """Check that a URL is valid, and that an existing file begins like a database.
 
         Raises
         ------
@@ -134,7 +134,7 @@ class SqliteStore(SqlStore):
         return None if path == ":memory:" else Path(path)
 
     def open_partition(self, name: str) -> SqliteStore:
-        """Open the file of a partition, beside that of the store; create it if it is missing."""
+        """Open the file of a partition, next to that of the store; create it if it is missing."""
         path = self.path(self.url)
         if path is None:
             raise StoreError("a group of runners needs the file of a store, not :memory:")
@@ -165,7 +165,7 @@ class SqliteStore(SqlStore):
 
     @classmethod
     def _open_files(cls, path: str, mode: Mode) -> dict[str, tuple[int, int] | None]:
-        """Return device and inode of the file and of its log, which exists while it is open."""
+        """Return the device and inode of the file and of its log, which exists while it is open."""
         if cls.path(path) is None:
             return {}
         path = os.path.abspath(path)
@@ -173,7 +173,7 @@ class SqliteStore(SqlStore):
         return {name: file_id(name) for name in names if os.path.exists(name)}
 
     def _check_pages(self, indexed: bool = True) -> None:
-        """Raise an error if the file is damaged; check it once.
+        """Raise an error if the file is damaged; only the first call checks it.
 
         Parameters
         ----------
@@ -198,8 +198,8 @@ class SqliteStore(SqlStore):
     def _states_table(self, belief: str) -> str:
         """Name the table without its index if the belief has a large part of the rows.
 
-        The index would find them in the order of their keys, which is slower than reading them in
-        the order of the table.
+        The index would find the rows in the order of their keys, which is slower than reading them
+        in the order of the table.
         """
         with self._translated():
             self._check_pages(indexed=False)
@@ -354,9 +354,10 @@ class SqliteStore(SqlStore):
         return super()._delete(table, condition, values)
 
     def _write_states(self, changes: Changes, at: float) -> None:
-        """Store new and changed states, those with a place by the number of their row.
+        """Store new and changed states; states with a place are found by their row number.
 
-        VACUUM by another program may change these numbers. Then states are written by their keys.
+        VACUUM by another program may change these numbers. In this case, states are found by their
+        keys.
         """
         if not changes.states:
             return
@@ -366,7 +367,7 @@ class SqliteStore(SqlStore):
             super()._write_states(changes, at)
 
     def _write_to_places(self, changes: Changes, at: float) -> bool:
-        """Store states by their places; return False if another state is in one of them."""
+        """Store states by their places; return False if one of the places has another state."""
         short = self.abbreviations()
         ((last,),) = self._run("SELECT coalesce(max(rowid), 0) FROM seqbayes_states")
         place = changes.first_place = last + 1

@@ -33,7 +33,7 @@ def file_url(path: str, parameters: str) -> str:
 
 
 def file_id(path: str) -> tuple[int, int] | None:
-    """Return device and inode of a file; None if it does not exist."""
+    """Return the device and the inode of a file; None if it does not exist."""
     try:
         found = os.stat(path)
     except OSError:
@@ -44,9 +44,9 @@ def file_id(path: str) -> tuple[int, int] | None:
 def is_other_file(path: str) -> bool:
     """Return whether SQLite would report that a file is not a database.
 
-    The file is opened by SQLite, because closing a descriptor of Python would release the locks of
-    all connections of this process (https://www.sqlite.org/howtocorrupt.html, section 2.2). Then
-    another process that closes its connection deletes the log.
+    The file is opened by SQLite, because closing a Python file descriptor would release the locks
+    of all connections of this process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    Without locks, another process that closes its connection deletes the log.
     """
     try:
         with closing(_connect_immutable(path)) as connection:
@@ -62,7 +62,7 @@ def _connect_immutable(path: str) -> sqlite3.Connection:
 
 
 def read_serial(path: str) -> tuple[str | None, int, int]:
-    """Return identity, epoch and serial number of a store without its log; None if unreadable."""
+    """Return identity, epoch and serial number of a store, ignoring its log; None if unreadable."""
     sql = "SELECT value, epoch, serial FROM seqbayes_meta, seqbayes_lease WHERE name = 'id'"
     for pause in (0.0, 0.05, 0.2):  # another process may be in a checkpoint
         time.sleep(pause)
@@ -77,14 +77,14 @@ REMEDIES = {
     sqlite3.SQLITE_BUSY: "another program is writing to it; try again when that program has ended",
     sqlite3.SQLITE_CANTOPEN: "check that its directory exists and that you may write to it",
     sqlite3.SQLITE_FULL: "free some space, then run again",
-    sqlite3.SQLITE_NOTADB: "it is not a store of seqbayes, or it is damaged; choose another file",
+    sqlite3.SQLITE_NOTADB: "it is not a seqbayes store, or it is damaged; choose another file",
     sqlite3.SQLITE_IOERR: "check that the disk has free space and no errors",
     sqlite3.SQLITE_READONLY: "check the permissions of the file and its directory",
 }
 
 
 def result_code(error: BaseException | None) -> int:
-    """Return the primary result code of SQLite, 0 for other errors."""
+    """Return the primary result code of SQLite; 0 for other errors."""
     return int(vars(error).get("sqlite_errorcode", 0)) & 0xFF if error else 0
 
 

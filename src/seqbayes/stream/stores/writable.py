@@ -52,7 +52,7 @@ class WritableStore(ReadableStore):
     """Whether the states and messages of alerts in `Changes` are kept."""
 
     lease_always_expires: bool = False
-    """Whether the lease of a process on this machine expires even while it is still running."""
+    """Whether the lease of a process on this machine expires even while the process runs."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -80,7 +80,8 @@ class WritableStore(ReadableStore):
     def write_setting(self, name: str, value: str | None) -> None:
         """Store, replace or, if the value is None, remove one of the `settings`.
 
-        Call it within a transaction. A store that supports groups of runners overrides this.
+        Call this method within a transaction. A store that supports groups of runners overrides
+        this.
         """
         raise StoreError(f"{self.url} does not support groups of runners")
 
@@ -117,8 +118,8 @@ class WritableStore(ReadableStore):
         Parameters
         ----------
         function
-            Called with the lease, and whether the outcome of an earlier attempt is unknown, so that
-            its changes may have been stored.
+            Function that is called with the lease, and with whether the outcome of an earlier
+            attempt is unknown, so that its changes may have been stored.
         durable
             As for `transaction`.
         """
@@ -126,7 +127,7 @@ class WritableStore(ReadableStore):
             return function(lease, False)
 
     def share(self, lease_seconds: float) -> None:
-        """Let the lease expire after this time even if its holder is running on this machine.
+        """Let the lease expire after a given time even if its holder is running on this machine.
 
         A runner of a group that does not respond is replaced by another one; see `Partitioned`.
         """
@@ -228,9 +229,9 @@ class WritableStore(ReadableStore):
         self.transact(beat, durable=False)
 
     def declare(self, name: str, declaration: str) -> None:
-        """Create a belief, or check that the stored declaration equals this one.
+        """Create a belief, or check that the stored declaration equals the given one.
 
-        If only the `display` differs, this declaration replaces the stored one.
+        If only the `display` differs, the given declaration replaces the stored one.
 
         Raises
         ------

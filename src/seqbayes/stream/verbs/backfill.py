@@ -65,7 +65,7 @@ class Boundary:
     until
         Time in seconds since 1970; rows at or after it are not learned.
     time
-        The time column; by default the one of the beliefs.
+        The time column; by default the time column of the beliefs.
     separate
         Whether the backfill and the stream have no rows in common, so that no boundary is needed.
     """
@@ -142,7 +142,7 @@ def backfill(
 
         def finish() -> int:
             if end() != token:
-                raise SourceError(f"{data} has changed while it was read; nothing is stored")
+                raise SourceError(f"{data} changed while it was being read; nothing was stored")
             return rows.count()
 
         counter = RejectionCounter(finish)
@@ -183,7 +183,7 @@ def _open_file(
 ) -> tuple[BulkRows, str, Callable[[], Any]]:
     """Return the rows of a file, its name in the store, and a function for the position."""
     if query is not None:
-        raise PriorError("a query is for postgresql://…; a file has none")
+        raise PriorError("a query can be given only for postgresql://…, not for a file")
     kind, options = config.source
     if not os.path.isfile(data):
         raise SourceError(f"cannot read {data}: no such file")
@@ -223,7 +223,9 @@ def _open_query(
     )
     query = options.get("query") if own else query
     if query is None:
-        raise PriorError("expected a query, because the configured source is another one: --query")
+        raise PriorError(
+            "expected a query (--query), because the data are not those of the configured source"
+        )
     within = _limit(config, bound, own)
     relation = open_relation(query, url)
     if not own:
@@ -241,7 +243,7 @@ def _open_query(
 
 
 def _limit(config: Config, bound: Boundary, own: bool) -> Callable[[Relation], str]:
-    """Return a function that maps a relation to the SQL condition of the rows to backfill.
+    """Return a function that maps a relation to the SQL condition that selects rows to backfill.
 
     Raises
     ------
@@ -261,7 +263,7 @@ def _limit(config: Config, bound: Boundary, own: bool) -> Callable[[Relation], s
         return lambda relation: "TRUE"
     timed = {belief.time: belief.times.unit for belief in config.beliefs if belief.time}
     if bound.time is None and len(timed) != 1:
-        raise PriorError("expected the column of the time, which the beliefs do not name: --time")
+        raise PriorError("expected the time column (--time), because no belief names one")
     name = bound.time or next(iter(timed))
     unit, until = timed.get(name, 1.0), bound.until
 

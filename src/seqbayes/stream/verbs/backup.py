@@ -17,9 +17,9 @@ EXAMPLES = f"""\
 examples:
   seqbayes backup beliefs.db monday.db
   seqbayes backup postgresql://user@host/database monday.db
-  seqbayes backup monday.db postgresql://user@host/empty     restores it in an empty database
+  seqbayes backup monday.db postgresql://user@host/empty     restores it into an empty database
 
-The store may be in use. The target must not exist, or be an empty database. When the copy is
+The store may be in use. The target must not exist, or must be an empty database. When the copy is
 complete, all of it is read again and compared with its checksums.
 
 {EPILOG}"""
@@ -58,8 +58,8 @@ def backup(url: str, target: str, tracker: Tracker | None = None) -> Saved:
     Raises
     ------
     StoreError
-        If the target exists and is not empty, or the store or the copy is damaged. A new file is
-        then deleted.
+        If the target exists and is not empty, or the store or the copy is damaged. In this case, a
+        new file is deleted.
 
     Examples
     --------

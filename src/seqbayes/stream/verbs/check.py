@@ -68,7 +68,7 @@ def past_alerts(config: Config, url: str | None = None) -> list[AlertHistory]:
     config
         The configuration, as returned by `check`.
     url
-        URL or path of the store; by default that of the configuration.
+        URL or path of the store; by default the store of the configuration.
 
     Raises
     ------

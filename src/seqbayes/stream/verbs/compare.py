@@ -75,8 +75,8 @@ def compare(
     better
         Whether "higher" or "lower" values are better; by default as configured, or else "higher".
     equivalence
-        Largest absolute difference that does not matter in practice; by default the one in the
-        configuration of the belief.
+        Largest absolute difference that does not matter in practice; by default as configured for
+        the belief.
     label
         The label whose shares are compared; only for a belief about labels.
     quantity
@@ -162,7 +162,7 @@ def sample_ratio(
     MissingError
         If there is no such belief.
     ObservationError
-        If the number of observations of a key is not a whole number, as of a belief with a
+        If the number of observations of a key is not a whole number, as for a belief with a
         half-life.
     PriorError
         If there are fewer than two keys, or a weight is invalid.
@@ -187,7 +187,7 @@ def sample_ratio(
 
 
 def _read(url: str, belief: str, as_of: float | None) -> tuple[StoredBelief, dict[str, Any]]:
-    """Return a belief in a store, and its states by the text of their keys."""
+    """Return a belief in a store, and its states, keyed by the text of their keys."""
     with open_store(url, "read") as store, store.snapshot():
         (stored,) = stored_beliefs(store, belief)
         return stored, {
@@ -223,7 +223,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--equivalence",
         type=positive,
         metavar="X",
-        help="largest absolute difference that does not matter in practice; else as configured",
+        help="largest absolute difference that does not matter in practice (default: as"
+        " configured)",
     )
     parser.add_argument(
         "--label",
@@ -234,8 +235,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quantity",
         type=_quantity,
         metavar="Q",
-        help="mean, to compare expected observations, or 0.95 for their 95 %% quantile; else the"
-        " parameter of the likelihood, or of a hurdle the expected observation",
+        help="mean, to compare expected observations, or 0.95 for their 95 %% quantile (default:"
+        " the parameter of the likelihood; for a hurdle, the expected observation)",
     )
     add_level(parser, "the intervals")
     _add_test_arguments(parser)
@@ -266,7 +267,7 @@ def _add_test_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="KEY=WEIGHT",
         help="planned weight of a key, for each key of an experiment: test whether the keys have"
-        " observations in this ratio (as configured)",
+        " observations in this ratio (default: as configured)",
     )
 
 

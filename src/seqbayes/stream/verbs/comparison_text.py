@@ -167,7 +167,7 @@ def _percent(p: float) -> str:
 
 
 def tables(found: comparisons.Comparison) -> list[Table]:
-    """Return a comparison as two tables: the keys, and their differences to the reference."""
+    """Return a comparison as two tables: the keys, and their differences from the reference."""
     interval = f"{found.level * 100:g} % interval"
     keys = _table("key", ["mean", interval, "P(best)", "loss"])
     for name in found.names:

@@ -108,7 +108,7 @@ class DeadLetters:
 
         Each event is learned exactly once, by its belief, or by all beliefs if it could not be
         decoded: the transaction that stores the belief also removes the dead letter.
-        Events that still cannot be used are kept, and so are rewards of decisions so old that they
+        Events that still cannot be used are kept, and so are rewards for decisions so old that they
         may already have been learned. If events have ids, an event whose corrected copy was learned
         is removed without being learned. A belief with a half-life in time gives an event the
         weight it would have had at its time; a belief that depends on the order of events learns
@@ -275,7 +275,7 @@ def _drop(args: argparse.Namespace) -> int:
     if not count:
         sys.stdout.write(f"{args.store}: no such dead letters\n")
         return NO_RESULT if numbers else 0
-    question = f"Delete {count_of(count, 'dead letter')} of {args.store}? This cannot be undone."
+    question = f"Delete {count_of(count, 'dead letter')} from {args.store}? This cannot be undone."
     if not confirmed(question, args.yes):
         return NO_RESULT
     dropped = letters.drop(numbers)

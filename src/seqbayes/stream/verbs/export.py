@@ -63,8 +63,8 @@ def export(
         The file; ``-`` is standard output. An existing regular file is replaced. Other existing
         files, and the store itself, raise an error.
     what
-        "beliefs": one row per estimated parameter, or one document per key; "history": the same
-        over time, as far as stored; or "dead-letters".
+        "beliefs": one row per estimated parameter, or one document per key; "history":
+        the same over time, as far as it is stored; or "dead-letters".
     format
         "parquet", "csv" or "json" (JSON Lines); by default determined by the suffix.
     belief
@@ -84,7 +84,7 @@ def export(
     Raises
     ------
     SeqbayesError
-        If the format or the file is invalid, or pyarrow is required and not installed.
+        If the format or the file is invalid, or pyarrow is required but not installed.
     StoreError
         If the store cannot be read.
     OSError
@@ -111,7 +111,7 @@ def export(
 
 
 def check_store_target(path: str, url: str) -> Path | None:
-    """Return the file to write, symbolic links resolved; None for standard output.
+    """Return the file to write, with symbolic links resolved; None for standard output.
 
     Raises
     ------

@@ -84,8 +84,8 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
 
     Notes
     -----
-    Mixtures are matched component by component. Estimators of River's interface cannot be merged:
-    for each key, at most one store may contain one.
+    Mixtures are matched component by component. Estimators with the River interface cannot be
+    merged: for each key, at most one store may contain one.
     """
     if len({_identity(url) for url in urls}) < max(len(urls), 2):
         raise SeqbayesError(f"expected at least two different stores, got {', '.join(urls)}")
@@ -197,7 +197,7 @@ def _positions(stores: Sequence[Store], shared: bool, merged: Merged) -> Iterato
 
 
 def _ids(stores: Sequence[Store], sources: set[str]) -> Iterator[tuple[str, SeenId]]:
-    """Yield the idempotency ids of each source over all stores, renumbered by age."""
+    """Yield the idempotency ids of each source across all stores, renumbered by age."""
     for source in sorted(sources):
         ages: list[tuple[int, SeenId]] = []
         for store in stores:

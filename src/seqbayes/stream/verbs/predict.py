@@ -236,8 +236,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="X",
-        help="print the log predictive density of this observation: JSON if it has several values;"
-        " the features, for an estimator; repeatable",
+        help="print the log predictive density of this observation (JSON if it has several values;"
+        " for an estimator, the features); repeatable",
     )
     add_level(parser, "the interval")
     parser.add_argument("--json", action="store_true", help="print one JSON line")

@@ -29,11 +29,11 @@ examples:
   seqbayes run seqbayes.toml
   seqbayes run seqbayes.toml --once --log-format json
 
-exit status: 0 if the source has ended or, with --once, all events present have been read; 1 if none
-of the events could be used; 2 for errors in the configuration, or a belief that differs from the
-stored one; 3 if another process is using the store; 4 if the store or the source failed (everything
-committed before is kept, and the next run resumes there); 129 after SIGHUP, 130 after Ctrl-C, 143
-after SIGTERM (everything read is committed first)
+exit status: 0 if the source has ended or, with --once, all available events have been read; 1 if
+none of the events could be used; 2 for errors in the configuration, or a belief that differs from
+the stored one; 3 if another process is using the store; 4 if the store or the source failed
+(everything committed before is kept, and the next run resumes there); 129 after SIGHUP, 130 after
+Ctrl-C, 143 after SIGTERM (everything read is committed first)
 """
 
 
@@ -49,7 +49,7 @@ def run(
     path
         The TOML file.
     once
-        Whether to stop when all events present have been read.
+        Whether to stop when all available events have been read.
     collectors
         Observers of pipeline events.
 
@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add_config(parser)
     parser.add_argument(
-        "--once", action="store_true", help="stop when all events present have been read"
+        "--once", action="store_true", help="stop when all available events have been read"
     )
     add_format(parser)
 

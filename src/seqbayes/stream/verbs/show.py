@@ -247,7 +247,7 @@ def _describe_prior_of(stored: StoredBelief, chosen: Sequence[KeyState]) -> Text
 
 
 def prior_text(stored: StoredBelief) -> Text:
-    """Return the line with prior and likelihood, each in its colour."""
+    """Return the line with the prior and the likelihood, each in its colour."""
     from rich.text import Text
 
     from seqbayes.console.palette import RULE

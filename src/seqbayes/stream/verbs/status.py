@@ -87,7 +87,7 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def as_json(partition: Partition) -> dict[str, Any]:
-    """Return a partition as JSON values; the name is null without a group."""
+    """Return a partition as JSON values; the name is null if there is no group."""
     runner = partition.runner
     return {
         "partition": partition.name or None,
@@ -122,7 +122,7 @@ def state_of(partition: Partition) -> str:
 
 
 def _lines(found: list[Partition]) -> Iterator[str]:
-    """Yield the lines of a table, its header first; columns without values are omitted."""
+    """Yield the lines of a table, beginning with its header; columns without values are omitted."""
     rows = [_row(each) for each in found]
     kept = [i for i in range(len(_HEADER)) if any(row[i] for row in rows)]
     table = [_HEADER, *rows]

@@ -78,7 +78,7 @@ class StoredBelief:
         return read_entry(self.codec, entry)
 
     def key_fields(self, key: Any) -> dict[str, str] | None:
-        """Return the values of a key by field; None for the pooled rest."""
+        """Return the values of a key, keyed by field; None for the pooled rest."""
         if key is REST:
             return None
         return dict(zip(self.by, key if isinstance(key, tuple) else (key,), strict=True))
@@ -131,7 +131,7 @@ class KeyState:
     belief
         Name of the belief.
     key
-        Values of the key by field; None for the pooled rest.
+        Values of the key, keyed by field; None for the pooled rest.
     state
         The state.
     since, updated
@@ -148,7 +148,7 @@ class KeyState:
     population: PooledStates | None = None
 
     def pooled(self, level: float = 0.95) -> PooledEstimate | None:
-        """Return the pooled estimate; None if the belief is not pooled, and for the rest.
+        """Return the pooled estimate; None if the belief is not pooled, and for the pooled rest.
 
         Parameters
         ----------
@@ -213,7 +213,7 @@ def timestamp(seconds: float) -> str:
 
 
 def stored_beliefs(store: Store, belief: str | None = None) -> list[StoredBelief]:
-    """Return the beliefs of a store, or only the one with this name.
+    """Return the beliefs of a store, or only the belief with a given name.
 
     Raises
     ------
