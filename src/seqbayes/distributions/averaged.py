@@ -1,4 +1,4 @@
-"""Distributions without a closed form: averages over one variable of conditional distributions.
+"""Distributions without a closed form: averages of conditional distributions over one variable.
 
 The averages are sums over equal steps of a coordinate in which the variable's density decreases
 exponentially on both sides. Such sums have no error beyond rounding once the steps are shorter than
@@ -22,7 +22,7 @@ from seqbayes.numerics.elementary import plain
 from seqbayes.numerics.special import Real
 
 _DROP = 110.0
-"""Logarithm below the maximum beyond which a density is neglected."""
+"""Distance of a log density below its maximum beyond which the density is neglected."""
 
 _STEP = 0.45
 """Step in units of the narrowest width."""
@@ -59,7 +59,7 @@ class Averaged(Distribution):
     variable
         A distribution of positive numbers or of shares.
     width
-        Width of the distributions given the variable, in its coordinate.
+        Width of the distributions given the variable, in the coordinate of the variable.
     """
 
     searches_quantiles = True
@@ -82,12 +82,12 @@ class Averaged(Distribution):
 
     @property
     def terms(self) -> int:
-        """Number of terms that are added for the density at one point."""
+        """Number of terms whose sum is the density at one point."""
         return int(self._values.size)
 
     @abstractmethod
     def _given(self, x: Any) -> tuple[Distribution, Any, Any]:
-        """Return a distribution, its argument and a log derivative, for each value."""
+        """Return, for each value, a distribution, its argument and a log derivative."""
 
     def _log_density(self, x: Real) -> Any:
         given, y, log_derivative = self._given(np.asarray(x)[..., None])
@@ -159,7 +159,7 @@ class ProductOfTwo(Averaged):
     Parameters
     ----------
     first, second
-        Their distributions.
+        The distributions of the two factors.
 
     Raises
     ------
@@ -168,7 +168,7 @@ class ProductOfTwo(Averaged):
 
     Examples
     --------
-    The revenue per visitor: a purchase by 10 of 100, and an order value of about 20.
+    The revenue per visitor, if 10 of 100 visitors buy and the order value is about 20:
 
     >>> from seqbayes.distributions import Beta, InverseGamma
     >>> revenue = ProductOfTwo(Beta(11, 91), InverseGamma(11, 200))
@@ -192,7 +192,7 @@ class ProductOfTwo(Averaged):
 
     @property
     def terms(self) -> int:
-        """Number of terms that are added for the density at one point."""
+        """Number of terms whose sum is the density at one point."""
         return super().terms * self.second.terms
 
     def _given(self, x: Any) -> tuple[Distribution, Any, Any]:
@@ -257,7 +257,7 @@ class ProductOfTwo(Averaged):
         return math.log(self.first.ppf(0.5)) + self._second_place[0]
 
     def rough_place(self) -> tuple[float, float]:
-        """Return an approximate median and deviation, from those of the logarithms."""
+        """Return an approximate median and standard deviation, from those of the logarithms."""
         low, high = (math.log(self.first.ppf(q)) for q in (0.16, 0.84))
         median = math.exp(min(self._start(), _LARGEST_LOG))
         return median, median * math.hypot((high - low) / 2.0, self._second_place[1])
@@ -290,7 +290,7 @@ class ProductOfTwo(Averaged):
 
 
 def _log_place(number: Distribution) -> tuple[float, float]:
-    """Return an approximate median and deviation of the logarithm of a number."""
+    """Return an approximate median and standard deviation of the logarithm of a number."""
     rough = number.rough_place()
     if rough is not None and 0.0 < rough[0] < math.inf:
         return math.log(rough[0]), float(rough[1] / rough[0])

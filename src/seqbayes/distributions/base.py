@@ -16,7 +16,7 @@ from seqbayes.numerics.special import Real, is_array
 
 
 def _log_of(p: Real, other: Real) -> Real:
-    """Return the log of a probability; close to 1, it is computed from the complement."""
+    """Return the log of a probability; above 1/2, compute it from the complement `other`."""
     if is_array(p, other):
         with np.errstate(all="ignore"):
             return np.where(np.less(p, 0.5), np.log(p), np.log1p(-np.asarray(other)))
@@ -34,12 +34,12 @@ class Distribution(ClosedForms):
     scalar : bool
         Whether all hyperparameters are floats, so that results for floats are floats.
     mean, var, std, mode : float, array or None
-        None (nan within arrays) if they do not exist, inf if they are infinite.
+        None (NaN within arrays) if they do not exist, inf if they are infinite.
     """
 
     discrete: ClassVar[bool] = False
     power_tail: ClassVar[bool] = False
-    """Whether the upper tail decreases like a power."""
+    """Whether the upper tail decreases like a power of x."""
     scalar: bool = True
     support: tuple[Real, Real] = (-math.inf, math.inf)
 
@@ -209,7 +209,7 @@ class Distribution(ClosedForms):
         above, complement = np.greater(u, 0.0), self.complement()
         if complement is None or not above.any():
             return slopes + np.asarray(self.logpdf(sc.expit(u)))
-        # for a share above 1/2, 1 - share is small, and is held to full precision
+        # for a share above 1/2, 1 - share is small, and is known to full precision
         small = sc.expit(-size)
         found = complement.logpdf(small)
         if not above.all():
@@ -237,7 +237,7 @@ class Distribution(ClosedForms):
     @overload
     def logcdf(self, x: Any) -> Any: ...
     def logcdf(self, x: Real) -> Real:
-        """Return the log of P(X <= x), also where the probability underflows."""
+        """Return the log of P(X <= x), even where the probability underflows."""
         return self._tail(self._logcdf, x, -math.inf, 0.0)
 
     @overload
@@ -245,7 +245,7 @@ class Distribution(ClosedForms):
     @overload
     def logsf(self, x: Any) -> Any: ...
     def logsf(self, x: Real) -> Real:
-        """Return the log of P(X > x), also where the probability underflows."""
+        """Return the log of P(X > x), even where the probability underflows."""
         return self._tail(self._logsf, x, 0.0, -math.inf)
 
     def _tail(self, function: Any, x: Real, below: float, above: float) -> Real:

@@ -1,4 +1,4 @@
-"""Properties of a distribution that only some classes know, with the value that means unknown."""
+"""Properties that only some distributions know, each with a default that means unknown."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from seqbayes.numerics.special import Real
 class ClosedForms:
     """Closed forms and facts that make other computations exact or fast.
 
-    A distribution overrides those that it has. The defaults tell callers to use a general method.
+    A distribution overrides the ones that it has. A default value makes callers use a general
+    method.
     """
 
     searches_quantiles: bool = False
-    """Whether quantiles are found by a search, which takes milliseconds."""
+    """Whether quantiles are found by numerical search, which takes milliseconds."""
 
     @property
     def terms(self) -> int:
@@ -69,16 +70,16 @@ class ClosedForms:
     def singularity(self) -> float:
         """Distance from the line of the nearest complex singularity of the density, if it matters.
 
-        Otherwise infinite, as that of distributions without a power tail.
+        Otherwise infinite, as for distributions without a power tail.
         """
         return math.inf
 
     def rough_place(self) -> tuple[Any, Any] | None:
-        """Return an approximate median and deviation, if they are much faster than quantiles."""
+        """Return a rough median and standard deviation, if they are much faster than quantiles."""
         return None
 
     def values(self) -> Any:
-        """Return the values of a discrete distribution whose probability is not negligible.
+        """Return the values with non-negligible probability of a discrete distribution.
 
         None if there are too many, or if they are not available.
         """

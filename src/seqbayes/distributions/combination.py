@@ -1,4 +1,4 @@
-"""Functions of the mean and the variance of Normal data."""
+"""Functions of the mean and the variance of normal data."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _LARGEST = 1e5
 """Hyperparameter up to which the closed form of the density of a mixture has ten digits."""
 
 _NARROWEST = 1e-6
-"""Smallest standard deviation, relative to the mean, at which differences to it are accurate."""
+"""Smallest standard deviation, relative to the mean, at which distances from it are accurate."""
 
 _FEW = 32
 """Number of points below which the density is computed without a table."""
 
 
 class MeanPlusVariance(Distribution):
-    """A mean plus a multiple of the variance of Normal data, by its density.
+    """The mean of normal data plus a multiple of their variance, computed from its density.
 
-    Mean and variance have a Normal-inverse-gamma distribution.
+    The mean and the variance have a normal-inverse-gamma distribution.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class MeanPlusVariance(Distribution):
         return constant - stirling_error(alpha) + logs + exponent
 
     def rough_place(self) -> tuple[Any, Any]:
-        """Return an approximate median and deviation."""
+        """Return an approximate median and standard deviation."""
         mean, kappa, alpha, beta, variances, _ = self._h
         variance = beta / alpha
         spread = variance / kappa + variances**2 * variance**2 / alpha
@@ -96,9 +96,9 @@ class MeanPlusVariance(Distribution):
 
 
 class NormalCombination(Averaged):
-    """A mean plus multiples of the standard deviation and of the variance of Normal data.
+    """The mean of normal data plus multiples of their standard deviation and of their variance.
 
-    Mean and variance have a Normal-inverse-gamma distribution.
+    The mean and the variance have a normal-inverse-gamma distribution.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class NormalCombination(Averaged):
     ) -> None:
         self._parameters = mean, kappa, alpha, beta, deviations, variances
         self._low = mean_low
-        # the standard score of a combination changes by 1 when the logarithm changes by this
+        # bound on the change of the standard score per unit change of the variance's logarithm
         variance = beta / alpha
         change = abs(deviations) * math.sqrt(kappa) / 2.0 + abs(variances) * math.sqrt(
             kappa * variance
@@ -157,12 +157,12 @@ class NormalCombination(Averaged):
         return MeanPlusVariance.stack(rows) if len(rows) == len(distributions) else None
 
     def closed_form(self) -> MeanPlusVariance:
-        """Return the distribution by its density, without multiples of the deviation."""
+        """Return the same distribution, computed from its density (see `has_closed_form`)."""
         mean, kappa, alpha, beta, _, variances = self._parameters
         return MeanPlusVariance(mean, kappa, alpha, beta, variances, self._low)
 
     def rough_place(self) -> tuple[Any, Any]:
-        """Return an approximate median and deviation."""
+        """Return an approximate median and standard deviation."""
         return self._unit()
 
     def _given(self, x: Any) -> tuple[Distribution, Any, Any]:

@@ -378,14 +378,14 @@ def _log_cdf_near_zero(shape: Real, log_x: Real) -> Real:
 
 
 def _unless_infinite(scaled: Real, found: Real, limit: Real) -> Real:
-    """Return a result of a scaled argument; its limit if the argument is infinite."""
+    """Return a result for a scaled argument, or its limit if the argument is infinite."""
     if is_array(scaled, found):
         return np.where(np.isinf(scaled), limit, found)
     return limit if scaled == math.inf else found
 
 
 def _ratio(a: Real, b: Real) -> Real:
-    """Return a / b, inf if b is 0."""
+    """Return a / b, or inf if b is 0."""
     if is_array(a, b):
         with np.errstate(all="ignore"):
             return a / b

@@ -10,7 +10,7 @@ from seqbayes.numerics.elementary import exponential
 class Joint:
     """A joint distribution; tails and quantiles are those of each parameter.
 
-    A subclass supplies the marginals, by `_at` and `_quantiles`, and the log joint density.
+    A subclass supplies the marginals, through `_at` and `_quantiles`, and the log joint density.
     """
 
     def _at(self, method: str, theta: Any) -> Any:

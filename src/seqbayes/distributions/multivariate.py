@@ -1,4 +1,4 @@
-"""Student's t distribution of vectors, and the distribution of the entries of a covariance."""
+"""Student's t distribution of vectors, and the distribution of an entry of a covariance matrix."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class MultivariateT(Distribution):
     df
         Degrees of freedom.
     loc
-        Location (d,).
+        Location, of shape (d,).
     scale
-        Scale matrix (d, d): the covariance is ``scale * df / (df - 2)``.
+        Scale matrix of shape (d, d): the covariance is ``scale * df / (df - 2)``.
     factor
         Its lower triangular factor, if it is known more accurately than the matrix.
     loc_low
-        The rounding error of the location (d,).
+        The rounding error of the location, of shape (d,).
 
     Notes
     -----
@@ -82,7 +82,7 @@ class MultivariateT(Distribution):
 
     @property
     def var(self) -> Any:
-        """Covariance matrix (d, d); None if it is not finite."""
+        """Covariance matrix, of shape (d, d); None if it is not finite."""
         return self.scale * (self.df / (self.df - 2.0)) if self.df > 2.0 else None
 
     @property
@@ -92,7 +92,7 @@ class MultivariateT(Distribution):
         return None if var is None else np.sqrt(np.diagonal(var))
 
     def logp(self, x: Any) -> Any:
-        """Return the log density of a vector (d,), or of many (..., d)."""
+        """Return the log density at a vector of shape (d,), or at many of shape (..., d)."""
         x = read_numbers(x)
         d = len(self.loc)
         standardized = (((x - self.loc) - self._low) / self._size).reshape(-1, d)
@@ -118,16 +118,16 @@ class MultivariateT(Distribution):
         )
 
     def p(self, x: Any) -> Any:
-        """Return the density of a vector (d,), or of many (..., d)."""
+        """Return the density at a vector of shape (d,), or at many of shape (..., d)."""
         density = np.exp(self.logp(x))
         return float(density) if np.ndim(density) == 0 else density
 
     def pdf(self, x: Any) -> Any:
-        """Return the density of a vector (d,), or of many (..., d)."""
+        """Return the density at a vector of shape (d,), or at many of shape (..., d)."""
         return self.p(x)
 
     def logpdf(self, x: Any) -> Any:
-        """Return the log density of a vector (d,), or of many (..., d)."""
+        """Return the log density at a vector of shape (d,), or at many of shape (..., d)."""
         return self.logp(x)
 
     def _each(self, name: str, values: Any, *arguments: Any) -> Any:
@@ -136,11 +136,11 @@ class MultivariateT(Distribution):
         return np.array([getattr(marginal, name)(value, *arguments) for marginal, value in pairs])
 
     def cdf(self, x: Any) -> Any:
-        """Return P(X <= x) of every coordinate."""
+        """Return P(X <= x) for every coordinate."""
         return self._each("cdf", x)
 
     def sf(self, x: Any) -> Any:
-        """Return P(X > x) of every coordinate."""
+        """Return P(X > x) for every coordinate."""
         return self._each("sf", x)
 
     def ppf(self, q: Any, log: bool = False) -> Any:
@@ -152,20 +152,20 @@ class MultivariateT(Distribution):
         return self._each("isf", q, log)
 
     def logcdf(self, x: Any) -> Any:
-        """Return the log of P(X <= x) of every coordinate."""
+        """Return the log of P(X <= x) for every coordinate."""
         return self._each("logcdf", x)
 
     def logsf(self, x: Any) -> Any:
-        """Return the log of P(X > x) of every coordinate."""
+        """Return the log of P(X > x) for every coordinate."""
         return self._each("logsf", x)
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> tuple[Any, Any]:
-        """Return the interval of every coordinate, as two arrays (d,) with lower and upper ends."""
+        """Return the lower and upper ends of every coordinate's interval, as two arrays."""
         ends = np.array([marginal.interval(level, kind) for marginal in self.marginals])
         return ends[:, 0], ends[:, 1]
 
     def sample(self, size: Any = None, rng: np.random.Generator | None = None) -> Any:
-        """Draw a vector (d,), or many (*size, d)."""
+        """Draw a vector of shape (d,), or many of shape (*size, d)."""
         rng = np.random.default_rng() if rng is None else rng
         shape = () if size is None else tuple(np.atleast_1d(size))
         z = rng.standard_normal((*shape, len(self.loc))) @ self._factor.T
@@ -191,7 +191,7 @@ class Covariance(Distribution):
     df
         Degrees of freedom of the 2 x 2 matrix that contains the entry.
     scale
-        Its scale matrix (2, 2).
+        Its scale matrix, of shape (2, 2).
     rest
         The residual variance of the second coordinate given the first, if it is known more
         accurately than the matrix gives.

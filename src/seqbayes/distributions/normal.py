@@ -49,7 +49,7 @@ class Normal(Distribution):
         return ((x - self._mean) - self._low) / self._std
 
     def rough_place(self) -> tuple[Any, Any]:
-        """Return the median and the deviation."""
+        """Return the median and the standard deviation."""
         return self.mean, self.std
 
     def _log_density(self, x: Real) -> Real:
@@ -102,8 +102,8 @@ class Normal(Distribution):
     def kl(self, other: Distribution) -> Real:
         """Return the Kullback-Leibler divergence from `other`, a Normal distribution, in nats.
 
-        It is (r - 1 - log r + (difference of means)**2 / var of other) / 2, with the ratio r of the
-        variances.
+        It is (r - 1 - log r + (difference between the means)**2 / var of other) / 2, with the ratio
+        r of the variances.
 
         Examples
         --------
@@ -299,7 +299,7 @@ class StudentT(Distribution):
     # For transformed variables.
 
     def tilted_mode_exponential(self) -> Real:
-        """Return the point at which density * exp(-x) has its maximum: -inf, as it is unbounded."""
+        """Return -inf, since density * exp(-x) is unbounded toward minus infinity."""
         return -math.inf if self.scalar else np.full(np.shape(self.mode), -np.inf)
 
     def log_exponential_moment(self) -> Real:

@@ -13,7 +13,7 @@ from seqbayes.tables import by_field
 
 
 class Product(Joint):
-    """The joint distribution of independent parameters, a mapping from field to parameter.
+    """The joint distribution of independent parameters, given as a mapping from field to parameter.
 
     The density is the joint density of all fields, or of the fields that a mapping contains. Other
     methods return one result per field.
@@ -77,5 +77,5 @@ class Product(Joint):
 
 
 def none_if_all_none(values: dict[Any, Any]) -> dict[Any, Any] | None:
-    """Return the values by field, or None if all are None."""
+    """Return the values keyed by field, or None if all of them are None."""
     return None if all(value is None for value in values.values()) else values

@@ -1,4 +1,4 @@
-"""A table of a density that is slow to compute, and of its tails."""
+"""A table of a density that is slow to compute and of its tail probabilities."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seqbayes.numerics import sc
 from seqbayes.numerics.piecewise import Piecewise
 
 _FARTHEST, _DROP = 60.0, 200.0
-"""Range of the table: in its coordinate, and in the logarithm of the density."""
+"""Range of the table, in its coordinate and in the logarithm of the density."""
 
 _COARSE = 161
 """Number of points from which the range is determined."""
@@ -22,7 +22,8 @@ _NODES, _WEIGHTS = sc.roots_legendre(16)
 class DensityTable:
     """The log density of a number as a function of ``s = asinh((x - centre) / spread)``.
 
-    Tails are sums of positive integrals over panels, with the relative precision of the density.
+    Tail probabilities are sums of positive integrals over panels, with the relative precision of
+    the density.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ class DensityTable:
         return below, above
 
     def _integrals(self, low: Any, high: Any) -> Any:
-        """Return the probabilities between ends of which each pair is within a panel."""
+        """Return the probabilities of intervals, each of which is within a panel."""
         half = (high - low) / 2.0
         s = ((high + low) / 2.0)[..., None] + half[..., None] * _NODES
         with np.errstate(under="ignore"):
