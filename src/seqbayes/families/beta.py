@@ -1,4 +1,4 @@
-"""The Beta prior of a probability: Bernoulli, binomial, geometric, negative binomial data."""
+"""The Beta prior on a probability, for Bernoulli, binomial, geometric or negative binomial data."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def log_marginal(hyperparameters: BetaHyperparameters, statistic: PairStatistic) -> Any:
-        """Return the log ratio of the Beta functions after and before the data."""
+        """Return the log ratio of the Beta function after the data to that before the data."""
         alpha, beta = hyperparameters
         successes, failures = statistic
         plain = type(alpha) is type(beta) is type(successes) is float

@@ -1,4 +1,4 @@
-"""The Dirichlet prior of the shares of categories."""
+"""The Dirichlet prior on the shares of categories."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from seqbayes.typevars import H
 
 
 class DirichletHyperparameters(NamedTuple):
-    """Concentrations, an array (…, K) in the order of the K categories."""
+    """Concentrations, an array of shape (…, K) in the order of the K categories."""
 
     alpha: special.Array
     categories: tuple[Any, ...]
 
 
 def by_label(values: Any, name: str) -> dict[Any, Any]:
-    """Return values by label; the labels of a sequence are its positions.
+    """Return values keyed by label; the labels of a sequence are its positions.
 
     Raises
     ------
@@ -90,7 +90,7 @@ class LabelState(State[H, dict[Any, float], dict[Any, tuple[float, float]], Any]
 
     @property
     def posterior(self) -> H:
-        """The posterior's hyperparameters, a NamedTuple like `prior`."""
+        """The hyperparameters of the posterior, a NamedTuple like `prior`."""
         return self.combine(self.prior, self._statistics.value)
 
     def new_statistics(self) -> Statistics:
@@ -106,7 +106,7 @@ class LabelState(State[H, dict[Any, float], dict[Any, tuple[float, float]], Any]
         return self.likelihood.read_many(xs, self._categories())
 
     def get(self) -> dict[Any, float] | None:
-        """Return the mean share of every label, the value of the state as a River statistic."""
+        """Return the mean share of every label, the state's value as a River statistic."""
         shares: dict[Any, float] | None = self.mean
         return shares
 
@@ -118,8 +118,8 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
     Parameters
     ----------
     alpha
-        Prior concentrations, >= 0, by category: a mapping from label to concentration, or a
-        sequence whose labels are 0, 1, …. The order is kept. Zero makes the prior improper.
+        Prior concentrations, >= 0: a mapping from category to concentration, or a sequence whose
+        categories are 0, 1, …. The order is kept. Zero makes the prior improper.
     likelihood
         `Categorical` (the default) or `Multinomial`.
     seed
@@ -224,7 +224,7 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
         likelihood: LabelLikelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior with these mean shares, equivalent to `strength` observations.
+        """Return the prior with these mean shares, which is equivalent to `strength` observations.
 
         Raises
         ------
@@ -321,7 +321,7 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
         """Return the Dirichlet distribution."""
         return DirichletBelief(*hyperparameters)
 
-    # Results by label are computed with floats, which are ten times as fast as arrays for few
+    # Results keyed by label are computed with floats, which are ten times as fast as arrays for few
     # labels.
 
     def label_weights(self) -> tuple[dict[Any, float], float]:

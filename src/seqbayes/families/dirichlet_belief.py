@@ -71,7 +71,7 @@ class DirichletBelief:
         return shares
 
     def _each(self, theta: Any) -> Any:
-        """Return the value of each share; a number is the value of all."""
+        """Return the value of each share; a single number is the value of all shares."""
         values = self._given(theta)
         return self._shares(theta) if values.ndim else values
 
@@ -196,14 +196,14 @@ class DirichletBelief:
         return total if is_array(total) else float(total)
 
     def sample(self, size: Any, rng: np.random.Generator) -> dict[Any, Any]:
-        """Draw all shares jointly; of arrays of concentrations, one set of shares per row."""
+        """Draw all shares jointly; if concentrations are arrays, one set of shares per row."""
         if self._alpha.ndim == 1:
             return self._named(rng.dirichlet(self._alpha, size))
         return self._named(np.stack([rng.dirichlet(row, size) for row in self._alpha], axis=-2))
 
 
 def joint_mode(concentrations: dict[Any, float]) -> dict[Any, float] | None:
-    """Return the joint mode of the shares by label; None if it does not exist."""
+    """Return the joint mode of the shares, keyed by label; None if it does not exist."""
     if len(concentrations) == 2:
         (label, alpha), (other, beta) = concentrations.items()
         share = distributions.Beta(alpha, beta).mode

@@ -1,4 +1,4 @@
-"""The Dirichlet process prior: shares of labels that are not known in advance."""
+"""The Dirichlet process prior, for the shares of labels that are not known in advance."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
     def combine(
         prior: DirichletProcessHyperparameters, statistic: dict[Any, float]
     ) -> DirichletProcessHyperparameters:
-        """Return the hyperparameters after these counts."""
+        """Return the hyperparameters after learning these counts."""
         atoms = dict(prior.atoms)
         for label, count in statistic.items():
             atoms[label] = atoms.get(label, 0.0) + count

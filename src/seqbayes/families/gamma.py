@@ -1,4 +1,4 @@
-"""The Gamma prior of a rate: for counts, waiting times, and other data with an unknown rate."""
+"""The Gamma prior on a rate, for counts, waiting times and other data with an unknown rate."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
 
     Examples
     --------
-    An exponential prior of the mean number of red candies in a bag:
+    An exponential prior on the mean number of red candies in a bag:
 
     >>> from seqbayes import Gamma
     >>> belief = Gamma(1, 26)
@@ -107,7 +107,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
         likelihood: Likelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior of the rate with this mean; `strength` is its rate hyperparameter.
+        """Return the prior on the rate with this mean; `strength` is its rate hyperparameter.
 
         For counts, `strength` is the exposure to which the prior is equivalent.
 
@@ -169,7 +169,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def log_marginal(hyperparameters: GammaHyperparameters, statistic: PairStatistic) -> Any:
-        """Return the log ratio of normalising constants after and before the statistic."""
+        """Return the log ratio of the normalising constant after the data to that before."""
         shape, rate = hyperparameters
         a, b = statistic
         return special.log_rising(shape, a) - sc.xlogy(a, rate + b) - shape * np.log1p(b / rate)
@@ -190,7 +190,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def estimate(statistic: PairStatistic) -> float | None:
-        """Return shape over rate of the statistic."""
+        """Return the ratio of the shape to the rate of the statistic."""
         a, b = statistic
         return a / b if b > 0.0 else None
 

@@ -26,16 +26,17 @@ _MAX_TERMS = 10_000_000
 class Hurdle(Product):
     """Belief about amounts that are often zero, such as money: whether there is one, and how much.
 
-    A zero is learned by the belief about the share of amounts; any other number also by the belief
-    about amounts.
+    A zero is learned only by the belief about the share of amounts; any other number is learned by
+    the belief about amounts as well.
 
     Parameters
     ----------
     amount
-        Prior and likelihood of the amounts other than zero, without data: of a continuous
-        likelihood, such as ``Gamma(likelihood=Exponential())``, or a `Normal` with `LogNormal`.
+        A state without data: the prior and the likelihood of the amounts other than zero. The
+        likelihood must be continuous, as in ``Gamma(likelihood=Exponential())``, or in a `Normal`
+        with `LogNormal`.
     share
-        Prior of the share of amounts, ``Beta(1, 1)`` by default.
+        Prior on the share of amounts, ``Beta(1, 1)`` by default.
     seed
         Seed of `sample`.
 
@@ -85,13 +86,13 @@ class Hurdle(Product):
 
     @property
     def amount(self) -> State:
-        """The prior of the amounts."""
+        """The prior on the amounts."""
         found: State = self.fields["amount"]
         return found
 
     @property
     def share(self) -> State:
-        """The prior of the share of amounts."""
+        """The prior on the share of amounts."""
         found: State = self.fields["share"]
         return found
 
@@ -169,7 +170,7 @@ class Hurdle(Product):
     def expected(self) -> distributions.Distribution | None:
         """The distribution of the expected value of an observation: share times mean amount.
 
-        None while a prior is improper, if amounts have no finite mean or may be negative, and if
+        None while a belief is improper, if amounts have no finite mean or can be negative, or if
         the belief about their mean extends over too many orders of magnitude.
         """
         posterior = self.posterior.fields
@@ -210,7 +211,7 @@ class Hurdle(Product):
         return self.predict_one()
 
     def summary(self) -> Summary:
-        """Return mean and interval of the expected value of an observation."""
+        """Return the mean and the interval of the expected value of an observation."""
         expected = self.expected
         if expected is None:
             return Summary(None, None)

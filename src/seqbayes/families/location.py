@@ -1,4 +1,4 @@
-"""Means as the sum of a float and its rounding error."""
+"""Means represented as the sum of a float and its rounding error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def low_of(hyperparameters: Any) -> Any:
 
 
 def move(mean: Any, data_mean: Any, gap: Any, share: Any, rest: Any) -> Any:
-    """Return the mean moved by `share` of the gap to the data mean, from the nearer of the two.
+    """Return the mean moved by `share` of the gap to the data mean, starting from the nearer one.
 
     `rest` is 1 - share without cancellation; it may be much smaller than the rounding error of 1.
     """

@@ -1,4 +1,4 @@
-"""The Normal prior of the mean of data with a known variance."""
+"""The normal prior on the mean of data with a known variance."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _NormalFields(NamedTuple):
 
 
 class NormalHyperparameters(_NormalFields, Located):
-    """Mean and variance of a Normal belief about a mean, and the known variance of the data."""
+    """Mean and variance of a normal belief about a mean, and the known variance of the data."""
 
     def observation(self) -> distributions.Normal:
         """Return the distribution of the next observation (of its logarithm, for LogNormal)."""
@@ -43,7 +43,7 @@ class NormalHyperparameters(_NormalFields, Located):
         return self.mean + (middle - reach), self.mean + (middle + reach)
 
     def combination(self, deviations: float = 0.0, variances: float = 0.0) -> distributions.Normal:
-        """Return the distribution of the mean plus multiples of data deviation and variance."""
+        """Return the distribution of the mean plus multiples of the data deviation and variance."""
         known = self.known_variance
         shift = deviations * math.sqrt(known) + variances * known
         return distributions.Normal(self.mean, self.variance, self.mean_low).shift(shift)
@@ -77,7 +77,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
 
     Examples
     --------
-    An apple that weighs about 85 ± 40 g, weighed on a scale with an error of 10 g:
+    An apple that is expected to weigh 85 ± 40 g, weighed on a scale with an error of 10 g:
 
     >>> from seqbayes import Normal
     >>> belief = Normal(85, 40**2, known_variance=10**2)
@@ -125,7 +125,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         likelihood: Likelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return Jeffreys' prior, which is the flat one."""
+        """Return Jeffreys' prior, which is the flat prior."""
         return cls.flat(known_variance, likelihood, seed)
 
     @classmethod
@@ -174,7 +174,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
 
     @property
     def two_sample(self) -> str:
-        """The method of a sequential test: it compares means with known variance."""
+        """The method of the sequential test, which compares means with known variance."""
         return "normal"
 
     @property
@@ -187,7 +187,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         """Return the hyperparameters after learning data with this weight and mean."""
         mean, variance, known = prior
         n, origin, shift, _ = statistic
-        # the weight of the prior in observations; 0 if it is flat
+        # the weight of the prior as a number of observations; 0 if it is flat
         worth = known / variance
         total = worth + n
         if isinstance(total, float) and n == 0.0:
@@ -262,7 +262,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         """Return the mean of the data."""
         return statistic.mean if statistic.n > 0.0 else None
 
-    # The mode and the mean are hyperparameters: no distribution is created.
+    # The mode and the mean are hyperparameters, so no distribution is created.
 
     @property
     def map(self) -> float | None:
@@ -277,11 +277,11 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def belief(hyperparameters: NormalHyperparameters) -> distributions.Normal:
-        """Return the Normal distribution of the mean."""
+        """Return the normal distribution of the mean."""
         mean, variance, _ = hyperparameters
         return distributions.Normal(mean, variance, low_of(hyperparameters))
 
 
 def _check_variance(name: str, value: Any) -> float:
-    """Validate a variance, which must be large enough to decrease with many observations."""
+    """Validate a variance, which must be large enough that many observations can decrease it."""
     return check_parameter(name, check_parameter(name, value), MIN_VARIANCE, open_low=False)

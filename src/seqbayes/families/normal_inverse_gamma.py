@@ -1,4 +1,4 @@
-"""The Normal-inverse-gamma prior of a mean and a variance."""
+"""The normal-inverse-gamma prior on a mean and a variance."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NormalInverseGamma(
         float,
     ]
 ):
-    """Belief about the mean and the variance of Normal data.
+    """Belief about the mean and the variance of normal data.
 
     Parameters
     ----------
@@ -60,12 +60,12 @@ class NormalInverseGamma(
 
     Notes
     -----
-    The default ``kappa`` and ``beta`` have no effect on data with a spread: the posterior mean of
-    the mean is the mean of the data, and that of the variance is their sum of squares divided by n
-    - 1. Before any data the mean does not exist, and predictions are None. A single observation has
-    no spread: until the second one, the variance is determined by the prior alone, and intervals
-    have almost no width. If you know the scale of the data, use `from_mean`. In a mixture, the
-    default prior is replaced by that of `as_component`.
+    The default ``kappa`` and ``beta`` have no effect if the data vary: the posterior mean of the
+    mean is the mean of the data, and that of the variance is their sum of squares divided by
+    ``n - 1``. Before any data the mean does not exist, and predictions are None. A single
+    observation does not vary: until the second one, the variance is determined by the prior alone,
+    and intervals have almost no width. If you know the scale of the data, use `from_mean`. In a
+    mixture, the default prior is replaced by that of `as_component`.
 
     References
     ----------
@@ -108,7 +108,7 @@ class NormalInverseGamma(
 
     @classmethod
     def flat(cls, likelihood: Likelihood | None = None, seed: int | None = None) -> Self:
-        """Return the prior uniform in mean and variance, under which the MAP is the MLE."""
+        """Return the prior uniform in the mean and the variance, under which the MAP is the MLE."""
         return cls(0.0, 0.0, -1.5, 0.0, likelihood, seed)
 
     @classmethod
@@ -166,7 +166,7 @@ class NormalInverseGamma(
 
     @property
     def two_sample(self) -> str:
-        """The method of a sequential test: it compares means with unknown variance."""
+        """The method of the sequential test, which compares means with unknown variance."""
         return "student"
 
     @property
@@ -175,7 +175,7 @@ class NormalInverseGamma(
         return NormalInverseGammaHyperparameters(self.prior_mean, self.kappa, self.alpha, self.beta)
 
     def as_component(self) -> Self:
-        """Return the prior of a component; the default prior is replaced by one with scale 1.
+        """Return the prior for a component; the default prior is replaced by one with scale 1.
 
         The replacement has the weight of one observation. With the default prior, a component could
         shrink to a single observation.
@@ -215,7 +215,7 @@ class NormalInverseGamma(
 
     @property
     def prior_share(self) -> float:
-        """Weight of the prior in the mean or in the variance, whichever is larger.
+        """Weight of the prior in the mean or the variance, whichever is larger.
 
         For the variance, this is the part of `beta` that is not determined by the spread of the
         data.
@@ -263,7 +263,7 @@ class NormalInverseGamma(
 
     @staticmethod
     def estimate(statistic: MomentStatistic) -> NormalParameters[float] | None:
-        """Return mean and variance of the data; None while the variance is zero."""
+        """Return the mean and the variance of the data; None while the variance is zero."""
         if not (statistic.n > 0.0 and statistic.squares > 0.0):
             return None
         return NormalParameters(statistic.mean, statistic.squares / statistic.n)
@@ -281,7 +281,7 @@ class NormalInverseGamma(
 
     @staticmethod
     def belief(hyperparameters: NormalInverseGammaHyperparameters) -> NormalInverseGammaBelief:
-        """Return the joint distribution of mean and variance."""
+        """Return the joint distribution of the mean and the variance."""
         return NormalInverseGammaBelief(hyperparameters)
 
     @classmethod

@@ -36,9 +36,9 @@ class _NormalInverseGammaFields(NamedTuple):
 
 
 class NormalInverseGammaHyperparameters(_NormalInverseGammaFields, Located):
-    """Hyperparameters of a Normal-inverse-gamma distribution, numbers or arrays.
+    """Hyperparameters of a normal-inverse-gamma distribution, numbers or arrays.
 
-    Given the variance, the mean is Normal about `mean` with variance ``variance / kappa``; the
+    Given the variance, the mean is normal about `mean` with variance ``variance / kappa``; the
     variance is inverse gamma with shape `alpha` and scale `beta`.
     """
 
@@ -50,7 +50,7 @@ class NormalInverseGammaHyperparameters(_NormalInverseGammaFields, Located):
     def quantile_interval(self, z: float, tail: float) -> tuple[float, float]:
         """Return a credible interval of the mean plus `z` standard deviations of the data.
 
-        Their sum has a noncentral t distribution.
+        The sum of the two has a noncentral t distribution.
         """
         scale = math.sqrt(self.beta / (self.alpha * self.kappa))
         offset = z * math.sqrt(self.kappa)
@@ -76,7 +76,7 @@ class NormalInverseGammaBelief(Joint):
 
     @property
     def marginals(self) -> NormalParameters[Any]:
-        """Student's t distribution of the mean, inverse gamma of the variance."""
+        """Student's t distribution of the mean, and inverse gamma distribution of the variance."""
         mean, kappa, alpha, beta = self._h
         if not is_array(kappa, alpha, beta) and all_positive(kappa, alpha, beta):
             scale = math.sqrt(beta / kappa / alpha)
@@ -107,7 +107,7 @@ class NormalInverseGammaBelief(Joint):
         return NormalParameters(mean, beta / (alpha + 1.5))
 
     def interval(self, level: float, kind: str) -> NormalParameters[Any]:
-        """Return the intervals of each parameter."""
+        """Return the interval of each parameter."""
         return NormalParameters(*(marginal.interval(level, kind) for marginal in self.marginals))
 
     def logpdf(self, theta: Any) -> Any:
@@ -145,8 +145,8 @@ class NormalInverseGammaBelief(Joint):
     def kl(self, other: NormalInverseGammaBelief) -> Any:
         """Return the joint Kullback-Leibler divergence.
 
-        It is the divergence of the variances plus (r - 1 - log r + kappa' (m - m')**2 alpha / beta)
-        / 2, with the ratio r = kappa' / kappa; primes denote the other distribution.
+        It is the divergence between the variances plus (r - 1 - log r + kappa' (m - m')**2 alpha /
+        beta) / 2, with the ratio r = kappa' / kappa; primes denote the other distribution.
         """
         m, kappa, alpha, beta = self._h
         other_m, other_kappa, _, _ = other._h

@@ -1,4 +1,4 @@
-"""The Normal-inverse-Wishart prior of a mean vector and a covariance matrix."""
+"""The normal-inverse-Wishart prior on a mean vector and a covariance matrix."""
 
 from __future__ import annotations
 
@@ -56,21 +56,21 @@ class NormalInverseWishart(
         Any,
     ]
 ):
-    """Belief about the mean and the covariance of multivariate Normal vectors.
+    """Belief about the mean and the covariance of multivariate normal vectors.
 
     Parameters
     ----------
     prior_mean
-        Prior mean of the mean, a vector (d,).
+        Prior mean of the mean, a vector of shape (d,).
     kappa
         Weight of the prior mean as a number of observations, >= 0.
     df
         Degrees of freedom of the covariance's inverse Wishart prior, >= -d - 2; by default d + 2,
         the smallest whole number for which the expected covariance exists.
     scale
-        Its scale matrix (d, d), positive semidefinite; by default the identity. If df > d + 1, the
-        expected covariance is ``scale / (df - d - 1)``. A prior with ``kappa`` not above 0, ``df``
-        not above d - 1 or a singular ``scale`` is improper.
+        Its scale matrix, of shape (d, d) and positive semidefinite; by default the identity. If df
+        > d + 1, the expected covariance is ``scale / (df - d - 1)``. A prior with ``kappa`` not
+        above 0, ``df`` not above d - 1 or a singular ``scale`` is improper.
     likelihood
         `likelihoods.MultivariateNormal`; with names of features, observations are mappings.
     seed
@@ -146,7 +146,7 @@ class NormalInverseWishart(
     def flat(
         cls, dimension: int, likelihood: Likelihood | None = None, seed: int | None = None
     ) -> Self:
-        """Return the prior uniform in mean and covariance, under which the MAP is the MLE."""
+        """Return the prior uniform in the mean and covariance, under which the MAP is the MLE."""
         d = _dimension(dimension)
         return cls(np.zeros(d), 0.0, -d - 2.0, np.zeros((d, d)), likelihood, seed)
 
@@ -251,7 +251,8 @@ class NormalInverseWishart(
         if is_well_conditioned(factor):
             combined.factor = factor
         elif (within := _within(prior, squares)) is not None:
-            # the loss of digits is proportional to the prior mean's distance in standard deviations
+            # the loss of digits is proportional to the distance of the prior mean in standard
+            # deviations
             far = np.sum(np.square(within), axis=-1) * MAX_SQUARED_DISTANCE < weight * np.square(
                 gap
             )
@@ -267,7 +268,7 @@ class NormalInverseWishart(
 
     @property
     def prior_share(self) -> float:
-        """Weight of the prior in the mean or in a variance, whichever is larger."""
+        """Weight of the prior in the mean or in one of the variances, whichever is larger."""
         posterior, squares = self.posterior, self.statistics.value.squares
         spread, within = np.diagonal(posterior.scale), np.diagonal(squares)
         if not (posterior.kappa > 0.0 and np.all(spread > 0.0)):
@@ -344,14 +345,14 @@ class NormalInverseWishart(
 
     @staticmethod
     def estimate(statistic: ScatterStatistic) -> MultivariateParameters[special.Array] | None:
-        """Return mean and covariance of the data; None while the covariance is singular."""
+        """Return the mean and the covariance of the data; None while the covariance is singular."""
         if not statistic.n > 0.0 or triangular(statistic.squares) is None:
             return None
         return MultivariateParameters(statistic.mean, statistic.squares / statistic.n)
 
     @staticmethod
     def belief(hyperparameters: NormalInverseWishartHyperparameters) -> NormalInverseWishartBelief:
-        """Return the joint distribution of mean and covariance."""
+        """Return the joint distribution of the mean and the covariance."""
         return NormalInverseWishartBelief(hyperparameters)
 
 
@@ -362,7 +363,7 @@ def _dimension(value: Any) -> int:
 
 
 def _gap(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any, Any]:
-    """Return the difference of the data mean and the prior mean, and the weights of both."""
+    """Return the difference between the data mean and the prior mean, and the weights of both."""
     n = np.asarray(statistic.n, float)
     total = kappa + n
     share = np.divide(n, total, out=np.zeros(np.shape(total)), where=total > 0.0)
@@ -371,7 +372,7 @@ def _gap(mean: Any, kappa: Any, statistic: ScatterStatistic) -> tuple[Any, Any, 
 
 
 def _within(hyperparameters: Any, squares: Any) -> Any:
-    """Return the factor of the sum of scale and scatter; None if it is not positive definite."""
+    """Return the factor of the scale plus the scatter; None if the sum is not positive definite."""
     if not np.any(squares):
         return factor_of(hyperparameters)
     within = triangular(np.asarray(hyperparameters[3]) + squares)

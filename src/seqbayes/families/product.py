@@ -32,22 +32,23 @@ class Product(
     """Joint belief about several named fields, which are independent of each other.
 
     An observation is a mapping from field to value, or a sequence or an array of one value per
-    field, in order. A field that is missing in a mapping is marginalised out. If a field is
-    invalid, nothing is learned.
+    field, in order. A field that is missing in a mapping is marginalised out. If the value of a
+    field is invalid, nothing is learned.
 
     Parameters
     ----------
     fields
-        Name to prior: a state of any family without data (use `rollover` to turn a posterior into a
-        prior), which may be a product. A sequence of states has the names 0, 1, ….
+        Mapping from name to prior. A prior is a state without data, of any family including
+        `Product` (use `rollover` to turn a posterior into a prior). A sequence of states has the
+        names 0, 1, ….
     seed
         Seed of `sample`.
 
     Notes
     -----
     Estimates, intervals, tails and quantiles are mappings from field to the value of the field's
-    state, which may be None. They are None if all values are None. Densities and predictive
-    probabilities are joint over the given fields.
+    state, which may be None. Instead of a mapping whose values are all None, the result is None.
+    Densities and predictive probabilities are joint over the given fields.
 
     `n_samples` is the total weight of the observations; ``marginal(name).n_samples`` is the weight
     of a single field.
@@ -126,7 +127,7 @@ class Product(
         return FieldSums(parts, tuple(map(type, self.fields.values())))
 
     def summarise(self, xs: Any, w: Any = None) -> Statistics:
-        """Return the statistics of rows or of columns by field, without learning them."""
+        """Return the statistics of rows, or of columns keyed by field, without learning them."""
         columns = tables.columns(xs, self.fields)
         if columns is None:
             rows: FieldSums = observe_all(self.new_statistics(), xs, w)
@@ -144,7 +145,7 @@ class Product(
         return total
 
     def named(self, x: Any) -> dict[Any, Any]:
-        """Return the values of an observation by field."""
+        """Return the values of an observation, keyed by field."""
         return dict(by_field(x, self.fields))
 
     def _states(self) -> dict[Any, State]:
@@ -158,7 +159,7 @@ class Product(
 
     @property
     def prior_share(self) -> float | None:
-        """The largest share of a prior among the fields with data."""
+        """The largest weight of a prior among the fields with data."""
         states = [state for state in self._states().values() if state.n_samples > 0.0]
         return max((s.prior_share for s in states if s.prior_share is not None), default=None)
 
@@ -196,7 +197,7 @@ class Product(
         named = by_field(theta, self.fields, PriorError)
         return {name: self.fields[name].observation_parameter(v) for name, v in named.items()}
 
-    # Results per field are those of its state.
+    # The result for a field is that of its state.
 
     def _each(self, answer: Callable[[State], Any]) -> dict[Any, Any] | None:
         return none_if_all_none({name: answer(state) for name, state in self._states().items()})
@@ -251,7 +252,7 @@ class Product(
         return {name: state.predict_proba_one() for name, state in self._states().items()}
 
     def get(self) -> dict[Any, Any] | None:
-        """Return the value as a River statistic, by field."""
+        """Return the value of every field as a River statistic."""
         return self._each(lambda state: state.get())
 
     def log_predictive(self, x: Any) -> float:

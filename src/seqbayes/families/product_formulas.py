@@ -1,4 +1,4 @@
-"""The formulas of independent fields: sums over the fields, or mappings from field to result."""
+"""The formulas for independent fields: sums over the fields, or mappings from field to result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ProductHyperparameters(NamedTuple):
     families: tuple[type[State], ...]
 
     def members(self) -> list[tuple[Any, type[State], Any]]:
-        """Return name, family and hyperparameters of every field."""
+        """Return the name, family and hyperparameters of every field."""
         return [
             (name, family, h)
             for (name, h), family in zip(self.fields.items(), self.families, strict=True)

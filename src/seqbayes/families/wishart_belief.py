@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class MultivariateParameters(NamedTuple, Generic[T]):
-    """Estimates of a mean (d,) and of a covariance (d, d), or their intervals."""
+    """Estimates of a mean of shape (d,) and a covariance of shape (d, d), or their intervals."""
 
     mean: T
     covariance: T
@@ -71,7 +71,7 @@ class NormalInverseWishartBelief(Joint):
 
     @property
     def var(self) -> MultivariateParameters[Any]:
-        """Covariance of the mean (d, d), variance of the covariance's entries (d, d), or None."""
+        """Covariance matrix of the mean and variances of the covariance's entries, or None."""
         kappa, left = np.asarray(self._kappa), np.asarray(self._df - self._d - 1.0)
         scale, diagonal = self._scale, np.diagonal(self._scale, axis1=-2, axis2=-1)
         divisor = (left + 1.0) * left * left * (left - 2.0)
@@ -91,7 +91,7 @@ class NormalInverseWishartBelief(Joint):
         return MultivariateParameters(np.array(self._mean), self._scale / divisor)
 
     def interval(self, level: float, kind: str) -> MultivariateParameters[Any]:
-        """Return the intervals of the means, two arrays (d,), and of the entries, (d, d)."""
+        """Return the intervals of the means and of the covariance's entries, each as two arrays."""
         return MultivariateParameters(*(_ends(each, level, kind) for each in self.marginals))
 
     def logpdf(self, theta: Any) -> float:
@@ -132,7 +132,7 @@ class NormalInverseWishartBelief(Joint):
         return float(total)
 
     def _pair(self, theta: Any) -> tuple[Any, Any]:
-        """Return a mean (d,) and a covariance (d, d); a number is the value of every entry."""
+        """Return the mean and the covariance as arrays; a number is the value of every entry."""
         d = self._d
         try:
             mean, covariance = map(read_numbers, theta)
@@ -178,7 +178,7 @@ class NormalInverseWishartBelief(Joint):
     def kl(self, other: NormalInverseWishartBelief) -> float:
         """Return the joint Kullback-Leibler divergence.
 
-        It is the divergence of the inverse-Wishart distributions plus half of
+        It is the divergence between the inverse-Wishart distributions plus half of
         d (r - 1 - log r) + kappa' df (m - m')' inverse(scale) (m - m'), with r = kappa' / kappa.
         """
         if other._d != self._d:
@@ -217,7 +217,7 @@ class NormalInverseWishartBelief(Joint):
 
 
 def _where(exists: Any, values: Any) -> Any:
-    """Replace values that do not exist by None, or by NaN in an array."""
+    """Replace values that do not exist with None, or with NaN in an array."""
     if exists.ndim == 0:
         return values if exists else None
     return np.where(

@@ -1,4 +1,4 @@
-"""Normal-inverse-Wishart formulas in decimal arithmetic, for nearly singular scale matrices."""
+"""Normal-inverse-Wishart formulas in decimal arithmetic, used if a scale is nearly singular."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_DIMENSION = 100
 
 
 def log_rising(df: Any, n: Any, d: int) -> Any:
-    """Return the log ratio of the multivariate gamma functions of (df + n) / 2 and df / 2."""
+    """Return the log ratio of the multivariate gamma function at (df + n) / 2 to that at df / 2."""
     if np.ndim(n) == 0 and n == 1.0:  # all factors but two cancel
         return special.log_rising((df - d + 1.0) / 2.0, d / 2.0)
     halves = (np.asarray(df)[..., None] - np.arange(d)) / 2.0

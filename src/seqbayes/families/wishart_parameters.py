@@ -1,4 +1,4 @@
-"""Hyperparameters of mean vectors and covariance matrices, with the scale's triangular factor."""
+"""Hyperparameters for mean vectors and covariance matrices, with the scale's triangular factor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALLEST_PIVOT = 1e-4
 """The smallest residual share of a variance that a matrix represents accurately."""
 
 SMALLEST_PIVOT_OF_MANY = 1e-5
-"""The same for more than `FEW` dimensions, where decimal arithmetic takes milliseconds."""
+"""As above for more than `FEW` dimensions, where decimal arithmetic takes milliseconds."""
 
 FEW = 24
 
@@ -38,15 +38,16 @@ class _NormalInverseWishartFields(NamedTuple):
 
 
 class NormalInverseWishartHyperparameters(_NormalInverseWishartFields, Located):
-    """Hyperparameters of a Normal-inverse-Wishart distribution, or arrays of them.
+    """Hyperparameters of a normal-inverse-Wishart distribution, or arrays of them.
 
-    Given the covariance, the mean is Normal about `mean` (d,) with ``covariance / kappa``; the
-    covariance is inverse Wishart with `df` degrees of freedom and the matrix `scale` (d, d).
+    Given the covariance, the mean is normal about `mean`, of shape (d,), with covariance
+    ``covariance / kappa``; the covariance is inverse Wishart with `df` degrees of freedom and the
+    matrix `scale`, of shape (d, d).
     """
 
     @cached_property
     def factor(self) -> Any:
-        """The lower triangular F with ``scale = F F'``, None if the scale is not positive definite.
+        """The lower triangular F with ``scale = F F'``; None if the scale is not positive definite.
 
         After learning data far from the prior mean, it is more accurate than the rounded scale.
         """
@@ -56,10 +57,10 @@ class NormalInverseWishartHyperparameters(_NormalInverseWishartFields, Located):
     """Hyperparameters with extended precision, if the scatter of the data is nearly singular."""
 
     far: bool = False
-    """Whether the scale is nearly singular because the means of prior and data are far apart."""
+    """Whether the scale is nearly singular because the prior and data means are far apart."""
 
     source: tuple[Any, Any] | None = None
-    """Prior and statistic, if there are data."""
+    """The prior and the statistic, if there are data."""
 
     @cached_property
     def mean_low(self) -> Any:
@@ -110,7 +111,7 @@ def factor_of(hyperparameters: Any) -> Any:
 
 
 def triangular(matrix: Any) -> Any:
-    """Return the lower triangular factor of a matrix (d, d), or of many, independent of units.
+    """Return the lower triangular factor of one (d, d) matrix or of many, independent of units.
 
     None if a matrix is not positive definite, allowing for its rounding error.
     """
@@ -221,7 +222,7 @@ def log_growth(factor: Any, within: Any, squares: Any) -> Any:
 
 
 def log_distance(weight: Any, z: Any) -> Any:
-    """Return ``log(1 + weight z' z)``, also where the square overflows."""
+    """Return ``log(1 + weight z' z)``, even where the square overflows."""
     largest = np.maximum(np.abs(z).max(axis=-1), 1.0)
     unit = z / largest[..., None]
     square = weight * np.einsum("...i,...i->...", unit, unit)
