@@ -66,7 +66,7 @@ class Likelihood:
     """Whether observations are labels, which are predicted by the mode instead of the mean."""
 
     columnar: ClassVar[bool] = True
-    """Whether an observation can be read from one or several columns of a table."""
+    """Whether an observation can be read from one or more columns of a table."""
 
     continuous: ClassVar[bool] = False
     """Whether observations are numbers with a density."""
@@ -81,7 +81,7 @@ class Likelihood:
     """Whether the parameter is that of the logarithm of the observations."""
 
     parameter_meaning: ClassVar[str] = ""
-    """Meaning of the parameter's value, if it has a unit: "events per unit of time"."""
+    """Meaning of the parameter's value, if it has a unit, such as "events per unit of time"."""
 
     two_sample: ClassVar[str] = ""
     """How a sequential test compares two samples; empty if there is no such test.
@@ -92,7 +92,7 @@ class Likelihood:
     """
 
     without_test: ClassVar[str] = "decide at a time that was fixed in advance"
-    """What to do if there is no sequential test."""
+    """Advice for users if there is no sequential test."""
 
     reciprocal_meaning: ClassVar[str] = ""
     """Meaning of the parameter's reciprocal, such as a duration; empty if it has no meaning."""
@@ -110,7 +110,7 @@ class Likelihood:
 
     @property
     def observation_fields(self) -> Mapping[Any, str]:
-        """The kinds of the values by name, if an observation is a mapping; otherwise empty."""
+        """The kinds of the values, keyed by name; empty if an observation is not a mapping."""
         return {}
 
     def statistics(self) -> Statistics:
@@ -125,7 +125,7 @@ class Likelihood:
     def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
         """Validate many observations and return them as two arrays of floats of equal length.
 
-        The second array holds the exposures or trials of pairs; otherwise it is not used.
+        The second array contains the exposures or trials of pairs; otherwise it is not used.
 
         Raises
         ------
@@ -235,7 +235,7 @@ class Likelihood:
 
 
 def check_supported(likelihood: Any, family: str, kinds: tuple[type[Likelihood], ...]) -> None:
-    """Check that an object is a likelihood of a family.
+    """Check that an object is a likelihood that a family supports.
 
     Raises
     ------

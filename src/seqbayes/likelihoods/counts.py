@@ -29,7 +29,7 @@ class Poisson(PairLikelihood):
     Parameters
     ----------
     exposure
-        The exposure of every observation, > 0. With None each observation is a pair
+        The exposure of every observation, > 0. If it is None, each observation is a pair
         ``(count, exposure)``.
 
     Examples
@@ -95,12 +95,12 @@ class Poisson(PairLikelihood):
         return SqlForm(valid, (log_base, X, self.exposure))
 
     def predictive(self, posterior: Any) -> Distribution:
-        """Return the negative binomial distribution (of unit exposure if it varies)."""
+        """Return the negative binomial distribution (for unit exposure if exposures vary)."""
         shape, rate = posterior
         return predictive.NegativeBinomial(shape, rate, self.exposure or 1.0)
 
     def expectation(self, posterior: Any) -> Distribution:
-        """Return the distribution of rate times exposure (of unit exposure if it varies)."""
+        """Return the distribution of rate times exposure (for unit exposure if exposures vary)."""
         shape, rate = posterior
         return Gamma(shape, rate / (self.exposure or 1.0))
 
@@ -114,7 +114,7 @@ class Poisson(PairLikelihood):
         )
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
-        """Draw numbers of events (of unit exposure if it varies)."""
+        """Draw numbers of events (for unit exposure if exposures vary)."""
         drawn = rng.poisson(theta * (self.exposure or 1.0), size)
         if self.exposure is None:
             return (int(drawn), 1.0) if size is None else [(int(k), 1.0) for k in drawn]
@@ -122,7 +122,7 @@ class Poisson(PairLikelihood):
 
 
 def _limit(k: Any, p: float) -> Any:
-    """Return the mean of events at which P(events <= k) = p."""
+    """Return the mean number of events at which P(events <= k) = p."""
     return sc.gammainccinv(np.add(k, 1.0), p)
 
 

@@ -1,4 +1,4 @@
-"""Failures before successes: likelihoods with a Beta prior."""
+"""Likelihoods of failures before successes, for a Beta prior."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ class NegativeBinomial(PairLikelihood):
         return predictive.BetaNegativeBinomial(self.successes, *posterior)
 
     def expectation(self, posterior: Any) -> Distribution:
-        """Return the distribution of the expected failures: successes * (1 - theta) / theta."""
+        """Return the distribution of the expected number of failures."""
         alpha, beta = posterior
         return predictive.CompoundGamma(beta, alpha, self.successes)
 
     def quantile(self, posterior: Any, p: float) -> Distribution:
-        """Return the distribution of the p-quantile of failures."""
+        """Return the distribution of the p-quantile of the number of failures."""
         r = self.successes
         return predictive.CountQuantile(
             Beta(*posterior),
@@ -174,13 +174,13 @@ class Geometric(PairLikelihood):
         return predictive.BetaNegativeBinomial(1.0, alpha, beta, self.start)
 
     def expectation(self, posterior: Any) -> Distribution:
-        """Return the distribution of the expected failures, (1 - theta) / theta, or trials."""
+        """Return the distribution of the expected number of trials, or of failures."""
         alpha, beta = posterior
         failures = predictive.CompoundGamma(beta, alpha, 1.0)
         return predictive.Affine(failures, offset=1.0) if self.start else failures
 
     def quantile(self, posterior: Any, p: float) -> Distribution:
-        """Return the distribution of the p-quantile of trials, or of failures."""
+        """Return the distribution of the p-quantile of the number of trials, or of failures."""
         return predictive.CountQuantile(
             Beta(*posterior),
             partial(_limit_of_first, p=p),
@@ -196,12 +196,12 @@ class Geometric(PairLikelihood):
 
 
 def _limit(k: Any, r: float, p: float) -> Any:
-    """Return the share of successes at which P(failures before the r-th success <= k) = p."""
+    """Return the success probability at which P(failures before the r-th success <= k) = p."""
     return sc.betaincinv(r, np.add(k, 1.0), p)
 
 
 def _limit_of_first(k: Any, p: float) -> Any:
-    """Return the same for the first success, in closed form."""
+    """Return the result of `_limit` for the first success, in closed form."""
     return -np.expm1(math.log1p(-p) / np.add(k, 1.0))
 
 

@@ -22,7 +22,7 @@ class Fields(Likelihood):
     Parameters
     ----------
     fields
-        Name to the likelihood of that field.
+        Mapping from the name of a field to its likelihood.
 
     Raises
     ------
@@ -44,7 +44,7 @@ class Fields(Likelihood):
 
     @property
     def observation_fields(self) -> Mapping[Any, str]:
-        """The kinds of the fields by name."""
+        """The kinds of the fields, keyed by name."""
         return {name: likelihood.observation_kind for name, likelihood in self.fields.items()}
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class Fields(Likelihood):
 
 @dataclass(frozen=True, slots=True)
 class Hurdle(Fields):
-    """Zero, or an amount; what `Hurdle` states learn from.
+    """Zero, or an amount: the likelihood of `Hurdle` states.
 
     Parameters
     ----------

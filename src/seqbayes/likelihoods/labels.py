@@ -1,4 +1,4 @@
-"""Labels and counts of labels: likelihoods with a Dirichlet prior."""
+"""Likelihoods of labels and of counts of labels, for a Dirichlet prior."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqbayes.statistics import LabelCounts, MultinomialCounts, arrays
 
 
 class LabelLikelihood(Likelihood):
-    """A likelihood of labels; the prior has the categories and passes them."""
+    """A likelihood of labels; the prior has the categories, and passes them to the methods."""
 
     __slots__ = ()
 

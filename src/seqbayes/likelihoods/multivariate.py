@@ -17,12 +17,12 @@ from seqbayes.statistics import Scatter, arrays, is_missing
 
 @dataclass(frozen=True, slots=True)
 class MultivariateNormal(Likelihood):
-    """Multivariate Normal vectors with unknown mean and covariance.
+    """Multivariate normal vectors with unknown mean and covariance.
 
     Parameters
     ----------
     features
-        Names of the coordinates in order, for observations that are mappings. Without names,
+        Names of the coordinates, in order, if observations are mappings. Without names,
         observations are sequences or arrays of numbers.
 
     Raises
@@ -96,7 +96,7 @@ class MultivariateNormal(Likelihood):
         return np.array(rows, float).reshape(len(rows), dimension)
 
     def _by_feature(self, xs: Any) -> Any:
-        """Return columns by feature as rows in the order of the features; leave rows unchanged."""
+        """Convert columns keyed by feature to rows in the order of the features; keep rows."""
         if self.features is None or isinstance(xs, np.ndarray):
             return xs
         columns = tables.columns(xs, dict.fromkeys(self.features))
@@ -143,7 +143,7 @@ def check_vector(name: str, value: Any) -> tuple[float, ...]:
 
 
 def check_matrix(name: str, value: Any, d: int) -> tuple[tuple[float, ...], ...]:
-    """Validate a symmetric, positive semidefinite matrix (d, d); return it as a tuple of rows.
+    """Validate a symmetric, positive semidefinite (d, d) matrix; return it as a tuple of rows.
 
     Raises
     ------

@@ -55,7 +55,7 @@ class Normal(Likelihood):
         return SqlForm(between(X, -MAX_SQUARED, MAX_SQUARED), centred=X)
 
     def predictive(self, posterior: Any) -> Distribution:
-        """Return the Normal or Student's t distribution of the next observation."""
+        """Return the normal or Student's t distribution of the next observation."""
         distribution: Distribution = posterior.observation()
         return distribution
 
@@ -81,7 +81,7 @@ class Normal(Likelihood):
 
 @dataclass(frozen=True, slots=True)
 class LogNormal(Likelihood):
-    """Positive observations whose logarithm is Normal.
+    """Positive observations whose logarithm is normally distributed.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class LogNormal(Likelihood):
         return SqlForm(f"{between(X, 0.0)} AND {X} > 0", (f"-LN({X})",), centred=f"LN({X})")
 
     def predictive(self, posterior: Any) -> Distribution:
-        """Return the log-Normal or log-t distribution of the next observation."""
+        """Return the log-normal or log-t distribution of the next observation."""
         base = Normal().predictive(posterior)
         return predictive.Transformed(base, predictive.ExponentialTransform(1.0))
 
@@ -145,7 +145,7 @@ class LogNormal(Likelihood):
 def _add_values(
     total: Moments, values: arrays.Array, w: arrays.Array | None, *, logarithm: bool
 ) -> None:
-    """Add values to the statistics by blocks; errors report the position in the whole array."""
+    """Add values to the statistics in blocks; errors give the position in the whole array."""
     try:
         for block, weights in arrays.blocks(values, w):
             _add_block(total, block, weights, logarithm=logarithm)

@@ -1,4 +1,4 @@
-"""Data above a known minimum with a power tail."""
+"""Data with a power tail above a known minimum."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Pareto(PairLikelihood):
         return n, n, b, -(b + n * math.log(scale))
 
     def sql_form(self) -> SqlForm:
-        """Return the numbers of observations and the logarithms of their ratio to the scale."""
+        """Return the number of observations, and the logarithms of their ratios to the scale."""
         scale = number(self.scale)
         ratio = log1p(f"({X} - {scale}) / {scale}")
         return SqlForm(between(X, self.scale), (f"-LN({X})", 1.0, ratio))
@@ -97,7 +97,7 @@ class Pareto(PairLikelihood):
         return self.quantile(posterior, p).interval(level)
 
     def reason_against(self, posterior: Any, p: float | None) -> str:
-        """Return why the mean of observations is not available: for shapes up to 1."""
+        """Return why the mean is not available: it is infinite for shapes up to 1."""
         shape, rate = posterior
         infinite = float(sc.gammainc(shape, rate))
         return f"is infinite with probability {infinite:.2g}: compare a quantile"

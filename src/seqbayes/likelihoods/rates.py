@@ -88,7 +88,7 @@ class PowerLikelihood(PairLikelihood):
         return SqlForm(valid, (log_base, shape, term))
 
     def _plain_sums(self, values: arrays.Array) -> tuple[Any, Any, Any, Any] | None:
-        """Return the sums if the statistic is x itself.
+        """Return the sums for a likelihood whose statistic is x.
 
         None if a value is invalid, or rounding errors could be large compared with a value.
         """
@@ -161,13 +161,13 @@ class PowerLikelihood(PairLikelihood):
     def quantile(self, posterior: Any, p: float) -> Distribution | None:
         """Return the distribution of the p-quantile of observations.
 
-        None if they are two-sided and the quantile is not above the known centre.
+        None if observations are two-sided and the quantile is not above the known centre.
         """
         shape, _, power, origin, two_sided = self._form()
         if two_sided:
             if p <= 0.5:
                 return None
-            # the distance from the centre is below its (2 p - 1)-quantile
+            # its distance from the centre is the (2 p - 1)-quantile of all distances
             distance = self._function(posterior, Gamma(shape, 1.0).ppf(2.0 * p - 1.0))
             return predictive.Affine(distance, offset=origin) if origin else distance
         known = Gamma(shape, 1.0)

@@ -1,4 +1,4 @@
-"""SQL of sufficient statistics: what each likelihood needs from an aggregate query."""
+"""SQL for sufficient statistics: the sums that each likelihood needs from an aggregate query."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAX_SQUARED = 1e150
 """Values up to this can be squared and summed without overflow."""
 
 _EXACT = 16
-"""Factorials below this one are read from a table."""
+"""Factorials of smaller numbers are read from a table."""
 
 
 @dataclass(frozen=True)
 class Complement:
-    """A term that is a constant minus an earlier term; both are whole numbers.
+    """A term that equals a constant minus an earlier term; all are whole numbers.
 
     Parameters
     ----------
@@ -36,24 +36,24 @@ class Complement:
 
 @dataclass(frozen=True)
 class SqlForm:
-    """The sums over observations from which a statistic is computed, as SQL.
+    """The sums over observations from which a statistic is computed, as SQL expressions.
 
-    Expressions use the columns `X` and `Y`, which are doubles, or for labels strings. They are
-    limited to functions that DuckDB, PostgreSQL and Polars have in common.
+    Expressions use the columns `X` and `Y`, which contain doubles, or strings if they are labels.
+    They are limited to functions that DuckDB, PostgreSQL and Polars have in common.
 
     Parameters
     ----------
     valid
         The condition that an observation is in the support. Rows for which it is not true are
-        learned one at a time, and rejected with the reason, or accepted.
+        passed one at a time to the state, which learns them or rejects them with a reason.
     terms
         The log base measure of an observation, and the other terms that are summed, in the order of
-        the sums of the statistic. A number is a term that is the same for all observations.
+        the sums of the statistic. A number is a term with the same value for all observations.
     centred
         The expression whose first and second moments are the last sums, computed about a value
         close to the mean; empty if no moments are needed.
     labelled
-        Whether the last sums are the weights of the labels.
+        Whether the last sums are the total weights of the labels.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def stirling_error(k: str) -> str:
 
 
 def log_factorial(k: str) -> str:
-    """Return log k! of a whole number.
+    """Return the logarithm of k! for a whole number k.
 
     It is log (k + 16)! by Stirling's formula, minus the logarithm of the last 16 factors.
     """
@@ -136,7 +136,7 @@ def log_factorial(k: str) -> str:
 
 
 def log_choose(k: str, d: str) -> str:
-    """Return log of the binomial coefficient (k + d)! / (k! d!) of whole numbers."""
+    """Return the log of the binomial coefficient (k + d)! / (k! d!) of whole numbers."""
     half = number(0.5)
     n = f"({k} + {d})"
     return (

@@ -1,4 +1,4 @@
-"""Trials with success or failure: likelihoods with a Beta prior."""
+"""Likelihoods of trials with success or failure, for a Beta prior."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Bernoulli(PairLikelihood):
 
 
 def _successes(values: arrays.Array) -> int | None:
-    """Count the ones among zeros and ones; None if there are other values."""
+    """Count the ones in an array of zeros and ones; None if there are other values."""
     if values.dtype.kind == "b":
         return int(np.count_nonzero(values))
     if values.dtype.kind == "f":
@@ -134,8 +134,8 @@ class Binomial(PairLikelihood):
     Parameters
     ----------
     trials
-        The number of trials of every observation, a whole number >= 1. With None each observation
-        is a pair ``(successes, trials)``.
+        The number of trials of every observation, a whole number >= 1. If it is None, each
+        observation is a pair ``(successes, trials)``.
 
     Examples
     --------
@@ -261,7 +261,7 @@ class Binomial(PairLikelihood):
 
 
 def _limit(k: Any, trials: int, p: float) -> Any:
-    """Return the share of successes at which P(successes <= k) = p."""
+    """Return the success probability at which P(successes <= k) = p."""
     return sc.betaincinv(np.add(k, 1.0), np.subtract(trials, k), 1.0 - p)
 
 
