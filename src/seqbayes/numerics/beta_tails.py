@@ -16,8 +16,9 @@ from seqbayes.numerics.special import Array, Real, is_array
 # betainc and its inverse lose digits if both parameters are above _LARGE, or if one is above
 # _LARGE_IF_OTHER_SMALL and the other one below _SMALL (3e-8 at 5 and 1e9).
 _LARGE, _LARGE_IF_OTHER_SMALL, _SMALL = 1e6, 1e4, 200.0
-# betainc underflows for parameters below _TINY. A tail is then proportional to the parameter, up to
-# at least _TINY * _RAISE, or it is the parameters' ratio if both are below _BOTH_TINY.
+# betainc underflows for parameters below _TINY. Below this, a tail is proportional to the
+# parameter, up to at least _TINY * _RAISE, or a ratio of the parameters if both are below
+# _BOTH_TINY.
 _TINY, _RAISE, _BOTH_TINY = 1e-200, 1e100, 1e-19
 
 EXTREME_SHAPE = 1e100
@@ -59,7 +60,7 @@ def beta_sf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
 
 
 def beta_logcdf(a: Real, b: Real, x: Real, y: Real = None) -> Real:
-    """Return the log of P(X <= x) for X ~ Beta(a, b), also where the probability underflows.
+    """Return the log of P(X <= x) for X ~ Beta(a, b), even where the probability underflows.
 
     Examples
     --------
@@ -157,7 +158,7 @@ def _integral_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
 
 
 def _extreme_cdf(a: Real, b: Real, x: Real, y: Real) -> Real:
-    """Return the tail of G / (G + H); the gamma variable with the larger shape is constant."""
+    """Return the tail of G / (G + H), with the gamma variable of larger shape held constant."""
     if is_array(a, b, x, y):
         with np.errstate(all="ignore"):
             odds = np.asarray(x) / y
@@ -174,7 +175,7 @@ def _log_tiny(a: Real, b: Real, x: Real, y: Real) -> Real:
     a, b, x, y = np.broadcast_arrays(*(np.asarray(each, float) for each in (a, b, x, y)))
     with np.errstate(all="ignore"):
         both = np.where(b < a, np.log(b / (a + b)), -np.log1p(a / b))
-        # the limit of a parameter that is 0 is a point mass, which the ratio also gives
+        # a parameter of 0 gives a point mass in the limit, as does the ratio
         near_1 = (b < a) & (a >= _BOTH_TINY) & (b > 0.0)
         near_0 = (b >= a) & (b >= _BOTH_TINY) & (a > 0.0)
         raised = np.where(near_1, a, 1.0), np.where(near_1, b * _RAISE, 1.0)

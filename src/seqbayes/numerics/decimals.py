@@ -1,4 +1,4 @@
-"""Nearly singular symmetric matrices, in decimal arithmetic.
+"""Decimal arithmetic for nearly singular symmetric matrices.
 
 The factor of a matrix with condition number c loses log10(c) digits. Decimal numbers have enough
 digits: products and sums of floats are exact in `CONTEXT`, unless their magnitudes differ
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 USUAL_DIGITS, MANY_DIGITS = 160, 1000
-"""Digits of the arithmetic for matrices of usual and of extremely different magnitudes."""
+"""Digits of the arithmetic, for matrices with usual and with extremely different magnitudes."""
 
 CONTEXT = Context(
     prec=USUAL_DIGITS, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[]
@@ -33,7 +33,7 @@ Lower = Sequence[Sequence[Decimal]]
 
 
 def context(digits: int) -> Context:
-    """Return the context of an arithmetic with this number of digits."""
+    """Return the context for arithmetic with this number of digits."""
     found = CONTEXT.copy()
     found.prec = digits
     return found

@@ -1,4 +1,4 @@
-"""Differences of digamma and trigamma functions, without cancellation at large arguments."""
+"""Differences between values of the digamma or trigamma function, without cancellation."""
 
 from __future__ import annotations
 

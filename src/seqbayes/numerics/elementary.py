@@ -1,4 +1,4 @@
-"""Elementary functions of values that are floats or arrays, and the reading of such arguments."""
+"""Elementary functions of floats or arrays, and checks of such arguments."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def exponential(x: Real) -> Real:
 
 
 def logarithm(x: Real) -> Real:
-    """Return log(x), -inf at 0."""
+    """Return log(x), which is -inf at 0."""
     if is_array(x):
         with np.errstate(all="ignore"):
             return np.log(x)
@@ -59,7 +59,7 @@ def plain(value: Any) -> Any:
 
 
 def or_none(exists: Any, value: Real) -> Real:
-    """Return a value where it exists, otherwise None (nan in arrays)."""
+    """Return a value where it exists, otherwise None (NaN in arrays)."""
     if is_array(exists, value):
         return np.where(exists, value, np.nan)
     return value if exists else None

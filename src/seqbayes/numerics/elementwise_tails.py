@@ -1,4 +1,4 @@
-"""Choose between formulas element by element; logarithms of complementary probabilities."""
+"""Choice between formulas element by element, and logarithms of complementary probabilities."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def log_tail(
 
 
 def log_integral(d: Real, v: Real, p: Real, grows: Any) -> Real:
-    """Return `log_tail_integral` of floats or arrays."""
+    """Return `log_tail_integral` for floats or arrays."""
     if not is_array(d, v, p, grows):
         return log_tail_integral(d, v, p, grows)
     columns = np.broadcast_arrays(*(np.asarray(each, float) for each in (d, v, p, grows)))

@@ -15,8 +15,8 @@ from seqbayes.numerics.special import Real, deviance, horner, is_array
 # Above this shape, three terms of Temme's expansion give 1e-13 wherever the tail is above 1e-300.
 LARGE_SHAPE = 1e5
 
-# Taylor coefficients in eta (DLMF 8.12.12), highest power first, of 1/mu - 1/eta, where
-# mu - log(1 + mu) = eta**2 / 2, and of the next two functions of the expansion.
+# Taylor coefficients in eta (DLMF 8.12.12), highest power first, of 1/mu - 1/eta with mu - log(1 +
+# mu) = eta**2 / 2, and of the next two functions of the expansion.
 _TEMME_0 = (
     -571 / 261273600,
     1 / 25515,
@@ -122,7 +122,7 @@ def _log_upper(shape: Real, x: Real, x_low: Real) -> Real:
 
 
 def log_parts(shape: Real, x: Real, upper: Any, x_low: Real = 0.0) -> tuple[Real, Real]:
-    """Return two parts of the log of the tail on the near side of the mean.
+    """Return two parts of the log of a tail that does not contain the mean.
 
     They are the log density of log X, and the log of the ratio of the tail to that density.
     """

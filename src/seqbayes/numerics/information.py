@@ -27,14 +27,14 @@ from seqbayes.numerics.special import (
 _DIGAMMA = (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
 _MIN_SERIES_X = 12.0
 
-# If the relative difference of two shapes is below _CLOSE and the shapes are below
+# If the relative difference between two shapes is below _CLOSE and the shapes are below
 # _MAX_SERIES_SHAPE, divergences use a Taylor series with _TAYLOR_TERMS terms.
 _CLOSE, _TAYLOR_TERMS, _MAX_SERIES_SHAPE = 0.01, 8, 1000.0
 _MIN_SERIES_SHAPE = 1e-30  # powers of smaller shapes overflow
 
 
 def log_minus_digamma(x: Real) -> Real:
-    """Return log x - digamma(x), about 1/(2x), for x > 0.
+    """Return log x - digamma(x), which is about 1/(2x), for x > 0.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def dirichlet_divergence(alpha: Real, other: Real) -> Real:
 
 
 def sums_of_others(values: Real) -> Real:
-    """Return the sum of all other values along the last axis for each value, without subtraction.
+    """Return, for each value, the sum of all others along the last axis, without subtraction.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Log probabilities and densities of counts, beta and gamma variables, without cancellation.
+"""Log probabilities of counts and log densities of beta and gamma variables, without cancellation.
 
 They use Loader's saddle-point form; see `seqbayes.numerics.special`.
 """
@@ -25,7 +25,7 @@ from seqbayes.numerics.special import (
 _SMALLEST_SHARE = 1e-290
 """Below this share of a total, the saddle-point form underflows."""
 _FAR = 1e100
-"""Ratio of counts above which it is computed from their logarithms."""
+"""Ratio of counts above which the logarithm of the ratio is computed from theirs."""
 
 
 def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> Real:
@@ -53,7 +53,7 @@ def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> R
 
 
 def deviance_of_share(k: Real, n: Real, p: Real, difference: Real) -> Real:
-    """Return ``deviance(k, n * p, difference)``, also if n p underflows.
+    """Return ``deviance(k, n * p, difference)``, even if n p underflows.
 
     Examples
     --------
@@ -171,7 +171,7 @@ def log_dirichlet_multinomial(counts: Array, alpha: Array) -> Real:
 
 
 def _sums_after(values: Array) -> Array:
-    """Sum of the values that follow each value but the last, along the last axis."""
+    """Sum the values that follow each value except the last, along the last axis."""
     return values[..., :0:-1].cumsum(axis=-1)[..., ::-1]
 
 

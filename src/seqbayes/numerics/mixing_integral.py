@@ -1,4 +1,4 @@
-"""The integral of a normal variance-mean mixture, whose variance is inverse gamma."""
+"""The integral for a normal variance-mean mixture with an inverse gamma variance."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 from numpy.polynomial import polynomial
 
 _STEP, _LONGEST_STEP = 0.5, 0.25
-"""Steps of the trapezoidal rule, relative to the width, and on the scale of logarithms."""
+"""Step of the trapezoidal rule relative to the width, and the longest step in the logarithm."""
 
 _DROP = -42.0
-"""Logarithm of the integrand, relative to its maximum, that is negligible."""
+"""Logarithm of the integrand relative to its maximum below which the integrand is negligible."""
 
 _EXPANDED = 20.0
 """Root from which an expansion in its reciprocal is accurate."""
 
 _FEW, _MANY, _FEW_FROM = 8, 16, 50.0
-"""Numbers of terms of the expansion, and the root from which the smaller one is sufficient."""
+"""Numbers of terms of the expansion, and the root from which the smaller number is sufficient."""
 
 _MOST = 4096
 """Largest number of steps on one side."""
@@ -51,7 +51,7 @@ def log_mixing_integral(power: Any, a: Any, b: Any) -> tuple[Any, Any]:
     """Return the log of the integral of ``v**(-power - 1) exp(-a / v - b v)`` over v > 0.
 
     It is ``log(2 (b / a)**(power / 2) K(2 sqrt(a b)))`` with the Bessel function of the second kind
-    of order `power`, also where that overflows.
+    of order `power`, even where that overflows.
 
     Parameters
     ----------
@@ -61,11 +61,11 @@ def log_mixing_integral(power: Any, a: Any, b: Any) -> tuple[Any, Any]:
     Returns
     -------
     tuple of arrays
-        The logarithm plus ``root``, and ``root = sqrt(power**2 + 4 a b)``, which may be large.
+        The logarithm plus ``root``, and ``root = sqrt(power**2 + 4 a b)``, which can be large.
 
     Examples
     --------
-    For a power of 1/2 it is sqrt(pi / a) exp(-2 sqrt(a b)).
+    For a power of 1/2, the integral is sqrt(pi / a) exp(-2 sqrt(a b)).
 
     >>> found, root = log_mixing_integral(0.5, np.array([2.0]), 3.0)
     >>> exact = 0.5 * np.log(np.pi / 2.0) - 2.0 * np.sqrt(6.0)
@@ -117,7 +117,7 @@ def _exponents(t: Any, power: Any, product: Any, root: Any) -> Any:
 
 
 def _log_integral(power: Any, product: Any, root: Any) -> Any:
-    """Return the same by the trapezoidal rule."""
+    """Return the result of `_expanded`, computed by the trapezoidal rule."""
     power, product, root = power[:, None], product[:, None], root[:, None]
     step = np.minimum(_STEP / np.sqrt(root), _LONGEST_STEP)
 

@@ -1,4 +1,4 @@
-"""Piecewise polynomials in place of a smooth function that is slow to compute."""
+"""Piecewise polynomials that replace a smooth function that is slow to compute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COEFFICIENTS = (
     np.cos(np.pi * np.arange(_DEGREE + 1)[:, None] * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
     * (np.where(np.arange(_DEGREE + 1) > 0, 2.0, 1.0) / (_DEGREE + 1))[:, None]
 )
-"""Matrix of the Chebyshev coefficients of a polynomial, from its values at the nodes."""
+"""Matrix that maps the values of a polynomial at the nodes to its Chebyshev coefficients."""
 
 _HALVINGS = 12
 
@@ -31,9 +31,9 @@ class Piecewise:
     low, high
         The ends of the range.
     panels
-        Number of panels of equal width that are halved where necessary.
+        Number of panels of equal width at the start; they are halved where necessary.
     tolerance
-        Largest size of the last coefficients, relative to the largest value in the panel, or to 1.
+        Largest size of the last coefficients, relative to the largest value in the panel or to 1.
 
     Attributes
     ----------

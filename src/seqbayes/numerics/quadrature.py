@@ -26,8 +26,9 @@ def log_beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
     """Return log P(X < Y) for independent X ~ Beta(a, b) and Y ~ Beta(c, d).
 
     For P(X > Y), exchange the variables: both probabilities have a small relative error, even if
-    they underflow. NaN if the integrand cannot be located, which needs parameters beyond 1e-200 and
-    1e200. This is also the log cdf of the beta-binomial and beta negative binomial distributions.
+    they underflow. The result is NaN if the integrand cannot be located, which happens only with
+    parameters outside the range from 1e-200 to 1e200. This is also the log cdf of the beta-binomial
+    and beta negative binomial distributions.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Quantiles of the beta, gamma and Student t distributions, for a probability or its logarithm.
+"""Quantiles of the beta, gamma and Student's t distributions, for a probability or its logarithm.
 
 The functions of scipy.special are used except where they lose digits (large or very unequal
 parameters, levels below 1e-20). There, Newton's method solves for the logarithm of the tail below
@@ -23,7 +23,7 @@ from seqbayes.numerics.student_tails import NORMAL_DF, is_usual
 
 _STEPS = 60
 _CONVERGED = 1e-13
-"""Bound of the remaining error in the logarithm after a step, which is about the squared step."""
+"""Bound on the remaining error in the logarithm after a step, which is about the squared step."""
 
 _LOG_HALF = -math.log(2.0)
 _LOG_SMALL = math.log(1e-20)
@@ -240,7 +240,7 @@ def _odds(a: Real, b: Real, level: Real) -> Real:
 
 
 def _extreme_odds(a: Real, b: Real, level: Real) -> Real:
-    """Return the odds G / H of gamma variables; the larger shape approximates its variable."""
+    """Return the odds G / H of gamma variables, with the one of larger shape held constant."""
     if is_array(a, b, level):
         with np.errstate(all="ignore"):
             low = gamma_ppf(np.asarray(a), level, True) / b
@@ -314,9 +314,9 @@ def _paulson(a: float, b: float, z: float) -> float:
 
 
 def t_ppf(df: Real, q: Real, log: bool = False) -> Real:
-    """Return the quantile of Student's t; the upper one is its negative. See `gamma_ppf`.
+    """Return the quantile of Student's t; see `gamma_ppf`. The upper quantile is its negative.
 
-    T**2 / df has the distribution of the odds of Beta(1/2, df/2): near the centre, the quantile is
+    T**2 / df is distributed as the odds of Beta(1/2, df/2): near the centre, the quantile is
     computed from the probability between -x and x, and in the tails from the probability outside.
 
     Examples

@@ -14,7 +14,7 @@ _LARGEST = 1e307  # above this, the sum of two such numbers overflows
 
 
 def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
-    """Return the shortest interval with a probability, for a continuous unimodal distribution.
+    """Return the shortest interval with probability `level` of a continuous unimodal distribution.
 
     If the density at an end of the support is not exceeded on the whole one-sided interval from
     this end, that interval is the answer. Otherwise both ends have the same density; Brent's method
@@ -70,7 +70,7 @@ def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
 
 
 def _around_mode(distribution: Any, level: float) -> tuple[float, float] | None:
-    """Return a short interval by Taylor's series of the log density at the mode, if accurate.
+    """Return a short interval from a Taylor series of the log density at the mode, if accurate.
 
     A search would fail, because the densities at both ends are equal to double precision.
     """
@@ -152,7 +152,7 @@ def smallest(reached: Callable[[float], bool], guess: float, start: int, step: f
     32
     """
     high = max(float(start), math.floor(min(guess, _LARGEST))) if guess == guess else float(start)
-    # a step that changes `high`; steps grow superexponentially, as the answer may be far away
+    # a step that changes `high`; steps grow superexponentially, because the answer may be far away
     step = max(1.0, math.floor(step) if math.isfinite(step) else 1.0, math.ulp(high))
     growth = 2.0
     if reached(high):
@@ -187,11 +187,11 @@ def _bisect(reached: Callable[[float], bool], low: float, high: float) -> int:
 
 
 def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
-    """Return the smallest range of whole numbers with probability of at least `level`.
+    """Return the smallest range of whole numbers with a probability of at least `level`.
 
-    For one mode (or none, as for the uniform) this is the highest-density set; among sets of the
-    same size it is the most probable. If the mass function is U-shaped, the range starts at an end
-    of the support.
+    If there is at most one mode (a uniform distribution has none), this is the highest-density set;
+    among sets of the same size it is the most probable. If the mass function is U-shaped, the range
+    starts at an end of the support.
 
     Parameters
     ----------

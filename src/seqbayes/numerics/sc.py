@@ -1,6 +1,6 @@
 """The functions of `scipy.special`, which is imported on first use of one of them.
 
-This import takes more time and memory than all others together, and learning does not need it.
+This import takes more time and memory than all others combined, and learning does not need it.
 
 Examples
 --------

@@ -30,21 +30,21 @@ Real: TypeAlias = Any
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
-# Below this, differences of log gamma functions have errors below 1e-13.
+# Below this, differences between log gamma functions have errors below 1e-13.
 DIRECT = 100.0
 
 # B(2j) / (2j (2j-1)): Stirling's series in 1/x; these terms give 1e-16 for x >= 10.
 _STIRLING = (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
 _STIRLING_FROM = 10.0
 
-# Below this, n times the digamma function equals the difference of log gammas to 1e-13.
+# Below this, n times the digamma function equals the difference between log gammas to 1e-13.
 _TINY_STEP = 1e-6
 
 # 1/3 + w/5 + w**2/7 + ...: (atanh(v) - v) / v**3 at w = v**2, for v below .1.
 _ATANH = tuple(1.0 / (2 * j + 3) for j in range(8, -1, -1))
 _SPLIT = 134217729.0
 
-_LARGEST_FACTORIAL = 2.5e305  # its logarithm is finite
+_LARGEST_FACTORIAL = 2.5e305  # its log factorial is finite
 
 
 def is_array(*values: object) -> bool:

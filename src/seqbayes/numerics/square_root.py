@@ -60,7 +60,7 @@ class SquareRoot:
         self._row = np.zeros(0)
 
     def append(self, diagonal: float) -> None:
-        """Add a feature that was zero in all rows, and a row with it alone, as `diagonal`."""
+        """Add a feature that was zero in all rows, and a row that contains only this feature."""
         n: cython.Py_ssize_t = self.size
         if n == len(self._row):
             capacity = max(8, 2 * n)
@@ -155,7 +155,7 @@ class SquareRoot:
         return self._row[: self.size].copy()
 
     def column_lengths(self) -> Any:
-        """Return the lengths of the columns of R: the size of each feature in all rows."""
+        """Return the lengths of the columns of R: the norm of each feature over all rows."""
         return np.sqrt(np.square(self._factor[: self.size, : self.size]).sum(axis=0))
 
     @property

@@ -79,7 +79,7 @@ def _far_tail(df: Real, size: Real) -> Real:
 
 
 def t_logcdf(df: Real, x: Real) -> Real:
-    """Return the log of P(T <= x) for Student's t, also where the probability underflows.
+    """Return the log of P(T <= x) for Student's t, even where the probability underflows.
 
     Examples
     --------

@@ -12,7 +12,7 @@ import numpy as np
 from seqbayes.numerics.special import Array
 
 _SINGLE = 64
-"""Number of first terms that are added one by one."""
+"""Number of terms at the start that are added one by one."""
 
 _ORDER = 16
 """Number of nodes for each longer range of terms."""
@@ -30,7 +30,7 @@ def sum_from(function: Callable[[Array], Any], first: float) -> float:
 
     The function is smooth on the scale of the distance from `first`. Ranges of terms are summed by
     Gauss quadrature for the discrete uniform distribution, whose nodes are zeros of Gram
-    polynomials [1]_; it is exact for polynomials of a degree up to 31. The sum ends at terms that
+    polynomials [1]_; it is exact for polynomials up to degree 31. The sum ends at terms that
     do not change it, or at 1e300.
 
     References
@@ -57,7 +57,7 @@ def sum_from(function: Callable[[Array], Any], first: float) -> float:
 
 @lru_cache(maxsize=1200)
 def _rule(length: int) -> tuple[Array, Array]:
-    """Return nodes and weights of sums over the whole numbers from 0 to `length` - 1."""
+    """Return the nodes and weights for sums over the whole numbers from 0 to `length` - 1."""
     n = np.arange(1.0, _ORDER)
     # the recurrence of the polynomials, on the scale of the length
     squares = n * n * (1.0 - (n / length) ** 2) / (4.0 * (4.0 * n * n - 1.0))

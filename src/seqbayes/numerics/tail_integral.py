@@ -28,7 +28,7 @@ _NODES = cython.declare(cython.int, 32)
 # Decrease of the logarithm of the integrand within the range of integration.
 _LOG_DECREASE = cython.declare(cython.double, 42.0)
 _WIDTH = cython.declare(cython.double, 8.0)
-# Number of panels after which a non-increasing integrand is a plain exponential.
+# Number of panels after which a non-increasing integrand is a pure exponential.
 _DECAY_PANELS = cython.declare(cython.int, 6)
 _MAX_PANELS = cython.declare(cython.int, 100)
 # Largest argument of exp, which overflows above 709.78.
@@ -110,7 +110,7 @@ def _exp_remainder(t: cython.double, e: cython.double) -> cython.double:
 @cython.exceptval(check=False)
 @cython.cdivision(True)
 def _log_remainder(s: cython.double) -> cython.double:
-    """Return log(1 + s) - s, for s from -1; -inf at -1."""
+    """Return log(1 + s) - s for s >= -1; -inf at -1."""
     if s <= -1.0:
         return _LOWEST
     if fabs(s) > 0.25:
@@ -224,7 +224,7 @@ def log_tail_integral(
 @cython.boundscheck(False)
 @cython.wraparound(False)
 def log_tail_integrals(d: Any, v: Any, p: Any, grows: Any) -> Any:
-    """Return `log_tail_integral` for each row of four arrays of floats, the last of 0 and 1."""
+    """Return `log_tail_integral` for each row of four arrays of floats (0 or 1 in the last one)."""
     out = np.empty(len(d))
     result = cython.declare("double[::1]", out)
     d_view = cython.declare("const double[::1]", d)
