@@ -17,14 +17,14 @@ class Affine(Distribution):
     Parameters
     ----------
     base : Distribution
-        Of y, continuous.
+        The distribution of y, which is continuous.
     factor : float
         > 0.
     offset : float
 
     Examples
     --------
-    The expected successes in 10 trials:
+    The expected number of successes in 10 trials:
 
     >>> from seqbayes.distributions import Beta
     >>> expected = Affine(Beta(3, 1), factor=10.0)
@@ -57,7 +57,7 @@ class Affine(Distribution):
         return self.base.logpdf(self._inverse(x)) - logarithm(self.factor)
 
     def logpdf_of_log_odds(self, u: Any) -> Any:
-        """Return the log density of the log odds of the share, of which this is a multiple."""
+        """Return the log density of the log odds of the share of which this is a multiple."""
         return self.base.logpdf_of_log_odds(u)
 
     def _cdf(self, x: Real) -> Real:

@@ -14,7 +14,7 @@ from seqbayes.numerics.elementary import exponential, logarithm, read_numbers
 from seqbayes.numerics.special import Real, is_array, normal_quantile
 
 SMALL = 1e-290
-"""Smaller probabilities have few digits or none; their logarithms are computed separately."""
+"""Smaller probabilities have few or no correct digits; their logarithms are computed separately."""
 
 LOG_SMALL = math.log(SMALL)
 
@@ -23,7 +23,7 @@ class DiscreteDistribution(Distribution):
     """A distribution on whole numbers, with `pmf` and `logpmf` instead of `pdf` and `logpdf`."""
 
     discrete: ClassVar[bool] = True
-    convex: bool = False  # whether the pmf is largest at both ends of a finite support
+    convex: bool = False  # whether the pmf is largest at the two ends of a finite support
 
     def _log_mass(self, x: Real) -> Real:
         """Return the log probability of whole numbers inside the support."""
@@ -34,11 +34,11 @@ class DiscreteDistribution(Distribution):
         return self.support[0]
 
     def pdf(self, x: Real) -> Real:
-        """Raise an error: whole numbers have a pmf."""
+        """Raise an error: discrete distributions have a pmf."""
         raise TypeError(f"{type(self).__name__} is discrete: it has a pmf, not a pdf")
 
     def logpdf(self, x: Real) -> Real:
-        """Raise an error: whole numbers have a logpmf."""
+        """Raise an error: discrete distributions have a logpmf."""
         raise TypeError(f"{type(self).__name__} is discrete: it has a logpmf, not a logpdf")
 
     def pmf(self, x: Real) -> Real:
@@ -79,7 +79,7 @@ class DiscreteDistribution(Distribution):
         result = np.where(inside, values, outside)
         return result if result.ndim else float(result)
 
-    # Logarithms of tails, also of those that underflow.
+    # Logarithms of tails, even if the tails underflow.
 
     def _log_below(self, x: Real) -> Real:
         return logarithm(self._cdf(x))

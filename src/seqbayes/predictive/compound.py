@@ -20,7 +20,7 @@ from seqbayes.predictive.transforms import Transform
 _LARGEST_LOG = 700.0
 
 _SMALLEST_RATIO = 1e-290
-"""Smallest ratio of an argument and its scale that cannot underflow."""
+"""Smallest ratio of an argument to its scale that cannot underflow."""
 
 
 def _log_lower(low: Any, density: Real, tail: Real) -> Real:
@@ -32,7 +32,7 @@ def _log_upper(low: Any, density: Real, tail: Real) -> Real:
 
 
 class CompoundGamma(Distribution):
-    """Gamma(k, rate) variable with a Gamma(alpha, beta) distributed rate.
+    """A Gamma(k, rate) variable whose rate has a Gamma(alpha, beta) distribution.
 
     It is beta times the odds of a Beta(k, alpha) variable; with k = 1, it is the Lomax distribution
     with shape alpha and scale beta.
@@ -72,7 +72,7 @@ class CompoundGamma(Distribution):
         p, q = self._shares(x)
         # in units of beta + x, which could overflow
         difference = product_difference(self.k, self.beta, self.alpha, x) / (self.beta + x)
-        # if a product overflows, the terms are so different that rounding does not matter
+        # if a product overflows, rounding is negligible next to the difference between the terms
         finite = np.isfinite(difference)
         difference = choose(finite, difference, self.k * q - self.alpha * p)
         density = log_beta_term(self.k, self.alpha, p, q, difference) - logarithm(x)
@@ -81,8 +81,8 @@ class CompoundGamma(Distribution):
     def _unless_far(self, x: Real, value: Real, limit: Callable[[Any, Real, Real], Real]) -> Real:
         """Return a value, or its limit where the ratio of `x` and beta may under- or overflow.
 
-        The arguments of `limit` are whether it may underflow, the log density of log x, and the log
-        probability of the nearer tail.
+        The arguments of `limit` are whether the ratio may underflow, the log density of log x, and
+        the log probability of the nearer tail.
         """
         ratio = x / self.beta
         low = ratio < _SMALLEST_RATIO
@@ -204,7 +204,7 @@ class Transformed(Distribution):
     Parameters
     ----------
     base : Distribution
-        Of y, continuous.
+        The distribution of y, which is continuous.
     transform : PowerTransform or ExponentialTransform
         The function from y to x.
 
@@ -251,7 +251,7 @@ class Transformed(Distribution):
         return int(self.base.terms)
 
     def rough_place(self) -> tuple[Any, Any] | None:
-        """Return an approximate median and deviation, from those of the logarithm."""
+        """Return an approximate median and standard deviation, from those of the logarithm."""
         found = self.base.rough_place() if self.transform.exponential else None
         if found is None:
             return None

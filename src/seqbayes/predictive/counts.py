@@ -1,4 +1,4 @@
-"""Predictive distributions of counts without an upper end: negative binomials."""
+"""Predictive distributions of counts without an upper limit: negative binomials."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from seqbayes.predictive.mixed import (
 
 
 class BetaNegativeBinomial(DiscreteDistribution):
-    """Failures before r successes, with a Beta(alpha, beta) distributed success probability.
+    """Failures before r successes, where the success probability is Beta(alpha, beta) distributed.
 
     Values start at `start`. With r = 1, this is the predictive distribution of geometric waiting
     times.
@@ -38,9 +38,9 @@ class BetaNegativeBinomial(DiscreteDistribution):
 
     Notes
     -----
-    Tails are closed forms for r = 1, sums of up to 2000 probabilities, otherwise an integral
-    (`log_beta_less`; about 0.5 ms). The tail is heavy: P(X > x) decreases like x**-alpha. Draws
-    saturate at 2**62.
+    Tails have a closed form for r = 1; otherwise they are sums of up to 2000 probabilities, or an
+    integral (`log_beta_less`; about 0.5 ms). The tail is heavy: P(X > x) decreases like x**-alpha.
+    Draws saturate at 2**62.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class BetaNegativeBinomial(DiscreteDistribution):
         return elementwise(log_beta_negative_binomial_sf, k, self.r, self.alpha, self.beta)
 
     def _table(self, last: float) -> tuple[Array, Array]:
-        """Return the lower and upper tails of 0, ..., last failures."""
+        """Return the lower and upper tails at 0, ..., `last` failures."""
         k = np.arange(last + 1.0)
         masses = exponential(log_beta_negative_binomial(k, self.r, self.alpha, self.beta))
         above = exponential(
@@ -119,7 +119,7 @@ class BetaNegativeBinomial(DiscreteDistribution):
     def _guess(self, q: float, sign: float) -> tuple[float, float]:
         if self.alpha > 4.0:
             return super()._guess(q, sign)
-        # X is about r times the odds of failure, which have a heavy upper tail.
+        # X is approximately r times the odds of failure, which have a heavy upper tail.
         quantile = tails.beta_odds_ppf if sign > 0.0 else tails.beta_odds_isf
         odds = quantile(self.beta, self.alpha, q)
         guess = min(self.start + self.r * odds, 1e300)
@@ -135,7 +135,7 @@ class BetaNegativeBinomial(DiscreteDistribution):
 
 
 class NegativeBinomial(DiscreteDistribution):
-    """A Poisson count over an exposure, with a Gamma(shape, rate) distributed rate.
+    """A Poisson count over an exposure, where the rate has a Gamma(shape, rate) distribution.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ class NegativeBinomial(DiscreteDistribution):
 
 
 def _poisson(rng: np.random.Generator, mean: Any) -> Any:
-    """Draw Poisson numbers; normal ones for means above 1e15, with a negligible error."""
+    """Draw Poisson numbers; for means above 1e15, draw normal ones, whose error is negligible."""
     huge = mean > 1e15
     draws = rng.poisson(np.where(huge, 0.0, mean))
     if not np.any(huge):
@@ -226,5 +226,5 @@ def _poisson(rng: np.random.Generator, mean: Any) -> Any:
 
 
 def _whole(bound: float) -> float:
-    """Return the smallest whole number >= 0 that is not below a bound; inf above all floats."""
+    """Return the smallest whole number >= 0 that is not below a bound, which may be infinite."""
     return max(0, math.ceil(bound)) if bound < math.inf else math.inf

@@ -1,4 +1,4 @@
-"""Evaluates distributions item by item if hyperparameters or arguments are arrays."""
+"""Evaluation of distributions item by item if hyperparameters or arguments are arrays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pick(table: Array, x: Real) -> Real:
 
 
 def elementwise(function: Any, *args: Real) -> Real:
-    """Return a function of floats, of each item of arrays."""
+    """Apply a function of floats to each item of arrays."""
     if is_array(*args):
         return np.asarray(np.vectorize(function, otypes=[float])(*args))
     return function(*args)

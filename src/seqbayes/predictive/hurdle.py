@@ -18,9 +18,9 @@ class Hurdle(Distribution):
     Parameters
     ----------
     share : Distribution
-        Of whether there is an amount: of 0 and 1.
+        The distribution of whether there is an amount (0 or 1).
     amount : Distribution
-        Of the amount, if there is one.
+        The distribution of the amount, if there is one.
 
     Examples
     --------
@@ -105,7 +105,7 @@ class Hurdle(Distribution):
 
     @property
     def mode(self) -> float:
-        """Zero, the only value with a probability."""
+        """Zero, the only value whose probability is above 0."""
         return 0.0
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:

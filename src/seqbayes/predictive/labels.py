@@ -1,4 +1,4 @@
-"""Predictive distributions of labels and of counts of labels."""
+"""Predictive distributions of labels and of their counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqbayes.predictive.base import DiscreteDistribution
 
 
 class _Labelled(DiscreteDistribution):
-    """Labels have no order: no cdf, quantiles or intervals."""
+    """Labels have no order, and therefore no cdf, quantiles or intervals."""
 
     def _no_order(self, what: str) -> NoReturn:
         raise NotImplementedError(f"labels have no order, so {type(self).__name__} has no {what}")
@@ -64,9 +64,9 @@ class Categorical(_Labelled):
     Parameters
     ----------
     probabilities : dict
-        Label to probability.
+        Mapping from label to probability.
     unseen : float
-        Total probability of all labels that are not listed; also the `pmf` of each of them.
+        Total probability of all labels that are not listed; it is also the `pmf` of each of them.
 
     Examples
     --------
@@ -97,7 +97,7 @@ class Categorical(_Labelled):
 
     @property
     def mode(self) -> Any:
-        """The most probable label; the first one of several; None if there are no labels."""
+        """The most probable label (the first one if several are); None if there are no labels."""
         return max(self.probabilities, key=self.probabilities.__getitem__, default=None)
 
     def sample(self, size: Any = None, rng: np.random.Generator | None = None) -> Any:
@@ -106,7 +106,7 @@ class Categorical(_Labelled):
         Parameters
         ----------
         size : int, optional
-            Number of draws, as a list; by default one label.
+            Number of draws, which are returned as a list; by default, a single label is returned.
         rng : numpy.random.Generator, optional
         """
         rng = np.random.default_rng() if rng is None else rng
@@ -123,13 +123,13 @@ class Categorical(_Labelled):
 
 
 class DirichletMultinomial(_Labelled):
-    """Counts of labels in `trials` draws, with Dirichlet(alpha) distributed probabilities.
+    """Counts of labels in `trials` draws, where the probabilities are Dirichlet(alpha) distributed.
 
     Parameters
     ----------
     trials : int
     alpha : dict
-        Label to weight > 0.
+        Mapping from label to weight > 0.
 
     References
     ----------
@@ -149,11 +149,11 @@ class DirichletMultinomial(_Labelled):
         self.alpha = {label: float(a) for label, a in alpha.items()}
 
     def pmf(self, x: Any) -> float:
-        """Return the probability of a dict of counts; omitted labels count 0."""
+        """Return the probability of a dict of counts; omitted labels have count 0."""
         return float(exponential(self.logpmf(x)))
 
     def logpmf(self, x: Any) -> float:
-        """Return the log probability of a dict of counts: a chain of beta-binomials."""
+        """Return the log probability of a dict of counts, computed as a chain of beta-binomials."""
         if not isinstance(x, Mapping):
             raise SeqbayesError(
                 f"expected a dict from label to count, got {x!r} ({type(x).__name__})"
@@ -195,8 +195,9 @@ class DirichletMultinomial(_Labelled):
     def mode(self) -> dict[Hashable, int] | None:
         """The most probable counts; None if a weight is below 1.
 
-        Draws are added one by one to the label where they increase the probability most. This is
-        optimal for weights of at least 1, because the terms of a label are then log-concave.
+        Draws are assigned one by one to the label for which they increase the probability most.
+        This is optimal for weights of at least 1, because the terms of a label are then
+        log-concave.
         """
         if any(a < 1.0 for a in self.alpha.values()) or all(a == 1.0 for a in self.alpha.values()):
             return None

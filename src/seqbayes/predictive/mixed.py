@@ -13,7 +13,7 @@ from seqbayes.numerics.log_terms import log_beta_binomial
 from seqbayes.numerics.quadrature import log_beta_less
 from seqbayes.numerics.special import Array, Real
 
-# Maximum number of terms for which tails are sums of probabilities instead of integrals.
+# Maximum number of probabilities that are summed for a tail; above it, integrals are used.
 MAX_SUMMED_TERMS = 2000
 # Below this probability, the complement is computed without loss of digits.
 LOG_NEARLY_ALL = math.log(0.9)
@@ -63,7 +63,7 @@ def _log_failures(m: float, alpha: float, beta: float) -> float:
     """Return the log probability of m failures in m trials."""
     if not _is_rare(m, alpha, beta):
         return float(log_beta_binomial(0.0, m, alpha, beta))
-    # the sum of -log(1 + alpha / (beta + j)) over j < m, by two terms of its series
+    # the sum of -log(1 + alpha / (beta + j)) over j < m, from two terms of its series
     first = sc.psi(beta + m) - sc.psi(beta)
     second = sc.zeta(2.0, beta) - sc.zeta(2.0, beta + m)
     return float(-alpha * (first - 0.5 * alpha * second))
@@ -80,7 +80,7 @@ def log_beta_negative_binomial(k: Real, r: Real, alpha: Real, beta: Real) -> Rea
 
 
 def _log_sum(log_mass: Callable[[float], float], ratios: Array) -> float:
-    """Return the log of the sum of the masses of 0, 1, ..., by the ratios of consecutive masses."""
+    """Return the log of the sum of the masses at 0, 1, ..., given ratios of consecutive masses."""
     if len(ratios) == 0:
         return min(0.0, float(log_mass(0.0)))
     falls = ratios < 1.0

@@ -14,14 +14,14 @@ from seqbayes.tables import by_field
 
 
 class Product(Distribution):
-    """Independent values of named fields, each with its distribution.
+    """Independent values of named fields, each with a distribution.
 
-    A mapping may omit fields; `p` and `logp` are then computed from the given fields.
+    A mapping may omit fields; in this case `p` and `logp` are computed from the given fields.
 
     Parameters
     ----------
     fields : dict
-        Name to the distribution of that field.
+        Mapping from the name of a field to its distribution.
 
     Examples
     --------
@@ -99,23 +99,23 @@ class Product(Distribution):
         raise NotImplementedError(f"several fields have no joint {what}: use marginal(name)")
 
     def cdf(self, x: Any) -> Any:
-        """Raise an error: it is defined only for single fields."""
+        """Raise an error: this is defined only for single fields."""
         self._per_field("cdf")
 
     def sf(self, x: Any) -> Any:
-        """Raise an error: it is defined only for single fields."""
+        """Raise an error: this is defined only for single fields."""
         self._per_field("sf")
 
     def ppf(self, q: Any, log: bool = False) -> Any:
-        """Raise an error: it is defined only for single fields."""
+        """Raise an error: this is defined only for single fields."""
         self._per_field("ppf")
 
     def isf(self, q: Any, log: bool = False) -> Any:
-        """Raise an error: it is defined only for single fields."""
+        """Raise an error: this is defined only for single fields."""
         self._per_field("isf")
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
-        """Raise an error: it is defined only for single fields."""
+        """Raise an error: this is defined only for single fields."""
         self._per_field("interval")
 
     def __repr__(self) -> str:
@@ -123,7 +123,7 @@ class Product(Distribution):
 
 
 def rows(columns: Mapping[Any, Any]) -> list[dict[Any, Any]]:
-    """Convert columns by name to one mapping per row, with plain Python values."""
+    """Convert columns keyed by name to one mapping per row, with plain Python values."""
     plain = (
         column.tolist() if isinstance(column, np.ndarray) and column.ndim == 1 else column
         for column in columns.values()

@@ -25,7 +25,7 @@ _NEGLIGIBLE = 1e-11
 
 
 class CountQuantile(DiscreteDistribution):
-    """The distribution of a quantile of whole numbers, a step function of the parameter.
+    """The distribution of a quantile of whole numbers, which is a step function of the parameter.
 
     The p-quantile is the smallest whole number k with P(X <= k) >= p.
 
@@ -37,13 +37,13 @@ class CountQuantile(DiscreteDistribution):
         A function that returns, for an array of k = 0, 1, ..., the parameter at which an
         observation is at most ``start + k`` with probability p.
     typical
-        A function of the parameter that is approximately the quantile, where searches start.
+        A function of the parameter that approximates the quantile; searches start from its value.
     increases
         Whether the quantile increases with the parameter.
     start, end
         The smallest and the largest observation.
     moments
-        The mean exists if this is above 1, and the variance if it is above 2.
+        The mean exists if this number is above 1, and the variance if it is above 2.
 
     Notes
     -----
@@ -116,7 +116,7 @@ class CountQuantile(DiscreteDistribution):
         return squares - excess * excess
 
     def _first(self) -> float:
-        """Return a value that is exceeded or equalled almost certainly."""
+        """Return a value that the quantile almost certainly equals or exceeds."""
         return float(self.ppf(_PRECISE))
 
     def excess_above(self, x: float) -> float:
@@ -131,7 +131,7 @@ class CountQuantile(DiscreteDistribution):
 
     @property
     def mode(self) -> float:
-        """The most probable value; the smallest one of several."""
+        """The most probable value (the smallest one if several are)."""
         values = self.values()
         if values is None:
             return float(self.ppf(0.5))
@@ -161,7 +161,7 @@ class LabelQuantile(Distribution):
     Parameters
     ----------
     weights
-        The concentration of each label, in the posterior Dirichlet distribution.
+        The concentration of each label in the posterior Dirichlet distribution.
     p
         The probability.
 
@@ -225,7 +225,7 @@ class LabelQuantile(Distribution):
 
     @property
     def mode(self) -> float:
-        """The most probable label; the smallest one of several."""
+        """The most probable label (the smallest one if several are)."""
         return float(self._values[np.argmax(self._masses())])
 
     def values(self) -> Array:

@@ -16,12 +16,12 @@ from seqbayes.predictive.transforms import PowerTransform
 
 
 class Symmetric(Distribution):
-    """A variable at distance (scale y)**power from a centre, symmetric about the centre.
+    """A variable at distance (scale y)**power from a centre, with a density symmetric about it.
 
     Parameters
     ----------
     base : Distribution
-        Of y > 0.
+        The distribution of y > 0.
     centre : float
     power, scale : float
         > 0.
@@ -62,15 +62,15 @@ class Symmetric(Distribution):
         return self.centre + self._above_centre(q)
 
     def _above_centre(self, q: Real) -> Real:
-        """Return the upper quantile of the difference from the centre."""
+        """Return the upper quantile of the variable minus the centre."""
         tail = choose(q < 0.5, q, 1.0 - q)
-        # near the centre, from the probability between the two quantiles
+        # near the centre, computed from the probability between the two quantiles
         far, near = self.distance.isf(2.0 * tail), self.distance.ppf(2.0 * abs(q - 0.5))
         away = choose(tail < 0.25, far, near)
         return choose(q < 0.5, away, -away)
 
     def _log_tail(self, x: Real) -> Real:
-        """Return the log of the tail beyond x, seen from the centre."""
+        """Return the log of the tail beyond x, on the side away from the centre."""
         return self.distance.logsf(abs(x - self.centre)) - math.log(2.0)
 
     def _logcdf(self, x: Real) -> Real:

@@ -1,4 +1,4 @@
-"""Strictly monotone transformations of a variable y to x, with the moments and modes of x."""
+"""Strictly monotone transformations of a variable y to x, and the moments and modes of x."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Transform(Protocol):
         """Whether the logarithm of x is y plus a constant."""
 
     def base_of_logarithm(self, log_x: Real) -> Real:
-        """Return y for a logarithm of x."""
+        """Return the y for which x has this logarithm."""
 
     def forward(self, y: Real) -> Real:
         """Return x for y."""
@@ -41,7 +41,7 @@ class Transform(Protocol):
         """Return log E[x]."""
 
     def log_spread(self, base: Any) -> Real:
-        """Return log of E[x**2] / E[x]**2."""
+        """Return the log of E[x**2] / E[x]**2."""
 
     def mode(self, base: Any) -> Real:
         """Return the mode of x."""
@@ -78,7 +78,7 @@ class PowerTransform:
     exponential = False
 
     def base_of_logarithm(self, log_x: Real) -> Real:
-        """Return y for a logarithm of x."""
+        """Return the y for which x has this logarithm."""
         return self.inverse(exponential(log_x))
 
     def forward(self, y: Real) -> Real:
@@ -105,7 +105,7 @@ class PowerTransform:
         return base.log_power_moment(self.exponent) + self.exponent * logarithm(self.scale)
 
     def log_spread(self, base: Any) -> Real:
-        """Return log of E[x**2] / E[x]**2."""
+        """Return the log of E[x**2] / E[x]**2."""
         return base.log_power_spread(self.exponent)
 
     def mode(self, base: Any) -> Real:
@@ -119,8 +119,8 @@ class PowerTransform:
 class ExponentialTransform:
     """x = scale exp(y).
 
-    Pareto's distribution has an exponential y, the log-normal and log-t distributions have a real
-    y.
+    For the Pareto distribution, y is exponential; for the log-normal and log-t distributions, y is
+    a real number.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class ExponentialTransform:
         (self.scale,) = parameters(scale)
 
     def base_of_logarithm(self, log_x: Real) -> Real:
-        """Return y for a logarithm of x."""
+        """Return the y for which x has this logarithm."""
         return log_x - logarithm(self.scale)
 
     def forward(self, y: Real) -> Real:
@@ -176,7 +176,7 @@ class ExponentialTransform:
         return base.log_exponential_moment() + logarithm(self.scale)
 
     def log_spread(self, base: Any) -> Real:
-        """Return log of E[x**2] / E[x]**2."""
+        """Return the log of E[x**2] / E[x]**2."""
         return base.log_exponential_spread()
 
     def mode(self, base: Any) -> Real:

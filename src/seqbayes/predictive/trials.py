@@ -97,7 +97,7 @@ class Bernoulli(DiscreteDistribution):
 
 
 class BetaBinomial(DiscreteDistribution):
-    """Successes in `trials` trials, with a Beta(alpha, beta) distributed success probability.
+    """Successes in `trials` trials, where the success probability is Beta(alpha, beta) distributed.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ class BetaBinomial(DiscreteDistribution):
 
     Notes
     -----
-    Tails are sums of up to 2000 probabilities, otherwise an integral (`log_beta_less`; about 0.5
-    ms).
+    Tails are sums of up to 2000 probabilities; longer tails are an integral (`log_beta_less`; about
+    0.5 ms).
 
     Examples
     --------
@@ -178,7 +178,7 @@ class BetaBinomial(DiscreteDistribution):
 
     @property
     def mode(self) -> Real:
-        """The mode (the smallest of several); None if the distribution is uniform or U-shaped."""
+        """The mode (the smallest if there are several); None if the pmf is uniform or U-shaped."""
         if not self.scalar:
             return modes(self)
         a, b, trials = self.alpha, self.beta, self.trials
