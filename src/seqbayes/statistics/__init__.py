@@ -1,9 +1,10 @@
 """Sums of sufficient statistics, compiled.
 
 The source is plain Python that Cython compiles; it also runs uncompiled, but slower. An accumulator
-reads one observation (checks that it is in the support, and computes its sufficient statistic and
-log base measure). It can add, remove, merge and scale. Sums are exact, so removed observations
-leave no rounding error, and merges and long streams are fully accurate.
+reads one observation: it checks that the observation is in the support, and computes its sufficient
+statistic and log base measure. It can add and remove observations, merge with another accumulator,
+and be scaled. Sums are exact, so removed observations leave no rounding error, and merges and long
+streams are fully accurate.
 """
 
 from typing import TYPE_CHECKING

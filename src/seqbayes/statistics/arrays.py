@@ -28,7 +28,7 @@ SMALL_SIZE = 1 << 10
 
 
 def raise_invalid_item(xs: Array, bad: Array, expected: str) -> NoReturn:
-    """Raise an `ObservationError` that names the first of `xs` where `bad` is true."""
+    """Raise an `ObservationError` that names the first item of `xs` for which `bad` is true."""
     i = int(np.argmax(bad))
     raise ObservationError(f"expected {expected}, got {xs[i].item()!r} at position {i}")
 
@@ -82,7 +82,7 @@ def reals(xs: Iterable[Any], expected: str = "a finite number") -> Array:
 
 
 def _numeric(listed: Array | list[Any]) -> Array | None:
-    """Return an array of integers or 64-bit floats; None if items differ in type, shape or size."""
+    """Return an array of integers or 64-bit floats; None if the items differ in type or shape."""
     try:
         array = np.asarray(listed)
     except (TypeError, ValueError, OverflowError):
@@ -150,7 +150,7 @@ def weights(w: Any, n: int, maximum: float = np.inf) -> Array | None:
 def blocks(*columns: Array | None) -> Iterator[tuple[Any, ...]]:
     """Iterate over columns of equal length in blocks of about `BLOCK` rows; None stays None."""
     n = next(len(column) for column in columns if column is not None)
-    starts = [*range(0, max(n - SMALL_SIZE, 1), BLOCK), n]  # avoids a very short last block
+    starts = [*range(0, max(n - SMALL_SIZE, 1), BLOCK), n]  # avoid a very short last block
     for start, stop in pairwise(starts):
         yield tuple(None if c is None else c[start:stop] for c in columns)
 
@@ -160,9 +160,10 @@ def blockwise(
 ) -> tuple[Any, Any, Any, Any] | None:
     """Sum the results of a function for blocks of columns (n, a, b and the log base).
 
-    Its temporary arrays then fit into the CPU cache. If a block is invalid, the function is called
-    with all rows, so that the error gives the position among all rows. The result is None if b is
-    an exact sum for some block: rounding errors could be large compared with an observation.
+    The temporary arrays of the function then fit into the CPU cache. If a block is invalid, the
+    function is called with all rows, so that the error gives the position among all rows. The
+    result is None if b is an exact sum for some block: rounding errors could be large compared with
+    an observation.
     """
     try:
         parts = [function(*block) for block in blocks(*columns)]
@@ -182,14 +183,14 @@ def check(xs: Array, good: Array, expected: str) -> None:
 
 
 def check_finite(xs: Array, total: float, expected: str = "a finite number") -> None:
-    """Raise an error if an element is not finite, given a sum over `xs` that is then not finite."""
+    """Raise an error if an element is not finite; `total` is not finite if any element is not."""
     if not math.isfinite(total):
         check(xs, np.isfinite(xs), expected)
         raise ObservationError("the observations are too large: their sum overflows")
 
 
 def total(values: Array | float, w: Array | None, n: int) -> Any:
-    """Return the weighted sum of values, one per observation or the same for all.
+    """Return the weighted sum of the values of observations, or of one value for all of them.
 
     The result is a number, or an exact `Sum` if rounding errors could be large compared with a
     term.
@@ -225,7 +226,8 @@ def counted(
 ) -> tuple[Any, Any]:
     """Check whole numbers in [low, high]; return the weighted sums of x and of ``function(x)``.
 
-    Small counts without weights are tallied first, so that `function` is called once per number.
+    Small counts without weights are tallied first, so that `function` is called once per distinct
+    number.
     """
     n = len(xs)
     if n == 0:
@@ -262,7 +264,7 @@ def whole(xs: Iterable[Any], expected: str, low: float = 0.0) -> Array:
 
 
 def positions(xs: Iterable[Any], counts: Any) -> Array:
-    """Return the positions of labels among those of a closed vocabulary."""
+    """Return the positions of labels in a closed vocabulary."""
     listed = _plain(items(xs))
     known = {label: float(i) for i, label in enumerate(counts.cells)}
     try:
@@ -285,12 +287,12 @@ def single(values: Array) -> tuple[Array, Array]:
 
 
 def has_large(counts: Array) -> bool:
-    """Whether the rounding errors of these counts' log factorials matter."""
+    """Whether the rounding errors in the log factorials of these counts matter."""
     return bool(len(counts) and counts.max() >= LARGE_COUNT)
 
 
 def floats(n: int, *columns: Array | float | None) -> list[Array]:
-    """Return columns of n rows as floats; a number is repeated in every row, None means 1."""
+    """Return columns of n rows as floats; a number is repeated in every row, and None means 1."""
     return [np.broadcast_to(np.asarray(1.0 if c is None else c, float), n) for c in columns]
 
 

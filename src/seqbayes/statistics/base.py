@@ -35,14 +35,14 @@ ONE = cython.declare(object, 1.0)
 MIN_ROUNDING_SHARE = cython.declare(cython.double, 2.0**-150)
 MAX_ROUNDING_SHARE = cython.declare(cython.double, 4.5e-16)
 NEGLIGIBLE_SHARE = cython.declare(cython.double, 1e-3)
-# Largest relative difference of an unlearned value from the learned one.
+# Largest relative difference between an unlearned value and the learned one.
 UNLEARN_TOLERANCE = 1e-9
 
 
 class Statistics:
     """The sufficient statistics of observed data under one likelihood.
 
-    A subclass reads an observation (`read_terms`) and adds its terms (`add_terms`). The latter may
+    A subclass reads an observation (`read_terms`) and adds its terms (`add_terms`). `add_terms` may
     raise an error on overflow, but not if `fits` returns true. All sums are exact, so that
     unlearning is the exact inverse of learning.
     """
@@ -126,7 +126,7 @@ class Statistics:
         self.observe_weighted(x, weight(w))
 
     def remove(self, x: Any, w: Any = 1.0) -> None:
-        """Remove one observation; raise an error if more would be removed than was added."""
+        """Remove one observation; raise an error if this would remove more than was added."""
         v: cython.double = weight(w)
         self.read_terms(x)
         self.check_remove(v)
@@ -143,7 +143,7 @@ class Statistics:
         )
 
     def check_remove(self, v: cython.double) -> cython.int:
-        """Raise an error if more would be removed than was added."""
+        """Raise an error if the removal of a weight would remove more than was added."""
         n: cython.double = self._n.total()
         if v > n * (1.0 + UNLEARN_TOLERANCE):
             raise ObservationError(f"cannot unlearn weight {v:g}: only {n:g} was learned")
@@ -166,7 +166,7 @@ class Statistics:
         return 0
 
     def is_possible(self) -> bool:
-        """Whether data with these sums can exist, up to rounding; used to validate stored sums."""
+        """Whether data with these sums can exist, except for rounding; validates stored sums."""
         n: cython.double = self._n.total()
         return isfinite(n) and isfinite(self._h.total()) and n >= 0.0
 
@@ -174,10 +174,10 @@ class Statistics:
         """Return all sums; the methods that are common to all kinds of statistics use them."""
         return self._n, self._h
 
-    # Many rows of statistics in columns (see `Columns`).
+    # Many rows of statistics, stored in columns (see `Columns`).
 
     def row_sums(self) -> tuple[Sum, ...]:
-        """Return the sums that make up a row of a table, always the same number of them.
+        """Return the sums that make up a row of a table; their number is always the same.
 
         Raises
         ------
@@ -214,7 +214,7 @@ class Statistics:
         return -1
 
     def possible_rows(self, totals: Sequence[Any]) -> Any:
-        """Return whether some data have the sums of each row, as `is_possible` does.
+        """Return, for each row, whether data with its sums can exist; see `is_possible`.
 
         Parameters
         ----------
@@ -224,7 +224,7 @@ class Statistics:
         return np.isfinite(totals).all(axis=0) & (totals[0] >= 0.0)
 
     def values(self, sums: Any) -> tuple[Any, Any]:
-        """Return `value` of many rows as arrays, and a mask of the rows where it is not accurate.
+        """Return the `value` of many rows as arrays, and a mask of rows where it is not accurate.
 
         The rows in the mask have to be computed one at a time.
 
@@ -276,7 +276,7 @@ class Statistics:
 
     @property
     def smallest_weight(self) -> float:
-        """The smallest weight of an observation, scaled like the data."""
+        """The smallest weight of an observation, which is scaled with the data."""
         return self._smallest_weight
 
     @property
@@ -351,7 +351,7 @@ class Learner:
         self._statistics.observe_weighted(x, v)
 
     def update(self, x: Any, w: Any = 1.0) -> None:
-        """Learn one observation: `learn_one` under the name that River's `proba` uses."""
+        """Learn one observation: `learn_one` under the name used by River's `proba` module."""
         self._statistics.observe_weighted(x, weight(w))
 
     def unlearn_one(self, x: Any, w: Any = 1.0) -> None:
@@ -365,5 +365,5 @@ class Learner:
         self._statistics.remove(x, w)
 
     def revert(self, x: Any, w: Any = 1.0) -> None:
-        """Remove one observation: `unlearn_one` under the name that River's `proba` uses."""
+        """Remove one observation: `unlearn_one` under the name used by River's `proba` module."""
         self._statistics.remove(x, w)

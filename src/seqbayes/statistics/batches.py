@@ -1,4 +1,4 @@
-"""Arguments of the loops over rows: batches of observations, and the treatment of new keys."""
+"""Arguments of the loops over rows: batches of observations, and options for new keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NewRows(NamedTuple):
     max_rows
         Maximum number of rows.
     rest
-        The row of all keys beyond this limit; -1 for none.
+        The row for all keys beyond this limit; -1 if there is no such row.
     beyond
         List to which the index of an observation beyond the limit is appended; None to stop there.
     """

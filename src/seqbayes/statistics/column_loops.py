@@ -1,8 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Compiled loops over the observations of many keys, whose statistics are in columns.
 
-Each stops at the first observation that it cannot add: one for which a column is missing, or whose
-sum needs more parts than have columns, or could overflow. The caller adds it in another way.
+Each loop stops at the first observation that it cannot add: a column for it may be missing, or a
+sum may need more parts than there are columns, or could overflow. The caller adds this observation
+in another way.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ Array = Any
 LEARNS_KEYED = bool(cython.compiled)
 """Whether `learn_keyed` learns; without a compiler, it leaves everything to its caller."""
 
-# The weight of older data is 0: no float has this power of two.
+# The weight of older data is 0: floats cannot represent this power of two.
 LOWEST_POWER = -2000.0
 MAX_HALF_LIVES = 2.0**52
 _LOWEST_POWER = cython.declare(cython.double, LOWEST_POWER)
@@ -50,7 +51,7 @@ _NAN = cython.declare(cython.double, float("nan"))
 _SAFE = cython.declare(cython.double, 1e280)
 # Maximum number of terms of one observation for each sum.
 _TERMS = cython.declare(cython.int, 4)
-# Results of `_row_of_new` if the observation cannot be added here, or is beyond the limit.
+# Results of `_row_of_new` if an observation cannot be added here, or is beyond the limit.
 _STOP = cython.declare(cython.Py_ssize_t, -1)
 _SKIP = cython.declare(cython.Py_ssize_t, -2)
 # Rows are loaded into the cache this many observations ahead.
@@ -65,7 +66,7 @@ class Adder:
     Parameters
     ----------
     columns
-        The columns, none of which may be added while this object is used.
+        The columns. No column may be added while this object is in use.
     """
 
     def __init__(self, columns: SumColumns) -> None:
@@ -128,7 +129,7 @@ class DecayClock:
     Parameters
     ----------
     columns
-        The columns, whose half-life is not 0 if `weight` is called.
+        The columns. Their half-life must not be 0 if `weight` is called.
     """
 
     def __init__(self, columns: SumColumns) -> None:
@@ -174,7 +175,7 @@ class DecayClock:
 
 
 def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Journal) -> int:
-    """Add observations from a position; return that of the first one that is not added.
+    """Add observations from a position on; return the position of the first one not added.
 
     Parameters
     ----------
@@ -185,7 +186,7 @@ def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Jou
     start
         Index of the first observation.
     journal
-        Gets the rows before they are changed.
+        Receives the rows before they are changed.
     """
     if not cython.compiled or (columns.more and columns.half_life) or columns.n_columns == 0:
         return start
@@ -249,7 +250,7 @@ def learn_keyed(
     columns
         The statistics. There is room for all rows.
     rows : array of int64
-        The row of the key of each observation. New keys have the next rows, in order.
+        The row of each observation's key. New keys have the next rows, in order.
     keys, xs
         Lists of keys and observations.
     start
@@ -262,8 +263,9 @@ def learn_keyed(
     Returns
     -------
     int
-        Index of the first observation that was not added: it may be invalid, its key may not be
-        accepted, or a sum may need another column. The index after those with rows if all were.
+        Index of the first observation that was not added, because it may be invalid, its key may be
+        unacceptable, or a sum may need another column. If all observations with rows were added,
+        the index after them.
     """
     st: Statistics = columns.scratch
     n: cython.Py_ssize_t = len(rows)
@@ -309,7 +311,7 @@ def learn_keyed(
 def _row_of_new(
     new: NewRows, key: Any, x: Any, position: cython.Py_ssize_t, row: cython.Py_ssize_t
 ) -> cython.Py_ssize_t:
-    """Return the row of the first observation of a key, whose own row would be `row`."""
+    """Return the row for the first observation of a new key: `row`, if there is room for it."""
     if not new.accept(key, x):
         return _STOP
     if row < new.max_rows:
@@ -325,7 +327,7 @@ def _row_of_new(
 def merge_rows(
     columns: SumColumns, targets: Array, other: SumColumns, sources: Array, start: int
 ) -> int:
-    """Add rows of other columns from a position; return that of the first one not added.
+    """Add rows of other columns from a position on; return the position of the first one not added.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Sums of all rows of columns as arrays."""
+"""The sums of all rows of columns, as arrays."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def rounded_sum(columns: SumColumns, j: int, factors: Array | None) -> tuple[Arr
 
 
 def _renormalised(parts: list[Array], n: int) -> tuple[Array, Array, Array]:
-    """Return sums of parts in order of size as three arrays, each rounded."""
+    """Return the sums of parts, which are in order of size, as three arrays, each rounded."""
     columns = [part.copy() for part in parts]
     columns += [np.zeros(n) for _ in range(3 - len(columns))]
     with np.errstate(invalid="ignore"):

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
-"""Sufficient statistics of many keys: one row of numbers for each."""
+"""Sufficient statistics of many keys, with one row of numbers for each key."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Array = Any
 
 
 class Columns(SumColumns):
-    """The statistics of many keys, one row of numbers for each; see `SumColumns`."""
+    """The statistics of many keys, with one row of numbers for each key; see `SumColumns`."""
 
     # Learning.
 
@@ -56,7 +56,7 @@ class Columns(SumColumns):
         ws, ts : array of float, or None
             Weights and times.
         n_used
-            Number of rows that may have data, if the rows from this one on are known to be empty.
+            Number of leading rows that may have data, if all later rows are known to be empty.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class Columns(SumColumns):
         for i in range(n):
             try:
                 each.learn_item(i, batch, i)
-            except ObservationError:  # it is raised again, with its position
+            except ObservationError:  # it is raised again, with the position of the observation
                 break
         needed = np.flatnonzero(each.places >= 0)
         self._reallocate(len(self.cells), max(len(needed), 1))
@@ -109,7 +109,7 @@ class Columns(SumColumns):
         self._add_read(row, w, None if batch.ts is None else float(batch.ts[i]))
 
     def _add_read(self, row: int, w: float, t: float | None) -> None:
-        """Add the observation that the accumulator has read to a row."""
+        """Add to a row the observation that the accumulator has read."""
         st: Statistics = self.scratch
         weight = w
         at = clock = age = whole = 0.0
@@ -208,7 +208,7 @@ class Columns(SumColumns):
             self.landmarks[row] = split_time(clock, self.half_life)[0]
 
     def decay(self, at: float | None) -> Array:
-        """Return the factors of the sums of every row, as of a time or its own clock.
+        """Return the factors for the sums of every row, as of a time or of the clock of the row.
 
         Raises
         ------
@@ -240,12 +240,12 @@ class Columns(SumColumns):
 
 
 def split_time(t: float, half_life: float) -> tuple[float, float]:
-    """Return the whole half-lives until `t`, and the growth of weights since then.
+    """Return the number of whole half-lives until `t`, and the growth of weights since then.
 
     Raises
     ------
     ObservationError
-        If there are too many of them.
+        If there are too many half-lives.
     """
     whole, rest = divmod(t, half_life)
     if not abs(whole) < MAX_HALF_LIVES:

@@ -42,7 +42,7 @@ def log_factorial(k: cython.double) -> cython.double:
     """Return log k! for whole k."""
     if k < 256.0:
         return cython.cast(cython.double, _LOG_FACTORIALS[cython.cast(cython.Py_ssize_t, k)])
-    # Python's lgamma raises an error where C's returns infinity
+    # Python's lgamma raises an error where that of C returns infinity
     return (k + 0.5) * log(k) - k + _HALF_LOG_TAU + stirling_error(k)
 
 
@@ -54,7 +54,7 @@ def stirling_error(n: cython.double) -> cython.double:
 
 
 def fast_log_choose(n: cython.double, k: cython.double) -> cython.double:
-    """Log of the binomial coefficient, real n > k - 1, whole k, without cancellation."""
+    """Log of the binomial coefficient for real n > k - 1 and whole k, without cancellation."""
     d: cython.double = n - k
     product: cython.double = 1.0
     total: cython.double = 0.0
@@ -85,7 +85,7 @@ def fast_log_choose(n: cython.double, k: cython.double) -> cython.double:
 def _reciprocal_logs(n: int = 512, bits: int = 140) -> list[float]:
     """Return the logarithms of 2n / i for i = n ... 2n, each followed by its rounding error.
 
-    They are sums of log((i + 1) / i) = 2 artanh(1 / (2i + 1)), in integers.
+    They are sums of log((i + 1) / i) = 2 artanh(1 / (2i + 1)), computed with integers.
     """
     one = 1 << bits
     total = 0
@@ -102,7 +102,7 @@ def _reciprocal_logs(n: int = 512, bits: int = 140) -> list[float]:
     return logs[::-1]
 
 
-# For m = 1 + j/512 ... 1 + (j + 1)/512: a reciprocal c of 10 bits, and -log(c) in two parts.
+# For m from 1 + j/512 to 1 + (j + 1)/512: a reciprocal c of 10 bits, and -log(c) in two parts.
 _RECIPROCAL = cython.declare("double[512]")
 _LOG = cython.declare("double[512]")
 _LOG_LOW = cython.declare("double[512]")
@@ -128,7 +128,7 @@ _fill_table()
 
 @cython.cdivision(True)
 def log_pair(x: cython.double) -> tuple[float, float]:
-    """Return log(x) and its rounding error, together about 26 digits, for a normal float x > 0."""
+    """Return log(x) and its rounding error for a normal float x > 0: together about 26 digits."""
     e: cython.int = 0
     if cython.compiled:
         m: cython.double = 2.0 * frexp(x, cython.address(e))
@@ -171,7 +171,7 @@ def log_pair(x: cython.double) -> tuple[float, float]:
 def times_log(
     a: cython.double, a_low: cython.double, x: cython.double, x_low: cython.double
 ) -> tuple[float, float]:
-    """Return a log(x) and its rounding error; a and x are given with theirs."""
+    """Return a log(x) and its rounding error, for a and x with their rounding errors."""
     if a == 0.0:
         return 0.0, 0.0
     c: cython.double
@@ -209,7 +209,7 @@ def log_factorial_pair(k: cython.double, k_low: cython.double) -> tuple[float, f
 def log_choose_pair(
     k: cython.double, k_low: cython.double, m: cython.double, m_low: cython.double
 ) -> tuple[float, float]:
-    """Return log((k + m)! / (k! m!)) and its rounding error; k and m are given with theirs."""
+    """Return log((k + m)! / (k! m!)) and its rounding error, for k and m with theirs."""
     n: cython.double = k + m
     p: cython.double
     q: cython.double
@@ -227,7 +227,7 @@ def log_choose_pair(
 
 
 def log_choose(n: float, k: float) -> float:
-    """Log binomial coefficient of real n > k - 1 and whole k >= 0, accurate for huge n.
+    """Log binomial coefficient for real n > k - 1 and whole k >= 0, accurate for huge n.
 
     Examples
     --------

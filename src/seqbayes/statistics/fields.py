@@ -1,4 +1,4 @@
-"""Statistics of observations with several named fields: one accumulator per field."""
+"""Statistics of observations with several named fields, with one accumulator per field."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from seqbayes.statistics.sums import as_sum
 
 
 class FieldStatistic(NamedTuple):
-    """The sufficient statistics by field, and the families that interpret them."""
+    """The sufficient statistics, keyed by field, and the families that interpret them."""
 
     fields: dict[Any, Any]
     families: tuple[Any, ...]
@@ -34,7 +34,7 @@ class FieldStatistic(NamedTuple):
 
 @cython.cclass
 class FieldSums(Statistics):
-    """The accumulators of named fields, which learn an observation together, or not at all.
+    """The accumulators of named fields, all of which learn an observation, or none.
 
     An observation is a mapping from name to value, or a sequence of one value per field, in order.
     A field that is missing in a mapping learns nothing, so every field has a separate weight.
@@ -42,8 +42,8 @@ class FieldSums(Statistics):
     Parameters
     ----------
     parts
-        Name to accumulator. Bulk learning may add to `parts` directly, and then adds the number of
-        observations with `add_sums`.
+        Mapping from name to accumulator. Bulk learning may add to the accumulators directly; it
+        must then add the number of observations with `add_sums`.
     families
         The family of each field; `value` returns them with the statistics.
     """
@@ -60,7 +60,7 @@ class FieldSums(Statistics):
 
     @property
     def unsupported(self) -> dict[str, str]:
-        """The operations that some field does not support, each with the reason."""
+        """The operations that at least one field does not support, each with the reason."""
         return {
             operation: f"field {reprlib.repr(name)}: {reason}"
             for name, part in self.parts.items()
@@ -188,7 +188,7 @@ class FieldSums(Statistics):
             try:
                 part.check_remove(v)
             except UnsupportedError:
-                self.check_supports("unlearn")  # names the field
+                self.check_supports("unlearn")  # this error names the field
                 raise
         read = set(map(id, self._reading))
         for found in self.parts.values():
@@ -222,7 +222,7 @@ class FieldSums(Statistics):
         self.join_sums((weights, as_sum(0.0)), weights.smallest_magnitude)
 
     def is_possible(self) -> bool:
-        """Whether some data have these sums, up to rounding."""
+        """Whether data with these sums can exist, except for rounding."""
         n: cython.double = self._n.total()
         weights = [part.n for part in self.parts.values()]
         return (
@@ -276,7 +276,7 @@ class HurdleSums(FieldSums):
     Parameters
     ----------
     parts
-        The two accumulators, by name: the first one of trials.
+        Mapping from name to accumulator: the first of two accumulators is for trials.
     families
         As in `FieldSums`.
     """

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
-"""The rows of columns before they are changed."""
+"""Copies of rows of columns, made before the rows are changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ except ImportError:  # without a compiler, this file runs as plain Python
 @cython.final
 @cython.cclass
 class Journal:
-    """The rows of columns before they are changed, to restore them after an error.
+    """Copies of the rows of columns before they are changed, to restore them after an error.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Journal:
     n
         Maximum number of rows that are changed.
     n_used
-        Number of rows that may have data. The rows from this one on are empty, and are not saved.
+        Number of leading rows that may have data. All later rows are empty and are not saved.
     """
 
     def __init__(self, columns: SumColumns, n: int, n_used: int) -> None:

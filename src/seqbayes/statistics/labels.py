@@ -40,7 +40,7 @@ class LabelCounts(Statistics):
     def __init__(self, categories: tuple[Any, ...] | None = None) -> None:
         Statistics.__init__(self)
         self._closed = categories is not None
-        # sums by label, in order; other modules use only the keys
+        # sums keyed by label, in order; other modules use only the keys
         self.cells = {label: new_sum() for label in categories or ()}
         self._label: Any = None
         self._labels: list[Any] = []
@@ -58,7 +58,7 @@ class LabelCounts(Statistics):
 
     @property
     def value(self) -> Any:
-        """The weights: a dictionary, or for a closed vocabulary an array in its order."""
+        """The weights: a dictionary, or an array in the order of the vocabulary if it is closed."""
         counts = self.counts
         return np.fromiter(counts.values(), float, len(counts)) if self._closed else counts
 
@@ -153,13 +153,13 @@ class LabelCounts(Statistics):
         return append(where, terms, k, STRIDE * (2 + self._position), w)
 
     def _find_position(self, label: Any) -> int:
-        """Return the position of a label of a closed vocabulary."""
+        """Return the position of a label in a closed vocabulary."""
         if len(self._positions) != len(self.cells):
             self._positions = {each: i for i, each in enumerate(self.cells)}
         return self._positions[label]
 
     def values(self, sums: Any) -> tuple[Any, Any]:
-        """Return `value` of many rows: an array with one column per label."""
+        """Return the `value` of many rows: an array with one column per label."""
         counts = np.stack([high for high, _, _ in sums[2:]], axis=1)
         return counts, np.zeros(len(counts), bool)
 
@@ -254,7 +254,7 @@ class LabelCounts(Statistics):
         return Statistics.is_possible(self) and all(w >= lowest for w in self.counts.values())
 
     def possible_rows(self, totals: Sequence[Any]) -> Any:
-        """Return whether some data have the sums of each row, up to rounding."""
+        """Return, for each row, whether data with its sums can exist, except for rounding."""
         n, _, *cells = totals
         lowest = -UNLEARN_TOLERANCE * n
         some = np.all([lowest <= each for each in cells], axis=0)

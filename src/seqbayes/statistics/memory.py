@@ -1,4 +1,4 @@
-"""Hints about memory accesses; compiled modules use memory.pxd."""
+"""Hints about memory access; compiled modules use memory.pxd."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from typing import Any
 
 
 def prefetch(address: Any) -> None:
-    """Load memory into the cache before it is written; uncompiled, do nothing."""
+    """Load memory into the cache before it is written; this does nothing in uncompiled code."""

@@ -1,4 +1,4 @@
-"""The sufficient statistic of Normal data."""
+"""The sufficient statistic of normal data."""
 
 from __future__ import annotations
 

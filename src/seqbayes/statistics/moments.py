@@ -1,4 +1,4 @@
-"""First and second moments, for Normal data."""
+"""First and second moments, for normal data."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Moments(Statistics):
         shift: cython.double = self._shift(origin)
         squares: cython.double = self._squares(origin, shift)
         if squares == 0.0 == shift and self._s1.low == self._s2.third == self._n.low == 0.0:
-            pass  # n equal values, without rounding errors
+            pass  # n equal values, whose squares about the mean are 0
         elif squares < CANCELLATION_SHARE * self._s2.high:
             origin, shift, squares = self._about(origin, shift)
         if squares < SMALLEST_SQUARES * (1.0 + origin * origin):
@@ -106,7 +106,7 @@ class Moments(Statistics):
         return (self._s2.high - p) + rest
 
     def set_sums(self, n: Sum, s1: Sum, s2: Sum, y: cython.double) -> cython.int:
-        """Use the sums of another accumulator, and the observation that it has read."""
+        """Copy the sums of another accumulator, and the observation that it has read."""
         self._n, self._s1, self._s2, self._y = n, s1, s2, y
         return 0
 
@@ -128,7 +128,7 @@ class Moments(Statistics):
         return origin, 0.0, 0.0
 
     def _move(self, other: Moments, origin: cython.double) -> cython.double:
-        """Set the sums to those of another accumulator's values minus `origin`.
+        """Set the sums to the sums of another accumulator's values minus `origin`.
 
         Returns the unit by which the values were divided.
         """
@@ -257,7 +257,7 @@ class Moments(Statistics):
         return append(where, terms, k, 3 * STRIDE + 3, product_error(p_low, w, q))
 
     def values(self, sums: Any) -> tuple[Any, Any]:
-        """Return `value` of many rows as arrays, and where digits cancel."""
+        """Return the `value` of many rows as arrays, and a mask of rows where digits cancel."""
         (n, n_low, _), _, (s1, s1_low, _), (s2, s2_low, s2_third) = sums
         empty = ~(n > 0.0)
         count = np.where(empty, 1.0, n)
@@ -332,7 +332,7 @@ class Moments(Statistics):
 
     def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
         """Raise an error if the observation that was read cannot have been added."""
-        # relative to the value itself, its removal changes only the weight
+        # about the value to be removed, its removal changes only the weight
         y: cython.double = self._y
         n: cython.double = self._n.total()
         left: cython.double = (self._n.high - w) + self._n.low

@@ -72,9 +72,9 @@ class MultinomialCounts(LabelCounts):
 
     @property
     def log_base_beyond_multinomial(self) -> float:
-        """The log base measure minus the log multinomial coefficient of all counts.
+        """The log base measure minus the log of the multinomial coefficient of all counts.
 
-        They nearly cancel when counts are large.
+        The two terms nearly cancel if counts are large.
         """
         cell: Sum
         c: cython.double

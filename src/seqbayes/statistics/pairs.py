@@ -65,7 +65,7 @@ class PairSums(Statistics):
 
     @property
     def log_base_beyond_binomial(self) -> float:
-        """The log base measure minus log C(a + b, a), which nearly cancel if both are large."""
+        """The log base measure minus log C(a + b, a); they nearly cancel if a and b are large."""
         c: cython.double
         low: cython.double
         self._a.renormalise()
@@ -77,7 +77,7 @@ class PairSums(Statistics):
 
     @property
     def log_base_beyond_poisson(self) -> float:
-        """The log base measure plus log a! - a log b, which nearly cancel if all are large."""
+        """The log base measure plus log a! - a log b; the terms nearly cancel if they are large."""
         p: cython.double
         q: cython.double
         low: cython.double
@@ -95,7 +95,7 @@ class PairSums(Statistics):
     def terms(self, x: Any) -> tuple[float, float, float]:
         """Return (a, b, log base measure) of an observation.
 
-        A subclass in plain Python defines this; compiled ones override `read_terms`.
+        A subclass in plain Python defines this method; a compiled subclass overrides `read_terms`.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class PairSums(Statistics):
         return k
 
     def values(self, sums: Any) -> tuple[Any, Any]:
-        """Return `value` of many rows as arrays."""
+        """Return the `value` of many rows as arrays."""
         _, _, (a, _, _), (b, _, _) = sums
         return PairStatistic(np.maximum(a, 0.0), np.maximum(b, 0.0)), np.zeros(len(a), bool)
 
@@ -225,7 +225,7 @@ class PairSums(Statistics):
         if (
             a_left < -UNLEARN_TOLERANCE * a
             or b_left < -UNLEARN_TOLERANCE * b
-            # of observations unlearned before, rounding errors of their weights may remain
+            # rounding errors may remain of the weights of observations that were unlearned before
             or (last and a_left > UNLEARN_TOLERANCE * (a + w))
             or (last and b_left > UNLEARN_TOLERANCE * (b + w))
         ):

@@ -122,7 +122,7 @@ class PythonStatistics(Statistics):
             raise
 
     def dump(self) -> tuple[float, ...]:
-        """Return weight and log base measure, each with its rounding error, and the sums."""
+        """Return the weight and log base measure, each with its rounding error, and the sums."""
         # plain numbers, so that a mixture can average them
         return (*self._n.pair(), *self._h.pair(), *self.sums)
 

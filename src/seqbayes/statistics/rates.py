@@ -1,4 +1,4 @@
-"""Counts, times and other data with one unknown rate: sums for a Gamma prior."""
+"""Sums of counts, times and other data with one unknown rate, for a Gamma prior."""
 
 from __future__ import annotations
 
@@ -95,10 +95,10 @@ class PoissonSums(PairSums):
 @cython.final
 @cython.cclass
 class PowerSums(PairSums):
-    """Shape and rate of y = scale |x - origin|**power, where y is Gamma with known shape.
+    """Shape and rate of y = scale |x - origin|**power, where y is gamma with known shape.
 
-    Exponential, gamma, Weibull, inverse gamma, Rayleigh, Maxwell, Laplace and Normal data with
-    known mean all have this form (Stacy's generalised gamma, one- or two-sided).
+    Exponential, gamma, Weibull, inverse gamma, Rayleigh and Maxwell data, and Laplace and normal
+    data with a known centre, all have this form (Stacy's generalised gamma, one- or two-sided).
     """
 
     _shape: cython.double
@@ -172,7 +172,7 @@ class PowerSums(PairSums):
     @cython.cfunc
     @cython.exceptval(check=False)
     def _set_large_base(self, v: cython.double) -> cython.void:
-        """Set the log base measure for a large shape, where large logarithms cancel."""
+        """Set the log base measure for a large shape, for which large logarithms cancel."""
         y: cython.double = self._read_b
         p: cython.double
         low: cython.double
@@ -194,13 +194,13 @@ class PowerSums(PairSums):
         try:
             return pow(v, self._power)
         except OverflowError:
-            return float("inf")  # as in C; `add_terms` raises the error
+            return float("inf")  # overflow gives infinity, as in C; `add_terms` raises the error
 
 
 @cython.final
 @cython.cclass
 class ParetoSums(PairSums):
-    """Shape and rate of log(x / scale), where x is Pareto with known scale."""
+    """Shape and rate of log(x / scale), where x is Pareto distributed with known scale."""
 
     _scale: cython.double
 

@@ -1,4 +1,4 @@
-"""Read observations and weights: numbers are validated, text is never parsed."""
+"""Reading of observations and weights: numbers are validated, and text is never parsed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def raise_invalid(x: object, expected: str) -> None:
 
 def as_real(x: Any, expected: str) -> float:
     """Return `x` as a float if it is a finite real number; text is never parsed."""
-    if isinstance(x, np.timedelta64):  # numpy treats it as an integer
+    if isinstance(x, np.timedelta64):  # numpy treats a time difference as an integer
         raise_invalid(x, expected)
     if isinstance(x, (numbers.Real, decimal.Decimal, np.bool_)) or (
         isinstance(x, np.ndarray) and x.ndim == 0 and x.dtype.kind in "biuf"
@@ -45,7 +45,7 @@ def as_real(x: Any, expected: str) -> float:
 
 
 def values_by_name(x: Any, names: tuple[Any, ...]) -> list[Any]:
-    """Return the values of a mapping in the order of the names, which are empty if not known."""
+    """Return the values of a mapping in the order of `names`, which is empty if unknown."""
     if not names:
         raise_invalid(
             x, "numbers in their order (name the features of a likelihood to use mappings)"

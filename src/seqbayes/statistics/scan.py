@@ -29,8 +29,8 @@ def scan(
 ) -> tuple[int, int]:
     """Return the sum of the values, and the bitwise OR of all ``value - low``.
 
-    The second result is negative if a value is below `low`. Otherwise it is at least the largest
-    ``value - low``, and at most twice that. The sum wraps around on overflow of 64 bits.
+    The second result is negative if a value is below `low`. Otherwise it is between one and two
+    times the largest ``value - low``. The sum wraps around if it overflows 64 bits.
 
     Parameters
     ----------

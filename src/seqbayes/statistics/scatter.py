@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""First and second moments of vectors, for multivariate Normal data."""
+"""First and second moments of vectors, for multivariate normal data."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Scatter(Statistics):
     dimension
         Length of the vectors.
     features
-        Names of the coordinates, for observations that are mappings.
+        Names of the coordinates, if observations are mappings.
     """
 
     def __init__(self, dimension: int, features: tuple[Any, ...] | None = None) -> None:
@@ -106,7 +106,7 @@ class Scatter(Statistics):
         return found
 
     def _compute_mean(self, n: cython.double, origin: Any, shift: Any) -> cython.int:
-        """Write the mean: the origin is the mean rounded to floats, the shift is the rest."""
+        """Write the mean: the origin is the mean rounded to floats, and the shift is the rest."""
         i: cython.Py_ssize_t
         p: cython.double
         p_low: cython.double

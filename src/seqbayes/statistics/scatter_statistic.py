@@ -1,4 +1,4 @@
-"""The sufficient statistic of multivariate Normal data."""
+"""The sufficient statistic of multivariate normal data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _ScatterFields(NamedTuple):
 
 
 class ScatterStatistic(_ScatterFields):
-    """Total weight, mean = origin + shift (d,), and the scatter (d, d) about that mean."""
+    """Total weight, mean = origin + shift, and the scatter matrix about that mean."""
 
     sums: tuple[Any, Any] | None = None
     """The parts of the weight and of all sums, if the scatter is nearly singular."""

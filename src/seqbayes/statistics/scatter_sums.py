@@ -1,4 +1,4 @@
-"""Sums of coordinates and of their products relative to 0, from sums about another origin."""
+"""Sums of coordinates and of their products about 0, computed from sums about another origin."""
 
 from __future__ import annotations
 

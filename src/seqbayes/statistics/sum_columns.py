@@ -21,7 +21,7 @@ else:
     from seqbayes.statistics.base import Statistics
     from seqbayes.statistics.sums import Sum
 
-# Parts of a sum that have columns; the few sums with more of them keep the others in a dict.
+# Parts of a sum that have columns; the few sums with more parts keep the others in a dict.
 PARTS = 5
 _PARTS = cython.declare(cython.int, PARTS)
 SMALLEST_CAPACITY = 16
@@ -30,10 +30,10 @@ Array = Any
 
 
 class SumColumns:
-    """The sums of many keys: one row for each key, one column for each part of a sum.
+    """The sums of many keys, with one row for each key and one column for each part of a sum.
 
-    Every sum is exact, as in a single accumulator. It has up to five parts, each the sum of the
-    rounding errors of the part before it. A part has a column if it differs from zero in some row.
+    Every sum is exact, as in a single accumulator. It has up to five parts; each part contains the
+    rounding errors of the preceding part. A part has a column if it differs from zero in some row.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ class SumColumns:
     cells : array of shape (capacity, columns)
         The parts of the sums.
     places : array of int
-        The column of every part of every sum, -1 where all are zero.
+        The column of every part of every sum; -1 if the part is zero in all rows.
     clocks, landmarks : array
-        With a half-life: the clock of every row (NaN before any data), and the whole half-lives
-        until the time as of which the sums are kept.
+        With a half-life: the clock of every row (NaN before any data), and the number of whole
+        half-lives until the time as of which the sums are kept.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class SumColumns:
         self.n_columns += 1
 
     def take(self, rows: Any) -> Self:
-        """Return new columns with copies of these rows, in this order; rows are distinct."""
+        """Return new columns with copies of these distinct rows, in this order."""
         taken = self.empty()
         rows = np.asarray(rows, np.int64)
         taken.places, taken.n_columns = self.places.copy(), self.n_columns
@@ -142,7 +142,7 @@ class SumColumns:
         return taken
 
     def put(self, rows: Any, other: Self) -> None:
-        """Replace these rows by those of other columns."""
+        """Replace these rows with those of other columns."""
         for place in np.flatnonzero((other.places >= 0) & (self.places < 0)):
             self._add_column(int(place))
         self.clear(rows)
@@ -166,7 +166,7 @@ class SumColumns:
         each: Sum
         j: cython.int
         values: list[float] = self.cells[row].tolist()
-        values.append(0.0)  # of the parts without a column, whose place is -1
+        values.append(0.0)  # the value of parts without a column, whose place is -1
         places: list[int] = self.places.tolist()
         for j, each in enumerate(statistics.row_sums()):
             parts = [values[place] for place in places[j * _PARTS : (j + 1) * _PARTS]]
@@ -193,7 +193,7 @@ class SumColumns:
                     self._add_column(place)
                     places[place] = self.n_columns - 1
                     values.append(0.0)
-                values[places[place]] = parts[i]  # the last value stands for parts without a column
+                values[places[place]] = parts[i]  # the last value is that of parts without a column
             if more is not None:
                 self.more[row, j] = more
             elif self.more:

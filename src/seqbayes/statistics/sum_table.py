@@ -40,12 +40,12 @@ class SumTable:
         self.smallest_term = float("inf")
 
     def rows(self) -> list[Any]:
-        """Return the sums, and their rounding errors in order."""
+        """Return the sums, and their rounding errors, in order."""
         rows = [self.high, self.low, self.third, self.fourth, self.fifth, *self.more]
         return [np.asarray(row) for row in rows if len(row)]
 
     def set_rows(self, rows: Any) -> None:
-        """Set the sums, and their rounding errors in order."""
+        """Set the sums, and their rounding errors, in order."""
         size = len(rows[0])
         rows = [np.array(row, float) for row in rows]
         self.high = rows[0]
@@ -67,7 +67,7 @@ class SumTable:
         return total
 
     def renormalise(self) -> cython.int:
-        """Renormalise: `high` becomes the sums, rounded, and `low` the rest."""
+        """Renormalise: `high` becomes the rounded sums, and `low` the remainders."""
         k: cython.Py_ssize_t
         s: cython.double
         low: cython.double
@@ -206,7 +206,7 @@ class SumTable:
         self.set_columns(columns)
 
     def merge(self, rows: Any, smallest: float) -> None:
-        """Add the rows of another table, and its smallest term."""
+        """Add the rows of another table, and take account of its smallest term."""
         i: cython.Py_ssize_t
         k: cython.Py_ssize_t
         self.smallest_term = min(self.smallest_term, smallest)
@@ -220,7 +220,7 @@ class SumTable:
                     self.put_rest(k, high[k])
 
     def dump(self) -> tuple[list[float], list[Any]]:
-        """Return the sums, rounded, and the rest of each, as `Sum.dump` does."""
+        """Return the rounded sums and the remainder of each, in the form of `Sum.dump`."""
         self.renormalise()
         first, *others = (row.tolist() for row in self.rows())
         if any(map(any, others[1:])):

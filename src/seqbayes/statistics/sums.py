@@ -28,7 +28,7 @@ else:
 
     from seqbayes.statistics.exact import product_error, rounding_error
 
-# Rounding errors below this share of the smallest term are dropped.
+# Rounding errors that are smaller than this share of the smallest term are dropped.
 NEGLIGIBLE = cython.declare(cython.double, 2.0**-200)
 # Products of numbers above this are rescaled, so that their rounding error does not overflow.
 LARGE = cython.declare(cython.double, 1e280)
@@ -265,7 +265,7 @@ class Sum:
         else:
             fraction = frexp(factor)[0]
         if fraction == 0.5 and self.extra_parts is None:
-            # a power of 2: the products are exact
+            # the products with a power of 2 are exact
             self.high *= factor
             self.low *= factor
             self.third *= factor
@@ -285,7 +285,7 @@ class Sum:
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def change_unit(self, unit: cython.double) -> cython.int:
-        """Divide the sum, and what is known of its terms, by a power of 2."""
+        """Divide the sum, and the recorded sizes of its terms, by a power of 2."""
         self.scale(1.0 / unit)
         self.smallest_term /= unit
         return 0
@@ -312,7 +312,7 @@ class Sum:
             self.extra_parts = None
 
     def parts(self) -> list[float]:
-        """Return the sum as nonzero floats in decreasing order, which do not overlap."""
+        """Return the sum as nonzero floats that do not overlap, in decreasing order."""
         rest = [self.high, self.low, self.third, self.fourth, self.fifth]
         if self.extra_parts is not None:
             rest += self.extra_parts
@@ -323,7 +323,7 @@ class Sum:
         return parts
 
     def get_parts(self, renormalise: bool = False) -> tuple[tuple[float, ...], list[float] | None]:
-        """Return the five parts, and the others if there are more."""
+        """Return the five parts, followed by further parts, if any."""
         if renormalise:
             self.renormalise()
         parts = (self.high, self.low, self.third, self.fourth, self.fifth)
@@ -336,12 +336,12 @@ class Sum:
         self.smallest_term = ASSUMED_SMALLEST * fabs(self.high) or math.inf
 
     def pair(self) -> tuple[float, float]:
-        """Return the rounded sum, and its rounded rounding error."""
+        """Return the rounded sum and its rounding error, which is also rounded."""
         self.renormalise()
         return self.high, self.low
 
     def dump(self) -> tuple[float, Any]:
-        """Return the rounded sum, and the remainder: a number, or a tuple of several numbers."""
+        """Return the rounded sum and the remainder: a number, or a tuple of several numbers."""
         self.renormalise()
         if self.third == 0.0 and self.extra_parts is None:
             return self.high, self.low

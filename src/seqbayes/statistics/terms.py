@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 STRIDE = 6
-"""Places of a sum in the places of a row: one for each part with a column, and one behind them."""
+"""Places of a sum among the places of a row: one for each part with a column, and one more."""
 
 
 def append(where: Any, terms: Any, k: int, place: int, v: float) -> int:
@@ -18,8 +18,8 @@ def append(where: Any, terms: Any, k: int, place: int, v: float) -> int:
     k
         Number of terms so far.
     place
-        ``STRIDE`` times the position of the sum in `row_sums`, plus that of the part to which the
-        term is added.
+        ``STRIDE`` times the position of the sum in `row_sums`, plus the position of the part to
+        which the term is added.
     v
         The term.
     """

@@ -1,4 +1,4 @@
-"""Trials with success or failure: sums for a Beta prior."""
+"""Sums of trials with success or failure, for a Beta prior."""
 
 from __future__ import annotations
 
