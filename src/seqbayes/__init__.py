@@ -18,7 +18,7 @@ States
     `predict_one`, `log_predictive`, `posterior`, `interval`, `mle`, `map`, `log_evidence`,
     `explain` and `to_dict`; see ``help(seqbayes.Beta)``.
 Decayed, Windowed
-    A state that forgets old data with a half-life, or that has the data of a window of time.
+    A state whose old data lose weight with a half-life, or that has only the data of a time window.
 
 Modules
     likelihoods
@@ -26,15 +26,15 @@ Modules
     table
         One belief for each of many keys, stored in columns.
     mixture
-        Mixtures fitted by EM or learned online, and the number of their components.
+        Mixtures fitted by EM or learned online, and the choice of their number of components.
     river
         Classifiers, regressors and anomaly detectors on feature dictionaries.
     sklearn
-        Estimators with the interface of scikit-learn.
+        Estimators with the scikit-learn interface.
     compare
         Which of several beliefs is best, and the expected loss of a wrong choice.
     bandit
-        Choose between arms by their rewards.
+        Choice between arms by their rewards.
     stream
         Durable beliefs on files, queues and databases: Pipeline, run, show, predict.
     datasets

@@ -13,14 +13,14 @@ from seqbayes.misplaced import missing
 def attributes(
     package: str, homes: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return the functions `__getattr__` and `__dir__` of a package.
+    """Return the functions `__getattr__` and `__dir__` for a package.
 
     Parameters
     ----------
     package
         Name of the package.
     homes
-        For each module, by its name within the package, the public names that it defines.
+        The public names that each module defines, keyed by the name of the module in the package.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Checks of arguments that several modules share."""
+"""Argument checks that several modules share."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check_level(level: float, kind: str) -> None:
     """
     try:
         inside = 0.0 < level < 1.0
-    except (TypeError, ValueError):  # not a number, or an array of several
+    except (TypeError, ValueError):  # not a number, or an array of several numbers
         inside = False
     if not inside:
         raise PriorError(f"expected a level between 0 and 1, got {level!r}")

@@ -1,4 +1,4 @@
-"""Beliefs that wrap a state and evaluate it at a time."""
+"""Beliefs that wrap a state and evaluate it at a given time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
 
     class _Answers(Model, Generic[H, E, I, X]):
-        """The attributes of a state, evaluated at a time."""
+        """The attributes of a state, evaluated at a given time."""
 
     # Attributes with a default in `Model` are delegated to the state as of the clock, as are all
     # attributes that `Model` does not have (see `DatedAnswers.__getattr__`).
@@ -53,11 +53,11 @@ class DatedAnswers(_Answers[H, E, I, X]):
 
     @property
     def clock(self) -> float | None:
-        """The newest time learned, None before any data; or the number of events."""
+        """The newest time learned (None before any data), or the number of events."""
         return self._clock
 
     def _time_of_answers(self, t: float | None) -> float | None:
-        """Return a time that is not before the clock, by default the clock; None before data."""
+        """Return a time not before the clock, by default the clock; None before any data."""
         at = self._clock if t is None else as_real(t, "a time, a finite number")
         if at is None or self._clock is None:
             return None
@@ -71,7 +71,7 @@ class DatedAnswers(_Answers[H, E, I, X]):
 
     @property
     def _content(self) -> tuple[Any, ...]:
-        """The values that equal beliefs have in common."""
+        """The values by which beliefs are compared for equality."""
         raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:

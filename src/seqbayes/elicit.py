@@ -1,4 +1,4 @@
-"""Find priors from a mean and its weight, an interval, or proportions."""
+"""Find priors from a mean and its weight, from an interval, or from proportions."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def check_tail(level: float) -> float:
 
 
 def match_gamma(low: float, high: float, level: float) -> tuple[float, float]:
-    """Return shape and rate of the gamma distribution with this equal-tailed interval.
+    """Return the shape and rate of the gamma distribution with this equal-tailed interval.
 
     The ratio of the ends determines the shape; their size then determines the rate.
 

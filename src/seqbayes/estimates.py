@@ -47,7 +47,7 @@ class Estimates(Formulas[H, E, I, X]):
 
     @property
     def mode(self) -> E | None:
-        """The posterior mode (`map`), under the name that River's `proba` uses."""
+        """The posterior mode (`map`), under the name used by River's `proba` module."""
         return self.map
 
     @property
@@ -63,7 +63,7 @@ class Estimates(Formulas[H, E, I, X]):
         return self.belief(posterior).var if self.is_proper(posterior) else None
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> I | None:
-        """Return the credible interval (low, high) of the parameter, for each component.
+        """Return the credible interval (low, high) of the parameter, or of each of its components.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Estimates(Formulas[H, E, I, X]):
 
         Returns
         -------
-        tuple of float, or one per component; None while the posterior is improper
+        tuple of float, or one tuple per component; None while the posterior is improper
 
         Raises
         ------
@@ -125,7 +125,7 @@ class Estimates(Formulas[H, E, I, X]):
     @overload
     def logcdf(self, theta: Any) -> Any: ...
     def logcdf(self, theta: Any) -> Any:
-        """Return the log of `cdf`, also where the probability underflows."""
+        """Return the log of `cdf`, even where the probability underflows."""
         return self._proper_belief().logcdf(theta)
 
     @overload
@@ -133,7 +133,7 @@ class Estimates(Formulas[H, E, I, X]):
     @overload
     def logsf(self, theta: Any) -> Any: ...
     def logsf(self, theta: Any) -> Any:
-        """Return the log of `sf`, also where the probability underflows.
+        """Return the log of `sf`, even where the probability underflows.
 
         Examples
         --------
@@ -170,7 +170,7 @@ class Estimates(Formulas[H, E, I, X]):
         return self._proper_belief().isf(q, log)
 
     def entropy(self) -> Any:
-        """Return the differential entropy of the posterior in nats, joint for several parameters.
+        """Return the differential entropy of the posterior in nats, jointly for several parameters.
 
         Raises
         ------
@@ -186,10 +186,10 @@ class Estimates(Formulas[H, E, I, X]):
         return _number(self._proper_belief().entropy, self)
 
     def kl(self, other: Self) -> Any:
-        """Return the Kullback-Leibler divergence of this posterior from another state's, in nats.
+        """Return the Kullback-Leibler divergence from another state's posterior, in nats.
 
-        This is the expected log ratio of the two densities under this posterior; joint for several
-        parameters.
+        This is the expected log ratio of the two densities under this posterior, which are joint
+        densities if there are several parameters.
 
         Raises
         ------
@@ -223,7 +223,7 @@ class Estimates(Formulas[H, E, I, X]):
         return rng
 
     def summary(self) -> Summary:
-        """Return the mean of the parameter and its interval."""
+        """Return the mean and the interval of the parameter."""
         return Summary(self.mean, self.interval())
 
     def in_words(self) -> str:

@@ -1,4 +1,4 @@
-"""One application of Bayes' rule in numbers, and short descriptions of hyperparameters."""
+"""The numbers in one application of Bayes' rule, and short descriptions of hyperparameters."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Explanation(NamedTuple, Generic[H, E]):
     """One application of Bayes' rule: ``posterior = prior * likelihood / evidence``.
 
     `prior` and `posterior` are densities of the parameter at the value `at`, `likelihood` is the
-    density of `x` given that value, `evidence` the predictive density of `x`; `before` and `after`
-    are the hyperparameters. If `log` is true, the four numbers are logarithms.
+    density of `x` given that value, and `evidence` is the predictive density of `x`; `before` and
+    `after` are the hyperparameters. If `log` is true, the four numbers are logarithms.
     """
 
     x: Any

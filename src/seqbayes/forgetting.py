@@ -1,4 +1,4 @@
-"""Exact forgetting by half-life, around any state."""
+"""Exact forgetting by half-life, for any state."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
     half_life
         The half-life, in the unit of the event times or in events; above zero.
     by
-        "events" or "time". With "time", every observation is learned with its time.
+        "events" or "time". With "time", every observation must be learned with its time.
 
     Raises
     ------
@@ -111,7 +111,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         return made
 
     def _split(self, t: float) -> tuple[int, float]:
-        """Return the whole half-lives before `t`, and the growth of weights since then."""
+        """Return the number of whole half-lives before `t`, and the growth of weights since."""
         whole, growth = split_time(t, self.half_life)
         return int(whole), growth
 
@@ -152,7 +152,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         self._tick(t)
 
     def _advance(self, whole: int, learn: Callable[[], None]) -> None:
-        """Halve the existing sums for a later half-life, then learn; restore the sums on error."""
+        """Halve the existing sums once per half-life passed, then learn; restore them on error."""
         before = self._state.statistics.dump()
         self._rescale(self._state, whole)
         try:

@@ -121,7 +121,7 @@ class Formulas(Model, Generic[H, E, I, X]):
     """
 
     unit: ClassVar[str] = ""
-    """Unit of the parameter: "share" for probabilities, otherwise empty."""
+    """Unit of the parameter: "share" for probabilities, empty otherwise."""
 
     def label_weights(self) -> tuple[dict[Any, float], float]:
         """Return the posterior weight of every label, and the total weight of all other labels."""

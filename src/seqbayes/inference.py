@@ -19,7 +19,7 @@ class Inference(Estimates[H, E, I, X]):
         return self.likelihood.predictive(self.proper_posterior())
 
     def predict_one(self, x: Any = None) -> X | None:
-        """Predict the next observation: the most probable label, or the mean of a number.
+        """Predict the next observation: the most probable label, or the mean if it is a number.
 
         Before any data, the prediction comes from the prior. It is None if the mean does not exist,
         for example while the posterior is improper. `x` is part of River's interface and is
@@ -147,7 +147,7 @@ class Inference(Estimates[H, E, I, X]):
         return type(self).__name__.lower()
 
     def get(self) -> Any:
-        """Return the expected next observation, the value of the state as a River statistic.
+        """Return the expected next observation, the state's value as a River statistic.
 
         None if it does not exist. For labels, these are the mean shares.
         """

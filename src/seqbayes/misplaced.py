@@ -22,11 +22,11 @@ PUBLIC = (
     "seqbayes.stream.sources",
     "seqbayes.stream.stores",
 )
-"""The modules that are searched for a name, in this order."""
+"""The modules that are searched for a missing name, in this order."""
 
 
 def missing(module: str, name: str) -> Exception:
-    """Return the error for a missing name, with the public module that defines the name.
+    """Return the error for a missing name; it gives the public module that defines the name.
 
     The error is an ImportError, because Python replaces the message of an AttributeError in a
     `from` import.

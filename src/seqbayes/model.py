@@ -15,9 +15,9 @@ SUMMARY_SIZE = 12
 
 
 class Summary(NamedTuple):
-    """Mean and 95 % interval of a model, each for one number, or for several numbers by name.
+    """Mean and 95 % interval of one number of a model, or of several numbers keyed by name.
 
-    A field is None if the model does not have it. If there are several numbers, the first is the
+    A field is None if the model does not provide it. If there are several numbers, the first is the
     most important.
     """
 
@@ -26,17 +26,17 @@ class Summary(NamedTuple):
 
 
 class TableForm(NamedTuple):
-    """The schema of a configuration table for models that are not a likelihood with a prior.
+    """The schema of a configuration table for models other than a likelihood with a prior.
 
     Parameters
     ----------
     keys
-        The keys of the table besides `state` and the keys that every belief has. Errors that
+        The keys of the table, apart from `state` and the keys that every belief has. Errors that
         concern the whole table are reported for the first key.
     states
-        The keys with tables of named states.
+        The keys whose values are tables of named states.
     state
-        The key with the table of a single state, if any.
+        The key whose value is the table of a single state, if there is such a key.
     by_field
         Whether the name of each state is the event field that it observes.
     """
@@ -55,7 +55,7 @@ class Model(Plotted):
     """
 
     display_kind: ClassVar[str] = "estimator"
-    """How the model is displayed: the kind of its view on the dashboard."""
+    """The kind of view with which the dashboard displays the model."""
 
     conjugate: ClassVar[bool] = False
     """Whether the model is a state, with a prior and statistics under one likelihood."""
@@ -64,7 +64,7 @@ class Model(Plotted):
     """The likelihood of an observation; None if observations are dictionaries of features."""
 
     table_form: ClassVar[TableForm | None] = None
-    """The schema of the model's configuration table; None for a state (likelihood and prior)."""
+    """The schema of the model's configuration table; None for a state (likelihood with prior)."""
 
     timed: bool = False
     """Whether every observation needs its time, because of a half-life or of windows."""
@@ -76,8 +76,8 @@ class Model(Plotted):
     def undecayed(self) -> Any:
         """The state whose statistics are sums of the data; None if the model has no such state.
 
-        With a half-life, they are as of a time up to one half-life before the clock. Callers must
-        not change the state.
+        With a half-life, the sums are as of a time up to one half-life before the clock. Callers
+        must not change the state.
         """
         return None
 
@@ -92,14 +92,14 @@ class Model(Plotted):
     def former(self) -> Self:
         """Return a new model with the defaults of earlier versions.
 
-        A store that was created by an earlier version continues with them. The model itself is
+        A store that was created by an earlier version continues to use them. The model itself is
         returned if no default of its class has changed.
         """
         return self
 
     @classmethod
     def table_errors(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield the errors of single keys of a table, each as a pair of key and message.
+        """Yield the errors in the individual keys of a table, as pairs of key and message.
 
         Parameters
         ----------
@@ -117,7 +117,8 @@ class Model(Plotted):
         values
             The given keys with their values, after tables were converted to states.
         names
-            The fields of a vector, one per coordinate; None if one field holds the observation.
+            The fields of a vector, one per coordinate; None if a single field contains the
+            observation.
 
         Raises
         ------
@@ -138,7 +139,7 @@ class Model(Plotted):
 
     @property
     def clock(self) -> float | None:
-        """The time, or number of events, up to which the data have decayed; None without decay."""
+        """The time or number of events up to which the data have decayed; None without decay."""
         return None
 
     @property
@@ -163,7 +164,7 @@ class Model(Plotted):
 
     @property
     def feature_models(self) -> Mapping[Any, Any]:
-        """The models chosen for features, by name; empty for the default models."""
+        """The models chosen for individual features, keyed by name; may be empty."""
         return {}
 
     @property
@@ -184,7 +185,7 @@ class Model(Plotted):
         return " ".join(repr(self).split())
 
     def surprise(self, *arguments: Any) -> float | None:
-        """Return how unexpected an observation is, in nats; None if the model does not measure it.
+        """Return how unexpected an observation is, in nats; None if the model cannot measure it.
 
         Parameters
         ----------

@@ -2,7 +2,8 @@
 
 The built-in classes are registered with the same function that other packages use. An installed
 package declares the module that registers its classes as an entry point in the group
-`seqbayes.plugins`. These plug-ins are imported when a name is unknown, and by `families`.
+`seqbayes.plugins`. These plug-ins are imported when a name is unknown, and when `families` is
+called.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from seqbayes.likelihoods.base import Likelihood
 from seqbayes.statistics import Learner
 
 GROUP = "seqbayes.plugins"
-"""The entry-point group of packages that register families or likelihoods."""
+"""The entry-point group for packages that register families or likelihoods."""
 
 _BUILT_IN = "seqbayes.families"
 
@@ -39,8 +40,8 @@ def register(cls: None = None, /, *, under: Any = None) -> Callable[[_Class], _C
 def register(cls: Any = None, /, *, under: Any = None) -> Any:
     """Register a prior family, or a likelihood under the families that are its conjugate priors.
 
-    Can be used as a decorator or as a function. A registered class can be read from JSON, and
-    referred to by name in options and configuration files.
+    Can be used as a decorator or as a function. A registered class can be read from JSON, and can
+    be named in options and configuration files.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def _path(cls: type) -> str:
 
 
 def families(plugins: bool = True) -> dict[str, Any]:
-    """Return every registered family by name.
+    """Return all registered families, keyed by name.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ def families(plugins: bool = True) -> dict[str, Any]:
 
 
 def find_family(name: str) -> Any:
-    """Return a family by name; plug-ins are loaded if the name is unknown.
+    """Return the family with a name; plug-ins are loaded if the name is unknown.
 
     Raises
     ------
@@ -161,7 +162,7 @@ def find_family(name: str) -> Any:
 
 
 def known_family(name: Any, plugins: bool = True) -> Any:
-    """Return a family by name, or None if it is unknown; other built-in families are not imported.
+    """Return the family with a name, or None; other built-in families are not imported.
 
     Parameters
     ----------
@@ -190,7 +191,7 @@ def subfamilies(base: Any) -> dict[str, Any]:
 
 
 def named_subfamily(base: Any, name: Any) -> dict[str, Any]:
-    """Return those of the `subfamilies` that are known by a name, without loading plug-ins."""
+    """Return the family with a name if it is a subfamily, and the class if it is a family."""
     own = {base.__name__: base} if base.likelihoods else {}
     kind = known_family(name, plugins=False) if isinstance(name, str) else None
     return ({name: kind} if kind is not None and issubclass(kind, base) else {}) | own
@@ -204,7 +205,7 @@ def _load_built_in() -> None:
 
 
 def likelihoods_of(family: Any, plugins: bool = True) -> dict[str, type[Likelihood]]:
-    """Return the likelihoods of a family by name, the default first.
+    """Return the likelihoods of a family, keyed by name, with the default first.
 
     Examples
     --------
@@ -218,7 +219,7 @@ def likelihoods_of(family: Any, plugins: bool = True) -> dict[str, type[Likeliho
 
 
 def find_likelihood(name: str, family: Any = None) -> type[Likelihood]:
-    """Return a likelihood by name; plug-ins are loaded if the name is unknown.
+    """Return the likelihood with a name; plug-ins are loaded if the name is unknown.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ def decode(value: Any) -> Any:
 
 
 class Document:
-    """Read the dictionary of a state field by field, with checks.
+    """Read the dictionary of a state field by field, and check every field.
 
     Raises
     ------
@@ -117,7 +117,7 @@ class Document:
     def choose(self, key: str, *choices: Callable[[], Mapping[str, Any]]) -> Any:
         """Return the object that the field names.
 
-        Each of `choices` returns a mapping of names to objects; later ones are called only if
+        Each of `choices` returns a mapping from name to object; later ones are called only if
         needed.
         """
         name = self._get(key)
@@ -140,7 +140,7 @@ class Document:
             raise PriorError(f"cannot read likelihood {shown}: {str(error)[:200]}") from None
 
     def prior(self, names: Sequence[str]) -> dict[str, Any]:
-        """Return the hyperparameters by name."""
+        """Return the hyperparameters, keyed by name."""
         prior = self._get("prior")
         if not isinstance(prior, Mapping) or set(prior) != set(names):
             shown = reprlib.repr(prior)
@@ -148,7 +148,7 @@ class Document:
         return {name: decode(prior[name]) for name in names}
 
     def states(self, read: Callable[[Any], Any]) -> dict[Any, Any]:
-        """Return the states of the fields by name, each read from a separate document."""
+        """Return the states of the fields, keyed by name, each read from a separate document."""
         listed = self._get("fields")
         try:
             named = {decode(name): document for name, document in listed["pairs"]}
@@ -176,7 +176,7 @@ class Document:
         raise PriorError(f"expected {count} numbers as {key}, got {reprlib.repr(numbers)}")
 
     def seed(self) -> int | None:
-        """Return the seed, if any."""
+        """Return the seed, or None."""
         seed = self._data.get("seed")
         if seed is not None and type(seed) is not int:
             raise PriorError(f"expected a whole number or null as seed, got {reprlib.repr(seed)}")
@@ -196,7 +196,7 @@ class Document:
 
 
 def _same_shape(template: Any, dumped: Any) -> bool:
-    """Whether dumped statistics have the same structure as the template: finite numbers and labels.
+    """Whether dumped statistics have the structure of a template, with finite numbers and labels.
 
     The labels are followed by tuples with one number per label. If the template has labels, no
     others are allowed.

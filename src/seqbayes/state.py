@@ -1,4 +1,4 @@
-"""The algebra of states: a prior and statistics under a likelihood.
+"""The algebra of states, which consist of a prior and statistics under a likelihood.
 
 ``posterior = prior + statistics``. Learning adds one observation's statistic, merging adds two
 statistics, forgetting scales them, unlearning subtracts. A family supplies the formulas.
@@ -26,11 +26,11 @@ from seqbayes.typevars import E, H, I, X
 
 
 class State(base.Base, Learner, Inference[H, E, I, X]):
-    """A belief about the parameter of a likelihood, kept exact by conjugacy.
+    """A belief about the parameter of a likelihood, which conjugacy keeps exact.
 
     A family of priors (`Beta`, `Gamma`, …) is a subclass. It declares its likelihoods and the names
     of its hyperparameters, and supplies the formulas of `Inference`. Its constructor stores the
-    hyperparameters under their names, then calls `State.__init__`.
+    hyperparameters as attributes with their names, then calls `State.__init__`.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     """The likelihoods for which this family is a conjugate prior; the first is the default."""
 
     parameters: ClassVar[tuple[str, ...]] = ()
-    """Names of the constructor's hyperparameters."""
+    """Names of the hyperparameters, as in the constructor."""
 
     former_priors: ClassVar[tuple[Mapping[str, Any], ...]] = ()
     """Default hyperparameters of earlier versions, as in `to_dict`.
@@ -65,7 +65,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     """
 
     component_adapter_reason: ClassVar[str] = ""
-    """Why states cannot be the components of a mixture, if there is no adapter."""
+    """Why states cannot be components of a mixture, if no adapter exists for them."""
 
     population: ClassVar[Any] = None
     """How a prior of the family describes the parameters of many keys, for partial pooling.
@@ -95,7 +95,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
             setattr(self, name, value)
 
     def as_component(self) -> Self:
-        """Return the prior that a mixture uses for this component; by default the state itself."""
+        """Return the prior that a mixture uses for this component; by default, the state."""
         return self
 
     @property
@@ -150,7 +150,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
 
     @property
     def mergeable(self) -> bool:
-        """Whether merging the states of the parts of a stream gives exactly that of the whole."""
+        """Whether merging the states of a stream's parts gives exactly the state of the stream."""
         return "merge" not in self.unsupported
 
     @property
@@ -258,7 +258,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     @property
     def posterior(self) -> H:
         """The posterior's hyperparameters, a NamedTuple like `prior`."""
-        # a plain tuple of the prior's numbers is three times as fast as a named one
+        # a plain tuple of the prior's numbers is three times as fast as a named tuple
         return self.combine(self._given(self), self._statistics.value)
 
     def __eq__(self, other: object) -> bool:

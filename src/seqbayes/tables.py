@@ -1,4 +1,4 @@
-"""Read bulk input of several named fields: one column per field."""
+"""Reading of bulk input of several named fields, with one column per field."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from seqbayes.statistics.arrays import items
 
 
 def columns(xs: Any, names: Mapping[Any, Any]) -> dict[Any, Any] | None:
-    """Return observations by field, as lists or arrays of equal length; None if they are rows.
+    """Return observations keyed by field, as lists or arrays of equal length; None for rows.
 
     Parameters
     ----------
     xs
-        A mapping or a data frame of columns, or an array (n, number of fields); anything else is
-        treated as rows.
+        A mapping or a data frame of columns, or an array of shape (n, number of fields); anything
+        else is treated as rows.
     names
-        The fields, keys in order.
+        The names of the fields, in order.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def columns(xs: Any, names: Mapping[Any, Any]) -> dict[Any, Any] | None:
         if xs.shape[1] != len(names):
             raise ObservationError(f"expected {len(names)} columns, got shape {xs.shape}")
         xs = {name: xs[:, i] for i, name in enumerate(names)}
-    elif hasattr(xs, "columns") and hasattr(xs, "__getitem__"):  # a data frame of any library
+    elif hasattr(xs, "columns") and hasattr(xs, "__getitem__"):  # a data frame from any library
         xs = {name: xs[name] for name in xs.columns}
     elif not isinstance(xs, Mapping):
         return None
@@ -66,9 +66,10 @@ def length(column: Any) -> int:
 def by_field(
     x: Any, names: Mapping[Any, Any], error: type[ValueError] = ObservationError
 ) -> Mapping[Any, Any]:
-    """Return the values by field.
+    """Return the values, keyed by field.
 
-    `x` is a mapping of some fields, or a sequence or array of the values of all fields in order.
+    `x` is a mapping with some of the fields, or a sequence or array with the values of all fields
+    in order.
 
     Raises
     ------

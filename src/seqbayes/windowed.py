@@ -1,4 +1,4 @@
-"""Beliefs about the observations within a window of time, around any state."""
+"""Beliefs about the observations within a window of time, for any state."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ class Window(NamedTuple):
 class Windowed(DatedAnswers[H, E, I, X]):
     """A state of the observations in the current window of time.
 
-    Windows begin at whole multiples of `every` since 1970. With `every` equal to `length`, the
-    default, they follow each other (tumbling windows); with a shorter one they overlap (sliding
-    windows). The clock is the newest time learned, and the current window is the last one that
-    contains it. `posterior`, `mean`, `predictive` and other attributes are those of its state.
+    Windows begin at whole multiples of `every`, which are counted from 1970 for Unix times. With
+    `every` equal to `length`, the default, they follow each other (tumbling windows); if `every` is
+    shorter, they overlap (sliding windows). The clock is the newest time learned, and the current
+    window is the last one that contains it. `posterior`, `mean`, `predictive` and other attributes
+    are those of its state.
 
     Parameters
     ----------
@@ -48,8 +49,8 @@ class Windowed(DatedAnswers[H, E, I, X]):
     every
         Time between the starts of two windows; `length` must be a multiple of it.
     lateness
-        An observation is learned until this time after the end of the last window that contains it;
-        later it raises an error.
+        Time after the end of a window during which observations in the window are still learned; an
+        observation raises an error if this time has passed for all windows that contain it.
 
     Raises
     ------
@@ -58,7 +59,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
 
     Notes
     -----
-    Observations are learned in panes of length `every`, whose states are merged to that of a
+    Observations are learned in panes of length `every`, whose states are merged into the state of a
     window. The result is therefore exact, in any order of arrival.
 
     References
@@ -123,7 +124,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
         return place
 
     def _oldest(self, clock: float) -> int:
-        """Return the oldest pane that still learns at a clock."""
+        """Return the oldest pane that still learns when the clock has this value."""
         return math.floor((clock - self.lateness) / self.every) - self._k + 1
 
     def learn_one(self, x: Any, w: Any = 1.0, t: Any = None) -> None:
@@ -168,7 +169,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
     def _needed(self) -> int:
         """The oldest pane that is needed by a window that can still change."""
         assert self._clock is not None
-        # an observation in the oldest pane that learns also belongs to a window that begins earlier
+        # an observation in the oldest pane that learns may belong to a window that begins earlier
         return self._oldest(self._clock) + 1 - self._k
 
     def _prune(self, needed: int) -> None:
@@ -212,7 +213,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
         return found
 
     def as_of(self, t: float | None = None) -> State[H, E, I, X]:
-        """Return the state of the window at a time, by default at the clock.
+        """Return the state of the window at a time, which is the clock by default.
 
         Parameters
         ----------
@@ -230,12 +231,12 @@ class Windowed(DatedAnswers[H, E, I, X]):
         return self._window(self._pane(at) + 1)
 
     def take_ended(self, until: float) -> list[Window]:
-        """Return the windows that have ended or were revised since the last call.
+        """Return the windows that have ended, or have been revised, since the last call.
 
         Parameters
         ----------
         until
-            Windows that end up to this time have ended.
+            Windows that end at or before this time are considered ended.
         """
         if self._clock is None or not self._panes:
             return []
