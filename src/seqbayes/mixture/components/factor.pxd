@@ -2,12 +2,12 @@ cdef double log_gamma_ratio(double a, Py_ssize_t d) noexcept
 
 cdef class Factor:
     cdef Py_ssize_t _d
-    cdef double[::1] _lower, _inverse
+    cdef double[::1] _lower, _inverse, _mean, _x, _z
     cdef double factorise(self, double[::1] scale, double divisor) noexcept
-    cdef double whiten(self, double[::1] values, Py_ssize_t at, double[::1] mean, double[::1] x, double[::1] z) noexcept
+    cdef double whiten(self) noexcept
     cdef double log_det(self) noexcept
-    cdef double trace_of(self, double[::1] matrix, double[::1] z) noexcept
-    cdef double log_largest(self, double[::1] z) noexcept
+    cdef double trace_of(self, double[::1] matrix) noexcept
+    cdef double log_largest(self) noexcept
     cdef void copy_from(self, Factor other) noexcept
 
 cdef class Conditioning:

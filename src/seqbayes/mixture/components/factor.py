@@ -85,15 +85,18 @@ def product(
 class Factor:
     """A covariance = scale / divisor, where scale = L D L' with ones on the diagonal of L.
 
+    The lower triangles of scale and L are stored by rows; L has D on its diagonal.
+
     Parameters
     ----------
-    d
-        Number of features. The lower triangles of scale and L are stored by rows; L has D on its
-        diagonal.
+    mean, x, z
+        The mean (d,), a vector (d,), and its deviation from the mean times the inverse of L. The
+        arrays belong to the kernel that owns this object; to pass them in every call would be slow.
     """
 
-    def __init__(self, d: int) -> None:
-        self._d = d
+    def __init__(self, mean: Any, x: Any, z: Any) -> None:
+        d = len(mean)
+        self._d, self._mean, self._x, self._z = d, mean, x, z
         self._lower = np.zeros(d * (d + 1) // 2)
         self._inverse = np.ones(d)
 
@@ -140,31 +143,22 @@ class Factor:
             r = p
         return -HALF_LOG_TAU * d - 0.5 * (logs + log(part))
 
-    @cython.locals(values="double[::1]", mean="double[::1]", x="double[::1]", z="double[::1]")
-    def whiten(
-        self, values: Any, at: cython.Py_ssize_t, mean: Any, x: Any, z: Any
-    ) -> cython.double:
-        """Return the squared distance of a vector from the mean, divided by the divisor.
-
-        The vector is read from `values` and copied to `x`; its deviation times the inverse of L is
-        written to `z`.
-        """
+    def whiten(self) -> cython.double:
+        """Write `z`; return the squared distance of `x` from the mean, divided by the divisor."""
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         p: cython.Py_ssize_t = 0
         v: cython.double
         squares: cython.double = 0.0
         for i in range(self._d):
-            v = values[at + i]
-            x[i] = v
-            v -= mean[i]
+            v = self._x[i] - self._mean[i]
             if i < MIN_PRODUCT_LENGTH:
                 for j in range(i):
-                    v -= self._lower[p + j] * z[j]
+                    v -= self._lower[p + j] * self._z[j]
             else:
-                v -= product(self._lower, p, z, 0, i)
+                v -= product(self._lower, p, self._z, 0, i)
             p += i + 1
-            z[i] = v
+            self._z[i] = v
             squares += v * v * self._inverse[i]
         return squares
 
@@ -178,8 +172,8 @@ class Factor:
             total += log(self._lower[p])
         return total
 
-    @cython.locals(matrix="double[::1]", z="double[::1]")
-    def trace_of(self, matrix: Any, z: Any) -> cython.double:
+    @cython.locals(matrix="double[::1]")
+    def trace_of(self, matrix: Any) -> cython.double:
         """Return the trace of the scale's inverse times a symmetric matrix, a lower triangle.
 
         `z` is overwritten.
@@ -196,26 +190,25 @@ class Factor:
             for i in range(d):  # the inverse of L times column k
                 v = matrix[i * (i + 1) // 2 + k] if i > k else matrix[k * (k + 1) // 2 + i]
                 for j in range(i):
-                    v -= self._lower[p + j] * z[j]
-                z[i] = v
+                    v -= self._lower[p + j] * self._z[j]
+                self._z[i] = v
                 p += i + 1
             for i in range(d - 1, k - 1, -1):  # the inverse of D L'
-                v = z[i] * self._inverse[i]
+                v = self._z[i] * self._inverse[i]
                 for j in range(i + 1, d):
-                    v -= self._lower[j * (j + 1) // 2 + i] * z[j]
-                z[i] = v
-            total += z[k]
+                    v -= self._lower[j * (j + 1) // 2 + i] * self._z[j]
+                self._z[i] = v
+            total += self._z[k]
         return total
 
-    @cython.locals(z="double[::1]")
-    def log_largest(self, z: Any) -> cython.double:
+    def log_largest(self) -> cython.double:
         """Return the log of the largest term of a squared distance, which may overflow."""
         i: cython.Py_ssize_t
         v: cython.double
         largest: cython.double = 0.0
         for i in range(self._d):
-            if z[i] != 0.0:
-                v = 2.0 * log(fabs(z[i])) + log(self._inverse[i])
+            if self._z[i] != 0.0:
+                v = 2.0 * log(fabs(self._z[i])) + log(self._inverse[i])
                 largest = v if v > largest else largest
         return largest
 

@@ -74,7 +74,8 @@ class GaussianKernel(NormalKernel):
         self._tied, self._logarithm, self._partial = tied, logarithm, False
         self._prior_scale = np.array(prior[3], float)[lower_triangle(d)]
         self._scale = np.zeros(d * (d + 1) // 2)
-        self._x, self._factor = np.zeros(d), Factor(d)
+        self._x = np.zeros(d)
+        self._factor = Factor(self._mean, self._x, self._z)
         self._conditioning = Conditioning(self._x, self._mean, self._scale)
         self._divisor = self._strength = self._squares = self._student = 0.0
         self._height, self._present = 0.0, d
@@ -98,9 +99,10 @@ class GaussianKernel(NormalKernel):
 
         Returns whether the observed values have a density. Missing values are imputed.
         """
-        squares: cython.double
-        squares = self._factor.whiten(row.values, self.at, self._mean, self._x, self._z)
-        squares *= self._divisor
+        i: cython.Py_ssize_t
+        for i in range(self._d):
+            self._x[i] = row.values[self.at + i]
+        squares: cython.double = self._factor.whiten() * self._divisor
         self._squares, self._present, self._height = squares, self._d, self._constant
         self._partial = squares != squares
         if self._partial:
@@ -139,7 +141,7 @@ class GaussianKernel(NormalKernel):
         if ratio < INFINITY:
             log_ratio = log1p(ratio)
         else:
-            log_ratio = self._factor.log_largest(self._z) - log(spread)
+            log_ratio = self._factor.log_largest() - log(spread)
         v: cython.double = height - 0.5 * (freedom + d) * log_ratio
         return v - self._x[0] if self._logarithm and not self._partial else v
 
@@ -272,9 +274,9 @@ class GaussianKernel(NormalKernel):
     def log_prior(self) -> float:
         """Return the log prior density of mean and covariance, up to a constant."""
         log_det: cython.double = self._factor.log_det() - self._d * log(self._divisor)
-        squares: cython.double
-        squares = self._factor.whiten(self._prior_mean, 0, self._mean, self._x, self._z)
-        trace: cython.double = self._factor.trace_of(self._prior_scale, self._z)
+        self._x[:] = self._prior_mean
+        squares: cython.double = self._factor.whiten()
+        trace: cython.double = self._factor.trace_of(self._prior_scale)
         squares = self._divisor * (trace + self._kappa * squares)
         return float(-0.5 * ((self._df + self._d + 2.0) * log_det + squares))
 
@@ -292,7 +294,7 @@ class GaussianKernel(NormalKernel):
         shrunk: cython.double = self._kappa * weight / strength
         v: cython.double
         scale = cython.declare("double[::1]", np.empty(self._scale.shape[0]))
-        factor: Factor = Factor(d)
+        factor: Factor = Factor(self._mean, self._x, self._z)
         for i in range(d):
             v = self._live[1 + i] - self._prior_mean[i]
             self._z[i] = v

@@ -290,7 +290,7 @@ class StudentKernel(GaussianKernel):
             for j in range(i + 1):
                 self._own[p] = self._prior_scale[p] + v * (self._mean[j] - self._prior_mean[j])
                 p += 1
-        v = self._divisor * (d - self._factor.trace_of(self._own, self._z)) / n
+        v = self._divisor * (d - self._factor.trace_of(self._own)) / n
         v = self._freedom * weight / (n * (d + self._freedom - v))
         return min(max(v, 1.0 / MAX_COMMON_SCALE), MAX_COMMON_SCALE) if v > 0.0 else 1.0
 
