@@ -188,10 +188,10 @@ class DirichletProcessMixture(BaseMixture):
 
     def _log_density_if_new(self, x: Any, model: EMModel) -> float:
         """Return the log density of an observation under a new component."""
-        component = model.priors[0]
-        if self._new_component is None or self._new_component.component is not component:
-            self._new_component = Forecast(self._prior.new_model(component, 1))
-        return self._new_component.log_density(x)
+        component, new = model.priors[0], self._new_component
+        if new is None or new.component is not component:
+            new = self._new_component = Forecast(self._prior.new_model(component, 1))
+        return new.log_density(x)
 
     def merge(self, other: Self) -> None:
         """Add the data of another mixture; the common prior is counted once.

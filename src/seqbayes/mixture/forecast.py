@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from seqbayes.errors import PriorError
@@ -36,7 +36,16 @@ class Forecast:
     ----------
     component : State
         The prior of the first component.
+    log_density : callable
+        Returns the log predictive density of an observation. Like `log_likelihood`, it raises an
+        `ObservationError` if the observation is outside the support of a component.
+    log_likelihood : callable
+        Returns the log density of an observation under the parameters of the forecast.
     """
+
+    # methods of the engines themselves, because they are called for every observation
+    log_density: Callable[[Any], float]
+    log_likelihood: Callable[[Any], float]
 
     def __init__(self, source: EMModel) -> None:
         self._copy_priors(source)
@@ -45,8 +54,13 @@ class Forecast:
     def _copy_priors(self, source: EMModel) -> None:
         self._model = EMModel(source.priors, source.settings, source.ignore_unknown)
         full = source.settings.covariance == "full"
-        self._predictive = self._model.make_predictive() if full else None
+        self._predictive = predictive = self._model.make_predictive() if full else None
         self.component: State = self._model.priors[0]
+        self.log_density = self.log_likelihood = self._model.engine.log_density
+        if predictive is not None and predictive.compiled:
+            self.log_density = predictive.engine.log_predictive
+        elif predictive is not None:
+            self.log_density = predictive.log_density
 
     def renew(self, source: EMModel) -> None:
         """Use the current parameters and statistics of a model."""
@@ -60,28 +74,6 @@ class Forecast:
     def _update(self) -> None:
         if self._predictive is not None:
             self._predictive.update(self._model.engine, after_m_step=False)
-
-    def log_density(self, x: Any) -> float:
-        """Return the log predictive density of an observation.
-
-        Raises
-        ------
-        ObservationError
-            If `x` is outside the support of a component.
-        """
-        if self._predictive is None:
-            return self.log_likelihood(x)
-        return self._predictive.log_density(x)
-
-    def log_likelihood(self, x: Any) -> float:
-        """Return the log density of an observation under the parameters of the forecast.
-
-        Raises
-        ------
-        ObservationError
-            If `x` is outside the support of a component.
-        """
-        return self._model.engine.log_density(x)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the forecast as plain numbers and lists."""

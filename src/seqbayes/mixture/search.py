@@ -102,7 +102,7 @@ class ComponentSearch:
         self._window.append((as_observation(x), w))
         if self._trials:
             model = self._end_trials(model)
-        examining = bool(self._untested) or self._examined is not None
+        examining = self._examined is not None or bool(self._untested)
         urgent = self._unexplained >= URGENT_COUNT and not (examining and self._urgent)
         if urgent or (model.engine.n >= self._due and not examining):
             model = self._propose(model)

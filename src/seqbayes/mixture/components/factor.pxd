@@ -3,6 +3,7 @@ cdef double log_gamma_ratio(double a, Py_ssize_t d) noexcept
 cdef class Factor:
     cdef Py_ssize_t _d
     cdef double[::1] _lower, _inverse, _mean, _x, _z
+    cdef void attach(self, double[::1] mean, double[::1] x, double[::1] z) noexcept
     cdef double factorise(self, double[::1] scale, double divisor) noexcept
     cdef double whiten(self) noexcept
     cdef double log_det(self) noexcept

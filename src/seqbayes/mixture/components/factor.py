@@ -85,20 +85,28 @@ def product(
 class Factor:
     """A covariance = scale / divisor, where scale = L D L' with ones on the diagonal of L.
 
-    The lower triangles of scale and L are stored by rows; L has D on its diagonal.
-
     Parameters
     ----------
-    mean, x, z
-        The mean (d,), a vector (d,), and its deviation from the mean times the inverse of L. The
-        arrays belong to the kernel that owns this object; to pass them in every call would be slow.
+    d
+        Number of features. The lower triangles of scale and L are stored by rows; L has D on its
+        diagonal.
     """
 
-    def __init__(self, mean: Any, x: Any, z: Any) -> None:
-        d = len(mean)
-        self._d, self._mean, self._x, self._z = d, mean, x, z
+    def __init__(self, d: int) -> None:
+        self._d = d
         self._lower = np.zeros(d * (d + 1) // 2)
         self._inverse = np.ones(d)
+
+    @cython.locals(mean="double[::1]", x="double[::1]", z="double[::1]")
+    def attach(self, mean: Any, x: Any, z: Any) -> cython.void:
+        """Set the arrays of the kernel that owns this object: to pass them in every call is slow.
+
+        Parameters
+        ----------
+        mean, x, z
+            The mean, a vector, and its deviation from the mean times the inverse of L, all (d,).
+        """
+        self._mean, self._x, self._z = mean, x, z
 
     @cython.locals(scale="double[::1]")
     def factorise(self, scale: Any, divisor: cython.double) -> cython.double:

@@ -74,9 +74,9 @@ class GaussianKernel(NormalKernel):
         self._tied, self._logarithm, self._partial = tied, logarithm, False
         self._prior_scale = np.array(prior[3], float)[lower_triangle(d)]
         self._scale = np.zeros(d * (d + 1) // 2)
-        self._x = np.zeros(d)
-        self._factor = Factor(self._mean, self._x, self._z)
-        self._conditioning = Conditioning(self._x, self._mean, self._scale)
+        self._x, self._factor = np.zeros(d), Factor(d)
+        self._factor.attach(self._mean, self._x, self._z)
+        self._conditioning: Any = None  # until a value is missing
         self._divisor = self._strength = self._squares = self._student = 0.0
         self._height, self._present = 0.0, d
         self._has_student = False
@@ -106,6 +106,8 @@ class GaussianKernel(NormalKernel):
         self._squares, self._present, self._height = squares, self._d, self._constant
         self._partial = squares != squares
         if self._partial:
+            if self._conditioning is None:
+                self._conditioning = Conditioning(self._x, self._mean, self._scale)
             if not self._conditioning.complete(self._divisor):
                 return False
             self._squares, self._present = self._conditioning.squares, self._conditioning.present
@@ -294,7 +296,7 @@ class GaussianKernel(NormalKernel):
         shrunk: cython.double = self._kappa * weight / strength
         v: cython.double
         scale = cython.declare("double[::1]", np.empty(self._scale.shape[0]))
-        factor: Factor = Factor(self._mean, self._x, self._z)
+        factor: Factor = Factor(d)
         for i in range(d):
             v = self._live[1 + i] - self._prior_mean[i]
             self._z[i] = v

@@ -113,10 +113,11 @@ class PastRows:
     """
 
     def __init__(self, width: int) -> None:
-        self.count = 0
+        self.count, self._width = 0, width
         self.due = self._next_check = 0.0
         self._stride = 1.0
-        self._rows, self._logs = np.zeros((PAST_ROWS, width)), np.zeros(PAST_ROWS)
+        self._rows: Any = None  # until the first row is kept: many models keep none
+        self._logs: Any = None
 
     def keep(self, row: Row, log_density: cython.double, n: cython.double) -> cython.bint:
         """Keep observation `n`; return whether the rows are due to be compared."""
@@ -128,6 +129,7 @@ class PastRows:
             self.count = PAST_ROWS // 2
             self._stride *= 2.0
         if self.count == 0:
+            self._rows, self._logs = np.zeros((PAST_ROWS, self._width)), np.zeros(PAST_ROWS)
             self._next_check = CHECK_AFTER * n
         self._rows[self.count, :] = row.values
         self._logs[self.count] = log_density
@@ -141,6 +143,8 @@ class PastRows:
     @property
     def table(self) -> Any:
         """The rows, an array (count, width)."""
+        if self.count == 0:
+            return np.empty((0, self._width))
         return np.array(self._rows[: self.count])
 
     def read(self, i: cython.Py_ssize_t, row: Row) -> cython.double:

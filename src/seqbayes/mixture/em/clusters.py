@@ -198,18 +198,23 @@ def _best_centre(points: Any, w: Any, squared: Any, tried: Any) -> int:
 def _refine(points: Any, w: Any, centres: Any) -> Any:
     """Move the centres (k, d) by k-means; return the nearest one of every point."""
     nearest = np.full(len(points), -1, np.int64)
+    table = cython.declare("double[:, ::1]", points)
+    weights = cython.declare("double[::1]", w)
+    middle = cython.declare("double[:, ::1]", centres)
+    assigned = cython.declare("long long[::1]", nearest)
+    sums = cython.declare("double[:, ::1]", np.empty((len(centres), 1 + points.shape[1])))
     for _ in range(REFINEMENTS):
-        if not _assign_nearest(points, centres, nearest):
+        if not _assign_nearest(table, middle, assigned):
             break
-        _move_centres(points, w, centres, nearest)
+        _move_centres(table, weights, middle, assigned, sums)
     return nearest
 
 
-def _assign_nearest(points: Any, centres: Any, nearest: Any) -> bool:
+@cython.cfunc
+@cython.exceptval(check=False)
+@cython.locals(table="double[:, ::1]", middle="double[:, ::1]", assigned="long long[::1]")
+def _assign_nearest(table: Any, middle: Any, assigned: Any) -> cython.bint:
     """Write the nearest centre of every point; return whether one has changed."""
-    table = cython.declare("double[:, ::1]", points)
-    middle = cython.declare("double[:, ::1]", centres)
-    assigned = cython.declare("long long[::1]", nearest)
     changed: cython.bint = False
     i: cython.Py_ssize_t
     j: cython.Py_ssize_t
@@ -235,26 +240,33 @@ def _assign_nearest(points: Any, centres: Any, nearest: Any) -> bool:
     return changed
 
 
-def _move_centres(points: Any, w: Any, centres: Any, nearest: Any) -> None:
-    """Move every centre that has points to their mean."""
-    table = cython.declare("double[:, ::1]", points)
-    weights = cython.declare("double[::1]", w)
-    middle = cython.declare("double[:, ::1]", centres)
-    assigned = cython.declare("long long[::1]", nearest)
-    mass = cython.declare("double[::1]", np.zeros(len(centres)))
-    sums = cython.declare("double[:, ::1]", np.zeros(centres.shape))
+@cython.cfunc
+@cython.exceptval(check=False)
+@cython.locals(
+    table="double[:, ::1]",
+    weights="double[::1]",
+    middle="double[:, ::1]",
+    assigned="long long[::1]",
+    sums="double[:, ::1]",
+)
+def _move_centres(table: Any, weights: Any, middle: Any, assigned: Any, sums: Any) -> cython.void:
+    """Move every centre that has points to their mean; `sums` is overwritten."""
+    d: cython.Py_ssize_t = table.shape[1]
     i: cython.Py_ssize_t
     j: cython.Py_ssize_t
     k: cython.Py_ssize_t
+    for k in range(middle.shape[0]):
+        for j in range(d + 1):
+            sums[k, j] = 0.0
     for i in range(table.shape[0]):
         k = assigned[i]
-        mass[k] += weights[i]
-        for j in range(table.shape[1]):
+        sums[k, d] += weights[i]
+        for j in range(d):
             sums[k, j] += weights[i] * table[i, j]
     for k in range(middle.shape[0]):
-        if mass[k] > 0.0:
-            for j in range(middle.shape[1]):
-                middle[k, j] = sums[k, j] / mass[k]
+        if sums[k, d] > 0.0:
+            for j in range(d):
+                middle[k, j] = sums[k, j] / sums[k, d]
 
 
 def squared_distances(points: Array, centres: Array) -> Array:
