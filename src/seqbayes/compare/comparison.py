@@ -37,20 +37,21 @@ def compare(
     Parameters
     ----------
     beliefs
-        Two or more states with a proper posterior, or distributions, by name; a sequence is named
-        0, 1, …. If a belief is about a mean and a variance, the mean is compared.
+        Two or more states with a proper posterior, or distributions, keyed by name; the items of a
+        sequence are named 0, 1, …. If a belief is about a mean and a variance, the mean is
+        compared.
     better
         Whether the "higher" or the "lower" number is better.
     control
         Name of the belief to which the others are compared; by default the best one.
     equivalence
-        Largest absolute difference that does not matter in practice.
+        Largest absolute difference that is negligible in practice.
     label
-        The label whose shares are compared, or its string form, for beliefs about labels.
+        The label whose share is compared, or its string form, for beliefs about labels.
     quantity
-        The number that is compared: the parameter by default, or the expected observation of a
-        `Hurdle`; "mean" for the expected observation; or p for the p-quantile of observations: the
-        smallest x with P(X <= x) >= p.
+        The number that is compared: by default the parameter (for a `Hurdle`, the expected
+        observation); "mean" for the expected observation; or p for the p-quantile of observations,
+        which is the smallest x with P(X <= x) >= p.
     level
         Level of the intervals.
     alpha, effect
@@ -63,8 +64,8 @@ def compare(
     Raises
     ------
     PriorError
-        If there are fewer than two beliefs, one is improper or not about one number, a parameter is
-        invalid, or the distributions are too wide for the integrals.
+        If there are fewer than two beliefs, a belief is improper or not about one number, a
+        parameter is invalid, or the distributions are too wide for the integrals.
 
     Notes
     -----
@@ -126,7 +127,7 @@ def compare(
 def _intervals(
     found: Any, names: Sequence[Hashable], numbers: Sequence[Distribution], level: float
 ) -> dict[Hashable, tuple[float, float]]:
-    """Return the interval of each number, from its closed form if it has one."""
+    """Return the interval of each number, from its closed form if one exists."""
     return {
         name: number.interval(level) if math.isnan(low) else (low, high)
         for name, number, (low, high) in zip(names, numbers, found.tolist(), strict=True)
@@ -134,7 +135,7 @@ def _intervals(
 
 
 def _of_others(names: Sequence[Hashable], rows: Any) -> dict[Hashable, dict[Hashable, float]]:
-    """Return the numbers of a square table without its diagonal, by names."""
+    """Return the off-diagonal entries of a square table, keyed by the names of row and column."""
     return {
         a: {b: p for b, p in zip(names, row, strict=True) if b != a}
         for a, row in zip(names, rows, strict=True)
@@ -150,7 +151,7 @@ def _check_computed(p_best: Any) -> None:
 
 
 def decide_about(named: Mapping[Any, Any], quantity: Any, **options: Any) -> Decision:
-    """Return the result of the sequential test; undecided if a quantity is compared."""
+    """Return the result of the sequential test, which is undecided if a quantity is given."""
     if quantity is not None:
         reason = (
             "the sequential test compares parameters, not other quantities: decide at a time that"
@@ -228,12 +229,12 @@ def checked(
     control: Hashable = None,
     equivalence: float | None = None,
 ) -> tuple[Hashable, ...]:
-    """Validate the parameters of a comparison, and return the beliefs by name.
+    """Validate the parameters of a comparison, and return the beliefs, keyed by name.
 
     Raises
     ------
     PriorError
-        If there are fewer than two, or a parameter of the comparison is invalid.
+        If there are fewer than two beliefs, or a parameter of the comparison is invalid.
     """
     if better not in BETTER:
         raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")

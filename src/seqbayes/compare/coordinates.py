@@ -27,9 +27,9 @@ class Coordinate:
     limit : float
         Coordinate beyond which densities are continued as exponential functions.
     longest_step : float
-        Largest distance of nodes at which sums over evenly spaced nodes are accurate, whatever the
-        width of a density. If its Fourier transform decreases like exp(-c |ω|), the relative error
-        is about exp(-2 π c / h) for a step h.
+        Largest distance between nodes at which sums over evenly spaced nodes are accurate, whatever
+        the width of a density. If the Fourier transform of a density decreases like exp(-c |ω|),
+        the relative error is about exp(-2 π c / h) for a step h.
     """
 
     limit = math.inf
@@ -40,7 +40,7 @@ class Coordinate:
         return u
 
     def log_point(self, u: Array) -> Array:
-        """Return the logarithm of the parameter; nan if it is not positive."""
+        """Return the logarithm of the parameter; NaN if it is not positive."""
         return np.full_like(u, np.nan)
 
     def locate(self, x: Array) -> tuple[Array, Array]:
@@ -53,13 +53,13 @@ class Coordinate:
         return x, 1.0 / x
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Return coordinates and approximate standard deviations of means and deviations."""
+        """Convert means and standard deviations, the latter approximately, to coordinates."""
         return x, spread
 
     def centred(
         self, distributions: Sequence[Distribution], centres: Array
     ) -> Sequence[Distribution]:
-        """Return the distributions relative to an origin, where that has a closed form."""
+        """Return the distributions relative to an origin, if they have a closed form."""
         shifted = [each.shift(-centres) for each in distributions]
         known = [each for each in shifted if each is not None]
         return known if len(known) == len(shifted) else distributions
@@ -89,14 +89,14 @@ class Coordinate:
 class LogCoordinate(Coordinate):
     """The logarithm of a positive parameter."""
 
-    longest_step = 0.3  # the transform of the density of a Gamma has c = π / 2
+    longest_step = 0.3  # the transform of a gamma density has c = π / 2
 
     limit = 600.0
 
     def centred(
         self, distributions: Sequence[Distribution], centres: Array
     ) -> Sequence[Distribution]:
-        """Return the distributions themselves: the logarithm has its origin at 1."""
+        """Return the distributions unchanged: the logarithm has its origin at 1."""
         return distributions
 
     def point(self, u: Array) -> Array:
@@ -119,7 +119,7 @@ class LogCoordinate(Coordinate):
         return log_x, np.ones_like(log_x)
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Return coordinates and approximate standard deviations of means and deviations."""
+        """Convert means and standard deviations, the latter approximately, to coordinates."""
         return np.log(x), spread / x
 
     def log_density(self, distribution: Distribution, u: Array) -> Array:
@@ -143,7 +143,7 @@ class LogCoordinate(Coordinate):
 class LogitCoordinate(LogCoordinate):
     """The log odds of a share."""
 
-    longest_step = 0.6  # the transform of the density of a Beta has c = π
+    longest_step = 0.6  # the transform of a beta density has c = π
 
     def point(self, u: Array) -> Array:
         """Return the parameter at a coordinate."""
@@ -169,7 +169,7 @@ class LogitCoordinate(LogCoordinate):
         return u, np.where(rest > 0.0, rest, 1.0)
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Return coordinates and approximate standard deviations of means and deviations."""
+        """Convert means and standard deviations, the latter approximately, to coordinates."""
         return np.log(x) - np.log1p(-x), spread / (x * (1.0 - x))
 
     def log_density(self, distribution: Distribution, u: Array) -> Array:
@@ -222,7 +222,7 @@ class ShiftedCoordinate(LogCoordinate):
         return u, np.where(share > 0.0, share, 1.0)
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Return coordinates and approximate standard deviations of means and deviations."""
+        """Convert means and standard deviations, the latter approximately, to coordinates."""
         return super().place(x - self._low, spread)
 
     def log_density(self, distribution: Distribution, u: Array) -> Array:
@@ -232,7 +232,7 @@ class ShiftedCoordinate(LogCoordinate):
 
 
 class MultipleCoordinate(LogitCoordinate):
-    """The log odds of a share, of which the parameter is a multiple.
+    """The log odds of a share of which the parameter is a multiple.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ class MultipleCoordinate(LogitCoordinate):
         return super().locate_log(log_x - math.log(self._factor))
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Return coordinates and approximate standard deviations of means and deviations."""
+        """Convert means and standard deviations, the latter approximately, to coordinates."""
         return super().place(x / self._factor, spread / self._factor)
 
     def log_slope(self, u: Array) -> Array:
@@ -270,9 +270,9 @@ class MultipleCoordinate(LogitCoordinate):
 
 
 class PowerTailCoordinate(LogCoordinate):
-    """The logarithm of a positive parameter, if its tail decreases like a power of it.
+    """The logarithm of a positive parameter whose tail decreases like a power of the parameter.
 
-    The parameter may be too large for a floating-point number; it is then treated as the largest.
+    A parameter that is too large for a floating-point number is treated as the largest float.
     """
 
     limit = math.inf
@@ -302,7 +302,7 @@ class PowerTailCoordinate(LogCoordinate):
 
 
 class DoubleLogCoordinate(LogCoordinate):
-    """The logarithm of log(x / low), for x whose logarithm has a tail like a power.
+    """The logarithm of log(x / low), for x whose logarithm has a tail that decreases like a power.
 
     Parameters
     ----------
@@ -334,7 +334,7 @@ class DoubleLogCoordinate(LogCoordinate):
         return LogCoordinate.locate(self, log_x - self._log_low)
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Return coordinates and approximate standard deviations of means and deviations."""
+        """Convert means and standard deviations, the latter approximately, to coordinates."""
         ratio = np.log(x) - self._log_low
         return np.log(ratio), spread / x / ratio
 
@@ -355,7 +355,7 @@ _POWER_TAIL = PowerTailCoordinate()
 
 
 def coordinate_of(distributions: Sequence[Distribution]) -> Coordinate:
-    """Return the coordinate for distributions with one support.
+    """Return the coordinate for distributions that have the same support.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from seqbayes.compare.grid import NODES, ORDER, REDUCED_ORDER, WEIGHTS, Grid
 from seqbayes.numerics import sc
 
 _NEGLIGIBLE = 1e-14
-"""Share of the largest mass of a node below which a node is omitted."""
+"""A node is omitted if its mass is below this share of the largest mass of a node."""
 
 _STEPS = 80
 
@@ -21,7 +21,7 @@ _PRECISION = 1e-7
 """Relative size of a Newton step after which the remaining error is about 1e-14."""
 
 _FAR = 0.1
-"""Distance of normal scores beyond which a small step does not mean convergence."""
+"""Distance between normal scores beyond which a small step does not mean convergence."""
 
 _SMOOTH = 0.5
 """Largest excess kurtosis at which few nodes give probabilities with ten digits."""
@@ -30,10 +30,10 @@ _NODES_OF_WIDE = 129
 """Number of nodes in sums over the wider number."""
 
 _HALF_OF_DIGITS = 1e-7
-"""Difference of sums over all and over every other node, of which the first has 14 digits."""
+"""Difference between sums over all and over every other node at which the former has 14 digits."""
 
 _STEP = 0.45
-"""Distance of evenly spaced nodes, in standard deviations of the coordinate."""
+"""Distance between evenly spaced nodes, in standard deviations of the coordinate."""
 
 _DIGITS = 32.0
 """Logarithm of the precision of sums over evenly spaced nodes."""
@@ -51,7 +51,7 @@ _SKEWNESS, _KURTOSIS = 1.0, 2.0
 class Contrasts:
     """Differences between numbers, or logarithms of their ratios.
 
-    Probabilities are integrals over the narrower of the two numbers. The tails of the other number
+    Probabilities are integrals over the narrower of the two numbers. The tails of the wider number
     are smooth on this scale, unless its support ends there.
 
     Parameters
@@ -61,7 +61,8 @@ class Contrasts:
     first, second
         Rows of the grid, of length r: the numbers, and the numbers with which they are compared.
     ratio
-        Whether to compare by the logarithm of the ratio. All numbers must then be positive.
+        Whether to compare by the logarithm of the ratio. In this case, all numbers must be
+        positive.
     """
 
     def __init__(self, grid: Grid, first: Any, second: Any, *, ratio: bool = False) -> None:
@@ -87,7 +88,7 @@ class Contrasts:
         return np.repeat(point(u), self._grid.numbers, axis=0)
 
     def _nodes_of(self, values: Array, masses: Array) -> tuple[Array, Array]:
-        """Return the values of the narrow numbers that have mass, and their probabilities."""
+        """Return values of the narrow numbers, where they have mass, and the probabilities."""
         nodes = _windows(masses)[self._narrow]
         mass = np.take_along_axis(masses[self._narrow], nodes, axis=1)
         found = np.take_along_axis(values[self._narrow], nodes, axis=1)
@@ -164,7 +165,7 @@ class Contrasts:
     def _tails(
         self, pairs: Any, by: Array, nodes: tuple[Array, Array], order: int = REDUCED_ORDER
     ) -> tuple[Array, Array, Array]:
-        """Return P(wide - narrow <= by), P(> by) and the density at `by` of some contrasts.
+        """Return P(D <= by), P(D > by) and the density of D at `by`, where D = wide - narrow.
 
         Integrals are sums over `nodes`, of which there are `order` in each panel.
         """
@@ -190,9 +191,9 @@ class Contrasts:
     def _near_end(self, pairs: Any, by: Array) -> tuple[Array, Array, Array]:
         """Return the result of `_tails` where the support of the wide number ends.
 
-        The sums are over the wide number, and their error is about the square of the difference to
-        the sum over every other node. If that is not small, or the support of the narrow number
-        ends as well, panels of both numbers are used.
+        The sums are over the wide number, and their error is about the square of their difference
+        from the sums over every other node. If this difference is not small, or the support of the
+        narrow number ends as well, panels of both numbers are used.
         """
         x, mass = (each[pairs] for each in self._nodes_of_wide)
         u, slope = self._grid.locate(x - by[:, None], log=self._ratio)
@@ -211,10 +212,10 @@ class Contrasts:
 
     @cached_property
     def _nodes_of_wide(self) -> tuple[Array, Array]:
-        """Return values of the wide numbers, and their probabilities.
+        """Return values of the wide numbers and the probabilities of these values.
 
         The nodes are evenly spaced in the inverse hyperbolic sine of the standardised coordinate,
-        in which slow tails of a density are short.
+        in which slowly decreasing tails of a density are short.
         """
         u, masses = self._grid.few()
         own, rows = u[self._wide // self._grid.numbers], masses[self._wide]
@@ -233,8 +234,8 @@ class Contrasts:
     def _merged(self, wide: int, narrow: int, by: float) -> tuple[float, float, float]:
         """Return the result of `_tails`, with panels that end where a panel of either number ends.
 
-        The integral is over the wide number, in its coordinate, so that its end is at the end of
-        the panels.
+        The integral is over the wide number, in its coordinate, so that its support ends at an end
+        of the panels.
         """
         grid = self._grid
         edges = grid.edges[wide // grid.numbers]
@@ -272,7 +273,7 @@ class Contrasts:
         return found
 
     def _by_precision(self) -> Iterator[tuple[Any, tuple[Array, Array], int]]:
-        """Yield contrasts with the nodes, and their number in a panel, that precise tails need."""
+        """Yield contrasts, the nodes that precise tails need, and the number of nodes per panel."""
         smooth, others = np.flatnonzero(self._smooth), np.flatnonzero(~self._smooth)
         if len(smooth):
             yield smooth, self._nodes, REDUCED_ORDER
@@ -290,7 +291,7 @@ class Contrasts:
         found = float(_between(*start, *end))
         if found > 0.1 * min(max(start[0], end[0]), max(start[1], end[1])):
             return found
-        # the difference of two nearly equal tails is inaccurate
+        # the difference between two nearly equal tails is inaccurate
         half = (high - low) / 2.0
         points = low + half * (1.0 + NODES)
         return half * float(WEIGHTS @ [tails(point)[2] for point in points.tolist()])
@@ -298,8 +299,8 @@ class Contrasts:
     def quantiles(self, q: Sequence[float]) -> Array:
         """Return the quantiles of each contrast, of shape (r, q).
 
-        They are found by Newton's method on the scale of normal scores, from an expansion by
-        moments. Every step stays within the interval known to contain the quantile.
+        They are found by Newton's method on the scale of normal scores, starting from an expansion
+        in moments. Every step stays within the interval known to contain the quantile.
         """
         shape = len(self._sign), len(q)
         pairs = np.repeat(np.arange(shape[0]), len(q))
@@ -320,7 +321,8 @@ class Contrasts:
                 reach = 4.0 * (spread[left] + np.abs(here - centre[left]))
                 following = here + np.clip((wanted - score) / slope, -reach, reach)
                 beyond = ~((low[left] <= following) & (following <= high[left]))
-                # in a tail that decreases faster than that of a Normal, steps are too short
+                # in a tail that decreases faster than that of a normal distribution, steps are too
+                # short
                 far = ~(np.abs(wanted - score) < _FAR)
                 beyond |= far & (np.abs(following - here) < 1e-3 * spread[left])
                 middle = low[left] + (high[left] - low[left]) / 2.0
@@ -336,7 +338,7 @@ class Contrasts:
 
 
 def _between(low_below: Any, low_above: Any, high_below: Any, high_above: Any) -> Any:
-    """Return the probability between two points, from the smaller tails."""
+    """Return the probability between two points, computed from the smaller tails."""
     return np.where(low_below < low_above, high_below - low_below, low_above - high_above)
 
 
@@ -352,7 +354,7 @@ def _expanded(z: Array, skewness: Array, kurtosis: Array) -> Array:
 
 
 def _place(u: Array, masses: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation of the coordinate of each row."""
+    """Return the mean and standard deviation of the coordinate of each row."""
     total = masses.sum(axis=1)
     mean = np.einsum("rn,rn->r", masses, u) / total
     offsets = u - mean[:, None]
@@ -377,7 +379,7 @@ def _windows(masses: Array) -> Any:
 
 
 def _moments(values: Array, masses: Array) -> tuple[Array, Array, Array, Array]:
-    """Return mean, second to fourth cumulant, median, and half of the central 68 %, of each row."""
+    """Return the mean, cumulants 2 to 4, median and half of the central 68 % of each row."""
     total = masses.sum(axis=1)
     with np.errstate(all="ignore"):
         mean = np.einsum("rn,rn->r", masses, values) / total

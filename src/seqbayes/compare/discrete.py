@@ -19,16 +19,16 @@ from seqbayes.errors import PriorError
 _HALVINGS = 56
 
 _MAX_GAP = 50_000
-"""Largest range of whole numbers of which all are used, including improbable ones."""
+"""Largest range of whole numbers in which all numbers are used, including improbable ones."""
 
 _SLACK = 1e-12
-"""Relative difference of numbers that are considered equal, because of rounding errors."""
+"""Relative difference below which numbers are considered equal, because of rounding errors."""
 
 
 class Lattice:
     """The probabilities of several discrete numbers on all of their values.
 
-    The probabilities beyond the first and the last value are attributed to these.
+    The probabilities beyond the first and the last value are attributed to these values.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Lattice:
         self._whole = bool((self.values == np.floor(self.values)).all())
         low, high = self.values[0], self.values[-1]
         if self._whole and high - low < _MAX_GAP:
-            # also the values between two numbers, which small probabilities depend on
+            # include the values between those found, on which small probabilities depend
             self.values = np.arange(low, high + 1.0)
         self._contiguous = self._whole and len(self.values) == high - low + 1.0
         self.below = np.stack([each.cdf(self.values) for each in numbers])
@@ -94,13 +94,13 @@ class Lattice:
         return found.astype(int)
 
     def at_most(self, rows: Any, x: Array) -> Array:
-        """Return P(X <= x) of some numbers, each at a row of x."""
+        """Return P(X <= x) for some numbers, each at one row of x."""
         index = self._position(x)
         found: Array = np.where(index > 0, self.below[rows[:, None], index - 1], 0.0)
         return found
 
     def tails_at(self, tails: Array, x: Array, better: str) -> Array:
-        """Return P(Y <= x), or if lower is better P(Y >= x), from these at all values."""
+        """Return P(Y <= x), or P(Y >= x) if lower is better, from such tails at all values."""
         if better == "higher":
             found: Array = np.append(0.0, tails)[self._position(x)]
         else:
@@ -187,7 +187,7 @@ def _loss(lattice: Lattice, better: str) -> Array:
 
 
 def loss_ends(numbers: Sequence[Distribution], better: str, tail: float) -> Array:
-    """Return the quantiles of the distance of each number to the best one, of shape (1, k, 2).
+    """Return the quantiles of the distance from each number to the best one, of shape (1, k, 2).
 
     Raises
     ------

@@ -30,7 +30,7 @@ class Decision:
     ----------
     guarantee : str
         "anytime-valid": with probability 1 - alpha or more, no wrong arm is ever called the best,
-        however often it is checked. "none": there is no test for these data.
+        however often the test is checked. "none": there is no test for these data.
     reason : str
         Why there is no guarantee; empty if there is one.
     alpha : float
@@ -38,14 +38,13 @@ class Decision:
     best : hashable or None
         The arm that is the best; None while the test has not decided.
     e_values : dict
-        ``e_values[a][b]``: the evidence that a is better than b, against the hypothesis that it is
-        not; the largest one so far.
+        ``e_values[a][b]``: the largest evidence so far that a is better than b, against the
+        hypothesis that it is not.
     p_value : float
         Smallest alpha at which the test would have decided; 1 without a guarantee.
     more : float or None
-        Approximate number of further observations, of all arms together, that lead to a decision
-        with probability 80 % if the observed effects are the true ones; None if no decision is
-        expected.
+        Approximate number of further observations, over all arms, that will lead to a decision with
+        probability 80 % if the observed effects are the true ones; None if no decision is expected.
     """
 
     guarantee: str
@@ -91,9 +90,9 @@ class Gate:
     Notes
     -----
     For each pair of arms, an e-process tests the hypothesis that the first one is not better: a
-    likelihood ratio of an effect to no effect, averaged over a prior of the effect, from which the
-    unknown common rate, scale, mean or variance is eliminated. An arm is the best if its e-values
-    against all k - 1 others have reached k / alpha [1]_ [2]_.
+    likelihood ratio of an effect to no effect, averaged over a prior on the effect. The unknown
+    common rate, scale, mean or variance is eliminated from this ratio. An arm is the best if its
+    e-values against all k - 1 others have reached k / alpha [1]_ [2]_.
 
     The assignment to arms may depend on time, but not on outcomes. Rates of trials and events may
     vary over time if they are equal in all arms; their data are compared in blocks of at least
@@ -144,12 +143,12 @@ class Gate:
         self._arms = {name: state.clone() for name in self.names}
         self._pairs = [(a, b) for i, a in enumerate(self.names) for b in self.names[i + 1 :]]
         self._closed = dict.fromkeys(self._pairs, (_NOTHING, _NOTHING))
-        # of pairs with blocks, the log likelihood ratios of all effects over closed blocks
+        # for pairs with blocks, the log likelihood ratios of all effects over closed blocks
         self._factors = {pair: np.zeros((2, len(self._prior.effects))) for pair in self._pairs}
         self._largest = {pair: np.full(2, -math.inf) for pair in self._pairs}
 
     def learn_one(self, arm: Hashable, x: Any) -> None:
-        """Learn one observation of an arm.
+        """Learn one observation from an arm.
 
         Raises
         ------
@@ -160,7 +159,7 @@ class Gate:
         self._close(arm)
 
     def learn_many(self, arm: Hashable, xs: Iterable[Any]) -> None:
-        """Learn many observations of an arm; none of them is learned if one is invalid.
+        """Learn many observations from an arm; none of them is learned if one is invalid.
 
         Raises
         ------
@@ -215,9 +214,9 @@ class Gate:
         return first, second
 
     def _close_pair(self, pair: tuple[Any, Any], least: float) -> None:
-        """Close the block of a pair if both arms have at least a share of their data in it.
+        """Close the block of a pair if both arms have at least the given share of their data in it.
 
-        Whether it is closed depends only on the numbers of observations, not on outcomes.
+        Whether the block is closed depends only on the numbers of observations, not on outcomes.
         """
         now, closed = self._samples(pair), self._closed[pair]
         sizes = [mine.n - before.n for mine, before in zip(now, closed, strict=True)]
@@ -267,7 +266,7 @@ class Gate:
         )
 
     def _log_e_values(self) -> dict[Any, dict[Any, float]]:
-        """Return the largest log e-value so far of each arm being better than each other."""
+        """Return the largest log e-value so far of each arm being better than each other arm."""
         flip = 0 if self.better == "higher" else 1
         found: dict[Any, dict[Any, float]] = {name: {} for name in self.names}
         for a, b in self._pairs:
@@ -336,7 +335,7 @@ def _less(now: evidence.Sample, before: evidence.Sample) -> evidence.Sample:
 
 
 def _leader(found: Mapping[Any, Mapping[Any, float]]) -> tuple[Any, float]:
-    """Return the arm with the largest minimum evidence against others, and this evidence."""
+    """Return the arm whose smallest evidence against another arm is largest, and this evidence."""
     weakest = {name: min(others.values()) for name, others in found.items()}
     leader = max(weakest, key=weakest.__getitem__)
     return leader, weakest[leader]
@@ -355,14 +354,14 @@ def decide(
     Parameters
     ----------
     beliefs
-        Two or more states by name, with all data of an experiment.
+        Two or more states, keyed by name, with all data of an experiment.
     alpha, effect, better, label
         As in `Gate`.
 
     Returns
     -------
     Decision
-        With the guarantee "none", and its reason, if there is no test for the data.
+        The result. If there is no test for the data, its guarantee is "none", with a reason.
 
     Raises
     ------
@@ -371,8 +370,8 @@ def decide(
 
     Notes
     -----
-    If it is called repeatedly with more data, the arms must receive data in constant proportions
-    (for trials and events). Otherwise use a `Gate`, which compares block by block.
+    If the function is called repeatedly as more trials or events arrive, the arms must receive data
+    in constant proportions. Otherwise use a `Gate`, which compares block by block.
 
     Examples
     --------

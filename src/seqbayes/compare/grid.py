@@ -20,11 +20,11 @@ NODES, WEIGHTS = sc.roots_legendre(ORDER)
 _DEGREES = np.arange(ORDER)
 _LEGENDRE = sc.eval_legendre(np.arange(ORDER + 1)[:, None], NODES)
 _COEFFICIENTS = (2.0 * _DEGREES[:, None] + 1.0) / 2.0 * _LEGENDRE[:-1] * WEIGHTS
-"""Matrix of the Legendre coefficients of a polynomial, from its values at the nodes."""
+"""Matrix that maps the values of a polynomial at the nodes to its Legendre coefficients."""
 
 
 def _integrals(values: Any) -> Array:
-    """Return the integrals from -1 of Legendre polynomials, from their values."""
+    """Return the integrals of Legendre polynomials from -1, computed from their values."""
     integrals = np.empty((ORDER, *values.shape[1:]))
     integrals[0] = values[1] + 1.0
     scale = (2.0 * _DEGREES[1:] + 1.0).reshape(-1, *(1 for _ in values.shape[1:]))
@@ -36,10 +36,10 @@ _TO_POWERS = np.zeros((ORDER, ORDER))
 for _degree in range(ORDER):
     _TO_POWERS[: _degree + 1, _degree] = leg2poly([0.0] * _degree + [1.0])
 _POWERS = _TO_POWERS @ _COEFFICIENTS
-"""Matrix of the coefficients of powers, from the values at the nodes."""
+"""Matrix that maps the values of a polynomial at the nodes to its coefficients of powers."""
 
 _BELOW = _integrals(_LEGENDRE).T @ _COEFFICIENTS
-"""Matrix that integrates a polynomial from -1 to each node, from its values at the nodes."""
+"""Matrix that maps the values of a polynomial at the nodes to its integrals from -1 to them."""
 _ABOVE = _BELOW[::-1, ::-1].copy()
 
 _INVERSE = 1.0 / (_DEGREES + 1.0)
@@ -55,7 +55,7 @@ _TO_REDUCED = sc.eval_legendre(_DEGREES[:, None], REDUCED_NODES).T @ _COEFFICIEN
 
 
 class Grid:
-    """Densities of several numbers at common nodes, with both tails of each.
+    """Densities of several numbers at common nodes, with both tails of each number.
 
     The tails are sums of positive integrals over panels, so that they have the relative precision
     of the densities. There are m comparisons of k numbers each, and n nodes in each comparison.
@@ -75,7 +75,7 @@ class Grid:
         Weights of the nodes in integrals over the coordinate, of shape (m, n).
     x, log_x, slope
         The numbers at the nodes, relative to an origin; their logarithms, if they are positive; and
-        their derivatives by the coordinate; of shape (m, n).
+        their derivatives with respect to the coordinate; of shape (m, n).
     density, below, above
         Density with respect to the coordinate, P(X <= x) and P(X > x) of each number at each node,
         of shape (m, k, n).
@@ -84,7 +84,7 @@ class Grid:
     def __init__(self, densities: Densities, edges: Sequence[list[float]]) -> None:
         self.coordinate, self._origin = densities.coordinate, densities.origin
         most = max(map(len, edges))
-        # comparisons that need fewer panels have further panels with a width of 0
+        # comparisons that need fewer panels are padded with panels of width 0
         self.edges: Array = np.array([each + each[-1:] * (most - len(each)) for each in edges])
         half = np.diff(self.edges, axis=1) / 2.0
         self._middle = (self.edges[:, 1:] + self.edges[:, :-1]) / 2.0
@@ -104,15 +104,15 @@ class Grid:
         self.above: Array = (self._after.reshape(whole.shape) + outer).reshape(shape)
 
     def integrate(self, density: Array) -> tuple[Array, Array]:
-        """Compute polynomials and masses of the panels of some numbers.
+        """Compute the polynomials and masses of the panels for some numbers.
 
-        Return half of the width of each panel, and its masses.
+        Return half the width of each panel, and the masses of each panel.
         """
         half = np.diff(self.edges, axis=1) / 2.0
         m, n = half.shape
         self.numbers = k = density.shape[1]
         panels = density.reshape(m * k, n, ORDER)
-        # a row for each number and panel
+        # one row for each number and panel
         self._powers = (panels @ _POWERS.T).reshape(-1, ORDER)
         self._signs = self._powers @ ((-1.0) ** _DEGREES / (_DEGREES + 1.0))
         halves = np.repeat(half, k, axis=0)
@@ -127,7 +127,7 @@ class Grid:
         return halves, whole[:, :, None]
 
     def with_best_of_others(self, better: str) -> Grid:
-        """Return a grid that has, after the numbers, the best of the others of each.
+        """Return a grid in which the best of the others of each number follows the numbers.
 
         Its `density`, `below` and `above` are those of the numbers only.
         """
@@ -143,14 +143,14 @@ class Grid:
         return (self._middle[:, :, None] + half[:, :, None] * nodes).reshape(len(half), -1)
 
     def few(self) -> tuple[Array, Array]:
-        """Return coordinates (m, n) and masses (m * k, n) of each number at half as many nodes."""
+        """Return coordinates (m, n) and masses of each number (m * k, n) at the reduced nodes."""
         masses = (self._panels @ _TO_REDUCED.T) * (
             self._half.reshape(len(self._panels), -1, 1) * REDUCED_WEIGHTS
         )
         return self.at_nodes(REDUCED_NODES), np.maximum(masses.reshape(len(masses), -1), 0.0)
 
     def all(self) -> tuple[Array, Array]:
-        """Return coordinates (m, n) and masses (m * k, n) of each number at all nodes."""
+        """Return coordinates (m, n) and masses of each number (m * k, n) at all nodes."""
         shape = len(self.edges), self.numbers, -1
         masses = self._panels.reshape(shape) * self.weights[:, None]
         return self.at_nodes(NODES), masses.reshape(len(self._panels), -1)
@@ -158,15 +158,15 @@ class Grid:
     def locate(self, values: Array, *, log: bool) -> tuple[Array, Array]:
         """Return the coordinates of numbers, or of the numbers with these logarithms.
 
-        Also their derivatives by the coordinate.
+        Also return their derivatives with respect to the coordinate.
         """
         return self.coordinate.locate_log(values) if log else self.coordinate.locate(values)
 
     def tails(self, rows: Any, u: Array) -> tuple[Array, Array, Array]:
         """Return P(X <= x), P(X > x) and the density of some numbers, each at its own coordinates.
 
-        They are interpolated by polynomials within a panel; outside the panels, the tails are 0 or
-        1.
+        The results are interpolated by polynomials within a panel; outside the panels, the tails
+        are 0 or 1.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class Grid:
         density = np.einsum("rnp,rnp->rn", rows_of_powers, powers)
         powers *= _INVERSE
         primitive = np.einsum("rnp,rnp->rn", rows_of_powers, powers)
-        # the primitive at 0 is 0
+        # the primitive is 0 at 0
         inner = half * (primitive * t + self._signs.take(cell))
         whole = self._whole.take(cell)
         inside = (first < u) & (u < last)
@@ -226,7 +226,7 @@ class Grid:
         return points.reshape(found.shape)
 
     def _panel_of(self, comparisons: Any, u: Array) -> Any:
-        """Return the index of the panel with each coordinate."""
+        """Return the index of the panel that contains each coordinate."""
         if len(self.edges) == 1:
             panel = np.searchsorted(self.edges[0], u, side="right")
         else:

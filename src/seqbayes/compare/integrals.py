@@ -1,4 +1,4 @@
-"""All quantities of comparisons, as arrays: deterministic integrals over common grids."""
+"""All quantities of comparisons, as arrays, from deterministic integrals over common grids."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def quantities(
     better, level, equivalence
         As for `compare`.
     control
-        Index of the control; by default the reference is the best one.
+        Index of the control; by default, the reference is the best number.
 
     Raises
     ------
@@ -74,7 +74,8 @@ def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array
 def loss_ends(numbers: Sequence[Distribution], better: str, level: float) -> Array:
     """Return the intervals of the losses of choosing each number, of shape (m, k, 2).
 
-    The loss is the difference between the best of the others and the number, unless that is worse.
+    The loss is the difference between the best of the others and the number, or 0 if the number is
+    better.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def _grids(numbers: Sequence[Distribution]) -> Iterator[Grid]:
 
 
 def _with_means(numbers: Sequence[Distribution]) -> Iterator[tuple[Grid, Array]]:
-    """Yield the grids of successive comparisons, and the means of the numbers, nan if unknown."""
+    """Yield the grids of successive comparisons, and the means of the numbers, NaN if unknown."""
     columns = [np.nan if each.mean is None else each.mean for each in numbers]
     means = np.stack(np.broadcast_arrays(*map(np.atleast_1d, columns)), axis=-1).astype(float)
     start = 0
@@ -182,7 +183,7 @@ def _p_better(grid: Grid, better: str) -> Array:
 
 
 def _without_tiny(probabilities: Array) -> Array:
-    """Replace probabilities that are too small to be computed by 0."""
+    """Set probabilities that are too small to be computed to 0."""
     found: Array = np.where(probabilities < SMALLEST, 0.0, probabilities)
     return found
 
@@ -195,7 +196,7 @@ def _loss(grid: Grid, better: str, low: Array, high: Array) -> Array:
     else:
         worse, other = grid.above, grid.below
         outside = high + low.sum(axis=1, keepdims=True) - low
-    # where this overflows, the tails are 0
+    # where the slope overflows, the tails are 0
     lengths = np.minimum(grid.weights * grid.slope, _LARGEST)
     losses: Array = np.einsum("mkn,mkn,mn->mk", worse, any_of_others(other), lengths) + outside
     return losses

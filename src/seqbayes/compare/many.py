@@ -1,4 +1,4 @@
-"""Many comparisons at once, from columns of hyperparameters."""
+"""Many comparisons at once, with columns of hyperparameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from seqbayes.errors import PriorError
 
 @dataclass(frozen=True)
 class Differences:
-    """The differences between two numbers, in many comparisons; nan where they do not exist.
+    """The differences between two numbers in many comparisons; NaN where they do not exist.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Comparisons:
     level : float
         Level of the intervals.
     p_best, p_better, loss, mean, interval, differences
-        As in `Comparison`. A number that does not exist is nan.
+        As in `Comparison`. A number that does not exist is NaN.
     verdict : array
         "best", "equivalent" or "undecided".
     """
@@ -78,7 +78,7 @@ class Comparisons:
 
     @property
     def loss_interval(self) -> dict[Hashable, tuple[Array, Array]]:
-        """Equal-tailed credible interval of the loss of choosing each, as in `Comparison`."""
+        """Equal-tailed credible interval of the loss from choosing each, as in `Comparison`."""
         with np.errstate(all="ignore"):
             ends = loss_ends(list(self.numbers.values()), self.better, self.level)
         return {name: (ends[:, k, 0], ends[:, k, 1]) for k, name in enumerate(self.names)}
@@ -102,8 +102,8 @@ def compare_many(
     Parameters
     ----------
     beliefs
-        Two or more distributions by name, from `seqbayes.distributions`, whose hyperparameters are
-        arrays of equal length: an element for each comparison.
+        Two or more distributions from `seqbayes.distributions`, keyed by name. Their
+        hyperparameters are arrays of equal length, with one element for each comparison.
     better, equivalence, level
         As for `compare`.
     control
@@ -152,7 +152,7 @@ def compare_many(
 def _differences(
     found: Quantities, names: tuple[Hashable, ...], means: Array, index: int
 ) -> dict[Hashable, Differences]:
-    """Return the differences of all numbers from the one with an index."""
+    """Return the differences between all other numbers and the one with the given index."""
     differences: dict[Hashable, Differences] = {}
     for k, name in enumerate(names):
         if k != index:

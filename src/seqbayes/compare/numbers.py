@@ -1,4 +1,4 @@
-"""The numbers for which beliefs are compared."""
+"""The numbers by which beliefs are compared."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def number_of(
     label
         The label whose share is compared, for a belief about labels.
     quantity
-        The number: by default the parameter (the mean, if there is also a variance), but of a
+        The number: by default the parameter (the mean, if there is also a variance), or for a
         `Hurdle` the expected observation; "mean" for the expected observation; or a probability p
         for the p-quantile of observations.
 
@@ -96,7 +96,7 @@ def _check_probability(quantity: Any) -> None:
 
 
 def _of_observations(state: Any, quantity: Any) -> Distribution:
-    """Return the distribution of the mean, or of a quantile, of observations."""
+    """Return the distribution of the mean or of a quantile of observations."""
     p: float | None = None
     if quantity == "mean":
         found, name = state.expected, "mean"
@@ -121,7 +121,7 @@ def product(
     Parameters
     ----------
     first, second
-        Beliefs about positive numbers, compared by the expected observation if it is known.
+        Beliefs about positive numbers; the factor is the expected observation if it is known.
     label
         The label whose share is used, for a belief about labels.
 

@@ -1,4 +1,4 @@
-"""Expected distances beyond the range of a grid, which heavy tails contribute to losses."""
+"""Expected distances beyond the range of a grid, which contribute to losses if tails are heavy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seqbayes.compare.coordinates import Array
 from seqbayes.compare.grid import Grid
 
 _SIGNIFICANT = 1e-11
-"""Share of the mean below which its difference to the integral over the grid is rounding error."""
+"""Differences between the mean and the grid's integral below this share are rounding errors."""
 
 
 def beyond(grid: Grid, means: Array) -> tuple[Array, Array]:
@@ -22,12 +22,12 @@ def beyond(grid: Grid, means: Array) -> tuple[Array, Array]:
     grid
         A grid of m comparisons of k numbers.
     means
-        Their means, of shape (m, k); nan or inf if they do not exist.
+        The means of the numbers, of shape (m, k); NaN or inf if they do not exist.
 
     Returns
     -------
     tuple of arrays
-        Of shape (m, k); 0 for numbers without a mean.
+        The amounts, of shape (m, k); 0 for numbers without a mean.
     """
     limit = grid.coordinate.limit
     known = np.isfinite(means)
@@ -40,7 +40,7 @@ def beyond(grid: Grid, means: Array) -> tuple[Array, Array]:
 
 
 def _above_by_the_mean(grid: Grid, means: Array) -> Array:
-    """Return the part of the mean of positive numbers that the integral of the tail lacks."""
+    """Return the part of the mean of positive numbers that the tail's integral does not contain."""
     lengths = np.minimum(grid.weights * grid.slope, 1e300)
     first = grid.coordinate.point(grid.edges[:, :1])
     rest: Array = means - first - np.einsum("mkn,mn->mk", grid.above, lengths)
@@ -48,7 +48,7 @@ def _above_by_the_mean(grid: Grid, means: Array) -> Array:
 
 
 def _below_and_above_power_tails(grid: Grid) -> tuple[Array, Array]:
-    """Return the same of numbers on the whole line, whose tails are like those of powers."""
+    """Return both amounts for numbers on the whole line whose tails decrease like powers."""
     return (
         _power_tail(grid.x[:, ::-1], grid.density[:, :, ::-1], grid.edges[:, :1]),
         _power_tail(grid.x, grid.density, grid.edges[:, -1:]),
@@ -56,7 +56,7 @@ def _below_and_above_power_tails(grid: Grid) -> tuple[Array, Array]:
 
 
 def _power_tail(x: Any, density: Any, end: Any) -> Array:
-    """Return the expected distance beyond the end, and that of the tail which the grid lacks."""
+    """Return the expected distance beyond the end, given a density that decreases like a power."""
     centre = np.take_along_axis(x[:, None], density.argmax(axis=-1)[..., None], axis=-1)[..., 0]
     inner, outer = (np.abs(x[:, None, i] - centre) for i in (-2, -1))
     last = np.log(density[..., -1])

@@ -14,38 +14,38 @@ from seqbayes.distributions import Distribution
 
 _STENCIL = np.concatenate([np.arange(0.0, 8.0, 0.5), 8.0 * 1.3 ** np.arange(8)])
 _FAR_STENCIL = np.concatenate([8.0 * 1.3 ** np.arange(8, 30), 1.6e4 * 4.0 ** np.arange(1, 40)])
-"""Distances from the centre, in standard deviations, for finding the extent of a density."""
+"""Distances from the centre, in standard deviations, to find the extent of a density."""
 
 _LEVELS = np.concatenate([[0.5, 2.0, 4.5, 8.0, 12.0, 17.0, 22.0], np.arange(28.0, 210.0, 7.0)])
 """Logarithms by which a density has decreased from its maximum at the ends of panels."""
 _SIGNED_LEVELS = np.concatenate([-_LEVELS[::-1], [0.0], _LEVELS])
 
 _DROP = 38.0
-"""Logarithm below the maximum at which an integrand is negligible."""
+"""Decrease of an integrand's logarithm from its maximum at which the integrand is negligible."""
 
 _SEPARATED = 165.0
-"""Logarithm below the maximum of two densities at which two numbers are treated as far apart.
+"""Joint decrease of the logarithms of two densities at which two numbers are treated as far apart.
 
 The probability that the lower one is above the higher one is then below `SMALLEST`.
 """
 
 _SKEWED = 10.0
-"""Ratio of deviation and mean above which the mean of a positive number is far from its median."""
+"""Ratio of standard deviation to mean above which the mean of a positive number is not used."""
 
 SMALLEST = 1e-70
-"""Smallest probability of being better; the panels may not contain what smaller ones consist of."""
+"""Smallest probability of being better that is computed; panels may be too short for others."""
 
 _LARGEST_DROP = 1e4
-"""Logarithm below the maximum beyond which densities are not distinguished."""
+"""Decrease of a log density from its maximum beyond which densities are not distinguished."""
 
 _REFINEMENTS = 12
 """Maximum number of refinements of the search for the extent of a density."""
 
 
 class Densities:
-    """Log densities of the numbers of several comparisons with respect to a coordinate.
+    """Log densities of the numbers in several comparisons, with respect to a coordinate.
 
-    Numbers are rows: those of the first comparison, of the second one, and so on.
+    Numbers are rows: first those of the first comparison, then those of the second, and so on.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Densities:
     Attributes
     ----------
     comparisons, numbers : int
-        Number of comparisons, and number of compared values in each.
+        Number of comparisons, and number of compared numbers in each.
     origin
         The origin of the numbers in each comparison.
 
@@ -105,7 +105,7 @@ class Densities:
         u
             Coordinates, of shape (rows, n).
         rows
-            Indices of the numbers; all by default.
+            Indices of the numbers; by default, all numbers.
         """
         limit = self.coordinate.limit
         if math.isinf(limit):
@@ -134,7 +134,7 @@ class Densities:
             return self.coordinate.log_density(in_range, u)
 
     def places(self) -> tuple[Array, Array]:
-        """Return the coordinates of the numbers' centres, and approximate deviations."""
+        """Return the coordinates of the centres of the numbers, and approximate deviations."""
         if self._stacked is None:
             found = np.concatenate([_place(each) for each in self._elements], axis=1)
         else:
@@ -153,7 +153,7 @@ def _centres(distribution: Distribution) -> Array:
 
 
 def _place(distribution: Distribution) -> Array:
-    """Return means, or medians, and approximate deviations, of shape (2, n)."""
+    """Return means or medians, and approximate standard deviations, of shape (2, n)."""
     mean, spread = (
         np.asarray(each, dtype=float).ravel() for each in (distribution.mean, distribution.std)
     )
@@ -198,10 +198,10 @@ def edges_of(densities: Densities) -> list[list[float]]:
 
 
 def _extents(densities: Densities, centres: Array, widths: Array) -> tuple[Array, Array]:
-    """Return the points where each density has decreased by each level on both sides (rows, n).
+    """Return the points (rows, n) where each density has decreased by each level on both sides.
 
-    Also, for each comparison, a bound of the decrease of two densities together where they overlap
-    most.
+    Also return, for each comparison, a bound on the joint decrease of two densities at the point
+    where they overlap most.
     """
 
     def evaluate(u: Array, rows: Any) -> Array:
@@ -244,7 +244,7 @@ def _extents(densities: Densities, centres: Array, widths: Array) -> tuple[Array
 
 
 def _signed_falls(logs: Array) -> Array:
-    """Return the decrease of a density from its maximum, with a negative sign below the maximum.
+    """Return the decrease of a density from its maximum, negative at points below the maximum.
 
     The result does not decrease within a row.
     """
@@ -266,7 +266,7 @@ def _coarse(falls: Array) -> Array:
 
 
 def _interpolate(values: Array, x: Array, y: Array) -> Array:
-    """Interpolate in each row of x and y."""
+    """Interpolate each row of y as a function of the same row of x."""
     offsets = 3.0 * _LARGEST_DROP * np.arange(len(x))[:, None]
     within = np.clip(values, x[:, :1], x[:, -1:])
     found: Array = np.interp(within + offsets, (x + offsets).ravel(), y.ravel())

@@ -42,8 +42,8 @@ def plan(
     state
         The likelihood of observations.
     values
-        The assumed parameter of each arm, by name: its probability, rate, or mean. Arms receive
-        equal numbers of observations.
+        The assumed parameter of each arm, keyed by name: its probability, rate or mean. Arms
+        receive equal numbers of observations.
     alpha, effect, better
         As in `Gate`.
     power
@@ -59,12 +59,12 @@ def plan(
     PriorError
         If a value is invalid.
     UnsupportedError
-        If there is no sequential test for the likelihood, or only one with unknown variance.
+        If there is no sequential test for the likelihood, or the only test has an unknown variance.
 
     Notes
     -----
-    The test statistic is approximated as Normal. In simulations, the share of experiments with a
-    decision by this number is within 4 % of `power`.
+    The test statistic is approximated as normally distributed. In simulations, the share of
+    experiments with a decision by this number of observations is within 4 % of `power`.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def plan(
 
 
 def _assumed(kind: str, state: State, value: float) -> evidence.Sample:
-    """Return a sample of one observation whose estimate is a value."""
+    """Return a sample of one observation with which the estimate equals a value."""
     if kind in ("trials", "labels"):
         share = check_parameter("a probability", value, high=1.0)
         return evidence.Sample(1.0, share, 1.0 - share)
@@ -110,7 +110,7 @@ def more_observations(
     alpha: float,
     better: str,
 ) -> float | None:
-    """Return the number of further observations until a decision if the estimates are true."""
+    """Return the number of further observations until a decision, if the estimates are true."""
     if any(each.n == 0.0 for each in samples.values()):
         return None
     return _needed(kind, samples, prior, alpha, better, POWER, start=1.0)
@@ -125,7 +125,7 @@ def _needed(
     power: float,
     start: float,
 ) -> float | None:
-    """Return the largest number that any comparison with the leading arm needs."""
+    """Return the largest number of observations that a comparison with the leading arm needs."""
     sign = 1.0 if better == "higher" else -1.0
     leader, *others = sorted(samples, key=lambda name: -sign * _estimate(kind, samples[name]))
     limit = math.log(len(samples) / alpha)
@@ -196,7 +196,7 @@ def _estimate(kind: str, sample: evidence.Sample) -> float:
 
 
 def _score(kind: str, mine: evidence.Sample, theirs: evidence.Sample) -> tuple[float, float]:
-    """Return the first and the negative second derivative of the log likelihood ratio at 0."""
+    """Return the first and the negated second derivative of the log likelihood ratio at 0."""
     n = mine.n + theirs.n
     weight = mine.n * theirs.n / n
     if kind in ("trials", "labels"):

@@ -1,4 +1,4 @@
-"""The quantities of comparisons, as arrays, and what their computations have in common."""
+"""The quantities of comparisons, as arrays, and functions that several computations share."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ class Quantities(NamedTuple):
     Attributes
     ----------
     p_best
-        Probability that each is the best, of shape (m, k).
+        Probability that each number is the best, of shape (m, k).
     p_better
-        Probability that each is better than each of the others, of shape (m, k, k); 1/2 on the
-        diagonal.
+        Probability that each number is better than each of the others, of shape (m, k, k); 1/2 on
+        the diagonal.
     loss
-        Expected loss of choosing each, if the means exist, of shape (m, k).
+        Expected loss from choosing each number, if the means exist, of shape (m, k).
     reference
         Index of the number to which the others are compared, of shape (m,).
     ends, lifts
-        Interval of the difference of each from the reference, of shape (m, k, 2), and median and
-        interval of the ratio minus 1, of shape (m, k, 3); nan for the reference, and for ratios of
-        numbers that are not positive.
+        Interval of the difference between each number and the reference, of shape (m, k, 2), and
+        median and interval of the ratio minus 1, of shape (m, k, 3); NaN for the reference, and for
+        ratios of numbers that are not positive.
     equivalent
         Probability that each difference is within the region of equivalence, of shape (m, k).
     intervals
         Equal-tailed interval of each number, of shape (m, k, 2), if its quantiles are found by a
-        search; otherwise nan.
+        search; otherwise NaN.
     """
 
     p_best: Array
@@ -59,7 +59,7 @@ def density_of_best(densities: Array, worse: Array) -> Array:
     Parameters
     ----------
     densities, worse
-        The density of each number, and the probability of being worse, of shape (m, k, n).
+        The density of each number, and the probability that it is worse, of shape (m, k, n).
     """
 
     def accumulate(numbers: Any) -> list[tuple[Any, Any]]:
@@ -90,20 +90,20 @@ def any_of_others(tails: Array) -> Array:
 
 
 def finite_losses(loss: Array, infinite: Any, better: str, low: Any) -> Array:
-    """Return expected losses, infinite where they depend on a mean that does not exist.
+    """Return expected losses, which are infinite where they depend on a mean that does not exist.
 
     Parameters
     ----------
     loss
-        The losses by the integrals, of shape (m, k).
+        The losses computed by the integrals, of shape (m, k).
     infinite
         Whether the mean of each number is infinite or does not exist, of shape (m, k).
     better
         Whether the "higher" or the "lower" number is better.
     low
-        The lower end of the support. If it is finite, only the upper tail can have no mean: the
-        loss of a number is then infinite if another one has no mean, or, if the lower number is
-        better, if it has no mean itself.
+        The lower end of the support. If it is finite, a mean can be infinite only because of the
+        upper tail. In this case, the loss of a number is infinite if another number has no mean or,
+        if the lower number is better, if the number has no mean.
     """
     if np.all(np.isneginf(low)):
         lost = infinite.any(axis=1, keepdims=True) & np.ones_like(infinite)

@@ -34,13 +34,14 @@ class Difference:
     interval : tuple of float
         Equal-tailed credible interval of the difference.
     lift : float or None
-        Posterior median of the ratio minus 1; None unless both are positive. Of quantiles that may
-        be 0, the ratio of two zeros is 1, and of another number to zero infinite.
+        Posterior median of the ratio minus 1; None unless both numbers are positive. For quantiles
+        that may be 0, the ratio of two zeros is 1, and that of any other number to zero is
+        infinite.
     lift_interval : tuple of float or None
         Equal-tailed credible interval of the ratio minus 1.
     p_equivalent : float or None
-        Probability that the difference is within the region of practical equivalence. Of discrete
-        numbers without such a region, the probability that they are equal.
+        Probability that the difference is within the region of practical equivalence. For discrete
+        numbers without such a region, it is the probability that they are equal.
     """
 
     name: Hashable
@@ -55,7 +56,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison(Tabular):
-    """Probabilities, differences and losses of a choice between beliefs.
+    """Probabilities, differences and losses for a choice between beliefs.
 
     Attributes
     ----------
@@ -66,18 +67,20 @@ class Comparison(Tabular):
     level : float
         Level of the intervals.
     p_best : dict
-        Probability that each is the best: better than all others, so that ties are not included.
+        Probability that each belief is the best, which means better than all others: ties are not
+        included.
     p_better : dict
-        Probability that each is better than each of the others: ``p_better[a][b]``.
+        Probability that each belief is better than each of the others: ``p_better[a][b]``.
     loss : dict
-        Expected loss of choosing each: the expected distance to the best belief. It is infinite if
-        a mean that it depends on is infinite or does not exist.
+        Expected loss from choosing each belief: the expected distance to the best belief. It is
+        infinite if it depends on a mean that is infinite or does not exist.
     mean : dict
-        Posterior mean of each; None if it does not exist.
+        Posterior mean of each belief; None if it does not exist.
     interval : dict
         Equal-tailed credible interval of each.
     differences : dict
-        Difference of each from the reference: the control, or the best one if there is no control.
+        Difference between each belief and the reference, which is the control, or the best belief
+        if there is no control.
     decision : Decision or None
         Result of the sequential test; None unless `alpha` was given.
     numbers : dict
@@ -98,10 +101,10 @@ class Comparison(Tabular):
 
     @property
     def loss_interval(self) -> dict[Hashable, tuple[float, float]]:
-        """Equal-tailed credible interval of the loss of choosing each.
+        """Equal-tailed credible interval of the loss from choosing each belief.
 
-        The loss is the distance to the best belief, which is 0 if it is the best itself. It is
-        computed when it is used.
+        The loss is the distance to the best belief, which is 0 for the best belief. The intervals
+        are computed on first use.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             ends = loss_ends(list(self.numbers.values()), self.better, self.level)[0].tolist()
@@ -121,7 +124,7 @@ class Comparison(Tabular):
 
     @property
     def p_tie(self) -> float:
-        """Probability that two or more share the first place; 0 unless numbers are discrete."""
+        """Probability that two or more beliefs share the first place; 0 for continuous numbers."""
         rest = 1.0 - math.fsum(self.p_best.values())
         return rest if rest > _ROUNDING else 0.0
 
@@ -135,10 +138,10 @@ class Comparison(Tabular):
         """The conclusion at the level.
 
         "equivalent" if every difference from the reference is within the region of equivalence with
-        probability `level`. Otherwise "best" if one is the best with probability (1 + level) / 2
-        or more, its expected loss is the smallest, and it is not equivalent to another, as far
-        as `differences` contains the two; then the interval of its difference from each of the
-        others excludes 0. Otherwise "undecided".
+        probability `level`. Otherwise "best" if one belief is the best with probability (1 + level)
+        / 2 or more, its expected loss is the smallest, and it is not equivalent to any belief with
+        which `differences` compares it. In this case, the interval of the difference between it and
+        each of the others excludes 0. Otherwise "undecided".
         """
         found = {name: each.p_equivalent for name, each in self.differences.items()}
         p_best, loss, equivalent = (
@@ -152,9 +155,9 @@ class Comparison(Tabular):
         return f"{self.verdict}: {chance} ({self.better} is better)"
 
     def figure_panels(self, level: float = 0.95) -> list[Panel]:
-        """Return the mean and interval of each, and the difference of each from the reference.
+        """Return the mean and interval of each, and the difference between each and the reference.
 
-        The level is that of the comparison.
+        Intervals have the level of the comparison.
         """
         rows = [
             IntervalRow(str(name), self.mean[name], *self.interval[name]) for name in self.names
@@ -166,7 +169,7 @@ class Comparison(Tabular):
         return [IntervalRows("", "value", rows), IntervalRows("", "difference", differences)]
 
     def as_columns(self, level: float = 0.95) -> dict[str, Sequence[Any]]:
-        """Return one row for each belief. The level is that of the comparison."""
+        """Return one row for each belief. Intervals have the level of the comparison."""
         others = [self.differences.get(name) for name in self.names]
         losses = self.loss_interval
         return {

@@ -11,7 +11,7 @@ from seqbayes.errors import ObservationError, PriorError
 from seqbayes.numerics.special import deviance, stirling_error
 
 CONCENTRATION = 10_000.0
-"""Weight of the prior about the true shares: with two equal shares, their deviation is 0.005."""
+"""Weight of the prior on the true shares; the standard deviation of two equal shares is 0.005."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class SampleRatio:
     Attributes
     ----------
     counts : dict
-        Number of visitors of each variant.
+        Number of visitors to each variant.
     planned : dict
-        Planned share of each.
+        Planned share of each variant.
     observed : dict
-        Observed share of each; None without visitors.
+        Observed share of each variant; None if there are no visitors.
     e_value : float
         Bayes factor against the planned shares.
     alpha : float
@@ -71,20 +71,21 @@ def sample_ratio(
 ) -> SampleRatio:
     """Test whether visitors were assigned to variants in the planned ratio.
 
-    A mismatch means that visitors are lost or counted twice in one variant, for example by a
-    redirect that fails. The comparison of the variants is then unreliable.
+    A mismatch means that visitors are lost or counted twice in some variant, for example by a
+    redirect that fails. In this case, the comparison of the variants is unreliable.
 
     Parameters
     ----------
     counts
-        Number of visitors of each variant, two or more.
+        Number of visitors to each of two or more variants.
     planned
-        Planned weight of each variant, in any unit; by default all are equal.
+        Planned weight of each variant, in any unit; by default, all weights are equal.
     alpha
-        Error rate of `mismatch`, at any number of looks.
+        Error rate of `mismatch`, for any number of looks.
     concentration
-        Weight of the prior about the true shares, a Dirichlet distribution around the planned ones,
-        in visitors. With a larger weight, smaller deviations are found, but later.
+        Weight, as a number of visitors, of the prior on the true shares, which is a Dirichlet
+        distribution around the planned shares. With a larger weight, smaller deviations are
+        detected, but later.
 
     Returns
     -------
@@ -101,9 +102,9 @@ def sample_ratio(
     Notes
     -----
     The planned shares p are a point hypothesis, so that the Bayes factor of the counts n against
-    it is an e-value at any time [1]_: with hyperparameters ``a = concentration * p`` and ascending
-    factorials, ``E = ∏ a_i^(n_i) p_i^(-n_i) / (Σ a)^(Σ n)``. Under the planned shares, E reaches
-    ``1 / alpha`` at any time with a probability of at most `alpha`.
+    this hypothesis is an e-value at any time [1]_: with hyperparameters ``a = concentration * p``
+    and ascending factorials, ``E = ∏ a_i^(n_i) p_i^(-n_i) / (Σ a)^(Σ n)``. Under the planned
+    shares, E reaches ``1 / alpha`` at any time with a probability of at most `alpha`.
 
     References
     ----------
@@ -144,11 +145,11 @@ def sample_ratio(
 
 
 def _log_e_value(pairs: list[tuple[float, int]]) -> float:
-    """Return the log Bayes factor of prior weights and counts.
+    """Return the log Bayes factor for prior weights and counts.
 
     By Stirling's formula, ``log Γ(a + n) - log Γ(a) - n log a`` is ``(a + n - 1/2) log(1 + n / a) -
-    n`` and two small remainders. The sum of the leading terms less that of the totals is a sum of
-    deviances, so that no large logarithms are subtracted.
+    n`` and two small remainders. The sum of the leading terms minus the leading term of the totals
+    is a sum of deviances, so that no large logarithms are subtracted.
     """
     weight, total = math.fsum(a for a, _ in pairs), sum(n for _, n in pairs)
     growth = 1.0 + total / weight

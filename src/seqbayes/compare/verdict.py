@@ -1,4 +1,4 @@
-"""The conclusion of a comparison, from its numbers."""
+"""The conclusion of a comparison, derived from its numbers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def verdicts(p_best: Array, loss: Array, equivalent: Array, level: float) -> Any
     Parameters
     ----------
     p_best, loss
-        Probability of being the best, and expected loss of each number, of shape (m, k); losses
-        that do not exist are nan.
+        The probability that each number is the best, and its expected loss, of shape (m, k); losses
+        that do not exist are NaN.
     equivalent
-        Probability that the difference to the reference is within the region of equivalence, of
-        shape (m, k); nan for the reference, and without a region.
+        Probability that the difference from the reference is within the region of equivalence, of
+        shape (m, k); NaN for the reference, and without a region.
     level
         The level.
 
@@ -40,7 +40,7 @@ def verdicts(p_best: Array, loss: Array, equivalent: Array, level: float) -> Any
     best = p_best.argmax(axis=1)[:, None]
     at_best = (np.take_along_axis(each, best, axis=1)[:, 0] for each in (p_best, loss, known))
     likely, least, compared = at_best
-    # the reference has no difference to itself: all others are compared with it
+    # the reference has no difference from itself; all other numbers are compared with it
     similar = np.where(compared, np.take_along_axis(alike, best, axis=1)[:, 0], alike.any(axis=1))
     cheapest = np.isnan(least) | (least == np.fmin.reduce(loss, axis=1))
     sure = (likely >= (1.0 + level) / 2.0) & cheapest & ~similar
