@@ -489,7 +489,7 @@ def test_health_describes_the_stream(open_page, site, shoot):
     page.get_by_role("heading", name=re.compile("No problems|Quiet|dead letter")).wait_for()
     page.get_by_text("no events are arriving at present; the last one arrived").wait_for()
     site.feed(visit("control", False))
-    page.get_by_text("Events arrive; the last commit was").wait_for()
+    page.get_by_text("Events are arriving; the last commit was").wait_for()
     assert page.locator(".vitals dt").all_inner_texts()[:2] == ["Event rate", "Events"]
     expect(page.locator(".beliefs-table tbody tr")).to_have_count(5)
     expect(page.locator(".strip .dead b")).to_have_text("1")

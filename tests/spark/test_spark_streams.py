@@ -136,7 +136,7 @@ def test_incompatible_options_are_refused(spark):
         ({"time": "shop"}, "expected a column of timestamps"),
         ({"time": "when"}, "no column 'when'"),
         ({"refresh": 10.0}, "half-life in time"),
-        ({"expire": 1.0}, "requires refresh"),
+        ({"expire": 1.0}, "requires 'refresh'"),
     ]:
         with pytest.raises(PriorError, match=message):
             learn_stream(frame, BELIEF, **options)

@@ -109,9 +109,9 @@ class Client(ClientMethods):
         text
             The text.
         at
-            Seconds since 1970; now by default.
+            Seconds since 1970; by default the present.
         belief
-            The belief that it is about; all by default.
+            The belief that it is about; by default all beliefs.
         name
             Its id: an annotation with the same id is replaced, so that a call can be repeated.
         """
@@ -119,7 +119,7 @@ class Client(ClientMethods):
         return _read(self._post("/api/annotations", body), schema.AnnotationInfo)
 
     def stream(self, last: str = "", **query: Any) -> Iterator[tuple[str, Any, str]]:
-        """Yield name, data and id of every event, until the server closes the stream.
+        """Yield the name, data and id of every event, until the server closes the stream.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ def _read(response: http.client.HTTPResponse, kind: type[T], good: Iterable[int]
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.ValidationError:
-            pass  # another kind of 422
+            pass  # a response with status 422 that has another form
     try:
         reason = msgspec.json.decode(body, type=schema.Error).error
     except msgspec.MsgspecError:

@@ -1,4 +1,4 @@
-"""Reading methods of the client."""
+"""The client's read methods."""
 
 from __future__ import annotations
 

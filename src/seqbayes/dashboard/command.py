@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Opened = TypeVar("Opened", bound="Provider")
 
 SWITCH = 0.0005
-"""Switch interval of threads in seconds; short, because the hub yields after every client."""
+"""Thread switch interval in seconds; short, because the hub yields after every client."""
 
 EXAMPLES = """\
 examples:
@@ -106,7 +106,7 @@ def serve_story(args: argparse.Namespace, words: dict[str, Any]) -> int:
 
 
 def is_config(what: str) -> bool:
-    """Whether an argument is the name of a configuration, not of a store.
+    """Whether an argument names a configuration rather than a store.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Generate code from the views and the schema of the API.
 
-``python -m seqbayes.dashboard.generate`` writes the kinds of beliefs for the page's scripts and the
-reading methods of the Python client. A test checks that both are up to date.
+``python -m seqbayes.dashboard.generate`` writes the kinds of beliefs for the page's scripts, and
+the read methods of the Python client. A test checks that both are up to date.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TYPES = {"string": "str", "integer": "int", "number": "float", "array": "Sequen
 
 
 def kinds() -> str:
-    """Return the module of the kinds of beliefs for the page."""
+    """Return the source of the page's module with the kinds of beliefs."""
     lines = [
         f'  {kind}: {{ numeric: {str(view.numeric).lower()}, compares: "{view.compares}" }},\n'
         for kind, view in views.all_views().items()
@@ -41,7 +41,7 @@ def kinds() -> str:
 
 
 def client_methods() -> str:
-    """Return the module of the reading methods of the client."""
+    """Return the source of the module with the client's read methods."""
     found = [
         _method(path, operation)
         for path, operations in openapi.document()["paths"].items()
@@ -52,7 +52,7 @@ def client_methods() -> str:
 
 
 def _answer(operation: dict[str, Any]) -> str | None:
-    """Return the name of the type that an operation returns, None if it is not JSON."""
+    """Return the name of the type that an operation returns; None if the response is not JSON."""
     content = operation["responses"]["200"]["content"].get(JSON)
     return None if content is None else content["schema"]["$ref"].rpartition("/")[2]
 
@@ -78,7 +78,7 @@ def _method(path: str, operation: dict[str, Any]) -> str:
 
 
 def _listed(arguments: list[str], indent: int) -> str:
-    """Return arguments in parentheses, one per line if there are several."""
+    """Return arguments in parentheses; if there are several, one per line."""
     if len(arguments) < 2:
         return f"({', '.join(arguments)})"
     space = " " * indent

@@ -12,25 +12,25 @@ RATE_SECONDS = 5.0
 """Number of seconds over which the rate is averaged."""
 
 PAST_SECONDS = 60.0
-"""Number of seconds before the last event from which the expected rate is estimated."""
+"""The expected rate is estimated from this number of seconds before the last event."""
 
 UNEXPECTED = 1e-4
-"""A period without events is unexpected if its probability is below this."""
+"""A period without events is unexpected if it has a lower probability than this."""
 
 
 class ArrivalRate(NamedTuple):
-    """Events per second, and whether expected events do not arrive."""
+    """Events per second, and whether expected events are not arriving."""
 
     rate: float
     quiet: bool
 
 
 class EventRate:
-    """Estimate the rate of events from a count that is polled.
+    """Estimates the rate of events from a count that is polled.
 
-    Events may arrive in batches, so the number n of polls that found new events in s seconds is
-    used. With the flat prior of rates, Gamma(0, 0), the probability of no events in the next t
-    seconds is (s / (s + t)) ** n.
+    Events may arrive in batches, so the estimate uses the number n of polls that found new events
+    in s seconds. With the flat prior for rates, Gamma(0, 0), the probability of no events in the
+    next t seconds is (s / (s + t)) ** n.
 
     Examples
     --------

@@ -17,10 +17,10 @@ from seqbayes.dashboard.live.recent import EventEffect
 
 @dataclass
 class StreamHealth:
-    """Status of the pipeline; ages in seconds, None if unknown.
+    """Status of the pipeline. Ages are in seconds; None if unknown.
 
-    `quiet` is true if the pipeline is running but expected events do not arrive. `partitions` are
-    those of a group of runners.
+    `quiet` is true if the pipeline is running but expected events are not arriving. `partitions`
+    are those of a group of runners.
     """
 
     status: str = "ok"
@@ -62,13 +62,13 @@ class Board:
         self.steps: deque[tuple[int, str, str, EventEffect]] = deque(maxlen=500)
 
     def declare(self, beliefs: Iterable[BeliefDescription]) -> None:
-        """Replace the beliefs, without keys."""
+        """Replace the beliefs; the new ones have no keys."""
         with self.lock:
             self.version += 1
             self.tables = {description.name: EntryTable(description) for description in beliefs}
 
     def apply(self, updates: Mapping[str, Mapping[str, Update]]) -> None:
-        """Update the copies, by belief and key."""
+        """Update the copies, which are given by belief and key."""
         if not any(updates.values()):
             return
         with self.lock:

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
-"""Natural sort order of many keys: compiled encoding as bytes whose order is that of `collated`.
+"""Natural sort order of many keys: a compiled encoding as bytes, whose order is that of `collated`.
 
 A name is encoded as its strings and numbers in turn, then the end. A string ends with two zero
-bytes, a zero byte in it is followed by 1, and a number is its length and its digits. No encoding is
-the beginning of another one, so that eight bytes at a time can be compared as an integer.
+bytes, and a zero byte in it is followed by 1. A number is encoded as its length and its digits. No
+encoding is a prefix of another one, so that eight bytes at a time can be compared as an integer.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Array = Any
 _WORD = 8
 _STRING_END, _NUMBER, _END = b"\0\0", b"\1", b"\0"
 _NAME, _REST = b"\1", b"\2"
-# Bytes of an encoding for each byte of a key, at most, and for the key itself.
+# Maximum number of bytes of an encoding for each byte of a key, and for the key as a whole.
 _FACTOR, _EXTRA = 8, 64
 
 
@@ -85,7 +85,7 @@ def _encode_string(text: str) -> bytes:
 def _encode_plain(
     text: cython.p_uchar, size: cython.Py_ssize_t, to: cython.p_uchar
 ) -> cython.Py_ssize_t:
-    """Encode a JSON list of strings of plain ASCII; return the size, or 0 if it is anything else.
+    """Encode a JSON list of plain ASCII strings; return the size, or 0 for any other value.
 
     The result has up to 8 bytes for each byte of the text, and 64 more.
     """
@@ -127,7 +127,7 @@ def _encode_plain(
 def _encode_number(
     text: cython.p_uchar, at: cython.Py_ssize_t, to: cython.p_uchar, n: cython.Py_ssize_t
 ) -> cython.Py_ssize_t:
-    """End a string, and append the number whose digits begin at a position; return the size."""
+    """End a string, and append the number whose digits begin at the position; return the size."""
     to[n] = to[n + 1] = 0
     to[n + 2] = 1
     while text[at] == 48:
@@ -164,7 +164,7 @@ def _copy_names(
 
 
 def _encode_all(keys: Sequence[str]) -> tuple[Array, Array]:
-    """Return the encodings of keys one after the other, and where they begin and end."""
+    """Return the concatenated encodings of keys, and where they begin and end."""
     n: cython.Py_ssize_t = len(keys)
     ends: Array = np.zeros(n + 1, np.int64)
     end_of = cython.declare("long long[::1]", ends)
@@ -199,7 +199,7 @@ def _encode_all(keys: Sequence[str]) -> tuple[Array, Array]:
 
 
 def _common_size(data: Array, ends: Array) -> int:
-    """Return the number of bytes that all encodings have in common at their beginning."""
+    """Return the length of the longest common prefix of all encodings."""
     byte_of = cython.declare("const unsigned char[::1]", data)
     end_of = cython.declare("const long long[::1]", ends)
     common: cython.Py_ssize_t = end_of[1]
@@ -215,7 +215,7 @@ def _common_size(data: Array, ends: Array) -> int:
 
 
 def _words(data: Array, ends: Array, rows: Array, start: int) -> Array:
-    """Return eight bytes of some encodings from a position on as integers, padded with zeros."""
+    """Return eight bytes of some encodings, from a position on, as integers padded with zeros."""
     byte_of = cython.declare("const unsigned char[::1]", data)
     end_of = cython.declare("const long long[::1]", ends)
     row_of = cython.declare("const long long[::1]", rows)
@@ -240,7 +240,7 @@ def _words(data: Array, ends: Array, rows: Array, start: int) -> Array:
 
 
 def _order(data: Array, ends: Array) -> Array:
-    """Return the order of encodings: that of their first bytes, refined where these are equal."""
+    """Return the order of encodings: by first bytes, and by later ones where these are equal."""
     position = _common_size(data, ends)
     places = rows = np.arange(len(ends) - 1)
     order, group = rows.copy(), np.zeros(len(rows), np.int64)

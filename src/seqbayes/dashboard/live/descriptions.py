@@ -1,4 +1,4 @@
-"""Descriptions of beliefs, from a configuration or a store."""
+"""Describes beliefs of a configuration or a store."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def of_belief(belief: Belief) -> BeliefDescription:
 
 
 def example(belief: Belief) -> dict[str, Any]:
-    """Return an example of an event for a belief.
+    """Return an example of an event that a belief could learn.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def _describe(
 
 
 def _answers(codec: StateCodec, texts: Sequence[str]) -> Answers | None:
-    """Return the answers of stored states, or None if they have to be read one at a time."""
+    """Return the answers for stored states, or None if the states must be read one at a time."""
     columns = read_columns(codec, texts)
     if columns is None:
         return None

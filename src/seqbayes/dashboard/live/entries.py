@@ -1,4 +1,4 @@
-"""The keys of beliefs for pages: copies of their states, and as JSON."""
+"""The keys of beliefs for pages: copies of their states, and their form as JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_LEVELS = 4
 """Maximum number of levels of intervals for which the card of a key is kept."""
 
 NO_CARDS: dict[float, dict[str, Any]] = {}
-"""The cards of a key without cards; it is never changed."""
+"""The cards of a key that has none; this dict is never changed."""
 
 SPARK = 60
 STEPS = 10
@@ -71,7 +71,7 @@ class Entry:
     Attributes
     ----------
     stored
-        The state, or its JSON if it has not been decoded; neither is modified.
+        The state, or its JSON if it has not been decoded. Neither is ever modified.
     """
 
     __slots__ = (
@@ -109,7 +109,7 @@ class Entry:
         self.seeded = False
         self.recent_events: RecentEvents | None = None
         self.known_n: float | None = None
-        # weight of the data at the last update, and the time of that update
+        # the weight of the data at the last update, and the time of that update
         self._before: tuple[float, float] | None = None
         self.known_ranking: views.Ranking | None = None
         self.known_cards: dict[float, dict[str, Any]] = NO_CARDS
@@ -133,7 +133,7 @@ class Entry:
             self.last = update.last[0]
 
     def trace(self, update: Update) -> list[EventEffect]:
-        """Keep the events that led to a newer copy; return their effects if a client watches."""
+        """Keep the events that led to a newer copy; return the effects if a client is watching."""
         if not update.happened:
             if not update.watched:  # events after the stored ones are unknown
                 self.recent_events = None
@@ -150,7 +150,7 @@ class Entry:
         """Return the recent number of events per second."""
         if self._before is not None:
             (before, at), self._before = self._before, None
-            with suppress(StoreError):  # its card reports the error
+            with suppress(StoreError):  # the card of the key reports the error
                 self._rate += _recent_rate(max(self.n - before, 0.0), self.updated - at)
         rate = self._decayed_rate(now)
         return rate if rate > LEAST_RATE else 0.0
@@ -171,7 +171,7 @@ class Entry:
         return self.stored
 
     def peek(self) -> Any:
-        """Return the state, without keeping it if it had to be decoded.
+        """Return the state; if it had to be decoded, do not keep it.
 
         Sorting needs the states of all keys, and a decoded state is several times as large as its
         JSON.
@@ -190,7 +190,7 @@ class Entry:
             raise StoreError(f"the stored state of {where} cannot be read: {error}") from None
 
     def read(self, text: str) -> Any:
-        """Return the state of the belief with this JSON."""
+        """Return the belief's state that has this JSON."""
         return self._about.read(text)
 
     @property
@@ -202,7 +202,7 @@ class Entry:
 
     @property
     def uncounted(self) -> bool:
-        """Whether the rate needs the weight of the data, and it has to be read from JSON."""
+        """Whether the rate requires the weight of the data, which must be read from JSON."""
         return self._before is None and self.known_n is None and type(self.stored) is str
 
     @property
@@ -219,21 +219,21 @@ class Entry:
         return self._about.kind
 
     def follow(self) -> views.PlottedNumber | None:
-        """Return the number in the sparkline with its current value, or None."""
+        """Return the number that the sparkline shows, with its current value, or None."""
         if views.is_numeric(self.kind):
             ranking = self.ranking
             return views.PlottedNumber("", (), ranking.mean, ranking.low, ranking.high)
         held = self._followed
         found = views.plotted(self.state, () if held is None else held.path)
         if found is not None and held is not None and found.path != held.path:
-            # the store has the history of another number
+            # the stored history is that of another number
             self.spark, self._gap, self.seeded = [], 1.0, False
         self._followed = found or held
         return found
 
     @property
     def plotted(self) -> views.PlottedNumber | None:
-        """The number in the sparkline, of several, as of its last point; otherwise None."""
+        """Which of several numbers the sparkline shows, as of its last point; otherwise None."""
         return self._followed
 
     def begin(self, points: list[tuple[float | None, ...]]) -> None:
@@ -333,7 +333,7 @@ class Entry:
 
 
 def _recent_rate(events: float, seconds: float) -> float:
-    """Return what events evenly spaced over the last `seconds` contribute to a decaying rate.
+    """Return the contribution to a decaying rate of events evenly spaced over the last `seconds`.
 
     Examples
     --------
@@ -353,7 +353,7 @@ def columns(points: Iterable[tuple[float | None, ...]]) -> dict[str, Any]:
 
 
 def make_cards(entries: Iterable[Entry], level: float = views.LEVEL) -> None:
-    """Compute the missing cards of entries of one belief together, with intervals of a level."""
+    """Compute the missing cards of one belief's entries together, with intervals of a level."""
     bare = [entry for entry in entries if level not in entry.known_cards]
     made = views.cards([entry.state for entry in bare], [entry.last for entry in bare], level=level)
     for entry, card in zip(bare, made, strict=True):
@@ -364,14 +364,14 @@ def make_cards(entries: Iterable[Entry], level: float = views.LEVEL) -> None:
 
 
 def make_rankings(entries: Iterable[Entry]) -> None:
-    """Compute the missing rankings of entries of one belief together."""
+    """Compute the missing rankings of one belief's entries together."""
     bare = [entry for entry in entries if entry.known_ranking is None]
     for entry, ranking in zip(bare, rankings_of(bare), strict=True):
         entry.known_ranking = ranking
 
 
 def rankings_of(entries: Sequence[Entry], level: float = views.LEVEL) -> Iterator[views.Ranking]:
-    """Yield the rankings of entries of one belief, with intervals of a level."""
+    """Yield the rankings of one belief's entries, with intervals of a level."""
     for start in range(0, len(entries), _CHUNK):
         chunk = entries[start : start + _CHUNK]
         yield from views.rankings([entry.peek() for entry in chunk], level)

@@ -23,10 +23,10 @@ Array = Any
 SORTS = ("n", "mean", "low", "width", "rate", "updated", "key")
 
 MAX_KEYS_WITH_EVENTS = 1000
-"""Maximum number of keys of a belief whose last events are kept: those with the latest events."""
+"""Maximum number of keys per belief, those with the latest events, whose last events are kept."""
 
 MAX_WARNINGS = 20
-"""Number of keys, those with most data, whose warnings are reported."""
+"""Number of keys whose warnings are reported; the keys with the most data are chosen."""
 
 
 class EntryTable:
@@ -42,7 +42,7 @@ class EntryTable:
         self.version = 0
 
     def count(self, changed: Mapping[str, Update]) -> None:
-        """Read the weights of the data of states that will be replaced together, for the rates."""
+        """Read, for the rates, the data weights of states that will be replaced together."""
         replaced = [
             entry
             for key, update in changed.items()
@@ -57,7 +57,7 @@ class EntryTable:
                 entry.known_n = n
 
     def put(self, key: str, update: Update) -> tuple[Entry, list[EventEffect]]:
-        """Store a copy of a key's state; return its entry, and events if a client watches."""
+        """Store a copy of a key's state; return its entry, and events if a client is watching."""
         entry = self.entries.get(key)
         if entry is None:
             began = update.updated if update.since is None else update.since
@@ -77,7 +77,7 @@ class EntryTable:
         self.with_events.pop(key, None)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the states by key, or their JSON where they have not been decoded."""
+        """Return the states, or their JSON where they have not been decoded, keyed by key."""
         return {key: entry.stored for key, entry in self.entries.items()}
 
     def top(self, most: int) -> list[Entry]:
@@ -111,8 +111,9 @@ class EntryTable:
     ) -> Sequence[Entry]:
         """Return the entries whose keys contain a string, in order.
 
-        The most recent result is reused until a key changes, so that reading successive pages does
-        not sort all keys again. An order by rate is not reused, because rates change with time.
+        The most recent result is reused until a key changes, so that the keys are not sorted again
+        for each of several successive pages. An order by rate is not reused, because rates change
+        with time.
         """
         query = (self.version, text, sort, descending, level)
         if self._found is None or self._found[0] != query or sort == "rate":
@@ -146,7 +147,7 @@ class EntryTable:
         return _in_order(found, self._values(found, sort, now, level), descending)
 
     def _values(self, entries: Sequence[Entry], sort: str, now: float, level: float) -> Array:
-        """Return the values by which entries are sorted; NaN is a missing one."""
+        """Return the values by which entries are sorted; NaN marks a missing value."""
         if sort == "rate":
             return np.array([entry.rate(now) for entry in entries], float)
         if sort == "updated":
@@ -167,7 +168,7 @@ class EntryTable:
         return values
 
     def _values_together(self, texts: Sequence[str], sort: str, level: float) -> Array | None:
-        """Return the values of stored states; None if the states have to be read one at a time."""
+        """Return the values of stored states; None if the states must be read one at a time."""
         answers = self.description.answers(texts) if texts else None
         if answers is None or sort == "n":
             return None if answers is None else answers.n_samples

@@ -31,7 +31,7 @@ MAX_EVENTS = 2000
 """Maximum number of individual events of a watched key between two transfers."""
 
 FEW_EVENTS = 5000
-"""Maximum number of events of a belief between two transfers for which all keys are watched."""
+"""All keys are watched while a belief has at most this many events between two transfers."""
 
 
 class _Observer:
@@ -48,7 +48,7 @@ class _Observer:
     def __call__(self, keys: Sequence[Any], arguments: Sequence[tuple[Any, ...]]) -> None:
         table = self.table
         if len(table) >= table.belief.max_keys:
-            # an event over the limit was learned under another key
+            # an event beyond the limit was learned under another key
             keys = [key if key in table else None for key in keys]
         self.last.update(zip(keys, arguments, strict=True))
         self.counts.update(keys)
@@ -73,7 +73,7 @@ class _Observer:
         self._watched: dict[Any, list[tuple[Any, ...]]] = {}
 
     def events(self) -> dict[Any, Sequence[tuple[Any, ...]]]:
-        """Return the events of the keys for which all events were recorded."""
+        """Return the events of each key for which all events were recorded."""
         found: dict[Any, list[tuple[Any, ...]]] = {}
         for keys, arguments in self._batches:
             for key, each in zip(keys, arguments, strict=True):
@@ -133,7 +133,7 @@ class StateFeed(Collector):
         self.events = 0
 
     def watch(self, keys: Mapping[str, Sequence[str]]) -> None:
-        """Record all events of these keys, given by belief, starting with the next transfer."""
+        """Record all events of these keys, a dict by belief, starting with the next transfer."""
         self._wanted = {name: frozenset(_readable(texts)) for name, texts in keys.items()}
 
     def watched(self, name: str) -> frozenset[Any]:
@@ -188,7 +188,8 @@ class StateFeed(Collector):
             before = pending.get(key)
             if before is not None and update.state is not None:
                 update.events += before.events
-                # published individually from the state of the board, or not at all
+                # these events are published individually from the state of the board, or not at
+                # all
                 whole = before.happened and update.happened
                 happened = [*before.happened, *update.happened] if whole else ()
                 update.happened = happened if len(happened) <= MAX_EVENTS else ()
@@ -197,7 +198,7 @@ class StateFeed(Collector):
     def take(self) -> tuple[bool, dict[str, dict[str, Update]]]:
         """Return whether a pipeline was opened since the last call, and the updates since then.
 
-        The first updates of an opened pipeline are all states in its store.
+        The first updates of a newly opened pipeline contain all states in its store.
         """
         with self._lock:
             self.ready.clear()
@@ -227,7 +228,7 @@ def _stored(store: Store, name: str) -> dict[str, Update]:
 
 
 def _readable(texts: Iterable[str]) -> Iterator[Any]:
-    """Yield the keys with this JSON; skip invalid JSON."""
+    """Yield the keys that have this JSON; skip invalid JSON."""
     for text in texts:
         with suppress(msgspec.MsgspecError, RecursionError):
             yield read_key(text)

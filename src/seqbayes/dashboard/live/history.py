@@ -18,7 +18,7 @@ from seqbayes.stream.stores import StoreReader
 _NUMBER = (int, float)
 
 _NEAR = 0.2
-"""Seconds within which a point of a sparkline duplicates a stored one."""
+"""A sparkline point within this many seconds of a stored point duplicates it."""
 
 _LONGEST = 100_000
 """Maximum length of a stored summary that is read for a single label."""
@@ -81,9 +81,9 @@ def at_level(
     part: PlottedNumber | None,
     level: float,
 ) -> dict[str, Any] | None:
-    """Return the stored history of a key with intervals of another level, and its present value.
+    """Return the stored history of a key with intervals of another level, and the present value.
 
-    Returns None if a stored point has no readable state to compute them from.
+    Returns None if a stored point has no readable state from which to compute the intervals.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def at_level(
 
 
 def states_of(reader: StoreReader, entry: Entry) -> list[tuple[float, Any]] | None:
-    """Return times and states of a stored history; None if a point has no readable state."""
+    """Return the times and states of a stored history; None if a point has no readable state."""
     points = [
         (at, msgspec.json.decode(text)) for at, text in reader.history(entry.belief, entry.key)
     ]
@@ -129,7 +129,7 @@ def states_of(reader: StoreReader, entry: Entry) -> list[tuple[float, Any]] | No
 def _curve(
     points: list[tuple[tuple[Any, ...], float | None]], part: PlottedNumber | None, level: float
 ) -> dict[str, Any]:
-    """Return points and the weight of their data as columns, with the level of the intervals."""
+    """Return the points and their weights of data as columns, with the level of the intervals."""
     curve = {
         **columns(point for point, _ in points), "n": [n for _, n in points], "level": level,
     }  # fmt: skip
@@ -145,7 +145,7 @@ def _is_near(t: float, known: list[float]) -> bool:
 def _points(
     reader: StoreReader, name: str, key: str, path: Path
 ) -> Iterator[tuple[tuple[Any, ...], float | None]]:
-    """Yield time, mean, interval and weight of the data of stored summaries."""
+    """Yield the time, mean, interval and weight of data of each stored summary."""
     for at, text in reader.history(name, key):
         if path and len(text) > _LONGEST:
             continue
@@ -158,7 +158,7 @@ def _points(
 def estimate_at(
     summary: dict[str, Any], path: Path
 ) -> tuple[float | None, float | None, float | None]:
-    """Return mean and interval of one number from a stored summary."""
+    """Return the mean and interval of one number from a stored summary."""
     mean, interval = summary.get("mean"), summary.get("interval")
     if not path and isinstance(mean, dict) and set(mean) == {"mean", "variance"}:
         path = ("mean",)
@@ -174,7 +174,7 @@ def estimate_at(
 
 
 def _at(value: Any, path: Path, pairs: bool = False) -> Any:
-    """Return the value at a path of a summary; with `pairs`, of both ends of an interval.
+    """Return the value at a path of a summary; with `pairs`, the values of both interval ends.
 
     Examples
     --------

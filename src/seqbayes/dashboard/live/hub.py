@@ -24,13 +24,13 @@ from seqbayes.dashboard.views.figures import values
 MAX_CLIENTS = 200
 
 MAX_FRAMES = 40
-"""Maximum number of queued frames of a slow client, which is then dropped."""
+"""A slow client with more queued frames than this is dropped."""
 
 MAX_HZ = 20.0
 """Maximum number of frames per second that a client can request."""
 
 WATCHED_FOR = 60.0
-"""Seconds for which individual events of a key are published after a client requested it."""
+"""Seconds for which a key's individual events are published after a client requests the key."""
 
 encode = msgspec.json.Encoder().encode
 
@@ -42,7 +42,7 @@ def frame(event: str, data: Any, number: str = "") -> bytes:
 
 
 class Subscription(NamedTuple):
-    """The beliefs (empty for all), keys, limits and level of intervals that a client requests."""
+    """The beliefs (empty for all), keys, limits and interval level that a client requests."""
 
     beliefs: frozenset[str]
     keys: frozenset[tuple[str, str]]
@@ -77,7 +77,7 @@ class Connection:
         self._wake.set()
 
     async def next(self) -> tuple[int, bytes] | None:
-        """Return the next frame and its number; None at the end."""
+        """Return the number of the next frame, and the frame; None at the end."""
         while not self._frames:
             if self.closed:
                 return None
@@ -95,7 +95,7 @@ class _Group:
         self.known: dict[tuple[str, str], int] = {}
         self.sparked: dict[tuple[str, str], float] = {}
         self.due = 0.0
-        self.steps_sent = 0  # number of the last step sent
+        self.steps_sent = 0  # the number of the last step sent
 
 
 class Hub:
@@ -144,7 +144,8 @@ class Hub:
     def connect(self, subscription: Subscription, host: str = "") -> Connection | None:
         """Return a new connection, or None if there are too many.
 
-        If there are too many, the address with most of them makes room for an address with fewer.
+        If there are too many, the address with the most connections loses one to an address with
+        fewer.
         """
         if self._stop.is_set():
             return None
@@ -243,7 +244,7 @@ class Hub:
             group.steps_sent = self.board.happened
 
     def _selected(self, subscription: Subscription) -> list[Entry]:
-        """Return the entries of a subscription; requires the lock of the board."""
+        """Return the entries of a subscription; the caller must hold the board's lock."""
         chosen: dict[tuple[str, str], Entry] = {}
         for name, table in self.board.tables.items():
             if not subscription.beliefs or name in subscription.beliefs:
@@ -277,7 +278,7 @@ class Hub:
         return min(max(min(due) - now, 0.002), 0.25)
 
     def watched(self) -> dict[str, list[str]]:
-        """Return the keys that clients are watching, by belief."""
+        """Return the keys that clients are watching, keyed by belief."""
         now = self._now()
         with self._lock:
             self._watched_until = {
@@ -298,7 +299,7 @@ class Hub:
             groups = [group for group in self._groups.values() if group.due <= now]
         for group in groups:
             period = 1.0 / group.subscription.hz
-            group.due = max(group.due + period, now + period / 2.0)  # keeps an even rate
+            group.due = max(group.due + period, now + period / 2.0)  # keeps the rate even
             data, number = self._changes(group)
             if data:
                 self._send(group.clients, number, data)
@@ -320,7 +321,7 @@ class Hub:
         return list(self._groups)
 
     def frames(self, subscription: Subscription) -> tuple[bytes, int]:
-        """Return the changes for a subscription since its last frame, and their number."""
+        """Return the changes for a subscription since its last frame, and the frame's number."""
         return self._changes(self._groups[subscription])
 
     def _changes(self, group: _Group) -> tuple[bytes, int]:

@@ -12,7 +12,7 @@ from seqbayes.dashboard.live.entries import Entry
 from seqbayes.errors import ObservationError
 
 MAX_LISTINGS = 8
-"""Maximum number of listings that are kept per belief: the most recently read ones."""
+"""Maximum number of listings kept per belief; the most recently read ones are kept."""
 
 
 class Cursor(NamedTuple):
@@ -25,7 +25,7 @@ class Cursor(NamedTuple):
     position
         Number of keys before the end of the page.
     key
-        The last key of the page; empty for a cursor that states a position only.
+        The last key of the page; empty for a cursor that consists of a position only.
     """
 
     listing: str
@@ -60,7 +60,7 @@ class Cursor(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Some entries of a listing, the number of all, and the cursor of the next page, if any."""
+    """Some entries of a listing, the number of all entries, and the next page's cursor, if any."""
 
     entries: list[Entry]
     total: int
@@ -68,7 +68,7 @@ class Page(NamedTuple):
 
 
 class Ordered(Sequence[Entry]):
-    """Entries in another order, of which only those that are read are looked up.
+    """Entries in another order; each is looked up only when it is read.
 
     Parameters
     ----------
@@ -95,10 +95,10 @@ class Ordered(Sequence[Entry]):
 
 
 class Listings:
-    """The most recently read listings of a belief; each is the order of its keys at one time.
+    """A belief's most recently read listings; each is the order of the keys at one time.
 
     A listing does not change while events arrive: a client that follows its cursors gets every key
-    once, and later pages do not sort the keys again.
+    once, and the keys are not sorted again for later pages.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ MIN_SECONDS = 1.0
 """Minimum number of seconds between two computations for a belief."""
 
 PAUSE = 20.0
-"""Minimum pause between two computations, as a multiple of the time that one takes."""
+"""Minimum pause after a computation, as a multiple of its duration."""
 
 
 @dataclass
@@ -31,10 +31,10 @@ class _Computed:
 
 
 class PooledBeliefs:
-    """The pooled posteriors of beliefs that are pooled, computed from all keys when needed.
+    """The posteriors of pooled beliefs, computed from all keys when needed.
 
-    After a change they are computed again, at most once a second and using at most a twentieth of
-    the time. Until then, the previous results are returned.
+    After a change they are computed again, but at most once a second, and for at most a twentieth
+    of the time. Until then, the previous results are returned.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class PooledBeliefs:
     def estimate(self, name: str, key: str, level: float) -> dict[str, Any] | None:
         """Return the pooled estimate of a key as JSON values; None if the belief is not pooled.
 
-        Call it without the lock of the board: for many keys, it takes seconds.
+        Call this method without holding the board's lock: for many keys, it takes seconds.
         """
         with self._lock:
             states = self._states(name)

@@ -29,22 +29,22 @@ STALLED = 1.5
 
 
 class Provider:
-    """A source of beliefs; the base class has no beliefs, for servers that only show replays."""
+    """A source of beliefs. The base class has none; it is for servers that only show replays."""
 
     reader: StoreReader | None = None
 
     @property
     def source(self) -> Source | None:
-        """The source of the pipeline; None without a pipeline, and until it is open."""
+        """The source of the pipeline; None if there is no pipeline, or until it is open."""
         return None
 
     @property
     def choosers(self) -> Mapping[str, Chooser]:
-        """The choices of the configuration, by name."""
+        """The choices of the configuration, keyed by name."""
         return {}
 
     def begin(self, board: Board) -> None:
-        """Show the contents of the store; call when the pipeline is open."""
+        """Show the contents of the store; to be called when the pipeline is open."""
 
     def refresh(self, board: Board, timeout: float) -> None:
         """Show new states; wait for them for up to `timeout` seconds."""
@@ -71,8 +71,8 @@ class PipelineProvider(Provider):
         self._arrivals = EventRate()
 
     def begin(self, board: Board) -> None:
-        """Show the contents of the store; call when the pipeline is open."""
-        if self.config.store not in (":memory:", "memory:"):  # only the runner can read these
+        """Show the contents of the store; to be called when the pipeline is open."""
+        if self.config.store not in (":memory:", "memory:"):  # only the runner can read it
             self.reader = StoreReader(self.config.store)
         self.refresh(board, 0.0)
 
@@ -92,7 +92,7 @@ class PipelineProvider(Provider):
 
     @property
     def choosers(self) -> Mapping[str, Chooser]:
-        """The choices of the configuration, by name."""
+        """The choices of the configuration, keyed by name."""
         return self.config.choices
 
     def watch(self, keys: dict[str, list[str]]) -> None:

@@ -25,14 +25,14 @@ class EventEffect(NamedTuple):
 
 @dataclass(slots=True)
 class _EventSpan:
-    """Consecutive events, each with its time, and the states before and after them."""
+    """Consecutive events with their times, and the states before the first and after the last."""
 
     before: Any
     after: Any
     events: list[tuple[float, tuple[Any, ...]]]
 
     def replay(self) -> list[EventEffect]:
-        """Return the effects of the last events; empty if events are missing."""
+        """Return the effects of the last events; an empty list if events are missing."""
         state = copy.copy(self.before)
         effects: list[EventEffect] = []
         for place, (at, arguments) in enumerate(self.events):
@@ -40,14 +40,14 @@ class _EventSpan:
                 x, surprise = arguments[0], views.surprise(state, arguments)
                 effects.append(EventEffect(at, x, surprise, views.step(state, x)))
             state.learn_one(*arguments)
-        # the key may have been dropped and recreated in between
+        # the key may have been dropped and recreated in the meantime
         return effects if state.n_samples == self.after.n_samples else []
 
 
 class RecentEvents:
     """The last events of one key.
 
-    Copies of a few states are kept, and the events between them. The events are learned again only
+    Copies of a few states and the events between them are kept. The events are learned again only
     when their effects are requested.
 
     Examples

@@ -26,7 +26,7 @@ def collated(names: Sequence[str] | None) -> tuple[Any, ...]:
 
 
 def _folded(text: str) -> list[tuple[int, str]]:
-    """Split a string into strings and numbers, in turn; a number is its length and its digits."""
+    """Split a string into alternating strings and numbers, each number as its length and digits."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     parts = _DIGITS.split("".join(c for c in plain if not unicodedata.combining(c)))
     return [

@@ -129,6 +129,6 @@ ANSWERS = (
 
 
 def components() -> dict[str, Any]:
-    """Return the JSON schemas of all responses by name."""
+    """Return the JSON schemas of all responses, keyed by name."""
     _, found = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")
     return found

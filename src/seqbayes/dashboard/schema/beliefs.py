@@ -12,9 +12,9 @@ from seqbayes.events.display import Display
 
 
 class BeliefInfo(Display, frozen=True, kw_only=True):
-    """A belief with its display; `keys` is the number of its keys.
+    """A belief and how it is displayed; `keys` is the number of its keys.
 
-    `example` is an event from which it could learn, if its fields are known.
+    `example` is an event that the belief could learn; it is given if the fields are known.
     """
 
     name: str
@@ -39,10 +39,10 @@ class BeliefList(Struct):
 
 
 class Spark(Struct):
-    """Mean and interval over time, as columns; times are in seconds since 1970.
+    """The mean and interval over time, as columns; times are in seconds since 1970.
 
-    `level` is that of the intervals: the requested one in a history whose states are stored,
-    otherwise that of the stored intervals.
+    `level` is the level of the intervals: the requested level in a history whose states are stored,
+    otherwise the level of the stored intervals.
 
     For a belief about several numbers, this is the history of one of them: `part` is its name, and
     `unit` is "share" if it is a share.
@@ -90,7 +90,7 @@ class Component(Struct):
     """A component of a mixture; its density is multiplied by its weight.
 
     `n` is the expected weight of its observations, `fields` are the estimates of its parameters,
-    and `text` shows their means.
+    and `text` shows the parameters' means.
     """
 
     name: str
@@ -105,7 +105,7 @@ class NamedEstimate(Struct):
     """The estimate of one of several numbers.
 
     `n` is the total weight of its observations, if known; `text` is additional information, such as
-    the location of a component of a class; `unit` is "share" if the number is a share.
+    the location of a component within a class; `unit` is "share" if the number is a share.
     """
 
     name: str
@@ -117,7 +117,7 @@ class NamedEstimate(Struct):
 
 
 class Estimate(Struct):
-    """Estimates of a number, or of shares of labels; the fields depend on the kind."""
+    """Estimates of a number, or of the shares of labels; the fields depend on the kind."""
 
     kind: Kind
     n: Number
@@ -151,11 +151,11 @@ class Start(Struct):
 
 
 class Card(Estimate, kw_only=True):
-    """Summary of a key of a belief; the fields depend on its kind.
+    """Summary of a belief's key; the fields depend on the kind of the belief.
 
-    `p_above` is the probability of exceeding the configured threshold.
-    The components of a mixture that is not `settled` may still swap their labels. They are
-    fitted to at least four fifths of the events buffered for its `start`.
+    `p_above` is the probability of exceeding the configured threshold. The components of a mixture
+    that is not `settled` could still swap their labels. They are fitted to at least four fifths of
+    the events buffered for its `start`.
     """
 
     belief: str
@@ -176,9 +176,10 @@ class Card(Estimate, kw_only=True):
 
 
 class Cards(Struct):
-    """A page of the keys that were found, and their `total` number.
+    """A page of the keys that were found, and the `total` number of keys found.
 
-    `next` is the cursor of the next page, or null if this is the last, if a cursor was requested.
+    If a cursor was requested, `next` is the cursor of the next page, or null if this is the last
+    page.
     """
 
     belief: BeliefInfo

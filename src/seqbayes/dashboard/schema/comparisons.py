@@ -20,7 +20,7 @@ class KeyDifference(Struct):
 
 
 class ComparedShare(Struct):
-    """The belief about the share of a label, for one of several keys."""
+    """One of several keys' belief about the share of a label."""
 
     mean: Number
     interval: Interval
@@ -28,7 +28,7 @@ class ComparedShare(Struct):
 
 
 class Contrast(Struct):
-    """The difference of a key from the reference; `lift` is the relative difference.
+    """The difference between a key and the reference; `lift` is the relative difference.
 
     `p_equivalent` is the probability that the difference is within the configured `equivalence`.
     """
@@ -44,9 +44,9 @@ class Contrast(Struct):
 class Arm(Struct):
     """A compared key.
 
-    `loss` is the expected loss of choosing it, its distance to the best key, and `loss_interval`
-    the interval of this distance. `p_above` is the probability of exceeding the
-    configured `threshold`, and `contrast` is None for the reference.
+    `loss` is the expected loss of choosing this key, which is its expected distance from the best
+    key, and `loss_interval` is the interval of this distance. `p_above` is the probability of
+    exceeding the configured `threshold`, and `contrast` is None for the reference.
     """
 
     key: str
@@ -62,8 +62,8 @@ class Arm(Struct):
 class SequentialTest(Struct):
     """A test whose error rate is bounded, whenever an experiment is stopped.
 
-    `best` is the best key according to the test, None while it is undecided; `more` is the number
-    of additional observations after which a decision has a probability of 80 %.
+    `best` is the best key according to the test, or None while the test is undecided; `more` is the
+    number of additional observations after which a decision has a probability of 80%.
     """
 
     guarantee: Literal["anytime-valid", "none"]
@@ -74,7 +74,7 @@ class SequentialTest(Struct):
 
 
 class SampleRatioTest(Struct):
-    """The test of whether the keys have the planned shares of the events."""
+    """A test of whether the keys have the planned shares of the events."""
 
     mismatch: bool
     p_value: float
@@ -82,13 +82,13 @@ class SampleRatioTest(Struct):
 
 
 class KeyComparison(Struct):
-    """The probability that each key is the best, and the differences from the best key.
+    """The probability that each key is the best, and each key's difference from the best key.
 
-    `verdict` is "best" if one is the best with probability (1 + level) / 2 or more, "equivalent" if
-    no difference matters, else "undecided". `sample_ratio` is None unless the configuration
-    declares planned shares. `reference` is the control, or the best key. `shares`
+    `verdict` is "best" if one key is the best with probability (1 + level) / 2 or more,
+    "equivalent" if no difference matters, otherwise "undecided". `sample_ratio` is None unless the
+    configuration declares planned shares. `reference` is the control, or the best key. `shares`
     contains the compared beliefs if they are about the share of a label. `quantity` is what is
-    compared instead of the parameter, and `quantities` what can be.
+    compared instead of the parameter, and `quantities` lists what can be compared.
     """
 
     keys: list[str]

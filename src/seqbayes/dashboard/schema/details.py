@@ -49,7 +49,7 @@ class Quantile(Struct):
 
 
 class HistoryCurve(Spark, kw_only=True):
-    """Mean and interval over time, with the weight of the data, if known."""
+    """The mean and interval over time, with the weight of the data, if known."""
 
     n: list[Number]
 
@@ -72,8 +72,9 @@ class KeyHistory(HistoryCurve, kw_only=True):
 class HistoryList(Struct):
     """The histories of several keys of a belief, and the marks on their time axis.
 
-    If `against` was requested, the curves are the differences of the other keys to that key (of
-    logarithms, for a belief about logarithms). A key without stored states has no curve.
+    If `against` was requested, the curves are the differences between each of the other keys and
+    that key (between logarithms, for a belief about logarithms). A key without stored states has no
+    curve.
     """
 
     curves: list[KeyHistory]
@@ -89,10 +90,10 @@ class Recent(Struct):
 
 
 class BayesStep(Struct):
-    """One step of Bayes' rule: densities of the parameter at a value, before and after.
+    """One step of Bayes' rule: the parameter's densities at a value, before and after the event.
 
-    For labels, the parameter is the share `of` the observed label; for a new label (None), the
-    total share of all labels that have not occurred.
+    For labels, the parameter is the share `of` the observed label; for a new label (None), it is
+    the total share of all labels that have not occurred.
     """
 
     x: Any
@@ -114,7 +115,7 @@ class Pooled(Struct):
 
 
 class Detail(Card, kw_only=True):
-    """Everything about a key; `parts` are the numbers whose history can be requested."""
+    """Everything about a key; `parts` names the numbers whose history can be requested."""
 
     posterior: dict[str, Any] | list[Any] | None
     prior: dict[str, Any] | list[Any] | None

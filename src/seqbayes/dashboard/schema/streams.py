@@ -45,9 +45,9 @@ class PartitionInfo(Struct):
 
 
 class Health(Struct):
-    """Health of pipeline and server; ages in seconds.
+    """Health of the pipeline and the server; ages are in seconds.
 
-    `quiet` is true if the pipeline is running but expected events do not arrive. `partitions` is
+    `quiet` is true if the pipeline is running but expected events are not arriving. `partitions` is
     empty unless the store belongs to a group of runners.
     """
 
@@ -89,7 +89,7 @@ class RefusalCount(Struct):
 
 
 class DeadLetterList(Struct):
-    """The newest of `total` events that could not be used, and the most frequent reasons."""
+    """The newest of the `total` events that could not be used, and the most frequent reasons."""
 
     total: int
     reasons: list[RefusalCount]
@@ -97,7 +97,7 @@ class DeadLetterList(Struct):
 
 
 class AlertInfo(Struct):
-    """An alert about a key, or about a whole belief or stream: its key is then empty.
+    """An alert about a key, or about a whole belief or stream, in which case `key` is empty.
 
     The key of the pooled rest is null; `since` is when the status began.
     """
@@ -110,7 +110,7 @@ class AlertInfo(Struct):
 
 
 class AlertMessage(Struct):
-    """A message of an alert; `delivered` is when it was delivered, `abandoned` why it was not."""
+    """An alert's message; `delivered` is when it was delivered, `abandoned` is why it was not."""
 
     id: str
     alert: str
@@ -128,7 +128,7 @@ class AlertMessage(Struct):
 class AlertList(Struct):
     """The pending, firing and resolved alerts, and the newest messages.
 
-    `waiting` is the number of all messages that are not delivered yet.
+    `waiting` is the total number of messages that have not been delivered yet.
     """
 
     alerts: list[AlertInfo]
@@ -143,7 +143,7 @@ class Decisions(Struct):
 
 
 class AnnotationInfo(Struct):
-    """A note about a time, in seconds since 1970; without a belief it is about all beliefs."""
+    """A note about a time, in seconds since 1970; if `belief` is empty, it is about all beliefs."""
 
     id: str
     at: float
@@ -158,7 +158,7 @@ class AnnotationList(Struct):
 
 
 class AnnotationBody(Struct, forbid_unknown_fields=True):
-    """An annotation to store; by default it is about the present and about all beliefs.
+    """An annotation to store; by default it is about the present time and all beliefs.
 
     It replaces the annotation with the same `id`, so that a request can be repeated.
     """

@@ -35,7 +35,7 @@ FORGET_SECONDS = 600.0
 MAX_REMEMBERED_CLIENTS = 10_000
 
 MAX_PARSED = 256
-"""Number of host names and addresses whose parsed form is remembered."""
+"""Maximum number of host names and addresses whose parsed form is cached."""
 
 
 class Access:
@@ -46,8 +46,8 @@ class Access:
     token
         The token required for writing; generated if None.
     host
-        The address that the server is bound to. Unless it is a loopback address, reading requires
-        the token, too.
+        The address that the server is bound to. Unless it is a loopback address, reading also
+        requires the token.
     names
         Additional host names of the server.
 
@@ -56,7 +56,7 @@ class Access:
     generated
         Whether the token was generated.
     guesses
-        Failed attempts to authenticate, by client.
+        Failed attempts to authenticate, counted by client.
 
     Examples
     --------
@@ -125,8 +125,8 @@ class Access:
     def is_known_host(self, header: str) -> bool:
         """Return whether a Host header names this server.
 
-        IP addresses are accepted. A foreign page whose name was made to resolve to this server (DNS
-        rebinding) still sends its own name.
+        IP addresses are accepted. A foreign page whose host name was made to resolve to this server
+        (DNS rebinding) still sends that name.
         """
         name = host_name(header)
         return bool(name) and (name in self._names or _address(name) is not None)
@@ -136,8 +136,8 @@ class Guesses:
     """Counts wrong tokens by client, and delays clients that send many.
 
     The same wrong token counts once, so that a program with an outdated token does not lock out
-    others at its address. A request waits for a time that is fixed when it arrives, so that later
-    wrong tokens of its client do not delay it further.
+    other programs at its address. The time for which a request waits is fixed when the request
+    arrives, so that later wrong tokens from its client do not delay it further.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ class Guesses:
         self._clients.pop(client, None)
 
     def wait(self, client: str) -> float:
-        """Return the number of seconds before the next token of a client is checked."""
+        """Return the number of seconds until the next token of a client is checked."""
         return max(self._clients.get(client, ((), 0, 0.0))[2] - self._now(), 0.0)
 
     async def hold(self, client: str) -> float:
@@ -211,7 +211,7 @@ class Guesses:
 def network_of(host: str) -> str:
     """Return the name under which the requests of one host are counted.
 
-    IPv6 hosts are counted by /64 network, because a host usually has all of its addresses.
+    IPv6 hosts are counted by /64 network, because a host usually has all addresses of its network.
 
     Examples
     --------
@@ -227,7 +227,7 @@ def network_of(host: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a server that is bound to an address can only be reached from this machine.
+    """Return whether a server bound to an address can be reached only from this machine.
 
     Examples
     --------
@@ -263,7 +263,7 @@ def host_name(header: str) -> str:
 
 
 def is_same_origin(headers: Mapping[str, str]) -> bool:
-    """Return whether a write comes from a page of this server, or from a program.
+    """Return whether a write comes from a page of this server or from a program.
 
     Examples
     --------
@@ -314,13 +314,13 @@ def local_page(page: str) -> str:
 
 
 def cookie_name(scope: Any) -> str:
-    """Return the name of the session cookie; it has the port, since ports share cookies."""
+    """Return the name of the session cookie; it contains the port, since ports share cookies."""
     server = scope.get("server") or ("", 0)
     return f"seqbayes_{server[1]}"
 
 
 def session_of(header: str, scope: Any) -> str:
-    """Return the session in a Cookie header; empty if it has none."""
+    """Return the session in a Cookie header; empty if no session is given."""
     try:
         found = SimpleCookie(header).get(cookie_name(scope))
     except CookieError:

@@ -37,7 +37,7 @@ class AlertReads:
         return json_response(request, await run_in_threadpool(self.listed, limit))
 
     def listed(self, limit: int = MAX_MESSAGES) -> dict[str, Any]:
-        """Return them as JSON values."""
+        """Return the alerts and messages as JSON values."""
         reader = self._hub.provider.reader
         if reader is None:  # an in-memory store has no reader
             return {"alerts": [], "messages": [], "waiting": 0}
@@ -50,7 +50,7 @@ class AlertReads:
         }
 
     def counts(self) -> tuple[Counter[tuple[str, str]], int]:
-        """Return the numbers of keys of each alert by status, and of undelivered messages."""
+        """Return the number of keys by alert and status, and the number of undelivered messages."""
         found = self.listed(0)
         return Counter((a["alert"], a["status"]) for a in found["alerts"]), found["waiting"]
 

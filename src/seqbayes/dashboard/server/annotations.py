@@ -26,7 +26,7 @@ MAX_BODY_BYTES = 16_384
 
 
 class Annotations:
-    """The handlers; without a store that can be read, annotations last as long as the server.
+    """The handlers; without a readable store, annotations are lost when the server stops.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Annotations:
         at = time.time() if given.at is None else given.at
         seconds = at.timestamp() if isinstance(at, datetime) else float(at)
         if not abs(seconds) < 1e11:
-            raise HttpError(422, "expected at to be in seconds since 1970, or a time with its zone")
+            raise HttpError(422, "expected 'at' in seconds since 1970, or as a time with its zone")
         return Annotation(given.id or uuid.uuid4().hex, seconds, belief, given.text)
 
     def _store(self, annotation: Annotation) -> None:
@@ -80,7 +80,7 @@ class Annotations:
         return sorted(self._held.values(), key=lambda each: (each.at, each.id))
 
     def marks(self, belief: str) -> list[dict[str, Any]]:
-        """Return the annotations of a belief, and those of all, as marks on a time axis."""
+        """Return annotations about a belief, or about all beliefs, as marks on a time axis."""
         return [
             {"at": each.at, "text": each.text, "kind": "annotation"}
             for each in self.listed()[-MAX_ANNOTATIONS:]

@@ -34,7 +34,7 @@ MAX_CARDS = 1000
 MAX_LETTERS = 50
 MAX_REASONS = 20
 MAX_RAW_BYTES = 2000
-"""Maximum number of bytes returned of a dead letter."""
+"""Maximum number of bytes of a dead letter that are returned."""
 
 
 class Reads:
@@ -49,7 +49,7 @@ class Reads:
         return await self._answer(request, self.listed)
 
     async def below(self, request: Request) -> Response:
-        """Return the cards of a belief, or the details of a key."""
+        """Return the cards of a belief or the details of a key."""
         parts = path_segments(request, "/api/beliefs/")
         if len(parts) == 1:
             return await self._answer(request, lambda: self._searched(request, parts[0]))

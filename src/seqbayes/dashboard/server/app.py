@@ -36,7 +36,7 @@ from seqbayes.stream.stores import StoreError
 Handler = Callable[[Request], Awaitable[Response]]
 
 PAGES = ("/", "/beliefs/{rest:path}", "/compare", "/health", "/replay/mms", "/replay/coins")
-"""Paths of the pages that the client draws."""
+"""Paths of the pages that the client renders."""
 
 
 class Direct:

@@ -1,4 +1,4 @@
-"""Bundles the modules and the style sheets of a page into one file each, to save requests."""
+"""Bundles a page's modules into one file, and its style sheets into another, to save requests."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _EXPORT = re.compile(r"^export ((?:async )?(?:class|function\*?|const) (\w+))", 
 
 
 LAZY = {"./views/mms.js": "/static/replay-mms.js", "./views/coins.js": "/static/replay-coins.js"}
-"""Dynamic imports with a separate script, and its URL."""
+"""The dynamic imports that have a separate script, with its URL."""
 
 
 def bundle(entry: Path, main: Path | None = None) -> str:
-    """Return one script with the code of a module and of all modules that it imports.
+    """Return one script with the code of a module and of all the modules that it imports.
 
     Each module becomes a function that returns its exports. Dynamic imports are resolved from the
     same script, except those in `LAZY`.

@@ -33,7 +33,7 @@ CHOSEN = 6
 """Number of keys to compare if a request does not name any."""
 
 LEAST_SHARE = 0.01
-"""Of these, keys with less than this share of the data of the largest key are excluded."""
+"""Among these, keys with less than this share of the largest key's data are excluded."""
 
 
 class ComparisonHandler:
@@ -88,8 +88,8 @@ class ComparisonHandler:
         level
             Level of the intervals and of the verdict.
         quantity
-            "mean", or the probability of a quantile as text, to compare the expected observations
-            or their quantiles instead of the parameter.
+            "mean", or the probability of a quantile as a string, to compare the expected
+            observations or their quantiles instead of the parameter.
 
         Raises
         ------
@@ -195,7 +195,7 @@ def _entries(table: EntryTable, keys: Sequence[str]) -> list[Entry]:
 
 
 def _control(table: EntryTable) -> str | None:
-    """Return the configured control if it exists as a key."""
+    """Return the configured control if it is an existing key."""
     values = table.description.display.control_values
     key = None if values is None else msgspec.json.encode(values).decode()
     return key if key in table.entries else None
@@ -217,7 +217,7 @@ def _sample_ratio(table: EntryTable) -> dict[str, Any] | None:
 
 
 def _named(compared: dict[str, Any], keys: list[str]) -> dict[str, Any]:
-    """Return a comparison with indices replaced by keys."""
+    """Return a comparison with its indices replaced by keys."""
     differences = [
         {**each, "pair": [keys[k] for k in each["pair"]]} for each in compared["differences"]
     ]

@@ -25,7 +25,7 @@ MAX_DECISIONS = 10_000
 """Maximum number of contexts or rewards in a request."""
 
 AT_ONCE = 100
-"""Maximum number of contexts for which arms are chosen without another thread."""
+"""Maximum number of contexts for which arms are chosen in the same thread."""
 
 QUICK_SECONDS = 0.005
 """Maximum expected processor time of a request whose probabilities are computed without another
@@ -41,7 +41,7 @@ class Decide:
     Parameters
     ----------
     hub
-        The hub with the current beliefs.
+        The hub, which has the current beliefs.
     commits
         Waits for the commits of rewards.
     """
@@ -51,7 +51,7 @@ class Decide:
         self._computing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def choose(self, request: Request) -> Response:
-        """Choose an arm for one context, or for each of an array."""
+        """Choose an arm for one context, or for each context of an array."""
         name, *rest = path_segments(request, "/api/choose/")
         choosers = self._choosers()
         chooser = None if rest else choosers.get(name)
@@ -71,7 +71,7 @@ class Decide:
     async def _choose_few(
         self, chooser: Chooser, contexts: list[dict[str, Any]]
     ) -> list[DecisionResponse] | None:
-        """Use the probabilities that another request has computed while this one was waiting."""
+        """Choose arms, if possible with probabilities that another request computed meanwhile."""
         decisions = self._choose(chooser, contexts, chooser.choose_at_once)
         if decisions is not None:
             return decisions
@@ -91,7 +91,7 @@ class Decide:
         board, belief = self._hub.board, chooser.belief.name
 
         def state_of(key: tuple[str, ...]) -> Any:
-            # states are replaced and never changed: shares are computed without the lock
+            # states are replaced, never changed, so shares are computed without the lock
             with board.lock:
                 entry = board.entry(belief, write_key(key))
                 return None if entry is None else entry.state
@@ -108,7 +108,7 @@ class Decide:
         return decisions
 
     async def reward(self, request: Request) -> Response:
-        """Learn the reward of one decision, or of each of an array."""
+        """Learn the reward of one decision, or of each decision of an array."""
         choosers = self._choosers()
         source = http_source(self._hub.provider.source)
         given = _decode(await body_of(request, source.longest), RewardBody)

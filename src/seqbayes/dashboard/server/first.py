@@ -23,7 +23,7 @@ MAX_BELIEFS = 6
 """Maximum number of beliefs whose cards are included; the scripts request the others."""
 
 PAGE, FIRST = 60, 12
-"""Number of cards that ``grid.js`` requests for a single belief, and for one of several."""
+"""Number of cards that ``grid.js`` requests for a single belief, and for each of several."""
 
 COMPARED = ("keys", "best", "label", "level", "control")
 """Parameters of a comparison, in the order of ``compare.js``."""
@@ -33,9 +33,9 @@ LETTERS = 25
 
 
 class FirstData:
-    """The API responses that the view of a URL requests first, by path and query.
+    """The API responses that a URL's view requests first, keyed by path and query.
 
-    If an API URL differs from that of the scripts, the scripts send another request.
+    If the scripts need the response of an API URL that is not embedded, they request it.
     """
 
     def __init__(self, reads: Reads, comparisons: ComparisonHandler, alerts: AlertReads) -> None:
@@ -47,7 +47,7 @@ class FirstData:
 
     def _read(self, request: Request) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        with suppress(HttpError, StoreError):  # the page requests them and shows the error
+        with suppress(HttpError, StoreError):  # the page requests these and shows the error
             for path, find in self._needed(request):
                 data[path] = find()
         return data

@@ -28,7 +28,7 @@ POLICY = (
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 PARTS = (".js", ".css", ".woff2")
-"""Suffixes of static files that are parts of pages and need fewer headers."""
+"""Suffixes of static files that are parts of pages, and therefore need fewer headers."""
 
 PARTS_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -40,7 +40,7 @@ PUBLIC = ("/login", "/logout", "/favicon.ico")
 """Paths that do not require a token, in addition to static files."""
 
 HARMLESS = ("/api/replay/", *PUBLIC)
-"""Paths that accept POST without a token if reading does: they do not change beliefs."""
+"""Paths that accept POST without a token if reading needs none: they do not change beliefs."""
 
 
 class Guard:
@@ -160,7 +160,7 @@ class Guard:
         return f"{client} {cookie}" if cookie and self._access.is_own(cookie) else client
 
     async def _wait(self, scope: Any, headers: Mapping[str, str], guesser: str) -> int:
-        """Hold a request until its token may be checked; return the seconds if too many wait."""
+        """Hold a request until its token may be checked; if too many wait, return the seconds."""
         login = scope["path"] == "/login" and scope["method"] == "POST"
         given = "authorization" in headers or login
         return math.ceil(await self._access.guesses.hold(guesser)) if given else 0
@@ -194,7 +194,7 @@ def _headers(
 
 
 def _page_of(scope: Any) -> str:
-    """Return path and query of a request."""
+    """Return the path and query of a request."""
     query = scope.get("query_string", b"").decode("latin-1")
     return f"{scope['path']}?{query}" if query else str(scope["path"])
 

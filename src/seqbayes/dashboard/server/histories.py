@@ -28,7 +28,7 @@ MAX_KEYS = 12
 
 
 class Histories:
-    """The handler, and the histories of detail pages.
+    """The handler, which also provides the histories of detail pages.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Histories:
     def _differences(
         self, name: str, keys: list[str], against: str, label: str | None, level: float
     ) -> dict[str, Any]:
-        """Return the histories of the differences of several keys to another one."""
+        """Return the histories of the differences between several keys and another key."""
         with self._board.lock:
             table, now = table_of(self._board, name), self._board.now()
             entries = [entry_of(table, key) for key in (against, *keys)]
@@ -103,7 +103,7 @@ class Histories:
             part = next((each for each in others if each.name == wanted), None)
             if part is None:
                 raise HttpError(422, "expected part to be one of the parts of the belief")
-            # the sparkline shows another number: use the store and the current value
+            # the sparkline shows another number, so use the store and the current value
             spark = columns([(now, part.mean, part.low, part.high)])
         reader = self._hub.provider.reader
         if level != views.LEVEL and reader is not None:
@@ -113,7 +113,7 @@ class Histories:
         return past.history(reader, entry.belief, entry.key, spark, part)
 
     def marks(self, name: str, names: list[str] | None) -> list[dict[str, Any]]:
-        """Return annotations and alerts of a belief, or only those of one key, by time."""
+        """Return the annotations and alerts of a belief, or only of one key, in order of time."""
         alerts = [
             {"at": each["at"], "text": _words(each, names is None), "kind": "alert"}
             for each in self._alerts.listed()["messages"]
@@ -123,7 +123,7 @@ class Histories:
 
 
 def _words(message: dict[str, Any], named: bool) -> str:
-    """Return the text of an alert, with its key if it must be named."""
+    """Return the text of an alert, with its key if the key must be named."""
     key = " · ".join((message["key"] or {}).values()) if named else ""
     return f"{message['alert']}: {message['status']}{f' ({key})' if key else ''}"
 

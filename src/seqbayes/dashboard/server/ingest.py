@@ -48,7 +48,7 @@ class Ingest:
         self._source, self._commits = source, commits
 
     async def post(self, request: Request) -> Response:
-        """Accept one event, an array, or lines of JSON."""
+        """Accept one event, an array of events, or lines of JSON."""
         source = http_source(self._source())
         kind = _kind(request)
         body = await body_of(request, source.longest)
@@ -89,7 +89,7 @@ class Commits:
     async def commit(
         self, source: http.Http, given: posted.PostedRequest
     ) -> tuple[posted.Outcome, bool]:
-        """Return the outcome of a request after its commit, and whether it is of an earlier one.
+        """Return the outcome of a request after its commit, and whether it is an earlier request's.
 
         Raises
         ------
@@ -162,7 +162,7 @@ def _request(body: bytes, kind: str, field: str | None, key: str) -> posted.Post
     Raises
     ------
     HttpError
-        If an event is not a JSON object; the error names its line or position, from 1.
+        If an event is not a JSON object; the error names its line or position, counted from 1.
     """
     records = _lines(body) if kind in LINES else _events(body)
     name = "line" if kind in LINES else "event"

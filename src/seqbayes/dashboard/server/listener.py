@@ -125,7 +125,7 @@ def serve(
     ready
         Called when the server answers requests.
     service
-        The service manager, which is notified then, and at every tick.
+        The service manager, which is notified when the server is ready, and at every tick.
     """
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""Find beliefs and keys that a request names."""
+"""Finds the beliefs and keys that a request names."""
 
 from __future__ import annotations
 

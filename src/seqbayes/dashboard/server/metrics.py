@@ -1,4 +1,4 @@
-"""``/metrics``: the pipeline and the keys with the most data, in the text format of Prometheus."""
+"""``/metrics``: the pipeline and the keys with the most data, in the Prometheus text format."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from seqbayes.dashboard.server.units import Unit, unit_of
 from seqbayes.stream.stores import StoreError
 
 TOP = 20
-"""Maximum number of exported keys of a belief, those with the most data."""
+"""Maximum number of exported keys of a belief; the keys with the most data are exported."""
 
 _RESERVED = ("belief", "label", "part", "rest", "le", "quantile")
-"""Label names with another meaning, here or in Prometheus."""
+"""Label names that have another meaning, here or in Prometheus."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -60,7 +60,7 @@ _MEASURES = {
         "high": ("median_high", "Upper end of the 95 % interval of the median."),
     },
 }
-"""Names and help texts of mean, low and high; True for beliefs about logarithms."""
+"""Names and help texts of the mean, low and high; True for beliefs about logarithms."""
 
 Sample = tuple[dict[str, str], float]
 
@@ -132,7 +132,7 @@ class Metrics:
 
 
 class Exported(NamedTuple):
-    """A number of a key, with the labels and the unit of its metrics."""
+    """A number of a key, with the labels and the unit of the number's metrics."""
 
     labels: dict[str, str]
     unit: Unit

@@ -150,7 +150,7 @@ _COMPARED = [
 def _belief_paths() -> dict[str, Any]:
     against = in_query(
         "against",
-        "ID of a key: return the differences of the other keys to it. For beliefs about labels, "
+        "ID of a key: return each other key's difference from it. For beliefs about labels, "
         "`part` is the label.",
         type="string",
     )
@@ -211,7 +211,7 @@ def _server_paths() -> dict[str, Any]:
             "session", "Return the permissions of this session.", content(schema.Session), []
         ),
         "/metrics": get_operation(
-            "metrics", "Return metrics in the text format of Prometheus.", text("text/plain"), []
+            "metrics", "Return metrics in the Prometheus text format.", text("text/plain"), []
         ),
         "/api/stream": get_operation(
             "stream",
@@ -261,7 +261,7 @@ def _event_paths() -> dict[str, Any]:
             objects, chosen, in_path("name", "The name of a choice."),
         ),
         "/api/reward": post_operation(
-            "reward", "Post rewards of decisions; the response is sent after the commit.",
+            "reward", "Post rewards for decisions; the response is sent after the commit.",
             {JSON: {"schema": one_or_many(refer(schema.RewardBody))}}, responses_of_events(),
         ),
     }  # fmt: skip

@@ -18,7 +18,7 @@ _DESCRIPTIONS = {
     415: "The content type is not supported.",
     421: "The host name is not allowed.",
     422: "The request is invalid; the response describes the error.",
-    429: "Too many events are waiting, or too many tokens were wrong: retry after Retry-After.",
+    429: "Too many events are waiting, or too many tokens were wrong: wait as Retry-After says.",
     500: "The store cannot be read.",
     503: "The service is temporarily unavailable: try again.",
 }
@@ -45,7 +45,7 @@ def text(media_type: str) -> dict[str, Any]:
 
 
 def responses(good: dict[str, Any], *statuses: int) -> dict[str, Any]:
-    """Return the responses of an operation: its content, and the errors with these statuses."""
+    """Return an operation's responses: its content, and the errors with these statuses."""
     refusals = {
         str(status): {"description": _DESCRIPTIONS[status], "content": content(schema.Error)}
         for status in (401, 421, *statuses)
@@ -64,7 +64,7 @@ def responses_of_events(*statuses: int) -> dict[str, Any]:
 def get_operation(
     name: str, summary: str, good: dict[str, Any], parameters: list[Any], *statuses: int
 ) -> dict[str, Any]:
-    """Return a GET operation, by its content, its parameters and the statuses of its errors."""
+    """Return a GET operation with this content, these parameters and these error statuses."""
     return {
         "get": {
             "operationId": name,
@@ -78,7 +78,7 @@ def get_operation(
 def post_operation(
     name: str, summary: str, body: dict[str, Any], answers: dict[str, Any], *parameters: Any
 ) -> dict[str, Any]:
-    """Return a POST operation that requires a token, by the contents of its body."""
+    """Return a POST operation that requires a token, with these contents of its body."""
     return {
         "post": {
             "operationId": name,
@@ -103,7 +103,7 @@ def in_path(name: str, description: str) -> dict[str, Any]:
 
 
 def in_query(name: str, description: str, **of: Any) -> dict[str, Any]:
-    """Return a parameter in the query, by its schema."""
+    """Return a parameter in the query with this schema."""
     return {"name": name, "in": "query", "description": description, "schema": of}
 
 

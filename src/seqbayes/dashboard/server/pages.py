@@ -35,7 +35,7 @@ BUNDLES = {
     "replay-mms.js": "js/views/mms.js",
     "replay-coins.js": "js/views/coins.js",
 }
-"""Bundled scripts, each with a module and all modules that it imports, to save requests."""
+"""Bundled scripts: each has a module and all modules that it imports, to save requests."""
 
 AHEAD = {
     f"/replay/{story}": (
@@ -53,7 +53,7 @@ def root() -> Path:
 
 
 class Files:
-    """Cache of static files, compressed once and reloaded when they change."""
+    """A cache of static files, which are compressed once and reloaded when they change."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
@@ -90,12 +90,12 @@ class Files:
         name
             The file of the page.
         data
-            API responses by path and query.
+            API responses, keyed by path and query.
         """
         ahead = AHEAD.get(request.url.path, "").encode()
         if not data and not ahead:
             return self.response(request, name)
-        held = msgspec.json.encode(data).replace(b"<", b"\\u003c")  # "</script>" is text, too
+        held = msgspec.json.encode(data).replace(b"<", b"\\u003c")  # "</script>" can occur in data
         element = b'<script type="application/json" id="data">%s</script>' % held
         head, mark, foot = self._load(name)[0].rpartition(b"</body>")
         body = head.replace(b"</head>", ahead + b"</head>", 1) + element + mark + foot
@@ -126,7 +126,7 @@ class Files:
 
 
 class Pages:
-    """The handlers of pages, and of the session."""
+    """The handlers for pages and the session."""
 
     def __init__(
         self,

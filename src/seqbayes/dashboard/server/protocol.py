@@ -1,4 +1,4 @@
-"""Connections with limits on requests, on idle connections and on connections of one address."""
+"""Connections with limits on requests, idle connections and connections from one address."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MAX_CLIENT_WAITING = 64
 """Maximum number of connections per address that are idle or have sent only part of a request."""
 
 MAX_WAITING = 700
-"""Maximum number of such connections of all addresses; it keeps places free for requests."""
+"""Maximum total number of such connections; it leaves connections available for requests."""
 
 MAX_HEAD_BYTES = 1 << 16
-"""Maximum size of the headers of a request, and of a part of it that is incomplete."""
+"""Maximum size of the headers of a request, and of an incomplete part of a request."""
 
 MAX_PIPELINED = 16
-"""Maximum number of requests that a connection sends before the response to the first."""
+"""Maximum number of requests that a connection may send before the first is answered."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -82,14 +82,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(PATIENCE, self._check)
 
     def data_received(self, data: bytes) -> None:
-        """Parse data; reject a request with an incomplete part that is too large."""
+        """Parse data; reject a request if an incomplete part of it is too large."""
         self._incomplete += len(data)
         super().data_received(data)
         if self._incomplete > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("A part of the request is too large.")
 
     def on_message_begin(self) -> None:
-        """Begin to count the size of the headers."""
+        """Begin to measure the size of the headers."""
         self._head = 0
         super().on_message_begin()
 

@@ -35,7 +35,7 @@ class HttpError(Exception):
 def json_response(
     request: Request, data: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return JSON, compressed if it is large; bytes are used as JSON."""
+    """Return a JSON response, compressed if it is large; bytes are taken to be JSON."""
     body = data if isinstance(data, bytes) else msgspec.json.encode(data)
     given = {"cache-control": "no-store", **(headers or {})}
     if len(body) > _SMALL and accepts_gzip(request):
@@ -50,7 +50,7 @@ def accepts_gzip(request: Request) -> bool:
 
 
 def path_segments(request: Request, prefix: str) -> list[str]:
-    """Return the segments of a path after a prefix, decoded one by one: keys may contain slashes.
+    """Return a path's segments after a prefix, decoded one by one: keys can contain slashes.
 
     Raises
     ------

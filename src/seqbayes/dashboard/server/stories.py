@@ -34,7 +34,7 @@ MAX_STORIES = 16
 MAX_STEPS = 500
 
 MAX_BAG = 3000
-"""Maximum number of candies in the reader's bag, which the id of the story contains."""
+"""Maximum number of candies in the reader's bag, which is part of the story's id."""
 
 MAX_ENDLESS = 20
 """Maximum number of concurrent endless streams."""
@@ -70,7 +70,7 @@ class CoinOptions(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StoryBuffer:
-    """The steps of one story that have been requested so far, as JSON."""
+    """The steps of a story that have been requested so far, as JSON."""
 
     def __init__(self, story: Story[Any]) -> None:
         self._story = story
@@ -81,7 +81,7 @@ class StoryBuffer:
         self.total = story.total
 
     def steps(self, first: int, count: int) -> bytes:
-        """Return steps, counted from 0, as JSON."""
+        """Return steps, numbered from 0, as JSON."""
         with self._lock:
             while len(self._encoded) < first + count:
                 step = next(self._steps, None)
@@ -137,7 +137,7 @@ class Stories:
         return json_response(request, await run_in_threadpool(story.steps, first, count))
 
     async def stream(self, request: Request) -> Response:
-        """Stream coin sets indefinitely, using online EM, skipping the first `after` sets."""
+        """Stream coin sets indefinitely, with online EM; skip the first `after` sets."""
         after = integer_parameter(request, "after", 0, 0, MAX_SKIPPED)
         options = _options(request.path_params["id"])
         if not isinstance(options, CoinOptions):

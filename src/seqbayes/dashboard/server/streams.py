@@ -35,7 +35,7 @@ class EventStream(Response):
     ended
         Called when the response ends.
     dropped
-        Set to disconnect the client, even while it does not read.
+        Set to disconnect the client, even while it is not reading.
     """
 
     media_type = "text/event-stream"
@@ -125,7 +125,7 @@ def _subscription(request: Request) -> Subscription:
 
 
 def _alone(beliefs: list[str], key: str) -> tuple[str, str]:
-    """Return a key of the only requested belief."""
+    """Return a key that belongs to the only requested belief."""
     if len(beliefs) != 1:
         raise HttpError(422, "expected key=ID with one belief=NAME")
     return beliefs[0], key

@@ -57,7 +57,7 @@ _RESERVED = ("count", "sum", "total", "bucket", "info", "low", "high")
 
 
 def unit_of(text: str) -> Unit:
-    """Return the unit of a belief for the names of its metrics; the name is empty without a unit.
+    """Return the unit of a belief for its metrics' names; its name is empty if there is no unit.
 
     Examples
     --------

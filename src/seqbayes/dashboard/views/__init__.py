@@ -1,8 +1,8 @@
 """Beliefs as JSON values for pages.
 
 Each kind of belief has one view class, which cards, detail pages, histories, comparisons and
-embedded pages share: a class with `register_view` in a module of this package. The functions here
-choose the view and add the parts that all kinds have in common.
+embedded pages share. It is declared with `register_view` in a module of this package. The functions
+here choose the view and add the parts that all kinds have in common.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def cards(
     points: int = CARD_POINTS,
     level: float = LEVEL,
 ) -> list[Any]:
-    """Return the cards of states of one belief, computed together."""
+    """Return the cards of several states of one belief, computed together."""
     if not states:
         return []
     view, plain = view_of(states[0], level), [state.as_of() for state in states]
@@ -122,7 +122,7 @@ def cards(
 
 
 def rankings(states: Sequence[Any], level: float = LEVEL) -> list[Ranking]:
-    """Return the sort values of states of one belief, computed together.
+    """Return the sort values of several states of one belief, computed together.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def rankings(states: Sequence[Any], level: float = LEVEL) -> list[Ranking]:
 
 
 def sort_values(state: Any, answers: Answers, sort: str, level: float = LEVEL) -> Any:
-    """Return the sort values of many states of one belief; NaN is a missing one.
+    """Return the sort values of many states of one belief; NaN marks a missing value.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def sort_values(state: Any, answers: Answers, sort: str, level: float = LEVEL) -
     Returns
     -------
     array or None
-        None if the values have to be computed from the states.
+        None if the values must be computed from the states.
     """
     return view_of(state, level).sort_values(state.as_of(), answers, sort)
 
@@ -251,10 +251,10 @@ def metrics(state: Any) -> list[Metric]:
 def step(state: Any, x: Any) -> dict[str, Any] | None:
     """Return the terms of Bayes' rule for an observation not yet learned, or None.
 
-    Densities are evaluated at the posterior mean after the step. At the mean before it, the
+    Densities are evaluated at the posterior mean after the step. At the mean before the step, the
     likelihood and the evidence of a boolean or a label would always be equal. For a label, the
-    densities are those of its share, and `of` names the label; None means a new label, with the
-    share of all labels that have not occurred.
+    densities are those of its share, and `of` names the label. None means a new label; the share is
+    then that of all labels that have not occurred.
 
     Examples
     --------
@@ -268,7 +268,7 @@ def step(state: Any, x: Any) -> dict[str, Any] | None:
     """
     try:
         return view_of(state).step(state.as_of(), x)
-    except (SeqbayesError, NotImplementedError, TypeError):  # improper, without a density
+    except (SeqbayesError, NotImplementedError, TypeError):  # an improper belief
         return None
 
 

@@ -1,4 +1,4 @@
-"""The interface of views, and the view of each kind of belief."""
+"""The interface of views, and the registry of the view for each kind of belief."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Path = tuple[str | int, ...]
 
 
 class Ranking(NamedTuple):
-    """The numbers that keys are sorted by; None if a belief has no such number."""
+    """The numbers by which keys are sorted; a number is None if the belief does not have it."""
 
     n: float
     mean: float | None = None
@@ -75,7 +75,8 @@ class Metric(NamedTuple):
     mean, low, high
         Mean and interval.
     logarithmic
-        Whether the state learned logarithms; mean and interval are then of the median.
+        Whether the state has learned logarithms; the mean and interval are then those of the
+        median.
     share
         Whether the number is a share, regardless of the unit of the observations.
     """
@@ -117,7 +118,7 @@ class BeliefView:
     """Whether there can be `warnings`."""
 
     link: ClassVar[str] = "."
-    """Separator between the name of a field and the name of a number in it."""
+    """Separator between the name of a field and the name of one of its numbers."""
 
     def __init__(self, level: float = LEVEL) -> None:
         self.level = level
@@ -134,7 +135,7 @@ class BeliefView:
         states
             The states, without decay wrappers.
         lasts
-            The last observation of each, or None.
+            The last observation of each state, or None.
         points
             Maximum number of points of a density.
         """
@@ -149,7 +150,7 @@ class BeliefView:
         return [Ranking(state.n_samples) for state in states]
 
     def sort_values(self, state: Any, answers: Answers, sort: str) -> Any:
-        """Return the sort values of many states, or None if each state is needed."""
+        """Return the sort values of many states, or None if the states themselves are needed."""
         return None
 
     def details(self, state: Any, last: Any) -> dict[str, Any]:
@@ -178,7 +179,7 @@ class BeliefView:
         return []
 
     def leading_estimates(self, name: str, state: Any, most: int) -> list[dict[str, Any]]:
-        """Return the named estimates of a feature: all, or the largest if there are many."""
+        """Return a feature's named estimates: all of them, or the largest if there are many."""
         return self.estimates(name, state)
 
     def marginals(self, name: str, state: Any, last: Any) -> Iterator[dict[str, Any]]:
@@ -192,7 +193,7 @@ class BeliefView:
         yield {"name": name, **description, **self.head(state), **card}
 
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
-        """Yield the predictive distribution of each number by name, or None if it is unknown."""
+        """Yield the name and predictive distribution of each number, or None if it is unknown."""
         return iter(())
 
     def step(self, state: Any, x: Any) -> dict[str, Any] | None:
@@ -213,7 +214,7 @@ class BeliefView:
 
 
 VIEWS: dict[str, BeliefView] = {}
-"""All views by kind; see `register_view`."""
+"""All views, keyed by kind; see `register_view`."""
 
 
 def register_view(view: type[BeliefView]) -> type[BeliefView]:
@@ -223,7 +224,7 @@ def register_view(view: type[BeliefView]) -> type[BeliefView]:
 
 
 def all_views() -> dict[str, BeliefView]:
-    """Return all views by kind, in alphabetical order."""
+    """Return all views, keyed by kind in alphabetical order."""
     return dict(sorted(VIEWS.items()))
 
 
@@ -233,17 +234,17 @@ def is_numeric(kind: str) -> bool:
 
 
 def compares(kind: str) -> str:
-    """Return the subject of comparisons of beliefs of a kind; empty if they cannot be compared."""
+    """Return what comparisons of beliefs of a kind are about; empty if they cannot be compared."""
     return VIEWS[kind].compares if kind in VIEWS else ""
 
 
 def warns(kind: str) -> bool:
-    """Return whether there can be warnings about beliefs of a kind."""
+    """Return whether beliefs of a kind can have warnings."""
     return kind in VIEWS and VIEWS[kind].warns
 
 
 def view_of(state: Any, level: float = LEVEL) -> BeliefView:
-    """Return the view of a belief; kinds without a view are shown as text.
+    """Return the view for a belief; kinds without a view are shown as text.
 
     Parameters
     ----------
@@ -257,7 +258,7 @@ def view_of(state: Any, level: float = LEVEL) -> BeliefView:
 
 
 def scale_of(state: Any) -> str:
-    """Return how the numbers of a belief are written: "share", "log", or an empty string."""
+    """Return how a belief's numbers are written: "share", "log", or an empty string."""
     if not state.conjugate:
         return ""
     return "log" if state.likelihood.of_logarithm else str(state.unit)

@@ -1,4 +1,4 @@
-"""Compares beliefs about one number each: the best one, differences and expected losses."""
+"""Compares beliefs about one number each: which is best, differences and expected losses."""
 
 from __future__ import annotations
 
@@ -33,28 +33,29 @@ def compare(
     threshold: float | None = None,
     quantity: str | float | None = None,
 ) -> dict[str, Any]:
-    """Return the probabilities of being the best, differences, losses and a verdict.
+    """Return probabilities of being the best, differences, losses and a verdict.
 
     Parameters
     ----------
     states
-        2 to 12 beliefs about a number, or about a mean and a variance, whose means are compared.
+        2 to 12 beliefs about a number, or about a mean and a variance, of which the mean is
+        compared.
     lowest
         Whether the smallest number is the best, instead of the largest.
     label
-        The label whose shares are compared, for beliefs about labels.
+        For beliefs about labels, the label whose shares are compared.
     level
         Level of the intervals and of the verdict.
     control
-        Index of the state that the others are compared with; by default the best state.
+        Index of the state with which the others are compared; by default the best state.
     equivalence
         Largest difference that does not matter; a relative difference for logarithms.
     threshold
         A value on the scale of the observations; the result contains the probabilities of
         exceeding it.
     quantity
-        The compared quantity instead of the parameter: "mean" of the observations, or the
-        probability of a quantile.
+        The quantity that is compared instead of the parameter: "mean" for the mean of the
+        observations, or the probability of a quantile.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def compare(
 def _arm(
     found: comparison.Comparison, key: Any, to_control: comparison.Comparison
 ) -> dict[str, Any]:
-    """Return what a comparison contains about one key, as JSON values."""
+    """Return the part of a comparison that is about one key, as JSON values."""
     return {
         "p_best": found.p_best[key],
         "loss": finite(found.loss[key]),
@@ -120,7 +121,7 @@ def _arm(
 
 
 def probability_above(state: Any, threshold: float) -> float | None:
-    """Return the probability of exceeding a value of the observations; None if improper.
+    """Return the probability of exceeding a value of the observations; None if it is improper.
 
     Examples
     --------
@@ -137,7 +138,7 @@ def probability_above(state: Any, threshold: float) -> float | None:
 
 
 def quantities(state: Any) -> list[str]:
-    """Return the quantities of observations, as text, by which beliefs can be compared.
+    """Return, as strings, the quantities of observations by which beliefs can be compared.
 
     The mean is omitted if it is the parameter.
 
@@ -189,7 +190,7 @@ def _number(state: Any, label: str | None, quantity: str | float | None = None) 
 
 
 def _differences(found: comparison.Comparison, level: float) -> list[dict[str, Any]]:
-    """Return the differences of the best key from the others, as JSON values."""
+    """Return the differences between the best key and each of the others, as JSON values."""
     return [
         {
             "pair": [found.best, k],
@@ -219,7 +220,7 @@ def _decision(
 
 
 def _contrast(difference: comparison.Difference | None) -> dict[str, Any] | None:
-    """Return the difference from the reference as JSON values; None for the reference itself."""
+    """Return a key's difference from the reference as JSON values; None for the reference."""
     if difference is None:
         return None
     return {
@@ -252,7 +253,7 @@ def leading_label(states: Sequence[Any]) -> str | None:
 
 
 def drawn_shares(states: Sequence[Any], label: str, level: float = LEVEL) -> list[dict[str, Any]]:
-    """Return mean, interval and density of the shares of a label.
+    """Return the mean, interval and density of the shares of a label.
 
     Examples
     --------

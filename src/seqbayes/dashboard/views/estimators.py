@@ -149,7 +149,7 @@ def _places(centre: Mapping[Any, Any], inside: str = "") -> Iterator[str]:
 
 
 def _estimates(name: str, state: State | None, level: float) -> list[dict[str, Any]]:
-    """Return the estimates of a belief about a feature; only the largest shares of labels."""
+    """Return the estimates of a belief about a feature; for labels, only the largest shares."""
     if state is None:
         return []
     return view_of(state, level).leading_estimates(name, state, _MAX_FEATURE_LABELS)

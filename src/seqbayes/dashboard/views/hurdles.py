@@ -1,4 +1,4 @@
-"""Beliefs about amounts that are often zero: the expected value, the share and the amounts."""
+"""Beliefs about amounts that are often zero: expected value, share of nonzero amounts, amounts."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class HurdleView(BeliefView):
 
 
 def _parts(state: Any, level: float) -> list[dict[str, Any]]:
-    """Return estimates of the share and of the amounts."""
+    """Return estimates for the share and for the amounts."""
     beliefs = state.parts().items()
     return [
         each for name, belief in beliefs for each in view_of(belief, level).estimates(name, belief)
@@ -100,7 +100,7 @@ def _parts(state: Any, level: float) -> list[dict[str, Any]]:
 def _density(
     expected: Distribution, prior: Distribution | None, low: float, high: float, points: int
 ) -> dict[str, Any]:
-    """Return the densities of the expected value, a posteriori and a priori."""
+    """Return the posterior and prior densities of the expected value."""
     reach = (high - low) / 2.0
     ends = max(expected.ppf(1e-3), low - reach), min(expected.isf(1e-3), high + reach)
     x = np.linspace(*ends, points)

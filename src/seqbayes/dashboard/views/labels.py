@@ -37,7 +37,7 @@ class LabelsView(BeliefView):
     link = " = "
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
-        """Return the largest shares, and the remainder for all other labels."""
+        """Return the largest shares, and the total share of all other labels."""
         return shares(state, level=self.level)
 
     def rankings(self, states: Any) -> list[Ranking]:
@@ -55,7 +55,7 @@ class LabelsView(BeliefView):
         return bars(predictive_of(state))
 
     def plotted(self, state: Any, held: Path) -> PlottedNumber | None:
-        """Return the largest share, or the share plotted so far if it may be as large."""
+        """Return the largest share, or the share plotted so far if it could be as large."""
         weights, total = _weights(state)
         if not (weights and total > 0.0):
             return None
@@ -105,17 +105,17 @@ class LabelsView(BeliefView):
         ]
 
     def predictive_parts(self, name: str, state: Any) -> Iterator[tuple[str, Any]]:
-        """Yield the predictive distribution, or None if it is not a distribution of labels."""
+        """Yield the predictive distribution, or None if it is not a distribution over labels."""
         found = predictive_of(state)
         yield name, found if isinstance(found, Categorical) else None
 
     def step(self, state: Any, x: Any) -> dict[str, Any] | None:
-        """Return the step of the share of one label, or of all labels that have not occurred."""
+        """Return the step for the share of one label, or of all labels that have not occurred."""
         if not state.likelihood.labelled:
             step = state.explain(x)
             terms = step.prior, step.likelihood, step.evidence, step.posterior
             return step_as_json(x, step.at, *terms)
-        state.observe(x)  # raises an error for an invalid label
+        state.observe(x)  # this raises an error if the label is invalid
         weights, unseen = state.label_weights()
         known = x in weights
         weight = weights[x] if known else unseen
@@ -130,13 +130,13 @@ class LabelsView(BeliefView):
 
 
 def _weights(state: Any) -> tuple[Any, float]:
-    """Return the weights of the labels, and their total with that of unknown labels."""
+    """Return the weights of the labels, and the total including the weight of unknown labels."""
     weights, unseen = state.label_weights()
     return weights, math.fsum([*weights.values(), unseen])
 
 
 def shares(state: State, most: int = MAX_BARS, level: float = LEVEL) -> dict[str, Any]:
-    """Return the labels with the largest mean shares, and the remainder for all others."""
+    """Return the labels with the largest mean shares, and the total share of all others."""
     weights, unseen = state.label_weights()
     total = math.fsum(weights.values()) + unseen
     counts = state.label_counts()

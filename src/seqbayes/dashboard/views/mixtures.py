@@ -39,7 +39,7 @@ _MAX_LINES = 60
 
 ORDERED = (
     "The events are sorted or arrive in blocks, one component after the other, so that the"
-    " components may not describe all of them. Shuffle the events if possible; if they drift,"
+    " components might not describe all of them. Shuffle the events if possible; if they drift,"
     " let the mixture forget."
 )
 
@@ -52,7 +52,7 @@ class MixtureView(BeliefView):
     warns = True
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
-        """Return components with weights, and their predictive densities, if they exist."""
+        """Return the components with their weights and, if they exist, predictive densities."""
         weights, components = state.weights, state.components
         order = sorted(range(len(components)), key=lambda k: -weights[k])
         found = predictives_of(state)
@@ -62,7 +62,7 @@ class MixtureView(BeliefView):
             "components": [
                 _component(state.names[k], weights[k], components[k], self.level) for k in order
             ],
-            "settled": state.started,  # before that, the labels of components may be swapped
+            "settled": state.started,  # before that, the components could still swap their labels
             "x": None,
             "total": None,
             "discrete": False,
@@ -78,7 +78,7 @@ class MixtureView(BeliefView):
         return {"makers": None if last is None else responsibilities(state, last)}
 
     def warnings(self, state: Any) -> list[str]:
-        """Return a warning if the events are ordered, so that early components are forgotten."""
+        """Return a warning if the events are ordered such that early components are forgotten."""
         return [ORDERED] if state.is_ordered else []
 
     def predictive(self, state: Any, card: dict[str, Any]) -> dict[str, Any] | None:
@@ -190,8 +190,8 @@ def _grid(predictives: list[Any], points: int) -> Any:
 
 
 def _blended(state: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the predictive distribution of a mixture for each number, or for labels, by name."""
-    components = state.components  # empty before the first observation determines the priors
+    """Yield names with the predictive distribution of a mixture for each number, or for labels."""
+    components = state.components  # empty until the first observation determines the priors
     each = zip(state.weights if components else (), components, strict=True)
     if state.df is None:
         parts = [(w, dict(view_of(c).predictive_parts("", c))) for w, c in each if w > 0.0]

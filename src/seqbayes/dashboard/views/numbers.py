@@ -57,7 +57,7 @@ class NumberView(BeliefView):
         return cards
 
     def intervals(self, states: Sequence[Any]) -> Any:
-        """Return the ends of the intervals of proper states of one family, each (K,)."""
+        """Return the interval ends of proper states of one family, each of shape (K,)."""
         return _intervals(states[0], columns([state.posterior for state in states]), self.level)
 
     def more(self, state: Any) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class NumberView(BeliefView):
             yield found
 
     def metrics(self, state: Any) -> list[Metric]:
-        """Return mean and interval; for logarithms, of the median."""
+        """Return the mean and interval; for logarithms, those of the median."""
         found = self.plotted(state, ())
         if found is None:
             return []
@@ -188,7 +188,7 @@ def _named_estimates(name: str, mean: Any, interval: Any, logs: bool) -> list[di
 
 
 def columns(tuples: Sequence[Any], tall: bool = False) -> Any:
-    """Convert tuples of numbers to one tuple of arrays, (K,) or, if `tall`, (K, 1)."""
+    """Convert tuples of numbers to one tuple of arrays of shape (K,) or, if `tall`, (K, 1)."""
     arrays = np.array(tuples, float).T
     values = list(arrays[:, :, None] if tall else arrays)
     kind = type(tuples[0])
@@ -196,17 +196,17 @@ def columns(tuples: Sequence[Any], tall: bool = False) -> Any:
 
 
 def _intervals(state: State, posteriors: Any, level: float) -> Any:
-    """Return the ends of the intervals of posteriors of the family of a state, each (K,)."""
+    """Return the interval ends of posteriors of a state's family, each of shape (K,)."""
     return np.asarray(state.plotted(posteriors).interval(level), float)
 
 
 def _first_part(estimate: Any) -> Any:
-    """Return the estimate of the drawn number, of several."""
+    """Return the estimate of the number that is drawn, out of several numbers."""
     return estimate[0] if isinstance(estimate, tuple) else estimate
 
 
 def _first(estimate: Any) -> float | None:
-    """Return the estimate of the drawn number."""
+    """Return the estimate of the number that is drawn."""
     return finite(_first_part(estimate))
 
 
@@ -240,7 +240,7 @@ def _densities(
     ends: Any,
     points: int,
 ) -> list[dict[str, Any] | None]:
-    """Return the densities of posterior and prior and the likelihood of the last event."""
+    """Return the posterior and prior densities, and the likelihood of the last event."""
     state, posteriors = states[0], [state.posterior for state in states]
     narrow, wide = state.plotted(columns(posteriors)), state.plotted(columns(posteriors, True))
     x = curves.grids(narrow, wide, ends, points)
@@ -260,7 +260,7 @@ def _densities(
 def _density(x: Any, heights: Sequence[Any], likelihood: Any) -> dict[str, Any] | None:
     if np.isnan(x).any():
         return None
-    kept = np.concatenate([[True], np.diff(x) > 0.0])  # rounding can merge points
+    kept = np.concatenate([[True], np.diff(x) > 0.0])  # rounding can make points equal
     lines = [None if y is None else _listed(y[kept]) for y in (*heights, likelihood)]
     names = ("posterior", "prior", "likelihood")
     return {"x": x[kept].tolist(), **dict(zip(names, lines, strict=True))}

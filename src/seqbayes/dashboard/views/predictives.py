@@ -31,14 +31,14 @@ def predictive_of(state: Any) -> Any:
 
 
 def predictives_of(mixture: Any) -> list[Any]:
-    """Return the predictive distribution of every component of a mixture, or None."""
+    """Return the predictive distributions of a mixture's components, or None."""
     if mixture.df is not None:
         return list(mixture.predictives)
     return [predictive_of(component) for component in mixture.components]
 
 
 def named_numbers(name: str, found: Any, names: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the distribution of each number or label of an observation, by name.
+    """Yield the name and distribution of each number or label of an observation.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def curve(found: Any) -> dict[str, Any] | None:
 
 
 def bars(found: Any) -> dict[str, Any] | None:
-    """Return the probability of each label, the largest first."""
+    """Return the probability of each label, in descending order."""
     if not isinstance(found, Categorical):
         return curve(found)
     ranked = _ranked(found)[:_MAX_BARS]
@@ -103,7 +103,7 @@ def _ranked(found: Categorical) -> list[tuple[Any, float]]:
 
 
 def lines(found: Iterable[tuple[str, Any]], level: float) -> dict[str, Any]:
-    """Return named estimates of the next numbers, and of the most probable labels."""
+    """Return named estimates for the next numbers, and the most probable labels."""
     shown = [line for name, part in found for line in _lines(name, part, level)]
     return {"kind": "lines", "x": [], "p": [], "lines": shown}
 
@@ -132,7 +132,7 @@ _SIGN = 1 << 63
 
 
 class Blend:
-    """A weighted average of distributions of one number.
+    """A weighted average of several distributions of one number.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class Blend:
 
     @property
     def mean(self) -> float | None:
-        """Return the average of the means, or None if one does not exist."""
+        """Return the average of the means, or None if any mean does not exist."""
         means = [part.mean for part in self.parts]
         return None if None in means else self._average(means)
 
@@ -185,7 +185,7 @@ class Blend:
         )
 
     def _smallest(self, reached: Callable[[float], bool], within: Sequence[float]) -> float:
-        """Return the smallest number between two ends at which a condition holds."""
+        """Return the smallest number between two limits for which a condition holds."""
         low, high = min(within), max(within)
         whole = self.discrete and math.isfinite(low) and math.isfinite(high)
         place, at = (int, float) if whole else (_place, _at)
@@ -200,7 +200,7 @@ class Blend:
 
 
 def _place(x: float) -> int:
-    """Return the position of a float in the order of all floats, for bisection in 64 steps.
+    """Return a float's position in the order of all floats, for bisection in 64 steps.
 
     Examples
     --------

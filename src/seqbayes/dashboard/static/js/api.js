@@ -1,4 +1,4 @@
-// Requests to the server's JSON API, and their errors as text.
+// Requests to the server's JSON API, with errors as text.
 
 export class ApiError extends Error {
   constructor(message, status) {

@@ -34,7 +34,7 @@ function save(name, blob) {
   setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
 
-// A copy that is independent of the style sheets and canvases of the page.
+// A copy that is independent of the page's style sheets and canvases.
 function copied(element) {
   if (element instanceof HTMLCanvasElement) {
     const { width, height } = element.getBoundingClientRect();
@@ -99,7 +99,7 @@ export async function png(element) {
  * @param {string} name of the files, without suffix
  * @param {object} options
  * @param {Function} options.element returns the element to draw
- * @param {Function} options.rows returns the rows of the numbers, with a header row
+ * @param {Function} options.rows returns the numbers as rows, with a header row
  */
 export function downloads(name, { element, rows }) {
   const file = fileOf(name);

@@ -1,4 +1,4 @@
-// The rate of a key is sent only with its events; it decays while no event arrives.
+// The rate of a key is sent only when the key has events; between events, the page lets it decay.
 
 const FADE_MS = 10_000; // ms, the time constant of the server's average rate of a key
 const MIN_RATE = 0.01; // events per second

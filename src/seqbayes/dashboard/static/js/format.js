@@ -115,8 +115,8 @@ export const differenceOf = (measured) => (measured === SHARE ? POINTS : measure
 export const plain = (measured) => (x) => (exists(x) ? (measured === LOG ? Math.exp(x) : x) : null);
 
 /**
- * Formats the values of one belief: shares in percent, other values unchanged, with a number of
- * digits that suits an interval of this width.
+ * Formats the values of one belief: shares in percent, other values unchanged. The number of
+ * digits suits an interval of this width.
  */
 export function scale(measured, interval) {
   const share = measured === SHARE;
@@ -239,7 +239,7 @@ export function keyName(key, belief) {
 const END = 10;
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufefc]/;
 
-/** The beginning of a name, which may be cut, and its end, which may not: keys often differ there. */
+/** The beginning of a name, which can be cut, and its end, which is always shown: keys often differ there. */
 export function nameParts(name) {
   const signs = [...name];
   if (signs.length <= 2 * END || RIGHT_TO_LEFT.test(name)) return [name, ""];

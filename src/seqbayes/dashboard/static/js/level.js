@@ -1,4 +1,4 @@
-// The level of intervals: that of the URL, or the one selected on another page of this tab.
+// The level of intervals: the level in the URL, or the level selected on another page of this tab.
 
 import { h } from "./dom.js";
 import { percent } from "./format.js";

@@ -1,5 +1,5 @@
-// One stream of server-sent events for the whole page, which reconnects after a silence.
-// A browser has six connections per host for all tabs, so a hidden page closes its stream.
+// One stream of server-sent events for the whole page, which reconnects after a silence. A browser
+// allows six connections per host over all tabs, so a hidden page closes its stream.
 
 import { get, query } from "./api.js";
 

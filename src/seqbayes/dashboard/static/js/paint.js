@@ -1,4 +1,4 @@
-// Draws changes once per frame; without changes, nothing is drawn.
+// Draws changes once per frame; if nothing has changed, nothing is drawn.
 
 const dirty = new Map();
 let planned = false;

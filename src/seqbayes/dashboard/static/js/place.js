@@ -1,4 +1,4 @@
-// The scroll position and focused card of a page, kept in the history of the tab.
+// The scroll position and focused card of a page, kept in the tab's history.
 
 const REST_MS = 150; // ms without scrolling after which the position is saved
 const RESTORE_MS = 30_000; // the content is loaded in parts, which takes long over a slow connection

@@ -14,6 +14,7 @@ export class Player {
    * @param {string} options.speed the initial speed
    * @param {string} options.unit the name of a step
    * @param {Function} options.advance called with the steps of a frame and the index of the last
+   * one
    * @param {Function} options.rewind called before the first step
    * @param {Function} options.failed called with an error
    * @param {{face: string, act: Function}} [options.onward] the action after the last step

@@ -1,4 +1,4 @@
-// The numbers of charts as rows of a file, each with a header row.
+// The numbers of charts as rows of files, each with a header row.
 
 import { measureOf, plain } from "./format.js";
 

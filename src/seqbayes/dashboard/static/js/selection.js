@@ -1,4 +1,4 @@
-// The keys selected for a comparison, all of one belief. They are kept when a tab is reloaded.
+// The keys selected for a comparison, all from one belief. They are kept when a tab is reloaded.
 
 import { query } from "./api.js";
 import { read, write } from "./prefs.js";

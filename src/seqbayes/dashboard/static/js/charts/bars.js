@@ -61,7 +61,7 @@ export class Shares {
     } else this.rest.remove();
   }
 
-  // One of the lines says how many more there are.
+  // If there are more shares than fit, the last line states how many more there are.
   #shown(card) {
     const all = (card.shares?.length ?? 0) + (card.rest ?? 0);
     return (card.shares ?? []).slice(0, all > this.most ? this.most - 1 : this.most);

@@ -5,7 +5,7 @@ import { probability, tickTexts } from "../format.js";
 import { area, greatest, line, linear, stems, ticks } from "./axis.js";
 import { smooth } from "./smooth.js";
 
-// A single tick would not show the scale.
+// A single tick would not show the scale, so the number of ticks is increased.
 function several(domain, about) {
   const marks = ticks(domain, about);
   return marks.length > 1 || about > 8 ? marks : several(domain, about + 1);

@@ -19,7 +19,8 @@ export const SIGNS = {
 export class Density {
   /**
    * @param {object} options
-   * @param {boolean} [options.full] axis with ticks, and values under the pointer
+   * @param {boolean} [options.full] whether to draw an axis with ticks, and show the values under
+   * the pointer
    */
   constructor({ full = false } = {}) {
     this.full = full;
@@ -165,7 +166,7 @@ export class Density {
     for (const [name, value] of Object.entries(ends)) setAttribute(this.stem, name, value);
   }
 
-  // The threshold, if the axis has it.
+  // The threshold, if it is within the axis.
   #limit(threshold, sx, floor) {
     const x = this.measured === "log" ? Math.log(threshold) : threshold;
     const [low, high] = sx.domain;
@@ -249,7 +250,7 @@ export class Density {
   }
 }
 
-// Between two loads, a page only has the few points of a card.
+// Between two loads of the detail, a page has only the few points of a card.
 function finer({ x: places, ...curves }) {
   const [x, posterior, prior, likelihood] = smooth(
     places,

@@ -5,10 +5,10 @@ import { exists, probability } from "../format.js";
 import { percent, place } from "./bars.js";
 
 /**
- * Probabilities of being the best, the highest first.
+ * Probabilities of being the best, in descending order.
  *
  * @param {{id: string, p: number}[]} rows
- * @param {Function} index of a key among those compared
+ * @param {Function} index returns the index of a key among the compared keys
  * @param {Function} named makes an element with the name of a key
  */
 export function bests(rows, index, named) {

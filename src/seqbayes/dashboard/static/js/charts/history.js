@@ -45,7 +45,7 @@ function clockOf(step) {
   };
 }
 
-// A range that contains these values with a margin; a constant line is in the middle.
+// A range that contains these values with a margin; a constant value is in the middle.
 export function room(ys, otherwise) {
   const known = ys.filter(exists);
   if (!known.length) return otherwise;
@@ -63,7 +63,7 @@ function near(ys, level) {
   return away <= FAR_RATIO * (top - bottom) ? [...ys, level] : ys;
 }
 
-// Between two stored points, the number of events is at least that of the first of them.
+// Between two stored points, the number of events is at least that of the first point.
 function filled(counts) {
   let last = counts.some(exists) ? 0 : null;
   return counts.map((n) => (last = n ?? last));
@@ -183,11 +183,11 @@ export class History {
     this.events.replaceChildren(...shown.map((text) => h("li", null, text)));
   }
 
-  // The columns of each curve: places, upper ends, lower ends, means and numbers of events.
+  // The columns of each curve: positions, upper ends, lower ends, means and numbers of events.
   #tables() {
     return this.curves.map(({ t, n, mean, low, high }) => {
       const xs = this.by === "t" ? t.map((time) => (moment(time) ?? 0) / 1000) : n;
-      // The axis must increase strictly: of points at the same place, the last one counts.
+      // The axis must increase strictly: of several points at one position, the last one counts.
       // The newest points are not stored yet, and their numbers of events are unknown.
       const known = xs.map((_, i) => i).filter((i) => exists(xs[i]));
       const kept = known.filter((i, k) => !(xs[known[k + 1]] <= xs[i]));
@@ -289,7 +289,7 @@ export class History {
     return [end, end, { stroke, width: 2, dash, points: { show: true, size: 5, fill: stroke, filter } }];
   }
 
-  // Annotations and alerts as numbered lines; the list below has their texts.
+  // Annotations and alerts are numbered lines; the list below has their texts.
   #mark(plot, colour) {
     if (this.by !== "t") return;
     const { ctx } = plot;
@@ -328,7 +328,7 @@ export class History {
     ctx.restore();
   }
 
-  // The mean is always visible; the wide intervals of the first events may be cut off.
+  // The mean is always visible; the wide intervals of the first events can be cut off.
   #range(plot, low, high) {
     const { min, max } = plot.scales.x;
     const inside = (x) => !exists(min) || (x >= min && x <= max); // initially, there is no scale

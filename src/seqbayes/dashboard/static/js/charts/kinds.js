@@ -1,4 +1,4 @@
-// The chart of each kind of belief, and its place on a card: a new kind needs an entry here only.
+// The chart of each kind of belief, and its place on a card. A new kind needs an entry only here.
 
 import { KINDS } from "../kinds.js";
 import { Fields, Shares } from "./bars.js";

@@ -1,4 +1,4 @@
-// Lines by the number of steps, as SVG; the axis of steps may be logarithmic.
+// Lines plotted against the number of steps, as SVG; the axis of steps can be logarithmic.
 
 import { h, setAttribute, svg } from "../dom.js";
 import { line, linear, ticks } from "./axis.js";
@@ -19,9 +19,9 @@ export class Lines {
    * @param {Array<{name: string, style: string, sign?: string}>} options.series with the class of
    *   each, and the sign at its end
    * @param {Function} options.written formats the heights
-   * @param {boolean} [options.log] whether steps are on a logarithmic axis
+   * @param {boolean} [options.log] whether the axis of steps is logarithmic
    * @param {boolean} [options.dots] whether every step has a dot
-   * @param {number} [options.right] room for names, px
+   * @param {number} [options.right] room for names, in pixels
    * @param {string} options.label for screen readers
    */
   constructor({ series, written, log = false, dots = false, right = RIGHT, label, height = 200 }) {
@@ -50,7 +50,7 @@ export class Lines {
    * @param {number[]} xs
    * @param {Array<Array<number|null>>} ys one array per series
    * @param {[number, number]} range of heights
-   * @param {Array<{y: number, name: string, style: string}>} [levels] lines across
+   * @param {Array<{y: number, name: string, style: string}>} [levels] horizontal lines
    */
   update(xs, ys, range, levels = [], ceiling = null) {
     this.last = [xs, ys, range, levels, ceiling];
@@ -90,7 +90,7 @@ export class Lines {
     this.#rules(range, top, width, floor, sx, sy, levels);
   }
 
-  // Names are at the ends of lines, without overlap; those of levels at the right edge.
+  // Names are at the ends of lines, without overlap; names of levels are at the right edge.
   #ends(ys, xs, sx, sy, width, levels) {
     const inside = (y) => Math.min(Math.max(sy(y), 8), this.height - FOOT);
     const x = xs.length ? sx(xs.at(-1)) : LEFT;
@@ -199,7 +199,7 @@ export function apart(names, floor) {
   const groups = [];
   for (const one of sorted) {
     groups.push({ names: [one], top: one.y });
-    // A group that overlaps the one above is merged with it, around the mean of both positions.
+    // A group that overlaps the group above is merged with it, around the mean of both positions.
     while (groups.length > 1) {
       const [above, below] = groups.slice(-2);
       if (below.top - above.top >= LINE * above.names.length) break;

@@ -32,7 +32,7 @@ export class Overlay {
    * @param {object[]} cards
    * @param {string[]} names
    * @param {string} measured of the belief
-   * @param {number|null} threshold a vertical line, if the axis has it
+   * @param {number|null} threshold a vertical line, if it is within the axis
    */
   update(cards, names, measured, threshold = null) {
     this.last = [cards, names, measured, threshold];

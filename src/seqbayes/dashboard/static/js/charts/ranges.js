@@ -1,4 +1,4 @@
-// The choice of a time range: presets up to now, or two moments.
+// The choice of a time range: presets that end now, or two moments.
 
 import { h } from "../dom.js";
 

@@ -13,8 +13,8 @@ const POINTS = 160; // of the prior
  * still suits the cards is kept, so that curves do not move with every event.
  *
  * @param {object[]} cards
- * @param {object} chart of such cards; `extent(card)` returns { low, high, mean }, without a mean
- *   if nothing may be cut off, or null
+ * @param {object} chart of these cards; `extent(card)` returns null or { low, high, mean },
+ * without a   mean if nothing may be cut off
  * @param {object|null} before the previous axis
  * @returns {object|null} the domain, and the prior along it; null for a single card
  */

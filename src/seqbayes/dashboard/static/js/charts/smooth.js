@@ -4,8 +4,8 @@ const MAX_SMOOTHED = 200;
 const PARTS = 4;
 
 /**
- * More points of a curve by monotone cubic interpolation, which never exceeds the neighbouring values.
- * Fritsch & Carlson (1980), with the harmonic means of Fritsch & Butland (1984) as slopes.
+ * More points of a curve, by monotone cubic interpolation, which never exceeds neighbouring
+ * values. Fritsch & Carlson (1980), with the harmonic means of Fritsch & Butland (1984) as slopes.
  */
 export function smooth(xs, ...curves) {
   if (xs.length < 3 || xs.length > MAX_SMOOTHED) return [xs, ...curves];

@@ -71,5 +71,5 @@ export class Spark {
   }
 }
 
-// The wide first intervals may be cut off, but never the mean.
+// The wide first intervals can be cut off, but the mean is never cut off.
 const settled = (ys) => (ys.length > 8 ? ys.slice(Math.floor(ys.length / 5)) : ys);

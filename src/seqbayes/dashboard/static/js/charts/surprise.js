@@ -10,8 +10,8 @@ const HEADROOM = 1.06;
 /**
  * The mean surprise, and the threshold above which an event is rare.
  *
- * The usual surprise depends on the unit of the observations and on the number of labels; the
- * difference from it does not.
+ * The usual surprise depends on the unit of the observations and on the number of labels. The
+ * difference from the mean surprise does not.
  */
 export function threshold(values) {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,4 +1,4 @@
-// The density of one share before and after a candy, and after another one that is the same.
+// The density of one share before and after a candy, and after another candy of the same colour.
 
 import { h, setAttribute, svg } from "../dom.js";
 import { greatest, line, linear } from "./axis.js";

@@ -30,7 +30,7 @@ export class BagForm {
       "div",
       { class: "own-bag", hidden: letters === undefined },
       h("div", { class: "adders", role: "group", "aria-label": "Add a candy" }, ...add),
-      h("label", { for: "bag" }, "Or type letters or names of colours (N is brown)"),
+      h("label", { for: "bag" }, "Or type letters or names of colours (N for brown)"),
       this.text,
       this.problem,
       button("Play this bag", { kind: "primary", onclick: () => start(this.text.value) }),

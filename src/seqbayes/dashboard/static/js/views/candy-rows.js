@@ -1,4 +1,4 @@
-// The numbers of the charts of the candies as rows of a file, each with a header row.
+// The numbers of the candies' charts as rows of files, each with a header row.
 
 import { COLOURS } from "./candies.js";
 

@@ -144,7 +144,7 @@ export class Compare {
     await this.offers.show(this.belief, now, now.length >= MAX_COMPARED);
   }
 
-  // The server refuses to compare fewer than two keys.
+  // The server does not compare fewer than two keys.
   async #renew() {
     if (this.known.get(this.name) < 2) this.#remember();
     else if (this.keys.ids.length < 2 && this.open) await this.#single();
@@ -177,7 +177,7 @@ export class Compare {
     return get(`/api/beliefs/${part(this.name)}/${part(id)}`, this.stop.signal);
   }
 
-  // Fewer than two keys are not compared.
+  // A comparison needs at least two keys.
   async #single() {
     this.answer = null;
     const [id] = this.keys.ids;

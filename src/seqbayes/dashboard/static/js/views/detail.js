@@ -76,7 +76,7 @@ export class Detail {
     const several = Boolean(data.marginals);
     this.panel = new BeliefPanel(belief, { title, store, several });
     this.past = new PastPanel(belief, data, { title, select: () => this.#load() });
-    // For other kinds, Bayes' rule is not four numbers; a store does not keep individual events.
+    // For other kinds, a step is not four numbers; a store does not keep individual events.
     const stepwise = compares(belief.kind) && !store;
     this.steps = stepwise ? new StepPanels(measure(belief), format) : null;
     const makers = data.makers !== undefined && !store ? new Responsibilities(format) : null;
@@ -196,7 +196,7 @@ export class Detail {
     setText(this.seen, [...model.filter(Boolean), ...now].join(" · "));
   }
 
-  // Parts that may be a second late.
+  // Parts that can be a second late.
   #slow() {
     const { data } = this;
     this.panel.updateTable();

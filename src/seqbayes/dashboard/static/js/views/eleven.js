@@ -39,7 +39,8 @@ export class Eleven {
   /**
    * @param {string} colour the colour that the shares are about
    * @param {number[]} prior the probabilities before the candy
-   * @param {number[]|null} posterior those after it; null before the first candy
+   * @param {number[]|null} posterior the probabilities after the candy; null before the first
+   * candy
    * @param {boolean} observed whether the candy has this colour
    */
   update(colour, prior, posterior, observed) {

@@ -17,7 +17,7 @@ export class Endless {
       series: COINS.map((coin) => ({ name: `Coin ${coin}`, style: `of-${coin}` })),
       written: (theta) => decimals(theta, 1),
       log: true,
-      label: "Probabilities of heads by the number of sets",
+      label: "Probabilities of heads against the number of sets",
       right: 84,
       height: 230,
     });

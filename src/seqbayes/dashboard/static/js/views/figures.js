@@ -1,4 +1,4 @@
-// The estimates of a belief; the first one is large.
+// The estimates of a belief; the first one is shown large.
 
 import { percentOf, swatch } from "../charts/density.js";
 import { h } from "../dom.js";

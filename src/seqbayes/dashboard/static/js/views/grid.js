@@ -1,4 +1,4 @@
-// The keys of one belief as a virtual grid: only the cards on screen exist.
+// The keys of one belief as a virtual grid, in which only the cards on screen exist.
 
 import { get, part, query } from "../api.js";
 import { h, unit } from "../dom.js";

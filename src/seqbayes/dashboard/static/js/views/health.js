@@ -14,7 +14,7 @@ const CHART_SECONDS = 300; // seconds of event rates
 const GAP_MS = 3000; // ms of silence that count as a gap
 
 const STATUS_TEXTS = {
-  stalled: "The source is stalled: there was no progress for more than a second.",
+  stalled: "The source is stalled: it has made no progress for more than a second.",
   stopped: "The source has ended, or no runner is writing to the store.",
   silent: "The server has not sent any message for two seconds.",
   lost: "The connection to the server is lost. This page keeps retrying.",
@@ -56,10 +56,10 @@ function well({ source, rate: speed, event_age: event, commit_age: commit, quiet
   const runs = store ? "A runner writes to this store" : "The source answers";
   if (rate(speed) !== "0/s") {
     const last = `the last commit was ${age(commit)} ago`;
-    return `Events arrive; ${commit === null ? "nothing is committed yet" : last}.`;
+    return `Events are arriving; ${commit === null ? "nothing is committed yet" : last}.`;
   }
   const ever = store ? "yet" : "since the server started";
-  if (event === null) return `${runs}; no event arrived ${ever}.`;
+  if (event === null) return `${runs}; no event has arrived ${ever}.`;
   const unexpected = quiet ? ", which is unusually long ago for this stream" : "";
   return `${runs}; no events are arriving at present; the last one arrived ${age(event)} ago${unexpected}.`;
 }

@@ -95,7 +95,7 @@ export class Candies {
       right: 92,
       written: (share) => `${Math.round(100 * share)} %`,
       log: true,
-      label: "MLE, MAP and posterior mean by the number of candies",
+      label: "MLE, MAP and posterior mean against the number of candies",
       height: 210,
     });
     this.belief = new Belief((colour) => this.#follow(colour));

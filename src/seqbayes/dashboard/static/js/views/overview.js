@@ -293,7 +293,7 @@ export class Overview {
     if (messageKey) this.nothing.replaceChildren(begin({ search, beliefs, source: this.source }));
   }
 
-  // All cards of a belief have one axis; those that are pinned, too.
+  // All cards of a belief, including pinned cards, have the same axis.
   #align() {
     if (this.aligning) return;
     this.aligning = true;

@@ -36,7 +36,7 @@ export class Pins extends Block {
   values = () => this.cards.values();
 
   /**
-   * Show the pinned keys of one belief, or of all, that match a search.
+   * Show the pinned keys of one belief, or of all beliefs, that match a search.
    *
    * @param {string|null} only a belief
    * @param {string} search

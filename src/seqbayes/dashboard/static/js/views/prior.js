@@ -129,7 +129,7 @@ export class PriorForm {
       uniform: "Every mix of colours is equally probable; equivalent to six imagined candies, one of each colour.",
       jeffreys: "Invariant under transformations of the shares; equivalent to three imagined candies.",
       park: "A guess from memory: green 40 %, red 25 %, blue 20 %, yellow 15 %. It omits brown and orange, which count as one imagined candy each.",
-      own: "Six shares that sum to 1. The more imagined candies they are worth, the more data it takes to change them.",
+      own: "Six shares that sum to 1. The more imagined candies they are equivalent to, the more data it takes to change them.",
     };
     setText(this.note, notes[kind]);
     this.#update();

@@ -62,7 +62,7 @@ export class Tosses {
           ? [noted[set - 1] === "A" ? "A" : "", noted[set - 1] === "B" ? "B" : "", "", "", "", ""]
           : ["", "", "", "", "", ""];
       texts.forEach((text, i) => setText(cells[i], text));
-      // The share of coloured tosses is that of coin A; the table gives it in letters, too.
+      // The share of coloured tosses is coin A's share; the table also gives it as text.
       const share = row ? Math.round(row.A.responsibility * coins.length) : null;
       coins.forEach((coin, i) => {
         coin.className = share === null ? "toss" : i < share ? "toss for-A" : "toss for-B";

@@ -79,7 +79,7 @@ export function verdict(answer, { name, written, belief }) {
   }
   if (answer.verdict === "equivalent") {
     const within = amount(written.log ? Math.log1p(equivalence) : equivalence, written, unit);
-    const rest = `every difference to ${name(answer.reference)} is within ±${within} (${probability(answer.level, 0)} or more). ${best} is ${likely}, ${by}.`;
+    const rest = `every difference from ${name(answer.reference)} is within ±${within} (${probability(answer.level, 0)} or more). ${best} is ${likely}, ${by}.`;
     return { tone: "alike", lead: "No difference that matters:", rest };
   }
   return { tone: "open", lead: "Too early to decide:", rest: `${best} is ${likely}, ${by}, ${risk}.` };

@@ -1,4 +1,5 @@
-// Navigation between cards with arrow keys, through blocks of cards in rows that may not exist yet.
+// Navigation between cards with arrow keys, through blocks of cards in rows that might not exist
+// yet.
 
 const COLUMN_KEYS = { ArrowRight: 1, ArrowLeft: -1 };
 const ROW_KEYS = { ArrowDown: 1, ArrowUp: -1 };

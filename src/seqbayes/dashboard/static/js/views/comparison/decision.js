@@ -85,7 +85,7 @@ export class Differences {
   update({ arms, reference, best, differences, level }) {
     this.level = level;
     setText(this.what, `${this.#quantity}, ${percent(level)} interval`);
-    // Without a control, the differences of the best key to the others.
+    // Without a control, the differences between the best key and each of the others.
     this.pairs =
       reference === best
         ? differences

@@ -82,7 +82,7 @@ export class Options {
     };
   }
 
-  // A quantile is not of one label.
+  // A quantile is a quantile over all labels, so no single label is selected.
   get #ofAllLabels() {
     return this.quantity !== null && this.quantity !== "mean";
   }

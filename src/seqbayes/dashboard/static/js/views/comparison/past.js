@@ -1,4 +1,4 @@
-// The history of the compared keys, or of their differences.
+// The histories of the compared keys, or of the differences between them.
 
 import { get, part, query } from "../../api.js";
 import { History, prepare, storedLevel } from "../../charts/history.js";
@@ -57,7 +57,7 @@ export class Past {
     prepare();
     let found;
     let none = this.#different
-      ? "There is no history of the states of these keys, so there are no differences."
+      ? "The history of these keys has no states, so differences cannot be computed."
       : "There is no history of these keys yet.";
     try {
       found = await get(`/api/history/${part(belief.name)}${parameters}`, this.signal);

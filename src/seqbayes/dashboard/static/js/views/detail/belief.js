@@ -18,7 +18,8 @@ export class BeliefPanel {
    * @param {object} belief as GET /api/beliefs describes it
    * @param {object} options
    * @param {string} options.title of the page
-   * @param {boolean} options.store whether the server reads a store, without the last event
+   * @param {boolean} options.store whether the server reads a store, which does not have the last
+   * event
    * @param {boolean} options.several whether the belief is about several numbers with densities
    */
   constructor(belief, { title, store, several }) {
@@ -74,7 +75,7 @@ export class BeliefPanel {
     return switcher;
   }
 
-  // The name of a part of the chart; that of the interval changes with its level.
+  // The name of a part of the chart; the name of the interval changes with its level.
   #named(part) {
     if (part !== "interval") return labelOf(part);
     this.interval = h("span", null, labelOf(part, this.card?.level ?? 0.95));

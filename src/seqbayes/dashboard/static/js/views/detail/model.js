@@ -51,7 +51,8 @@ export class Model {
     const known = prior || posterior;
     if (components?.length) this.parameters.replaceChildren(tables.components(components, level));
     else this.parameters.replaceChildren(known ? tables.parameters(prior, posterior) : "");
-    // A table already shows this; estimators have several lines.
+    // If there are components, a table already shows the text. Estimators have several lines of
+    // it.
     const lines = (components?.length ? starting(components, start) : (text ?? "")).split("\n");
     this.text.replaceChildren(...lines.flatMap((line, i) => (i ? [h("br"), line] : [line])));
   }

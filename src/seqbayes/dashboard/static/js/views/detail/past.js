@@ -1,4 +1,4 @@
-// The panel of the history of a key, or of one of its numbers.
+// The panel with the history of a key or one of its numbers.
 
 import { History, storedLevel } from "../../charts/history.js";
 import { h, setText } from "../../dom.js";
