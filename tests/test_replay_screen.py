@@ -82,9 +82,9 @@ def test_the_opening_describes_the_prior_and_additions(width, height):
     response = " ".join(map(str.strip, drawn(screen, None, width, height)))
     assert "Prior: walk in the park" in response
     if (width, height) == (80, 24):
-        assert "worth 22 imagined candies (1 each for brown, orange)" in response
+        assert "weight: 22 imagined candies (1 each for brown, orange)" in response
     else:
-        assert "worth 20 imagined candies" in response
+        assert "equivalent to 20 imagined candies" in response
         assert "brown and orange: 1 imagined candy of each was added" in response
 
 

@@ -1,4 +1,4 @@
-"""Real data sets that are included in seqbayes, each with its source."""
+"""Real data sets included in seqbayes, each with its source."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""M&M's: counts of bags, mixes published by the factories, and a guess."""
+"""M&M's: counts from bags, mixes published by the factories, and a guess."""
 
 from __future__ import annotations
 
@@ -74,8 +74,9 @@ class CandyCounts:
     def deal(self, seed: int | None = None) -> tuple[tuple[str, ...], ...]:
         """Distribute all candies at random over the published number of bags.
 
-        Only the totals are published. The order and the bag sizes, between the smallest and the
-        largest, are random: each free position in a bag is filled with the same probability.
+        Only the totals are published. The order is random, as are the bag sizes, which lie between
+        the smallest and the largest: each free position in a bag is filled with the same
+        probability.
 
         Parameters
         ----------
@@ -165,7 +166,7 @@ def wicklin() -> CandyCounts:
 
 @cache
 def factory_mixes() -> Mapping[str, Mix]:
-    """Return the published mixes by name: Cleveland, Mars 2008 and Hackettstown.
+    """Return the published mixes, keyed by name: Cleveland, Mars 2008 and Hackettstown.
 
     Examples
     --------

@@ -24,13 +24,13 @@ class RatGroup(NamedTuple):
 
 
 def rat_tumours() -> list[RatGroup]:
-    """Return the tumours in 71 control groups of rats: of 70 earlier experiments and a current one.
+    """Return the tumours in control groups of rats from 70 earlier experiments and a current one.
 
     Returns
     -------
     list of RatGroup
-        Number of rats with a tumour (endometrial stromal polyps) and number of rats, by group. The
-        group of the current experiment is the last one.
+        For each of 71 groups, the number of rats with a tumour (endometrial stromal polyps) and the
+        number of rats. The current experiment's group is the last one.
 
     References
     ----------

@@ -1,1 +1,1 @@
-"""Figures of beliefs as inline SVG and with matplotlib, and data frames of their estimates."""
+"""Figures of beliefs, as inline SVG and with matplotlib, and data frames of their estimates."""

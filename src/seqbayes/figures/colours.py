@@ -7,4 +7,4 @@ RULE = {
     "posterior": "#c25400",
     "next": "#2574d8",
 }
-"""Colours of Bayes' rule, with a contrast of at least 4.5 on black and on white."""
+"""Colours of Bayes' rule, with a contrast ratio of at least 4.5 on black and on white."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 _TAIL = 1e-3
-_REACH = 0.5  # shown length of a heavy tail, in widths of the 95 % interval
+_REACH = 0.5  # shown length of a heavy tail, in widths of the 95% interval
 _NEAR = 0.25  # share of the range; an end of the support that is closer is shown
 _EDGE = 1e-4  # share of the range, to stay inside the support
 _POLE = 0.01  # share of the range, to avoid infinite densities
@@ -17,16 +17,16 @@ _STEEP = 0.2  # share of the diagonal; a longer step between two points misses d
 
 
 def extents(distribution: Any, inner: Any) -> tuple[Any, Any]:
-    """Return the ends of the ranges to draw for K distributions, each (K,).
+    """Return the ends of the ranges to draw for K distributions, each of shape (K,).
 
     The ends are NaN if there is nothing to draw.
 
     Parameters
     ----------
     distribution
-        Distribution with hyperparameters (K,).
+        Distribution with hyperparameters of shape (K,).
     inner
-        Ends of the 95 % intervals, each (K,).
+        Ends of the 95% intervals, each of shape (K,).
 
     Examples
     --------
@@ -50,16 +50,16 @@ def extents(distribution: Any, inner: Any) -> tuple[Any, Any]:
 
 
 def grids(narrow: Any, wide: Any, inner: Any, points: int) -> Any:
-    """Return points (K, points) for K distributions, closest where a density is steep.
+    """Return points of shape (K, points) for K distributions, closest where densities are steep.
 
-    Rows without anything to draw are NaN.
+    Rows are NaN if there is nothing to draw.
 
     Parameters
     ----------
     narrow, wide
-        The distributions, with hyperparameters (K,) and (K, 1).
+        The distributions, with hyperparameters of shape (K,) and (K, 1).
     inner
-        Ends of the 95 % intervals, each (K,).
+        Ends of the 95% intervals, each of shape (K,).
     points
         Number of points.
 
@@ -96,7 +96,7 @@ def grids(narrow: Any, wide: Any, inner: Any, points: int) -> Any:
 
 
 def _with_peaks(x: Any, modes: Any) -> Any:
-    """Move the point nearest to the mode to the mode."""
+    """Move the point that is nearest to the mode onto the mode."""
     rows = np.arange(len(x))
     nearest = np.abs(np.where(np.isnan(x), np.inf, x) - modes).argmin(axis=-1)
     ends = (nearest == 0) | (nearest == x.shape[-1] - 1)
@@ -107,13 +107,13 @@ def _with_peaks(x: Any, modes: Any) -> Any:
 def _modes(distribution: Any) -> Any:
     try:
         mode = distribution.mode
-    except NotImplementedError:  # of a product of two variables
+    except NotImplementedError:  # a product of two variables has no known mode
         return np.nan
     return np.nan if mode is None else mode
 
 
 def _resampled(x: Any, steps: Any, points: int) -> tuple[Any, float]:
-    """Return points at equal distances along the drawn curves, and the longest previous step."""
+    """Return points evenly spaced along the drawn curves, and the longest step before."""
     lengths = np.concatenate([np.zeros((len(x), 1)), np.cumsum(steps, axis=-1)], axis=-1)
     places = np.linspace(0.0, 1.0, points)
     rows = [
@@ -125,7 +125,7 @@ def _resampled(x: Any, steps: Any, points: int) -> tuple[Any, float]:
 
 
 def grid(distribution: Any, points: int) -> Any:
-    """Return the points for one distribution of numbers, without repetition; None if empty."""
+    """Return distinct points for one distribution of numbers; None if no points exist."""
     (x,) = grids(distribution, distribution, distribution.interval(0.95), points)
     return None if np.isnan(x).any() else np.unique(x)
 

@@ -1,4 +1,4 @@
-"""Data frames of estimates, in the library of the caller."""
+"""Data frames of estimates, in the library that the caller selects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def frame(columns: Mapping[str, Sequence[Any]], backend: str) -> Any:
     Parameters
     ----------
     columns
-        Columns of equal length, by name.
+        Columns of equal length, keyed by name.
     backend
         "pandas", "polars" or "pyarrow".
 

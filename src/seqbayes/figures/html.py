@@ -14,7 +14,7 @@ MAX_TABLE_ROWS = 20
 
 
 def page(text: str, panels: Sequence[Panel], columns: Mapping[str, Sequence[Any]]) -> str:
-    """Return HTML without scripts, styles of the page, or references.
+    """Return HTML without scripts, style sheets, or references.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def page(text: str, panels: Sequence[Panel], columns: Mapping[str, Sequence[Any]
         f'<div style="font-family:monospace;white-space:pre-wrap">{escape(text)}</div>'
         f'<div style="display:flex;flex-wrap:wrap;gap:1em">{figures}</div>{_table(columns)}</div>'
     )
-    return html.encode(errors="backslashreplace").decode()  # a lone surrogate has no UTF-8
+    return html.encode(errors="backslashreplace").decode()  # UTF-8 cannot encode surrogates
 
 
 def _figure(panel: Panel) -> str:
@@ -64,7 +64,7 @@ def _table(columns: Mapping[str, Sequence[Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    if value is None or value != value:  # no estimate, or NaN in an array
+    if value is None or value != value:  # a missing estimate is None, or NaN in an array
         return "–"
     if isinstance(value, str):
         return value

@@ -1,4 +1,4 @@
-"""The panels and estimates of states, mixtures and estimators, by how they are displayed."""
+"""The panels and estimates of states, mixtures and estimators, depending on their display kind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqbayes.figures.panels import Curve, Curves, EstimateMark, IntervalRow, In
 
 POINTS = 200
 MAX_TERMS = 5_000
-"""Largest number of terms of a density that is drawn: drawing takes about a second."""
+"""Maximum number of terms of a density that is drawn; drawing it takes about a second."""
 MAX_PANELS = 6
 MAX_ROWS = 20
 MAX_RECORDED = 200
@@ -24,7 +24,7 @@ MAX_RECORDED = 200
 
 
 class ParameterEstimate(NamedTuple):
-    """The estimates of one number; None if an estimate does not exist."""
+    """The estimates of one number; an estimate that does not exist is None."""
 
     name: str
     mean: float | None
@@ -140,7 +140,7 @@ def _peak(y: Any) -> float:
 
 
 def _likelihood(state: Any, x: Any, peak: float) -> Curve | None:
-    """Return the likelihood of all data, scaled to the peak of the posterior; None without data."""
+    """Return the likelihood of all data, scaled to the posterior's peak; None if no data exist."""
     mode = state.map
     if not state.n_samples or mode is None:
         return None
@@ -197,7 +197,7 @@ def _densities(title: str, belief: Any, prior: Any, level: float) -> Curves | No
 
 
 def _expected(state: Any, level: float) -> Iterator[Panel]:
-    """Yield the densities of the expected observation of a hurdle, and those of its parts."""
+    """Yield the densities of a hurdle's expected observation, and the densities of its parts."""
     if state.expected is not None:
         found = _densities("expected value", state.expected, state.clone().expected, level)
         if found is not None:
@@ -222,7 +222,7 @@ def _titled(name: str, found: Iterable[Panel]) -> Iterator[Panel]:
 def _components(mixture: Any, level: float) -> Iterator[Panel]:
     """Yield the weighted density of each component, or the weights if they have no density."""
     weights, components = mixture.weights, mixture.components
-    if not components:  # the first observations determine their priors
+    if not components:  # the first observations determine the components' priors
         return
     predictives: list[Any] = [
         None if each is None else _scalar(each) for each in mixture.predictives
@@ -249,7 +249,7 @@ def _ready(state: Any) -> bool:
 
 
 def _common_grid(predictives: list[Any]) -> tuple[Any, bool]:
-    """Return points for several distributions, and whether these are whole numbers."""
+    """Return points for several distributions, and whether the points are whole numbers."""
     if any(each.discrete for each in predictives):
         return curves.support(predictives, POINTS), True
     each = max(POINTS // len(predictives), 24)
@@ -340,9 +340,9 @@ def _observation(title: str, found: Any, level: float) -> Iterator[Panel]:
 
 
 def history(model: Any, xs: Iterable[Any], level: float = 0.95) -> list[Panel]:
-    """Return mean, interval and MLE of the first number after each observation.
+    """Return the mean, interval and MLE of the first number after each observation.
 
-    The observations are learned by a copy. Of many, about `MAX_RECORDED` evenly spaced points are
+    A copy learns the observations. If there are many, about `MAX_RECORDED` evenly spaced points are
     recorded.
 
     Examples

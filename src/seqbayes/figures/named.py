@@ -1,4 +1,4 @@
-"""The numbers within estimates, by name."""
+"""The named numbers within estimates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_named(value: Any) -> bool:
 
 
 def parts(value: Any, axes: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return the components of a parameter or interval, by name; a single number has the name ''.
+    """Return the named components of a parameter or interval; the name of a single number is ''.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ Array = Any
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve, or the bars of probabilities of whole numbers.
+    """A curve, or bars for the probabilities of whole numbers.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class EstimateMark:
 
 @dataclass(frozen=True)
 class Curves:
-    """A panel of curves over one number."""
+    """A panel with curves over the values of one number."""
 
     title: str
     x_label: str
@@ -75,7 +75,7 @@ class IntervalRow:
 
 @dataclass(frozen=True)
 class IntervalRows:
-    """A panel with one line per named number, on a common axis."""
+    """A panel with one row per named number, on a common axis."""
 
     title: str
     x_label: str

@@ -18,7 +18,7 @@ MARKERS = {"MLE": "D", "MAP": "^", "mean": "o"}
 
 
 def plot(panels: Sequence[Panel], ax: Any = None) -> Any:
-    """Draw panels, and return their axes: one, or an array of several.
+    """Draw panels, and return their axes: a single one, or an array of several.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ def plot(panels: Sequence[Panel], ax: Any = None) -> Any:
     Raises
     ------
     SeqbayesError
-        If there is nothing to draw, the number of axes differs, or matplotlib is not installed.
+        If there is nothing to draw, there are not as many axes as panels, or matplotlib is not
+        installed.
     """
     if not panels:
         raise SeqbayesError(

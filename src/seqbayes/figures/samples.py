@@ -20,11 +20,11 @@ class Samples(NamedTuple):
     Parameters
     ----------
     groups
-        Arrays of shape (chains, draws, ...) by group, such as "posterior", and variable.
+        Arrays of shape (chains, draws, ...), keyed by group, such as "posterior", and by variable.
     dims
-        The names of the dimensions after chains and draws, by variable.
+        The names of the dimensions after chains and draws, keyed by variable.
     coords
-        The labels along a dimension, by its name.
+        The labels along a dimension, keyed by the dimension's name.
     """
 
     groups: dict[str, dict[str, Array]]
@@ -81,7 +81,7 @@ def state_samples(
 
 
 def of_parameter(state: Any, shape: tuple[int, int], rng: np.random.Generator) -> dict[str, Array]:
-    """Return samples of the parameter of a state, by name.
+    """Return samples of the parameters of a state, keyed by name.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def of_parameter(state: Any, shape: tuple[int, int], rng: np.random.Generator) -
 
 
 def of_observations(drawn: Any, shape: tuple[int, int]) -> dict[str, Array]:
-    """Return sampled observations by field, as arrays (chains, draws, ...).
+    """Return sampled observations, keyed by field, as arrays of shape (chains, draws, ...).
 
     Examples
     --------
@@ -108,7 +108,7 @@ def of_observations(drawn: Any, shape: tuple[int, int]) -> dict[str, Array]:
 
 
 def named(value: Any, shape: tuple[int, int], name: str = "") -> dict[str, Array]:
-    """Return sampled values by name, as arrays (chains, draws, ...); a single one is "theta".
+    """Return sampled values of shape (chains, draws, ...) by name; a single one is "theta".
 
     Examples
     --------
@@ -128,12 +128,12 @@ def named(value: Any, shape: tuple[int, int], name: str = "") -> dict[str, Array
 
 
 def stacked(parts: Sequence[dict[str, Array]], labels: Sequence[Any]) -> dict[str, Array] | None:
-    """Return variables of several parts with a third dimension for the parts; None if they differ.
+    """Stack the variables of several parts along a third dimension; None if the variables differ.
 
     Parameters
     ----------
     parts
-        The variables of each part, arrays (chains, draws, ...).
+        The variables of each part, arrays of shape (chains, draws, ...).
     labels
         The names of the parts.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Tabular:
-    """An object with estimates that notebooks show, and that data frames and plots contain."""
+    """An object whose estimates notebooks show, and data frames and plots contain."""
 
     def figure_panels(self, level: float = 0.95) -> list[Panel]:
         """Return the panels of `plot`; see `seqbayes.figures.panels`.
@@ -26,7 +26,7 @@ class Tabular:
         raise NotImplementedError
 
     def as_columns(self, level: float = 0.95) -> dict[str, Sequence[Any]]:
-        """Return the estimates as columns of equal length, by name.
+        """Return the estimates as columns of equal length, keyed by name.
 
         Parameters
         ----------
@@ -50,8 +50,8 @@ class Tabular:
         Parameters
         ----------
         ax
-            The axes to draw on; by default those of a new figure. For several numbers, as many
-            axes as `figure_panels` has panels.
+            The axes to draw on; by default those of a new figure. For several numbers, one axes
+            object for each panel of `figure_panels`.
         level
             Probability of the credible intervals.
 
@@ -128,28 +128,29 @@ class Sampled:
         raise NotImplementedError
 
     def to_arviz(self, draws: int = 1000, chains: int = 4) -> Any:
-        """Return samples of posterior, prior and next observation for ArviZ (extra ``arviz``).
+        """Return samples of the posterior, prior and next observation for ArviZ (extra ``arviz``).
 
-        The variables of a mixture have a dimension for the components, those of a table one for
-        the keys. Samples of a mixture are given the responsibilities: they do not include the
-        uncertainty about which component an observation belongs to.
+        The variables of a mixture have a dimension for the components, and those of a table have a
+        dimension for the keys. Samples of a mixture are conditional on the responsibilities: they
+        do not include the uncertainty about which component an observation belongs to.
 
         Parameters
         ----------
         draws, chains
-            The shape of the samples. They are independent, so chains exist only for ArviZ.
+            The shape of the samples. Samples are independent; chains exist only because ArviZ
+            expects them.
 
         Returns
         -------
         xarray.DataTree
-            With the groups posterior, prior (of states and tables, if it is proper) and
+            With the groups posterior, prior (for states and tables, if it is proper) and
             posterior_predictive.
 
         Raises
         ------
         UnsupportedError
-            If the model has no samples of a posterior, such as an estimator, a mixture with
-            restricted covariances, or a table that needs more memory for them than is sensible.
+            If the model has no samples of a posterior, such as an estimator or a mixture with
+            restricted covariances, or if the samples of a table would take too much memory.
         PriorError
             If `draws` or `chains` is invalid, or a posterior is improper.
         SeqbayesError
@@ -180,7 +181,7 @@ class Plotted(Tabular, Sampled):
         return panels(self, level)
 
     def as_columns(self, level: float = 0.95) -> dict[str, Sequence[Any]]:
-        """Return the estimates, one row for each number of the parameter."""
+        """Return the estimates, with one row for each number of the parameter."""
         from seqbayes.figures.models import ParameterEstimate, estimates
 
         found = [each._replace(name=each.name or "parameter") for each in estimates(self, level)]
@@ -191,7 +192,8 @@ class Plotted(Tabular, Sampled):
     def plot_predictive(self, ax: Any = None, level: float = 0.95) -> Any:
         """Plot the predictive distribution of the next observation with matplotlib.
 
-        It is magenta, the colour of the evidence: p(x) of the next observation x is its evidence.
+        The distribution is magenta, the colour of the evidence, because p(x) for the next
+        observation x is its evidence.
 
         Parameters
         ----------
@@ -215,7 +217,7 @@ class Plotted(Tabular, Sampled):
         return plot(predicted(self, level), ax)
 
     def plot_history(self, xs: Iterable[Any], ax: Any = None, level: float = 0.95) -> Any:
-        """Plot how the first number changes while a copy learns observations one at a time.
+        """Plot how the first number changes as a copy learns observations one at a time.
 
         Parameters
         ----------

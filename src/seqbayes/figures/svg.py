@@ -20,7 +20,7 @@ SHAPES = {"MLE": "◆", "MAP": "△", "mean": "●"}
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Return round numbers between two ends, at most `most`.
+    """Return at most `most` round numbers between two ends.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def _ends(values: Sequence[Any]) -> tuple[float, float]:
 
 
 def top(panel: Curves) -> tuple[float, float]:
-    """Return the vertical range of a panel: from 0 for densities."""
+    """Return the vertical range of a panel, which begins at 0 for densities."""
     if any(line.band is not None for line in panel.lines):
         return _ends([v for e in panel.lines for v in (e.y, *(e.band or ()))])
     peaks = [e for e in panel.lines if e.role != "prior"] or panel.lines

@@ -21,7 +21,8 @@ def candies_page(story: CandyStory, prior: str = "park", strength: float | None 
     prior
         The initial prior: ``uniform``, ``jeffreys``, ``park``, or proportions.
     strength
-        The weight of ``park`` or the proportions, as a number of imagined candies; 100 by default.
+        The weight of ``park`` or of the proportions, as a number of imagined candies; 100 by
+        default.
 
     Returns
     -------

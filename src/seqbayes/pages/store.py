@@ -38,7 +38,8 @@ def store_page(
 ) -> str:
     """Return what a store has learned as a self-contained HTML page.
 
-    Each belief shows the keys with the most data, up to `view.top`, and as many as fit into 300 kB.
+    Each belief shows the keys with the most data: at most `view.top`, and only as many as fit into
+    300 kB.
 
     Parameters
     ----------
@@ -51,9 +52,9 @@ def store_page(
     rest
         Whether to show only the pooled rest.
     as_of
-        Time in seconds since 1970 to which beliefs with a half-life in time are decayed.
+        Time, in seconds since 1970, to which beliefs with a half-life in time are decayed.
     view
-        Level and kind of the intervals in the tables, and number of keys of each belief.
+        Level and kind of the intervals in the tables, and maximum number of keys of each belief.
 
     Returns
     -------
@@ -117,7 +118,7 @@ def _belief(
 
 
 def _prior(stored: StoredBelief, chosen: Sequence[KeyState]) -> str:
-    """Describe the prior, and the common prior of a belief that is pooled."""
+    """Describe the prior and, for a pooled belief, the common prior."""
     text = prior_text(stored).plain
     population = chosen[0].population if chosen else None
     return text if population is None else f"{text}; {population.in_words()}"

@@ -142,7 +142,7 @@ def _add_speed(parser: argparse.ArgumentParser, steps: str) -> None:
 
 
 def _add_forms(parser: argparse.ArgumentParser, step: str) -> None:
-    """Declare the output options of a story, given the name of its steps."""
+    """Declare the output options of a story, given what its steps are called."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--plain", action="store_true", help=f"print one line per {step}; the default in a pipe"
@@ -178,7 +178,7 @@ def make_story(args: argparse.Namespace) -> CandyStory | CoinStory:
 
 
 def page_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the options in the form that the page of the story accepts.
+    """Return the options in the form that the story's page accepts.
 
     Raises
     ------

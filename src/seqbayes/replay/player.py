@@ -57,9 +57,9 @@ class Clock:
     schedule
         Function that returns the time at which each step is due.
     interruption
-        Signals, which stop the story.
+        The signals that stop the story.
     keyboard
-        The keyboard; None without a terminal.
+        The keyboard; None if there is no terminal.
     now
         Function that returns a monotonic time in seconds.
     """
@@ -97,7 +97,7 @@ class Clock:
         return PAUSED_KEYS if self.paused else KEYS
 
     def left(self, number: int) -> float:
-        """Return the remaining seconds for which step `number` is shown, excluding pauses."""
+        """Return for how many more seconds step `number` is shown, excluding pauses."""
         now = self._now() if self._paused_at is None else self._paused_at
         return self._schedule(number) - (now - self._start)
 

@@ -44,7 +44,7 @@ class ScreenOutput(Generic[S]):
         self._full.stop()
 
     def show(self, step: S | None, left: float, keys: str) -> None:
-        """Draw a step, unless it is shown for too short a time."""
+        """Draw a step, unless it is shown too briefly."""
         now = time.monotonic()
         last = step is None or step.number == step.total
         if left >= FRAME or now - self._drawn >= FRAME or last:

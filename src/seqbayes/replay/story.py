@@ -46,7 +46,7 @@ class StoryScreen(Protocol[S_contra]):
         Parameters
         ----------
         step
-            The step; None before the first.
+            The step; None before the first step.
         width, height
             Size of the terminal.
         keys
@@ -110,9 +110,9 @@ class Story(ABC, Generic[S]):
         Parameters
         ----------
         step
-            The last step shown; None before the first.
+            The last step shown; None if none was shown.
         stopped
-            Whether the story was stopped there.
+            Whether the story was stopped after this step.
         """
 
     @abstractmethod

@@ -26,7 +26,7 @@ class EndlessCoins:
     prior
         ``flat``, or ``beta22``.
     learn_weights
-        Whether to learn the probabilities of picking each coin, too.
+        Whether to learn the probabilities of picking each coin as well.
     seed
         Seed of the picks and tosses.
 

@@ -1,4 +1,4 @@
-"""Quantities of EM on two coins as text: probabilities, counts, and divisions of the M-step."""
+"""Quantities of EM on two coins as text: probabilities, counts, and divisions in the M-step."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def count(number: float) -> str:
 
 
 def division(sums: CoinSums, theta: float, opening: CoinOpening) -> str:
-    """Format the M-step of one coin: heads divided by tosses, including those of the prior."""
+    """Format the M-step for one coin: heads divided by tosses, including those of the prior."""
     a, b = opening.hyperparameters
     heads, tails = count(sums.heads), count(sums.tails)
     if opening.flat:
@@ -40,7 +40,7 @@ def division(sums: CoinSums, theta: float, opening: CoinOpening) -> str:
 
 
 def picking(sums: CoinSums, weight: float, opening: CoinOpening) -> str:
-    """Format the M-step of one weight: its sets divided by all sets, including the prior."""
+    """Format the M-step for a weight: a coin's sets divided by all sets, including the prior."""
     a, b = opening.hyperparameters
     n = len(opening.sets)
     if opening.flat:
@@ -49,7 +49,7 @@ def picking(sums: CoinSums, weight: float, opening: CoinOpening) -> str:
 
 
 def divisions(step: CoinStep, opening: CoinOpening) -> list[str]:
-    """Format the M-step of both coins, and of their weights if they are learned."""
+    """Format the M-step for both coins and, if their weights are learned, for the weights."""
     assert step.sums is not None
     assert step.thetas is not None
     lines = [

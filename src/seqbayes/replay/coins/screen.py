@@ -36,7 +36,7 @@ class CoinScreen:
     Parameters
     ----------
     opening
-        The data that all screens share.
+        The data that all steps share.
     signs
         Characters to draw with.
     """
@@ -48,7 +48,7 @@ class CoinScreen:
     def draw(
         self, step: CoinStep | None, width: int, height: int, keys: str = ""
     ) -> RenderableType:
-        """Return the screen after a step; None is the opening."""
+        """Return the screen after a step; None stands for the opening."""
         number = 0 if step is None else step.number
         progress = foot(number, self._total, width, self._signs, keys)
         if width >= 112 and height >= 30:
@@ -98,7 +98,7 @@ class CoinScreen:
     def _total(self) -> int:
         return 2 * len(self._opening.sets) + 2 + 2 * self._opening.iterations
 
-    # Parts of the screen: a few lines each, at most `width` characters wide.
+    # Parts of the screen, each a few lines that are at most `width` characters wide.
 
     def _head(self, step: CoinStep | None, width: int) -> list[Text]:
         """Return the title and the current step."""
@@ -315,7 +315,7 @@ class CoinScreen:
         return line
 
     def _path(self, step: CoinStep, width: int, rows: int) -> list[Text]:
-        """Return one line per iteration: the first, and as many of the most recent as fit."""
+        """Return one line per iteration: the first, and as many of the most recent ones as fit."""
         numbered = list(enumerate(step.path))
         shown = numbered if len(numbered) <= rows else numbered[:1] + numbered[1 - rows :]
         full = width >= 56

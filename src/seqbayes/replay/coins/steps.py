@@ -16,7 +16,7 @@ from seqbayes.mixture import Iteration, Mixture, Trace
 COINS = ("A", "B")
 
 PRIORS = {"flat": (1.0, 1.0), "beta22": (2.0, 2.0)}
-"""Hyperparameters of both coins, by name."""
+"""Hyperparameters of the prior for both coins, keyed by the prior's name."""
 
 SOURCE = "Do and Batzoglou, Nature Biotechnology 26 (2008), 897-899"
 
@@ -149,7 +149,7 @@ class StepKind(StrEnum):
 
 
 class PlannedStep(NamedTuple):
-    """A planned step: kind, iteration (0 with known coins) and number of rows shown."""
+    """A planned step: kind, iteration (0 while the coins are known) and number of rows shown."""
 
     kind: StepKind
     iteration: int
@@ -163,16 +163,16 @@ class CoinStep:
     Attributes
     ----------
     number, total : int
-        Number of the step, from 1, and number of all steps.
+        Number of the step, counted from 1, and total number of steps.
     kind : StepKind
     iteration : int
-        Number of the iteration, from 1; 0 with known coins.
+        Number of the iteration, counted from 1; 0 while the coins are known.
     rows : tuple of SetRow
         The sets split so far in this iteration.
     sums : (CoinSums, CoinSums) or None
         Sums of all rows, if they have been added up.
     path : tuple of EmState
-        States of EM so far, starting with the initial state; empty with known coins.
+        States of EM so far, starting with the initial state; empty while the coins are known.
     thetas : (float, float) or None
         The current estimates.
     """
@@ -263,7 +263,7 @@ class Coins:
         )
 
     def _rules(self, step: Iteration, tosses: TossSet, shares: Pair) -> tuple[CoinRule, CoinRule]:
-        """Return Bayes' rule of both coins for one set."""
+        """Return Bayes' rule for both coins and one set."""
         one = self._coin.observe(tosses.heads)
         a, b = (
             math.exp(self._coin.log_likelihood(theta, one.value) + one.log_base)

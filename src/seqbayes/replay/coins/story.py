@@ -35,7 +35,8 @@ class CoinStory(Coins, Story[CoinStep]):
     prior
         ``flat``, or ``beta22`` for MAP-EM.
     learn_weights
-        Whether to learn the probabilities of picking each coin too, with the same kind of prior.
+        Whether to learn the probabilities of picking each coin as well, with the same kind of
+        prior.
 
     Raises
     ------
@@ -155,7 +156,7 @@ class CoinStory(Coins, Story[CoinStep]):
         }
 
     def summary(self, step: CoinStep | None, stopped: bool) -> list[str]:
-        """Return the results in sentences."""
+        """Return the results as sentences."""
         opening = self.opening
         if step is None:
             return ["Stopped before the first set."]
@@ -178,7 +179,7 @@ class CoinStory(Coins, Story[CoinStep]):
 
 
 def with_prior(step: CoinStep) -> str:
-    """Return the estimates of known coins with a prior, to compare with those without it."""
+    """Return the estimates of known coins with a prior, for comparison with those without one."""
     assert step.sums is not None
     a, b = PRIORS["beta22"]
     estimates = ", ".join(

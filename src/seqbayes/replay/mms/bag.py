@@ -27,7 +27,7 @@ def read_bag(text: str) -> tuple[str, ...]:
     Raises
     ------
     ObservationError
-        If a word is neither, or there are no candies.
+        If a word is neither letters nor the name of a colour, or there are no candies.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Eleven hypotheses about a share: Bayes' rule with probabilities, before that with densities."""
+"""Eleven hypotheses about a share: Bayes' rule with probabilities, as a step toward densities."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class ElevenShares:
     likelihood : tuple of float
         The probability of the candy under each share.
     evidence : float
-        The probability of the candy under all of them.
+        The probability of the candy, averaged over the eleven shares.
     posterior : tuple of float
-        The probability of each share after the candy, the prior of the next one.
+        The probability of each share after the candy, which is the prior for the next candy.
     """
 
     prior: tuple[float, ...]
@@ -38,7 +38,7 @@ class ElevenShares:
 
 
 def round_shares(alpha: float, beta: float) -> tuple[float, ...]:
-    """Return the probabilities of the eleven shares nearest to a Beta distributed share.
+    """Return the probability that a beta-distributed share is nearest to each of the eleven.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def round_shares(alpha: float, beta: float) -> tuple[float, ...]:
     found = []
     for share in SHARES:
         low, high = max(0.0, share - 0.05), min(1.0, share + 0.05)
-        if low < belief.mean:  # subtract on the small tail
+        if low < belief.mean:  # subtract in the smaller tail
             found.append(belief.cdf(high) - belief.cdf(low))
         else:
             found.append(belief.sf(low) - belief.sf(high))
@@ -85,7 +85,7 @@ def learn_candy(prior: tuple[float, ...], fits: bool) -> ElevenShares:
 
 
 def most_probable(probabilities: tuple[float, ...]) -> tuple[float, float]:
-    """Return the most probable share and its probability; 1 only if it is certain.
+    """Return the most probable share and its probability, which is 1 only if the share is certain.
 
     Examples
     --------

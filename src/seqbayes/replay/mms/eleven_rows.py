@@ -1,4 +1,4 @@
-"""Bayes' rule for eleven shares as lines of a terminal."""
+"""Bayes' rule for eleven shares as lines in a terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CELL = 5
 def eleven_rows(
     opening: CandyOpening, step: CandyStep | None, width: int, signs: Signs
 ) -> list[Text]:
-    """Return prior, likelihood, evidence and posterior, five lines with a heading."""
+    """Return prior, likelihood, evidence and posterior as five lines, including a heading."""
     if step is None:
         return eleven_in_short(opening, step, width, signs)
     found, times = step.eleven, signs.times
@@ -41,7 +41,7 @@ def eleven_rows(
 def eleven_in_short(
     opening: CandyOpening, step: CandyStep | None, width: int, signs: Signs
 ) -> list[Text]:
-    """Return the probabilities after a step, or the prior, under a heading."""
+    """Return the probabilities after a step, or the prior ones, under a heading."""
     name, key, row = (
         ("  prior", "prior", opening.eleven)
         if step is None

@@ -1,4 +1,4 @@
-"""Priors of the candy story, each with a description."""
+"""Priors for the candy story, each with a description."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNNAMED = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """A named Dirichlet prior of the six colours.
+    """A named Dirichlet prior for the shares of the six colours.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Prior:
     alpha : mapping of str to float
         Concentrations, as numbers of imagined candies.
     notes : tuple of str
-        Sentences about its meaning and about added candies.
+        Sentences about the prior's meaning and about added candies.
     unnamed : tuple of str
         The colours that the proportions omit, each with one imagined candy.
 
@@ -53,7 +53,7 @@ class Prior:
 
     @property
     def strength(self) -> float:
-        """The number of imagined candies that the prior is equivalent to."""
+        """The number of imagined candies to which the prior is equivalent."""
         return math.fsum(self.alpha.values())
 
     def state(self) -> Dirichlet:
@@ -63,13 +63,13 @@ class Prior:
     @classmethod
     def uniform(cls) -> Self:
         """Return the prior under which every mix is equally probable."""
-        note = "Every mix is equally probable: worth 6 imagined candies, one of each colour."
+        note = "Every mix is equally probable; equivalent to 6 imagined candies, one of each."
         return cls("uniform", dict.fromkeys(COLOURS, 1.0), (note,))
 
     @classmethod
     def jeffreys(cls) -> Self:
         """Return Jeffreys' prior."""
-        note = "Invariant under reparametrisation: worth 3 imagined candies, half of each colour."
+        note = "Invariant under reparametrisation; equivalent to 3 imagined candies, half of each."
         return cls("Jeffreys", dict.fromkeys(COLOURS, 0.5), (note,))
 
     @classmethod
@@ -103,7 +103,7 @@ class Prior:
                 )
         alpha = {c: strength * shares[c] if c in shares else UNNAMED for c in COLOURS}
         mix = ", ".join(f"{c} {100 * share:.4g} %" for c, share in shares.items())
-        notes = [f"{mix}: worth {strength:g} imagined candies."]
+        notes = [f"{mix}: equivalent to {strength:g} imagined candies."]
         unnamed = tuple(c for c in COLOURS if c not in shares)
         if unnamed:
             each = "" if len(unnamed) == 1 else " of each"
@@ -122,7 +122,8 @@ class Prior:
         text
             ``uniform``, ``jeffreys``, ``park``, or proportions such as ``red=.3,green=.7``.
         strength
-            Number of imagined candies for proportions, by default 100; not for the first two.
+            Number of imagined candies for ``park`` and proportions, by default 100. The other
+            priors have a fixed strength.
 
         Raises
         ------

@@ -115,7 +115,7 @@ class CandyScreen:
             self._predictions(step, width, one_line=True) + self._factory_cells(belief, width),
             [foot],
         ]
-        if sum(map(len, parts)) == height:  # the conclusion makes room for the definitions
+        if sum(map(len, parts)) == height:  # definitions replace the conclusion
             parts[3] = parts[3][:-1]
         return spread(self._with_definitions(parts, 4, width, height), height)
 
@@ -164,7 +164,7 @@ class CandyScreen:
     def _prior(self, width: int, lines: int) -> list[Text]:
         """Describe the prior in at most `lines` lines."""
         prior = self._opening.prior
-        short = f"Prior: {prior.name}, worth {prior.strength:g} imagined candies"
+        short = f"Prior: {prior.name}; weight: {prior.strength:g} imagined candies"
         if prior.unnamed:
             few = len(prior.unnamed) < 3
             colours = ", ".join(prior.unnamed) if few else f"{len(prior.unnamed)} colours"
@@ -198,7 +198,7 @@ class CandyScreen:
         return [fit(line, width), fit(self._bag(step), width)]
 
     def _bag(self, step: CandyStep) -> Text:
-        """Return the bag: a letter for each candy so far, the last one reversed."""
+        """Return the bag: a letter for each candy so far, the last one in reverse video."""
         strip = Text(f"Bag {step.bag:>2} ")
         for i, colour in enumerate(step.contents):
             if i >= step.place:
@@ -210,7 +210,7 @@ class CandyScreen:
         return strip
 
     def _rule(self, step: CandyStep | None, width: int, rows: int = 1) -> list[Text]:
-        """Return Bayes' rule with a curve for each factor that has one."""
+        """Return Bayes' rule, with a curve for each factor that is a function of the share."""
         if step is None:
             return [fit(line, width) for line in self._introduction()]
         rule, next_rule, signs = step.rule, step.next_rule, self._signs
@@ -302,7 +302,7 @@ class CandyScreen:
         return lines
 
     def _definitions(self, width: int) -> list[Text]:
-        """Return what the columns of estimates are."""
+        """Return the definitions of the columns of estimates."""
         text = next((each for each in ESTIMATES if len(each) <= width), ESTIMATES[-1])
         if self._signs.over == "/":
             text = text.replace("÷", "/")
@@ -367,7 +367,7 @@ class CandyScreen:
 def rule_curves(
     rule: Explanation, next_rule: Explanation, width: int, top: float, signs: Signs, rows: int = 1
 ) -> dict[str, list[Text]]:
-    """Return prior, likelihood and posteriors as curves over shares from 0 to `top`.
+    """Return the prior, likelihood and posteriors as curves over shares from 0 to `top`.
 
     The three densities have a common scale; the likelihood has a separate scale.
     """

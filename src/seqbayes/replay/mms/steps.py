@@ -17,12 +17,12 @@ from seqbayes.replay.mms.priors import Prior
 LEVEL = 0.95
 
 HYPOTHESIS = "green"
-"""The colour of the hypothesis: the same share in every step, so that posteriors become priors."""
+"""The colour of the hypothesis. It is the same in every step, so that posteriors become priors."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColourShare:
-    """Belief about the share of one colour; an estimate that does not exist is None."""
+    """The belief about the share of one colour; an estimate that does not exist is None."""
 
     colour: str
     count: int
@@ -36,7 +36,7 @@ class ColourShare:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The most probable next candy; `tied` colours have this probability."""
+    """The most probable next candy; `tied` is the number of colours with this probability."""
 
     colour: str
     probability: float
@@ -45,7 +45,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class RivalMix:
-    """A mix that might have made these candies.
+    """A mix from which these candies might have been drawn.
 
     `log_bayes_factor` is the log likelihood of the mix less the log evidence of the learned belief:
     positive if the candies favour the mix. `probability` is its posterior probability, if all mixes
@@ -68,7 +68,7 @@ class CandyBelief:
     log_evidence: float
     rivals: tuple[RivalMix, ...]
     other_probability: float
-    """Posterior probability of a mix other than the rivals."""
+    """Posterior probability that the mix is none of the rivals."""
 
     def share(self, colour: str) -> ColourShare:
         """Return the belief about one colour."""
@@ -92,7 +92,7 @@ class CandyOpening:
     source: str
     belief: CandyBelief
     eleven: tuple[float, ...]
-    """The prior probabilities of eleven shares of `HYPOTHESIS`: the prior, rounded to them."""
+    """The prior probabilities of eleven shares of `HYPOTHESIS`: the prior, rounded to those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +102,13 @@ class CandyStep:
     Attributes
     ----------
     number, total : int
-        Number of the candy, from 1, and number of all candies.
+        Number of the candy, counted from 1, and total number of candies.
     bag, bags : int
-        Number of the bag, from 1, and number of all bags.
+        Number of the bag, counted from 1, and total number of bags.
     contents : tuple of str
         All candies of the bag.
     place : int
-        Position of the candy in the bag, from 1.
+        Position of the candy in the bag, counted from 1.
     colour : str
     predicted : Prediction
         The prediction made before this candy was drawn.
@@ -118,7 +118,7 @@ class CandyStep:
         Bayes' rule for the share of `HYPOTHESIS`, evaluated at the share that Mars published; the
         observation is whether the candy has that colour. Its posterior is the next step's prior.
     next_rule : Explanation
-        Bayes' rule if the same is observed for the next candy.
+        Bayes' rule for the next candy, if the same is observed.
     eleven : ElevenShares
         Bayes' rule for eleven possible shares of `HYPOTHESIS`.
     belief : CandyBelief

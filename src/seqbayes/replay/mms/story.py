@@ -25,7 +25,7 @@ class CandyStory(Candies, Story[CandyStep]):
     bags
         Number of bags to use, up to 48; by default all.
     bag
-        Colours of the candies of another bag, in order, instead of the published ones.
+        Colours of another bag's candies, in order, which replace the published ones.
 
     Raises
     ------
@@ -180,9 +180,9 @@ class CandyStory(Candies, Story[CandyStep]):
 
 
 def accelerating(number: int) -> float:
-    """Return when a step is due: first two seconds per step, then doubling every five seconds.
+    """Return when a step is due: every two seconds at first, twice as fast every five seconds.
 
-    The change of a belief depends on the logarithm of the number of observations.
+    A belief changes roughly with the logarithm of the number of observations.
 
     Examples
     --------

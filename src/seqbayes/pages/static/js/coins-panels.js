@@ -1,4 +1,4 @@
-// The parts of the lesson on two coins: each draws a step.
+// The parts of the lesson on two coins, each of which draws a step.
 
 import { h, setText, table } from "../../../dashboard/static/js/dom.js";
 import { decimals, signed } from "../../../dashboard/static/js/format.js";

@@ -55,7 +55,7 @@ function maximise(sums, thetas, weights, a, learnWeights) {
  * The states of EM, from the start.
  *
  * @param {Array<{heads: number, tosses: number}>} sets
- * @param {number[]} start the probabilities of heads at first
+ * @param {number[]} start the initial probabilities of heads
  * @param {number} iterations
  * @param {number} a the prior Beta(a, a) of each coin; 1 is flat
  * @param {boolean} learnWeights whether to learn the probabilities of picking each coin

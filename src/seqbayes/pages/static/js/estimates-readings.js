@@ -130,7 +130,7 @@ function washing({ letters }) {
     ).join(", ");
     setText(
       says,
-      `After ${count(n)} real candies, the MAP of the share of red: ${all}; the MLE is ${percent(reds[n] / n, 1)}. By the law of large numbers the MLE approaches the share; a prior worth S candies keeps the weight S ÷ (S + n).`,
+      `After ${count(n)} real candies, the MAP of the share of red: ${all}; the MLE is ${percent(reds[n] / n, 1)}. By the law of large numbers the MLE approaches the share; a prior equivalent to S candies keeps the weight S ÷ (S + n).`,
     );
   };
   update();

@@ -1,4 +1,4 @@
-// The parts of the lesson on M&M's: each draws the belief after a step.
+// The parts of the lesson on M&M's, each of which draws the belief after a step.
 
 import { h, setText, table } from "../../../dashboard/static/js/dom.js";
 import { count, number, probability, proportion, signed } from "../../../dashboard/static/js/format.js";

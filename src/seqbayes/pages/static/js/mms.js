@@ -41,7 +41,7 @@ class CandiesLesson {
     onAddress(() => this.#follow());
   }
 
-  // The state in the address, completed by the options that the page was written with.
+  // The state in the address, completed by the options with which the page was written.
   #readState() {
     const { prior, strength, claims } = this.data;
     const address = readAddress();
@@ -126,7 +126,7 @@ class CandiesLesson {
     if (!k) {
       setText(
         this.says,
-        `Nothing is eaten yet: the belief is only the prior, worth ${count(strength)} imagined candies.`,
+        `Nothing is eaten yet: the belief is only the prior, equivalent to ${count(strength)} imagined candies.`,
       );
       return;
     }

@@ -25,7 +25,7 @@ export const writeShares = (shares) =>
  * Return a prior as numbers of imagined candies.
  *
  * @param {string} prior uniform, jeffreys, park, or proportions
- * @param {number} strength the weight of park or the proportions
+ * @param {number} strength the weight of park or of the proportions
  * @param {object} park the shares of the guess made in the park
  * @throws {RangeError} if the proportions are invalid
  */
