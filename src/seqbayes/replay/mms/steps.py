@@ -68,7 +68,7 @@ class CandyBelief:
     log_evidence: float
     rivals: tuple[RivalMix, ...]
     other_probability: float
-    """Posterior probability that the mix is none of the rivals."""
+    """Posterior probability that the mix is not one of the rivals."""
 
     def share(self, colour: str) -> ColourShare:
         """Return the belief about one colour."""
