@@ -21,33 +21,33 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
     """Score an observation by its surprise under the posterior predictive.
 
     The surprise of a feature is ``log p(most probable value) - log p(x)`` under its posterior
-    predictive: 0 for the most probable value, independent of the unit, and larger for less probable
-    values. The sum over the features is the surprise under independence.
+    predictive: it is 0 for the most probable value, larger for less probable values, and
+    independent of the unit. The sum over the features is the surprise under independence.
 
     The score is the larger of this sum and the joint surprise of the numeric features under a
     mixture of one, two or four Normal components. The joint surprise detects values in a gap
     between clusters, and values that contradict the correlation of the features. The mixture starts
-    after 40 observations, or ten per feature. The number of components with the best predictions is
-    used.
+    after 40 observations, or after ten per feature if that is more. The number of components with
+    the best predictions is used.
 
     Parameters
     ----------
     features
-        How to model features, by name: "gaussian" (Student's t predictive), "count"
+        How to model features, keyed by name: "gaussian" (Student's t predictive), "count"
         (Gamma-Poisson), "categorical" (with an open vocabulary), or a state of any family with a
         proper prior. The model of other features is chosen by their first value: numbers are
         Gaussian; strings, booleans and all other types are categorical.
     joint
         Whether to also model the numeric features jointly. Ignored if there are more than 40
-        numbers.
+        numeric features.
 
     Notes
     -----
     Numbers and counts have Jeffreys' prior, so that location and scale are learned from the data
-    alone. A number that has never varied has no scale; the surprise of a different value is then
-    that of a new label, ``log n`` after n observations. Absent and unknown features have no
-    surprise. Missing values (None, NaN) and values that do not match the kind of their feature
-    raise an error.
+    alone. A numeric feature whose values have all been equal has no scale; the surprise of a
+    different value is then that of a new label, ``log n`` after n observations. Absent and unknown
+    features have no surprise. Missing values (None, NaN) and values that do not match the kind of
+    their feature raise an error.
 
     Raises
     ------
@@ -169,7 +169,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return {name: float(x[name]) for name, each in known.items() if each.kind is number}
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
-        """Return the surprise of an observation: over independent features, or joint if larger.
+        """Return the surprise of an observation: the sum over features, or the joint one if larger.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
 
     @property
     def feature_models(self) -> Mapping[Any, Any]:
-        """The models chosen for features, by name."""
+        """The models chosen for features, keyed by name."""
         return self.features or {}
 
     def summary(self) -> Summary:
@@ -258,7 +258,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         self._features.update(document.read_features(learned.get("features"), self._kinds))
         if "sums" in learned:
             (self._n,) = document.read_numbers(learned["sums"], 1)
-        else:  # documents of earlier versions lack the count: use that of the most frequent feature
+        else:  # earlier versions did not store it: use that of the most frequent feature
             self._n = max((float(each.seen.n) for each in self._features.values()), default=0.0)
         if self._joint is not None:
             self._joint.load(learned.get("joint"))

@@ -12,7 +12,7 @@ RATE, FIRST_RATE, MAX_RATE = 0.1, 1.4, 0.4
 number divided by the square root of the degrees of freedom, from the first to the third number."""
 
 TOLERATED = 0.1
-"""Absolute log factor up to which the scale does not change."""
+"""The scale changes only if the log factor has a larger absolute value than this."""
 
 MIN_DF = 5.0
 """Minimum degrees of freedom of the predictions that are tracked."""
@@ -22,13 +22,13 @@ NORMAL_QUANTILE = 1.6448536269514722
 
 
 class Calibration:
-    """A factor of the scale of predictions, for targets that the model does not describe.
+    """A factor for the scale of predictions, for targets that do not agree with the model.
 
-    The noise of a stream may grow, or depend on earlier rows. The factor grows by a small ratio
+    The noise of a stream can grow, or depend on earlier rows. The factor grows by a small ratio
     when a target is outside its interval of level 0.9, and shrinks otherwise, such that the
-    coverage over many rows is 0.9 for any sequence of targets. The ratio is larger in the first
-    rows, so that the intervals of a small table have their level, too. For targets that agree with
-    the model, the factor remains near 1.
+    coverage over many rows is 0.9 for any sequence of targets. The ratio is larger for the first
+    rows, so that intervals also reach their level on a small table. For targets that agree with the
+    model, the factor remains near 1.
 
     References
     ----------
@@ -51,7 +51,7 @@ class Calibration:
         Parameters
         ----------
         squared_error
-            The squared difference of target and prediction, divided by the squared scale.
+            The squared difference between target and prediction, divided by the squared scale.
         df
             Degrees of freedom of Student's t distribution of the prediction.
         w

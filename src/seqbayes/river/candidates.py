@@ -1,4 +1,4 @@
-"""Choose between mixtures with different numbers of components by their prequential scores."""
+"""Chooses between mixtures with different numbers of components by their prequential scores."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ MIN_WEIGHT = 200.0
 """Weight of observations before which no mixture is discarded."""
 
 CLEARLY_WORSE = 30.0
-"""Difference of log scores at which a mixture is discarded."""
+"""Difference from the best log score at which a mixture is discarded."""
 
 
 NEEDED = 3.0
-"""Required advantage in log score of a mixture with more components: a ratio of 20."""
+"""Required log-score advantage of a mixture with more components: a probability ratio of 20."""
 
 
 class MixtureCandidates(Generic[M]):
     """Mixtures of the same stream, ordered by their number of components.
 
-    The best has the largest log score: the sum of its log predictive densities of observations
-    before it learned them; a mixture that is added later starts with the best score minus three, so
-    that a mixture with more components is used only if it predicts better. The trial ends after
-    1000 observations.
+    The best mixture has the largest log score, which is the sum of its log predictive densities of
+    observations before it learned them. A mixture that is added later starts with the best score
+    minus three, so that a mixture with more components is used only if it predicts better. The
+    trial ends after 1000 observations.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class MixtureCandidates(Generic[M]):
 
     @property
     def are_decided(self) -> bool:
-        """Whether the trial has ended, and more than one mixture is left."""
+        """Whether the trial has ended while more than one mixture is left."""
         return len(self.mixtures) > 1 and self._scored >= TRIAL
 
     def keep(self, first: bool) -> None:
@@ -77,7 +77,7 @@ class MixtureCandidates(Generic[M]):
             self.mixtures, self.scores = [self.mixtures[k]], [self.scores[k]]
 
     def score(self, logs: Sequence[float], w: float) -> None:
-        """Add the log predictive density of each mixture for an observation of this weight."""
+        """Add each mixture's log predictive density of an observation with this weight."""
         self.scores = [s + w * log_p for s, log_p in zip(self.scores, logs, strict=True)]
         self._scored += w
         if self._scored >= MIN_WEIGHT:
@@ -96,7 +96,7 @@ class MixtureCandidates(Generic[M]):
         return [float(self.added), self._scored, *self.scores]
 
     def load(self, mixtures: Sequence[M], scores: Any = None) -> None:
-        """Restore mixtures, and their scores from `dump_scores`; None for a single mixture.
+        """Restore mixtures with the scores from `dump_scores`, or with None for a single mixture.
 
         Raises
         ------

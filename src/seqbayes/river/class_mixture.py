@@ -24,9 +24,9 @@ SHAPES = ("full", "diagonal")
 
 
 class Cluster(NamedTuple):
-    """A component of the mixture of a class: its name, share and centre.
+    """A component of a class's mixture: its name, share and centre.
 
-    `centre` has the mean of every number, or the most probable label, by feature.
+    `centre` has, for each feature, the mean of its numbers or its most probable label.
     """
 
     name: Any
@@ -37,7 +37,7 @@ class Cluster(NamedTuple):
 class FeatureLayout(NamedTuple):
     """The features that a mixture without categories reads from an observation.
 
-    They are the field of several numbers, the features in that field, and all features.
+    It consists of the field of several numbers, the features in that field, and all features.
     """
 
     numbers: Any
@@ -105,7 +105,7 @@ class ClassMixture:
             self.mixture.learn_one(found, w)
 
     def clusters(self) -> list[Cluster]:
-        """Return the components by decreasing share; empty before the first observation."""
+        """Return the components in order of decreasing share; none before the first observation."""
         parameters = self.mixture.parameters
         if parameters is None:
             return []
@@ -120,7 +120,7 @@ class ClassMixture:
     def log_predictive(
         self, found: Mapping[Any, Any], x: Mapping[Any, Any], known: Mapping[Any, Feature]
     ) -> float:
-        """Return the log predictive of the features that the mixture models.
+        """Return the log predictive density of the features that the mixture models.
 
         Parameters
         ----------
@@ -143,7 +143,7 @@ class ClassMixture:
         )
 
     def _within_others(self, name: Any, label: Any, seen: Any) -> float:
-        """Return the log share, over all classes, of a label among labels new to the mixture.
+        """Return a label's log share, over all classes, among the labels new to the mixture.
 
         The total weight of all unknown labels is one observation.
         """
@@ -179,7 +179,7 @@ def _fields(state: Any) -> dict[Any, Any]:
 
 
 def _centre(state: Any, parameter: Any) -> Any:
-    """Return the mean by field or feature; for labels, the most probable one."""
+    """Return the mean for each field or feature; for labels, the most probable label."""
     if parts := state.parts():
         return {name: _centre(field, parameter[name]) for name, field in parts.items()}
     if isinstance(parameter, Mapping):
@@ -253,13 +253,13 @@ def component(
 ) -> tuple[Product | None, Any]:
     """Return the prior of a component of a class, and its field of several numbers, if any.
 
-    Every feature has the prior that naive Bayes would give it: its data in all classes, with the
-    weight of `strength` observations. Variances are those of `k` clusters that together fill the
-    same space. Returns None if nothing varies yet.
+    Every feature has the prior that naive Bayes would use: the feature's data in all classes, with
+    the weight of `strength` observations. Variances are those of `k` clusters that together occupy
+    the same space. Returns None if nothing varies yet.
     """
     fields: dict[Any, State] = {}
     numbers = {}
-    for name in sorted(features, key=repr):  # so that their order does not matter
+    for name in sorted(features, key=repr):  # so that the order of features does not matter
         feature = features[name]
         if feature.kind is KINDS["gaussian"]:
             prior: Any = feature.kind.prior(feature.seen.value, strength)
@@ -286,7 +286,7 @@ def component(
 
 
 def _labels(feature: Feature, label: Any, strength: float) -> Dirichlet:
-    """Return the prior over the labels of a class, with all others combined."""
+    """Return the prior over the labels of a class, with all other labels combined."""
     own = feature.by_class.get(label)
     overall = feature.seen.value
     unit = strength / (feature.seen.n + 1.0)
@@ -299,7 +299,7 @@ def _labels(feature: Feature, label: Any, strength: float) -> Dirichlet:
 
 
 def _vector(numbers: Mapping[Any, Any], strength: float, shrink: float) -> NormalInverseWishart:
-    """Return a prior of vectors whose coordinates have these priors."""
+    """Return a prior for vectors whose coordinates have these priors."""
     d = len(numbers)
     scale = [[0.0] * d for _ in range(d)]
     for i, prior in enumerate(numbers.values()):
@@ -314,7 +314,7 @@ def _vector(numbers: Mapping[Any, Any], strength: float, shrink: float) -> Norma
 
 
 def numbers_of_components(given: Any, most: int) -> tuple[Sequence[int], tuple[State, ...] | None]:
-    """Return the numbers of components that a class may have, and the given priors, if any."""
+    """Return the numbers of components that a class can have, and the given priors, if any."""
     if given is None:
         return range(1, most + 1), None
     count = as_count(given)

@@ -1,4 +1,4 @@
-"""Read and write the JSON representation of estimators: their parameters and their data."""
+"""Reads and writes the JSON representation of estimators: their parameters and their data."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Estimator(Model):
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
-        """Return parameters and data as a versioned dictionary of JSON values."""
+        """Return the parameters and data as a versioned dictionary of JSON values."""
         parameters = inspect.signature(type(self)).parameters
         return {
             "seqbayes": serialization.VERSION,
@@ -191,7 +191,7 @@ def read_features(written: Any, given: Mapping[Any, FeatureKind]) -> Iterable[tu
 
 
 def write_root(root: SquareRoot) -> list[Any]:
-    """Return factor, target and squares as JSON values."""
+    """Return the factor, target and squares as JSON values."""
     _, (factor, target, squares) = root.__reduce__()
     return [factor.tolist(), target.tolist(), float(squares)]
 

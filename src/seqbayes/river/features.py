@@ -68,7 +68,7 @@ def check_features(x: Any) -> None:
         )
 
 
-@functools.lru_cache(maxsize=4096)  # the classes of a stream share few values of alpha
+@functools.lru_cache(maxsize=4096)  # many classes of a stream have the same alpha
 def _student_constant(alpha: float) -> float:
     return float(special.log_rising(alpha, 0.5)) - 0.5 * math.log(math.pi)
 
@@ -86,7 +86,7 @@ def _student_kernel(posterior: NormalInverseGammaHyperparameters, x: float) -> t
 
 
 class Feature:
-    """The statistics of one feature: per class, and over all classes."""
+    """The statistics of one feature, for each class and over all classes."""
 
     def __init__(self, kind: FeatureKind) -> None:
         self.kind = kind
@@ -119,11 +119,11 @@ class FeatureKind:
         self.statistics().observe(x)
 
     def prior(self, seen: Any, strength: float) -> Any:
-        """Return a prior with the weight of `strength` observations; None without a scale."""
+        """Return a prior with the weight of `strength` observations; None if no scale is known."""
         raise NotImplementedError
 
     def state(self, feature: Feature, label: Any, strength: float) -> State | None:
-        """Return the belief about a feature within a class; None if there is no scale yet."""
+        """Return the belief about a feature within a class; None if no scale is known yet."""
         prior = self.prior(feature.seen.value, strength)
         if prior is None:
             return None
@@ -166,7 +166,7 @@ def _surprise(state: State, x: Any) -> float:
     predictive = state.predictive
     top = predictive.mode
     height = -math.inf if top is None else float(predictive.logp(top))
-    if not math.isfinite(height):  # a density without a maximum: compare with the median
+    if not math.isfinite(height):  # the density has no maximum: compare with the median
         height = float(predictive.logp(predictive.ppf(0.5)))
     return height - log_p
 
@@ -189,12 +189,10 @@ class GaussianFeature(FeatureKind):
         return NormalInverseGamma.jeffreys()
 
     def prior(self, seen: Any, strength: float) -> NormalInverseGammaHyperparameters | None:
-        """Return the prior about the mean and variance of all classes."""
+        """Return the prior for the mean and variance, based on all classes."""
         scale = strength * seen.squares / seen.n
         if not scale > 0.0:
-            return (
-                None  # a feature that has never varied has no scale and does not separate classes
-            )
+            return None  # a constant feature has no scale, and does not separate classes
         return NormalInverseGammaHyperparameters(seen.mean, strength, strength, scale)
 
     def log_predictives(
@@ -213,7 +211,7 @@ class GaussianFeature(FeatureKind):
             yield _student_constant(posterior.alpha) - scale - distance
 
     def surprise(self, seen: Any, x: Any) -> float:
-        """Return the surprise under Jeffreys' prior; a constant number is treated as a label."""
+        """Return the surprise under Jeffreys' prior; a constant feature is treated as a label."""
         x, value = bounded(x), seen.value
         if not value.squares > 0.0:
             return 0.0 if x == value.mean else max(0.0, math.log(value.n))
@@ -233,7 +231,7 @@ class CountFeature(FeatureKind):
         return Gamma.jeffreys()
 
     def prior(self, seen: Any, strength: float) -> GammaHyperparameters:
-        """Return the prior about the rate of all classes, from a Gamma(1, 1) prior of that rate."""
+        """Return the prior for the rate, based on all classes and on a Gamma(1, 1) prior."""
         return GammaHyperparameters(strength * (seen.a + 1.0) / (seen.b + 1.0), strength)
 
     def surprise(self, seen: Any, x: Any) -> float:
@@ -242,7 +240,7 @@ class CountFeature(FeatureKind):
 
 
 class CategoricalFeature(FeatureKind):
-    """Labels of an open vocabulary, with a Dirichlet process prior from all classes."""
+    """Labels from an open vocabulary, with a Dirichlet process prior based on all classes."""
 
     family = DirichletProcess
     likelihood = likelihoods.Categorical()
@@ -258,7 +256,7 @@ class CategoricalFeature(FeatureKind):
     def log_predictives(
         self, feature: Feature, x: Any, labels: Iterable[Any], strength: float
     ) -> Iterator[float]:
-        """Yield the log predictive of a label for every class, without visiting all labels."""
+        """Yield a label's log predictive for every class, without iterating over all labels."""
         self.check(x)
         seen, by_class = feature.seen, feature.by_class
         share = strength * seen.value.get(x, 1.0) / (seen.n + 1.0)
@@ -311,11 +309,11 @@ KINDS: dict[str, FeatureKind] = {
     "count": CountFeature(),
     "categorical": CategoricalFeature(),
 }
-"""The kinds of features by name."""
+"""The kinds of features, keyed by name."""
 
 
 def kinds(features: Mapping[Any, str | State] | None) -> dict[Any, FeatureKind]:
-    """Return the kind of every configured feature, from a name or a state.
+    """Return the kind of every configured feature, given by a name or a state.
 
     Raises
     ------
@@ -337,7 +335,7 @@ def _kind(name: Any, given: Any) -> FeatureKind:
 
 
 def kind_of(x: Any) -> FeatureKind:
-    """Return the kind of a feature for its first value: Gaussian for numbers, else categorical."""
+    """Return a feature's kind from its first value: Gaussian for numbers, otherwise categorical."""
     number = isinstance(x, (numbers.Real, decimal.Decimal)) and not isinstance(x, (bool, np.bool_))
     return KINDS["gaussian" if number else "categorical"]
 

@@ -53,7 +53,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         return True
 
     def _log_likelihoods(self, x: Mapping[Any, Any], last: bool = False) -> list[list[float]]:
-        """Return log p(x | class) of every class, up to a common term, under every model.
+        """Return log p(x | class) for every class, under every model, up to a common term.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         return [math.log((n + strength) / whole) for n in counts.values()]
 
     def _score(self, x: Mapping[Any, Any], y: Any, w: float) -> None:
-        """Let the tempering compare its prediction of the class with the observed one."""
+        """Let the tempering compare its prediction of the class with the observed class."""
         tempering, counts = self._tempering, self._classes.value
         if tempering is None:
             return
@@ -80,7 +80,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         tempering.score(label, w)
 
     def joint_log_likelihood(self, x: Mapping[Any, Any]) -> dict[Any, float]:
-        """Return log p(class, x) of every class, up to a term common to all; not tempered.
+        """Return log p(class, x) for every class, up to a common term, without tempering.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
 
     @property
     def temperatures(self) -> dict[float, float]:
-        """The probability of each power of the likelihood that predictions average over.
+        """The probability of each power of the likelihood over which predictions are averaged.
 
         Examples
         --------
@@ -149,7 +149,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         return -math.log(share) if share > 0.0 else None
 
     def forecasts(self, x: Mapping[Any, Any]) -> dict[str, Any]:
-        """Return the most probable class, and the probability of each."""
+        """Return the most probable class, and the probability of each class."""
         return {"prediction": self.predict_one(dict(x)), "probabilities": self.predict_proba_one(x)}
 
     @property
@@ -188,7 +188,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
     ) -> dict[Any, tuple[float, float] | None]:
         """Return the credible intervals of the shares of known classes.
 
-        None while there is only one class.
+        Returns None while there is only one class.
 
         Parameters
         ----------

@@ -12,18 +12,19 @@ from seqbayes.numerics.square_root import SquareRoot
 
 
 class InterceptPrior:
-    """The posterior with one row for the intercept's prior, besides the factor R of all others.
+    """The posterior with one row for the intercept's prior, besides the factor R of all other rows.
 
     The length of this row is the features' distance from 0 relative to their spread. If the row
-    were rotated into the factor, all other rows would lose that many digits. With ``u = R**-T row``
-    and ``v = R**-T x``, the part of v that is orthogonal to u does not depend on the prior, and the
-    part along u has a closed form. A multiple of the prior's row is first subtracted from x, so
-    that the farthest feature becomes 0; the orthogonal part of the remainder has no cancellation.
+    were rotated into the factor, all other rows would lose the corresponding number of digits. With
+    ``u = R**-T row`` and ``v = R**-T x``, the part of v that is orthogonal to u does not depend on
+    the prior, and the part along u has a closed form. A multiple of the prior's row is first
+    subtracted from x, so that the farthest feature becomes 0; the orthogonal part of the remainder
+    has no cancellation.
 
     Parameters
     ----------
     root
-        The factor of all rows except that of the prior.
+        The factor of all rows except the prior's row.
     row
         The features of the prior's row.
     target
@@ -53,7 +54,7 @@ class InterceptPrior:
         self._farthest = int(np.abs(self._row / root.column_lengths()).argmax())
 
     def _split(self, row: Sequence[float]) -> tuple[float, Any]:
-        """Return the multiple of the prior's row in another row, and the remainder."""
+        """Split another row into a multiple of the prior's row and a remainder; return both."""
         multiple = row[self._farthest] / self._row[self._farthest]
         left = np.array(row) - multiple * self._row
         left[self._farthest] = 0.0

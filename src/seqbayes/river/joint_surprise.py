@@ -17,17 +17,17 @@ BUFFER, ROWS_PER_FEATURE = 40, 10
 """The mixtures start after 40 observations, or ten per feature if this is more."""
 
 MAX_FEATURES = 40
-"""Maximum number of features: the cost of an observation grows with its square."""
+"""Maximum number of features: the cost of an observation grows with the square of their number."""
 
 GROWTH = 1.1
-"""Growth of the number of observations after which the largest density is computed again."""
+"""The largest density is computed again when observations have increased by this factor."""
 
 
 class JointSurprise:
     """The surprise of numbers under a mixture of Normal components and a background.
 
-    It is relative to the largest density at the centre of a component. The number of components,
-    one, two or four, is the one with the best predictions. With more than 40 features, nothing is
+    It is relative to the largest density at the centre of a component. The number of components is
+    the one, two or four that gives the best predictions. With more than 40 features, nothing is
     learned.
     """
 
@@ -73,9 +73,9 @@ class JointSurprise:
             self._peak = _largest(best, self._names)
 
     def surprise(self, numbers: Mapping[Any, float]) -> float:
-        """Return log p(centre) - log p(numbers), >= 0; 0 until the mixture has started.
+        """Return log p(centre) - log p(numbers), at least 0; 0 until the mixture has started.
 
-        Features that were unknown at that time are ignored.
+        Features that were unknown when it started are ignored.
         """
         mixture = self._used
         known = numbers.keys() & self._names

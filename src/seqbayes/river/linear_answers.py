@@ -36,7 +36,7 @@ class TargetDistribution(StudentT):
 
     @property
     def sigma(self) -> float:
-        """The standard deviation; infinite with up to two degrees of freedom."""
+        """The standard deviation; infinite for two or fewer degrees of freedom."""
         return float(self.std) if self.df > 2.0 else math.inf
 
     def __call__(self, x: float) -> float:
@@ -45,7 +45,7 @@ class TargetDistribution(StudentT):
 
 
 class LinearAnswers(document.Estimator):
-    """Weights, intercept and noise with their intervals, and the distribution of targets."""
+    """Weights, intercept and noise with their intervals, and the distributions of targets."""
 
     intercept: bool
     intercept_precision: float
@@ -65,7 +65,7 @@ class LinearAnswers(document.Estimator):
     _fit: InterceptPrior | None = None  # or None if it is outdated
 
     def _row(self, values: Mapping[Any, float]) -> tuple[list[float], list[float]]:
-        """Return x - origin by column, and the values of features without a column."""
+        """Return x - origin for each column, and the values of features without a column."""
         row = [-origin for origin in self._origin]
         unknown = []
         for name, value in values.items():
@@ -79,7 +79,7 @@ class LinearAnswers(document.Estimator):
     def _at(
         self, values: dict[Any, float]
     ) -> tuple[list[float], float, SquareRoot | InterceptPrior]:
-        """Return the row of features, the leverage of unknown ones, and the posterior for it."""
+        """Return the row of features, the leverage of unknown features, and the row's posterior."""
         row, unknown = self._row(values)
         shrinkage = self._shrinkage
         if shrinkage is None:
@@ -92,7 +92,7 @@ class LinearAnswers(document.Estimator):
         return row, extra, self._with_intercept(root) if self._prior_apart else root
 
     def _fitted(self) -> SquareRoot | InterceptPrior:
-        """Return the square root of all rows, including those of the prior."""
+        """Return the square root of all rows, including the prior's rows."""
         if not self._prior_apart:
             return self._root
         if self._fit is None:
@@ -139,7 +139,7 @@ class LinearAnswers(document.Estimator):
         return StudentT(2.0 * noise.alpha, self._mean(row, fitted), scale) if scale else None
 
     def predictive(self, x: Mapping[Any, Any]) -> StudentT:
-        """Return the distribution of the target, Student's t.
+        """Return the distribution of the target, which is Student's t.
 
         Raises
         ------
@@ -180,9 +180,9 @@ class LinearAnswers(document.Estimator):
     def predict_interval(
         self, x: Mapping[Any, Any], level: float = 0.95
     ) -> tuple[float, float] | None:
-        """Return the interval (low, high) that holds the target with this probability.
+        """Return the interval (low, high) that contains the target with this probability.
 
-        None while the prior is improper and there are too few rows.
+        Returns None while the prior is improper and there are too few rows.
 
         Raises
         ------
@@ -228,7 +228,7 @@ class LinearAnswers(document.Estimator):
     ) -> dict[Any, tuple[float, float] | None]:
         """Return the credible intervals of the weights of known features.
 
-        None while the prior is improper and there are too few rows.
+        Returns None while the prior is improper and there are too few rows.
 
         Parameters
         ----------
@@ -269,7 +269,7 @@ class LinearAnswers(document.Estimator):
     def intercept_interval(self, level: float = 0.95) -> tuple[float, float] | None:
         """Return the credible interval of the intercept.
 
-        None without an intercept, or while the posterior is improper.
+        Returns None if there is no intercept, or while the posterior is improper.
 
         Raises
         ------
@@ -292,7 +292,7 @@ class LinearAnswers(document.Estimator):
 
     @property
     def intercept_mean(self) -> float:
-        """Posterior mean of the target if all features are 0; 0 without an intercept."""
+        """Posterior mean of the target if all features are 0; 0 if there is no intercept."""
         return self._mean(self._row({})[0], self._fitted()) if self.intercept else 0.0
 
     @property

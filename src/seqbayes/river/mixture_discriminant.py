@@ -22,7 +22,7 @@ from seqbayes.river.tempering import Tempering
 from seqbayes.state import State
 
 MOST = 3
-"""Largest number of components of a class by default."""
+"""Default maximum number of components of a class."""
 
 Read = tuple[dict[Any, Feature], Projections]
 
@@ -30,19 +30,21 @@ Read = tuple[dict[Any, Feature], Projections]
 class MixtureDiscriminant(GenerativeClassifier):
     """Mixture discriminant analysis: every class is a mixture, learned by online EM.
 
-    The probability of a class follows from Bayes' rule: the Dirichlet predictive of the class times
-    the predictive density of the features under the mixture of the class. A class can therefore
-    have several clusters of any shape, while naive Bayes has one cluster with independent features.
+    The probability of a class follows from Bayes' rule: it is proportional to the Dirichlet
+    predictive probability of the class times the predictive density of the features under the
+    class's mixture. A class can therefore have several clusters of any shape, while naive Bayes has
+    one cluster with independent features for each class.
 
     Parameters
     ----------
     components
         Number of components per class. Alternatively their priors, which are cloned for every
         class: products of named fields, or vectors with named features. By default, the number from
-        one to three that predicts the observations of the class best.
+        one to three that best predicts the observations of the class.
     features
-        How to model features, by name, as in `ConjugateNB`: "gaussian", "count", "categorical", or
-        a state that can be a component. The model of other features is chosen by their first value.
+        How to model features, keyed by name, as in `ConjugateNB`: "gaussian", "count",
+        "categorical", or a state that can be a component. The model of other features is chosen by
+        their first value.
     covariance
         "full": the numbers of a component are correlated. "diagonal": they are independent.
         Features of other kinds are always independent within a component.
@@ -57,22 +59,22 @@ class MixtureDiscriminant(GenerativeClassifier):
 
     Notes
     -----
-    By default a class begins with one component. Mixtures of two and of three learn at the same
-    time, and the one that has predicted the observations of the class best is preferred. Such
-    classes are used if they predict labels better than those with one component. After 1000
-    observations of a class, only one of its mixtures is kept. The likelihoods
-    are tempered as in `ConjugateNB`, together with the shares of the classes. With a number as
-    `components`, the probabilities are those of the model.
+    By default a class begins with one component. Mixtures of two and three components learn at the
+    same time, and the mixture that has best predicted the observations of the class is preferred.
+    These mixtures are used if they predict labels better than one component per class. After 1000
+    observations of a class, only one of its mixtures is kept. The likelihoods are tempered as in
+    `ConjugateNB`, together with the shares of the classes. With a number as `components`, the
+    probabilities are those of the model.
 
     Until its mixture starts, a class is modelled as in `ConjugateNB`: one component of independent
-    features. Features that appear later are modelled the same way. The prior of a component comes
-    from the data of all classes when its mixture starts.
+    features. Features that appear later are modelled the same way. The prior of a component is
+    based on the data of all classes at the time when its mixture starts.
 
     A feature that is absent from an observation is marginalised out. Features that were never
-    learned, and numbers that have never varied, are ignored. Missing values (None, NaN) and values
-    that do not match the kind of their feature raise an error before anything is learned; omit them
-    instead. Labels that are new to a mixture form one category, with the same shares within it as
-    over all classes.
+    learned, and numeric features whose values have all been equal, are ignored. Missing values
+    (None, NaN) and values that do not match the kind of their feature raise an error before
+    anything is learned; omit them instead. Labels that are new to a mixture form one category, with
+    the same shares within it as over all classes.
 
     Raises
     ------
@@ -88,7 +90,7 @@ class MixtureDiscriminant(GenerativeClassifier):
 
     Examples
     --------
-    Inside and outside of a ring, which no line can separate:
+    The inside and outside of a ring, which no line can separate:
 
     >>> import math, random
     >>> from seqbayes.river import MixtureDiscriminant
@@ -158,12 +160,12 @@ class MixtureDiscriminant(GenerativeClassifier):
         weight = bounded_weight(w)
         candidates = self._candidates.get(y) if isinstance(y, Hashable) else None
         if candidates is None:
-            likelihoods.Categorical().statistics().observe(y)  # raises an error for invalid labels
+            likelihoods.Categorical().statistics().observe(y)  # checks the label
         found, projections = self._read(x)
         if weight == 0.0:
             return
         self._score(x, y, weight)
-        self._recent = None  # `x` may change
+        self._recent = None  # the caller may change `x`
         if candidates is None and self._prototypes is not None:
             (size,) = self._sizes.values()
             made = Mixture(self._prototypes, buffer=size, seed=self.seed)
@@ -210,7 +212,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         if not started or started[0] is None:  # nothing varies yet
             return
         if candidates.mixtures and candidates.mixtures[0].names != started[0].names:
-            candidates = MixtureCandidates(keep_first=True)  # features have appeared since
+            candidates = MixtureCandidates(keep_first=True)  # more features appeared
             started = [self._start(label, k, kept) for k in due]
         for mixture in started:
             if mixture is not None:
@@ -222,7 +224,7 @@ class MixtureDiscriminant(GenerativeClassifier):
     def _start(
         self, label: Any, k: int, kept: list[tuple[dict[Any, Any], float]]
     ) -> ClassMixture | None:
-        """Return a mixture of a class that has learned its buffer; None if nothing varies."""
+        """Return a mixture that has learned the buffer of a class; None if no feature varies."""
         prior, numbers = class_mixture.component(
             self._features, label, k, self.strength, self.covariance
         )
@@ -231,7 +233,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         mixture = Mixture([prior] * k, buffer=len(kept), seed=self.seed)
         mixture.is_ordered = (
             self.components is None
-        )  # a candidate may not fit: suppress the warning
+        )  # a candidate can be unsuitable: suppress the warning
         started = ClassMixture(mixture, numbers, self._features)
         for each, weight in kept:
             started.learn(started.project(each), weight)
@@ -242,10 +244,10 @@ class MixtureDiscriminant(GenerativeClassifier):
         return None if candidates is None else candidates.best
 
     def _log_likelihoods(self, x: Mapping[Any, Any], last: bool = False) -> list[list[float]]:
-        """Return log p(x | class) with one component per class, if needed, and with the best.
+        """Return log p(x | class) with one component per class, if needed, and the best mixtures.
 
-        If only one of them is needed, return it twice; those of the best ones are always needed if
-        `last` is true, or if the number of components or the components are given.
+        If only one of the two is needed, it is returned twice. The best mixtures are always needed
+        if `last` is true, or if the number of components or the components are given.
         """
         (known, projections), seen = self._read(x), x
         if not known.keys() <= self._features.keys():
@@ -273,7 +275,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         mixtures: Sequence[ClassMixture | None],
         projections: Projections,
     ) -> list[float]:
-        """Return log p(x | class) of every class, by its mixture and its single features."""
+        """Return log p(x | class) for every class, from its mixture and its single features."""
         total = [
             0.0
             if mixture is None
@@ -314,7 +316,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         return None if found is None else found.mixture.clone(include_attributes=True)
 
     def clusters(self, label: Any) -> list[Cluster]:
-        """Return name, share and centre of every component of a class, by decreasing share.
+        """Return the name, share and centre of a class's components, by decreasing share.
 
         The list is empty until its mixture starts.
 

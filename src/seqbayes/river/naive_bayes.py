@@ -1,4 +1,4 @@
-"""A naive Bayes classifier with a conjugate belief per class and feature."""
+"""A naive Bayes classifier with a conjugate belief for each class and feature."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from seqbayes.state import State
 
 
 class ConjugateNB(GenerativeClassifier):
-    """Naive Bayes with a conjugate state per class and feature.
+    """Naive Bayes with a conjugate state for each class and feature.
 
     The prior of a feature within a class is estimated from its data in all classes, with a weight
-    of `strength` observations; the values of the class have full weight. Features therefore need no
+    of `strength` observations; the class's own values have full weight. Features therefore need no
     scaling, a class with one or two observations is neither certain nor ignored, and new values
     have a probability above zero.
 
     Parameters
     ----------
     features
-        How to model features, by name: "gaussian" (Student's t predictive), "count"
+        How to model features, keyed by name: "gaussian" (Student's t predictive), "count"
         (Gamma-Poisson), "categorical" (Dirichlet, with an open vocabulary), or a state of any
         family, which is the prior for every class. The model of other features is chosen by their
         first value: numbers are Gaussian; strings, booleans and all other types are categorical.
@@ -35,18 +35,18 @@ class ConjugateNB(GenerativeClassifier):
     class_strength
         Dirichlet concentration of every class, > 0.
     temper
-        Whether to average predictions over powers of the likelihood, by their prequential scores.
-        This corrects the overconfidence of naive Bayes if features depend on each other. Without
-        tempering, predictions are exact Bayesian inference under the model.
+        Whether to average predictions over powers of the likelihood, weighted by their prequential
+        scores. This corrects the overconfidence of naive Bayes if features depend on each other.
+        Without tempering, predictions are exact Bayesian inference under the model.
 
     Notes
     -----
-    Features absent from an observation, unknown features, and numbers that have never varied are
-    ignored. Missing values (None, NaN) and values that do not match the kind of their feature raise
-    an error before anything is learned; omit them instead.
+    Features absent from an observation, unknown features, and numeric features whose values have
+    all been equal are ignored. Missing values (None, NaN) and values that do not match the kind of
+    their feature raise an error before anything is learned; omit them instead.
 
-    The prior of a feature changes with its data: an empirical Bayes prior, with the content
-    of `strength` observations [1]_.
+    The prior of a feature changes with its data: it is an empirical Bayes prior, with the
+    information of `strength` observations [1]_.
 
     Raises
     ------
@@ -135,7 +135,8 @@ class ConjugateNB(GenerativeClassifier):
     def belief(self, label: Any, feature: Any) -> State | None:
         """Return the belief about a feature within a class, as a separate state.
 
-        None for a number that has never varied, because the scale of its prior is unknown.
+        Returns None for a numeric feature whose values have all been equal, because the scale of
+        its prior is unknown.
 
         Raises
         ------

@@ -22,43 +22,42 @@ from seqbayes.river.shrinkage import GROWTH, Shrinkage
 
 
 class ConjugateLinearRegression(base.Regressor, LinearAnswers):
-    """Bayesian linear regression with unknown noise, exact, in square-root form.
+    """Exact Bayesian linear regression with unknown noise, in square-root form.
 
     ``y = intercept + sum of weight * x + noise``: the noise is Normal with unknown variance, the
     weights are Normal given that variance, and the variance has an inverse gamma distribution. The
     data are stored as a triangular square root of the information, relative to the first row, so
-    that features with a small spread around a large mean are accurate. One event costs O(p**2) for
-    p features.
+    that results are accurate for features with a small spread around a large mean. One event costs
+    O(p**2) for p features.
 
     Parameters
     ----------
     precision
-        Prior precision of every weight in units of the noise: a weight is Normal about 0 with
+        Prior precision of every weight, in units of the noise: a weight is Normal about 0 with
         variance ``noise variance / precision``; > 0. By default it is chosen by the evidence, for
         features and targets in any unit; see the notes.
     intercept_precision
-        Prior precision of the intercept, >= 0; 0 is a flat prior.
+        Prior precision of the intercept, >= 0; 0 gives a flat prior.
     alpha, beta
-        Shape and scale of the noise variance's inverse gamma prior, >= 0. Both 0 is Jeffreys'
-        prior: the intervals fit targets in any unit.
+        Shape and scale of the noise variance's inverse gamma prior, >= 0. 0 for both gives
+        Jeffreys' prior, whose intervals suit targets in any unit.
     intercept
         Whether there is an intercept.
 
     Notes
     -----
     By default the prior precision of a weight is ``c`` times the variance of its feature, and an
-    empirical Bayes estimate of ``c`` is used: the mode of its posterior density, where
-    the expected share of the features in the variance of the target has a uniform prior.
-    It is estimated again whenever the number of rows has grown by a tenth. Predictions are
-    therefore close to the mean of the target until the features are known to predict it. The scale
-    of predictions is calibrated by the coverage of the intervals so far, because the noise of a
-    stream may change, or depend on earlier rows. Given a number as `precision`, the regression is
-    exact.
+    empirical Bayes estimate of ``c`` is used: the mode of its posterior density, with a uniform
+    prior on the expected share of the target's variance that is due to the features. It is
+    estimated again whenever the number of rows has grown by a tenth. Predictions are therefore
+    close to the mean of the target until the features are known to predict it. The scale of
+    predictions is calibrated by the coverage of the intervals so far, because the noise of a stream
+    can change, or depend on earlier rows. If `precision` is a number, the regression is exact.
 
-    A feature that is absent counts as 0, also in rows learned before it first appeared; a new
-    feature has the prior's weight. With a flat intercept or Jeffreys' noise prior
-    the spread is unknown until there are some rows: `predict_interval` is None, and
-    `predict_one` is the best point estimate.
+    A feature that is absent counts as 0, even in rows learned before it first appeared; the weight
+    of a new feature has its prior distribution. With a flat intercept prior or Jeffreys' noise
+    prior, the spread is unknown until there are some rows. Until then, `predict_interval` returns
+    None, and `predict_one` the best point estimate.
 
     Raises
     ------
@@ -120,7 +119,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         Parameters
         ----------
         x
-            Features: real numbers by name.
+            Features: real numbers keyed by name.
         y
             The target, a real number.
         w
@@ -156,9 +155,9 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         self._solution = self._fit = None
 
     def choose_prior(self) -> None:
-        """Choose the default prior again from all rows so far; do nothing if `precision` is given.
+        """Choose the default prior again from all rows; do nothing if `precision` is given.
 
-        This also happens whenever the number of rows has grown by a tenth. Directly afterwards,
+        This also happens whenever the number of rows has grown by a tenth. Immediately afterwards,
         only the calibration of the scale depends on the order of the rows.
 
         Examples
@@ -173,7 +172,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
             self._solution = self._fit = None
 
     def _begin(self, values: dict[Any, float], target: float) -> None:
-        """Take the first row as the origin, which the intercept allows."""
+        """Use the first row as the origin, which is possible because there is an intercept."""
         self._target_origin = target
         self._append_column(-1.0, 0.0)  # the intercept's column is 1 in every row: 0 - (-1)
         for name, value in values.items():
@@ -197,17 +196,17 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     def predict_one(
         self, x: Mapping[Any, Any], with_dist: bool = False
     ) -> float | TargetDistribution:
-        """Return the mean of the target; 0 if nothing is known.
+        """Return the mean of the target; 0 if no row has been learned.
 
         Parameters
         ----------
         x
-            Features: real numbers by name.
+            Features: real numbers keyed by name.
         with_dist
             Whether to return the distribution of the target instead, as River's
             `BayesianLinearRegression` does: `mu` and `sigma` are its mean and standard deviation,
-            and calling it gives its density. It is Student's t; while the prior is improper and
-            there are too few rows, its scale is infinite.
+            and calling it returns its density. The distribution is Student's t; while the prior is
+            improper and there are too few rows, its scale is infinite.
 
         Raises
         ------
@@ -241,8 +240,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     def log_evidence(self) -> float | None:
         """Log marginal likelihood of all targets, given their features.
 
-        None if the prior is improper, with a flat intercept, or with `alpha` or `beta` 0; or if
-        it is chosen by the data, without a `precision`.
+        None if the prior is improper, because the intercept's prior is flat or `alpha` or `beta` is
+        0, or if the prior is chosen by the data, because no `precision` is given.
         """
         flat = self.intercept and self.intercept_precision == 0.0
         if flat or self.precision is None or not (self.alpha > 0.0 and self.beta > 0.0):
@@ -263,9 +262,10 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
 
     @property
     def prior_precisions(self) -> dict[Any, float]:
-        """Prior precision of every weight in units of the noise, given or chosen by the evidence.
+        """Prior precisions of the weights, in units of the noise, given or chosen by evidence.
 
-        0 for a feature that has never varied: it has no scale yet.
+        The precision is 0 for a feature whose values have all been equal, because its scale is
+        unknown.
 
         Examples
         --------

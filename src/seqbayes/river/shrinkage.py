@@ -1,4 +1,4 @@
-"""The default prior of a regression: its precisions follow the scales of the features."""
+"""The default prior of a regression, whose precisions follow the scales of the features."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _RATIOS = np.logspace(-2.0, 8.0, 41)
 class Shrinkage:
     """Prior precisions ``c * var_j`` of the weights of features with variances ``var_j``.
 
-    The contribution of a feature to the target, at one standard deviation, therefore has the
-    variance ``noise / c``, independent of its unit. The features together contribute ``g = p / c``
-    times the variance of the noise. Under a uniform prior of ``g / (1 + g)``, their expected share
-    in the variance of the target, the mode of ``log g`` given the data is used.
+    The contribution to the target of a feature that is one standard deviation from its mean
+    therefore has the variance ``noise / c``, independent of the feature's unit. The features
+    together contribute ``g = p / c`` times the variance of the noise. The prior for ``g / (1 +
+    g)``, the features' expected share of the target's variance, is uniform; the mode of ``log g``
+    given the data is used.
 
     A value that is far from all earlier values of its feature, relative to their standard
     deviation, has little influence: `strengthen` counts the row in the variance before it is
@@ -55,7 +56,7 @@ class Shrinkage:
         self._limits.append(math.inf if self.data.size <= self.first else 0.0)
 
     def _missing(self, row: Sequence[float], n: float) -> list[tuple[int, float]]:
-        """Return the columns whose precision is too small for a row, and the missing precisions."""
+        """Return columns whose precision is too small for a row, and the missing precisions."""
         found = []
         for j, (x, centre, limit) in enumerate(zip(row, self._centres, self._limits, strict=True)):
             if (x - centre) ** 2 > limit:
@@ -70,7 +71,7 @@ class Shrinkage:
         return new * (n + 1.0) ** 2 / (self.c * n) if n > 0.0 else math.inf
 
     def strengthen(self, root: SquareRoot, row: Sequence[float], n: float) -> SquareRoot:
-        """Return the root with the prior for a row; a copy if it differs."""
+        """Return the root with the prior for a row; a copy if the root had to be changed."""
         missing = self._missing(row, n)
         if missing:
             root = copy.copy(root)
@@ -86,7 +87,7 @@ class Shrinkage:
         self.data.add(row, y, w)
 
     def choose(self, n: float, alpha: float, beta: float) -> SquareRoot:
-        """Choose the prior by the evidence; return the root of data and prior.
+        """Choose the prior by the evidence; return the root of the data and the prior.
 
         Parameters
         ----------
@@ -139,7 +140,7 @@ class Shrinkage:
 
 
 def _add_precisions(root: SquareRoot, precisions: Any) -> None:
-    """Add rows that stand for the prior of single columns."""
+    """Add rows that represent the priors of single columns."""
     row = [0.0] * root.size
     for j, precision in precisions:
         if precision > 0.0:
@@ -166,6 +167,6 @@ def _ratio(
     score = 0.5 * np.log(shares).sum(axis=1) + np.log(_RATIOS) - 2.0 * np.log1p(_RATIOS)
     half = alpha + 0.5 * max(n, 0.0)
     if half > 0.0:
-        with np.errstate(divide="ignore"):  # a target that never varied
+        with np.errstate(divide="ignore"):  # a target whose values have all been equal
             score -= half * np.log(beta + 0.5 * residuals)
     return float(c[np.argmax(score), 0])

@@ -1,4 +1,4 @@
-"""Tempered probabilities of classes: a remedy for features that depend on each other."""
+"""Tempered class probabilities: a remedy for features that depend on each other."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ It is small, so that only clear evidence changes predictions.
 """
 
 MODEL_RATIO = 0.1
-"""Ratio of the prior probabilities of the other models to it; they are more complex."""
+"""Ratio of the other models' prior probabilities to the first model's; they are more complex."""
 
 _SMALLEST = 1e-3
-"""Alternatives with a smaller probability are omitted from predictions, which saves time."""
+"""Alternatives with a smaller probability than this are omitted from predictions, to save time."""
 
 _SCORE_ALL_UNTIL = 256
 _SCORE_EVERY = 4
@@ -38,21 +38,21 @@ def normalized(logs: Sequence[float]) -> list[float]:
 
 
 class Tempering:
-    """Average predictions under several powers of the likelihood, by their prequential scores.
+    """Averages predictions under several powers of the likelihood, by their prequential scores.
 
     Naive Bayes counts information that several features share more than once. Raising the
     likelihood to a power below 1 corrects for this. By Bayes' rule, the probability of a power is
     proportional to its prior probability times the probability that it has assigned to the classes
     observed so far. The prediction is the average under these probabilities. Predictions are scored
     for each of the first 256 observations and for every fourth one after that, or for every
-    sixteenth one while a single power determines the predictions, provided that the class has been
-    seen before.
+    sixteenth one while a single power determines the predictions; they are scored only if the class
+    has been observed before.
 
     Parameters
     ----------
     models
-        Number of alternative class models. The scores weight every combination of a model and a
-        power.
+        Number of alternative class models. The scores determine the weight of every combination of
+        a model and a power.
     with_shares
         Whether the prior probabilities of the classes are raised to the same power, so that the
         power does not change which class is the most probable one under a model.
@@ -84,7 +84,7 @@ class Tempering:
         return probabilities
 
     def probability_of(self, model: int) -> float:
-        """Return the probability of a model, under any power."""
+        """Return the total probability of a model over all powers."""
         first = model * len(POWERS)
         return math.fsum(self._weights[first : first + len(POWERS)])
 
@@ -109,7 +109,7 @@ class Tempering:
         log_priors
             Log prior probability of each class.
         log_likelihoods
-            Log density of the features in every class, under every model that is needed.
+            Log density of the features for every class, under every model that is needed.
         """
         scoring_is_due = self.scoring_is_due
         if not scoring_is_due and self._only_alternative is not None:
@@ -120,7 +120,7 @@ class Tempering:
             return normalized([own * p + power * v for p, v in pairs])
         self._last_x = dict(x) if scoring_is_due else None
         self._last_predictions = []
-        # several models may share the same list object of log likelihoods
+        # several models can share one list object of log likelihoods
         known: dict[tuple[int, float], list[float]] = {}
         shares: dict[tuple[int, float], float] = {}
         for (model, power), weight in zip(self._alternatives, self._weights, strict=True):
@@ -151,7 +151,8 @@ class Tempering:
         Parameters
         ----------
         label
-            Index of the class; None if it has not been seen before or no score is due.
+            Index of the class; None if the class has not been observed before, or if no score is
+            due.
         w
             Weight of the observation.
         """
