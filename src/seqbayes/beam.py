@@ -22,9 +22,9 @@ __all__ = ["Learn"]
 class Learn(beam.CombineFn):
     """Combines observations into a belief.
 
-    The data of each bundle are learned separately, and merged. Posteriors are identical to
-    those of one process, for all families, in any order. The result of a mixture depends on the
-    bundles, as it does for `Mixture.merge`.
+    The data of each bundle are learned separately, and the results are merged. For all families,
+    posteriors are identical to those learned by one process, in any order. The result of a mixture
+    depends on the bundles, as it does for `Mixture.merge`.
 
     Parameters
     ----------

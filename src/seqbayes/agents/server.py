@@ -1,4 +1,4 @@
-"""The MCP server, and its application for HTTP."""
+"""The MCP server, and the application that serves it over HTTP."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def make_server(tools: Tools) -> MCPServer:
 
 
 class AgentSite:
-    """The server as an application for HTTP, behind the access rules of the dashboard.
+    """The server as an HTTP application, behind the access rules of the dashboard.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The tools that agents call: they read beliefs with the functions of the page."""
+"""The tools that agents call, which read beliefs with the functions of the page."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ R = TypeVar("R")
 FOR_PAGES = frozenset(
     {"density", "spark", "history", "predictive", "marks", "recent", "steps", "parts", "id"}
 )
-"""Fields of cards and details that only pages need, and that would waste an agent's context."""
+"""Fields of cards and details that only pages need, and that would fill an agent's context."""
 
 MAX_LISTED = 40
-"""Lists of more numbers than this are curves, which are omitted."""
+"""Lists with more numbers than this are curves, which are omitted."""
 
 MAX_VALUES = 100
 """Maximum number of values of one forecast."""
@@ -72,7 +72,7 @@ def reporting(tool: Callable[P, R]) -> Callable[P, R]:
 
 
 class Tools:
-    """The tools of one store. None of them changes the store.
+    """The tools for one store. No tool changes the store.
 
     Parameters
     ----------
@@ -104,10 +104,10 @@ class Tools:
     def list_beliefs(self) -> dict[str, Any]:
         """List the beliefs of the store, and the state of the process that updates it.
 
-        Each belief has its `family` and `likelihood`, its `prior`, the fields `by` which it keeps
-        separate keys, and the number of its `keys`; `better`, `control`, `threshold` and
-        `equivalence` are as configured. `status` is "ok", "stalled", or "stopped" if no process
-        updates the store; `dead_letters` counts the events that could not be used.
+        Each belief has its `family` and `likelihood`, its `prior`, the fields in `by`, for whose
+        values it keeps separate keys, and the number of its `keys`; `better`, `control`,
+        `threshold` and `equivalence` are as configured. `status` is "ok", "stalled", or "stopped"
+        if no process updates the store; `dead_letters` counts the events that could not be used.
         """
         self._refresh()
         health = self._reads.running()
@@ -126,7 +126,7 @@ class Tools:
         offset: Annotated[int, Field(ge=0)] = 0,
         limit: Annotated[int, Field(ge=1, le=MAX_CARDS)] = 20,
     ) -> dict[str, Any]:
-        """List keys of a belief with the amount of data `n`, estimates and credible intervals.
+        """List keys of a belief, with the amount of data `n`, estimates and credible intervals.
 
         `mean` and `interval` describe the posterior distribution of the parameter, with probability
         `level`. `mle` and `map` are null if they do not exist.
@@ -142,9 +142,9 @@ class Tools:
     def get_posterior(self, belief: Belief, key: Key = []) -> dict[str, Any]:  # noqa: B006
         """Return the posterior of one key: estimates, intervals and hyperparameters.
 
-        `text` states how the prior and the observed data give the posterior. `quantiles` are those
-        of the next observation, each with a credible interval of the population's quantile.
-        `warnings` are reasons why the belief may be misleading: mention them.
+        `text` states how the prior and the observed data give the posterior. `quantiles` are
+        quantiles of the next observation, each with a credible interval for the population's
+        quantile. `warnings` are reasons why the belief may be misleading: mention them.
         """
         self._refresh()
         found: dict[str, Any] = self._reads.detail(belief, self._key(belief, key))
@@ -167,7 +167,7 @@ class Tools:
         ] = None,
         control: Annotated[
             list[str] | None,
-            Field(description="The key that the others are compared with; else as configured."),
+            Field(description="The key with which others are compared; by default as configured."),
         ] = None,
         label: Annotated[
             str | None,
@@ -175,10 +175,10 @@ class Tools:
         ] = None,
         level: Level = views.LEVEL,
     ) -> dict[str, Any]:
-        """Compare keys of a belief: which is the best, with what probability, at what loss.
+        """Compare keys of a belief: which is the best, with what probability and expected loss.
 
-        The result equals that of the page. `verdict` is "best" if `best` is the best key with
-        probability (1 + level) / 2 or more, "equivalent" if no difference matters, else
+        The result is the same as on the page. `verdict` is "best" if `best` is the best key with
+        probability (1 + level) / 2 or more, "equivalent" if no difference matters, otherwise
         "undecided". `p_best` is the probability that each key is the best, and `loss` the expected
         loss of choosing it. `contrast` is the difference from the `reference`. `decision` is a
         sequential test whose error rate is bounded whenever the experiment is stopped: while its
@@ -205,7 +205,7 @@ class Tools:
         value: Annotated[Any, Field(description="The observation, as JSON.")],
         key: Key = [],  # noqa: B006
     ) -> dict[str, Any]:
-        """Explain how one more observation would change a belief; it is not learned.
+        """Explain how one more observation would change a belief; the observation is not learned.
 
         For a belief with a conjugate prior, `step` has the terms of Bayes' rule, posterior = prior
         × likelihood / evidence: densities of the parameter at the value `at`, where the current
@@ -241,15 +241,15 @@ class Tools:
             Field(
                 max_length=MAX_VALUES,
                 description="Possible observations whose log predictive densities are returned; for"
-                " an estimator, objects of features to predict from.",
+                " an estimator, the objects of features from which to predict.",
             ),
         ] = [],  # noqa: B006
         level: Level = views.LEVEL,
     ) -> dict[str, Any]:
-        """Forecast the next observation: prediction, mean, interval, probabilities of labels.
+        """Forecast the next observation: prediction, mean, interval and probabilities of labels.
 
-        This is the posterior predictive distribution: it includes the uncertainty of the parameter.
-        For a mixture, the prediction for a value is its most probable component.
+        This is the posterior predictive distribution: it includes the uncertainty about the
+        parameter. For a mixture, the prediction for a value is its most probable component.
         """
         check_level(level, "equal-tailed")
         self._refresh()
@@ -258,7 +258,7 @@ class Tools:
         return {"belief": belief, "key": key, **plain(forecast(state, observed, level))}
 
     def _refresh(self) -> None:
-        """Read what has been committed since the last call.
+        """Read the states that have been committed since the last call.
 
         Raises
         ------
@@ -291,7 +291,7 @@ def _wrong_length(table: EntryTable, key: Sequence[str]) -> str:
 
 
 def _observation(state: Any, value: Any) -> Any:
-    """Return an observation of the kind that a state learns.
+    """Return a value as an observation of the kind that a state learns.
 
     Raises
     ------

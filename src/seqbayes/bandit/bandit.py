@@ -22,7 +22,7 @@ MAX_DRAWS = 64
 class Bandit(Policy):
     """Choose arms based on the beliefs about their rewards.
 
-    It has the interface of River's policies (`pull`, `update`, `ranking`), and can be used in
+    It has the interface of a River policy (`pull`, `update`, `ranking`), and can be used in
     `river.bandit.evaluate` and `river.bandit.evaluate_offline`.
 
     Parameters
@@ -39,8 +39,8 @@ class Bandit(Policy):
     min_share
         Smallest probability with which each arm is chosen.
     burn_in
-        Number of rewards of each arm before the rule is used. Use 2 or more for rewards with an
-        unknown variance.
+        Number of rewards of each arm before the rule is used. Use 2 or more if the variance of
+        rewards is unknown.
     seed
         Seed of the random numbers.
 
@@ -54,9 +54,9 @@ class Bandit(Policy):
     An arm whose belief is improper, as under a flat prior before any reward, is chosen first. If
     there are several such arms, or arms in their burn-in, each is chosen with the same probability.
 
-    If the state forgets by time, the beliefs about all arms are compared as of the newest time that
-    any of them has learned, so that arms that are not chosen forget as well. A state that forgets
-    by events forgets only when its arm is rewarded.
+    If the state forgets by time, the beliefs about all arms are compared as of the latest time of
+    any learned reward, so that arms that are not chosen forget as well. A state that forgets by
+    events forgets only when its arm is rewarded.
 
     References
     ----------
@@ -100,7 +100,7 @@ class Bandit(Policy):
         self._drawn: dict[Hashable, int] = {}
         self._shares: dict[tuple[Hashable, ...], dict[Hashable, float]] = {}
         self._memory = Memory()
-        self._clock: float | None = None  # newest time of a reward, if the state forgets by time
+        self._clock: float | None = None  # latest time of a reward, if states forget by time
         belief_about_number(belief, label)
 
     @property
@@ -110,7 +110,7 @@ class Bandit(Policy):
 
     @property
     def ranking(self) -> list[Hashable]:
-        """The arms by posterior mean, the best first."""
+        """The arms in order of posterior mean, the best first."""
         sign = 1.0 if self.better == "lower" else -1.0
 
         def order(arm: Hashable) -> tuple[bool, float]:
@@ -131,7 +131,7 @@ class Bandit(Policy):
         Raises
         ------
         PriorError
-            If there is no arm, or `min_share` is too large for their number.
+            If there is no arm, or `min_share` is too large for the number of arms.
         """
         arms = check_arms(arm_ids, self.min_share)
         return self._pick(self._candidates(arms), self._first(arms))
@@ -147,7 +147,7 @@ class Bandit(Policy):
         Raises
         ------
         PriorError
-            If there is no arm, or `min_share` is too large for their number.
+            If there is no arm, or `min_share` is too large for the number of arms.
         """
         arms = tuple(check_arms(arm_ids, self.min_share))
         found = self._shares.get(arms)
@@ -158,7 +158,7 @@ class Bandit(Policy):
         return dict(found)
 
     def choose(self, arm_ids: Sequence[Any]) -> Choice:
-        """Choose an arm, and return it with the probability with which it was chosen.
+        """Choose an arm, and return it with the probability of this choice.
 
         Parameters
         ----------
@@ -168,7 +168,7 @@ class Bandit(Policy):
         Raises
         ------
         PriorError
-            If there is no arm, or `min_share` is too large for their number.
+            If there is no arm, or `min_share` is too large for the number of arms.
 
         Examples
         --------
@@ -192,7 +192,7 @@ class Bandit(Policy):
             Weight of the reward.
         t
             Time of the reward, for beliefs that forget by time; by default the number of rewards of
-            all arms, this one included.
+            all arms, including this one.
 
         Raises
         ------
@@ -213,7 +213,7 @@ class Bandit(Policy):
             self._states[arm_id] = state
         self._count(arm_id)
         self._shares.clear()
-        if state.timed:  # the other arms forget, too
+        if state.timed:  # the other arms also forget
             self._clock = newest_clock((state,), self._clock)
             self._numbers.clear()
             self._draws.clear()
@@ -291,21 +291,21 @@ class Bandit(Policy):
 
 
 def newest_clock(states: Iterable[Any], clock: float | None = None) -> float | None:
-    """Return the newest time that a belief has learned; None if they do not forget by time.
+    """Return the latest time of a reward that a belief has learned; None if no belief has a time.
 
     Parameters
     ----------
     states
         The beliefs.
     clock
-        An earlier result, which also counts.
+        An earlier result, which is taken into account as well.
     """
     times = [state.clock for state in states if state.timed and state.clock is not None]
     return max(times if clock is None else [*times, clock], default=None)
 
 
 def belief_about_number(state: Any, label: Any, clock: float | None = None) -> Any:
-    """Return the distribution of the expected reward; None while it is improper.
+    """Return the distribution of the expected reward; None while the distribution is improper.
 
     Parameters
     ----------
@@ -314,7 +314,8 @@ def belief_about_number(state: Any, label: Any, clock: float | None = None) -> A
     label
         The label whose share is the reward, for a belief about labels.
     clock
-        The time, for a belief that forgets by time; by default the newest time that it has learned.
+        The time, for a belief that forgets by time; by default the latest time of a reward that it
+        has learned.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The arms of one choice, with what the rules need to know of them."""
+"""The arms of one choice, with what the rules need to know about them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Candidates:
     n
         Number of rewards that were learned.
     memory
-        Numbers that earlier choices have computed.
+        Numbers that were computed for earlier choices.
     """
 
     __slots__ = ("arms", "better", "memory", "n", "number_of", "sign")
@@ -54,7 +54,7 @@ class Candidates:
         return p_best({arm: self.number_of(arm) for arm in self.arms}, better=self.better)
 
     def closest(self, leader: Arm) -> list[Arm]:
-        """Return the arms with the smallest distance to the leader.
+        """Return the arms that are closest to the leader.
 
         The distance is the difference of the means in standard deviations of the difference.
         """
@@ -74,7 +74,7 @@ class Candidates:
         return found
 
     def maxima(self, score: Callable[[Distribution], float]) -> list[Arm]:
-        """Return the arms with the best score; an arm whose score does not exist has the best."""
+        """Return the arms with the best score; a score that does not exist counts as the best."""
         scores = {arm: self.sign * score(self.number_of(arm)) for arm in self.arms}
         unknown = [arm for arm, value in scores.items() if math.isnan(value)]
         highest = max(scores.values()) if not unknown else math.nan
@@ -142,4 +142,4 @@ def sample(shares: Mapping[Arm, float], rng: random.Random) -> Arm:
             last = arm
             if place < 0.0:
                 return arm
-    return last  # rounding: the last arm that can be chosen
+    return last  # because of rounding, no arm was found: choose the last one that can be chosen

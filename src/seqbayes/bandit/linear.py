@@ -20,7 +20,7 @@ class Regression(Protocol):
         """Learn one row."""
 
     def expected(self, x: Mapping[Any, Any]) -> Distribution:
-        """Return the distribution of the expected target; raise ImproperError without one."""
+        """Return the distribution of the expected target; raise ImproperError if it is improper."""
 
     def clone(self) -> Self:
         """Return a copy without data."""
@@ -101,12 +101,12 @@ class LinearBandit(Policy):
         arm_ids
             The arms that can be chosen. New ones start from the prior.
         context
-            The features: numbers by name.
+            The features: numbers keyed by name.
 
         Raises
         ------
         PriorError
-            If there is no arm, or `min_share` is too large for their number.
+            If there is no arm, or `min_share` is too large for the number of arms.
         ObservationError
             If a feature is not a finite number.
         """
@@ -188,7 +188,7 @@ class LinearBandit(Policy):
     def _candidates(
         self, arm_ids: Sequence[Any], context: Mapping[str, Any]
     ) -> tuple[RandomCandidates, list[Any]]:
-        """Return the arms, and those of which one must be chosen before the rule is used."""
+        """Return the arms, and the arms of which one must be chosen before the rule is used."""
         arms = check_arms(arm_ids, self.min_share)
         numbers: dict[Any, Any] = {arm: self._expected(arm, context) for arm in arms}
         first = self._burning_in(arms) or [arm for arm in arms if numbers[arm] is None]

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 from seqbayes.distributions import Distribution
 
 _RATIO = math.log(1.25)
-"""Distance of the logarithms of tails from which an upper bound of the slope is computed."""
+"""Distance between the logarithms of the tails from which the bound of the slope is computed."""
 
 _ERROR = 1e-9
 """Relative error of a slope."""
 
 
 class KnownQuantile(NamedTuple):
-    """The outer quantile of an arm at some tail.
+    """The outer quantile of an arm at one tail probability.
 
     Attributes
     ----------
@@ -25,10 +25,10 @@ class KnownQuantile(NamedTuple):
     value
         Its quantile; the negative quantile if lower rewards are better.
     log_tail
-        Logarithm of the tail.
+        Logarithm of the tail probability.
     slope
-        Upper bound of the quantile's slope at smaller tails, by the negative logarithm of the tail.
-        None if it has not been computed.
+        Upper bound, at smaller tails, of the quantile's derivative with respect to the negative
+        logarithm of the tail probability. None if it has not been computed.
     """
 
     number: Distribution
@@ -38,11 +38,12 @@ class KnownQuantile(NamedTuple):
 
 
 class Memory:
-    """Moments of arms, and quantiles, which bound the quantiles at smaller tails.
+    """Moments of arms, and quantiles that bound the quantiles at smaller tail probabilities.
 
-    With the number of rewards, the tail decreases. The quantile of a log-concave density is a
-    concave function of the logarithm of the tail, so that its slope decreases. An arm that was not
-    rewarded cannot be the best while the bound that follows is below the best quantile.
+    The tail probability decreases as the number of rewards grows. The quantile of a log-concave
+    density is a concave function of the logarithm of the tail probability, so that its slope
+    decreases. This bounds the quantile of an arm that has not been rewarded since; the arm cannot
+    be the best while the bound is below the best quantile.
     """
 
     __slots__ = ("_known", "_moments")

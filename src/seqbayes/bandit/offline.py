@@ -13,13 +13,14 @@ class InversePropensity:
     """Estimate the mean reward of a target policy from logged choices of another policy.
 
     Each logged reward has the weight ``target / logged``, the ratio of the probabilities with which
-    both policies choose the arm in that situation. Memory is constant.
+    the target policy and the logged policy choose the arm in that situation. Memory use is
+    constant.
 
     Parameters
     ----------
     max_weight
-        Maximum weight; larger weights are reduced to it, which biases the estimate toward 0 and
-        reduces its variance.
+        Maximum weight; larger weights are reduced to this value, which biases the estimate toward 0
+        and reduces its variance.
 
     Raises
     ------
@@ -30,7 +31,7 @@ class InversePropensity:
     -----
     With weights w and rewards r, `mean` is ``Σ w r / n`` (unbiased if every arm of the target has a
     positive logged probability), `normalised` is ``Σ w r / Σ w`` (smaller variance, and a bias that
-    vanishes), and `effective_n` is ``(Σ w)² / Σ w²`` [1]_.
+    vanishes as n grows), and `effective_n` is ``(Σ w)² / Σ w²`` [1]_.
 
     References
     ----------
@@ -111,23 +112,23 @@ class InversePropensity:
 
     @property
     def normalised(self) -> float | None:
-        """The estimate with weights that sum to 1; None if all weights are 0."""
+        """The estimate with weights normalised to sum to 1; None if all weights are 0."""
         return self._centre if self._weights else None
 
     @property
     def effective_n(self) -> float:
-        """Number of equally weighted rewards that would be as informative."""
+        """Number of equally weighted rewards that would be equally informative."""
         return self._weights**2 / self._squared_weights if self._squared_weights else 0.0
 
     def interval(self, level: float = 0.95, *, normalised: bool = False) -> tuple[float, float]:
-        """Return the confidence interval of the mean reward, by the normal approximation.
+        """Return a confidence interval for the mean reward, based on the normal approximation.
 
         Parameters
         ----------
         level
             Asymptotic coverage of the interval, between 0 and 1.
         normalised
-            Whether to return the interval of the normalised estimate.
+            Whether to return the interval for the normalised estimate.
 
         Raises
         ------

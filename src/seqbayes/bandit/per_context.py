@@ -65,7 +65,7 @@ class PerContext(Base):
 
     @property
     def bandits(self) -> dict[tuple[Any, ...], Bandit]:
-        """The bandit of each known context, by the values of its fields."""
+        """The bandit of each known context, keyed by the values of the context's fields."""
         return dict(self._bandits)
 
     def pull(self, arm_ids: Sequence[Any], context: Mapping[str, Any]) -> Any:
@@ -132,7 +132,7 @@ class PerContext(Base):
         bandit = self._bandits.get(key)
         if bandit is None:
             seed = self.bandit.seed
-            if seed is not None:  # contexts with the same seed would make the same choices
+            if seed is not None:  # with the same seed, all contexts would make the same choices
                 text = json.dumps([seed, *key], default=repr)
                 seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
             bandit = self._bandits[key] = self.bandit.clone({"seed": seed})

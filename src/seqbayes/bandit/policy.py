@@ -30,7 +30,7 @@ class Choice(NamedTuple):
 
 
 class Policy(Base):
-    """Base class of bandits: a rule, the numbers of rewards, and random numbers.
+    """Base class of bandits: a rule, the numbers of rewards, and a source of random numbers.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Policy(Base):
         return [arm for arm in arms if self._counts.get(arm, 0) < self.burn_in]
 
     def _pick(self, candidates: RandomCandidates, first: Sequence[Any]) -> Any:
-        """Choose an arm that must be chosen first, if any, or one by `min_share` and the rule."""
+        """Choose one of the arms that must be chosen first, if any; otherwise apply the rule."""
         if first:
             return self._rng.choice(first)
         arms = candidates.arms
@@ -92,6 +92,6 @@ class Policy(Base):
         return self._rule.pick(candidates)
 
     def _choose(self, shares: Mapping[Any, float]) -> Choice:
-        """Draw an arm, and return it with its probability."""
+        """Draw an arm, and return it with the probability of drawing it."""
         arm = sample(shares, self._rng)
         return Choice(arm, shares[arm])

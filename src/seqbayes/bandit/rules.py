@@ -1,4 +1,4 @@
-"""Rules of choice between arms, each with the exact probabilities of its choices."""
+"""Rules for choosing an arm, each with the exact probabilities of its choices."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from seqbayes.compare import BETTER
 from seqbayes.errors import PriorError
 
 TRIES = 4
-"""Number of draws in which another arm may be the best, before `TopTwo` chooses by distance."""
+"""Number of draws in which `TopTwo` looks for another best arm before it uses the distance."""
 
 
 class Rule(ABC):
-    """A rule of choice between arms."""
+    """A rule for choosing an arm."""
 
     @abstractmethod
     def shares(self, candidates: Candidates) -> dict[Arm, float]:
@@ -68,10 +68,11 @@ class TopTwo(Rule):
     """Choose the best arm of a draw, or else the best arm of a draw in which another arm is best.
 
     Top-two Thompson sampling [1]_ identifies the best arm faster than Thompson sampling, which
-    rarely chooses another arm once it is nearly certain. The second arm is the best one of the
-    first of 4 draws in which it is not the first arm. If the first arm, almost certainly the best,
-    is the best of all 4 draws, the second one is the arm whose mean is closest to that of the first
-    arm, in standard deviations of the difference [2]_: the one that is most probably better.
+    rarely chooses another arm once it is nearly certain. The second arm is found by up to 4 more
+    draws: it is the best arm of the first draw in which another arm than the first is best. If the
+    first arm, because it is almost certainly the best, is best in all 4 draws, the second arm is
+    the one whose mean is closest to that of the first arm, in standard deviations of the difference
+    [2]_: the arm that is most likely to be better.
 
     With the probabilities of being best p, an arm i is chosen with probability ``β p[i] + (1 - β)
     Σ_{j ≠ i} p[j] (p[i] (1 - p[j]**4) / (1 - p[j]) + p[j]**4 [i is closest to j])``.
@@ -141,7 +142,7 @@ class TopTwo(Rule):
 
 
 class BestScore(Rule):
-    """Choose the arm with the best score; arms with the same score are equally probable."""
+    """Choose the arm with the best score; arms with equal scores are equally probable."""
 
     @abstractmethod
     def best(self, candidates: Candidates) -> list[Arm]:
@@ -161,8 +162,9 @@ class BestScore(Rule):
 class BayesUCB(BestScore):
     """Choose the arm with the best plausible reward: a quantile of the belief about it.
 
-    After n rewards the quantile is at ``1 - 1 / (n + 2)`` [1]_; at ``1 / (n + 2)`` if lower rewards
-    are better. Arms with the same quantile are chosen with the same probability.
+    After n rewards, the quantile is at the probability ``1 - 1 / (n + 2)`` [1]_, or at ``1 / (n +
+    2)`` if lower rewards are better. Arms with equal quantiles are chosen with the same
+    probability.
 
     References
     ----------
@@ -190,7 +192,7 @@ class BayesUCB(BestScore):
 class Greedy(BestScore):
     """Choose the arm with the best posterior mean.
 
-    It does not explore: give the bandit a `min_share`. Arms with the same mean are chosen with the
+    It does not explore, so give the bandit a `min_share`. Arms with equal means are chosen with the
     same probability.
 
     Examples
@@ -214,7 +216,7 @@ RULES: dict[str, type[Rule]] = {
     "bayes-ucb": BayesUCB,
     "greedy": Greedy,
 }
-"""The rules by their names in configurations."""
+"""The rules, keyed by their names in configurations."""
 
 
 def check_options(rule: Any, better: str, min_share: float, burn_in: int) -> None:
@@ -241,7 +243,7 @@ def check_arms(arm_ids: Sequence[Any], min_share: float) -> list[Any]:
     Raises
     ------
     PriorError
-        If there is no arm, one is repeated, or `min_share` is too large for their number.
+        If there is no arm, an arm is repeated, or `min_share` is too large for the number of arms.
     """
     arms = list(arm_ids)
     if not arms:
