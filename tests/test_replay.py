@@ -250,7 +250,7 @@ def test_plain_output_has_one_line_per_candy(response):
     assert [int(line.split()[0]) for line in candies] == list(range(1, len(candies) + 1))
     assert len(candies) == sum(map(len, madison().deal(1)[:2]))
     assert "\x1b" not in text
-    assert "equivalent to 20 imagined candies" in text
+    assert ": 20 imagined candies" in text
     assert "brown and orange: 1 imagined candy of each was added" in text
 
 

@@ -103,7 +103,7 @@ class Prior:
                 )
         alpha = {c: strength * shares[c] if c in shares else UNNAMED for c in COLOURS}
         mix = ", ".join(f"{c} {100 * share:.4g} %" for c, share in shares.items())
-        notes = [f"{mix}: equivalent to {strength:g} imagined candies."]
+        notes = [f"{mix}: {strength:g} imagined candies."]
         unnamed = tuple(c for c in COLOURS if c not in shares)
         if unnamed:
             each = "" if len(unnamed) == 1 else " of each"
