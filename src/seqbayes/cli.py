@@ -72,7 +72,7 @@ def _run(arguments: list[str], name: str) -> int:
             parser.error("no command given; see seqbayes --help")
         command = COMMANDS[args.command]
         module = importlib.import_module(command.module)
-        if command.runs_until_signal:  # it handles interrupts itself as soon as it has begun
+        if command.runs_until_signal:  # the command handles interrupts itself as soon as it starts
             return _call(module, args)
     return _call(module, args)
 

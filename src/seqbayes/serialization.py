@@ -104,7 +104,8 @@ class Document:
             raise PriorError(f"expected a version number, got {version!r}")
         if version > VERSION:
             raise PriorError(
-                f"the state has version {version}, and this seqbayes reads up to {VERSION}: upgrade"
+                f"the state has version {version}, but this seqbayes reads only up to {VERSION}:"
+                " upgrade"
             )
         self._data = data
 

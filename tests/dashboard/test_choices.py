@@ -289,7 +289,11 @@ def test_choices_need_a_token_and_a_configuration(serve):
         ('arm = "layout"', 'arm = "layout"\nrule = "thomson"', "did you mean 'thompson'"),
         ('arm = "layout"', 'arm = "layout"\nsecret = "${UNSET_}"', "no variable 'UNSET_'"),
         (', id = "id"', "", "choice: requires a source of kind = 'http' with an id"),
-        ('id = "id"', 'id = "country"', "source.id: belief 'conversion' uses it as another field"),
+        (
+            'id = "id"',
+            'id = "country"',
+            "source.id: belief 'conversion' uses this field for another purpose",
+        ),
     ],
 )
 def test_errors_in_the_configuration_are_listed(old, new, error):

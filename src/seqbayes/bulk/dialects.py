@@ -203,7 +203,7 @@ def _short(x: str) -> str:
 
 
 def _starts_without_space(x: str) -> str:
-    """Return the condition that the first character of a cell is not a space of any kind."""
+    """Return the condition that a cell does not begin with whitespace of any kind."""
     spaces = "(133, 160, 5760, 8232, 8233, 8239, 8287, 12288)"
     code = f"UNICODE({x})"
     return f"({code} > 32 AND {code} NOT IN {spaces} AND {code} NOT BETWEEN 8192 AND 8202)"

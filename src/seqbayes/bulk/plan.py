@@ -13,7 +13,7 @@ from seqbayes.bulk.sums import Aggregated, aggregate_rows
 class Plan:
     """The SQL for several selections from the same rows.
 
-    A row is aggregated if it is certain that every belief that selects it accepts it. All other
+    A row is aggregated if it is certain to be accepted by every belief that selects it. All other
     rows are `doubtful`.
 
     Parameters

@@ -308,7 +308,7 @@ def open_relation(data: Any, connection: Any = None) -> Relation:
     SeqbayesError
         If the engine is not installed, or `data` has another type.
     SourceError
-        If the engine cannot read it.
+        If the engine cannot read the data.
     """
     module = type(data).__module__.partition(".")[0]
     if module == "polars":

@@ -207,5 +207,5 @@ def _matches(relation: Relation, name: str, wanted: Any) -> str:
         elif isinstance(value, (int, float)):
             conditions.append(f"{dialects.as_number(column, dialect)} = {number(value)}")
         else:
-            raise UnsupportedError(f"where {name} = {value!r} cannot be selected by SQL")
+            raise UnsupportedError(f"the condition {name} = {value!r} cannot be evaluated by SQL")
     return f"COALESCE({' OR '.join(conditions)}, FALSE)"

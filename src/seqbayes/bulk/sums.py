@@ -208,9 +208,9 @@ def _assemble(part: SelectionQuery, sums: Mapping[str, Any], pivot: Any) -> Aggr
 
 
 def _split(times: Array, half_life: float) -> tuple[Array, Array]:
-    """Return the whole half-lives before each time, and the growth of weights since then."""
+    """Return the whole half-lives before each time, and the growth of weights since."""
     for extreme in (times.min(), times.max()):
-        split_time(float(extreme), half_life)  # raises an error if it is too large
+        split_time(float(extreme), half_life)  # raises an error if the time is too large
     whole, rest = np.divmod(times, half_life)
     return whole, 2.0 ** (rest / half_life)
 

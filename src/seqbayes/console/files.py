@@ -35,7 +35,7 @@ def check_target(path: str) -> Path | None:
             raise SeqbayesError(f"{path}: the directory {target.parent} does not exist") from None
         return target
     if stat.S_ISDIR(found.st_mode):
-        raise SeqbayesError(f"{path} is not a regular file but a directory; choose a file")
+        raise SeqbayesError(f"{path} is a directory, not a regular file; choose a file")
     if not stat.S_ISREG(found.st_mode):
         raise SeqbayesError(
             f"{path} is not a regular file; to write to a pipe or device, export to - and redirect"

@@ -94,7 +94,7 @@ class Log:
             return False
         try:
             return in_foreground(self._out.fileno())
-        except (OSError, ValueError):  # not a file
+        except (OSError, ValueError):  # the stream is not a file
             return True
 
     def move(self, text: str) -> None:
@@ -158,7 +158,7 @@ class Tracker:
             self._log.move(self.line())
 
     def line(self) -> str:
-        """Return a line with count, rate and time left."""
+        """Return a line with the count, the rate and the time left."""
         elapsed = max(self._now() - self._start, 1e-9)
         parts = [f"{self.count:,}", f"{self.count / elapsed:,.0f}/s"]
         if self.total and self.count:

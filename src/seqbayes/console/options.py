@@ -12,7 +12,7 @@ TOKEN = "SEQBAYES_TOKEN"
 
 
 def speed(steps: str) -> Callable[[str], float]:
-    """Return a parser for a number of steps per second, or max."""
+    """Return a parser for a number of steps per second, or ``max``."""
 
     def read(text: str) -> float:
         if text == "max":
@@ -22,7 +22,7 @@ def speed(steps: str) -> Callable[[str], float]:
         except ValueError:
             number = math.nan
         if not number >= 0.0:
-            raise argparse.ArgumentTypeError(f"expected {steps} per second or max, got {text!r}")
+            raise argparse.ArgumentTypeError(f"expected {steps} per second or 'max', got {text!r}")
         return number
 
     return read
@@ -45,7 +45,7 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
 
 
 def add_server(parser: argparse.ArgumentParser, sparing: bool = False) -> None:
-    """Declare the options of a web server; with `sparing`, the help omits rare ones."""
+    """Declare the options of a web server; with `sparing`, the help omits rarely used ones."""
     add_address(parser, "token required for writing", sparing)
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument(

@@ -31,7 +31,7 @@ def plain(value: Any) -> Any:
         return value
     if is_named(value):
         named = dict(value._asdict())
-        named.pop("families", None)  # of a product, whose fields are named
+        named.pop("families", None)  # only products have this field
         categories = named.pop("categories", None)
         if categories is not None:
             named = {k: dict(zip(categories, v, strict=True)) for k, v in named.items()}

@@ -65,6 +65,6 @@ class FullScreen:
             self._redraw()
 
     def _write(self, sequence: bytes) -> None:
-        # not through the console: the signal may have interrupted one of its writes
+        # do not use the console: the signal may have interrupted one of its writes
         with suppress(OSError, ValueError):
             os.write(self._console.file.fileno(), sequence)

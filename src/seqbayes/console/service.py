@@ -19,7 +19,7 @@ class Service:
     Parameters
     ----------
     warn
-        Called with the name, text and level of a warning, such as `Log.event`.
+        Function that is called with the name, text and level of a warning, such as `Log.event`.
     environ
         The environment. The variables of the service manager are removed from it, so that programs
         that this process starts do not send notifications on its behalf.
@@ -77,7 +77,8 @@ class Service:
         if not self._address:
             return
         name = self._address
-        address = f"\0{name[1:]}" if name.startswith("@") else name  # Linux's abstract names
+        # an abstract socket name on Linux
+        address = f"\0{name[1:]}" if name.startswith("@") else name
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
                 manager.sendto(message.encode(), address)

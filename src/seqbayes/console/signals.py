@@ -96,9 +96,10 @@ def suspendable(leave: Callable[[], None], enter: Callable[[], None]) -> Iterato
     Parameters
     ----------
     leave
-        Called before the process stops.
+        Function that is called before the process stops.
     enter
-        Called after it continues, and also after a SIGSTOP, which cannot be caught.
+        Function that is called after the process continues, even after a SIGSTOP, which cannot be
+        caught.
     """
     if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
         yield
@@ -108,7 +109,7 @@ def suspendable(leave: Callable[[], None], enter: Callable[[], None]) -> Iterato
     def suspend(number: int, frame: FrameType | None) -> None:
         leave()
         if callable(stop):
-            stop(number, frame)  # an outer context
+            stop(number, frame)  # the handler of an outer context
         elif stop == signal.SIG_DFL:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)

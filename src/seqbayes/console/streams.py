@@ -22,7 +22,7 @@ def in_foreground(descriptor: int) -> bool:
     """Return whether this process is in the foreground of the terminal behind a descriptor."""
     try:
         return os.tcgetpgrp(descriptor) == os.getpgrp()
-    except (AttributeError, OSError):  # Windows; or not the controlling terminal
+    except (AttributeError, OSError):  # on Windows, or if the terminal is not the controlling one
         return True
 
 
@@ -83,5 +83,5 @@ def discard(descriptor: int) -> None:
 
 def discard_output() -> None:
     """Discard buffered standard output, so that the interpreter exits without an error."""
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # not a real file
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # the stream has no descriptor
         discard(sys.stdout.fileno())

@@ -17,7 +17,7 @@ from seqbayes.console.text import printable, weight_of_data
 from seqbayes.model import Model
 
 _NARROWEST_BAR, _WIDEST_BAR = 10, 40
-_PADDING = 2  # of a column, including the rule
+_PADDING = 2  # width of the padding of a column, including the rule
 
 
 _ASCII_RULES = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
@@ -51,7 +51,7 @@ def draw(lines: Sequence[Line], view: View, width: int, signs: Signs) -> Table:
 
 
 def describe_prior(state: Model) -> Text:
-    """Return prior and likelihood of a state, each in its colour."""
+    """Return the prior and the likelihood of a state, each in its colour."""
     likelihood = state.likelihood
     text = Text.assemble(
         (f"{state.in_words()} prior", RULE["prior"]),

@@ -6,7 +6,7 @@ import math
 
 
 def signed(number: float, digits: int = 3) -> str:
-    """Format a number with a minus or plus sign; zero has none.
+    """Format a number with a minus or plus sign; zero has no sign.
 
     Examples
     --------

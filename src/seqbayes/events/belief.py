@@ -28,7 +28,7 @@ class Times:
     Parameters
     ----------
     unit
-        Length of one time unit in seconds, for times that are numbers.
+        Length of one time unit in seconds, for numeric times.
     missing
         "refuse" rejects an event without a time; "clock" gives it the current time of the belief's
         clock.
@@ -268,7 +268,7 @@ def layout_of(beliefs: Iterable[Belief], text: bool = False) -> Layout:
     Raises
     ------
     PriorError
-        If two beliefs derive a field by different expressions.
+        If two beliefs derive a field with different expressions.
     """
     slots: list[Slot] = []
     derived: dict[str, Expression] = {}

@@ -38,7 +38,7 @@ else:
 def _fill_table() -> None:
     i: cython.int
     for i in range(23):
-        _POWER[i] = 10.0**i  # exact up to 10**22
+        _POWER[i] = 10.0**i  # powers up to 10**22 are exact
 
 
 _fill_table()
@@ -152,7 +152,7 @@ def _text(
     if length == 0:
         return None
     found = PyUnicode_DecodeUTF8(at, length, cython.NULL)  # type: ignore[name-defined]
-    if at[0] <= 32 and found.isspace():  # negative if it is not ASCII
+    if at[0] <= 32 and found.isspace():  # the byte is negative if it is not ASCII
         return None
     return found
 

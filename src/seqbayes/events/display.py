@@ -29,7 +29,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title
         Displayed name; if empty, the name of the belief is displayed.
     unit
-        Unit of the observed number, such as "ms"; the metrics of the dashboard name it.
+        Unit of the observed number, such as "ms"; the names of dashboard metrics contain it.
     description
         A sentence about the belief.
     better
@@ -146,7 +146,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             yield "pool", "the belief has no keys; set `by`"
         if not state.conjugate or state.as_of().population is None:
             yield "pool", "only Beta, Gamma and Normal beliefs can be pooled"
-        from seqbayes.table.pooling.options import read_pool  # few beliefs need it
+        from seqbayes.table.pooling.options import read_pool  # a slow import that few beliefs need
 
         try:
             read_pool(self.pool)
@@ -167,4 +167,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.equivalence is not None and not 0.0 < self.equivalence < math.inf:
             yield "equivalence", f"expected a number above 0, got {self.equivalence}"
         elif self.equivalence is not None and share and self.equivalence >= 1.0:
-            yield "equivalence", f"expected a difference of shares below 1, got {self.equivalence}"
+            yield (
+                "equivalence",
+                f"expected a difference below 1 in the share, got {self.equivalence}",
+            )

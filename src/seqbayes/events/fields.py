@@ -83,7 +83,7 @@ class Layout:
                 for i, (name, kind) in enumerate(self.slots)
             ]
             + [
-                # overwritten if an event has such a field
+                # a field of this name in an event overwrites the value
                 (each, Any, msgspec.field(default=UNSET, name=f"seqbayes.derived.{each}"))
                 for each in self._computed.values()
             ],

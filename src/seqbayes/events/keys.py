@@ -32,7 +32,7 @@ def write_key(key: Any) -> str:
 
 
 def read_key(text: str) -> Any:
-    """Return the key that this JSON text represents.
+    """Return the key that a JSON text represents.
 
     Examples
     --------

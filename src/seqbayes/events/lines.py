@@ -21,7 +21,7 @@ class Lines:
     Parameters
     ----------
     offset
-        Offset of the first block; the beginning of a record.
+        Offset of the first block, which must begin with a record.
     longest
         Maximum number of bytes of a record.
 

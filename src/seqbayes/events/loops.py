@@ -89,7 +89,7 @@ def learn_events(
     over_limit: list[int] | None,
     start: cython.Py_ssize_t,
 ) -> cython.Py_ssize_t:
-    """Learn an attribute of events by key, up to the first event that this loop cannot learn.
+    """Learn an attribute of events for each key, up to the first event that this loop cannot learn.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def learn_events(
     name
         The attribute that is learned.
     labels
-        Whether it is a label: a string, or an int that is converted to a string.
+        Whether the attribute is a label: a string, or an int that is converted to a string.
     kind
         The class of the states if `only_updates_statistics` is true of them; otherwise None.
     dirty
@@ -169,7 +169,7 @@ def learn_columns(
     over_limit: list[int] | None,
     start: cython.Py_ssize_t,
 ) -> cython.Py_ssize_t:
-    """Learn observations by key, like `learn_events`, from parallel lists of keys and observations.
+    """Learn observations for each key, as `learn_events` does, from parallel lists.
 
     Examples
     --------
@@ -253,7 +253,7 @@ def line_starts(
 
 
 def as_strings(values: list[Any], to_string: Callable[[Any], Any]) -> list[Any]:
-    """Replace non-string values by `to_string(value)`, in place, and return the list.
+    """Replace non-string values with `to_string(value)`, in place, and return the list.
 
     Examples
     --------

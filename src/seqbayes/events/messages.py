@@ -32,7 +32,7 @@ class Messages:
         Full name of the Protobuf message.
     registry
         URL of a schema registry: messages begin with the id of their schema, as Confluent's
-        serialisers write them. For Avro it replaces `schema`.
+        serialisers write them. For Avro, it replaces `schema`.
     name
         The name of the source in errors.
 
@@ -256,7 +256,8 @@ def _registered(format: str, registry: str, name: str, kind: Any) -> Decode:  # 
                 ) from None
             raise SourceError(f"cannot read from the schema registry: {error}") from error
         except Exception as error:
-            if type(error).__module__.startswith("httpx"):  # the client's library, of any version
+            # httpx is the HTTP library of the client; its errors depend on the version
+            if type(error).__module__.startswith("httpx"):
                 raise SourceError(f"cannot read from the schema registry: {error}") from error
             raise
 

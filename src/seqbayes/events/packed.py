@@ -99,7 +99,7 @@ class PackedObjects:
     Parameters
     ----------
     offset
-        Offset of the first block; the beginning of an object.
+        Offset of the first block, which must begin with an object.
     longest
         Maximum number of bytes of an object.
 

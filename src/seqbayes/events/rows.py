@@ -83,7 +83,7 @@ class CsvRows(Lines):
         return data
 
     def _split_plain(self, data: bytes) -> RecordChunk | None:
-        """Return the rows as one block; None if one needs the csv module, or is rejected."""
+        """Return the rows as one block; None if a row needs the csv module, or is rejected."""
         end, first = data.rfind(b"\n") + 1, self._end
         if self.header is None or not end or len(data) - end > self._longest:
             return None
@@ -134,7 +134,7 @@ class CsvRows(Lines):
             return None
         rows, taken = found
         if last and rows and not rows[-1]:
-            rows.pop()  # the part after the last newline
+            rows.pop()  # remove the empty part after the last newline
         if not rows or not all(rows) or max(map(len, rows)) > self._longest:
             return None
         cells = self._parse(rows, b'"' in data)
@@ -209,7 +209,7 @@ class CsvRows(Lines):
             row = b"\n".join(lines[i:stop])
             try:
                 return row, self._read(row)
-            except csv.Error:  # the quote at its end belongs to another row
+            except csv.Error:  # the quote at the end of this row belongs to another row
                 pass
         row = lines[i]
         if len(row) > self._longest:

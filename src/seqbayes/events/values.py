@@ -91,7 +91,7 @@ def format_value(value: Any, to_string: Callable[[Any], str] = repr) -> str:
     """Format a value for a message."""
     try:
         return to_string(value)
-    except ValueError:  # an integer of thousands of digits
+    except ValueError:  # the value is an integer of thousands of digits
         return f"<{type(value).__name__}>"
 
 
@@ -263,7 +263,7 @@ def seconds(value: Any, unit: float = 1.0) -> Any:
     value
         A number of time units, a `datetime`, or a marker of a missing time, which is returned.
     unit
-        Length of one time unit in seconds.
+        Length of one time unit, in seconds.
 
     Examples
     --------
@@ -279,7 +279,7 @@ def seconds(value: Any, unit: float = 1.0) -> Any:
     if isinstance(value, (numbers.Real, Decimal)):
         try:
             return float(value) * unit
-        except (OverflowError, ValueError):  # over 1e308; a signalling decimal
+        except (OverflowError, ValueError):  # the value exceeds 1e308, or is a signalling NaN
             return InvalidValue(f"expected a time, got {printable(repr(value))}")
     return value
 

@@ -67,7 +67,7 @@ def script(nodes: Sequence[Node]) -> str:
 
 def _case(names: str | Sequence[str], act: str, more: str = "") -> str:
     names = [names] if isinstance(names, str) else names
-    if more:  # a repeated argument, at any position
+    if more:  # a repeated argument can be at any position
         names = [names[0].rpartition(":")[0] + ":"]
     return f"{' | '.join(_quote(name) + more for name in names)}) {act} ;;"
 

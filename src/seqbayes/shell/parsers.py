@@ -28,7 +28,7 @@ class Word(NamedTuple):
 
     @property
     def is_file(self) -> bool:
-        """Whether its value is a file."""
+        """Whether the value is a file."""
         return self.value in FILES
 
 

@@ -60,7 +60,7 @@ class DecisionResponse(msgspec.Struct):
 
 
 class RewardBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The reward of a decision, and optional additional event fields, such as a timestamp."""
+    """The reward for a decision, and optional additional event fields, such as a timestamp."""
 
     decision: str
     reward: Any
@@ -367,13 +367,14 @@ def find_errors(table: ChoiceTable, belief: Belief) -> list[tuple[str, str]]:
     elif any(not 0 < len(arm) <= MAX_NAME_LENGTH for arm in table.arms):
         found.append(("arms", f"expected names of 1 to {MAX_NAME_LENGTH} characters"))
     if not 0.0 <= table.min_share * max(len(table.arms), 1) <= 1.0:
-        found.append(("min_share", f"expected 0 to 1 / (number of arms), got {table.min_share}"))
+        expected = "expected from 0 to 1 / (number of arms)"
+        found.append(("min_share", f"{expected}, got {table.min_share}"))
     if table.burn_in and belief.state.half_life is not None:
         found.append(("burn_in", "not available for a belief with a half-life"))
     if table.burn_in < 0:
         found.append(("burn_in", f"expected a number >= 0, got {table.burn_in}"))
     if len(belief.field) != 1 or belief.features:
-        found.append(("belief", f"{belief.name!r} does not observe one field"))
+        found.append(("belief", f"{belief.name!r} does not observe exactly one field"))
         return found
     try:
         belief_about_number(belief.state, table.label)

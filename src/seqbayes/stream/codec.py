@@ -38,7 +38,7 @@ def read_state(document: Mapping[str, Any]) -> Any:
         if "decayed" in document or "windowed" in document:
             kind = Decayed if "decayed" in document else Windowed
         return kind.from_dict(document)
-    from seqbayes import mixture, river  # most stores need neither
+    from seqbayes import mixture, river  # slow imports that most stores do not need
 
     models = [mixture.Mixture, mixture.DirichletProcessMixture]
     named: dict[str, Any] = {each.__name__: each for each in models}
@@ -141,7 +141,7 @@ class StateCodec:
             states in more than the statistics.
         """
         found = self.common_statistics(text)
-        if found is None:  # possibly of an older version
+        if found is None:  # an older version may have written the state
             found = self.common_statistics(write_json(self.read(text).to_dict()))
             if found is None:
                 raise PriorError("the state differs from the others in more than its statistics")

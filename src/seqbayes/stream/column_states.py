@@ -75,7 +75,7 @@ class ColumnStates(MutableMapping[Any, Any]):
         self._codec, self._template, self._name = codec, template, name
         self._columns = Columns(template.new_statistics)
         self._keys = KeyRows()
-        self._gone: set[int] = set()  # rows without a state, until `_compact`
+        self._gone: set[int] = set()  # rows without a state, kept until `_compact`
         self._changed: Array = np.zeros(0, np.uint8)
         self._places: Array = np.zeros(0, np.int64)  # places in the store; 0 if not known
         self._json = ColumnJson(codec, self._columns)
@@ -147,10 +147,11 @@ class ColumnStates(MutableMapping[Any, Any]):
         for key in keys if self._unread else ():
             try:
                 text, _ = self._unread.get(key, ("", 0))
-            except TypeError:  # an invalid key
+            except TypeError:  # the key is not hashable
                 continue
             if text:
-                statistics = self._template.new_statistics()  # must be empty to be loaded
+                # states are loaded into empty statistics
+                statistics = self._template.new_statistics()
                 try:
                     self._codec.load(text, statistics)
                 except (SeqbayesError, msgspec.MsgspecError) as error:
@@ -195,13 +196,13 @@ class ColumnStates(MutableMapping[Any, Any]):
             i = self._json.read(rows, i, short, self._keys, self._places)
             if i < len(rows):
                 (stored,) = StateRows(*chunk[:2], rows[i : i + 1]).states(self._name)
-                try:  # perhaps of an older version
+                try:  # an older version may have written the state
                     text = codec.extract_statistics(stored.state)
                 except (SeqbayesError, msgspec.MsgspecError):
                     break
                 key = read_key(stored.key)
                 self._unread[key] = text, stored.place or 0
-                with suppress(StoreError):  # it is raised when the state is used
+                with suppress(StoreError):  # the error is raised when the state is used
                     self._read([key])
                 i += 1
         self._check_possible(first)

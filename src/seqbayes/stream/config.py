@@ -54,7 +54,7 @@ class Config:
     retention
         Parameters of `Retention` that are set.
     windows
-        Limit of the windows in the history of a key.
+        Limit on the number of windows in the history of a key.
     group
         The partitions that several runners share; None for a single runner.
     """
@@ -104,7 +104,7 @@ class Config:
         with ExitStack() as opened:
             opened.callback(store.close)
             source = self.open_source(name)
-            opened.pop_all()  # from now on `_open` closes it
+            opened.pop_all()  # from now on, `_open` closes the store
         return self._open(source, store, collectors, notify, timeout=0.0)
 
     def open(
@@ -118,11 +118,11 @@ class Config:
         Parameters
         ----------
         collectors
-            Further observers of the pipeline.
+            Additional observers of the pipeline.
         notify
-            Logs alerts: called with the name of an event, its text and its level.
+            Function that logs alerts, given the name of an event, its text and its level.
         source
-            Read instead of the source of the configuration.
+            Source to read instead of the source of the configuration.
 
         Raises
         ------
@@ -163,7 +163,7 @@ class Config:
 
             kept = self.retention
             own.append(Retention(kept.get("keys"), kept.get("dead_letters")))
-        if self.alerts:  # after the retention, so that they see which keys a commit removes
+        if self.alerts:  # alerts follow the retention, so that they see which keys a commit removes
             from seqbayes.stream.alerts.outbox import Alerts
 
             own.append(Alerts(self.alerts, notify))
@@ -179,7 +179,7 @@ class Config:
                 most_dead_letters=self.most_dead_letters,
                 **options,
             )
-            opened.pop_all()  # from now on the pipeline closes both
+            opened.pop_all()  # from now on, the pipeline closes the source and the store
             return pipeline
 
 

@@ -35,7 +35,7 @@ MAX_COUNT = 10**15
 """Maximum value of counts in a configuration."""
 
 MOST_WINDOWS = 10_000
-"""Default limit of the windows in the history of a key."""
+"""Default limit on the number of windows in the history of a key."""
 
 
 class CommitTable(msgspec.Struct):
@@ -47,7 +47,7 @@ class CommitTable(msgspec.Struct):
 
 
 class HistoryTable(msgspec.Struct):
-    """Limits of the history that is stored for plots over time."""
+    """Limits on the history that is stored for plots over time."""
 
     every: _Duration = 60.0
     keys: int = 100
@@ -56,7 +56,7 @@ class HistoryTable(msgspec.Struct):
 
 
 class DeadLetterTable(msgspec.Struct):
-    """Limit of stored dead letters."""
+    """Limit on the number of stored dead letters."""
 
     most: int = 1_000_000
 
@@ -283,10 +283,10 @@ def read_choices(
                 )
             continue
         if named[table.belief].derived:
-            errors.add(join(path, "belief"), f"{table.belief!r} has fields that are derived")
+            errors.add(join(path, "belief"), f"{table.belief!r} has derived fields")
         used = {*named[table.belief].by, *named[table.belief].field}
         if source is not None and source[1].get("id") in used:
-            errors.add("source.id", f"belief {table.belief!r} uses it as another field")
+            errors.add("source.id", f"belief {table.belief!r} uses this field for another purpose")
         chooser = errors.catch(path, partial(Chooser, name, table, named[table.belief], beliefs))
         if chooser is not None:
             found[name] = chooser

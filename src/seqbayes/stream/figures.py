@@ -31,7 +31,7 @@ def plot_history(
     part
         Name of one of several numbers, such as a label or "variance"; by default the first.
     ax
-        The axes to draw on; by default those of a new figure.
+        The axes to draw on; by default the axes of a new figure.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def plot_history(
     Raises
     ------
     MissingError
-        If there is no such belief, or no history of the key and the number.
+        If there is no such belief, or no history of the number for the key.
     SeqbayesError
         If the key is incomplete, or matplotlib is not installed (extra ``plot``).
 

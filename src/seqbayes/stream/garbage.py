@@ -1,4 +1,4 @@
-"""Suspend the garbage collector while many objects are created."""
+"""Suspension of the garbage collector while many objects are created."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_suspended() -> Iterator[None]:
-    """Suspend the garbage collector, which would examine the objects again and again.
+    """Suspend the garbage collector, which would examine the same objects repeatedly.
 
     Examples
     --------

@@ -53,8 +53,8 @@ class GroupRunner:
     """Learns the events of the partitions that this process owns; an iterator over rounds.
 
     Every partition has its own pipeline, and its own store with a lease. The runner claims
-    partitions until it has its share, and gives up those beyond its share after committing them.
-    If another runner has taken a partition because this process was stopped for too long, the
+    partitions until it has its share, and gives up the partitions beyond its share after committing
+    them. If another runner has taken a partition because this process was stopped for too long, the
     uncommitted events of that partition are discarded: the other runner reads them.
 
     Parameters
@@ -62,7 +62,7 @@ class GroupRunner:
     config
         A configuration with a group.
     collectors
-        Function that returns the observers of the pipeline of a partition.
+        Function that returns the observers of a partition's pipeline.
     notify
         Function that is called with the name, text and level of each notice.
 
@@ -104,7 +104,7 @@ class GroupRunner:
             opened.callback(self.store.close)
             self._membership = Membership(self.store, self.group)
             beliefs, self.notices = continue_stored(config.beliefs, self.store)
-            for belief in beliefs:  # once for all partitions
+            for belief in beliefs:  # declare beliefs once for all partitions
                 self.store.declare(
                     belief.name, KeyedStates(belief, layout_of([belief], False)).declaration
                 )

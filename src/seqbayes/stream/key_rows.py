@@ -142,7 +142,7 @@ class KeyRows:
             first = ends[row_of[i]]
             size = ends[row_of[i] + 1] - first
             for k in range(first, first + size):
-                if data[k] < 32 or data[k] == 34 or data[k] == 92:  # escaped in JSON
+                if data[k] < 32 or data[k] == 34 or data[k] == 92:  # this byte is escaped in JSON
                     break
             else:
                 if size:

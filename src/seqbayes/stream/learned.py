@@ -21,7 +21,8 @@ class LearnedEvent(msgspec.Struct, omit_defaults=True):
         The position of the event (JSON); empty if it is not known.
     rejected
         The beliefs that rejected the event at `position`, each with the position of the copy that
-        it has learned since, or None. A corrected copy is passed only to the beliefs with None.
+        the belief has learned since, or None. A corrected copy is passed only to the beliefs with
+        None.
     digest
         Digest of the last copy that a belief rejected: the same copy is not read again.
 
@@ -54,7 +55,7 @@ class LearnedEvent(msgspec.Struct, omit_defaults=True):
         return frozenset(name for name, position in self.rejected.items() if position is None)
 
     def can_learn(self, record: bytes) -> bool:
-        """Whether a copy of the event differs from the rejected one, and a belief may learn it.
+        """Whether a copy of the event differs from the rejected copy, and a belief may learn it.
 
         Parameters
         ----------

@@ -36,7 +36,7 @@ class Limits:
         self._explains = explains
         self.labels_of: Any = attrgetter("vocabulary") if belief.state.open_ended else None
         self._labels = 0
-        self._known = 0  # labels of the state that is to learn
+        self._known = 0  # number of labels of the state that is about to learn
 
     def has_room(self, n_keys: int) -> bool:
         """Whether an event with another key can be learned."""

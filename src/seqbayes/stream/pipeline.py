@@ -155,7 +155,7 @@ class Pipeline:
     ) -> None:
         names = [belief.name for belief in beliefs]
         if not beliefs or len(set(names)) < len(names):
-            raise PriorError(f"expected beliefs of different names, got {names}")
+            raise PriorError(f"expected beliefs with different names, got {names}")
         self.source, self.store = source, store
         self.pace, self.collectors = pace, tuple(collectors)
         self.events = self.commits = 0
@@ -323,7 +323,7 @@ class Pipeline:
         Raises
         ------
         StoreError
-            If the commit fails, or the limit of dead letters is exceeded. Nothing is stored in this
+            If the commit fails, or the limit on dead letters is exceeded. Nothing is stored in this
             case, and the next run resumes from the last commit.
         """
         if not self._whole:

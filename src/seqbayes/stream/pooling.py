@@ -10,7 +10,7 @@ from seqbayes.table import PooledPrior, Table
 
 
 class PooledEstimate(NamedTuple):
-    """Mean and equal-tailed interval of the pooled posterior of a key."""
+    """The mean and the equal-tailed interval of the pooled posterior of a key."""
 
     mean: float
     low: float

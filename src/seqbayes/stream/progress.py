@@ -12,7 +12,7 @@ from seqbayes.stream.pipeline import Collector, Pipeline
 
 
 class Progress(Collector):
-    """A collector that shows events, rate, lag and time left on a terminal.
+    """A collector that shows the events, the rate, the lag and the time left on a terminal.
 
     It also logs a line when events become dead letters, and when the connection to a server is lost
     or restored.
@@ -63,7 +63,7 @@ class Progress(Collector):
         self._connection_error = connection_error
 
     def line(self, pipeline: Pipeline) -> str:
-        """Return events, rate, lag and time left as one line."""
+        """Return the events, the rate, the lag and the time left as one line."""
         elapsed = max(self._now() - self._start, 1e-9)
         parts = [count_of(pipeline.events, "event"), f"{pipeline.events / elapsed:,.0f}/s"]
         if pipeline.lag is not None:

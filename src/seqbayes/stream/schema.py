@@ -99,8 +99,8 @@ class ErrorList:
     def read(self, path: str, table: Any, kind: type[T]) -> T | None:
         """Convert a table to a struct, and add its errors.
 
-        An invalid value is replaced by its default, so that the other values are checked, too. The
-        result is None if a required value is missing.
+        An invalid value is replaced with its default, so that the other values are checked, too.
+        The result is None if a required value is missing.
         """
         if not isinstance(table, Mapping):
             self.add(path, f"expected a table, got {table!r}")

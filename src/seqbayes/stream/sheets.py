@@ -98,7 +98,7 @@ def _history(contents: SelectedContents) -> Sheet:
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None else float(value)  # also converts "inf" from JSON
+    return None if value is None else float(value)  # `float` also converts "inf", as stored in JSON
 
 
 def _arrays(value: Any) -> Any:

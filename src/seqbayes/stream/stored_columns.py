@@ -49,7 +49,7 @@ def read_columns(codec: StateCodec, texts: Sequence[str]) -> Columns | None:
     columns.reserve(len(texts))
     while row < len(texts):
         row = reader.append(texts, row)
-        if row < len(texts):  # the first one, or an unusual one
+        if row < len(texts):  # this is the first state, or an unusual one
             statistics = state.new_statistics()
             try:
                 codec.load(codec.extract_statistics(texts[row]), statistics)

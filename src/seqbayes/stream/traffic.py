@@ -1,4 +1,4 @@
-"""The history of a stream: how many events were read and refused, and when none arrived."""
+"""The history of a stream: how many events were read and refused, and when no events arrived."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def read_point(store: ReadableStore, point: HistoryPoint, kind: type[T]) -> T:
 class Traffic(Collector):
     """Adds counts of events and dead letters, and silences, to commits.
 
-    They are points of a history without a belief, over which alerts can be evaluated later. Periods
-    without a running process do not count as silence.
+    Counts and silences are points of a history without a belief, over which alerts can be evaluated
+    later. Periods without a running process do not count as silence.
 
     Parameters
     ----------

@@ -61,7 +61,8 @@ def check_port(url: str) -> None:
 characters of a password, as ${NAME} does
     """
     try:
-        hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")  # several for PostgreSQL
+        # a PostgreSQL URL can have several hosts
+        hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
         valid = all(urlsplit(f"//{host}").port != 0 for host in hosts)
     except ValueError:
         valid = False

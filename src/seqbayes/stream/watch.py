@@ -89,10 +89,11 @@ class _Watch(Collector):
         self._started = self._reported = time.monotonic()
         self._warned: set[str] = set()
         self._malformed = 0
-        self._first: list[tuple[int, DeadLetter]] = []  # with their line numbers
+        # the first malformed records, with their line numbers
+        self._first: list[tuple[int, DeadLetter]] = []
         self._recent: list[
             tuple[int, DeadLetter]
-        ] = []  # of the current batch, with their positions
+        ] = []  # malformed records of the current batch, with their positions
         self._began = self._quit = False
         self._token: Any = None
         self._objects = 0
@@ -290,7 +291,7 @@ class _Watch(Collector):
             print_error(f"{events} ({rate:,.0f}/s), {self._malformed:,} malformed")
 
     def _losses(self) -> list[str]:
-        """Return the numbers of skipped records and events, with reasons, as lines of text."""
+        """Return the numbers of skipped records and events, with the reasons, as lines of text."""
         table, lines = self._table, []
         if self._malformed:
             lines.append(f"skipped {count_of(self._malformed, 'malformed line')}:")

@@ -24,8 +24,9 @@ COLLECTED = 10_000
 class Windows(Collector):
     """Adds the windows that have ended to commits, as points of the history.
 
-    Windows end when an event of the same belief has a time after them. The point of a window has
-    the time of its end, and is replaced if a late event still belongs to the window.
+    A window ends when an event of the same belief has a time after the end of the window. The point
+    of a window has the time of its end, and is replaced if a late event still belongs to the
+    window.
 
     Parameters
     ----------

@@ -186,7 +186,7 @@ class MessageSender:
 
 
 def pause(attempt: int) -> float:
-    """Return the seconds to wait after an attempt, partly random."""
+    """Return the partly random number of seconds to wait after an attempt."""
     full = min(MIN_PAUSE_SECONDS * 2.0 ** min(attempt, 20), MAX_PAUSE_SECONDS)
     return full * random.uniform(0.5, 1.0)
 

@@ -1,4 +1,4 @@
-"""The values of the conditions of alerts, from the states of beliefs."""
+"""The values of alert conditions, computed from the states of beliefs."""
 
 from __future__ import annotations
 

@@ -189,7 +189,8 @@ def _key(tokens: Tokens) -> str:
     if token.kind not in ("name", "number"):
         tokens.refuse("expected a key")
     end = token.at
-    while tokens.current.kind in ("name", "number", "sign"):  # such as green-button, or 2.0
+    # a key such as green-button or 2.0 consists of several tokens
+    while tokens.current.kind in ("name", "number", "sign"):
         each = tokens.current
         if each.at != end or each.text in (")", *OPERATORS):
             break

@@ -174,7 +174,7 @@ def _evaluate_silences(
             since = read_point(store, point, Silent).since
             _evaluate_silence(result, key, since, point.at)
             result.advance(key, evaluate_silence(alert, 0.0), point.at)
-    if store.runner().alive:  # silences that have not ended
+    if store.runner().alive:  # add the silences that have not ended
         now = store.now()
         for key, since in _last_events(store, name):
             if alert.key in (None, key) and now - since >= limit:

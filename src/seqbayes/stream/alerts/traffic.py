@@ -28,7 +28,7 @@ class _Bucket:
 
 
 class Refusals:
-    """Counts events, and those that could not be used, in a window of time.
+    """Counts the events in a window of time, and how many of them could not be used.
 
     Parameters
     ----------
@@ -82,12 +82,13 @@ class Refusals:
             if abs(now - bucket.start) <= self._over:
                 events += bucket.events
                 refused += bucket.refused[belief]
-                refused += 0 if belief is None else bucket.refused[""]  # it was not decoded
+                # events that were not decoded
+                refused += 0 if belief is None else bucket.refused[""]
         return refused / events if events else None
 
 
 class Arrivals:
-    """The times of the last events, in the stream or of each key.
+    """The time of the last event in the stream or for each key.
 
     Parameters
     ----------

@@ -165,7 +165,7 @@ class Broker(Source):
         Parameters
         ----------
         what
-            What is missing.
+            Description of what is missing.
         position
             Position of the dead letter about the gap.
         """

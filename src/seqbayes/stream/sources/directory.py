@@ -55,10 +55,10 @@ class Directory(Source):
 
     Notes
     -----
-    The token contains size, modification time and fingerprints of every file that was read. If a
-    file grows afterwards, the new part is read; if its content is replaced, it is a new file; if it
-    is renamed or compressed, it is not read again. If a file vanishes before it has been read to
-    its end, a dead letter is added, and reading continues if the file reappears.
+    The token contains the size, the modification time and fingerprints of every file that was read.
+    If a file grows afterwards, the new part is read; if its content is replaced, it counts as a new
+    file; if it is renamed or compressed, it is not read again. If a file vanishes before it has
+    been read to its end, a dead letter is added, and reading continues if the file reappears.
     """
 
     kind = "directory"
@@ -173,7 +173,8 @@ class Directory(Source):
             now = time.monotonic()
             self._waiting_since = self._waiting_since or now
             if now - self._waiting_since > max(_PATIENCE, 10.0 * self._settle):
-                settled = {name: s.st_size for name, s in changed.items()}  # read them as they are
+                # read the files as they are now
+                settled = {name: s.st_size for name, s in changed.items()}
                 self.caught_up = True
         return dict(sorted(settled.items()))
 
@@ -247,7 +248,7 @@ class Directory(Source):
             with Handle(self._path / name) as handle:
                 return handle.has(known.marks)
         except (OSError, SourceError):
-            return True  # handled when it is opened
+            return True  # the error is handled when the file is opened
 
     def _candidates(self, name: str) -> list[tuple[str, Known]]:
         """Return known files that may be this file under another name."""
@@ -277,7 +278,7 @@ class Directory(Source):
 
     def _read(self, reading: Reading, name: str, size: int, more: int) -> Iterator[Batch]:
         """Yield the rest of a file."""
-        for other, known in list(self._known.items()):  # remove its earlier name
+        for other, known in list(self._known.items()):  # remove the earlier name of the file
             if (
                 other != name
                 and not self._is_there(other, known, self._there.get(other))

@@ -311,7 +311,7 @@ class File(Source):
         """Open the file that was written after the completed file."""
         current = self._locate(reading)
         if current is None:
-            # unless the file was found deleted, and no later one was rotated
+            # this is not an error if the file was found deleted and no later file was rotated
             if not self._missing or rotation.has_newer(self._path, reading.handle.changed):
                 self._handle_missing_file(reading.offset)
             self._drop(reading)
@@ -364,7 +364,7 @@ class File(Source):
     def _read_tails(self, size: int) -> Iterator[Batch]:
         """Yield records that were written late to rotated files."""
         for tail in self._tails:
-            # one that was overwritten has no late records
+            # a file that was overwritten has no late records
             while not tail.handle.is_changed() and (part := tail.advance()) is not None:
                 yield from tail.batches(part, size, self._token_of_tails)
 
@@ -381,7 +381,8 @@ class File(Source):
         assert self._reading is not None
         files = [*(tail.token(tail.offset) for tail in self._tails), self._reading.token(offset)]
         if offset == 0 and self._tails:
-            files.pop()  # unread, so it is found as the file after the last rotated file
+            # the current file is unread: it is found as the file after the last rotated file
+            files.pop()
         *tails, token = files
         if tails:
             token["tails"] = tails

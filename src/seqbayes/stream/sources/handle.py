@@ -30,9 +30,9 @@ class Handle:
     Raises
     ------
     OSError
-        If it cannot be opened.
+        If the file cannot be opened.
     SourceError
-        If it is not a regular file, or the library that decompresses it is not installed.
+        If the path is not a regular file, or the library that decompresses it is not installed.
     """
 
     def __init__(self, path: Path) -> None:

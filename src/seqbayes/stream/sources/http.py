@@ -180,7 +180,7 @@ class Http(Source):
                 return
             began = time.monotonic()
             yield self._batch(requests) if requests else None
-            took = time.monotonic() - began  # with the commit
+            took = time.monotonic() - began  # includes the time of the commit
             gap = min(max(self._linger, PAUSE * took), 10.0 * self._linger)
 
     def _take(self, size: int) -> list[PostedRequest]:
@@ -255,7 +255,7 @@ class Http(Source):
 
 
 def _letters(changes: Changes) -> Mapping[int, list[dict[str, Any]]]:
-    """Return the rejected events of a commit by request number."""
+    """Return the rejected events of a commit, keyed by request number."""
     found: dict[int, list[dict[str, Any]]] = {}
     for letter in changes.dead_letters:
         number, line = msgspec.json.decode(letter.position)

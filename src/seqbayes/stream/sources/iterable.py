@@ -22,7 +22,7 @@ class Iterated(Source):
     name
         Name of the source in the store.
     target
-        Name of the field for the y of pairs.
+        Name of the field that contains y, if the events are pairs.
 
     Examples
     --------
@@ -101,7 +101,7 @@ class Dataset(Iterated):
     Parameters
     ----------
     dataset
-        Name of its class, such as ``"Phishing"``.
+        Name of the class of the data set, such as ``"Phishing"``.
     target
         Name of the field for the target.
     name

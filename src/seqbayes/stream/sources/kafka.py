@@ -39,7 +39,7 @@ _MAX_BATCH = 500
 _BATCH_WINDOW = 0.01
 """Seconds for which messages are added to a batch after its first message."""
 
-# bound once, because each is called for every message
+# bound once, because these methods are called for every message
 _error, _value = kafka.Message.error, kafka.Message.value
 _partition, _offset = kafka.Message.partition, kafka.Message.offset
 
@@ -62,8 +62,8 @@ class KafkaTopic(Broker):
         A consumer group that assigns the partitions, instead of `partitions`. Offsets are committed
         to it for monitoring only; the store decides where reading starts.
     settings
-        Additional client settings by their librdkafka names (``"security.protocol"``); ``${NAME}``
-        in a value is replaced with the value of that environment variable.
+        Additional client settings, keyed by their librdkafka names (``"security.protocol"``);
+        ``${NAME}`` in a value is replaced with the value of that environment variable.
     format
         Format of the messages: "json", "msgpack", "avro" or "protobuf".
     schema, message
@@ -264,7 +264,8 @@ class KafkaTopic(Broker):
         for message in found if bad else ():
             if message.error() is not None:
                 self._take_error(message, after)
-        # only after all messages were checked: those after an error are read again
+        # update the positions only after all messages were checked: messages after an error are
+        # read again
         self._next = after
         self._last.record(last)
         self._answered = self._answered or bool(messages)
@@ -328,14 +329,15 @@ class KafkaTopic(Broker):
         error = message.error()
         p = message.partition()
         if p in self._reopened and error.name() in ("_PARTITION_EOF", "_AUTO_OFFSET_RESET"):
-            return  # concerns the offset from which the partition was read before
+            return  # the error concerns the offset from which the partition was read before
         if error.name() == "_PARTITION_EOF":
-            # includes transaction markers, which are not delivered as messages
+            # the offset includes transaction markers, which are not delivered as messages
             self._ends[p] = message.offset()
             after[p] = max(message.offset(), after.get(p, 0))
             self._answered = True
         elif error.name() == "_AUTO_OFFSET_RESET":
-            if p in self._last.unverified:  # that message has expired; the next may exist
+            # the last message read has expired, but the next may exist
+            if p in self._last.unverified:
                 self._last.forget(p)
                 self._reopened.add(p)
                 return

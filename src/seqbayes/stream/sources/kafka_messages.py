@@ -12,7 +12,7 @@ _SILENCE = 10.0
 
 
 class Positions(Sequence[str]):
-    """Partition and offset of each message, computed on access."""
+    """The partition and the offset of each message, computed on access."""
 
     def __init__(self, messages: Sequence[Any]) -> None:
         self._messages = messages

@@ -70,7 +70,7 @@ class JetStream(Broker):
     kind = "nats"
     _connection_errors = CONNECTION_ERRORS
 
-    token_type: ClassVar = int | dict[str, Any]  # a number in tokens of earlier versions
+    token_type: ClassVar = int | dict[str, Any]  # earlier versions wrote a number
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class JetStream(Broker):
         self._messages = messages_of(format, schema, message, name=self.name)
         self._server = NatsServer(urls, stream, subject, domain, credentials_file)
         self._position: int | None = None
-        self._created: str | None = None  # when the stream was created
+        self._created: str | None = None  # time at which the stream was created
         self._expected = 0  # sequence number of the next message, if none is deleted
         self._polled_at = 0.0
         self._feed: NatsSubscription | None = None
@@ -109,7 +109,7 @@ class JetStream(Broker):
         self.close()
         if isinstance(token, Mapping):
             self._position, self._created = token["sequence"], token["created"]
-        else:  # written by an earlier version
+        else:  # an earlier version wrote the token
             self._position, self._created = token, None
 
     def _open(self) -> None:

@@ -58,7 +58,7 @@ class NatsServer(NamedTuple):
 
 
 class StreamInfo(NamedTuple):
-    """First and last message of a stream, its retention policy, and its creation time."""
+    """The first and the last message of a stream, its retention policy, and its creation time."""
 
     first: int
     last: int
@@ -110,7 +110,7 @@ class NatsSubscription:
         login: dict[str, Any] = {"user": user, "password": password}
         if user and password is None:
             login = {"token": user}
-        self._nats = nats.NATS()  # can be closed if connecting fails
+        self._nats = nats.NATS()  # the client can be closed even if connecting fails
         await self._nats.connect(
             servers=[_anonymous(url) for url in server.urls],
             user_credentials=server.credentials_file,
@@ -223,7 +223,7 @@ class NatsSubscription:
         return place
 
     def info(self) -> StreamInfo:
-        """Return the present state of the stream."""
+        """Return the current state of the stream."""
         info: StreamInfo = self._do(self._info())
         return info
 
@@ -238,7 +238,7 @@ class NatsSubscription:
 
     @property
     def caught_up(self) -> bool:
-        """Whether no messages were pending when the last one was delivered."""
+        """Whether no messages were pending when the last message was delivered."""
         return not self._waiting and self._left == 0 and self._broken is None
 
     def take(self, size: int, timeout: float) -> list[tuple[int, int, bytes]]:
@@ -316,7 +316,7 @@ class NatsSubscription:
 
 
 def _anonymous(url: str) -> str:
-    """Return a URL without user and password, which the client would not decode."""
+    """Return a URL without its user and password, which the client would not decode."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
 

@@ -217,7 +217,7 @@ class Query(Broker):
     def _execute(
         self, rest: str, *values: Any, what: str = "*"
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Return column names and rows of the user's query, with additional clauses."""
+        """Return the column names and rows of the user's query, with additional clauses."""
         # percent signs in the user's query are not placeholders
         query = self._query.replace("%", "%%") if self._postgres and values else self._query
         text = f"SELECT {what} FROM ({query}) AS events {rest}"
@@ -301,7 +301,7 @@ class Query(Broker):
         return self._batch(names, *map(list, zip(*late, strict=True)))
 
     def _compare_counts(self) -> Batch | None:
-        """Periodically check that the number of rows up to the last one equals the number read."""
+        """Periodically check that the rows up to the last row read are as many as were read."""
         began = time.monotonic()
         if self._last is None or began < self._next_count:
             return None
@@ -343,7 +343,9 @@ class Query(Broker):
     def _marks(self, names: list[str], rows: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Return the cursors of rows."""
         if self._cursor not in names:
-            raise SourceError(f"{self.name} has no column {self._cursor!r}: {', '.join(names)}")
+            raise SourceError(
+                f"{self.name} has no column {self._cursor!r}; columns: {', '.join(names)}"
+            )
         place = names.index(self._cursor)
         return [_plain(row[place]) for row in rows]
 
@@ -381,7 +383,7 @@ def _is_psycopg(error: Exception) -> bool:
 
 
 def _is_transient(error: Exception) -> bool:
-    """Whether a query may succeed when it is repeated."""
+    """Whether a query might succeed if it is repeated."""
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

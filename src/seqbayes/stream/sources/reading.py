@@ -127,7 +127,7 @@ class Reading:
     Raises
     ------
     OSError
-        If it cannot be opened.
+        If the file cannot be opened.
     SourceError
         If the file is shorter than the offset.
     """

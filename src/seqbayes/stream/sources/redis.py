@@ -79,7 +79,7 @@ class RedisStream(Broker):
     kind = "redis"
     _connection_errors = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, OSError)
 
-    token_type: ClassVar = str | dict[str, Any]  # an id in tokens of earlier versions
+    token_type: ClassVar = str | dict[str, Any]  # earlier versions wrote an id
 
     def __init__(
         self,
@@ -302,7 +302,7 @@ class RedisStream(Broker):
             self._check_removed(self._position, self._count)
             return 0
         if order_of(newest[0].decode()) > order_of(self._position):
-            # added a moment ago, or the group was moved: join again to read it
+            # the newest entry was added a moment ago, or the group was moved: join again to read it
             self._connected = self._group is None
             return 0
         if added is None:
@@ -334,7 +334,8 @@ class RedisStream(Broker):
         last = positions[-1]
         records, positions, refused = read_records(entries, positions, self._field)
         left = self._lag()
-        # after the last statement that can fail: entries not yielded must be read again
+        # update the position after the last statement that can fail: entries not yielded must be
+        # read again
         self._position = last
         if self._count is not None:
             self._count = self._count + len(ids) if self._alone else None
@@ -375,7 +376,7 @@ class RedisStream(Broker):
         while self._unacknowledged and order_of(self._unacknowledged[0][0]) <= durable:
             ids += self._unacknowledged.popleft()[1]
         if self._group is None or not self._connected:
-            return  # repeated after reconnecting
+            return  # the acknowledgement is repeated after reconnecting
         try:
             self._group.acknowledge(self._client, ids)
         except self._connection_errors as error:

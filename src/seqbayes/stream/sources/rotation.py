@@ -46,7 +46,7 @@ def generations(path: Path, ascending: bool = False) -> list[Generation]:
 
     Names determine the order: the file with the earlier date is older, and ``.2`` is older than
     ``.1`` unless numbers are `ascending`. Modification times are used only for files whose names
-    cannot be compared, because copying and compressing change them. A link to the file at the path
+    cannot be compared, because copying and compression change them. A link to the file at the path
     is not a rotated file.
 
     Raises
@@ -82,7 +82,7 @@ def generations(path: Path, ascending: bool = False) -> list[Generation]:
 
 
 def _parse(name: str, own: str) -> tuple[str, tuple[int, ...]] | None:
-    """Return scheme and tag of the name of a rotated file; None for any other name.
+    """Return the scheme and the tag of a rotated file's name; None for any other name.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def find(path: Path, token: Any) -> Generation | None:
     token, or the newest if all are older.
     """
     files = generations(path)
-    if not token["offset"]:  # no content was read that could be compared
+    if not token["offset"]:  # no content has been read yet, so there is nothing to compare
         return next((each for each in files if each.identity == tuple(token["file"])), None)
     same = [each for each in files if each.identity == tuple(token["file"])]
     later = [each for each in files if not _is_older(each.changed, token.get("changed", 0))]
@@ -168,7 +168,7 @@ def has_newer(path: Path, time: int) -> bool:
 
 
 def refreshed(path: Path, current: Generation) -> Generation:
-    """Return the present name and times of a file that may have been renamed.
+    """Return the current name and times of a file that may have been renamed.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def successor(
     include the following number, or a newer file with other content; otherwise they do not belong
     to this rotation. `older` is None if unknown.
 
-    Copies of the current file are skipped: a compressed file beside the plain one, or a copy
+    Copies of the current file are skipped: a compressed file next to the plain one, or a copy
     under another naming scheme. Infix names (``e-2024-05-01.jsonl``) are considered only if the
     current file has one, because otherwise they may be unrelated data.
 
@@ -284,7 +284,7 @@ def _in_order_of_birth(
 def _start_again(
     files: list[Generation], current: Generation, older: Collection[list[int]]
 ) -> list[Generation]:
-    """Return the files in order if their ascending numbers may have started again.
+    """Return the files in order, given that their ascending numbers may have started again.
 
     Files with higher numbers are then older than the current one, and lower numbers are newer than
     the highest.
@@ -325,7 +325,7 @@ def _counts_up(
         and not _has_same_content(each, current)
         for each in higher
     ):
-        return True  # numbers that started again from the lowest
+        return True  # the numbers have started again from the lowest
     if len(older) >= MAX_NEIGHBOURS or len({each.tag for each in higher}) <= len(older):
         return False
     following = (current.tag[0] - 1,)
@@ -352,7 +352,7 @@ def _has_same_content(one: Generation, other: Generation) -> bool:
                 if not block:
                     return True
     except (OSError, SourceError):
-        # an unfinished compression of the other file
+        # the compressed file may be an unfinished copy of the other file
         return one.path.suffix in COMPRESSED and one.path.stem == other.path.name
     return False
 

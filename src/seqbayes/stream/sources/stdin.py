@@ -20,7 +20,7 @@ class Pipe(Source):
     Parameters
     ----------
     descriptor
-        The file descriptor. It is not closed.
+        The file descriptor, which is not closed.
     splitter
         Splits the bytes into records.
     name
@@ -82,8 +82,8 @@ class Stdin(Pipe):
     Notes
     -----
     Each event is counted at most once: events that were read but not committed when the process is
-    killed are lost. On a signal (Ctrl-C, SIGTERM), the events read are committed first. The token
-    counts the bytes of all runs.
+    killed are lost. On a signal (Ctrl-C, SIGTERM), the events read so far are committed first. The
+    token counts the bytes of all runs.
     """
 
     kind = "stdin"

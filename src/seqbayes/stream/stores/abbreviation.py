@@ -1,4 +1,4 @@
-"""Shorter JSON of states in a database: only what differs from the declaration."""
+"""Shorter JSON for the states in a database: only what differs from the declaration."""
 
 from __future__ import annotations
 

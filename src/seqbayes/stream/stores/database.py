@@ -134,7 +134,7 @@ class Database(Store):
             raise self._damaged("its version", f"expected a number, got {text!r}")
         if version > VERSION:
             raise StoreError(
-                f"{self.url}: the store has version {version}, and this seqbayes reads up to"
+                f"{self.url}: the store has version {version}, but this seqbayes reads only up to"
                 f" {VERSION}: upgrade"
             )
         return version
@@ -172,7 +172,7 @@ class Database(Store):
         """Begin a transaction and return the lease; see `WritableStore`.
 
         The row of the lease stays locked until the transaction ends: if two runners start at the
-        same time, the second one reads the lease that the first one has written.
+        same time, the second runner reads the lease that the first has written.
         """
         with self._transaction(durable):
             yield self._read_lease(self._for_update)

@@ -163,7 +163,8 @@ class Membership:
         known = group_of(store)
         for name in group.partitions:
             if known is None or name not in known.partitions:
-                store.open_partition(name).close()  # so that readers find all of them
+                # create the store, so that readers find all partitions
+                store.open_partition(name).close()
         store.transact(lambda lease, again: self._join())
         self._holder.keep()
 

@@ -8,7 +8,7 @@ from seqbayes.stream.stores.records import StoredState
 
 
 class LazyStates(Collection[StoredState]):
-    """A number of states, created by each iteration, so that not all need memory at once.
+    """States that each iteration creates one by one, so that not all need memory at once.
 
     Parameters
     ----------

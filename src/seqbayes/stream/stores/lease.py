@@ -75,7 +75,7 @@ class Holder(msgspec.Struct, frozen=True):
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
-        except PermissionError:  # a running process of another user
+        except PermissionError:  # the process is running, and belongs to another user
             pass
         return _started(self.pid) == self.started
 
@@ -100,7 +100,7 @@ def _state(pid: int) -> str:
     """Return the status of a process on Linux, beginning with its state; empty on other systems."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:  # not Linux: only the process id is compared
+    except OSError:  # on other systems, only the process id is compared
         return ""
     return text.rpartition(")")[2].strip()
 

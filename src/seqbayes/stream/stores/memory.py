@@ -284,7 +284,7 @@ class MemoryStore(Store):
             self._tables.annotations[annotation.id] = annotation
 
     def thin(self, belief: str, limit: int) -> None:
-        """Delete the `surplus_times` of each history of a belief."""
+        """Delete the points at the `surplus_times` of each history of a belief."""
         with self.transaction():
             points = self._tables.points.get(belief, {})
             for key in {key for key, _ in points}:

@@ -33,12 +33,13 @@ class PostgresStore(SqlStore):
     """A store in tables of a PostgreSQL database.
 
     A lost connection is restored for up to half a minute. If the outcome of a
-    commit is unknown, the database is queried for it, so that changes are stored exactly once.
+    commit is unknown, the database is queried for the outcome, so that changes are stored exactly
+    once.
 
     Parameters
     ----------
     url
-        A URL of libpq: ``postgresql://user@host/database``. The tables are created in the first
+        A libpq URL: ``postgresql://user@host/database``. The tables are created in the first
         schema of the ``search_path``. ``${NAME}`` is replaced with the value of that environment
         variable.
     mode
@@ -68,7 +69,7 @@ class PostgresStore(SqlStore):
         try:
             self._prepare(mode)
             if mode == "read":
-                # covers statements outside of transactions, too
+                # this setting also covers statements outside of transactions
                 self._connection.execute("SET default_transaction_read_only = on")
         except BaseException:
             self._connection.close()
@@ -97,7 +98,7 @@ class PostgresStore(SqlStore):
 
     def _connect(self) -> psycopg.Connection[Row]:
         with self._translated():
-            # detects a lost host within half a minute instead of two hours
+            # with these options, a lost host is detected within half a minute instead of two hours
             connection: psycopg.Connection[Row] = self._psycopg.connect(
                 self._conninfo,
                 autocommit=True,
@@ -132,7 +133,7 @@ class PostgresStore(SqlStore):
         ((schema,),) = self._query("SELECT current_schema()")
         schema = f"{schema}_partition_{name}"
         if len(schema.encode()) > _LONGEST_NAME:
-            raise StoreError(f"{self.url}: the name of the schema {schema!r} is too long")
+            raise StoreError(f"{self.url}: the schema name {schema!r} is too long")
         quoted = '"' + schema.replace('"', '""') + '"'
         if self.mode == "create":
             with self._transaction():
@@ -224,7 +225,7 @@ class PostgresStore(SqlStore):
         super().write_contents(contents)
 
     def thin(self, belief: str, limit: int) -> None:
-        """Delete the `surplus_times` of each history; skip it if the connection is lost."""
+        """Delete points at the `surplus_times` of each history, unless the connection is lost."""
         try:
             super().thin(belief, limit)
         except StoreError as error:
@@ -295,7 +296,7 @@ def _public(parse: Any, url: str) -> str:
         named.pop(secret, None)
     user, database = named.pop("user", ""), named.pop("dbname", "")
     at = ""
-    if "%2F" not in named.get("host", ""):  # the directory of a socket goes into the query
+    if "%2F" not in named.get("host", ""):  # a URL has the directory of a socket in its query
         hosts = named.pop("host", "").split(",")
         ports = named.pop("port", "").split(",")
         at = ",".join(map(_at, hosts, ports if len(ports) == len(hosts) else ports * len(hosts)))

@@ -142,7 +142,7 @@ class StoreReader:
         Raises
         ------
         StoreError
-            If that fails, or the store does not support annotations.
+            If the annotation cannot be stored, or the store does not support annotations.
         """
         with open_store(self._given, "open") as store:
             store.annotate(annotation)

@@ -52,7 +52,7 @@ class DeadLetter(NamedTuple):
 class StoredState(NamedTuple):
     """A state of a belief with its key, both as JSON; `used` orders the keys by last use.
 
-    `place` is a number by which the store finds the state faster than by its key; None if the
+    `place` is a number with which the store finds the state faster than with its key; None if the
     number is not known.
     """
 
@@ -342,7 +342,8 @@ class Changes:
     dead_letters
         New dead letters.
     letters_before
-        Time before which dead letters are deleted, in seconds since 1970; None deletes none.
+        Time before which dead letters are deleted, in seconds since 1970; None deletes no dead
+        letters.
     history
         New points of histories.
     resolved_letters
@@ -356,8 +357,8 @@ class Changes:
     first_place
         Set by a commit to the place of the first of the `states` that has no place; the other
         states without a place have the following numbers, in order. The value remains None if the
-        store has no places. A state whose key was stored before keeps its place, which is then not
-        known.
+        store has no places. A state whose key was stored before keeps its place, which is not known
+        in this case.
     """
 
     source: str | None

@@ -1,4 +1,4 @@
-"""Kinds of stores, by the scheme of their URLs."""
+"""Kinds of stores, identified by the scheme of their URLs."""
 
 from __future__ import annotations
 

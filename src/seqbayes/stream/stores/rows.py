@@ -308,7 +308,7 @@ def intact_rows(rows: list[Row], belief: str) -> list[Row]:
 
 
 def entry_row(entry: StoredEntry, form: Abbreviation) -> Row:
-    """Return the row of a state with its times, and its checksums."""
+    """Return the row of a state with its times and checksums."""
     entry = entry._replace(state=form.shorten(entry.state))
     return (*entry, checksum(*_updated_columns(entry)), checksum(*_initial_columns(entry)))
 

@@ -43,7 +43,7 @@ class SqlStore(ReadableSqlStore):
         )
 
     def thin(self, belief: str, limit: int) -> None:
-        """Delete the `surplus_times` of each history of a belief."""
+        """Delete the points at the `surplus_times` of each history of a belief."""
         with self._transaction():
             found = self._run(
                 "SELECT key, at FROM seqbayes_history WHERE belief = ? AND key IN (SELECT key FROM"

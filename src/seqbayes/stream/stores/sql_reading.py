@@ -83,7 +83,7 @@ class ReadableSqlStore(Database):
 
     def states(self, belief: str, ordered: bool = True) -> Iterator[StoredState]:
         """Yield the states of a belief without their times; see `ReadableStore`."""
-        if self.version < 6:  # without the second checksum
+        if self.version < 6:  # these tables do not have the second checksum
             yield from super().states(belief, ordered)
             return
         short = self.abbreviations(belief)[belief]
@@ -96,7 +96,8 @@ class ReadableSqlStore(Database):
                 found = read_states(chunk, belief, short)
                 yield from found
                 chunk = chunk[len(found) :]
-                if chunk:  # damaged, or written before the second checksum
+                # the first row is damaged, or was written before the second checksum existed
+                if chunk:
                     place, key, state, used, since, updated, *crcs = chunk.pop(0)
                     row = (belief, key, state, used, since, updated, *crcs)
                     entry = self._entry(row, True, short)

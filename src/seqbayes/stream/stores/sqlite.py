@@ -100,7 +100,7 @@ class SqliteStore(SqlStore):
             if mode == "read":
                 self._connection.execute("PRAGMA query_only = ON")
             elif self.path(url) is not None:
-                with self._translated():  # so that the file itself contains the tables
+                with self._translated():  # write the tables from the log to the file itself
                     self._run("PRAGMA wal_checkpoint(PASSIVE)")
                 self._in_file = True
                 self._check_in_place()
@@ -158,7 +158,8 @@ class SqliteStore(SqlStore):
                 timeout=10.0,
                 isolation_level=None,
                 uri=name is not path,
-                check_same_thread=mode != "read",  # the threads of a reader use it one at a time
+                # the threads of a reader use the connection one at a time
+                check_same_thread=mode != "read",
             )
         except sqlite3.Error as error:
             raise StoreError(explain(path, error)) from None
@@ -310,7 +311,7 @@ class SqliteStore(SqlStore):
                 self._run("COMMIT")
                 self._check_in_place()
             except BaseException:
-                # after a full disk SQLite may have rolled back already
+                # if the disk is full, SQLite may already have rolled back
                 if self._connection.in_transaction:
                     self._run("ROLLBACK")
                 raise

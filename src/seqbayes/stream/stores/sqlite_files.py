@@ -1,4 +1,4 @@
-"""Files of SQLite: how to open them, their identity, and messages about errors."""
+"""SQLite files: how to open them, their identity, and messages about errors."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def result_code(error: BaseException | None) -> int:
 
 
 def explain(path: str, error: sqlite3.Error | UnicodeDecodeError) -> str:
-    """Return the message for an error of SQLite: the cause and the remedy."""
+    """Return the message for an SQLite error: the cause and the remedy."""
     text, code = " ".join(str(error).split()), result_code(error)
     # the statements are correct, so the tables or their contents must be damaged
     damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)

@@ -132,5 +132,5 @@ def is_intact(row: Sequence[Any], crc: int | None, *legacy_values: str | bytes) 
 
 
 def with_checksums(rows: Iterable[Sequence[Any]]) -> list[Row]:
-    """Append its checksum to each row."""
+    """Append to each row its checksum."""
     return [(*row, checksum(*row)) for row in rows]

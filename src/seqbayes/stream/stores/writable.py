@@ -95,7 +95,7 @@ class WritableStore(ReadableStore):
         Parameters
         ----------
         changes
-            The changes. Their number of events is added to the count of the source.
+            The changes. The number of events in the changes is added to the count of the source.
         at
             The time of the commit, in seconds since 1970.
         """
@@ -129,7 +129,7 @@ class WritableStore(ReadableStore):
     def share(self, lease_seconds: float) -> None:
         """Let the lease expire after a given time even if its holder is running on this machine.
 
-        A runner of a group that does not respond is replaced by another one; see `Partitioned`.
+        A runner of a group that does not respond is replaced by another runner; see `Partitioned`.
         """
         self.lease_seconds, self.lease_always_expires = lease_seconds, True
 
@@ -156,7 +156,7 @@ class WritableStore(ReadableStore):
             )
         if self.held is not None:
             raise LeaseError(f"{self.url} is held by this process: one runner at a time")
-        self.holder.keep()  # before another thread of this process can read the lease
+        self.holder.keep()  # record this before another thread of this process can read the lease
         try:
             self.held = self.transact(self._take)
         except BaseException:

@@ -58,12 +58,12 @@ _COMMIT_ONCE = Pace(math.inf, sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize
 
 @dataclass(frozen=True)
 class Boundary:
-    """The boundary between the rows of a backfill and those of a stream.
+    """The boundary between the rows of a backfill and the rows of a stream.
 
     Parameters
     ----------
     until
-        Time in seconds since 1970; rows at or after it are not learned.
+        Time in seconds since 1970; rows at or after this time are not learned.
     time
         The time column; by default the time column of the beliefs.
     separate

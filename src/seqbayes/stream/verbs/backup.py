@@ -132,7 +132,7 @@ def _publish(part: Path, path: Path) -> None:
     finally:
         os.close(descriptor)
     try:
-        os.link(part, path)  # does not replace a file
+        os.link(part, path)  # unlike a rename, a link does not replace a file
     except FileExistsError:
         raise StoreError(f"{path} exists: choose another name for the backup") from None
     except OSError:  # the file system has no links

@@ -81,7 +81,8 @@ def _choose(config: Config, name: str, context: Mapping[str, Any]) -> DecisionRe
     except StoreError:
         if config.group is not None:
             raise
-        chooser.choose(context, lambda key: None)  # before an invalid context creates a store
+        # raises an error before an invalid context creates a store
+        chooser.choose(context, lambda key: None)
         with suppress(LeaseError):
             config.open().close()
     return _choose_from_store(config, chooser, context)

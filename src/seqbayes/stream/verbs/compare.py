@@ -277,7 +277,9 @@ def _quantity(text: str) -> str | float:
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected mean or a probability, got {text!r}") from None
+        raise argparse.ArgumentTypeError(
+            f"expected 'mean' or a probability, got {text!r}"
+        ) from None
 
 
 def _planned(text: str) -> tuple[str, float]:

@@ -85,7 +85,7 @@ def merge(urls: Sequence[str], target: str, tracker: Tracker | None = None) -> M
     Notes
     -----
     Mixtures are matched component by component. Estimators with the River interface cannot be
-    merged: for each key, at most one store may contain one.
+    merged: for each key, at most one store may contain an estimator.
     """
     if len({_identity(url) for url in urls}) < max(len(urls), 2):
         raise SeqbayesError(f"expected at least two different stores, got {', '.join(urls)}")

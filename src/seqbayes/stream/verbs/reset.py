@@ -44,7 +44,7 @@ def reset(
 ) -> int:
     """Delete a belief with its declaration, one of its keys, or the offset of a source.
 
-    The history is deleted too; dead letters are kept. A deleted belief can be redeclared with
+    The history is deleted, too; dead letters are kept. A deleted belief can be redeclared with
     another prior; it learns from the current offset of the source. A source whose offset was
     deleted is read from its beginning: reset the beliefs that have learned from it too, or its
     events are counted twice.

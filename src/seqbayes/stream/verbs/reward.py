@@ -39,7 +39,7 @@ to its /api/reward.
 def reward(
     path: str | Path, decision: str, value: Any, event: Mapping[str, Any] | None = None
 ) -> Outcome:
-    """Learn the reward of a decision and commit it.
+    """Learn the reward for a decision and commit it.
 
     Parameters
     ----------

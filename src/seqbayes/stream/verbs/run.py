@@ -155,7 +155,7 @@ def _finish(
     """Log how much was learned and return the exit status."""
     used = running.used
     counts = ", ".join(f"{name} learned {count:,}" for name, count in used.items())
-    if running.unused_events:  # counted if every belief selects its events
+    if running.unused_events:  # unused events are counted if every belief selects its events
         counts += f"; no belief learned {running.unused_events:,}"
     log.event(
         "stopped",

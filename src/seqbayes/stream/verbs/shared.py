@@ -162,6 +162,6 @@ def moment(text: str) -> float:
         when = datetime.datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"expected now, seconds since 1970 or a time such as 2024-05-01T12:00Z, got {text!r}"
+            f"expected 'now', seconds since 1970 or a time such as 2024-05-01T12:00Z, got {text!r}"
         ) from None
     return (when if when.tzinfo else when.replace(tzinfo=datetime.UTC)).timestamp()

@@ -103,7 +103,7 @@ def as_json(partition: Partition) -> dict[str, Any]:
 
 
 def state_of(partition: Partition) -> str:
-    """Return the state of the runner of a partition in words.
+    """Return a description of the state of a partition's runner.
 
     Examples
     --------

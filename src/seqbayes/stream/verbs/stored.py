@@ -161,7 +161,7 @@ class KeyState:
         return self.population.estimate(values[0] if len(values) == 1 else values, level)
 
     def to_dict(self, view: View = VIEW) -> dict[str, Any]:
-        """Return posterior, interval, estimates, counts and times as JSON values."""
+        """Return the posterior, interval, estimates, counts and times as JSON values."""
         found: dict[str, Any] = {"belief": self.belief, "key": self.key}
         found |= describe_any(self.state, view)
         if self.state.timed and self.state.clock is not None:
@@ -191,7 +191,7 @@ def describe_any(state: Any, view: View) -> dict[str, Any]:
 
 
 def ranked_components(mixture: Any) -> Iterator[tuple[Any, float, Any]]:
-    """Yield name, weight and state of each component of a mixture, in descending weight order."""
+    """Yield the name, weight and state of each mixture component, in descending weight order."""
     weights, components = mixture.weights, mixture.components
     for k in mixture.ranking:
         yield mixture.names[k], float(weights[k]), components[k]
@@ -289,7 +289,7 @@ def _decayed(state: Any, as_of: float | None) -> Any:
 
 
 def lines(found: KeyState, view: View) -> list[Line]:
-    """Return the lines of a key in a table, one for each estimated parameter."""
+    """Return the table lines of a key, one for each estimated parameter."""
     since = timestamp(found.since)[:10]
     key = None if found.key is None else tuple(text or "(empty)" for text in found.key.values())
     pooled = found.pooled(view.level)
