@@ -284,7 +284,7 @@ def test_choices_need_a_token_and_a_configuration(serve):
         ('["a", "b"]', "[]", "expected 1 to 1000 arms"),
         ('["a", "b"]', '["a", "a"]', "expected distinct arms"),
         ('["a", "b"]', '["a", ""]', "expected names of 1 to"),
-        ('arm = "layout"', 'arm = "layout"\nmin_share = 0.6', "min_share: expected 0 to"),
+        ('arm = "layout"', 'arm = "layout"\nmin_share = 0.6', "min_share: expected from 0 to"),
         ('arm = "layout"', 'arm = "layout"\nburn_in = -1', "burn_in: expected a number >= 0"),
         ('arm = "layout"', 'arm = "layout"\nrule = "thomson"', "did you mean 'thompson'"),
         ('arm = "layout"', 'arm = "layout"\nsecret = "${UNSET_}"', "no variable 'UNSET_'"),

@@ -268,7 +268,7 @@ def test_a_backfill_that_cannot_be_completed_stores_nothing(tmp_path, monkeypatc
         return plain(self)
 
     monkeypatch.setattr(bulk.BulkRows, "others", growing)
-    with pytest.raises(SourceError, match=r"DuckDB reads|has changed while it was read"):
+    with pytest.raises(SourceError, match=r"DuckDB reads|changed while it was being read"):
         stream.backfill(str(data), config)
     with open_store(str(tmp_path / "a.db"), "read") as store:
         assert not store.positions()

@@ -345,7 +345,10 @@ def test_beliefs_that_cannot_be_merged_need_keys_that_are_in_one_partition(tmp_p
             '{ kind = "kafka", brokers = "h:1", topic = "t", group = "g" }',
             "the source cannot have 'group'",
         ),
-        ('{ kind = "kafka", brokers = "h:1", topic = "t", partitions = [1] }', "no partitions of"),
+        (
+            '{ kind = "kafka", brokers = "h:1", topic = "t", partitions = [1] }',
+            "cannot have 'partitions'",
+        ),
         (
             '{ kind = "redis", url = "redis://h", stream = "s:{partition}", group = "g" }',
             "the source cannot have 'group'",

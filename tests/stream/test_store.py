@@ -387,7 +387,7 @@ def test_other_files_are_rejected(tmp_path):
         open_store(str(other))
     text = tmp_path / "text.db"
     text.write_text("no database at all, but long enough to be looked at" * 30)
-    with pytest.raises(StoreError, match="file is not a database; it is not a store"):
+    with pytest.raises(StoreError, match="file is not a database; it is not a seqbayes store"):
         open_store(str(text))
     with pytest.raises(StoreError, match="unable to open"):
         open_store(str(tmp_path / "no" / "such" / "folder.db"))
