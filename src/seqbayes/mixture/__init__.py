@@ -1,4 +1,4 @@
-"""Mixtures of states: estimate the components, and the component of each observation."""
+"""Mixtures of states, which estimate the components and the component of each observation."""
 
 from typing import Any
 

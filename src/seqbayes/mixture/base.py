@@ -1,4 +1,4 @@
-"""Mixtures: answers about components, and about single observations."""
+"""The base class of mixtures: answers about components and about single observations."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
         self._buffer.spread = True
 
     def current_model(self) -> EMModel:
-        """Return the current model; before the start, a fit to the buffer."""
+        """Return the current model, which before the start is a fit to the buffer."""
         return self._model or self._buffer.provisional()
 
     def _is_blank(self) -> bool:
@@ -64,7 +64,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
             self._model.rows(xs)
 
     def _model_for(self, x: Any) -> EMModel:
-        """Return the model for the density of an observation; raise an error without a scale."""
+        """Return the model that evaluates an observation; raise an error if it has no scale."""
         if self._model is not None:
             return self._model
         self.check(x)
@@ -79,7 +79,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
 
     @property
     def has_predictive(self) -> bool:
-        """Whether `log_predictive` integrates the components' parameters out."""
+        """Whether `log_predictive` integrates over the components' parameters."""
         return self._settings.covariance == "full"
 
     display_kind = "mixture"
@@ -88,7 +88,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
     """Degrees of freedom of components with Student's t distribution, or "learned"."""
 
     is_ordered: bool = False
-    """Whether the stream was found to be sorted or in blocks; `Mixture` detects it."""
+    """Whether the stream was found to be sorted or in blocks, which `Mixture` detects."""
 
     def summary(self) -> Summary:
         """Return the weights of the components; empty until their names are final."""
@@ -122,7 +122,8 @@ class BaseMixture(BulkPredictions, StreamClusterer):
     def names(self) -> tuple[Any, ...]:
         """The components' names; they do not change after the mixture has `started`.
 
-        Before that, the names of components may be swapped. `ranking` orders them for display.
+        Before the start, the names of components may be swapped. `ranking` gives their order for
+        display.
         """
         return self._names
 
@@ -135,7 +136,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
     def started(self) -> bool:
         """Whether the components learn one observation at a time.
 
-        Before the start, predictions use a fit to the buffer, which is repeated as the buffer
+        Before the start, predictions use a fit to the buffer; the fit is repeated as the buffer
         grows.
 
         Examples
@@ -179,8 +180,8 @@ class BaseMixture(BulkPredictions, StreamClusterer):
     def components(self) -> tuple[State, ...]:
         """The components as states, with the expected statistics of EM.
 
-        With Student's t distribution, they are about the Normal distribution given a latent scale
-        of 1; see `parameters` and `predictives`.
+        With Student's t distribution, the states describe the normal distribution given a latent
+        scale of 1; see `parameters` and `predictives`.
         """
         if self._is_blank():
             return self._buffer.priors or ()
@@ -191,8 +192,8 @@ class BaseMixture(BulkPredictions, StreamClusterer):
     def predictives(self) -> tuple[Distribution | None, ...]:
         """The predictive distribution of the next observation of every component.
 
-        None for an improper component; empty while default priors have no scale. It is approximate
-        for components with Student's t distribution.
+        The value for an improper component is None. The result is empty while default priors have
+        no scale, and approximate for components with Student's t distribution.
         """
         if self._has_no_scale():
             return ()
@@ -208,7 +209,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
 
     @property
     def background_weight(self) -> float:
-        """Weight of the background; 0 without one."""
+        """Weight of the background; 0 if there is no background."""
         if not self._settings.background:
             return 0.0
         return (
@@ -226,7 +227,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
         return model.parameters(model.predicting())
 
     def weight_concentrations(self) -> dict[str, float] | None:
-        """Return the hyperparameters of the Dirichlet posterior of the weights, by label.
+        """Return the hyperparameters of the Dirichlet posterior of the weights, keyed by label.
 
         They are those of the prior plus the expected numbers of observations of the components.
         If the weights are fixed, the result is None.
@@ -339,9 +340,9 @@ class BaseMixture(BulkPredictions, StreamClusterer):
         return (self._model or self._model_for(x)).log_predictive(x)
 
     def score_one(self, x: Any) -> float:
-        """Return the surprise of an observation, ``-log_predictive(x)``; high is anomalous.
+        """Return the surprise of an observation, ``-log_predictive(x)``: higher is more anomalous.
 
-        It is 0 while default priors have no scale.
+        The surprise is 0 while default priors have no scale.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The buffer of a stream: the first observations, until the components are fitted to them."""
+"""The buffer of a stream, which keeps the first observations until the components are fitted."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ FEW, FEW_EFFORT, FEW_GROWTH = 40, (2, 6), 1.5
 after which a new fit is used."""
 
 COST_PER_OBSERVATION = 3e5
-"""Approximate number of multiplications of a fit in progress that are run per observation."""
+"""Approximate number of multiplications of a fit in progress that run per observation."""
 
 SPREAD_SHARE, MIN_SPREAD = 2.0 / 3.0, 100
-"""Share of the buffer that a start from distant points uses; minimum number of observations."""
+"""Share of the buffer, and minimum number of observations, that a spread start uses."""
 
 EXTEND_ITERATIONS, COMPARE_ITERATIONS = 4, 3
 """Iterations of EM over the whole buffer, from the start so far and from the new start that is
@@ -60,12 +60,12 @@ class Buffer:
     Attributes
     ----------
     spread : bool
-        Whether the start is spread: fitted to the first observations in small steps, one per later
-        observation, so that no single observation is delayed by the whole fit.
+        Whether the start is spread: the components are fitted to the first observations in small
+        steps, one per later observation, so that no single observation is delayed by the whole fit.
     """
 
     growth = 1.25
-    """Ratio of the numbers of observations of two successive provisional fits."""
+    """Ratio between the numbers of observations of two successive provisional fits."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Buffer:
         self._next: tuple[int, Job[EMModel]] | None = None
         self._table: tuple[EMModel, tuple[Array, Array]] | None = None
         self._n_learned = 0
-        self._last_grid = 0, 1  # the last result of `_grid`, and the one after it
+        self._last_grid = 0, 1  # the last result of `_grid`, and the result that follows it
         self.spread = False
         self._spread_start: Job[EMModel] | None = None
 
@@ -150,7 +150,7 @@ class Buffer:
 
     @property
     def _first_of_start(self) -> int:
-        """Number of observations that a spread start uses first."""
+        """Number of observations with which a spread start begins."""
         return max(int(SPREAD_SHARE * self.size), MIN_SPREAD)
 
     def check(self, xs: Any) -> None:
@@ -174,7 +174,7 @@ class Buffer:
         Buffer((0,) * self._k, None, self._settings, None, 1).check(xs)
 
     def _checked(self, xs: Any) -> Form:
-        """Return the form of all observations, including the given ones, which must be valid."""
+        """Return the form of all observations, including the given ones; check the latter."""
         if self.priors is not None:
             if self._checker is None:
                 self._checker = self.new_model()
@@ -211,7 +211,7 @@ class Buffer:
         return [x for x, _ in self._kept]
 
     def provisional(self) -> EMModel:
-        """Return a model that was fitted to most of the buffer and then learned the rest.
+        """Return a model that was fitted to most of the buffer and has then learned the remainder.
 
         Predictions depend only on the observations, not on when predictions were requested.
         """
@@ -227,7 +227,7 @@ class Buffer:
         return model
 
     def _grid(self, n: int) -> int:
-        """Return the number of observations that the provisional fit after `n` of them uses."""
+        """Return how many of the first `n` observations the provisional fit uses."""
         grid, following = self._last_grid
         if grid > n:
             grid, following = 0, 1
@@ -237,7 +237,7 @@ class Buffer:
         return grid
 
     def _grid_after(self, grid: int) -> int:
-        """Return the number of observations of the provisional fit after the one with `grid`."""
+        """Return the number of observations that the provisional fit after this one uses."""
         if grid < 10:
             return grid + 1
         following = int(grid * (FEW_GROWTH if grid < FEW or self.spread else self.growth))
@@ -253,7 +253,7 @@ class Buffer:
                 self._next = earlier, self._start_job(earlier)
             self._switch_to(earlier, self._next[1].finish())
         # delay the start by k - 1 observations, so that mixtures with different k do not start
-        # their fits together
+        # their fits at the same time
         begin = grid + (self._k - 1 if self.spread and grid >= FEW else 0)
         if earlier == grid or n < begin:
             return
@@ -286,7 +286,7 @@ class Buffer:
         return Job(self._steps(len(self._kept), *FINAL_EFFORT)).finish()
 
     def _extend(self, first_fit: EMModel, model: EMModel) -> EMModel:
-        """Run EM on the whole buffer, from the spread start or, if better, from a new start."""
+        """Run EM on the whole buffer, from the spread start or from a new one if it is better."""
         xs, w = self._first(len(self._kept))
         rows = model.rows(xs)
         self._table = model, (rows, w)

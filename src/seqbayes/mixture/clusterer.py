@@ -67,7 +67,7 @@ class StreamClusterer(base.Clusterer, Model):
         Parameters
         ----------
         xs
-            Observations: an array (n,) or (n, d), or any iterable of length n.
+            Observations: an array of shape (n,) or (n, d), or any iterable of length n.
         w
             None, one weight for all, or n weights.
 
@@ -89,7 +89,7 @@ class StreamClusterer(base.Clusterer, Model):
         raise NotImplementedError
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Restore the result of `learned` in a new clusterer."""
+        """Restore the result of `learned`, in a new clusterer."""
         raise NotImplementedError
 
     def is_like(self, other: Self) -> bool:
@@ -124,7 +124,7 @@ class StreamClusterer(base.Clusterer, Model):
         return dict(self._given)
 
     def __repr__(self) -> str:
-        """Return the constructor call; learned values do not appear in it."""
+        """Return the constructor call, which does not contain learned values."""
         given = (f"{k}={v!r}" for k, v in self._given.items() if v is not None and v is not False)
         return f"{type(self).__name__}({', '.join(given)})"
 

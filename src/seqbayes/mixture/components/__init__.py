@@ -1,1 +1,1 @@
-"""Components of mixtures: readers of observations, and kernels with their statistics."""
+"""Components of mixtures: readers of observations, and kernels that keep statistics."""

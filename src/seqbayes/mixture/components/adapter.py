@@ -1,4 +1,4 @@
-"""The interface of adapters of states as components, and the adapters of Normal families."""
+"""The interface of adapters that use states as components, and the adapters for normal families."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ComponentAdapter:
     """Lets a mixture use the states of a family as components.
 
     A subclass defines `size`, `reading`, `reader` and `kernel`, and `to_kernel` and `parameter` if
-    the kernel's parameter has a different form from the state's.
+    the kernel's parameter differs in form from the parameter of the state.
     """
 
     df: float | None = None
@@ -45,7 +45,7 @@ class ComponentAdapter:
         raise NotImplementedError
 
     def reading(self, state: State) -> Hashable:
-        """Return a key of how observations are read: states with the same key share a reader."""
+        """Return a key for how observations are read: states with the same key share a reader."""
         raise NotImplementedError
 
     def reader(self, state: State, at: int) -> RowReader:
@@ -58,14 +58,14 @@ class ComponentAdapter:
         Parameters
         ----------
         at
-            Position in a row of the kernel's first number.
+            Position of the kernel's first number in a row.
         covariance
             The shape of covariances; only Normal components use it.
         """
         raise NotImplementedError
 
     def kernels(self, state: State, places: Sequence[int], covariance: str) -> list[Kernel]:
-        """Return the kernels of several components with one prior, for their positions in a row."""
+        """Return the kernels of several components with one prior, for these positions in a row."""
         return [self.kernel(state, at, covariance) for at in places]
 
     def to_kernel(self, state: State, theta: Any) -> Any:
@@ -95,11 +95,11 @@ class ComponentAdapter:
         return state.is_proper(state.prior)
 
     def has_tails(self, state: State) -> bool:
-        """Whether the component, or a part of it, can have Student's t distribution."""
+        """Whether the component, or one of its fields, can have Student's t distribution."""
         return False
 
     def with_tails(self, df: float) -> Self:
-        """Return the adapter of components with Student's t distribution, where possible.
+        """Return the adapter for components that have Student's t distribution where possible.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class ComponentAdapter:
         return learned.predictive if learned.is_proper(learned.posterior) else None
 
     def sample(self, state: State, theta: Any, rng: np.random.Generator, n: int) -> Any:
-        """Draw `n` observations, given the parameter that `parameter` returns."""
+        """Draw `n` observations, given a parameter in the form that `parameter` returns."""
         return state.likelihood.sample(theta, rng, n)
 
     def add_statistics(self, kernel: Any, state: State, n: float) -> None:
@@ -129,7 +129,7 @@ class ComponentAdapter:
         kernel.add_to(state.statistics, n)
 
     def predictive(self, state: State, kernel: Any) -> ComponentPredictive:
-        """Return the predictive density of a component; by default that of its state."""
+        """Return the predictive density of a component; by default, that of its state."""
         return StatePredictive(state, self.add_statistics)
 
 
@@ -155,7 +155,7 @@ class StudentParameters(NamedTuple):
 
 
 class NumberAdapter(ComponentAdapter):
-    """Adapter of Normal-inverse-gamma priors for numbers or their logarithms.
+    """Adapter for `NormalInverseGamma` priors, for numbers or their logarithms.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ class NumberAdapter(ComponentAdapter):
         return True
 
     def with_tails(self, df: float) -> Self:
-        """Return the adapter of components with Student's t distribution."""
+        """Return the adapter for components with Student's t distribution."""
         return type(self)(df)
 
     def size(self, state: State) -> int:
@@ -192,11 +192,11 @@ class NumberAdapter(ComponentAdapter):
         return readers.NumberReader(at, state.likelihood.of_logarithm)
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
-        """Return a one-dimensional Normal kernel, with the Wishart form of the prior."""
+        """Return a one-dimensional Normal kernel, with the prior in its Wishart form."""
         return self.kernels(state, [at], covariance)[0]
 
     def kernels(self, state: State, places: Sequence[int], covariance: str) -> list[Kernel]:
-        """Return kernels of one prior, which is read once."""
+        """Return kernels with one prior, which is read once."""
         prior = self.wishart(state)
         settings = covariance == "tied", state.likelihood.of_logarithm
         if self.df is None:
@@ -204,12 +204,12 @@ class NumberAdapter(ComponentAdapter):
         return [StudentKernel(at, prior, *settings, self.df) for at in places]
 
     def wishart(self, state: State) -> tuple[Any, float, float, Any]:
-        """Return mean, weight, degrees of freedom and scale of the prior in its Wishart form."""
+        """Return the mean, weight, degrees of freedom and scale of the prior's Wishart form."""
         mean, kappa, alpha, beta = state.prior
         return [mean], kappa, 2.0 * alpha, [[2.0 * beta]]
 
     def to_kernel(self, state: State, theta: Any) -> Any:
-        """Return mean and variance, or location, scale and degrees of freedom, for a kernel."""
+        """Return mean and variance, or location, scale and degrees of freedom, as arrays."""
         if self.df is None:
             mean, variance = theta
             mean = check_parameter("mean", mean, -math.inf)
@@ -219,7 +219,7 @@ class NumberAdapter(ComponentAdapter):
         return [loc], [[scale**2]], check_parameter("df", df)
 
     def parameter(self, state: State, raw: Any) -> Any:
-        """Return mean and variance, or location, scale and degrees of freedom."""
+        """Return the mean and variance, or the location, scale and degrees of freedom."""
         if self.df is None:
             return self.state_parameter(state, raw)
         return StudentParameters(float(raw[0][0]), math.sqrt(raw[1][0, 0]), float(raw[2]))
@@ -244,13 +244,13 @@ class NumberAdapter(ComponentAdapter):
         return with_df
 
     def _with_df(self, learned: State, found: Any, df: float) -> Any:
-        """Return Student's t of the predictive with the degrees of freedom of both."""
+        """Return the predictive t distribution with the tails of both distributions combined."""
         if learned.likelihood.of_logarithm:
             return Transformed(_student(StudentT, found.base, df), found.transform)
         return _student(StudentT, found, df)
 
     def sample(self, state: State, theta: Any, rng: np.random.Generator, n: int) -> Any:
-        """Draw observations: Normal deviations divided by the square root of a latent scale."""
+        """Draw observations: normal deviations divided by the square root of a latent scale."""
         if self.df is None:
             return state.likelihood.sample(theta, rng, n)
         drawn = theta.loc + theta.scale * rng.standard_t(theta.df, n)
@@ -264,7 +264,7 @@ class NumberAdapter(ComponentAdapter):
 
 
 class KnownVarianceAdapter(NumberAdapter):
-    """Adapter of Normal priors for the mean of numbers or their logarithms, with known variance."""
+    """Adapter for `Normal` priors on the mean of numbers or logarithms, with known variance."""
 
     def has_proper_prior(self, state: State, kernel: Any) -> bool:
         """Return whether the prior of the mean is proper."""
@@ -299,7 +299,7 @@ class KnownVarianceAdapter(NumberAdapter):
 
 
 class VectorAdapter(NumberAdapter):
-    """Adapter of Normal-inverse-Wishart priors for vectors or mappings of features."""
+    """Adapter for `NormalInverseWishart` priors, for vectors or mappings of features."""
 
     def size(self, state: Any) -> int:
         """Return the number of features."""
@@ -309,7 +309,7 @@ class VectorAdapter(NumberAdapter):
         return state.likelihood.features
 
     def reading(self, state: State) -> Hashable:
-        """Return dimension and feature names."""
+        """Return the dimension and the feature names."""
         return ("vector", self.size(state), self._features(state))
 
     def reader(self, state: State, at: int) -> RowReader:
@@ -317,7 +317,7 @@ class VectorAdapter(NumberAdapter):
         return readers.VectorReader(at, self.size(state), self._features(state))
 
     def kernels(self, state: State, places: Sequence[int], covariance: str) -> list[Kernel]:
-        """Return Normal kernels of the given shape of covariances."""
+        """Return Normal kernels with covariances of the given shape."""
         if covariance not in ("diagonal", "spherical"):
             return super().kernels(state, places, covariance)
         prior, spherical = self.wishart(state), covariance == "spherical"
@@ -343,7 +343,7 @@ class VectorAdapter(NumberAdapter):
         return mean, covariance, *(check_parameter("df", float(each)) for each in df)
 
     def parameter(self, state: State, raw: Any) -> Any:
-        """Return mean and covariance, or location, scale matrix and degrees of freedom."""
+        """Return the mean and covariance, or the location, scale matrix and degrees of freedom."""
         return self.state_parameter(state, raw) if self.df is None else StudentParameters(*raw)
 
     def state_parameter(self, state: State, raw: Any) -> Any:
@@ -351,11 +351,11 @@ class VectorAdapter(NumberAdapter):
         return MultivariateParameters(raw[0], raw[1])
 
     def _with_df(self, learned: State, found: Any, df: float) -> Any:
-        """Return Student's t of the predictive with the degrees of freedom of both."""
+        """Return the predictive t distribution with the tails of both distributions combined."""
         return _student(MultivariateT, found, df)
 
     def sample(self, state: State, theta: Any, rng: np.random.Generator, n: int) -> Any:
-        """Draw observations: Normal deviations divided by the square root of a latent scale."""
+        """Draw observations: normal deviations divided by the square root of a latent scale."""
         if self.df is None:
             return state.likelihood.sample(theta, rng, n)
         u = rng.chisquare(theta.df, n) / theta.df
@@ -364,8 +364,9 @@ class VectorAdapter(NumberAdapter):
 
 
 def _student(kind: Any, predictive: Any, df: float) -> Any:
-    """Return Student's t distribution with the location and the scale of another.
+    """Return a Student's t distribution with the location and the scale of another one.
 
-    The reciprocals of the degrees of freedom of both are added.
+    The reciprocal of its degrees of freedom is the sum of the reciprocals of `df` and of the other
+    one's.
     """
     return kind(1.0 / (1.0 / df + 1.0 / predictive.df), predictive.loc, predictive.scale)

@@ -29,7 +29,7 @@ else:
     from seqbayes.mixture.components.rows import Row
 
 NAME = "background"
-"""The label of the background, besides those of the components."""
+"""The label of the background, in addition to those of the components."""
 
 FIRST_SHARE = 0.01
 """Initial weight of the background."""
@@ -48,12 +48,12 @@ class BackgroundKernel(Kernel):
 
     With z = (x - location) / scale, the log density of d values is log Gamma((d + 1) / 2) - (d + 1)
     / 2 log(pi) - sum(log(scale)) - (d + 1) / 2 log(1 + |z|^2). Missing values are marginalised out.
-    The statistic is the share of the observations.
+    The statistic is the share of the observations that belong to the background.
 
     Parameters
     ----------
     at, size
-        Position in a row of the first number, and the number of values.
+        Position of the first number in a row, and the number of values.
     logarithm
         Whether the row contains the logarithm of the observation.
     """
@@ -68,7 +68,7 @@ class BackgroundKernel(Kernel):
         self._location, self._scale = np.zeros(size), np.full(size, math.inf)
 
     def place(self, vectors: Any) -> None:
-        """Estimate location and scale from vectors (n, d); NaN is a missing value."""
+        """Estimate location and scale from vectors of shape (n, d); NaN marks a missing value."""
         location, scale = location_and_scale(vectors)
         np.asarray(self._location)[:] = location
         np.asarray(self._scale)[:] = WIDTH * scale

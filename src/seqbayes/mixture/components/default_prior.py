@@ -1,4 +1,4 @@
-"""The form of observations without priors, and default priors at the scale of the data."""
+"""The form of observations if no priors are given, and default priors at the scale of the data."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ scale. The first limit applies to rare values, the second one to all values."""
 
 
 def locations_and_spreads(table: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation of every column of a table (n, d) without outliers.
+    """Return the mean and standard deviation of every column of an (n, d) table, without outliers.
 
-    NaN is a missing value. A spread is 0 if all values of a column except a few possible outliers
-    are equal; the mean is then their median, and 0 for a column of missing values.
+    NaN marks a missing value. The standard deviation is 0 if all values of a column are equal,
+    except for a few possible outliers. In this case, the mean is their median, or 0 if all values
+    are missing.
     """
     missing = np.isnan(table)
     present = None if len(table) and not missing.any() else ~missing
@@ -43,7 +44,7 @@ def locations_and_spreads(table: Array) -> tuple[Array, Array]:
     mostly_equal = typical == 0.0
     is_constant = mostly_equal
     if mostly_equal.any():
-        varying = distance > 0.0  # not if missing
+        varying = distance > 0.0  # not if the value is missing
         typical[mostly_equal] = _medians(distance[:, mostly_equal], varying[:, mostly_equal])
         is_constant = varying.sum(axis=0) <= RARE_SHARE * counts
     # a few values beyond a long tail are outliers; many values are a cluster
@@ -57,9 +58,9 @@ def locations_and_spreads(table: Array) -> tuple[Array, Array]:
 
 
 def _medians(table: Array, present: npt.NDArray[np.bool_] | None) -> Array:
-    """Return the median of the present values of every column; 0 without any.
+    """Return the median of the present values of every column; 0 if all are missing.
 
-    All values of a table with rows are present if `present` is None.
+    If `present` is None, the table has rows, and all values are present.
     """
     if present is None:  # faster than np.median
         low, high = (len(table) - 1) // 2, len(table) // 2
@@ -75,7 +76,7 @@ def _medians(table: Array, present: npt.NDArray[np.bool_] | None) -> Array:
 
 
 def location_and_scale(table: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation of every column without outliers, the latter above 0."""
+    """Return the mean, and the standard deviation > 0, of every column without outliers."""
     mean, spread = locations_and_spreads(table)
     size = np.where(mean == 0.0, 1.0, np.abs(mean))
     # the scale of a constant coordinate is its absolute value
@@ -94,12 +95,12 @@ def standardise(vectors: Array) -> Array:
 
 
 def scaled_to(data: Sequence[Any], k: int, known: State | None = None) -> State:
-    """Return a vague prior at the scale of the data: numbers, vectors or mappings.
+    """Return a vague prior at the scale of the data, which are numbers, vectors or mappings.
 
     The mean is the mean of the data without outliers, with a weight of 0.01 observations. The
     expected covariance is diagonal, and scaled such that `k` clusters fill the volume of the data.
-    If a feature has text values, it has a share of every category and of all others, and features
-    are independent.
+    If a feature has text values, its prior is on the shares of every category and of all other
+    text, and features are independent.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def scaled_to(data: Sequence[Any], k: int, known: State | None = None) -> State:
     k
         Number of clusters.
     known
-        An earlier prior, whose categories are kept.
+        An earlier prior whose categories are kept.
 
     References
     ----------
@@ -137,7 +138,7 @@ def _numeric_places(data: Sequence[Any], labels: Mapping[Any, Any]) -> list[int]
 
 
 def _prior_of_labels(labels: Collection[str]) -> State:
-    """Return the prior of the shares of categories and of all others; its weight is 1.
+    """Return the prior on the shares of the categories and of all other text, with weight 1.
 
     With hyperparameters above 1, no share is zero at the posterior mode.
     """
@@ -146,7 +147,7 @@ def _prior_of_labels(labels: Collection[str]) -> State:
 
 
 def _default_prior(mean: list[float], scale: list[float], names: Any, is_number: bool) -> State:
-    """Return the default prior with this location and scale of the features."""
+    """Return the default prior for this location and scale of the features."""
     if is_number:
         return families.NormalInverseGamma(mean[0], 0.01, 1.5, scale[0] / 2.0)
     likelihood = likelihoods.MultivariateNormal(features=names)
@@ -184,7 +185,7 @@ def load_default_prior(dumped: Any) -> State:
 
 
 def _tabulate(data: Sequence[Any], labels: Mapping[Any, Any]) -> tuple[tuple[Any, ...] | None, Any]:
-    """Return the names of the features, if they have names, and a table (n, d) of the numbers.
+    """Return the names of the features, if any, and an (n, d) table of the numbers.
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ def _tabulate(data: Sequence[Any], labels: Mapping[Any, Any]) -> tuple[tuple[Any
         The features to omit.
     """
     if isinstance(data[0], dict):
-        # sorted, so that the result does not depend on the order of a mapping
+        # sorted, so that the result does not depend on the order of the keys of a mapping
         names = tuple(sorted(set().union(*data) - labels.keys(), key=repr))
         if len(names) > 1 and all(len(x) == len(names) for x in data) and not labels:
             table = np.array(list(map(itemgetter(*names), data)), float)
@@ -210,9 +211,9 @@ def _tabulate(data: Sequence[Any], labels: Mapping[Any, Any]) -> tuple[tuple[Any
 
 
 class Form:
-    """The form of the observations of a mixture without priors.
+    """The form of the observations of a mixture for which no priors are given.
 
-    A feature is a number, or a category if its values are text. A single observation without
+    A feature is numeric, or categorical if its values are text. A single observation without
     features is a number.
     """
 
@@ -222,7 +223,7 @@ class Form:
 
     @property
     def has_labels(self) -> bool:
-        """Whether a feature is a category."""
+        """Whether at least one feature is categorical."""
         return any(self._labels.values())
 
     def check(self, xs: Iterable[Any]) -> Form:
@@ -280,7 +281,7 @@ class Form:
 
 
 def labels_of(data: Sequence[Any]) -> dict[Any, set[str]]:
-    """Return the categories of every feature whose values are text."""
+    """Return the categories of every feature with text values."""
     found: dict[Any, set[str]] = {}
     if isinstance(data[0], (dict, tuple)):
         values = (x.values() if isinstance(x, dict) else x for x in data)
@@ -320,7 +321,7 @@ def _check_value(value: Any, is_label: bool | None) -> bool:
 
 
 def _is_numeral(text: str) -> bool:
-    """Whether text is a number, which should have been converted."""
+    """Whether text represents a number, which should have been converted."""
     try:
         float(text)
     except ValueError:

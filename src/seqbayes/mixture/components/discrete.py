@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Kernels of probabilities, rates and categories.
+"""Kernels for probabilities, rates and categories.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
@@ -33,8 +33,8 @@ else:
 class PairKernel(Kernel):
     """A component with log likelihood ``a u(theta) + b v(theta)`` for a pair (a, b).
 
-    The row contains a, b and the log base measure; the statistic is (share, a, b, log base). For a
-    Beta prior, u is the log of theta and v the log of 1 - theta; for a Gamma prior, v is -theta.
+    The row contains a, b and the log base measure; the statistic is (share, a, b, log base). The
+    function u is log(theta); v is log(1 - theta) for a Beta prior, and -theta for a Gamma prior.
     """
 
     _beta: cython.bint
@@ -148,8 +148,8 @@ class PairKernel(Kernel):
 class LabelsKernel(Kernel):
     """A component over categories, or over counts of categories.
 
-    The row contains the index of the category; if `counts` is true, it contains the count of every
-    category and the log base measure. The statistic is (share, a count of every category, log
+    The row contains the index of the category; if `counts` is true, it contains the counts of all
+    categories and the log base measure. The statistic is (share, a count of every category, log
     base).
     """
 

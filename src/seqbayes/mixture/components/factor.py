@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Factors of covariances, distances, and Normal distributions conditioned on present values.
+"""Factors of covariances, distances, and normal distributions given the observed values.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
@@ -31,7 +31,7 @@ MIN_PRODUCT_LENGTH = cython.declare(cython.Py_ssize_t, 8)
 
 @cache
 def lower_triangle(d: int) -> Any:
-    """Return the rows and columns of a lower triangle, by rows."""
+    """Return the row and column indices of a lower triangle, ordered by rows."""
     return np.tril_indices(d)
 
 
@@ -110,7 +110,7 @@ class Factor:
 
     @cython.locals(scale="double[::1]")
     def factorise(self, scale: Any, divisor: cython.double) -> cython.double:
-        """Factorise a scale; return the log density at the mean, IMPOSSIBLE if it is singular."""
+        """Factorise a scale; return the log density at the mean, or IMPOSSIBLE if singular."""
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
@@ -182,7 +182,7 @@ class Factor:
 
     @cython.locals(matrix="double[::1]")
     def trace_of(self, matrix: Any) -> cython.double:
-        """Return the trace of the scale's inverse times a symmetric matrix, a lower triangle.
+        """Return the trace of the scale's inverse times a symmetric matrix (its lower triangle).
 
         `z` is overwritten.
         """
@@ -210,7 +210,7 @@ class Factor:
         return total
 
     def log_largest(self) -> cython.double:
-        """Return the log of the largest term of a squared distance, which may overflow."""
+        """Return the log of the largest term of a squared distance that may overflow."""
         i: cython.Py_ssize_t
         v: cython.double
         largest: cython.double = 0.0
@@ -237,12 +237,12 @@ class Factor:
 
 
 class Conditioning:
-    """A Normal distribution, conditioned on the observed values.
+    """A normal distribution, conditioned on the observed values.
 
     Parameters
     ----------
     x
-        The vector (d,); NaN is a missing value and is replaced by its expected value.
+        The vector, of shape (d,); NaN marks a missing value, and is replaced by the expected value.
     mean, scale
         The covariance is the scale, a lower triangle by rows, divided by a divisor.
 
@@ -263,9 +263,9 @@ class Conditioning:
     def complete(self, divisor: cython.double) -> cython.bint:
         """Compute the distance of the observed values, and impute the missing ones.
 
-        If the observed values come first, the rows of the covariance's Cholesky factor determine
-        their distance, and the conditional means and covariance of the missing values. Returns
-        whether the observed values have a density.
+        With the observed values first, the rows of the covariance's Cholesky factor determine their
+        distance, and the conditional means and covariance of the missing values. Return whether the
+        observed values have a density.
         """
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Kernels of Normal components in one or several dimensions, with support for missing values.
+"""Kernels for Normal components in one or more dimensions, with support for missing values.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
@@ -43,10 +43,10 @@ LOG_PI = cython.declare(cython.double, 1.1447298858494002)
 
 
 class GaussianKernel(NormalKernel):
-    """A Normal component with a Normal-inverse-Wishart prior, in one dimension or several.
+    """A Normal component in one or more dimensions, with a normal-inverse-Wishart prior.
 
-    The M-step finds the posterior mode; if `tied`, with one covariance for all components. The
-    covariance is the scale divided by the divisor.
+    The M-step finds the posterior mode, with one covariance for all components if `tied` is true.
+    The covariance is the scale divided by the divisor.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class GaussianKernel(NormalKernel):
     def _measure(self, row: Row) -> cython.bint:
         """Compute the squared distance of a row, and the log density at the mean.
 
-        Returns whether the observed values have a density. Missing values are imputed.
+        Missing values are imputed. Return whether the observed values have a density.
         """
         i: cython.Py_ssize_t
         for i in range(self._d):
@@ -117,10 +117,10 @@ class GaussianKernel(NormalKernel):
         return True
 
     def log_predictive(self, row: Row) -> cython.double:
-        """Return the log density of a row under Student's t, with the parameters marginalised.
+        """Return the log density of a row under Student's t, which marginalises the parameters.
 
-        The degrees of freedom of the posterior are `divisor` - d - 2. Its scale times 1 + 1 / kappa
-        equals the scale of the observed values times their degrees of freedom.
+        The degrees of freedom of the posterior are `divisor` - d - 2. The posterior scale times 1 +
+        1 / kappa equals the scale of the observed values times their degrees of freedom.
         """
         if self.log_density(row) <= IMPOSSIBLE and (self._partial or self._constant <= IMPOSSIBLE):
             return IMPOSSIBLE
@@ -196,7 +196,7 @@ class GaussianKernel(NormalKernel):
         return 0
 
     def _move(self, keep: cython.double, old: cython.double, gain: cython.double) -> cython.void:
-        """Update mean and scatter, of weight `old`, with the last row, of weight `gain`."""
+        """Update the mean and scatter, with weight `old`, by the last row, with weight `gain`."""
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         p: cython.Py_ssize_t = 1 + self._d
@@ -220,7 +220,7 @@ class GaussianKernel(NormalKernel):
     def _set_mode(
         self, n: cython.double, factor: cython.double, weight: cython.double
     ) -> cython.void:
-        """Set the parameter to the mode, given the mean's weight and the scatter's factor."""
+        """Set the parameter to the mode, given the weight of the mean and the scatter's factor."""
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
@@ -285,7 +285,7 @@ class GaussianKernel(NormalKernel):
     def log_marginal(self, n: float) -> float:
         """Return the log marginal likelihood of the statistic, multiplied by `n` observations.
 
-        The prior is proper, and no value was missing.
+        The prior must be proper, and no value may have been missing.
         """
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
@@ -352,7 +352,7 @@ class GaussianKernel(NormalKernel):
 
     @property
     def parameter(self) -> Any:
-        """Mean (d,) and covariance (d, d)."""
+        """Mean, of shape (d,), and covariance, of shape (d, d)."""
         d = self._d
         covariance = np.zeros((d, d))
         covariance[lower_triangle(d)] = np.asarray(self._scale) / self._divisor

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Kernels of Normal components with known variance, and of Student's t components.
+"""Kernels for Normal components with known variance, and for Student's t components.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
@@ -35,7 +35,7 @@ else:
     from seqbayes.mixture.components.rows import Row
 
 PRIOR_SHAPE, PRIOR_RATE = 2.0, 0.1
-"""The Gamma prior of learned degrees of freedom (Juárez and Steel 2010)."""
+"""The Gamma prior on learned degrees of freedom (Juárez and Steel 2010)."""
 
 LEAST_FREEDOM, MOST_FREEDOM = 0.5, 1000.0
 """The range of learned degrees of freedom."""
@@ -49,7 +49,7 @@ _LOG_LEAST = cython.declare(cython.double, math.log(LEAST_FREEDOM))
 _LOG_MOST = cython.declare(cython.double, math.log(MOST_FREEDOM))
 # Squared distances above this are not distinguished.
 MAX_SQUARES = cython.declare(cython.double, 1e300)
-# Smaller weights of observations, and larger changes of their common scale, are not considered.
+# Smaller weights of observations, and larger changes of their common scale, are ignored.
 LEAST_WEIGHT = cython.declare(cython.double, 1e-3)
 MAX_COMMON_SCALE = cython.declare(cython.double, 4.0)
 BISECTIONS = cython.declare(cython.Py_ssize_t, 45)
@@ -72,7 +72,7 @@ def digamma_gap(x: cython.double) -> cython.double:
 
 @cython.cclass
 class KnownVarianceKernel(GaussianKernel):
-    """A Normal component with unknown mean and known variance, with a Normal prior."""
+    """A Normal component with unknown mean and known variance, and a normal prior."""
 
     _precision: cython.double
     _variance: cython.double
@@ -118,18 +118,18 @@ class KnownVarianceKernel(GaussianKernel):
 
 @cython.cclass
 class StudentKernel(GaussianKernel):
-    """A component with Student's t distribution, as a Normal with a latent scale.
+    """A component with Student's t distribution, represented as a normal one with a latent scale.
 
-    Given the scale u of an observation, which is Gamma(freedom / 2, freedom / 2), the observation
-    is Normal with the covariance divided by u. The E-step computes the expectations of u and of
-    log u; an observation far from the mean has a small scale and therefore little influence. The
-    statistic is (share, mean, scatter, weight, logs): mean and scatter are weighted by u, `weight`
-    is the share times the mean scale, and `logs` the mean of log u - u.
+    The scale u of an observation is Gamma(freedom / 2, freedom / 2). Given u, the observation is
+    normal with the covariance divided by u. The E-step computes the expectations of u and of log u;
+    an observation far from the mean has a small scale and therefore little influence. The statistic
+    is (share, mean, scatter, weight, logs): mean and scatter are weighted by u, `weight` is the
+    share times the mean scale, and `logs` the mean of log u - u.
 
     Parameters
     ----------
     at, prior, tied, logarithm
-        See `GaussianKernel`; the prior is that of mean and covariance given u = 1.
+        See `GaussianKernel`; the prior is on the mean and covariance given u = 1.
     freedom
         The degrees of freedom; 0 if they are learned.
 
@@ -178,7 +178,7 @@ class StudentKernel(GaussianKernel):
         freedom: cython.double = self._freedom
         squares: cython.double = min(self._squares, MAX_SQUARES)
         drop: cython.double = (freedom + self._present) * log1p(squares / freedom)
-        # the distance at which a Normal density decreases equally
+        # the distance at which a normal density has decreased by the same factor
         self.far = drop > self._limit
         self._u = (freedom + self._present) / (freedom + squares)
         tail: cython.double = self._tail
@@ -189,17 +189,17 @@ class StudentKernel(GaussianKernel):
     @cython.cfunc
     @cython.exceptval(check=False)
     def _tail_of(self, d: cython.Py_ssize_t) -> cython.double:
-        """Return the log ratio to the Normal density at the mean, in `d` dimensions."""
+        """Return the log ratio to the normal density at the mean, in `d` dimensions."""
         half: cython.double = 0.5 * self._freedom
         return log_gamma_ratio(half, d) - 0.5 * d * log(half)
 
     @cython.ccall
     @cython.exceptval(-1.0, check=True)
     def log_predictive(self, row: Row) -> cython.double:
-        """Return the log density of a row, with the parameters approximately marginalised.
+        """Return the log density of a row, with the parameters marginalised approximately.
 
-        For a Normal component, this is Student's t. The reciprocals of its degrees of freedom and
-        of those of the component are added.
+        For a Normal component, the result is a Student's t density. The reciprocal of its degrees
+        of freedom is added to that of the component's degrees of freedom.
         """
         if not self._measure(row) or self._constant <= IMPOSSIBLE:
             return IMPOSSIBLE
@@ -224,7 +224,7 @@ class StudentKernel(GaussianKernel):
         return self._complete(rows, found, False)
 
     def log_predictives(self, rows: Any) -> Any:
-        """Return the log densities of many rows, with the parameters approximately marginalised."""
+        """Return the log densities of many rows, with the parameters marginalised approximately."""
         return Kernel.log_predictives(self, rows)
 
     @cython.ccall
@@ -277,8 +277,8 @@ class StudentKernel(GaussianKernel):
         """Return the scale common to all observations, which is 1 at the end of EM.
 
         With this additional parameter, EM takes fewer iterations (Liu, Rubin and Wu 1998). Given
-        covariance and mean, its mode is ``(trace + freedom weight) / n / (d + freedom)``, where the
-        trace of the scatter times the inverse covariance is proportional to it.
+        the covariance and the mean, its mode is ``(trace + freedom weight) / n / (d + freedom)``,
+        where `trace`, the trace of the scatter times the inverse covariance, is proportional to it.
         """
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
@@ -350,5 +350,5 @@ class StudentKernel(GaussianKernel):
 
     @property
     def parameter(self) -> Any:
-        """Location (d,), scale matrix (d, d) and degrees of freedom."""
+        """Location, of shape (d,), scale matrix, of shape (d, d), and degrees of freedom."""
         return (*GaussianKernel.parameter.__get__(self), self._freedom)

@@ -1,4 +1,4 @@
-"""Components of any family, by the formulas and the statistics of its states."""
+"""Components of any family, computed with the formulas and the statistics of its states."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ class GenericReader(RowReader):
     Parameters
     ----------
     at
-        Position in a row of its first number.
-    state
-        A state of the family.
+        Position of its first number in a row. state A state of the family.
     """
 
     def __init__(self, at: int, state: State) -> None:
@@ -44,7 +42,7 @@ class GenericReader(RowReader):
 class GenericKernel(Kernel):
     """A component of any family, computed with the formulas and the statistics of its states.
 
-    The statistic consists of the expected share and the sums of the family's statistic. The
+    The statistic consists of the expected share, and the sums of the family's statistic. The
     parameter is the posterior mode, or the mean if there is no mode.
 
     Parameters
@@ -148,10 +146,10 @@ class GenericKernel(Kernel):
 
 
 class GenericAdapter(ComponentAdapter):
-    """Adapter of families with a scalar parameter and a statistic that can be scaled and merged."""
+    """Adapter for families with a scalar parameter whose statistic can be scaled and merged."""
 
     def size(self, state: State) -> int:
-        """Return the number of sums, and one for the log base measure."""
+        """Return the number of sums, plus one for the log base measure."""
         return len(state.new_statistics().dump()) + 1
 
     def reading(self, state: State) -> Hashable:

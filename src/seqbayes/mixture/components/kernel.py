@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Kernels: the log density, the expected statistic and the M-step of one component.
+"""Kernels, which contain the log density, the expected statistic and the M-step of a component.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower. A kernel
 keeps the expected sufficient statistic of its component **per observation**: the current statistic,
@@ -29,7 +29,7 @@ else:
 
 # The log density of an observation that a component cannot produce.
 IMPOSSIBLE = -1e300
-# A component with a smaller share of the observations is empty; products would be denormal.
+# A component with a smaller share of the observations is empty; products would be subnormal.
 SMALLEST_SHARE = 1e-280
 # A gain that is smaller relative to the share of a component does not change its mean and scatter.
 NEGLIGIBLE_GAIN = 1e-20
@@ -41,7 +41,7 @@ class Kernel:
     Parameters
     ----------
     at
-        Position in a row of this kernel's first number. NaN is a missing value.
+        Position of this kernel's first number in a row. NaN marks a missing value.
     size
         Length of the statistic; its first number is the expected share of the observations.
 
@@ -50,8 +50,8 @@ class Kernel:
     far : bool
         Whether the last row was too far from this component to belong to it.
     m_step_rows : float
-        Minimum number of observations between M-steps of online EM, so that M-steps do not dominate
-        the cost.
+        Minimum number of observations between two M-steps of online EM, so that M-steps do not
+        dominate the cost.
     """
 
     def __init__(self, at: int, size: int) -> None:
@@ -68,11 +68,11 @@ class Kernel:
         return self.log_density(row)
 
     def log_densities(self, rows: Any) -> Any:
-        """Return the log densities (n,) of many rows (n, width)."""
+        """Return the log densities, of shape (n,), of many rows, of shape (n, width)."""
         return self._of_rows(rows, False)
 
     def log_predictives(self, rows: Any) -> Any:
-        """Return the log densities (n,) of many rows with the parameter marginalised."""
+        """Return the log densities of many rows with the parameter marginalised."""
         return self._of_rows(rows, True)
 
     def _of_rows(self, rows: Any, predictive: bool) -> Any:
@@ -93,7 +93,7 @@ class Kernel:
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
         """Multiply the statistic by `keep`, and add the statistic of a row times `gain`.
 
-        `log_density` must have been called with the same row before.
+        `log_density` must have been called with the same row immediately before.
         """
         raise NotImplementedError
 
@@ -165,11 +165,11 @@ class Kernel:
         return [self]
 
     def upgrade(self, statistic: Any) -> Any:
-        """Return the numbers of a statistic, converted if an earlier version wrote them."""
+        """Return the numbers of a statistic, converted if they are from an earlier version."""
         return statistic
 
     def upgrade_parameter(self, numbers: Any) -> Any:
-        """Return a parameter vector, converted if an earlier version wrote it."""
+        """Return a parameter vector, converted if it is from an earlier version."""
         return numbers
 
     def limit_influence(self, limit: bool) -> None:
@@ -179,7 +179,7 @@ class Kernel:
         """Set whether `learn` weights rows by their latent scale, if the component has one."""
 
     def tie(self, kernels: list[Any]) -> None:
-        """Share one covariance between the kernels of all components, if they have any."""
+        """Share one covariance between the kernels of all components, if they have covariances."""
 
 
 @cython.cclass
@@ -215,7 +215,7 @@ class FieldsKernel(Kernel):
         return total
 
     def log_densities(self, rows: Any) -> Any:
-        """Return the log densities of many rows, the sums over the features."""
+        """Return the log densities of many rows, which are sums over the features."""
         return sum(part.log_densities(rows) for part in self.parts)
 
     def log_predictives(self, rows: Any) -> Any:
@@ -245,7 +245,7 @@ class FieldsKernel(Kernel):
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def has_moved(self) -> cython.bint:
-        """Return whether a part has moved."""
+        """Return whether the kernel of a feature has moved."""
         part: Kernel
         moved: cython.bint = False
         for part in self.parts:
@@ -280,11 +280,11 @@ class FieldsKernel(Kernel):
 
     @property
     def parameter_vector(self) -> list[float]:
-        """Empty: the parts contain the numbers."""
+        """Empty: the numbers belong to the kernels of the features."""
         return []
 
     def load_parameter_vector(self, numbers: list[float]) -> None:
-        """Do nothing: each part restores its numbers."""
+        """Do nothing: the kernel of each feature restores its numbers."""
 
     @property
     def collapsed(self) -> bool:

@@ -37,14 +37,14 @@ else:
     from seqbayes.mixture.components.rows import Row
 
 LOG_TAU = cython.declare(cython.double, 1.8378770664093455)
-# A component has moved if a variance differs from that of its averaged path by MOVED_RATIO;
-# components with a share below MIN_SHARE are not compared.
+# A component has moved if a variance differs from that of its averaged path by a factor of
+# MOVED_RATIO; components with a share below MIN_SHARE are not compared.
 MOVED_RATIO = cython.declare(cython.double, 30.0)
 MIN_SHARE = cython.declare(cython.double, 0.01)
 
 
 class NormalKernel(Kernel):
-    """A Normal component with a Normal-inverse-Wishart prior.
+    """A Normal component with a normal-inverse-Wishart prior.
 
     The statistic is (share, mean, scatter about the mean): centred, so that a large mean causes no
     cancellation.
@@ -52,9 +52,9 @@ class NormalKernel(Kernel):
     Parameters
     ----------
     at
-        Position in a row of its first number.
+        Position of its first number in a row.
     prior
-        Mean, weight, degrees of freedom and scale.
+        The mean, weight, degrees of freedom and scale.
     packed
         Whether the scatter is a lower triangle by rows, or its diagonal.
     extra
@@ -81,7 +81,7 @@ class NormalKernel(Kernel):
         self._z = np.zeros(d)
 
     def _leaves_values(self, keep: cython.double, gain: cython.double) -> cython.bint:
-        """Update only the shares if the values are to be ignored; return whether they are."""
+        """Return whether the values are to be ignored; if so, update only the shares."""
         i: cython.Py_ssize_t
         old: cython.double = keep * self._live[0]
         total: cython.double = old + gain
@@ -132,7 +132,7 @@ class NormalKernel(Kernel):
         return 0
 
     def has_moved(self) -> cython.bint:
-        """Return whether a variance differs from that of the averaged path by a large factor."""
+        """Return whether a variance differs by a large factor from that of the averaged path."""
         i: cython.Py_ssize_t
         p: cython.Py_ssize_t = self._d
         live: cython.double
@@ -153,16 +153,17 @@ class NormalKernel(Kernel):
         return bool(self._constant <= IMPOSSIBLE)
 
     def limit_influence(self, limit: bool) -> None:
-        """Set whether values 8 standard deviations beyond the typical distance are missing."""
+        """Set whether values 8 standard deviations beyond the typical distance count as missing."""
         self._limit = (8.0 + math.sqrt(self._d)) ** 2 if limit else math.inf
 
 
 @cython.cclass
 class IndependentKernel(NormalKernel):
-    """A Normal component with a diagonal covariance and a Normal-inverse-Wishart prior.
+    """A Normal component with a diagonal covariance and a normal-inverse-Wishart prior.
 
-    The statistic is (share, mean, squared deviations from the mean) by feature. The variances are
-    those of the posterior mode, restricted to diagonal or to spherical covariances.
+    The statistic is (share, mean, squared deviations from the mean), with one value per feature.
+    The variances are those of the posterior mode, restricted to diagonal or to spherical
+    covariances.
     """
 
     _spherical: cython.bint
@@ -175,7 +176,7 @@ class IndependentKernel(NormalKernel):
     ) -> None:
         NormalKernel.__init__(self, at, prior, False)
         d = self._d
-        self.m_step_rows = min(d / 4.0, 16.0)  # an M-step divides, and averages the path
+        self.m_step_rows = min(d / 4.0, 16.0)  # M-steps divide, and average the path
         self._spherical = spherical
         self._prior_scale = np.array(prior[3], float).diagonal().copy()
         self.is_proper = self.is_proper and bool(np.min(self._prior_scale) > 0.0)

@@ -19,7 +19,7 @@ class ComponentPredictive:
         raise NotImplementedError
 
     def log_density(self, row: Row, x: Any) -> float:
-        """Return the log density of an observation `x`, given with its row."""
+        """Return the log density of an observation `x`; its row is given as well."""
         raise NotImplementedError
 
 
@@ -31,7 +31,7 @@ class StatePredictive(ComponentPredictive):
     state
         The component's prior.
     add_statistics
-        `ComponentAdapter.add_statistics` of its family.
+        `ComponentAdapter.add_statistics` of the family's adapter.
     """
 
     def __init__(self, state: State, add_statistics: Callable[[Any, State, float], None]) -> None:
@@ -46,7 +46,7 @@ class StatePredictive(ComponentPredictive):
             self._add_statistics(kernel, self._learned, n)
 
     def log_density(self, row: Row, x: Any) -> float:
-        """Return the log density of an observation `x`, given with its row; 0 if it is missing."""
+        """Return the log density of an observation `x`, or 0 if it is missing."""
         if math.isnan(row.array[self._at]):
             return 0.0
         return float(self._learned.log_predictive(x))
@@ -60,7 +60,7 @@ class FieldsPredictive(ComponentPredictive):
     fields
         The fields.
     parts
-        The predictive density of each field, by name.
+        The predictive density of each field, keyed by name.
     """
 
     def __init__(
