@@ -1,1 +1,1 @@
-"""EM: starts, the loop over given rows, online steps, and the evidence of a fit."""
+"""EM: starts, the loop over given rows, online steps, and the evidence for a fit."""

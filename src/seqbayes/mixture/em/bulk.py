@@ -1,4 +1,4 @@
-"""Bulk predictions for many observations, and samples of a mixture and of its parameters."""
+"""Bulk predictions for many observations, and samples from a mixture and of its parameters."""
 
 from __future__ import annotations
 
@@ -43,18 +43,19 @@ class BulkPredictions:
 
     @property
     def has_predictive(self) -> bool:
-        """Whether a density with marginalised component parameters is available."""
+        """Whether a density is available in which the components' parameters are marginalised."""
         raise NotImplementedError
 
     def predict_proba_many(self, xs: Iterable[Any]) -> Array:
-        """Return the probability of every component (n, K) for many observations.
+        """Return the probabilities, of shape (n, K), of every component for many observations.
 
         If there is a background, its probability is in the last column.
 
         Parameters
         ----------
         xs
-            Observations: an array (n,) or (n, d), where NaN is a missing value, or any iterable.
+            Observations: an array of shape (n,) or (n, d), where NaN marks a missing value, or any
+            iterable.
 
         Raises
         ------
@@ -98,7 +99,7 @@ class BulkPredictions:
         return [self.labels[k] for k in np.concatenate(best)]
 
     def log_density_many(self, xs: Iterable[Any]) -> Array:
-        """Return the log densities (n,) of many observations under the current parameters.
+        """Return the log densities of n observations under the current parameters.
 
         Raises
         ------
@@ -111,7 +112,7 @@ class BulkPredictions:
         return np.concatenate([log_average(*model.log_densities(block)) for block in _blocks(rows)])
 
     def score_many(self, xs: Iterable[Any]) -> Array:
-        """Return the surprise (n,) of many observations, as `score_one` does; high is anomalous.
+        """Return the surprise of n observations, as `score_one` does: higher is more anomalous.
 
         Raises
         ------
@@ -145,7 +146,7 @@ class BulkPredictions:
         Returns
         -------
         observations
-            An array (n,) or (n, d) of numbers; otherwise a list.
+            An array of shape (n,) or (n, d) if they are numbers; otherwise a list.
         names
             The component of every observation.
 
@@ -175,7 +176,7 @@ class BulkPredictions:
 
 
 def draw(model: EMModel, k: int, theta: Any, rng: np.random.Generator, n: int) -> Any:
-    """Draw observations of one component; vectors with named features are mappings."""
+    """Draw observations from one component; vectors with named features are mappings."""
     state = model.priors[k]
     if isinstance(theta, Mapping) and not state.parts() and not all(theta.values()):
         theta = {label: share for label, share in theta.items() if share > 0.0}
@@ -208,7 +209,7 @@ def shares(logs: Array, weights: Array) -> Array:
 
 
 def _relative(logs: Array, weights: Array) -> tuple[Array, Array]:
-    """Return weights times densities of every row, divided by their maximum, and its logarithm."""
+    """Return the weighted densities of every row, divided by their maximum, and its logarithm."""
     top = logs[:, weights > 0.0].max(axis=1)
     return weights * np.exp(np.minimum(logs - top[:, None], 0.0)), top
 
@@ -220,16 +221,16 @@ def mixture_samples(
     rng: np.random.Generator,
     shape: tuple[int, int],
 ) -> Samples:
-    """Return samples of the posterior given the responsibilities, and of the next observation.
+    """Return samples from the posterior given the responsibilities, and of the next observation.
 
     Parameters
     ----------
     components
-        The components by name, with the expected statistics of EM.
+        The components, keyed by name, with the expected statistics of EM.
     weights
         The mean weight of every component.
     concentrations
-        The hyperparameters of the weights, by name; None if the weights are fixed.
+        The hyperparameters of the weights, keyed by name; None if the weights are fixed.
     rng
         The random generator.
     shape

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Clusters of vectors by k-means, which initialise components.
+"""K-means clusters of vectors, which initialise components.
 
-Plain Python source that Cython compiles; it also runs uncompiled, slower.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ else:
 Array = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.uint64]
 
-# Constants of SplitMix64, and the bits of its numbers.
+# Constants of SplitMix64, and the number of bits of its numbers.
 ADDEND = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 FACTOR = cython.declare(cython.ulonglong, 0xBF58476D1CE4E5B9)
 LAST_FACTOR = cython.declare(cython.ulonglong, 0x94D049BB133111EB)
@@ -37,10 +37,10 @@ MANY = 10
 """Number of clusters above which each centre is chosen from more candidates."""
 
 BLUR = 0.02
-"""Share of every vector that is distributed over all clusters."""
+"""Share of the weight of every vector that is distributed over all clusters."""
 
 REFINEMENTS = 20
-"""Iterations of k-means from the centres found."""
+"""Number of k-means iterations from the centres found."""
 
 LARGE_PRODUCT = 4_000_000
 """Number of multiplications above which a matrix product uses several threads."""
@@ -50,9 +50,9 @@ REFERENCE_ROWS, CHUNK = 600, 256
 
 
 def row_keys(rows: Array) -> Keys:
-    """Return a random key for each row, from its values and its number among equal rows.
+    """Return a random key for each row, derived from its values and its number among equal rows.
 
-    Draws by these keys hardly change if rows are added, removed or reordered.
+    Draws that use these keys hardly change if rows are added, removed or reordered.
     """
     keys = np.zeros(len(rows), np.uint64)
     _mix_rows(np.ascontiguousarray(rows + 0.0).view(np.uint64), keys)
@@ -95,18 +95,18 @@ def some_of(keys: Keys, most: int) -> Any:
 
 
 def cluster(points: Array, w: Array, keys: Keys, k: int, rng: np.random.Generator) -> Array:
-    """Return responsibilities (n, k) from greedy k-means++, nearly one-hot.
+    """Return nearly one-hot responsibilities, of shape (n, k), from greedy k-means++.
 
     Every centre is the best of a few candidates.
 
     Parameters
     ----------
     points
-        Vectors (n, d) on a common scale.
+        Vectors, of shape (n, d), on a common scale.
     w
-        Weights (n,).
+        Weights, of shape (n,).
     keys
-        Keys of the rows, by which points are drawn.
+        Keys of the rows, with which points are drawn.
     k
         Number of clusters.
 
@@ -132,7 +132,7 @@ def cluster(points: Array, w: Array, keys: Keys, k: int, rng: np.random.Generato
 
 
 def _draw(chances: Array, keys: Keys, size: int, rng: np.random.Generator) -> Any:
-    """Return distinct positions drawn with these probabilities, as the first Poisson events.
+    """Return distinct positions, drawn with these probabilities as the first Poisson events.
 
     The time of an event depends only on its probability, its key and the state of `rng`.
     """
@@ -144,7 +144,7 @@ def _draw(chances: Array, keys: Keys, size: int, rng: np.random.Generator) -> An
 
 
 def _write_times(keys: Any, chances: Any, times: Any) -> None:
-    """Write the time of the event of every key, a random number."""
+    """Write the random time of the event of every key."""
     bits = cython.declare("unsigned long long[::1]", keys)
     rates = cython.declare("double[::1]", chances)
     found = cython.declare("double[::1]", times)
@@ -196,7 +196,7 @@ def _best_centre(points: Any, w: Any, squared: Any, tried: Any) -> int:
 
 
 def _refine(points: Any, w: Any, centres: Any) -> Any:
-    """Move the centres (k, d) by k-means; return the nearest one of every point."""
+    """Move the centres, of shape (k, d), by k-means; return the nearest centre of every point."""
     nearest = np.full(len(points), -1, np.int64)
     table = cython.declare("double[:, ::1]", points)
     weights = cython.declare("double[::1]", w)
@@ -270,7 +270,7 @@ def _move_centres(table: Any, weights: Any, middle: Any, assigned: Any, sums: An
 
 
 def squared_distances(points: Array, centres: Array) -> Array:
-    """Return the squared distances (n, k) of points from centres."""
+    """Return the squared distances, of shape (n, k), between points and centres."""
     if points.size * len(centres) <= LARGE_PRODUCT:
         few = np.empty((len(points), len(centres)))
         _measure(np.ascontiguousarray(points), np.ascontiguousarray(centres), few)
@@ -281,7 +281,7 @@ def squared_distances(points: Array, centres: Array) -> Array:
 
 
 def _measure(points: Any, centres: Any, distances: Any) -> None:
-    """Write the squared distances of points from centres."""
+    """Write the squared distances between points and centres."""
     table = cython.declare("double[:, ::1]", points)
     middle = cython.declare("double[:, ::1]", centres)
     found = cython.declare("double[:, ::1]", distances)

@@ -26,7 +26,7 @@ from seqbayes.state import State
 Array = npt.NDArray[np.float64]
 
 BURN_IN_MEMORY, MEMORY_PER_FEATURE = 20.0, 4.0
-"""Number of observations per component or feature that the first online step remembers."""
+"""Number of observations, per component or feature, that the first online step remembers."""
 
 BACKGROUND_CONCENTRATION = 2.0
 """Dirichlet hyperparameter of the weight of a background, as if one observation came from it."""
@@ -42,7 +42,7 @@ class ComponentModel:
     settings
         The settings of the mixture.
     ignore_unknown
-        Whether features that the priors do not name are ignored instead of raising an error.
+        Whether features that the priors do not name are ignored instead of causing an error.
     """
 
     def __init__(
@@ -62,9 +62,9 @@ class ComponentModel:
         self._predictive_at = -1.0
 
     def _make_reader(self) -> tuple[RowReader, list[int], int]:
-        """Return a reader for all components, their offsets in a row, and its width.
+        """Return a reader for all components, their offsets in a row, and the width of a row.
 
-        Components that read observations in the same way share positions of the row.
+        Components that read observations in the same way share positions in a row.
         """
         readers: dict[Any, RowReader] = {}
         keys: dict[int, Any] = {}  # most components have the same prior
@@ -165,7 +165,7 @@ class ComponentModel:
         Raises
         ------
         ObservationError
-            If one is outside the support of a component; the message gives its position.
+            If an observation is outside the support of a component; the message gives its position.
         """
         table: Array = self.reader.read_all(xs, self.width)
         return table
@@ -193,17 +193,17 @@ class ComponentModel:
         self._predicting_at = self._predictive_at = -1.0
 
     def responsibilities(self, rows: Array) -> Array:
-        """Return the responsibilities (n, K) for rows, under the parameters for predictions."""
+        """Return responsibilities, of shape (n, K), under the parameters for predictions."""
         shares: Array = self.predicting().responsibilities_of(rows)
         return shares
 
     def log_densities(self, rows: Array, predictive: bool = False) -> tuple[Array, Array]:
-        """Return the log densities (n, K) of rows under every component, and the weights (K,).
+        """Return log densities of rows under every component, of shape (n, K), and the weights.
 
         Parameters
         ----------
         predictive
-            Whether the parameters are marginalised; only if `predictive_is_compiled`.
+            Whether the parameters are marginalised, which requires `predictive_is_compiled`.
         """
         engine = self._current_predictive().engine if predictive else self.predicting()
         return engine.log_densities_of(rows, predictive), engine.weights
@@ -249,12 +249,12 @@ class ComponentModel:
         return self.to_parameters([kernel.parameter for kernel in self.learning(engine)])
 
     def to_parameters(self, raw: Sequence[Any]) -> tuple[Any, ...]:
-        """Return parameters for those of the kernels."""
+        """Convert parameters of the kernels to those of the states."""
         pairs = zip(self._adapters, raw, strict=True)
         return tuple(adapter.parameter(state, each) for (state, adapter), each in pairs)
 
     def to_state_parameters(self, raw: Sequence[Any]) -> tuple[Any, ...]:
-        """Return the parameters of the states' likelihoods for those of the kernels."""
+        """Convert parameters of the kernels to those of the states' likelihoods."""
         pairs = zip(self._adapters, raw, strict=True)
         return tuple(adapter.state_parameter(state, each) for (state, adapter), each in pairs)
 
@@ -267,17 +267,17 @@ class ComponentModel:
         )
 
     def sample(self, k: int, theta: Any, rng: np.random.Generator, n: int) -> Any:
-        """Draw `n` observations of component k, given its parameter."""
+        """Draw `n` observations from component k, given its parameter."""
         state, adapter = self._adapters[k]
         return adapter.sample(state, theta, rng, n)
 
     def states(self, engine: Engine, weights: Array | None = None) -> tuple[State, ...]:
-        """Return the components as states with the statistics of an engine.
+        """Return the components as states, with the statistics of an engine.
 
         Parameters
         ----------
         weights
-            Total weight of every component's observations; by default the weight that the engine
+            Total weight of every component's observations; by default, the weight that the engine
             remembers.
         """
         learned = []

@@ -1,4 +1,4 @@
-"""Learned values of mixtures as plain numbers: stored, checked and restored."""
+"""Storing, checking and restoring the learned values of mixtures as plain numbers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Online EM: the compiled update of the components for one observation.
+"""Online EM: the compiled update of the components by one observation.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower.
 """
@@ -36,17 +36,17 @@ else:
 
 # Online EM runs an M-step when the statistics have changed by this share since the last M-step.
 MOVE_PER_M_STEP = cython.declare(cython.double, 0.025)
-# If an M-step would cost more than the observations since the last one, it is postponed, up to this
-# share.
+# If an M-step would cost more than the observations since the last M-step, it is postponed, up to
+# this share.
 MAX_MOVE_PER_M_STEP = cython.declare(cython.double, 0.25)
 # The average of the path gives observation n a weight proportional to ``n ** AVERAGE_EXPONENT``, so
 # that the first observations lose their influence (Shamir and Zhang 2013).
 AVERAGE_EXPONENT = cython.declare(cython.double, 0.2)
 # A mixture fits badly if more than this share of recent observations is far from all components.
-# The share is an exponential average with this rate.
+# The share is an exponential average with the second constant as its rate.
 UNEXPLAINED_SHARE = cython.declare(cython.double, 0.05)
 UNEXPLAINED_RATE = cython.declare(cython.double, 1.0 / 500.0)
-# A component is starved if its recent share is below this fraction of its share of all data.
+# A component is starved if its recent share is below this fraction of its share in all data.
 STARVED_SHARE = cython.declare(cython.double, 1e-3)
 # Number of observations per component after which components are checked for having moved far from
 # the average of their path.
@@ -59,7 +59,7 @@ MAX_LOSS = cython.declare(cython.double, 20.0)
 
 @cython.cclass
 class Engine(Steps):
-    """Steps of EM, and of online EM, which moves the statistics with every observation.
+    """Steps of EM and of online EM; the latter updates the statistics with every observation.
 
     Parameters
     ----------
@@ -69,11 +69,11 @@ class Engine(Steps):
         The step size of observation n, a callable.
     exponent
         If the step size is a power of n, steps are ``(n + offset) ** -exponent``, where the offset
-        continues the plain average of the burn-in; otherwise 0.
+        makes them continue the plain average of the burn-in; otherwise 0.
     fading
         Whether old observations lose weight, so that fewer than `n` observations are remembered.
     averaging
-        Whether to average the statistics over their path.
+        Whether to average the statistics over their path (all past values).
     burn_in
         Number of observations before the first M-step.
     background
@@ -84,7 +84,7 @@ class Engine(Steps):
     Attributes
     ----------
     averaged, moved, pending : float
-        Total weight of the averaged path; change of the statistics since the last M-step; and
+        Total weight of the averaged path, change of the statistics since the last M-step, and
         weight of the observations since the last M-step.
     step_memory : float
         Number of observations that the first step after the burn-in remembers.
@@ -223,14 +223,14 @@ class Engine(Steps):
     def _wait(self) -> None:
         """Wait while another thread learns an observation.
 
-        A thread releases the interpreter lock only while it runs Python code, such as a step size
-        of the user. A flag is therefore sufficient, and costs nothing with a single thread.
+        A thread releases the interpreter lock only while it runs Python code, such as a user's step
+        size. A flag is therefore sufficient, and costs nothing with a single thread.
         """
         while self._busy:
             time.sleep(0.0)
 
     def learn_rows(self, rows: Any, w: Any) -> int:
-        """Learn rows (n, width) with weights (n,) in order, until the components fit badly.
+        """Learn n rows with their weights, in order, until the components fit badly.
 
         Returns
         -------
@@ -303,7 +303,7 @@ class Engine(Steps):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _has_forgotten(self) -> cython.bint:
-        """Return whether the density of kept rows is now much lower than on their arrival."""
+        """Return whether the density of the kept rows is now much lower than on their arrival."""
         i: cython.Py_ssize_t
         v: cython.double
         total: cython.double = 0.0

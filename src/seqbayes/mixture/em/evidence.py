@@ -1,4 +1,4 @@
-"""The evidence of the data of mixture components."""
+"""The evidence from the data of mixture components."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ LOG_2 = math.log(2.0)
 
 
 def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, most: int) -> float:
-    """Return the log evidence of rows for a model that EM has fitted to them.
+    """Return the log evidence from rows for a model that EM has fitted to them.
 
-    It is the evidence of the completed data, which is in closed form, corrected by the difference
+    It is the evidence from the completed data, which has a closed form, corrected by the difference
     between the likelihoods of the rows and of the completed data (Cheeseman and Stutz).
 
     Parameters
@@ -35,9 +35,9 @@ def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, mo
     model
         The fitted model; its statistics become those of the rows.
     rows, w
-        The rows (n, width) and their weights (n,).
+        The rows, of shape (n, width), and their weights, of shape (n,).
     concentration, most
-        Parameters of the truncated Dirichlet process, the prior of the weights.
+        Parameters of the truncated Dirichlet process, which is the prior on the weights.
 
     References
     ----------
@@ -49,7 +49,7 @@ def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, mo
     engine = model.engine
     if _is_complete(model, rows):
         shares, _ = model.e_step(rows, w)
-        # of completed data, the likelihoods differ by the entropy of the responsibilities
+        # for completed data, the likelihoods differ by the entropy of the responsibilities
         total = -float(w @ sc.xlogy(shares, shares).sum(axis=1))
         total += log_partition(engine.live * engine.memory, concentration, most)
         return total + math.fsum(kernel.log_marginal(engine.memory) for kernel in engine.kernels)
@@ -82,7 +82,7 @@ def log_partition(counts: Array, concentration: float, most: int) -> float:
 
 
 def log_marginal(*states: State) -> float:
-    """Return the log marginal likelihood of the data of states with the same prior, together."""
+    """Return the joint log marginal likelihood of the data of states with the same prior."""
     first, *others = states
     statistics = first.statistics
     if others:
@@ -93,13 +93,13 @@ def log_marginal(*states: State) -> float:
 
 
 class Evidence:
-    """Log marginal likelihoods of the data of the components of a model, by their states."""
+    """Log marginal likelihoods of the data of a model's components, computed from their states."""
 
     def __init__(self, model: EMModel, states: Sequence[State]) -> None:
         self._model, self._states = model, states
 
     def alone(self) -> Array:
-        """Return the log marginal likelihood (K,) of the data of every component."""
+        """Return the log marginal likelihood of the data of every component."""
         return np.array([log_marginal(state) for state in self._states])
 
     def together(self, a: int, b: int) -> float:
@@ -107,7 +107,7 @@ class Evidence:
         return log_marginal(self._states[a], self._states[b])
 
     def gain_over(self, raw: Sequence[Any]) -> float:
-        """Return the log marginal likelihood of all data minus their log likelihood.
+        """Return the log marginal likelihood of all data, minus their log likelihood.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class Evidence:
 
 
 class NormalEvidence(Evidence):
-    """Log marginal likelihoods of Normal components with one prior, from the kernels.
+    """Log marginal likelihoods of Normal components with one prior, computed from the kernels.
 
     The terms of the likelihood that do not depend on the parameters are omitted.
     """
@@ -158,7 +158,7 @@ class NormalEvidence(Evidence):
         return found
 
     def alone(self) -> Array:
-        """Return the log marginal likelihood (K,) of the data of every component."""
+        """Return the log marginal likelihood of the data of every component."""
         return self._marginal(self._w, self._means, self._scatter)
 
     def together(self, a: int, b: int) -> float:
@@ -173,7 +173,7 @@ class NormalEvidence(Evidence):
         return float(self._marginal(np.array([w]), mean[None], scatter[None])[0])
 
     def gain_over(self, raw: Sequence[Any]) -> float:
-        """Return the log marginal likelihood of all data minus their log likelihood."""
+        """Return the log marginal likelihood of all data, minus their log likelihood."""
         means, covariances = (np.array([each[i] for each in raw]) for i in range(2))
         away = self._means - means
         scatter = self._scatter + self._w[:, None, None] * away[:, :, None] * away[:, None, :]
@@ -183,12 +183,12 @@ class NormalEvidence(Evidence):
 
 
 def evidence_of(model: EMModel, engine: Engine, totals: Array | None = None) -> Evidence:
-    """Return the evidence of the components' data. Their priors are proper.
+    """Return the evidence from the components' data. The priors must be proper.
 
     Parameters
     ----------
     totals
-        Total weight of every component's observations; by default that of its statistics.
+        Total weight of every component's observations; by default, that of its statistics.
     """
     prior = model.priors[0]
     adapter = adapter_of(prior)

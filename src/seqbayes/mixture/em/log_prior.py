@@ -26,7 +26,7 @@ class LogPrior:
     kernels
         The components' kernels.
     weights
-        Fixed weights, or the prior of learned weights.
+        Fixed weights, or the prior on learned weights.
     """
 
     def __init__(

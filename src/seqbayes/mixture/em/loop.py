@@ -1,4 +1,4 @@
-"""EM on given rows, its iterations, and the model from which online EM continues."""
+"""EM on given rows: its iterations, and the model from which online EM continues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float64]
 
 
 class Iteration(NamedTuple):
-    """One iteration of EM: parameters, and the E-step under them.
+    """One iteration of EM: the parameters, and the E-step under these parameters.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Iteration(NamedTuple):
 
 
 class Step(NamedTuple):
-    """The raw values of an iteration: component values, log likelihood and log prior."""
+    """The raw values of an iteration: values of the components, log likelihood and log prior."""
 
     numbers: Any
     responsibilities: Any
@@ -165,7 +165,8 @@ class EMModel(ComponentModel):
     ) -> Trace:
         """Alternate E-steps and M-steps, from the current parameters, until convergence.
 
-        The last step is an E-step, so that parameters and weights agree with the last iteration.
+        The last step is an E-step, so that the parameters and weights are those of the last
+        iteration.
 
         Raises
         ------
@@ -184,7 +185,8 @@ class EMModel(ComponentModel):
             steps.append(self._step(*self.e_step(rows, w)))
             before, last = steps[-2:]
             gain = last.log_likelihood + last.log_prior - before.log_likelihood - before.log_prior
-            # it can decrease if a posterior has no mode, so that its mean is used instead
+            # the log posterior can decrease if a posterior has no mode, and its mean is used
+            # instead
             converged = tol > 0.0 and abs(gain) < tol * len(rows)
         self.engine.end_burn_in(self.engine.n, memory=self.engine.n)
         self.engine.limit_influence(self.settings.robust)
@@ -210,9 +212,9 @@ class EMModel(ComponentModel):
         return self.parameters(engine), tuple(weights), counts
 
     def e_step(self, rows: Array, w: Array, given: Array | None = None) -> tuple[Array, float]:
-        """Run the E-step, or use given responsibilities; return them and the log likelihood.
+        """Run the E-step, or use given responsibilities; return these and the log likelihood.
 
-        It sets the statistics to their expectations; the parameters do not change.
+        The statistics are set to their expectations; the parameters do not change.
         """
         shares: Array
         if given is None:
@@ -252,8 +254,8 @@ class EMModel(ComponentModel):
         Parameters
         ----------
         relative
-            Whether to omit the normalising constant, which is faster, to compare parameters of one
-            model.
+            Whether to omit the normalising constant. This is faster, and sufficient to compare
+            parameters of one model.
         """
         engine = self.engine
         kernels = self.learning(engine)

@@ -19,7 +19,7 @@ SHAPES = ("full", "diagonal", "spherical", "tied")
 """Shapes of covariances; "tied" is one full covariance for all components."""
 
 LEARNED_DF = "learned"
-"""The value of `df` for degrees of freedom that are learned."""
+"""The value of `df` that stands for learned degrees of freedom."""
 
 BURN_IN = 10
 """Default number of observations per component before the first M-step, if a start is given."""
@@ -35,8 +35,8 @@ class Power:
     Parameters
     ----------
     exponent
-        Above 1/2 and at most 1. Near 1, the statistics hardly change after some time, and averaging
-        does not help.
+        Above 1/2 and at most 1. If it is close to 1, the statistics hardly change after some time,
+        and averaging does not help.
 
     References
     ----------
@@ -61,7 +61,7 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A constant step size: old observations lose weight, so that the mixture follows drift.
+    """A constant step size: old observations lose weight, so that the mixture adapts to drift.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class HalfLife:
 
 
 STEPS = {kind.__name__: kind for kind in (Power, Constant, HalfLife)}
-"""Step sizes that can be represented as JSON, by name."""
+"""Step sizes that can be represented as JSON, keyed by name."""
 
 
 class Settings(NamedTuple):
@@ -116,7 +116,7 @@ class Settings(NamedTuple):
     covariance : str
         The shape of the covariances of Normal components.
     weights : tuple of float or Dirichlet
-        Fixed weights, or the prior of learned weights.
+        Fixed weights, or the prior on learned weights.
     step : callable
         The step size of observation n.
     average : bool
@@ -124,7 +124,7 @@ class Settings(NamedTuple):
     burn_in : float
         Number of observations before the first M-step.
     robust : bool
-        Whether only the weight of observations far from all components is counted, on a stream.
+        Whether, on a stream, observations far from all components contribute only their weight.
     background : bool
         Whether there is a background for observations that fit no component.
     df : float or None
@@ -153,12 +153,12 @@ class Settings(NamedTuple):
 
 
 def name_components(components: Any) -> dict[Any, Any]:
-    """Return the components by name; the values are None if only their number is given.
+    """Return the components, keyed by name; the values are None if only their number is given.
 
     Raises
     ------
     PriorError
-        If `components` is neither states nor a number >= 1.
+        If `components` is neither a collection of states nor a number >= 1.
     """
     count = as_count(components)
     if count is not None:
@@ -208,7 +208,7 @@ def check_settings(given: Mapping[str, Any], names: Sequence[Any]) -> Settings:
 
 
 def check_df(df: Any, covariance: str) -> float | None:
-    """Return degrees of freedom; 0 for learned ones, None for Normal components.
+    """Return degrees of freedom; 0 if they are learned, None for Normal components.
 
     Raises
     ------
@@ -232,7 +232,7 @@ def check_tails(states: Sequence[State]) -> None:
     Raises
     ------
     PriorError
-        If no component, and no field of one, has an unknown mean and variance.
+        If no component, and no field of a component, has an unknown mean and variance.
     """
     if not all(adapter_of(state).has_tails(state) for state in states):
         raise PriorError(
@@ -242,7 +242,7 @@ def check_tails(states: Sequence[State]) -> None:
 
 
 def _check_weights(weights: Any, names: tuple[Any, ...]) -> Any:
-    """Return the prior of learned weights, or fixed weights as a tuple."""
+    """Return the prior on learned weights, or fixed weights as a tuple."""
     if weights is None:
         return Dirichlet.flat(names) if len(names) > 1 else (1.0,)
     if isinstance(weights, Dirichlet):
@@ -262,7 +262,7 @@ def check_background(states: Sequence[State]) -> None:
     Raises
     ------
     PriorError
-        If the components are not all for numbers, or all for vectors.
+        If the components are neither all for numbers nor all for vectors.
     """
     adapters = [adapter_of(state) for state in states]
     readings = {adapter.reading(s) for adapter, s in zip(adapters, states, strict=True)}
@@ -287,7 +287,7 @@ def check_buffer(buffer: Any, k: int, default: int) -> int:
 
 
 def check_proper(state: State, what: str = "online EM") -> None:
-    """Raise an error for an improper prior, since its component could collapse onto a point.
+    """Raise an error for an improper prior, because the component could collapse onto a point.
 
     Raises
     ------

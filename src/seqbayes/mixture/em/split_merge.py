@@ -1,4 +1,4 @@
-"""Derive models from other models: split, join or remove components, or merge two shards."""
+"""Models derived from other models by splits, joins or removals of components, or by merging."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DORMANT_SHARE = 0.5
 
 
 class ProcessPrior(NamedTuple):
-    """A truncated Dirichlet process: the prior of the number of components.
+    """A truncated Dirichlet process: the prior on the number of components.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class ProcessPrior(NamedTuple):
     ignore_unknown: bool
 
     def new_model(self, component: State, k: int, flat: bool = False) -> EMModel:
-        """Return a model of `k` components; if `flat`, with a flat prior of the weights."""
+        """Return a model with `k` components; if `flat`, with a flat prior on the weights."""
         each = 1.0 if flat else self.concentration / self.most
         weights = _prior_of_weights(k, each) if k > 1 else (1.0,)
         settings = self.settings._replace(weights=weights)
@@ -78,17 +78,17 @@ class ProcessPrior(NamedTuple):
             return False
         if rest <= 0.0:
             return False
-        rest = max(rest, MIN_NEW_SHARE)  # the share of a cluster that appears grows
+        rest = max(rest, MIN_NEW_SHARE)  # the share of a cluster that has just appeared grows
         return new + math.log(rest) > known + math.log1p(-rest)
 
 
 @lru_cache(maxsize=256)
 def _prior_of_weights(k: int, each: float) -> Dirichlet:
-    """Return the prior of the weights of `k` components."""
+    """Return the prior on the weights of `k` components."""
     return Dirichlet(dict.fromkeys(range(k), each))
 
 
-# Merging two mixtures with the same components.
+# Merging of two mixtures with the same components.
 
 
 def merge(mine: EMModel, theirs: EMModel) -> None:
@@ -115,10 +115,10 @@ def merge(mine: EMModel, theirs: EMModel) -> None:
 
 
 def match(mine: tuple[State, ...], theirs: tuple[State, ...]) -> Any:
-    """Return the position of the counterpart of every component in `mine`.
+    """Return, for every component in `mine`, the position of its counterpart in `theirs`.
 
-    The pairing maximises the evidence for one parameter per pair against two: the log marginal
-    likelihood of the combined data of a pair, minus those of its members.
+    The pairing maximises the evidence for one parameter per pair against two parameters: the log
+    marginal likelihood of the combined data of a pair, minus those of its members.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -133,7 +133,7 @@ def match(mine: tuple[State, ...], theirs: tuple[State, ...]) -> Any:
 
 
 def _gain(a: State, b: State, apart: float) -> float:
-    """Return the log evidence that two components have one parameter, against two."""
+    """Return the log evidence that two components have one parameter, against two parameters."""
     if type(a) is not type(b) or a.likelihood != b.likelihood:
         return -1e300
     gain = log_marginal(a, b) - apart
@@ -183,7 +183,7 @@ def assemble(
     composition
         The parts of every new component.
     path
-        Maximum weight of the averages of the path; it is limited because new components still move.
+        Maximum weight of the averaged path, which is limited because new components still move.
     other
         The model of another shard from which parts are also taken.
     """
@@ -214,7 +214,7 @@ def compose(model: EMModel, composition: Sequence[Sequence[ComponentStatistics]]
 def _add(leaf: Kernel, statistic: Array, scale: float) -> None:
     """Add a share of a statistic to the average of a kernel.
 
-    Statistics are centred, so they are added by `average`: half of each, multiplied by two.
+    Statistics are centred, so they are added through `average`: half of each, multiplied by two.
     """
     so_far = leaf.averaged.copy()
     leaf.averaged[:] = 0.0
@@ -229,7 +229,7 @@ def _add(leaf: Kernel, statistic: Array, scale: float) -> None:
 
 
 def split(prior: ProcessPrior, model: EMModel, halves: EMModel, at: int, path: float) -> EMModel:
-    """Return the model after a split: the larger half at the old position, the smaller last."""
+    """Return the model after a split, with the larger half at the old position, the other last."""
     composition = [[part] for part in parts(model)]
     _, share, _, explained = composition[at][0]
     new = [
@@ -243,11 +243,11 @@ def split(prior: ProcessPrior, model: EMModel, halves: EMModel, at: int, path: f
 def most_similar(
     prior: ProcessPrior, model: EMModel, skip: set[Any]
 ) -> tuple[int, int, float] | None:
-    """Return the positions of the two most similar components, and the evidence to join them.
+    """Return the positions of the two most similar components, and the evidence for joining them.
 
-    It is the log marginal likelihood of the combined data of both, minus those of each, and the
-    same for their weights. The uncertainty about the component of each observation is ignored, so
-    this is an upper bound.
+    The evidence is the log marginal likelihood of the combined data of both, minus those of each,
+    plus the same difference for their weights. The uncertainty about the component of each
+    observation is ignored, so this is an upper bound.
     """
     counts = np.array([part.share for part in parts(model)]) * model.engine.memory
     each = prior.concentration / prior.most
@@ -267,10 +267,10 @@ def most_similar(
 
 
 def dormant(model: EMModel, least: float) -> set[int]:
-    """Return the positions of components that explained past data but few of the recent ones.
+    """Return the positions of components that explained past data but few of the recent data.
 
-    Only components are returned that explained at least `least` observations which no other
-    component explains, so that there is evidence against joining them to any other component.
+    A component is returned only if it explained at least `least` observations, and if there is
+    evidence against joining it to any other component.
     """
     latest, explained = model.predicting(), model.engine.explained
     shares = explained / max(float(explained.sum()), 1.0)

@@ -1,4 +1,4 @@
-"""Starts of a mixture: k-means++ clusters, and a search for the best start by short EM runs."""
+"""Starts for a mixture: k-means++ clusters, and a search for the best start by short EM runs."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ TRIES_PER_START, MIN_TRIES = 18, 10
 """Number of EM runs per start of a batch fit if they are fast, and the minimum number."""
 
 COST_PER_START, USUAL_ITERATIONS = 1e8, 30
-"""Approximate number of multiplications per start of a batch fit, and of EM iterations from it."""
+"""Approximate numbers of multiplications and of EM iterations per start of a batch fit."""
 
 FRESH_SHARE = 8
-"""One in this many EM runs starts from new clusters; the others change the best result."""
+"""One EM run out of this number starts from new clusters; the others change the best result."""
 
 SEED_ITERATIONS, SEED_TOLERANCE = 100, 1e-4
 """Maximum number of EM iterations from every start of a batch fit, and the tolerance per row."""
@@ -52,23 +52,23 @@ COMPARE_ROWS, ROWS_PER_FEATURE = 120, 3
 """Sample size for comparing starts: number of rows per component, and minimum per feature."""
 
 STEP_OVERHEAD = 2e4
-"""Cost of an iteration of EM in multiplications, apart from those with the rows."""
+"""Cost of an EM iteration apart from the computations with the rows, in multiplications."""
 
 OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 6.0
-"""Maximum share of outliers among rows, and minimum ratio of their neighbour distance."""
+"""Maximum share of outliers among rows, and minimum ratio of their neighbour distances."""
 
 EXTREME = 6.0
 """Coordinates are extreme beyond this many standard deviations, estimated without outliers."""
 
 BACKGROUND_SHARE, BACKGROUND_RATIO = 0.3, 4.0
-"""The same if there is a background."""
+"""As `EXTREME`, if there is a background."""
 
 FINAL_ITERATIONS = 3
 """Iterations of EM with all rows after a start without outliers."""
 
 
 class StartSample(NamedTuple):
-    """Rows for starts: weights (0 for outliers), points on a common scale, and keys for draws."""
+    """Rows for starts, with weights (0 for outliers), points on a common scale, and keys."""
 
     rows: Array
     w: Array
@@ -77,7 +77,7 @@ class StartSample(NamedTuple):
 
 
 def make_sample(model: EMModel, rows: Array, w: Array) -> StartSample:
-    """Return the rows, together with the points by which they are clustered."""
+    """Return the rows, together with the points that are used to cluster them."""
     points = standardise(model.reader.vectors(rows))
     if model.settings.background:
         w = without_outliers(points, w, BACKGROUND_SHARE, BACKGROUND_RATIO)
@@ -90,7 +90,7 @@ def seed_model(model: EMModel, sample: StartSample, rng: np.random.Generator) ->
     """Start from k-means++ clusters of the rows, each assigned to the prior that fits best."""
     rows, w, points, keys = sample
     given = cluster(points, w, keys, len(model.priors), rng)
-    model.engine.limit_influence(False)  # the parameters do not fit the rows yet
+    model.engine.limit_influence(False)  # the parameters have not been fitted to the rows yet
     if not _are_same(model.priors):
         given = np.ascontiguousarray(given[:, _assign(model, rows, w, given)])
     model.e_step(rows, w, given)
@@ -122,7 +122,7 @@ def _assign(model: EMModel, rows: Array, w: Array, given: Array) -> Any:
 def seed_best(
     model: EMModel, rows: Array, w: Array, rng: np.random.Generator | None, starts: int
 ) -> None:
-    """Start from the best result of EM from several starts, and from changes to the best result.
+    """Start from the best result of EM, run from several starts and from changes to the best one.
 
     Starts from many rows use a sample. Without `rng`, the result depends only on the rows, not on
     their order.
@@ -165,7 +165,7 @@ def seed_best(
 
 
 def _tries(model: EMModel, n: int, starts: int) -> int:
-    """Return the number of EM runs on `n` rows: several per start if EM is fast."""
+    """Return the number of EM runs on `n` rows, with several runs per start if EM is fast."""
     if len(model.priors) == 1 or starts == 1:
         return 1
     per_start = min(TRIES_PER_START, 5 * len(model.priors) - 6)
@@ -174,7 +174,7 @@ def _tries(model: EMModel, n: int, starts: int) -> int:
 
 
 def _join_and_split(sample: StartSample, shares: Array, rng: np.random.Generator) -> Array:
-    """Return responsibilities with two components joined and a third split, at random."""
+    """Return responsibilities after joining two random components and splitting a third one."""
     a, b, c = rng.choice(shares.shape[1], 3, replace=False)
     w = np.maximum(sample.w * shares[:, c], 1e-300)
     halves = cluster(sample.points, w, sample.keys, 2, rng)
@@ -185,7 +185,7 @@ def _join_and_split(sample: StartSample, shares: Array, rng: np.random.Generator
 
 
 def _move_component(sample: StartSample, shares: Array, rng: np.random.Generator) -> Array:
-    """Return responsibilities with one component moved to the neighbours of a row, at random."""
+    """Return responsibilities after moving a random component to the neighbours of a random row."""
     n, k = shares.shape
     moved = int(rng.integers(k))
     changed = shares.copy()
@@ -217,7 +217,7 @@ CHANGES = (_join_and_split, _move_component, _reassign_half)
 
 
 class Job(Generic[T]):
-    """Work that is done in steps, so that no single observation is delayed by all of it.
+    """Work that is done in steps, so that no single observation is delayed by the whole work.
 
     Parameters
     ----------
@@ -271,7 +271,7 @@ def steps_of_fit(
     iterations: int,
     continued: int = CONTINUED,
 ) -> Generator[float, None, EMModel]:
-    """Take the steps of `fit_best_start`: yield the cost of every start and iteration of EM."""
+    """Take the steps of `fit_best_start`; yield the cost of every start and every EM iteration."""
     usual = _usual_weights(model, rows, w)
     if len(model.priors) == 1 and not model.settings.background and model.settings.df is None:
         model.engine.limit_influence(False)
@@ -280,7 +280,7 @@ def steps_of_fit(
         model.engine.limit_influence(model.settings.robust)
         yield from _climbing(model, rows, w, FINAL_ITERATIONS)
         return model
-    # fewer rows would give covariances that are too small for others
+    # fewer rows would give covariances that are too small for other rows
     each = max(COMPARE_ROWS, ROWS_PER_FEATURE * model.width)
     some = some_of(row_keys(rows), each * len(model.priors))
     sample = make_sample(model, rows[some], usual[some])
@@ -306,7 +306,7 @@ def steps_of_fit(
 def _run_starts(
     model: EMModel, sample: StartSample, rng: np.random.Generator, starts: int, iterations: int
 ) -> Generator[float, None, list[tuple[float, Any]]]:
-    """Run EM from several starts; return the log posteriors and the statistics, the best first."""
+    """Run EM from several starts; return the log posteriors and statistics, with the best first."""
     found = []
     for _ in range(starts):
         seed_model(model, sample, rng)
@@ -317,7 +317,7 @@ def _run_starts(
 
 
 def limited_effort(starts: int, iterations: int, affordable: float) -> tuple[int, int]:
-    """Return the number of starts and iterations that take an affordable number of steps."""
+    """Return numbers of starts and iterations that need at most an affordable number of steps."""
     half = affordable / 2.0
     starts = int(min(starts, max(1.0, half / (COMPARE_AFTER + 2))))
     return starts, int(min(iterations, max(2.0, half)))
@@ -357,7 +357,8 @@ def _climbing(
 ) -> Generator[float, None, float]:
     """Run EM until it converges; yield the cost of each iteration, and return the log posterior.
 
-    It is minus infinity if, by extrapolation of the gains, it is not expected to reach the goal.
+    The result is minus infinity if extrapolation of the gains shows that EM will not reach the
+    goal.
     """
     before, gained = -math.inf, math.inf
     for i in range(iterations):
@@ -378,11 +379,11 @@ def _climbing(
 
 
 def _usual_weights(model: EMModel, rows: Array, w: Array) -> Array:
-    """Return weights that are 0 for the few rows with an extreme value, or the same weights."""
+    """Return weights that are 0 for the few rows with an extreme value."""
     if not model.settings.robust or model.settings.background:
         return w
     points = standardise(model.reader.vectors(rows))
-    # a feature with mostly equal values, such as a rare category, has no scale
+    # a feature whose values are mostly equal, such as a rare category, has no scale
     varies = (points == np.median(points, axis=0)).mean(axis=0) < 0.5
     distance = np.abs(points[:, varies]).max(axis=1, initial=0.0)
     usual = np.sort(distance)[int((1.0 - OUTLIER_SHARE) * (len(distance) - 1))]

@@ -32,7 +32,7 @@ else:
 MIN_WEIGHT = cython.declare(cython.double, 1e-290)
 # A log density this far below the largest has no effect on a responsibility.
 NEGLIGIBLE_LOG_RATIO = cython.declare(cython.double, 46.0)
-# No component can produce an observation whose log densities are all at most this.
+# No component can produce an observation whose log densities are all at most this value.
 IMPOSSIBLE = cython.declare(cython.double, -1e299)
 
 
@@ -72,9 +72,9 @@ class Steps:
         self._live, self._explained, self._r = np.zeros(k), np.zeros(k), np.zeros(k)
 
     def _e_step(self, row: Row, exact: cython.bint) -> cython.double:
-        """Compute the responsibilities for a row; if `exact`, return its log density.
+        """Compute the responsibilities for a row; return its log density, if `exact` is true.
 
-        It is IMPOSSIBLE if no component can produce the row.
+        The result is IMPOSSIBLE if no component can produce the row.
         """
         count: cython.Py_ssize_t = self._r.shape[0]
         k: cython.Py_ssize_t
@@ -213,9 +213,9 @@ class Steps:
         Parameters
         ----------
         rows, w
-            Rows (n, width) and their weights (n,), not all zero.
+            Rows, of shape (n, width), and their weights, of shape (n,), which are not all zero.
         responsibilities
-            An array (n, K), which is read if `given` is true, and written otherwise.
+            An array of shape (n, K), which is read if `given` is true, and written otherwise.
 
         Returns
         -------
@@ -234,7 +234,7 @@ class Steps:
         logs: cython.double = 0.0
         low: cython.double = 0.0
         seen: cython.double = 0.0
-        self._clear(not given)  # with given responsibilities, the parameters may not fit yet
+        self._clear(not given)  # the parameters may not have been fitted to given ones
         for i in range(table.shape[0]):
             for j in range(table.shape[1]):
                 row.values[j] = table[i, j]
@@ -267,7 +267,7 @@ class Steps:
         self._live[:] = 0.0
 
     def responsibilities_of(self, rows: Any) -> Any:
-        """Return the responsibilities (n, K) for rows (n, width)."""
+        """Return the responsibilities, of shape (n, K), for n rows."""
         shares = np.zeros((len(rows), len(self.kernels)))
         table = cython.declare("double[:, ::1]", rows)
         found = cython.declare("double[:, ::1]", shares)
@@ -283,7 +283,7 @@ class Steps:
         return shares
 
     def log_densities_of(self, rows: Any, predictive: bool = False) -> Any:
-        """Return the log densities (n, K) of rows (n, width) under every component.
+        """Return the log densities, of shape (n, K), of n rows under every component.
 
         Parameters
         ----------
@@ -297,7 +297,7 @@ class Steps:
             ]
         )
 
-    # Arrays of the components, which can be read and written.
+    # Arrays with one value per component, which can be read and written.
 
     @property
     def weights(self) -> Any:
