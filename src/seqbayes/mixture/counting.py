@@ -1,4 +1,4 @@
-"""The number of components with the most evidence: of a buffer, and of one component's data."""
+"""Search for the number of components with the most evidence, in a buffer or in one component."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ TYPICAL = 3
 """Number of components that the scale of a default prior assumes."""
 
 COUNT_SHARE = 2.0 / 3.0
-"""Share of the buffer from which the initial number of components is found, while it fills."""
+"""Share of the buffer from which the initial number of components is found while the rest fills."""
 
 STARTS, ITERATIONS = 2, 25
-"""Number of starts for each number of components, and iterations of EM from the best."""
+"""Number of starts for each number of components, and of EM iterations from the best start."""
 
 ROWS_PER_COUNT = 8
-"""Number of observations per additional component that a fit to few observations tries."""
+"""Number of observations for each additional component that is tried, if there are few."""
 
 NEEDED_EVIDENCE = 3.0
 """Log evidence required for each additional component at the start: a Bayes factor of 20."""
 
 PATIENCE = 2
-"""Number of larger numbers of components that are tried although they have less evidence."""
+"""How many larger numbers of components are tried although the evidence has decreased."""
 
 COUNT_COST = 1.5e6
-"""Approximate number of multiplications of the search for the number, per observation."""
+"""Approximate number of multiplications, per observation, of the search for the number."""
 
 MIN_STEPS = 10
 """Minimum number of EM iterations for another number of components."""
@@ -61,11 +61,11 @@ SPLIT_STARTS, SPLIT_ITERATIONS = 2, 8
 """Number of starts of a split, and of EM iterations from the best start."""
 
 SPLIT_COST = 2e5
-"""Approximate number of multiplications of the search for a split that are run per observation."""
+"""Approximate number of multiplications, per observation, of the search for a split."""
 
 
 class CountingBuffer(Buffer):
-    """A buffer that is fitted with the number of components with the most evidence.
+    """A buffer to which the number of components with the most evidence is fitted.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class CountingBuffer(Buffer):
         self._counting = None
 
     def add(self, x: Any, w: float) -> None:
-        """Keep an observation; near the end, also search for the number of components."""
+        """Keep an observation; if the buffer is nearly full, also search for the number."""
         super().add(x, w)
         n = len(self)
         # the weight of the last one may still increase
@@ -107,7 +107,7 @@ class CountingBuffer(Buffer):
             self._counting.advance((n - self._counted) * COUNT_COST)
 
     def _grid_after(self, grid: int) -> int:
-        """Return the number of observations of the fit after the one with `grid`."""
+        """Return the number of observations that the fit after this one uses."""
         return max(grid + 1, int(grid * self.growth))
 
     def _component(self, xs: list[Any]) -> State:
@@ -148,7 +148,7 @@ class CountingBuffer(Buffer):
         return models[int(np.argmax(evidence))]
 
     def _assemble(self, found: EMModel) -> EMModel:
-        """Return a model with the statistics of a fitted one, and the prior of the process."""
+        """Return a model with the statistics of a fitted model and the prior of the process."""
         found.engine.end_burn_in(found.engine.n)
         model = assemble(self._prior, found, [[part] for part in parts(found)], 0.0)
         model.engine.end_burn_in(model.engine.n)
@@ -172,7 +172,7 @@ class CountingBuffer(Buffer):
         return self._assemble(found)
 
     def _refine(self, counted: EMModel) -> EMModel:
-        """Return a model of the number of components found, fitted to the whole buffer."""
+        """Return a model with the number of components found, fitted to the whole buffer."""
         xs, w = self._first(len(self))
         model = self._prior.new_model(self._component(xs), len(counted.priors), flat=True)
         rows = model.rows(xs)
@@ -192,7 +192,7 @@ class CountingBuffer(Buffer):
 
 
 class SplitSearch:
-    """The search for the best split of a component into two, in steps.
+    """The search, in steps, for the best split of a component into two.
 
     One and two components are fitted to the rows that the component is responsible for.
 
@@ -205,14 +205,14 @@ class SplitSearch:
     name
         Its name.
     rows, w
-        The rows (n, width), and their weights (n,) times the responsibilities.
+        The rows, of shape (n, width), and their weights times the responsibilities, of shape (n,).
     seed
         The seed of the starts. All steps depend only on these arguments.
 
     Attributes
     ----------
     halves
-        Both halves, after the last step.
+        The two halves, after the last step.
     """
 
     def __init__(
@@ -244,7 +244,7 @@ class SplitSearch:
         window: Collection[tuple[Any, float]],
         seed: Sequence[int],
     ) -> SplitSearch | None:
-        """Return a search for the component at a position; None if it has few observations."""
+        """Return a search for the component at a position; None if it has too few observations."""
         rows = model.rows([x for x, _ in window])
         mine = np.array([w for _, w in window]) * model.responsibilities(rows)[:, at]
         chosen = mine > 1e-3
@@ -267,7 +267,7 @@ class SplitSearch:
         return log_evidence(halves, rows, w, prior.concentration, prior.most) - alone
 
     def advance(self, turns: int = 1) -> None:
-        """Take the steps that the budget of one observation allows, or of `turns` observations."""
+        """Take the steps that the budget of `turns` observations allows."""
         self._turns += turns
         self._job.advance(self._turns * SPLIT_COST)
 
@@ -283,7 +283,7 @@ class SplitSearch:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], prior: ProcessPrior, model: EMModel) -> SplitSearch:
-        """Return the search that `to_dict` described, after the same steps.
+        """Return the search that `to_dict` described, after taking the same steps.
 
         Raises
         ------

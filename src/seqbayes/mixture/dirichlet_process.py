@@ -26,14 +26,14 @@ from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 
 BUFFER = 300
-"""Default number of buffered observations for the start, and of recent ones kept for splits."""
+"""Default number of observations buffered for the start, and of recent ones kept for splits."""
 
 
 class DirichletProcessMixture(BaseMixture):
     """A mixture that adds and removes components as a stream requires.
 
     The weights have a Dirichlet process prior, truncated at `most` components: the next observation
-    always has a positive probability to come from a new component. The first observations are
+    always has a positive probability of coming from a new component. The first observations are
     buffered, and the mixture starts with the number of components that has the most evidence. After
     that, the components learn by online EM, as in a `Mixture`.
 
@@ -45,7 +45,7 @@ class DirichletProcessMixture(BaseMixture):
     Parameters
     ----------
     component
-        Prior of every component: a state of any family that is supported by `Mixture`. By default,
+        Prior of every component: a state of any family that `Mixture` supports. By default,
         a vague Normal prior at the scale of the first observations.
     concentration
         Concentration of the Dirichlet process, > 0; larger values favour more components.
@@ -54,8 +54,8 @@ class DirichletProcessMixture(BaseMixture):
     seed
         Seed of the starts.
     buffer
-        Number of observations for the start. After the start, the same number of recent
-        observations is kept to find splits.
+        Number of observations for the start. After the start, this number of recent observations is
+        kept to find splits.
     step, average, df
         See `Mixture`.
 
@@ -75,7 +75,7 @@ class DirichletProcessMixture(BaseMixture):
 
     Examples
     --------
-    Two clusters; then a third appears:
+    Two clusters, and a third one that appears later:
 
     >>> import random
     >>> from seqbayes.mixture import DirichletProcessMixture
@@ -106,7 +106,7 @@ class DirichletProcessMixture(BaseMixture):
 
     @classmethod
     def from_table(cls, values: Mapping[str, Any], names: tuple[str, ...] | None) -> Self:
-        """Return the mixture of a table with a component's prior; see `Model.from_table`."""
+        """Return the mixture that a table with one prior describes; see `Model.from_table`."""
         return cls(**{name: value for name, value in values.items() if value is not None})
 
     def __init__(
@@ -230,7 +230,7 @@ class DirichletProcessMixture(BaseMixture):
     def weight_concentrations(self) -> dict[str, float]:
         """Return the hyperparameters of the Dirichlet posterior of the weights, by label.
 
-        The weight of all components that have not been observed has the label "new".
+        The label "new" has the weight of all components that have not been observed.
         """
         engine = self.scaled_model().predicting()
         each = self.concentration / self.most

@@ -1,4 +1,4 @@
-"""Forecasts by a mixture at one point of a stream, and trials, which compare those of two."""
+"""Forecasts by a mixture at one point in a stream, and trials, which compare two mixtures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOLERATED_LOSS = 2.0
 """Maximum loss in log score with which fewer components win at the end of a trial."""
 
 TRIAL_RENEW_AFTER = 1.05
-"""Growth of a trial's age after which its forecasts are renewed."""
+"""Growth of the age of a trial after which its forecasts are renewed."""
 
 
 class Forecast:
@@ -110,7 +110,7 @@ class Forecast:
 
 
 class Trial:
-    """A challenger with a different number of components, in parallel to the current model.
+    """A challenger with a different number of components, which learns alongside the current model.
 
     Both models forecast every observation before they learn it, and their log scores are compared.
 
@@ -123,8 +123,8 @@ class Trial:
     names
         Names of the challenger's components.
     key
-        The change: the name of a component to split, the names of two components to merge, or the
-        name of a component to remove, twice.
+        The change: the name of a component to split; the names of two components to merge; or twice
+        the name of a component to remove.
     least, length
         Minimum number of observations before a challenger with fewer components can win, and number
         of observations at which the trial ends.
@@ -180,8 +180,9 @@ class Trial:
     def outcome(self) -> bool | None:
         """Whether the challenger has won; None while the trial continues.
 
-        With more components, it wins as soon as it leads clearly. With fewer components, it must
-        not be clearly behind after a minimum time, because the missing component may be rare.
+        A challenger with more components wins as soon as it leads clearly. One with fewer
+        components wins if it is not clearly behind after a minimum time, because the missing
+        component may be rare.
         """
         if self.lead >= DECISIVE_LEAD and (self.grows or self.age >= self.least):
             return True

@@ -33,7 +33,7 @@ from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 
 N_INIT = 30
-"""Number of starts that corresponds to the default search of `Mixture.fit`."""
+"""Number of starts to which the default search of `Mixture.fit` is equivalent."""
 
 
 class Mixture(StreamingMixture):
@@ -48,23 +48,24 @@ class Mixture(StreamingMixture):
     ----------
     components
         The components' priors: states of any families with the same observations, as a sequence or
-        a mapping from name to state. They are cloned, never changed. Alternatively the number of
-        components of numbers, vectors or mappings, with vague priors at the scale of the first
-        observations: Normal components, or, if a feature has text values, products of a Normal
-        distribution of every number and shares of the categories of every other feature.
+        a mapping from name to state. They are cloned, never changed. Alternatively, the number of
+        components, for numbers, vectors or mappings. In this case, priors are vague and at the
+        scale of the first observations. Components are Normal, or, if a feature has text values,
+        products of a normal distribution for every number and category shares for every other
+        feature.
     weights
         Weights of the components: a sequence that sums to 1 for fixed weights, or a `Dirichlet`
-        over the names as the prior of learned weights. By default, a flat Dirichlet prior.
+        over the names as the prior on learned weights. The default is a flat Dirichlet prior.
     start
-        Initial parameter of every component; by default derived from the data.
+        Initial parameter of every component; by default, it is derived from the data.
     seed
         Seed of the start from the data.
     covariance
         Shape of the covariances of Normal components: "full", "diagonal" (or "diag"), "spherical"
         or "tied" (full, and common to all).
     step
-        Step size of online EM, a callable of the number of observations; by default
-        ``Power(0.6)``. A number is a constant step size, for streams with drift, like `HalfLife`.
+        Step size of online EM, a function of the number of observations; by default ``Power(0.6)``.
+        A number is a constant step size, for streams with drift, like `HalfLife`.
     average
         Whether predictions use the average of the statistics over time (Polyak and Ruppert); by
         default true unless the step size is constant.
@@ -79,7 +80,8 @@ class Mixture(StreamingMixture):
         predictions.
     df
         Degrees of freedom, > 0, of components with Student's t distribution, for clusters with
-        heavy tails; "learned" if each component learns its own. By default, components are Normal.
+        heavy tails; or "learned" if each component learns its degrees of freedom. By default,
+        components are Normal.
 
     Attributes
     ----------
@@ -101,11 +103,11 @@ class Mixture(StreamingMixture):
 
     Several threads may learn at the same time.
 
-    The background is a multivariate Cauchy density at the mean of the data without outliers. Its
-    scale is three standard deviations of every feature, without outliers. After the start, only its
-    weight changes. If z is the vector of distances from the mean in units of these scales, the
-    density of d features decreases as ``(1 + |z|**2) ** (-(d + 1) / 2)``. Observations that it
-    explains do not influence the components.
+    The background is a multivariate Cauchy density at the mean of the data without outliers. The
+    scale of every feature is three standard deviations of the data without outliers. After the
+    start, only its weight changes. If z is the vector of distances from the mean in units of these
+    scales, the density of d features decreases as ``(1 + |z|**2) ** (-(d + 1) / 2)``. Observations
+    that it explains do not influence the components.
 
     References
     ----------
@@ -120,7 +122,7 @@ class Mixture(StreamingMixture):
 
     Examples
     --------
-    Five sets of ten tosses, each with one of two coins; which one was not recorded:
+    Five sets of ten tosses, each with one of two coins; which of the coins was not recorded:
 
     >>> from seqbayes import Beta
     >>> from seqbayes.likelihoods import Binomial
@@ -164,7 +166,7 @@ class Mixture(StreamingMixture):
 
     @classmethod
     def from_table(cls, values: Mapping[str, Any], names: tuple[str, ...] | None) -> Self:
-        """Return the mixture of a table's components; see `Model.from_table`."""
+        """Return the mixture that a table of components describes; see `Model.from_table`."""
         weights, seed, df = (values.get(name) for name in ("weights", "seed", "df"))
         return cls(values.get("components", {}), weights, seed=seed, df=df)
 
@@ -243,7 +245,7 @@ class Mixture(StreamingMixture):
             which depends only on the data, not on `seed` or the order of the data.
         keep_responsibilities
             Whether the trace contains the responsibilities of every iteration (n × K numbers each),
-            instead of only the last.
+            instead of only those of the last.
 
         Returns
         -------
@@ -281,8 +283,9 @@ class Mixture(StreamingMixture):
     def merge(self, other: Self) -> None:
         """Add the data of another mixture; the common priors are counted once.
 
-        Components are paired such that the evidence for equal components is maximal; they keep the
-        names of this mixture. Statistics are added; observations in a buffer are learned.
+        Components are paired such that the evidence that the members of each pair are equal is
+        maximal; they keep the names from this mixture. Statistics are added; observations in a
+        buffer are learned.
 
         Raises
         ------
@@ -365,7 +368,7 @@ class Mixture(StreamingMixture):
             self._fill(serialization.decode(x), read_weight(w))
 
     def _read_priors(self, written: Any) -> tuple[State, ...]:
-        """Return default priors from a document; earlier versions stored one per component."""
+        """Return default priors from a document; earlier versions stored one for each component."""
         if isinstance(written[0], Mapping) and len(written) > 1:
             return tuple(State.from_dict(each) for each in written)
         return (load_default_prior(written),) * len(self.names)

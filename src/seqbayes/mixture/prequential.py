@@ -1,4 +1,4 @@
-"""Compare mixtures by their forecasts of one stream, for example to choose K."""
+"""Comparison of mixtures by their forecasts of one stream, for example to choose K."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class Prequential(StreamClusterer):
     Parameters
     ----------
     mixtures
-        Mixtures by name, of which clones without data are used. They may differ in their
-        components, the shape of covariances, or any other parameter. Alternatively a number K:
-        mixtures of 1, 2, …, K Normal components, named by their number.
+        Mixtures, keyed by name; clones without data are used. They may differ in their components,
+        the shape of covariances, or any other parameter. Alternatively, a number K, for mixtures of
+        1, 2, …, K Normal components, named by their number.
     prior
-        Prior probability of every mixture. By default all are equal; or, if `mixtures` is a number,
-        each is 150 times smaller than the one before, so that another component needs very strong
-        evidence [2]_.
+        Prior probability of every mixture. By default, all are equal; but if `mixtures` is a
+        number, each is 150 times smaller than the preceding one, so that an additional component
+        needs very strong evidence [2]_.
     half_life
         Number of observations after which the weight of a log score is halved, for streams with
-        drift; by default the weight does not decrease.
+        drift; by default, the weight does not decrease.
     seed
         Seed of the starts, if `mixtures` is a number.
     df
@@ -65,9 +65,9 @@ class Prequential(StreamClusterer):
     -----
     If default priors take their scale from the data, the first five observations for each component
     of the largest mixture are learned without forecasts: with fewer observations, the comparison of
-    components would be arbitrary. Then the first forecasts are made, one per observation; scores
-    begin when all mixtures have a forecast. Forecasts are renewed, one per observation, when the
-    number of observations has grown by 1 %. While the buffer of a mixture fills, it forecasts with
+    components would be arbitrary. After that, the first forecasts are made, one per observation;
+    scores begin when all mixtures have a forecast. Forecasts are renewed, one per observation, when
+    the number of observations has grown by 1 %. While the buffer of a mixture fills, forecasts use
     a fit to the buffer.
 
     Raises
@@ -173,7 +173,7 @@ class Prequential(StreamClusterer):
             self._renewing = list(self._mixtures)
             self._renew(self._renewing.pop(0))
         elif -len(self._mixtures) <= self._n - self._first < 0.0 and not self._has_no_scale():
-            # fits to the buffers for the first forecasts, one for each observation
+            # for the first forecasts, run the fits to the buffers, one for each observation
             name = list(self._mixtures)[int(self._n - self._first)]
             self._mixtures[name].current_model()
 
@@ -188,13 +188,13 @@ class Prequential(StreamClusterer):
     def merge(self, other: Self) -> None:
         """Add the data of the same mixtures from another shard of the stream.
 
-        Mixtures are merged and log scores are added; each shard was forecast only from its own
+        Mixtures are merged, and log scores are added; each shard was forecast only from its own
         data.
 
         Raises
         ------
         MergeError
-            If the others have other priors or settings.
+            If the mixtures of the other object have other priors or settings.
         """
         self._check_like(other)
         for name, mixture in self._mixtures.items():
@@ -220,12 +220,12 @@ class Prequential(StreamClusterer):
 
     @property
     def mixtures(self) -> Mapping[Any, Mixture]:
-        """The mixtures by name; do not change them."""
+        """The mixtures, keyed by name; do not change them."""
         return MappingProxyType(self._mixtures)
 
     @property
     def log_scores(self) -> dict[Any, float]:
-        """Log probability of the observations according to the forecasts of every mixture."""
+        """Log probability of the observations under the forecasts of every mixture."""
         return dict(self._scores)
 
     @property
@@ -253,7 +253,7 @@ class Prequential(StreamClusterer):
         return self._mixtures[self.best].clone(include_attributes=True)
 
     def samples(self, chains: int, draws: int) -> Samples:
-        """Return samples of the most probable mixture; see `Mixture.samples`."""
+        """Return samples from the most probable mixture; see `Mixture.samples`."""
         return self._mixtures[self.best].samples(chains, draws)
 
     # Predictions.
@@ -345,7 +345,7 @@ class Prequential(StreamClusterer):
         self._scores = dict(zip(names, scores, strict=True))
         for mixture, own in zip(self._mixtures.values(), learned["mixtures"], strict=True):
             mixture.load_learned(own)
-        left = learned.get("renewing", 0)  # missing before version 0.2
+        left = learned.get("renewing", 0)  # this key is missing in documents before version 0.2
         self._renewing = names[len(names) - int(left) :] if left else []
         self._forecasts = {}
         if learned["forecasts"]:
@@ -362,7 +362,7 @@ class Prequential(StreamClusterer):
 
 
 def _mixtures(given: Any, seed: int | None, df: float | str | None) -> dict[Any, Mixture]:
-    """Return the mixtures to compare, by name."""
+    """Return the mixtures to compare, keyed by name."""
     count = as_count(given)
     if count is not None:
         last = BUFFER * count  # staggered starts

@@ -1,4 +1,4 @@
-"""Refit a mixture that fits recent observations badly, while keeping components for past data."""
+"""New fits of a mixture that fits recent observations badly; components for past data are kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from seqbayes.state import State
 Array = npt.NDArray[np.float64]
 
 MIN_ROWS, MIN_PAIRS = 60, 200
-"""Minimum numbers of observations for detecting order by their values, and by their components."""
+"""Minimum numbers of observations to detect order by their values, and by their components."""
 
 MAX_PAIRS = 500
 """Maximum number of pairs of successive observations whose components are compared."""
@@ -45,10 +45,10 @@ DRAWS, USUAL_QUANTILE, IMPROBABLE = 50, 0.05, 3.0
 is lower than this quantile of those of the recent data by more than this number of nats."""
 
 MIN_PAST = 24
-"""Minimum number of past rows for comparing their densities with those of recent rows."""
+"""Minimum number of past rows whose densities are compared with those of recent rows."""
 
 RUN_SHARE = 0.125
-"""A run of equal values is long if it has this share of all rows."""
+"""A run of equal values is long if it contains at least this share of all rows."""
 
 WIDE_RATIO = 100.0
 """Default priors are wide if their scale exceeds the variance within components by this factor."""
@@ -58,17 +58,17 @@ MAX_SCALE_RATIO = 1e3
 
 
 class Refit(NamedTuple):
-    """A model fitted to recent observations, and whether past ones differ from them."""
+    """A model fitted to recent observations, and whether past observations differ from them."""
 
     model: EMModel
     differs: bool
 
 
 class Refitter:
-    """Fits components to recent observations while keeping old components that explain past data.
+    """Fits components to recent observations, and keeps old components that explain past data.
 
-    The evidence of the recent observations determines their number of components. The remaining
-    components are taken from the old model: those that match no new component.
+    The evidence from the recent observations determines the number of components fitted to them.
+    The remaining components are those of the old model that match no new component.
 
     Parameters
     ----------
@@ -102,7 +102,8 @@ class Refitter:
 
         No component is kept if `keep` is false, if the components are not exchangeable, or if
         features or their scales have changed. With Student's t distribution, or a default prior
-        with categories, two components of one cluster can differ, so that none is kept either.
+        with categories, two components of one cluster can differ, so that no component is kept in
+        these cases, either.
         """
         count = len(old.priors)
         whole = self.new_model(count)
@@ -144,7 +145,7 @@ class Refitter:
         return self._continue(model, old, differs)
 
     def _continue(self, model: EMModel, old: EMModel, differs: bool) -> Refit:
-        """Return a refit that continues from the number of observations of the old model."""
+        """Return a refit that continues with the number of observations of the old model."""
         engine = model.engine
         engine.explained[:] *= old.engine.n / max(float(engine.explained.sum()), 1.0)
         engine.n = engine.memory = old.engine.n
@@ -159,7 +160,7 @@ class Refitter:
         return model
 
     def _in_order_of(self, old: EMModel, fresh: EMModel) -> EMModel:
-        """Return a new model with its components at the places of similar old ones."""
+        """Return a new model with its components in the positions of similar old components."""
         order = match(old.states(old.predicting()), fresh.states(fresh.engine))
         found = parts(fresh)
         model = self.new_model(len(found))
@@ -169,9 +170,9 @@ class Refitter:
         return model
 
     def _fit_by_evidence(self, rows: Array, w: Array, most: int) -> EMModel:
-        """Return the fit with the number of components with the most evidence."""
+        """Return the fit with the number of components that has the most evidence."""
         fits = [self._fit(rows, w, k) for k in range(1, most + 1)]
-        if self._settings.fading:  # without the past observations
+        if self._settings.fading:  # the past observations are forgotten
             return fits[-1]
         return max(fits, key=lambda model: log_evidence(model, rows, w, 1.0, most))
 
@@ -203,7 +204,7 @@ class ComponentPool(NamedTuple):
 
 
 def _scale_ratio(old: State, new: State) -> float:
-    """Return the largest ratio of the scales of two default priors; 1 for other priors."""
+    """Return the largest ratio between the scales of two default priors; 1 for other priors."""
     if old == new:
         return 1.0
     ratios = np.log(_scale_of(old) / _scale_of(new))
@@ -211,7 +212,7 @@ def _scale_ratio(old: State, new: State) -> float:
 
 
 def _counterparts(pool: ComponentPool, count: int) -> dict[int, int]:
-    """Return the positions of the new counterparts of old components, if they exist."""
+    """Return the positions of the new counterparts of old components, where they exist."""
     found = {}
     for k in range(count):
         gains = [pool.gain([k], [c]) for c in range(count, len(pool.parts))]
@@ -223,7 +224,7 @@ def _counterparts(pool: ComponentPool, count: int) -> dict[int, int]:
 def _explains(new: EMModel, past: Array, rows: Array) -> bool:
     """Whether a new model explains a sample of past rows about as well as its own rows.
 
-    With fewer than `MIN_PAST` past rows the result is false.
+    With fewer than `MIN_PAST` past rows, the result is false.
     """
     if len(past) < MIN_PAST:
         return False
@@ -298,9 +299,10 @@ def has_constant(model: EMModel, rows: Array) -> bool:
 
 
 def end_of_long_run(model: EMModel, rows: Array) -> int:
-    """Return where the last long run ends: many successive rows with one value of a feature.
+    """Return the end of the last long run: many successive rows with one value of a feature.
 
-    It is 0 without long runs. Missing values count as equal; features that do not vary are ignored.
+    The result is 0 if there are no long runs. Missing values count as equal; features that do not
+    vary are ignored.
     """
     vectors = model.reader.vectors(rows)
     same = (vectors[1:] == vectors[:-1]) | (np.isnan(vectors[1:]) & np.isnan(vectors[:-1]))
@@ -313,7 +315,7 @@ def end_of_long_run(model: EMModel, rows: Array) -> int:
 
 
 def is_ordered(model: EMModel, rows: Array) -> bool:
-    """Whether successive observations are much more similar than by chance."""
+    """Whether successive observations are much more similar than expected by chance."""
     if len(rows) < MIN_ROWS or len(model.priors) == 1:
         return False
     points = np.clip(standardise(model.reader.vectors(rows)), -CLIP_AT, CLIP_AT)

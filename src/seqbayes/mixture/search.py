@@ -1,4 +1,4 @@
-"""Search for the number of components on a stream: trials of splits, merges and removals."""
+"""Search for the number of components on a stream by trials of splits, merges and removals."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ URGENT_COUNT = 5.0
 """Number of unexplained observations that starts a trial of a split immediately."""
 
 URGENT_TURNS = 4
-"""Number of turns that the search for a split takes per observation if it is urgent."""
+"""Number of turns that the search for a split takes per observation if a split is urgent."""
 
 RECENT_LAG = 0.05
-"""Lag, as a share of the age, of the components with which observations are compared."""
+"""Lag of the components with which observations are compared, as a share of the age."""
 
 HOPELESS_LOSS = 20.0
 """Expected loss during a trial above which components are not merged in a trial."""
@@ -80,7 +80,7 @@ class ComponentSearch:
         self._due = model.engine.n + self._size / 4.0
 
     def learn(self, model: EMModel, x: Any, w: float, new: float) -> EMModel:
-        """Let the current model learn an observation; return the current model after that.
+        """Let the current model learn an observation; return the model that is current afterwards.
 
         Parameters
         ----------
@@ -106,12 +106,12 @@ class ComponentSearch:
         urgent = self._unexplained >= URGENT_COUNT and not (examining and self._urgent)
         if urgent or (model.engine.n >= self._due and not examining):
             model = self._propose(model)
-        elif examining:  # in steps, so that no observation is delayed for long
+        elif examining:  # examined in steps, so that no observation is delayed for long
             self._examine(model)
         return model
 
     def _renew_recent(self, model: EMModel) -> Forecast:
-        """Return a forecast by the current components, with which later ones are compared."""
+        """Return a forecast by the current components, for comparisons with later observations."""
         n = model.engine.n
         if self._recent is None:
             self._recent = Forecast(model)
@@ -156,7 +156,7 @@ class ComponentSearch:
         return model
 
     def _propose(self, model: EMModel) -> EMModel:
-        """Remove an empty component, or start a trial of a split, a merge or a removal."""
+        """Remove an empty component, or start the trial of a split, a merge or a removal."""
         n, urgent = model.engine.n, self._unexplained >= URGENT_COUNT
         self._unexplained, self._due = 0.0, n + max(self._size / 4.0, n / 8.0)
         counts = model.engine.live * model.engine.memory
@@ -184,7 +184,7 @@ class ComponentSearch:
         """Return the positions of components that must not be removed or joined.
 
         While step sizes decrease, past data have full weight. A component that explained them is
-        kept even if recent observations do not need it, because no trial can show that it was
+        kept even if recent observations do not need it, because a trial cannot show that it was
         needed.
         """
         if self._prior.settings.fading:
@@ -228,7 +228,7 @@ class ComponentSearch:
         self._untested, self._examined, self._best = [], None, None
 
     def _split(self, model: EMModel, found: SplitSearch) -> None:
-        """Start a trial of a split."""
+        """Start the trial of a split."""
         at = self.names.index(found.name)
         larger = split_merge.split(self._prior, model, found.halves, at, self._window_weight())
         self._trials = [trial for trial in self._trials if not trial.grows]
@@ -238,7 +238,7 @@ class ComponentSearch:
     def _try_fewer(self, model: EMModel, kept: set[int]) -> None:
         """Start a trial without a small component, or with the two most similar components merged.
 
-        Changes that have lost a trial recently, and components to be kept, are skipped.
+        Changes that have recently lost a trial, and components to be kept, are skipped.
         """
         names = self.names
         shares = model.predicting().live.tolist()
@@ -312,7 +312,7 @@ class ComponentSearch:
             self._window.append((as_observation(x), read_weight(w)))
         self._urgent, *untested = data.get("untested", [False])  # missing before version 0.2
         self._untested = [name for name in map(int, untested) if name in self.names]
-        self._examined, self._best = (  # not before version 0.2
+        self._examined, self._best = (  # documents before version 0.2 do not contain this key
             None if each is None else SplitSearch.from_dict(each, self._prior, model)
             for each in data.get("splits", [None, None])
         )

@@ -1,4 +1,4 @@
-"""Learns a mixture from a stream: its start, new fits, and the detection of ordered streams."""
+"""Mixtures that learn from a stream: the start, new fits, and the detection of ordered streams."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class StreamingMixture(BaseMixture):
 
     The first observations are buffered until the components are fitted to them. After that, online
     EM learns one observation at a time. If the components fit recent observations badly, the next
-    observations are buffered, too, and the components are fitted again.
+    observations are buffered as well, and the components are fitted again.
     """
 
     def _begin(self, buffer: Buffer) -> None:
@@ -129,7 +129,7 @@ class StreamingMixture(BaseMixture):
                 self._is_collecting, self._learn_started = True, None
 
     def _check_forgetting(self, model: EMModel) -> None:
-        """Warn of components that have forgotten observations, except if a feature was constant.
+        """Warn if components have forgotten observations, unless a feature was constant.
 
         Observations with a constant feature have a high density until the feature varies.
         """
@@ -145,7 +145,7 @@ class StreamingMixture(BaseMixture):
             rows = model.rows(buffer.observations)
             end = end_of_long_run(model, rows)
             self._check_order(model, rows[end:])
-            if 2 * end > len(rows):  # equal values are usual
+            if 2 * end > len(rows):  # equal values are common
                 self._started_constant = False
                 self._start(model)
                 return

@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Readers of observations: each writes one kind of observation into its place in a row.
 
-This module is plain Python that Cython compiles; it also runs uncompiled, but slower. A missing
-value is NaN in its row.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower. Missing
+values are NaN in a row.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from seqbayes.mixture.components.rows import LARGEST, as_observation
 from seqbayes.statistics.reading import raise_invalid
 
 OTHER = "(other)"
-"""The category of text that did not occur while the buffer was filled."""
+"""The category for text that did not occur while the buffer was filled."""
 
 
 @cython.cclass
@@ -90,7 +90,7 @@ class PairReader(RowReader):
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def read(self, x: object, row: Row) -> cython.int:
-        """Write both sums and the log base measure into a row."""
+        """Write the two sums and the log base measure into a row."""
         return self._statistics.write_terms(x, row.values, self.at)
 
     def vectors(self, rows: Any) -> Any:
@@ -127,11 +127,11 @@ class LabelReader(RowReader):
         return 0
 
     def ignore_unknown(self, ignore: bool) -> None:
-        """Set whether unknown text belongs to the category of others, if there is one."""
+        """Set whether unknown text belongs to the category of other text, if it exists."""
         self._lenient = ignore
 
     def vectors(self, rows: Any) -> Any:
-        """Return one-hot vectors, without the category of others."""
+        """Return one-hot vectors, without the category of other text."""
         places = rows[:, self.at]
         chosen = np.where(np.isnan(places), 0.0, places).astype(int)
         vectors = np.eye(len(self._places))[chosen]
@@ -252,7 +252,7 @@ class VectorReader(RowReader):
         self._lenient = ignore
 
     def read_all(self, xs: Iterable[Any], width: int) -> Any:
-        """Return many vectors as rows; an array (n, d) is converted in one step."""
+        """Return many vectors as rows; an array of shape (n, d) is converted in one step."""
         if (
             isinstance(xs, np.ndarray)
             and xs.ndim == 2
@@ -356,7 +356,7 @@ class FieldsReader(RowReader):
         return table
 
     def ignore_unknown(self, ignore: bool) -> None:
-        """Set whether unknown features are ignored, and unknown text is of the other category."""
+        """Set whether unknown features are ignored, and unknown text is counted as other text."""
         self._lenient = ignore
         for part in self.parts.values():
             part.ignore_unknown(ignore)
@@ -368,7 +368,7 @@ class FieldsReader(RowReader):
 
 @cython.cclass
 class ReaderGroup(RowReader):
-    """Combines readers of the same observation, for components with different statistics."""
+    """Combines readers of the same observation, for components that have different statistics."""
 
     readers = cython.declare(list, visibility="readonly")
 

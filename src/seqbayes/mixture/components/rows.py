@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Rows of numbers, the form of observations that the kernels use, and checks of values.
+"""Rows of numbers, which are the form of observations that kernels use, and checks of values.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower. A missing
 value is NaN in its row.
@@ -37,7 +37,7 @@ LARGEST = 1e150
 _LARGEST = cython.declare(cython.double, LARGEST)
 # Maximum weight, so that a statistic times the total weight is finite.
 MAX_WEIGHT = 1e100
-# Number of past rows that are kept, minimum number that are compared, and growth of the number of
+# Number of past rows that are kept, minimum number that is compared, and growth of the number of
 # observations after which they are compared.
 PAST_ROWS = cython.declare(cython.Py_ssize_t, 64)
 MIN_PAST_ROWS = cython.declare(cython.Py_ssize_t, 24)
@@ -47,7 +47,7 @@ CHECK_AFTER = cython.declare(cython.double, 1.25)
 def as_observation(x: Any) -> Any:
     """Return a copy of an observation as plain Python values.
 
-    NaN in an array is a missing value and becomes None.
+    NaN in an array marks a missing value, and becomes None.
     """
     if type(x) is dict:  # faster than the check of an abstract class
         return x.copy()
@@ -97,7 +97,7 @@ class Row:
 class PastRows:
     """A sample of past rows, with their log densities on arrival.
 
-    When it is full, every other row is discarded, and the next ones are kept half as often.
+    When the sample is full, every other row is discarded, and later rows are kept half as often.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class PastRows:
     count : int
         Number of rows.
     due : float
-        Number of observations from which the next row is kept.
+        Number of observations after which the next row is kept.
     """
 
     def __init__(self, width: int) -> None:
@@ -120,7 +120,7 @@ class PastRows:
         self._logs: Any = None
 
     def keep(self, row: Row, log_density: cython.double, n: cython.double) -> cython.bint:
-        """Keep observation `n`; return whether the rows are due to be compared."""
+        """Keep observation `n` if it is due; return whether a comparison of the rows is due."""
         i: cython.Py_ssize_t
         if self.count == PAST_ROWS:
             for i in range(PAST_ROWS // 2):
@@ -148,7 +148,7 @@ class PastRows:
         return np.array(self._rows[: self.count])
 
     def read(self, i: cython.Py_ssize_t, row: Row) -> cython.double:
-        """Write the row at a position into another; return its log density on arrival."""
+        """Write the kept row at a position into another row; return its log density on arrival."""
         row.values[:] = self._rows[i, :]
         v: cython.double = self._logs[i]
         return v
@@ -198,7 +198,7 @@ class RowReader:
     Parameters
     ----------
     at
-        Position in the row of its first number.
+        Position of its first number in a row.
     size
         The number of values that it writes.
     """
@@ -224,7 +224,7 @@ class RowReader:
         return 0
 
     def read_all(self, xs: Iterable[Any], width: int) -> Any:
-        """Return many observations as an array (n, width).
+        """Return many observations as an array of shape (n, width).
 
         Raises
         ------
@@ -247,7 +247,7 @@ class RowReader:
         return rows
 
     def read_column(self, values: Any, table: Any) -> None:
-        """Write the values (n,) of one feature into their positions in rows; NaN is missing."""
+        """Write n values of one feature into their positions in rows; NaN marks a missing value."""
         row = Row(table.shape[1])
         for i, x in enumerate(values.tolist()):
             if x is None or x != x:
@@ -260,7 +260,7 @@ class RowReader:
             table[i, self.at : self.at + self.size] = row.array[self.at : self.at + self.size]
 
     def vectors(self, rows: Any) -> Any:
-        """Return rows as vectors (n, m) for clustering; NaN is a missing value."""
+        """Return rows as vectors, of shape (n, m), for clustering; NaN marks a missing value."""
         return rows[:, self.at : self.at + self.size]
 
     def ignore_unknown(self, ignore: bool) -> None:

@@ -1,4 +1,4 @@
-"""Adapters, which let a mixture use the states of a family as components.
+"""Adapters that let a mixture use the states of a family as components.
 
 A family class declares its adapter as `component_adapter`: an instance of `ComponentAdapter`, the
 name of an instance as ``"module:object"`` (imported on first use), or None if its states cannot be
@@ -70,13 +70,13 @@ def _load(name: str) -> Any:
 
 
 class PairAdapter(ComponentAdapter):
-    """Adapter of Beta and Gamma priors; the statistic is a pair of sums."""
+    """Adapter for Beta and Gamma priors, whose statistic is a pair of sums."""
 
     def __init__(self, beta: bool) -> None:
         self._beta = beta
 
     def size(self, state: State) -> int:
-        """Return 3: both sums, and the log base measure."""
+        """Return 3, for the two sums and the log base measure."""
         return 3
 
     def reading(self, state: State) -> Hashable:
@@ -88,7 +88,7 @@ class PairAdapter(ComponentAdapter):
         return readers.PairReader(at, state.new_statistics())
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
-        """Return the kernel of a probability or a rate."""
+        """Return the kernel for a probability or a rate."""
         first, second = state.prior
         return discrete.PairKernel(at, (first, second), self._beta)
 
@@ -103,7 +103,7 @@ class PairAdapter(ComponentAdapter):
 
 
 class LabelsAdapter(ComponentAdapter):
-    """Adapter of Dirichlet priors for categories or counts of categories."""
+    """Adapter for Dirichlet priors, for categories or counts of categories."""
 
     def _is_count(self, state: Any) -> bool:
         return not state.likelihood.labelled
@@ -123,7 +123,7 @@ class LabelsAdapter(ComponentAdapter):
         return readers.LabelReader(at, state.new_statistics())
 
     def kernel(self, state: State, at: int, covariance: str) -> Kernel:
-        """Return the kernel of the shares of the categories."""
+        """Return the kernel for the shares of the categories."""
         return discrete.LabelsKernel(at, state.prior.alpha, self._is_count(state))
 
     def predictive(self, state: State, kernel: Any) -> ComponentPredictive:
@@ -148,12 +148,13 @@ class LabelsAdapter(ComponentAdapter):
 
 
 class FieldsAdapter(ComponentAdapter):
-    """Adapter of products; each field uses the adapter of its family.
+    """Adapter for products, in which each field uses the adapter of its family.
 
     Parameters
     ----------
     df
-        Degrees of freedom of the Normal fields' Student's t distribution, as for these fields.
+        Degrees of freedom of Student's t distribution for Normal fields; see the adapters of such
+        fields.
     """
 
     def __init__(self, df: float | None = None) -> None:
@@ -168,7 +169,7 @@ class FieldsAdapter(ComponentAdapter):
         return any(adapter.has_tails(field) for _, field, adapter in self._fields(state))
 
     def with_tails(self, df: float) -> Self:
-        """Return the adapter of products in which Normal fields have Student's t distribution."""
+        """Return the adapter for products in which Normal fields have Student's t distribution."""
         return type(self)(df)
 
     def size(self, state: State) -> int:
@@ -202,14 +203,14 @@ class FieldsAdapter(ComponentAdapter):
         ]
 
     def parameter(self, state: State, raw: Any) -> Any:
-        """Return the parameter of every field by name."""
+        """Return the parameter of every field, keyed by name."""
         return {
             name: adapter.parameter(field, part)
             for (name, field, adapter), part in zip(self._fields(state), raw, strict=True)
         }
 
     def state_parameter(self, state: State, raw: Any) -> Any:
-        """Return the parameter of the likelihood of every field by name."""
+        """Return the parameter of every field's likelihood, keyed by name."""
         return {
             name: adapter.state_parameter(field, part)
             for (name, field, adapter), part in zip(self._fields(state), raw, strict=True)
@@ -268,7 +269,7 @@ GENERIC = GenericAdapter()
 def adapters_of(
     states: Iterable[State], df: float | None = None
 ) -> list[tuple[State, ComponentAdapter]]:
-    """Return pairs of each state and its adapter.
+    """Return pairs of a state and its adapter, one for each state.
 
     Parameters
     ----------
