@@ -319,7 +319,7 @@ def test_a_quantity_is_not_ignored_where_it_does_not_exist():
     with pytest.raises(PriorError, match="expected a state"):
         compare(numbers, quantity=0.95)
     colours = [Dirichlet({"red": 2.0, "blue": 1.0})] * 2
-    with pytest.raises(PriorError, match="a quantile is of all labels"):
+    with pytest.raises(PriorError, match="a quantile is computed over all labels"):
         compare(colours, label="red", quantity=0.95)
     assert repr(number_of(colours[0], "red", "mean")) == "Beta(alpha=2.0, beta=1.0)"
 

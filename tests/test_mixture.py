@@ -211,7 +211,7 @@ def test_invalid_input_is_refused() -> None:
         Mixture([coin, coin], weights=(1.0,))
     with pytest.raises(PriorError, match="2 parameters"):
         Mixture([coin, coin], start=(0.5,))
-    with pytest.raises(PriorError, match="expected weights of"):
+    with pytest.raises(PriorError, match="expected weights for"):
         Mixture([coin, coin], weights=Dirichlet({"x": 1, "y": 1}))
     with pytest.raises(ObservationError, match="got none"):
         coins().fit([])

@@ -77,10 +77,10 @@ def check_value(belief: Any, at: Any) -> None:
         low, high = belief.support
         if not low <= check_parameter("at", at, -math.inf) <= high:
             raise PriorError(
-                f"expected at to be a parameter value from {low:g} to {high:g}, got {at!r}"
+                f"expected 'at' to be a parameter value from {low:g} to {high:g}, got {at!r}"
             )
     elif not belief.logpdf(at) > -math.inf:
-        raise PriorError(f"expected at to be in the range of the parameters, got {at!r}")
+        raise PriorError(f"expected 'at' to be in the range of the parameters, got {at!r}")
 
 
 def _is_finite(estimate: Any) -> bool:

@@ -353,7 +353,7 @@ def test_a_coordinate_outside_the_unit_interval_has_no_warning():
     ("beliefs", "options", "message"),
     [
         ([Beta()], {}, "two or more"),
-        ([Beta(), Gamma(2, 1)], {}, "one kind"),
+        ([Beta(), Gamma(2, 1)], {}, "the same kind"),
         ([Beta(), Beta()], {"better": "up"}, "'higher' or 'lower'"),
         ([Beta(), Beta()], {"control": "a"}, r"one of \[0, 1\]"),
         ([Beta(), Beta()], {"equivalence": -1.0}, "above 0"),

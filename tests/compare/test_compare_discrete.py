@@ -223,12 +223,12 @@ def test_a_quantile_of_counts_is_a_distribution():
     [
         ([Beta(2, 3)] * 2, "False or True"),
         ([Beta(2, 3, likelihood=Binomial())] * 2, "number of trials, which varies"),
-        ([Dirichlet({"red": 1, "blue": 2})] * 2, "only labels that are numbers"),
+        ([Dirichlet({"red": 1, "blue": 2})] * 2, "quantiles need labels that are all known"),
         ([DirichletProcess(1.0, {1: 2.0})] * 2, "not known"),
         ([Dirichlet({1: 0.0, 2: 0.0}, likelihood=Multinomial())] * 2, "improper"),
         ([Beta(1, 9, likelihood=Geometric())] * 2, "too many values"),
         ([Gamma(1e6, 1e-2)] * 2, "too many values"),
-        ([Gamma(3, 1), Gamma(3, 1, likelihood=Exponential())], "one kind"),
+        ([Gamma(3, 1), Gamma(3, 1, likelihood=Exponential())], "the same kind"),
         ([Hurdle(Gamma(3, 2, likelihood=Exponential()))] * 2, "may be zero"),
     ],
 )

@@ -89,7 +89,7 @@ REASONS = {
     "above the centre": "known centre",
     "false or true": "is False or True",
     "in steps, if `trials` is fixed": "number of trials, which varies",
-    "in steps, of labels that are numbers": "a quantile is of all labels",
+    "in steps, of labels that are numbers": "a quantile is computed over all labels",
     "may be zero": "may be zero",
 }
 TABLE = Path(__file__).parents[2] / "docs" / "compare.md"

@@ -75,7 +75,7 @@ def test_distributions_of_different_classes_are_compared():
         ({"a": d.Beta(np.ones(2), 1.0), "b": d.Beta(1.0, 1.0)}, {}, "arrays of equal length"),
         ({"a": d.Beta(np.ones(2), 1.0), "b": 3}, {}, "expected distributions"),
         ({"a": d.Beta(1.0, 1.0), "b": d.Beta(1.0, 1.0)}, {"control": "c"}, "control"),
-        ({"a": d.Beta(1.0, 1.0), "b": d.Gamma(1.0, 1.0)}, {}, "one kind"),
+        ({"a": d.Beta(1.0, 1.0), "b": d.Gamma(1.0, 1.0)}, {}, "the same kind"),
     ],
 )
 def test_invalid_columns_are_refused(beliefs, options, message):

@@ -336,7 +336,7 @@ def test_look_uses_the_increments_of_states(rng):
     assert gate.decision().best == "b"
     with pytest.raises(ObservationError, match="earlier data"):
         gate.look({name: Beta() for name in "ab"})
-    with pytest.raises(ObservationError, match="expected states of"):
+    with pytest.raises(ObservationError, match="expected states for the arms"):
         gate.look({"a": Beta()})
 
 
@@ -381,7 +381,7 @@ def test_invalid_gates_are_refused(arguments, options, message):
 
 def test_unknown_arms_and_invalid_documents_are_refused():
     gate = Gate(Beta(), "ab")
-    with pytest.raises(ObservationError, match="expected an arm"):
+    with pytest.raises(ObservationError, match="expected one of the arms"):
         gate.learn_one("c", True)
     document = gate.to_dict()
     for changes in ({"pairs": []}, {"arms": []}, {"gate": {"alpha": 2.0}}, {"seqbayes": 99}):

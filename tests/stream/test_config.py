@@ -448,7 +448,7 @@ def test_every_error_is_listed():
         (
             f"{BASE}belief.b = {{state = 'dirichlet-process-mixture', field = 'x', most = 0,"
             " component = {state = 'normal', prior = {prior_mean = 0, prior_variance = 1}}}",
-            "belief.b.most: expected most >= 1 components, got 0",
+            "belief.b.most: expected most >= 1, got 0",
         ),
         (
             f"{BASE}belief.b = {{state = 'beta', field = 'x', weights = [1]}}",

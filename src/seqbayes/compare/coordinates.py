@@ -364,7 +364,7 @@ def coordinate_of(distributions: Sequence[Distribution]) -> Coordinate:
     """
     supports = {each.support for each in distributions}
     if len(supports) != 1 or any(each.discrete for each in distributions):
-        raise PriorError(f"expected numbers of one kind to compare, got {list(distributions)}")
+        raise PriorError(f"expected numbers of the same kind to compare, got {list(distributions)}")
     low, high = supports.pop()
     if math.isinf(low):
         return _LINE

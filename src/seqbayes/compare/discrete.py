@@ -54,7 +54,7 @@ class Lattice:
 
     def __init__(self, numbers: Sequence[Distribution]) -> None:
         if not all(each.discrete for each in numbers):
-            raise PriorError(f"expected numbers of one kind to compare, got {list(numbers)}")
+            raise PriorError(f"expected numbers of the same kind to compare, got {list(numbers)}")
         found = [each.values() for each in numbers]
         if any(each is None for each in found):
             raise PriorError(

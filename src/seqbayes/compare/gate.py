@@ -185,10 +185,14 @@ class Gate:
             If an arm is missing, or has fewer data than before.
         """
         if set(states) != set(self.names):
-            raise ObservationError(f"expected states of {list(self.names)}, got {list(states)}")
+            raise ObservationError(
+                f"expected states for the arms {list(self.names)}, got {list(states)}"
+            )
         for name, state in states.items():
             if state.n_samples < self._arms[name].n_samples:
-                raise ObservationError(f"expected arm {name!r} to have at least its earlier data")
+                raise ObservationError(
+                    f"expected the state of arm {name!r} to contain its earlier data"
+                )
         for name, state in states.items():
             mine = self._arms[name]
             mine.statistics.load(state.statistics.dump())
@@ -197,7 +201,7 @@ class Gate:
 
     def _arm(self, arm: Hashable) -> State:
         if arm not in self._arms:
-            raise ObservationError(f"expected an arm of {list(self.names)}, got {arm!r}")
+            raise ObservationError(f"expected one of the arms {list(self.names)}, got {arm!r}")
         return self._arms[arm]
 
     def _close(self, arm: Hashable) -> None:

@@ -58,9 +58,13 @@ def number_of(
             return _share(state, label)
         return _quantile_of_labels(state, label, quantity)
     if label is not None:
-        raise PriorError(f"only a belief about labels has a label: expected none, got {label!r}")
+        raise PriorError(
+            f"only a belief about labels has a label: expected no label, got {label!r}"
+        )
     if not state.is_proper(state.posterior):
-        raise PriorError(f"{state.posterior} is improper: it cannot be compared before more data")
+        raise PriorError(
+            f"{state.posterior} is improper: it cannot be compared before it has more data"
+        )
     if quantity is not None or state.compares_expected:
         return _of_observations(state, "mean" if quantity is None else quantity)
     number: Distribution = state.plotted(state.posterior)
@@ -71,7 +75,9 @@ def _quantile_of_labels(state: Any, label: Any, p: Any) -> Distribution:
     """Return the distribution of a quantile of labels that are numbers."""
     _check_probability(p)
     if label is not None:
-        raise PriorError(f"a quantile is of all labels: expected no label, got {label!r}")
+        raise PriorError(
+            f"a quantile is computed over all labels: expected no label, got {label!r}"
+        )
     weights, unknown = state.label_weights()
     numbers: dict[float, float] = {}
     for name, weight in weights.items():
@@ -81,12 +87,12 @@ def _quantile_of_labels(state: Any, label: Any, p: Any) -> Distribution:
             number = math.nan
         if unknown > 0.0 or not math.isfinite(number):
             raise PriorError(
-                "only labels that are numbers and all known have quantiles: compare the share of"
+                "quantiles need labels that are all known and are numbers: compare the share of"
                 f" one label; got {'labels that are not known' if unknown else repr(name)}"
             )
         numbers[number] = numbers.get(number, 0.0) + weight
     if len(numbers) < 2 or not min(numbers.values()) > 0.0:
-        raise PriorError(f"{weights} is improper: it cannot be compared before more data")
+        raise PriorError(f"{weights} is improper: it cannot be compared before it has more data")
     return LabelQuantile(numbers, p)
 
 
@@ -148,7 +154,9 @@ def product(
         else:
             numbers.append(number_of(each, None, "mean"))
     if label is not None and not labelled:
-        raise PriorError(f"only a belief about labels has a label: expected none, got {label!r}")
+        raise PriorError(
+            f"only a belief about labels has a label: expected no label, got {label!r}"
+        )
     return ProductOfTwo(*numbers)
 
 
@@ -163,5 +171,5 @@ def _share(state: Any, label: Any) -> Distribution:
     weight = math.fsum(weights[name] for name in mine)
     rest = math.fsum([unknown, *(each for name, each in weights.items() if name not in mine)])
     if not (weight > 0.0 and rest > 0.0):
-        raise PriorError(f"a belief has no information about the share of {label!r}")
+        raise PriorError(f"the belief has no information about the share of {label!r}")
     return Beta(weight, rest)

@@ -76,7 +76,7 @@ def plan(
     prior = evidence.effect_prior(check_parameter("effect", effect, high=10.0))
     kind = evidence.kind_of(state)
     if len(values) < 2:
-        raise PriorError(f"expected the values of two or more arms, got {values!r}")
+        raise PriorError(f"expected values for two or more arms, got {values!r}")
     samples = {name: _assumed(kind, state, value) for name, value in values.items()}
     return _needed(kind, samples, prior, alpha, better, power, start=0.0)
 

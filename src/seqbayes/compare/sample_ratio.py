@@ -126,7 +126,7 @@ def sample_ratio(
         raise PriorError(f"expected two or more variants, got {len(names)}")
     for name, count in counts.items():
         if not _is_count(count):
-            raise ObservationError(f"expected a whole number >= 0 of {name!r}, got {count!r}")
+            raise ObservationError(f"expected a whole number >= 0 for {name!r}, got {count!r}")
     shares = _shares(names, planned)
     if not 0.0 < alpha < 0.5:
         raise PriorError(f"expected an alpha between 0 and 0.5, got {alpha!r}")
@@ -177,9 +177,9 @@ def _shares(names: list[Any], planned: Mapping[Any, float] | None) -> dict[Hasha
     if planned is None:
         return dict.fromkeys(names, 1.0 / len(names))
     if set(planned) != set(names):
-        raise PriorError(f"expected planned weights of {names}, got those of {list(planned)}")
+        raise PriorError(f"expected planned weights for {names}, got weights for {list(planned)}")
     for name, weight in planned.items():
         if not 0.0 < weight < math.inf:
-            raise PriorError(f"expected a planned weight of {name!r} above 0, got {weight!r}")
+            raise PriorError(f"expected a planned weight above 0 for {name!r}, got {weight!r}")
     total = math.fsum(planned.values())
     return {name: planned[name] / total for name in names}

@@ -104,7 +104,9 @@ class MultivariateNormal(Likelihood):
             return xs
         for name in self.features:
             if name not in columns:
-                raise ObservationError(f"expected a column of every feature, got none of {name!r}")
+                raise ObservationError(
+                    f"expected a column for every feature, got none for {name!r}"
+                )
         listed = [columns[name] for name in self.features]
         if all(isinstance(column, np.ndarray) for column in listed):
             return np.column_stack(listed)

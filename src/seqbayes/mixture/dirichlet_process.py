@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqbayes import serialization
-from seqbayes.checks import as_count
+from seqbayes.checks import check_count
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.mixture.base import BaseMixture
@@ -124,7 +124,7 @@ class DirichletProcessMixture(BaseMixture):
         self.component = _check_component(component)
         self.likelihood = None if self.component is None else self.component.likelihood
         self.concentration = check_parameter("concentration", concentration)
-        self.most = _check_most(most)
+        self.most = check_count("most", most)
         self.seed, self.buffer, self.step, self.average = seed, buffer, step, average
         self.df = df
         self._given: dict[str, Any] = {
@@ -310,10 +310,3 @@ def _check_component(component: Any) -> State | None:
     adapter_of(component)
     check_proper(component)
     return component.clone()
-
-
-def _check_most(most: Any) -> int:
-    count = as_count(most)
-    if count is None:
-        raise PriorError(f"expected most >= 1 components, got {most!r}")
-    return count

@@ -370,7 +370,7 @@ def _mixtures(given: Any, seed: int | None, df: float | str | None) -> dict[Any,
             k: Mixture(k, seed=seed, buffer=last - count + k, df=df) for k in range(1, count + 1)
         }
     if df is not None:
-        raise PriorError("df needs the number of mixtures; give it to each mixture instead")
+        raise PriorError("df needs the number of mixtures; otherwise pass df to each mixture")
     if not isinstance(given, Mapping) or not given:
         raise PriorError(
             f"expected mixtures by name, or the maximum number of components, got {given!r}"

@@ -248,7 +248,7 @@ def _check_weights(weights: Any, names: tuple[Any, ...]) -> Any:
     if isinstance(weights, Dirichlet):
         if weights.categories != names:
             raise PriorError(
-                f"expected weights of {names}, got a Dirichlet over {weights.categories}"
+                f"expected weights for {names}, got a Dirichlet over {weights.categories}"
             )
         return weights.clone()
     if len(weights) != len(names):
@@ -307,11 +307,11 @@ def check_combination(
             raise PriorError(f"expected {k} parameters to start from, got {start!r}")
         if priors is None:
             raise PriorError(
-                "start needs the components' priors: pass states instead of their number"
+                "'start' needs the components' priors: pass states instead of their number"
             )
         if background:
             raise PriorError(
-                "background cannot be combined with start: its scale comes from the first"
+                "'background' cannot be combined with 'start': its scale comes from the first"
                 " observations"
             )
     if background:
