@@ -61,6 +61,8 @@ COMPILED = [
     "seqbayes.table.integer_rows",
     "seqbayes.table.text_rows",
     "seqbayes.events.cells",
+    "seqbayes.events.decimals",
+    "seqbayes.events.field_arrays",
     "seqbayes.events.loops",
     "seqbayes.stream.column_json",
     "seqbayes.stream.key_rows",

@@ -152,7 +152,8 @@ def _text(
     if length == 0:
         return None
     found = PyUnicode_DecodeUTF8(at, length, cython.NULL)  # type: ignore[name-defined]
-    if at[0] <= 32 and found.isspace():  # the byte is negative if it is not ASCII
+    # not ASCII: negative, or above 126 where characters are unsigned
+    if (at[0] <= 32 or at[0] > 126) and found.isspace():
         return None
     return found
 

@@ -103,6 +103,11 @@ class Layout:
         self._decode, self._decode_lines = decoder.decode, decoder.decode_lines
         self._derivation = Derivation(derived, computed, self._attribute) if computed else None
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether each field is read from records as one kind."""
+        return self._strict and self._derivation is None
+
     def attribute(self, slot: Slot) -> str:
         """Return the name of the event attribute that holds a slot."""
         return self._attribute(slot, slot in self._computed)

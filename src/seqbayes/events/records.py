@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, Protocol, overload
 
 from seqbayes.events.cells import KINDS, OTHER, read_columns
+from seqbayes.events.field_arrays import FieldArrays
 from seqbayes.events.values import coerce, parse_column
 
 MAX_RECORD_BYTES = 16 << 20
@@ -45,6 +46,20 @@ class Block(Sequence[bytes]):
     def whole(self) -> bytes:
         """All lines, with their newlines."""
         return self.data[self.starts[0] - self.first : self.starts[-1] - self.first]
+
+    def read_arrays(self, slots: Sequence[tuple[str, str]]) -> tuple[FieldArrays, int]:
+        """Return the fields of the first lines as arrays, and the number of these lines.
+
+        Parameters
+        ----------
+        slots
+            Name and kind of each field.
+        """
+        fields = _arrays_for(slots, self)
+        if not _is_utf8(self.data):
+            return fields, 0
+        names = [name.encode() for name, _ in slots]
+        return fields, fields.read_lines(self.data, self.starts, self.first, names)
 
     def __iter__(self) -> Iterator[bytes]:
         for start, end in pairwise(self.starts):
@@ -186,6 +201,38 @@ class PlainCells(Cells):
         )
         by_place = dict(zip(order, found, strict=True))
         return [by_place[k] for k in range(len(columns))]
+
+    def read_arrays(self, slots: Sequence[tuple[str, str]]) -> tuple[FieldArrays, int]:
+        """Return the fields of the first rows as arrays, and the number of these rows.
+
+        Parameters
+        ----------
+        slots
+            Name and kind of each field.
+        """
+        block = self._block
+        fields = _arrays_for(slots, block)
+        if not all(name in self.header for name, _ in slots):
+            return fields, 0
+        columns = [self.header.index(name) for name, _ in slots]
+        delimiter = ord(self._delimiter)
+        return fields, fields.read_rows(block.data, block.starts, block.first, delimiter, columns)
+
+
+def _arrays_for(slots: Sequence[tuple[str, str]], block: Block) -> FieldArrays:
+    """Return empty arrays for the fields of a block."""
+    n_bytes = block.starts[-1] - block.starts[0]
+    return FieldArrays([KINDS[kind] for _, kind in slots], len(block), n_bytes)
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @dataclass

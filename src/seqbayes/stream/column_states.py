@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from seqbayes.errors import SeqbayesError
+from seqbayes.errors import ObservationError, SeqbayesError
 from seqbayes.events.keys import REST, read_key, write_key
 from seqbayes.state import State
 from seqbayes.statistics.batches import NewRows
@@ -23,6 +23,7 @@ from seqbayes.stream.column_json import ColumnJson
 from seqbayes.stream.garbage import collector_suspended
 from seqbayes.stream.key_rows import KeyRows
 from seqbayes.stream.stores import LazyStates, StateRows, StoredState, StoreError
+from seqbayes.table.keys import ArrowTexts
 
 Array = Any
 
@@ -268,6 +269,41 @@ class ColumnStates(MutableMapping[Any, Any]):
                 return learned
             start, block = learned, 4 * block
         return start
+
+    def learn_arrays(self, texts: ArrowTexts | None, xs: Array, max_keys: int) -> bool:
+        """Learn observations that are numbers, or return False if this requires a check of each.
+
+        Parameters
+        ----------
+        texts
+            The key of each observation, none of which begins with a NUL; None if it is ``()``.
+        xs : array of float
+            The observations.
+        max_keys
+            Maximum number of keys.
+        """
+        if self._unread:
+            return False
+        self._compact()
+        before = len(self._keys)
+        try:
+            xs, ys = self._template.read_many(xs)
+            rows = (
+                np.full(len(xs), self._keys.add(()))
+                if texts is None
+                else self._keys.add_texts(*texts)
+            )
+            self._reserve(len(self._keys))
+            if len(self._keys) <= max_keys:
+                self._columns.resize(len(self._keys))
+                self._columns.learn(rows, xs, ys, None, None, before)
+                self._changed[rows] = 1
+                return True
+        except ObservationError:  # the caller determines for which of them
+            pass
+        self._keys.truncate(before)
+        self._columns.resize(before)
+        return False
 
     @property
     def n_changed(self) -> int:

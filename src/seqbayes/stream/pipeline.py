@@ -17,15 +17,14 @@ from seqbayes.errors import PriorError, SeqbayesError
 from seqbayes.events.belief import Belief, layout_of
 from seqbayes.events.fields import write_record
 from seqbayes.stream.declarations import continue_stored
+from seqbayes.stream.direct import DirectLearning
 from seqbayes.stream.garbage import collector_suspended
 from seqbayes.stream.source import Batch, Source
 from seqbayes.stream.stores import Changes, DeadLetter, LazyStates, RunnerStatus, Store, StoreError
 from seqbayes.stream.table import KeyedStates
 
+# Maximum number of raw bytes kept of a dead letter.
 MAX_RAW_BYTES = 1 << 20
-"""Maximum number of raw bytes kept of a dead letter."""
-
-
 COST_FACTOR, MAX_DELAY = 4.0, 10.0
 """A commit of many keys is delayed until the time since the last one is `COST_FACTOR` times what it
 will probably take, up to `MAX_DELAY` times the time in `Pace`."""
@@ -171,6 +170,7 @@ class Pipeline:
             belief.name: KeyedStates(belief, self._layout, store.stores_states)
             for belief in beliefs
         }
+        self._direct = DirectLearning(self._layout, self.tables)
         self._size, self._timeout = size, timeout
         self._seconds_per_key: float | None = None
         self._open()
@@ -228,17 +228,21 @@ class Pipeline:
     def _learn(self, batch: Batch) -> None:
         """Learn the events of a batch; events that cannot be used become dead letters."""
         self._whole = False
+        done = {} if batch.only else self._direct.learn(batch.records)
+        first = min(done.values(), default=0)
         events, index = self._layout.decode(
-            batch.records, lambda i, why: self._add_dead_letter(batch, i, "", why)
+            batch.records[first:], lambda i, why: self._add_dead_letter(batch, first + i, "", why)
         )
+        index = [first + i for i in index] if first else index
         unused = set(range(len(batch.records)) if batch.prompt or self._selective else ())
         for name, table in self.tables.items():
+            skipped = done.get(name, 0)
             learned = table.learn(
-                *batch.select(name, events, index),
+                *batch.select(name, events[skipped - first :], index[skipped - first :]),
                 lambda i, why, by=name: self._add_dead_letter(batch, i, by, why),  # type: ignore[misc]
             )
             if unused:
-                unused.difference_update(learned)
+                unused.difference_update(range(skipped), learned)
         self.unused = sorted(unused)
         self.unused_events += len(unused)
         self.source.learned(batch, self.unused)
@@ -247,8 +251,7 @@ class Pipeline:
         read = len(batch.records) + len(batch.refused)
         self._token, self._moved, self._whole = batch.token, True, True
         self._prompt = self._prompt or batch.prompt
-        self.events += read
-        self._read += read
+        self.events, self._read = self.events + read, self._read + read
         self.lag, self.read_at = batch.remaining, time.time()
 
     @property

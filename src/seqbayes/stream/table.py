@@ -22,10 +22,8 @@ from seqbayes.stream.limits import LimitError, Limits
 from seqbayes.stream.rejections import RejectionCounts
 from seqbayes.stream.stores import ReadableStore, StoredState, StoreError
 
+# Errors of events that `_learn_one` handles: an invalid key, a state not yet decoded, …
 _FAILURES = (AttributeError, TypeError, ValueError)
-"""Errors of events that `_learn_one` handles: an invalid key, a state not yet decoded, …"""
-
-
 Reject = Callable[[int, SeqbayesError], None]
 """Called with the index of an event that cannot be used, and the error."""
 
@@ -49,6 +47,8 @@ class KeyedStates:
         Numbers of events learned, rejected, and excluded by `where`.
     counts
         Numbers of rejected events by reason.
+    columns
+        The states, if they are in columns; otherwise None.
     observer
         Function that is called with the keys and the `learn_one` arguments of the events learned
         from a batch, in order.
@@ -72,9 +72,9 @@ class KeyedStates:
         self._labels_of = self._limits.labels_of
         self._plain = self._reader.plain and self._labels_of is None and belief.over != "drop"
         self._kind = type(belief.state) if only_updates_statistics(belief.state) else None
-        self._columns = self._make_columns()
-        if self._columns is not None:
-            self._states = self._columns
+        self.columns = self._make_columns()
+        if self.columns is not None:
+            self._states = self.columns
 
     def _make_columns(self) -> ColumnStates | None:
         """Return states in columns if the belief supports them."""
@@ -104,14 +104,14 @@ class KeyedStates:
         many keys is fast.
         """
         name = self.belief.name
-        if self._columns is None:
+        if self.columns is None:
             rows = store.states(name, self.ordered)
         else:
-            self._uses, rows = self._columns.restore(store.state_rows(name))
+            self._uses, rows = self.columns.restore(store.state_rows(name))
             other = next(rows, None)
             if other is None:
                 return
-            self._states, self._columns = dict(self._columns), None
+            self._states, self.columns = dict(self.columns), None
             rows = itertools.chain([other], rows)
         for stored in rows:
             key = read_key(stored.key)
@@ -204,7 +204,7 @@ class KeyedStates:
         """Learn observations that have neither weight nor time."""
         reader, states, simple = self._reader, self._states, self._reader.simple
         events = events if isinstance(events, list) else list(events)
-        columns = self._columns
+        columns = self.columns
         keys, values = [], []
         if simple is None or columns is not None:
             keys, values = reader.keys(events), list(reader.values(events))
@@ -290,7 +290,7 @@ class KeyedStates:
             self._put_last(key, state)
         else:
             self._states[key] = state
-        if self._columns is None:
+        if self.columns is None:
             self._dirty.add(key)
 
     def _put_last(self, key: Any, state: Any) -> None:
@@ -325,24 +325,24 @@ class KeyedStates:
         if known is not None:
             known.merge(state)
             state = known
-            if self._columns is None:
+            if self.columns is None:
                 del self._states[key]
         self._states[key] = state  # the most recently used state is the last
         self._gone.discard(key)
-        if self._columns is None:
+        if self.columns is None:
             self._dirty.add(key)
         self.used += n
 
     @property
     def dirty(self) -> int:
         """Number of keys that have changed."""
-        changed = len(self._dirty) if self._columns is None else self._columns.n_changed
+        changed = len(self._dirty) if self.columns is None else self.columns.n_changed
         return changed + len(self._gone)
 
     def changes(self) -> Collection[StoredState]:
         """Return the state of every key that has changed, valid until `committed` is called."""
-        if self._columns is not None:
-            found = self._columns.changes(self._uses)
+        if self.columns is not None:
+            found = self.columns.changes(self._uses)
             self._uses += len(found)
             return found
         if self.belief.over == "drop":  # changed states are last, in order
@@ -370,14 +370,14 @@ class KeyedStates:
         n
             Maximum number of keys.
         """
-        if self._columns is not None:
-            return self._columns.heaviest_changes(n)
+        if self.columns is not None:
+            return self.columns.heaviest_changes(n)
         return heapq.nlargest(n, self._dirty, key=lambda key: self.state(key).n_samples)
 
     @property
     def changed_keys(self) -> list[Any]:
         """The keys that have changed."""
-        return list(self._dirty) if self._columns is None else self._columns.changed_keys
+        return list(self._dirty) if self.columns is None else self.columns.changed_keys
 
     def committed(self, first_place: int | None) -> int | None:
         """Clear the record of changes after they have been stored.
@@ -395,6 +395,6 @@ class KeyedStates:
         changed = len(self._dirty)
         self._dirty.clear()
         self._gone.clear()
-        if self._columns is not None:
-            return self._columns.committed(first_place)
+        if self.columns is not None:
+            return self.columns.committed(first_place)
         return None if first_place is None else first_place + changed

@@ -33,12 +33,12 @@ _EMPTY = 2**64 - 1
 # Knuth's multiplicative hashing: 2**64 divided by the golden ratio.
 _GOLDEN = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 # Strings are looked up in blocks.
-_BLOCK = 1024
+_BLOCK = cython.declare(cython.Py_ssize_t, 1024)
 _LOW = cython.declare(cython.ulonglong, 2**32 - 1)
 _SIZE_BITS = cython.declare(cython.int, 24)
 _LONGEST = cython.declare(cython.ulonglong, 2**24 - 1)
 # Maximum total number of bytes of the strings of a block, unless a single one is longer.
-_BLOCK_BYTES = 1 << 17
+_BLOCK_BYTES = cython.declare(cython.Py_ssize_t, 1 << 17)
 
 
 @cython.cfunc

@@ -1,0 +1,1 @@
+cdef char *number_end(char *at, double *found) noexcept
