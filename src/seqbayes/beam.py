@@ -77,7 +77,7 @@ class Learn(beam.CombineFn):
         return mutable_accumulator
 
     def merge_accumulators(self, accumulators: Iterable[Any]) -> Any:
-        """Return the data of all beliefs, with the prior counted once."""
+        """Return a belief with the data of all beliefs; the prior counts once."""
         total = self.create_accumulator()
         for each in accumulators:
             total.merge(each)

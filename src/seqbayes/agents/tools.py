@@ -49,7 +49,7 @@ Belief = Annotated[str, Field(description="Name of a belief, from list_beliefs."
 Key = Annotated[
     list[str] | None,
     Field(
-        description="Values of the fields in `by` of the belief, in their order; [] if the belief"
+        description="Values of the fields in the belief's `by`, in the same order; [] if the belief"
         " has no key fields; null for the pooled rest of all keys beyond the limit."
     ),
 ]

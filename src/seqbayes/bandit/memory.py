@@ -1,4 +1,4 @@
-"""Numbers about the beliefs of arms that are kept from one choice to the next."""
+"""Numbers about the beliefs of arms, kept from one choice to the next."""
 
 from __future__ import annotations
 

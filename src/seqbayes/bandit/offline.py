@@ -107,7 +107,7 @@ class InversePropensity:
 
     @property
     def mean(self) -> float | None:
-        """Estimated mean reward by inverse propensity; None before any data."""
+        """Estimated mean reward by inverse propensity; None if no choice has been learned."""
         return self._mean if self.n else None
 
     @property

@@ -69,10 +69,10 @@ class TopTwo(Rule):
 
     Top-two Thompson sampling [1]_ identifies the best arm faster than Thompson sampling, which
     rarely chooses another arm once it is nearly certain. The second arm is found by up to 4 more
-    draws: it is the best arm of the first draw in which another arm than the first is best. If the
-    first arm, because it is almost certainly the best, is best in all 4 draws, the second arm is
-    the one whose mean is closest to that of the first arm, in standard deviations of the difference
-    [2]_: the arm that is most likely to be better.
+    draws: it is the best arm of the first draw in which it is not the first arm that is best. If
+    the first arm, because it is almost certainly the best, is best in all 4 draws, the second arm
+    is the one whose mean is closest to that of the first arm, in standard deviations of the
+    difference [2]_: the arm that is most likely to be better.
 
     With the probabilities of being best p, an arm i is chosen with probability ``β p[i] + (1 - β)
     Σ_{j ≠ i} p[j] (p[i] (1 - p[j]**4) / (1 - p[j]) + p[j]**4 [i is closest to j])``.
@@ -117,7 +117,7 @@ class TopTwo(Rule):
             return p
         shares = {arm: self.beta * each for arm, each in p.items()}
         for first, likely in p.items():
-            none = likely**TRIES  # the first one is the best of all draws
+            none = likely**TRIES  # the first arm is the best of all draws
             for other, share in others_given_not(p, first).items():
                 shares[other] += (1.0 - self.beta) * likely * (1.0 - none) * share
             closest = candidates.closest(first)
@@ -225,7 +225,7 @@ def check_options(rule: Any, better: str, min_share: float, burn_in: int) -> Non
     Raises
     ------
     PriorError
-        If one is invalid.
+        If a parameter is invalid.
     """
     if rule is not None and not isinstance(rule, Rule):
         raise PriorError(f"expected a rule such as Thompson(), got {rule!r}")

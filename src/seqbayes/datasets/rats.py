@@ -17,7 +17,7 @@ _RATS = """
 
 
 class RatGroup(NamedTuple):
-    """The rats with a tumour in one group, and the number of rats: an observation of `Binomial`."""
+    """Rats with a tumour, and all rats, in one group, as an observation of `Binomial`."""
 
     tumours: int
     rats: int

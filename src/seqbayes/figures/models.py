@@ -276,7 +276,7 @@ _PANELS: dict[str, Callable[[Any, float], Iterator[Panel]]] = {
 
 
 def predicted(model: Any, level: float = 0.95) -> list[Panel]:
-    """Return the panels of the next observation.
+    """Return the panels for the next observation.
 
     Examples
     --------

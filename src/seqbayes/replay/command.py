@@ -120,8 +120,8 @@ def _add_coins(parser: argparse.ArgumentParser) -> None:
         "--prior",
         choices=PRIORS,
         default="flat",
-        help="prior of each coin: flat (the default) for maximum likelihood, beta22 for MAP-EM with"
-        " Beta(2, 2)",
+        help="prior for each coin: flat (the default) for maximum likelihood, beta22 for MAP-EM"
+        " with Beta(2, 2)",
     )
     parser.add_argument(
         "--learn-weights",

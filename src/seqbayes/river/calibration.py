@@ -1,4 +1,4 @@
-"""Calibration of predictive distributions by their own coverage."""
+"""Calibration of predictive distributions, based on their coverage so far."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
 
     @property
     def feature_models(self) -> Mapping[Any, Any]:
-        """The models chosen for features, by name."""
+        """The models chosen for features, keyed by name."""
         return self.features or {}
 
     def summary(self) -> Summary:
@@ -186,7 +186,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
     def class_share_intervals(
         self, level: float = 0.95, classes: Iterable[Any] | None = None
     ) -> dict[Any, tuple[float, float] | None]:
-        """Return the credible intervals of the shares of known classes.
+        """Return credible intervals for the shares of known classes.
 
         Returns None while there is only one class.
 

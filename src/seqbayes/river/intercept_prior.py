@@ -1,4 +1,4 @@
-"""The prior of a regression's intercept, stored separately from the square root of the data."""
+"""The prior for a regression's intercept, stored separately from the square root of the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimates and predictions of a linear regression, from the square root of its rows."""
+"""Estimates and predictions of a linear regression, computed from the square root of its rows."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ class LinearAnswers(document.Estimator):
     def weight_intervals(
         self, level: float = 0.95, features: Iterable[Any] | None = None
     ) -> dict[Any, tuple[float, float] | None]:
-        """Return the credible intervals of the weights of known features.
+        """Return credible intervals for the weights of known features.
 
         Returns None while the prior is improper and there are too few rows.
 
@@ -267,7 +267,7 @@ class LinearAnswers(document.Estimator):
         return found
 
     def intercept_interval(self, level: float = 0.95) -> tuple[float, float] | None:
-        """Return the credible interval of the intercept.
+        """Return a credible interval for the intercept.
 
         Returns None if there is no intercept, or while the posterior is improper.
 
@@ -282,7 +282,7 @@ class LinearAnswers(document.Estimator):
         return self._interval(self._row({})[0], self.intercept_mean, level)
 
     def _interval(self, row: list[float], mean: float, level: float) -> tuple[float, float] | None:
-        """Return the interval of a linear combination of the parameters."""
+        """Return the interval for a linear combination of the parameters."""
         fitted = self._fitted()
         noise, leverage = self._noise_of(fitted), fitted.leverage(row)
         if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):

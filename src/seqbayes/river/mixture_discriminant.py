@@ -49,7 +49,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         "full": the numbers of a component are correlated. "diagonal": they are independent.
         Features of other kinds are always independent within a component.
     strength
-        Weight of the prior of a feature as a number of observations, > 0.
+        Weight of the prior for a feature, as a number of observations, > 0.
     class_strength
         Dirichlet concentration of every class, > 0.
     buffer
@@ -67,7 +67,7 @@ class MixtureDiscriminant(GenerativeClassifier):
     probabilities are those of the model.
 
     Until its mixture starts, a class is modelled as in `ConjugateNB`: one component of independent
-    features. Features that appear later are modelled the same way. The prior of a component is
+    features. Features that appear later are modelled the same way. The prior for a component is
     based on the data of all classes at the time when its mixture starts.
 
     A feature that is absent from an observation is marginalised out. Features that were never

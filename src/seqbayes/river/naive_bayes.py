@@ -18,7 +18,7 @@ from seqbayes.state import State
 class ConjugateNB(GenerativeClassifier):
     """Naive Bayes with a conjugate state for each class and feature.
 
-    The prior of a feature within a class is estimated from its data in all classes, with a weight
+    The prior for a feature within a class is estimated from its data in all classes, with a weight
     of `strength` observations; the class's own values have full weight. Features therefore need no
     scaling, a class with one or two observations is neither certain nor ignored, and new values
     have a probability above zero.
@@ -31,7 +31,7 @@ class ConjugateNB(GenerativeClassifier):
         family, which is the prior for every class. The model of other features is chosen by their
         first value: numbers are Gaussian; strings, booleans and all other types are categorical.
     strength
-        Weight of the prior of a feature as a number of observations, > 0.
+        Weight of the prior for a feature, as a number of observations, > 0.
     class_strength
         Dirichlet concentration of every class, > 0.
     temper
@@ -45,7 +45,7 @@ class ConjugateNB(GenerativeClassifier):
     all been equal are ignored. Missing values (None, NaN) and values that do not match the kind of
     their feature raise an error before anything is learned; omit them instead.
 
-    The prior of a feature changes with its data: it is an empirical Bayes prior, with the
+    The prior for a feature changes with its data: it is an empirical Bayes prior, with the
     information of `strength` observations [1]_.
 
     Raises

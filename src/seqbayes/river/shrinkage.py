@@ -1,4 +1,4 @@
-"""The default prior of a regression, whose precisions follow the scales of the features."""
+"""The default prior for a regression, whose precisions follow the scales of the features."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Shrinkage:
         n
             Weight of the rows.
         alpha, beta
-            The prior of the noise variance.
+            The prior for the noise variance.
         """
         self.chosen_at = n
         first = self.first

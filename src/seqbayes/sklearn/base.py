@@ -87,7 +87,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X
-            A table (n, d).
+            A table of shape (n, d).
         y
             Ignored.
 
@@ -123,7 +123,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X
-            A table (n, d).
+            A table of shape (n, d).
         y
             Ignored.
         sample_weight
@@ -183,7 +183,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         Returns
         -------
         X
-            A table (n_samples, d).
+            A table of shape (n_samples, d).
         y
             The component of every row.
         """

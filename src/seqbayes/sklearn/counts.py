@@ -54,7 +54,7 @@ class _Discrete(SequentialMixture):
     n_components
         Number of components.
     alpha
-        Additive smoothing: the number of observations that the prior of a feature adds.
+        Additive smoothing: the number of observations that the prior for a feature adds.
     tol, max_iter, n_init, random_state, buffer, step
         See `SequentialGaussianMixture`.
     """

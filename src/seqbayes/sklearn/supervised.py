@@ -39,7 +39,7 @@ class _Learner(BaseEstimator):
         Parameters
         ----------
         X
-            A table (n, d).
+            A table of shape (n, d).
         y
             The targets or classes, of shape (n,).
         sample_weight
@@ -96,8 +96,8 @@ class SequentialLinearRegression(RegressorMixin, _Learner):
     intercept_precision
         Prior precision of the intercept; 0 gives a flat prior.
     alpha, beta
-        Shape and scale of the inverse gamma prior of the noise variance; 0 for both gives Jeffreys'
-        prior.
+        Shape and scale of the inverse gamma prior for the noise variance; 0 for both gives
+        Jeffreys' prior.
     fit_intercept
         Whether there is an intercept.
 
@@ -207,7 +207,7 @@ class SequentialNaiveBayes(ClassifierMixin, _Learner):
         The kind of all features: "gaussian", "count" or "categorical"; or a list with one kind for
         each. The numbers of a categorical feature are labels.
     strength
-        Weight of the prior of a feature, as a number of observations.
+        Weight of the prior for a feature, as a number of observations.
     class_strength
         Dirichlet concentration of every class.
     temper

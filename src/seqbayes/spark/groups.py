@@ -236,7 +236,7 @@ def _by_key(events: Events) -> Iterator[tuple[Any, Events]]:
 
 
 def _remainders(keys: list[Any], n: int) -> Array:
-    """Return the remainder of the hash of each key, the same in every process."""
+    """Return the remainder of each key's hash, which is the same in every process."""
     if n == 1:
         return np.zeros(len(keys), np.intp)
     if keys and type(keys[0]) is int:

@@ -30,7 +30,7 @@ _ROWS_PER_TASK = 1 << 24
 """Rows per task, which take about a second, unless a limit on the number of tasks applies."""
 
 _FILES_PER_TASK = 8
-"""Number of files per task from which on files are not split."""
+"""Files are not split if there are at least this many files per task."""
 
 
 def learn_parquet(

@@ -69,8 +69,8 @@ def learn_stream(
     Returns
     -------
     DataFrame
-        A stream with the key fields, `state` (JSON, as in a store), the numbers of `events` learned
-        and of those `refused` and `duplicates` so far, the number of `new` events, and `at`, the
+        A stream with the key fields, `state` (JSON, as in a store), the numbers so far of `events`
+        learned, of `refused` events and of `duplicates`, the number of `new` events, and `at`, the
         time until which the state has decayed. A key is emitted after each batch that contains
         events of this key.
 

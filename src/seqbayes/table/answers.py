@@ -18,7 +18,7 @@ Array = Any
 
 
 class Answers:
-    """Estimates and predictions of many states with one prior and likelihood, one value per row.
+    """Estimates and predictions for many states with one prior and likelihood; one value per row.
 
     The methods have the names and meanings of those of a `State`. A value is an array or, for
     several parameters, the structure that the state returns, with arrays in it. Values that do not
@@ -87,7 +87,7 @@ class Answers:
         return _row(self._prior, row)
 
     def _rows_where_proper(self, hyperparameters: Any) -> Array | None:
-        """Return a boolean array that tells which posteriors are proper; None if all are."""
+        """Return a boolean array that marks the proper posteriors; None if all are proper."""
         if len(self) == 0 or self._state.is_proper(hyperparameters):
             return None
         proper = [self._state.is_proper(_row(hyperparameters, row)) for row in range(len(self))]
@@ -171,7 +171,7 @@ class Answers:
         return _spread(_columns([found[row] for row in rows]), rows, len(self))
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
-        """Return the credible intervals of the parameter.
+        """Return credible intervals for the parameter.
 
         Parameters
         ----------
@@ -197,8 +197,8 @@ class Answers:
     def columns(self, level: float = 0.95) -> dict[str, Array]:
         """Return weight, estimates and interval ends as columns; values that do not exist are NaN.
 
-        If there are several parameters or labels, each column name begins with the parameter or
-        label.
+        If there are several parameters or labels, each column name begins with the name of the
+        parameter or label.
         """
         columns: dict[str, Array] = {"n": self.n_samples}
         nothing = np.full(len(self), np.nan)

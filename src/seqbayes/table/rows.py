@@ -52,7 +52,7 @@ class Rows:
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the statistics and of the index in bytes, excluding keys that are tuples."""
+        """Memory of the statistics and the index in bytes, excluding keys that are tuples."""
         return self.columns.n_bytes + self.index.n_bytes
 
     def add(self, keys: Any, learn: Callable[[Array], None]) -> Array:

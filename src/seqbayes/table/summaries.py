@@ -24,7 +24,7 @@ class Summaries(Tabular, Sampled, ABC):
     """Arrays with one value for each key, in the order of `keys`."""
 
     pool: Any
-    """How the common prior is estimated from all keys; None without pooling."""
+    """How the common prior is estimated from all keys; None if keys are not pooled."""
 
     @property
     @abstractmethod

@@ -169,7 +169,7 @@ class Table(BaseTable):
         level
             Probability of the credible intervals.
         statistics
-            Whether to return the statistics and options instead of estimates, which is all that
+            Whether to return, instead of estimates, the statistics and options, which are all that
             `from_arrow` needs. The schema has a version.
 
         Raises

@@ -24,7 +24,8 @@ class LiveCard(anywidget.AnyWidget):
     Parameters
     ----------
     belief
-        A state, a mixture or an estimator; also a table or a comparison, which cannot learn here.
+        A state, a mixture or an estimator, or a table or a comparison, which cannot learn through
+        the card.
     level
         Probability of the credible interval, from 0.5 to 0.99.
 
@@ -74,7 +75,7 @@ class LiveCard(anywidget.AnyWidget):
         Raises
         ------
         ObservationError
-            If an observation is invalid; then none is learned.
+            If an observation is invalid. In this case, none is learned.
         """
         self.belief.learn_many(xs, w)
         self.refresh()
@@ -92,7 +93,7 @@ class LiveCard(anywidget.AnyWidget):
         Raises
         ------
         ObservationError
-            If an observation is invalid; those before it are learned and shown.
+            If an observation is invalid. The observations before it are learned and shown.
         """
         shown = time.monotonic()
         try:
@@ -105,7 +106,7 @@ class LiveCard(anywidget.AnyWidget):
             self.refresh()
 
     def refresh(self) -> None:
-        """Show the present belief; needed only if it has learned without this card."""
+        """Show the present belief; needed only if the belief has learned without this card."""
         panels, columns = self.belief.figure_panels(self.level), self.belief.as_columns(self.level)
         self.html = page(str(self.belief), panels, columns)
 

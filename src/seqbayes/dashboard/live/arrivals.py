@@ -28,7 +28,7 @@ class ArrivalRate(NamedTuple):
 class EventRate:
     """Estimates the rate of events from a count that is polled.
 
-    Events may arrive in batches, so the estimate uses the number n of polls that found new events
+    Events can arrive in batches, so the estimate uses the number n of polls that found new events
     in s seconds. With the flat prior for rates, Gamma(0, 0), the probability of no events in the
     next t seconds is (s / (s + t)) ** n.
 

@@ -1,9 +1,10 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Natural sort order of many keys: a compiled encoding as bytes, whose order is that of `collated`.
 
-A name is encoded as its strings and numbers in turn, then the end. A string ends with two zero
-bytes, and a zero byte in it is followed by 1. A number is encoded as its length and its digits. No
-encoding is a prefix of another one, so that eight bytes at a time can be compared as an integer.
+The encoding of a name is its alternating strings and numbers, followed by an end mark. A string
+ends with two zero bytes, and a zero byte in it is followed by 1. A number is encoded as its length
+and its digits. No encoding is a prefix of another one, so that eight bytes at a time can be
+compared as an integer.
 """
 
 from __future__ import annotations

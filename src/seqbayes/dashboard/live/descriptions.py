@@ -65,7 +65,7 @@ def example(belief: Belief) -> dict[str, Any]:
 
 
 def of_declaration(name: str, declaration: Mapping[str, Any]) -> BeliefDescription:
-    """Describe a belief of a store, which does not contain its fields.
+    """Describe a belief in a store; the store does not contain the belief's fields.
 
     Raises
     ------
@@ -123,9 +123,9 @@ def _half_life(state: Any) -> str | None:
 class BeliefDescription(NamedTuple):
     """Description of a belief.
 
-    `example` is an event for it, if its fields are known; `read` decodes a stored state, and `make`
-    returns one without data; `answers` returns the answers of many stored states, or None if they
-    have to be read one at a time.
+    `example` is an event that the belief could learn, if its fields are known. `read` decodes a
+    stored state, and `make` returns a state without data. `answers` returns the answers for many
+    stored states, or None if they must be read one at a time.
     """
 
     name: str

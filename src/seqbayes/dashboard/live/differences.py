@@ -24,10 +24,10 @@ Past = tuple[list[float], list[Any]]
 
 
 def difference(one: Past, other: Past, level: float) -> dict[str, Any]:
-    """Return the difference of two numbers over time, with credible intervals, as columns.
+    """Return the difference between two numbers over time, with credible intervals, as columns.
 
-    At the time of each state of one of them, the latest states of both are compared, from the time
-    at which both are known.
+    The latest states of the two numbers are compared at each time at which either number has a
+    state, beginning when both are known.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _thinned(times: list[float]) -> list[float]:
 
 
 def _at(past: Past, times: Sequence[float]) -> Any:
-    """Return the latest distribution at each time, as one with arrays of hyperparameters."""
+    """Return the latest distribution at each time, as one whose hyperparameters are arrays."""
     numbers = [past[1][bisect.bisect(past[0], t) - 1] for t in times]
     stacked = zip(*(number.hyperparameters() for number in numbers), strict=True)
     return type(numbers[0])(*(np.array(each, float) for each in stacked))

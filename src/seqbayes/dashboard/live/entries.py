@@ -1,4 +1,4 @@
-"""The keys of beliefs for pages: copies of their states, and their form as JSON."""
+"""The keys of beliefs for pages, with copies of their states and their JSON form."""
 
 from __future__ import annotations
 
@@ -302,7 +302,7 @@ class Entry:
         return card
 
     def keep_card(self, card: dict[str, Any], level: float) -> None:
-        """Keep a card with intervals of a level until the state changes."""
+        """Keep a card with intervals at a level until the state changes."""
         known = self.known_cards if len(self.known_cards) < MAX_LEVELS else NO_CARDS
         self.known_cards = {**known, level: self.with_threshold(card)}
 
@@ -314,7 +314,7 @@ class Entry:
         return {**card, "p_above": views.probability_above(self.state, threshold)}
 
     def detail(self, now: float, level: float = views.LEVEL) -> dict[str, Any]:
-        """Return everything about the key as JSON values, with intervals of a level."""
+        """Return everything about the key as JSON values, with intervals at a level."""
         detail = {**self.card(now, level=level), **views.detail(self.state, self.last, level)}
         recent = [] if self.recent_events is None else self.recent_events.recent()
         detail["recent"] = [
@@ -353,7 +353,7 @@ def columns(points: Iterable[tuple[float | None, ...]]) -> dict[str, Any]:
 
 
 def make_cards(entries: Iterable[Entry], level: float = views.LEVEL) -> None:
-    """Compute the missing cards of one belief's entries together, with intervals of a level."""
+    """Compute the missing cards of one belief's entries together, with intervals at a level."""
     bare = [entry for entry in entries if level not in entry.known_cards]
     made = views.cards([entry.state for entry in bare], [entry.last for entry in bare], level=level)
     for entry, card in zip(bare, made, strict=True):
@@ -371,7 +371,7 @@ def make_rankings(entries: Iterable[Entry]) -> None:
 
 
 def rankings_of(entries: Sequence[Entry], level: float = views.LEVEL) -> Iterator[views.Ranking]:
-    """Yield the rankings of one belief's entries, with intervals of a level."""
+    """Yield the rankings of one belief's entries, with intervals at a level."""
     for start in range(0, len(entries), _CHUNK):
         chunk = entries[start : start + _CHUNK]
         yield from views.rankings([entry.peek() for entry in chunk], level)

@@ -179,12 +179,12 @@ class EntryTable:
 
 
 def _in_order(entries: Sequence[Entry], values: Array, descending: bool) -> Sequence[Entry]:
-    """Return entries in the order of values; those without a value (NaN) are last."""
+    """Return entries in the order of values; entries without a value (NaN) are last."""
     return Ordered(entries, np.argsort(-values if descending else values, kind="stable"))
 
 
 def _values_of_each(entries: Sequence[Entry], sort: str, level: float) -> Array:
-    """Return the values by which entries of one belief are sorted, from the state of each."""
+    """Return the sort values of one belief's entries, computed from each state."""
     if sort == "n":
         return np.array([entry.n for entry in entries], float)
     if sort != "mean" and level != views.LEVEL:

@@ -81,7 +81,7 @@ def at_level(
     part: PlottedNumber | None,
     level: float,
 ) -> dict[str, Any] | None:
-    """Return the stored history of a key with intervals of another level, and the present value.
+    """Return the stored history of a key with intervals at another level, and the present value.
 
     Returns None if a stored point has no readable state from which to compute the intervals.
 
@@ -129,7 +129,7 @@ def states_of(reader: StoreReader, entry: Entry) -> list[tuple[float, Any]] | No
 def _curve(
     points: list[tuple[tuple[Any, ...], float | None]], part: PlottedNumber | None, level: float
 ) -> dict[str, Any]:
-    """Return the points and their weights of data as columns, with the level of the intervals."""
+    """Return the points and data weights as columns, with the level of the intervals."""
     curve = {
         **columns(point for point, _ in points), "n": [n for _, n in points], "level": level,
     }  # fmt: skip
@@ -145,7 +145,7 @@ def _is_near(t: float, known: list[float]) -> bool:
 def _points(
     reader: StoreReader, name: str, key: str, path: Path
 ) -> Iterator[tuple[tuple[Any, ...], float | None]]:
-    """Yield the time, mean, interval and weight of data of each stored summary."""
+    """Yield the time, mean, interval and data weight of each stored summary."""
     for at, text in reader.history(name, key):
         if path and len(text) > _LONGEST:
             continue

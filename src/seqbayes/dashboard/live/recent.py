@@ -67,7 +67,7 @@ class RecentEvents:
         self._pending: list[_EventSpan] = []
 
     def add(self, before: Any, after: Any, events: Sequence[tuple[Any, ...]], at: float) -> None:
-        """Add the arguments of `learn_one` between two states, after those already added."""
+        """Add the arguments of the calls of `learn_one` between two states, in order of time."""
         if not self._pending or len(self._pending[-1].events) >= RECENT:
             self._pending = [*self._pending[-1:], _EventSpan(before, after, [])]
         stretch = self._pending[-1]

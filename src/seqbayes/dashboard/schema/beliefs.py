@@ -44,8 +44,8 @@ class Spark(Struct):
     `level` is the level of the intervals: the requested level in a history whose states are stored,
     otherwise the level of the stored intervals.
 
-    For a belief about several numbers, this is the history of one of them: `part` is its name, and
-    `unit` is "share" if it is a share.
+    For a belief about several numbers, this is the history of one number: `part` is the number's
+    name, and `unit` is "share" if the number is a share.
     """
 
     t: list[float]

@@ -60,7 +60,7 @@ class Arm(Struct):
 
 
 class SequentialTest(Struct):
-    """A test whose error rate is bounded, whenever an experiment is stopped.
+    """A test whose error rate is bounded, no matter when the experiment is stopped.
 
     `best` is the best key according to the test, or None while the test is undecided; `more` is the
     number of additional observations after which a decision has a probability of 80%.

@@ -41,7 +41,7 @@ class PredictiveCurve(Struct):
 
 
 class Quantile(Struct):
-    """A quantile of the next observation, with a credible interval of the population quantile."""
+    """A quantile of the next observation, with a credible interval for the population quantile."""
 
     p: float
     x: Number
@@ -55,7 +55,7 @@ class HistoryCurve(Spark, kw_only=True):
 
 
 class Mark(Struct):
-    """An annotation or a message of an alert on the time axis of a history."""
+    """An annotation or an alert message on the time axis of a history."""
 
     at: float
     text: str

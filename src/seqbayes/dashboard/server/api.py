@@ -128,7 +128,7 @@ class Reads:
         limit: int = 100,
         level: float = views.LEVEL,
     ) -> dict[str, Any]:
-        """Return cards of a belief as JSON values, with intervals of a level."""
+        """Return cards of a belief as JSON values, with intervals at a level."""
         with self._board.lock:
             table, now = table_of(self._board, name), self._board.now()
             found = table.search(text, sort, descending, now, level)
@@ -148,7 +148,7 @@ class Reads:
     def detail(
         self, name: str, key: str, wanted: str | None = None, level: float = views.LEVEL
     ) -> dict[str, Any]:
-        """Return everything about a key as JSON values, with intervals of a level."""
+        """Return everything about a key as JSON values, with intervals at a level."""
         with self._board.lock:
             entry = entry_of(table_of(self._board, name), key)
             self._hub.watch_key(name, key)

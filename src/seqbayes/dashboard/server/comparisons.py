@@ -82,7 +82,7 @@ class ComparisonHandler:
         best
             Whether the "highest" or the "lowest" number is the best; by default as configured.
         control
-            The key that the others are compared with, or "best"; by default the configured one.
+            The key with which the others are compared, or "best"; by default the configured one.
         label
             The label whose shares are compared; by default the most frequent label.
         level

@@ -160,7 +160,7 @@ class Guard:
         return f"{client} {cookie}" if cookie and self._access.is_own(cookie) else client
 
     async def _wait(self, scope: Any, headers: Mapping[str, str], guesser: str) -> int:
-        """Hold a request until its token may be checked; if too many wait, return the seconds."""
+        """Hold a request until its token may be checked, or return the seconds to wait."""
         login = scope["path"] == "/login" and scope["method"] == "POST"
         given = "authorization" in headers or login
         return math.ceil(await self._access.guesses.hold(guesser)) if given else 0

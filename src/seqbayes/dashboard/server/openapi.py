@@ -137,10 +137,10 @@ _COMPARED = [
         type="string",
     ),
     _LEVEL,
-    in_query("control", "The key that the others are compared with, or best.", type="string"),
+    in_query("control", "The key with which the others are compared, or 'best'.", type="string"),
     in_query(
         "quantity",
-        "What is compared instead of the parameter: mean, the expected observation, or the "
+        "What is compared instead of the parameter: 'mean' (the expected observation), or the "
         "probability of a quantile of observations, such as 0.95.",
         type="string",
     ),
@@ -257,7 +257,7 @@ def _event_paths() -> dict[str, Any]:
             objects | text(NDJSON), responses_of_events(415), key,
         ),
         "/api/choose/{name}": post_operation(
-            "choose", "Choose an arm for one context, or for each of an array.",
+            "choose", "Choose an arm for one context, or for each context of an array.",
             objects, chosen, in_path("name", "The name of a choice."),
         ),
         "/api/reward": post_operation(

@@ -35,7 +35,7 @@ def one_or_many(kind: dict[str, Any]) -> dict[str, Any]:
 
 
 def content(kind: type[Any]) -> dict[str, Any]:
-    """Return the content of a JSON body of a type."""
+    """Return the content of a JSON body with this type."""
     return {JSON: {"schema": refer(kind)}}
 
 

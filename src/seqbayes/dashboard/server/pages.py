@@ -44,7 +44,7 @@ AHEAD = {
     )
     for story in ("mms", "coins")
 }
-"""Elements by page, for files that the scripts of the page request; they are loaded with it."""
+"""Elements, keyed by page, that load with a page the files that its scripts request."""
 
 
 def root() -> Path:

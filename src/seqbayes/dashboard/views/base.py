@@ -66,7 +66,7 @@ class PlottedNumber(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """A number for monitoring, with the labels that distinguish it from others of the same belief.
+    """A number for monitoring, with the labels that distinguish it from the belief's other numbers.
 
     Attributes
     ----------

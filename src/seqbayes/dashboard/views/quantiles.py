@@ -11,7 +11,7 @@ PROBABILITIES = (0.5, 0.95, 0.99)
 
 
 def quantiles(state: Any, level: float = LEVEL) -> list[dict[str, Any]] | None:
-    """Return quantiles of the next observation, with intervals of the population quantiles.
+    """Return quantiles of the next observation, with intervals for the population quantiles.
 
     Returns None if the likelihood does not support such intervals, or the posterior is improper.
 

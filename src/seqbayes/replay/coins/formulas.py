@@ -20,7 +20,7 @@ def chance(p: float) -> str:
 
 
 def count(number: float) -> str:
-    """Format a count, with one decimal unless it is whole.
+    """Format a count, with one decimal unless it is a whole number.
 
     Examples
     --------

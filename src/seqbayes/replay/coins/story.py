@@ -75,9 +75,9 @@ class CoinStory(Coins, Story[CoinStep]):
         a, b = self.opening.hyperparameters
         yield (
             f"Two coins, {len(sets)} sets of {len(sets[0].sequence)} tosses,"
-            f" each with one of them. {self.opening.source}"
+            f" each set with one of them. {self.opening.source}"
         )
-        yield f"Prior of the probability of heads of each coin: Beta({a:g}, {b:g})"
+        yield f"Prior for each coin's probability of heads: Beta({a:g}, {b:g})"
         yield "1. The coins are known: count heads and tails of each"
 
     def step_lines(self, step: CoinStep) -> Iterator[str]:
@@ -179,7 +179,7 @@ class CoinStory(Coins, Story[CoinStep]):
 
 
 def with_prior(step: CoinStep) -> str:
-    """Return the estimates of known coins with a prior, for comparison with those without one."""
+    """Return the estimates of known coins with a prior, to compare them with the MLE."""
     assert step.sums is not None
     a, b = PRIORS["beta22"]
     estimates = ", ".join(
@@ -315,6 +315,6 @@ def _prior(opening: CoinOpening, last: EmState) -> str:
     if opening.flat:
         return f"{picked} The prior is flat, so that the MAP is the maximum of the likelihood."
     return (
-        f"{picked} The prior of each coin is Beta({a:g}, {b:g}), equivalent to {a - 1:g} head and"
+        f"{picked} The prior for each coin is Beta({a:g}, {b:g}), equivalent to {a - 1:g} head and"
         f" {b - 1:g} tail observed before. The M-step takes the mode of the posterior (MAP)."
     )

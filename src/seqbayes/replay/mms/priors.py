@@ -89,7 +89,7 @@ class Prior:
         Raises
         ------
         PriorError
-            If the shares do not sum to 1, one is not positive, or a colour is unknown.
+            If the shares do not sum to 1, a share is not positive, or a colour is unknown.
         """
         for colour in shares:
             if colour not in COLOURS:

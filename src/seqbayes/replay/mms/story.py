@@ -70,12 +70,12 @@ class CandyStory(Candies, Story[CandyStep]):
         yield from opening.prior.notes
         yield (
             f"Eleven shares: first, the share of {HYPOTHESIS} is one of 0 %, 10 %, ..., 100 %, so"
-            " that a belief is eleven probabilities; then any number, and a belief is a density"
+            " that a belief is eleven probabilities; later, any number, and a belief is a density"
         )
         yield (
             f"Hypothesis: {percent(self._claims[HYPOTHESIS], 0)} % of all candies are {HYPOTHESIS},"
             " as Mars published in 2008. Its density is"
-            " prior × likelihood ÷ evidence, and then the prior of the next candy"
+            " prior × likelihood ÷ evidence, and is the prior for the next candy"
         )
         yield (
             "MLE: the shares under which the eaten candies are most probable. MAP: the most"

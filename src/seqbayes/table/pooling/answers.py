@@ -82,7 +82,7 @@ class PooledAnswers(Answers):
         return self._mixed(np.arange(len(self))).sample(None, rng)
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
-        """Return the equal-tailed credible intervals of the parameter.
+        """Return equal-tailed credible intervals for the parameter.
 
         Raises
         ------

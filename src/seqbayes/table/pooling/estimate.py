@@ -1,4 +1,4 @@
-"""The common prior of many keys, estimated from their statistics."""
+"""The common prior for many keys, estimated from their statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Equal statistics of many keys, counted: sums over keys that do not depend on their order."""
+"""Counts equal statistics of many keys, so that sums do not depend on the order of keys."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ class _Tree:
         return found, offset
 
     def _remembered(self, name: str, function: Any, spread: float) -> Any:
-        """Return the stored result of a function: a search changes only one level at a time."""
+        """Return a function's result, computed only once: a search changes one level at a time."""
         if (name, spread) not in self._memory:
             if len(self._memory) == 4 * self.depth:
                 del self._memory[next(iter(self._memory))]

@@ -53,7 +53,7 @@ class Pool:
 
 
 def read_pool(pool: Any) -> Pool | None:
-    """Return the options of an argument: None or False, True, a method, or options.
+    """Return the options given by an argument: None or False, True, a method, or options.
 
     Raises
     ------

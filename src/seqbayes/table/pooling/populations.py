@@ -38,7 +38,7 @@ class BetaPopulation(Population):
         return BetaTerms(groups)
 
     def hyperparameters(self, state: State, x: Any, u: Any) -> BetaHyperparameters:
-        """Return the prior with a location and a log dispersion, numbers or arrays."""
+        """Return the prior with a given location and log dispersion (numbers or arrays)."""
         strength = np.exp(-2.0 * u)
         return BetaHyperparameters(strength * sc.expit(x), strength * sc.expit(-x))
 
@@ -74,7 +74,7 @@ class GammaPopulation(Population):
         return GammaTerms(groups)
 
     def hyperparameters(self, state: State, x: Any, u: Any) -> GammaHyperparameters:
-        """Return the prior with a location and a log dispersion, numbers or arrays."""
+        """Return the prior with a given location and log dispersion (numbers or arrays)."""
         return GammaHyperparameters(np.exp(-2.0 * u), np.exp(-2.0 * u - x))
 
     def location(self, theta: Array) -> Array:
@@ -112,7 +112,7 @@ class NormalPopulation(Population):
         return NormalTerms(groups, known)
 
     def hyperparameters(self, state: State, x: Any, u: Any) -> NormalHyperparameters:
-        """Return the prior with a location and a log dispersion, numbers or arrays."""
+        """Return the prior with a given location and log dispersion (numbers or arrays)."""
         _, _, known = state.prior
         return NormalHyperparameters(x, np.exp(2.0 * u), known)
 

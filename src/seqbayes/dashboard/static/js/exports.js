@@ -126,7 +126,7 @@ let menu = null;
  * @param {string} name of the files, without suffix
  * @param {object} options
  * @param {Element} options.element to draw
- * @param {Object<string, Function>} options.tables functions that return rows, by name
+ * @param {Object<string, Function>} options.tables functions that return rows, keyed by name
  */
 export function openDownloads(anchor, name, { element, tables }) {
   menu?.remove();

@@ -90,7 +90,7 @@ export function followed({ spark, fields, components }) {
   if (!spark?.part || !exists(spark.mean.at(-1))) return null;
   const [mean, low, high] = [spark.mean, spark.low, spark.high].map((ys) => ys.at(-1));
   const one = { name: spark.part, mean, interval: exists(low) && exists(high) ? [low, high] : null };
-  // The plot over time may be some seconds old.
+  // The plot over time can be a few seconds old.
   const line = fields?.find(({ name }) => name === one.name);
   const part = components?.find(({ name }) => `share of ${name}` === one.name);
   if (part) one.mean = part.weight;

@@ -7,7 +7,7 @@ const TERMS = {
   "P(best)": "Probability that this key has the best value of all compared keys, given the data and the model. It is exact, but it does not bound how often you are wrong if you stop as soon as it is large.",
   "expected loss": "How much worse than the best key this key is on average: the expected cost of choosing it.",
   "credible interval": "The parameter lies in this interval with the stated probability, given the data, the prior and the model.",
-  "anytime-valid test": "A test that may be checked after every event: if the keys do not differ, it calls one the best with at most the stated probability (5 % with 95 % intervals), whenever you stop.",
+  "anytime-valid test": "A test that may be checked after every event: if the keys do not differ, it calls one of them the best with at most the stated probability (5 % with 95 % intervals), whenever you stop.",
   lift: "Relative difference from the reference: +5 % means 1.05 times its value.",
   reference: "The control if one is configured or selected, otherwise the key with the highest probability of being the best.",
   threshold: "A value configured for this belief. P(above) is the probability that the parameter exceeds it.",

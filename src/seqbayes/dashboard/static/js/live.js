@@ -37,7 +37,7 @@ export class Live extends EventTarget {
     });
   }
 
-  /** Watch the keys that are on screen, each as its belief and id, with intervals of a level. */
+  /** Watch the keys that are on screen, each as its belief and id, with intervals at a level. */
   watch(keys, level = null) {
     const watched = keys.map(([belief, id]) => `${belief}/${id}`);
     const wanted = query({ key: watched, top: 0, hz: 10, level });

@@ -247,7 +247,7 @@ class CoinsLesson {
 
   mount() {
     mount(
-      "Two coins, and which was tossed?",
+      "Two coins: which was tossed?",
       `${this.data.source}. Step forward: first the coins are known, then they are not.`,
       h("div", { class: "board-top" }, this.steps.element, this.says),
       this.sets.element,

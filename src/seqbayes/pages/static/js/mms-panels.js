@@ -143,7 +143,7 @@ export class ElevenPanel {
           prior: `of ${claim}`,
           likelihood: k ? `of this candy (${hit ? "" : "not "}${COLOURS[colour]})` : "of a candy",
           evidence: "of this candy under all eleven",
-          posterior: k ? "the prior of the next candy" : "after a candy",
+          posterior: k ? "the prior for the next candy" : "after a candy",
         },
       ),
     );
@@ -260,7 +260,7 @@ export class DensitiesPanel {
         },
         {
           prior: k > 1 ? "the posterior of the last candy" : `density at ${percent(at, 1)}`,
-          posterior: k ? "the prior of the next candy" : "after a candy",
+          posterior: k ? "the prior for the next candy" : "after a candy",
         },
       ),
     );

@@ -285,7 +285,7 @@ export function legend(parts, level) {
   );
 }
 
-/** The name of a part of the chart, with intervals of a level. */
+/** The name of a part of the chart, with intervals at a level. */
 export const labelOf = (part, level) =>
   part === "interval" ? `${percent(level)} interval` : LABELS[part];
 

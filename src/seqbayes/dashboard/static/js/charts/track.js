@@ -1,4 +1,4 @@
-// The estimates of two coins between 0 and 1, and their history.
+// The estimates for two coins on an axis from 0 to 1, and their history.
 
 import { h, svg } from "../dom.js";
 import { decimals } from "../format.js";

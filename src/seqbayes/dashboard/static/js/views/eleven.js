@@ -30,7 +30,7 @@ export class Eleven {
       "ul",
       { class: "legend" },
       h("li", null, swatch("prior"), "prior"),
-      h("li", null, swatch("posterior"), "posterior, the prior of the next candy"),
+      h("li", null, swatch("posterior"), "posterior, the prior for the next candy"),
     );
     this.rule = new Rule();
     this.element = h("div", null, this.question, this.chart, this.legend, this.rule.element);

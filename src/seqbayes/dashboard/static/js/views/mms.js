@@ -290,7 +290,7 @@ export class Candies {
     const event = observed ? colour : `not ${colour}`;
     this.rule.update(terms, "");
     this.rule.says.replaceChildren(
-      `Are ${probability(share, 0)} of all candies ${colour}, as Mars published in 2008? Densities before and after this candy, which is ${event}; the posterior is the prior of the next candy. If the next candy is ${event}, too, the density becomes `,
+      `Are ${probability(share, 0)} of all candies ${colour}, as Mars published in 2008? Densities before and after this candy, which is ${event}; the posterior is the prior for the next candy. If the next candy is ${event}, too, the density becomes `,
       h("b", { class: "c-next" }, next.toPrecision(3)),
       ".",
     );

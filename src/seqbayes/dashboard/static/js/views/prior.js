@@ -1,4 +1,4 @@
-// The prior of the candies: a named one, or six sliders that must sum to 1.
+// The prior for the candies: a named one, or six sliders that must sum to 1.
 
 import { button, h, segments, setText } from "../dom.js";
 import { decimals } from "../format.js";
