@@ -1,5 +1,6 @@
 """Beliefs of Parquet files equal those of a data frame of the same files."""
 
+import collections
 import datetime
 
 import cloudpickle
@@ -12,9 +13,9 @@ import pytest
 from seqbayes import Beta, Decayed, Dirichlet, Gamma, Normal, NormalInverseGamma
 from seqbayes.errors import PriorError
 from seqbayes.spark import parquet
-from seqbayes.spark.batch import LearnPartition
-from seqbayes.spark.events import KEY, TIME, WEIGHT, key_values
+from seqbayes.spark.events import COUNT, KEY, TIME, WEIGHT, key_values
 from seqbayes.spark.parquet import LearnFragments, check_types
+from seqbayes.spark.workers import LearnPartition
 from seqbayes.stream import Belief, Times
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -33,6 +34,7 @@ def table():
             "visits": pa.array(rng.poisson(3.0, n), pa.uint16()),
             "seconds": pa.array([None if i % 300 == 7 else 1e7 + i / 7 for i in range(n)]),
             "colour": pa.array(rng.choice(["red", "green"], n), pa.large_string()),
+            "visit": pa.array(range(n)),
             "worth": pa.array(rng.integers(1, 4, n), pa.int64()),
             "at": pa.array([START + datetime.timedelta(minutes=i) for i in range(n)]),
         }
@@ -94,6 +96,17 @@ def test_columns_are_read_as_from_a_data_frame(folder, table):
             assert key is None
         else:
             assert key_values(key, belief) == (shop, str(day), str(is_open).lower())
+
+
+def test_equal_observations_are_counted_if_few_are_distinct(folder, table):
+    found = read(folder, Belief("visits", Gamma(), "visits", by="day"))
+    assert found.num_rows < 450
+    pairs = zip(table["day"].to_pylist(), table["visits"].to_pylist(), strict=True)
+    counted = collections.Counter()
+    for key, x, n in zip(*(column.to_pylist() for column in found.columns), strict=True):
+        counted[key, x] += n
+    assert counted == collections.Counter(pairs)
+    assert COUNT not in read(folder, Belief("sold", Beta(), "sold", by="visit")).column_names
 
 
 def test_times_are_in_seconds(tmp_path):

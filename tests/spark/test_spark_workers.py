@@ -11,8 +11,8 @@ from cases import ONE_CASE_PER_LIKELIHOOD
 from seqbayes import Beta, Decayed, Gamma, Normal, NormalInverseGamma
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.mixture import Mixture
-from seqbayes.spark.batch import LearnPartition, MergeBuckets, WriteStates
 from seqbayes.spark.events import COUNT, KEY, TIME, WEIGHT, check_belief, key_values
+from seqbayes.spark.workers import LearnKeys, LearnPartition, MergeBuckets
 from seqbayes.stream import Belief
 from seqbayes.stream.codec import StateCodec
 
@@ -21,19 +21,25 @@ SHOPS = ("north", "süd", "")
 
 def run(belief, *partitions, skip=False, buckets=3):
     """Return the states by key, and the number of refused events, as Spark would compute them."""
-    learn, merge, write = (
+    learn, merge = (
         cloudpickle.loads(cloudpickle.dumps(each))
-        for each in (LearnPartition(belief, skip, buckets), MergeBuckets(), WriteStates(belief))
+        for each in (LearnPartition(belief, skip, buckets), MergeBuckets(belief))
     )
     partial = [batch for part in partitions for batch in learn(iter(part))]
-    merged = list(merge(iter(partial)))
-    codec, found = StateCodec(belief.state), {}
-    for batch in write(iter(merged)):
-        *keys, texts = (column.to_pylist() for column in batch.columns)
-        for *key, text in zip(*keys, texts, strict=True):
-            assert tuple(key) not in found
-            found[tuple(key)] = codec.read(text)
-    return found, sum(batch.column("refused")[0].as_py() for batch in merged)
+    return collect(belief, merge(iter(partial)))
+
+
+def collect(belief, batches):
+    """Return the states by key, and the number of refused events, of the columns of states."""
+    codec, found, total = StateCodec(belief.state), {}, 0
+    for batch in batches:
+        for *key, text, refused in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+            if text is None:
+                total += refused
+            else:
+                assert tuple(key) not in found
+                found[tuple(key)] = codec.read(text)
+    return found, total
 
 
 def columns_of(belief, xs):
@@ -152,12 +158,14 @@ def test_counted_events_are_learned_and_refused_that_number_of_times(by):
     column = {KEY: ["a", "a", "a", "a"], "x": [3, -1, 5, None], COUNT: [4.0, 6.0, 3.0, 2.0]}
     if not by:
         del column[KEY]
-    found, refused = run(belief, batches(column, 9), skip=True, buckets=3 if by else 1)
     alone = Gamma()
     alone.learn_many([3] * 4 + [5] * 3)
-    (state,) = found.values()
-    assert (state.posterior, refused) == (alone.posterior, 8)
-    assert state.log_evidence == pytest.approx(alone.log_evidence, rel=1e-13)
+    parts = run(belief, batches(column, 9), skip=True, buckets=3 if by else 1)
+    whole = collect(belief, LearnKeys(belief, skip=True)(iter(batches(column, 9))))
+    for found, refused in (parts, whole):
+        (state,) = found.values()
+        assert (state.posterior, refused) == (alone.posterior, 8)
+        assert state.log_evidence == pytest.approx(alone.log_evidence, rel=1e-13)
 
 
 def test_a_null_field_of_a_product_is_marginalised_out():

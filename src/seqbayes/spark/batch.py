@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Self
 
 import pyarrow as pa
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (as in Spark's documentation)
 from pyspark.sql.types import DataType
-from pyspark.taskcontext import TaskContext
 
 from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.spark.estimates import STATE, answers
-from seqbayes.spark.events import count_equal, key_values, read, select
-from seqbayes.spark.groups import Groups
+from seqbayes.spark.events import KEY, count_equal, is_countable, select
+from seqbayes.spark.workers import (
+    PARTIAL,
+    REFUSED,
+    LearnKeys,
+    LearnPartition,
+    MergeBuckets,
+    states_schema,
+)
 from seqbayes.spark.writing import write_states
 from seqbayes.stream.codec import StateCodec
-
-SCHEMA = "bucket int, part int, keys long, refused long, groups binary"
-"""The columns of partial and merged beliefs."""
 
 _BUCKETS_PER_CORE = 2
 
@@ -35,8 +35,8 @@ class Beliefs:
     ----------
     belief
         The declaration.
-    groups
-        The beliefs, divided into buckets of keys as `learn` stores them.
+    found
+        The states of the keys, with the columns of `states_schema`.
     types
         The types of the key fields.
 
@@ -46,31 +46,30 @@ class Beliefs:
         The declaration.
     """
 
-    def __init__(self, belief: Belief, groups: DataFrame, types: list[DataType]) -> None:
+    def __init__(self, belief: Belief, found: DataFrame, types: list[DataType]) -> None:
         self.belief = belief
-        self._groups = groups
-        self._types = types
+        keys = [
+            F.col(f"`{name}`").cast(kind).alias(name)
+            for name, kind in zip(belief.by, types, strict=True)
+        ]
+        self._found = found.select(*keys, STATE, REFUSED).persist(StorageLevel.MEMORY_AND_DISK)
 
     @property
     def refused(self) -> int:
         """The number of events that were skipped because they cannot be used."""
-        return self._total("refused")
+        return self._aggregate(F.sum(REFUSED))
 
     def __len__(self) -> int:
         """Return the number of keys."""
-        return self._total("keys")
+        return self._aggregate(F.count(STATE))
 
-    def _total(self, name: str) -> int:
-        (row,) = self._groups.agg(F.sum(name)).collect()
+    def _aggregate(self, column: Column) -> int:
+        (row,) = self._found.agg(column).collect()
         return int(row[0] or 0)
 
     def states(self) -> DataFrame:
         """Return a data frame with the key fields and, as JSON, the state of each key."""
-        by = self.belief.by
-        schema = ", ".join([*(f"`{name}` string" for name in by), f"{STATE} string"])
-        found = self._groups.select("groups").mapInArrow(WriteStates(self.belief), schema)
-        keys = [F.col(f"`{n}`").cast(t).alias(n) for n, t in zip(by, self._types, strict=True)]
-        return found.select(*keys, STATE)
+        return self._found.where(F.col(STATE).isNotNull()).drop(REFUSED)
 
     def answers(self, level: float = 0.95, kind: str = "equal-tailed") -> DataFrame:
         """Return a data frame of estimates; see `seqbayes.spark.answers`."""
@@ -118,7 +117,7 @@ class Beliefs:
 
     def unpersist(self) -> Self:
         """Drop the cached results; they will be computed again when needed."""
-        self._groups.unpersist()
+        self._found.unpersist()
         return self
 
 
@@ -163,16 +162,20 @@ def learn(
     >>> learn(frame, belief).collect()["north"].posterior  # doctest: +SKIP
     BetaHyperparameters(alpha=18.0, beta=32.0)
     """
-    cores = frame.sparkSession.sparkContext.defaultParallelism
-    buckets = check_options(belief, invalid, buckets, cores)
-    events = count_equal(select(frame, belief), belief)
-    partial = events.mapInArrow(LearnPartition(belief, invalid == "skip", buckets), SCHEMA)
-    types = [frame.schema[name].dataType for name in belief.by]
-    return Beliefs(belief, merge_partials(partial, buckets), types)
+    check_options(belief, invalid, buckets)
+    events, skip = select(frame, belief), invalid == "skip"
+    if is_countable(events, belief):
+        keys = distribute(count_equal(events), KEY, belief, buckets)
+        found = keys.mapInArrow(LearnKeys(belief, skip), states_schema(belief))
+    else:
+        n = number_of_buckets(frame.sparkSession, belief, buckets)
+        partial = events.mapInArrow(LearnPartition(belief, skip, n), PARTIAL)
+        found = merge_partials(partial, belief, buckets)
+    return Beliefs(belief, found, [frame.schema[name].dataType for name in belief.by])
 
 
-def check_options(belief: Belief, invalid: str, buckets: int | None, cores: int) -> int:
-    """Check the options of `learn`; return the number of buckets.
+def check_options(belief: Belief, invalid: str, buckets: int | None) -> None:
+    """Check the options of `learn`.
 
     Raises
     ------
@@ -181,88 +184,31 @@ def check_options(belief: Belief, invalid: str, buckets: int | None, cores: int)
     """
     if invalid not in ("error", "skip"):
         raise PriorError(f"expected invalid to be 'error' or 'skip', got {invalid!r}")
-    if buckets is None:
-        return _BUCKETS_PER_CORE * cores if belief.by else 1
-    if type(buckets) is not int or buckets < 1:
+    if buckets is not None and (type(buckets) is not int or buckets < 1):
         raise PriorError(f"expected a number of buckets above 0, got {buckets!r}")
-    return buckets
 
 
-def merge_partials(partial: DataFrame, buckets: int) -> DataFrame:
-    """Return a cached data frame of the merged beliefs of each bucket of keys."""
-    merged = partial.repartition(buckets, "bucket").mapInArrow(MergeBuckets(), SCHEMA)
-    return merged.persist(StorageLevel.MEMORY_AND_DISK)
+def number_of_buckets(spark: SparkSession, belief: Belief, buckets: int | None) -> int:
+    """Return the number of parts into which the keys of a partition are divided."""
+    if not belief.by:
+        return 1
+    return buckets or _BUCKETS_PER_CORE * spark.sparkContext.defaultParallelism
 
 
-@dataclass
-class LearnPartition:
-    """Learns the events of a partition, and yields the beliefs in buckets of keys."""
-
-    belief: Belief
-    skip: bool
-    buckets: int
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield one row for each bucket with data."""
-        groups = Groups(self.belief, self.skip)
-        for batch in batches:
-            groups.learn(read(batch, self.belief))
-        context = TaskContext.get()
-        part = 0 if context is None else context.partitionId()
-        for bucket, each in enumerate(groups.split(self.buckets)):
-            if len(each) or each.refused:
-                yield _pack(bucket, part, each)
+def merge_partials(partial: DataFrame, belief: Belief, buckets: int | None) -> DataFrame:
+    """Return the states of the keys of partial beliefs."""
+    parts = distribute(partial, "bucket", belief, buckets)
+    return parts.mapInArrow(MergeBuckets(belief), states_schema(belief))
 
 
-class MergeBuckets:
-    """Merges the partial beliefs of each bucket, in the order of the partitions."""
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield one row for each bucket."""
-        found = [row for batch in batches for row in batch.to_pylist()]
-        found.sort(key=lambda row: (row["bucket"], row["part"]))
-        merged: dict[int, Groups] = {}
-        for row in found:
-            groups = pickle.loads(row.pop("groups"))
-            mine = merged.get(row["bucket"])
-            if mine is None:
-                merged[row["bucket"]] = groups
-            else:
-                mine.merge(groups)
-        for bucket, groups in merged.items():
-            yield _pack(bucket, 0, groups)
-
-
-def _pack(bucket: int, part: int, groups: Groups) -> pa.RecordBatch:
-    columns = {
-        "bucket": pa.array([bucket], pa.int32()),
-        "part": pa.array([part], pa.int32()),
-        "keys": pa.array([len(groups)], pa.int64()),
-        "refused": pa.array([groups.refused], pa.int64()),
-        "groups": pa.array([pickle.dumps(groups, 5)], pa.binary()),
-    }
-    return pa.RecordBatch.from_pydict(columns)
-
-
-@dataclass
-class WriteStates:
-    """Yields the states of buckets, a bounded number of rows at a time."""
-
-    belief: Belief
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the key fields and the JSON of the states."""
-        codec, by = StateCodec(self.belief.state), self.belief.by
-        for batch in batches:
-            for packed in batch.column("groups").to_pylist():
-                keys: list[tuple[str, ...]] = []
-                texts = []
-                for key, state in pickle.loads(packed).items():
-                    keys.append(key_values(key, self.belief))
-                    texts.append(codec.write(state))
-                columns = [pa.array([key[i] for key in keys]) for i in range(len(by))]
-                if texts:
-                    yield pa.RecordBatch.from_arrays([*columns, pa.array(texts)], [*by, STATE])
+def distribute(frame: DataFrame, column: str, belief: Belief, buckets: int | None) -> DataFrame:
+    """Return the rows in partitions that have all rows with a value of a column."""
+    spark = frame.sparkSession
+    if not belief.by:
+        return frame.repartition(1)
+    if buckets is None and spark.conf.get("spark.sql.adaptive.enabled") == "true":
+        return frame.repartition(column)  # Spark combines small partitions
+    return frame.repartition(number_of_buckets(spark, belief, buckets), column)
 
 
 def _as_text(value: Any) -> str:

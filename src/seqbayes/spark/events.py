@@ -94,22 +94,28 @@ def check_columns(belief: Belief, columns: Sequence[str]) -> None:
             raise PriorError(f"belief {belief.name!r}: no column {name!r}; columns: {known}")
 
 
-def count_equal(events: DataFrame, belief: Belief) -> DataFrame:
-    """Return distinct events with their counts if there are few, otherwise the events unchanged.
+def is_countable(events: DataFrame, belief: Belief) -> bool:
+    """Whether equal events can be counted, and learned with their number as their weight.
 
-    Spark counts booleans, labels and counts faster than it moves them to Python. An observation
-    with an integer weight has exactly the same sums as the observation learned that number of
-    times.
+    The sums are exactly those of learning each event.
     """
-    state, values = belief.state, belief.values
-    if belief.weight is not None or belief.mapped or len(values) > 1:
-        return events
+    if not counts_equal(belief):
+        return False
+    kind = events.schema[belief.values[0][0]].dataType
+    return isinstance(kind, (T.BooleanType, T.StringType, T.IntegralType))
+
+
+def counts_equal(belief: Belief) -> bool:
+    """Whether `is_countable` holds if the observations are booleans, strings or integers."""
+    state = belief.state
+    if belief.weight is not None or belief.mapped or len(belief.values) > 1:
+        return False
     # other models depend on the order of the events
-    if not state.conjugate or state.timed or state.open_ended or state.likelihood.continuous:
-        return events
-    kind = events.schema[values[0][0]].dataType
-    if not isinstance(kind, (T.BooleanType, T.StringType, T.IntegralType)):
-        return events
+    return state.conjugate and not (state.timed or state.open_ended or state.likelihood.continuous)
+
+
+def count_equal(events: DataFrame) -> DataFrame:
+    """Return distinct events with their counts, which Spark computes."""
     columns = [F.col(_quoted(name)) for name in events.columns]
     return events.groupBy(*columns).agg(F.count(F.lit(1)).cast("double").alias(COUNT))
 

@@ -16,8 +16,18 @@ from pyspark.sql import types as T  # noqa: N812 (as in Spark's documentation)
 
 from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
-from seqbayes.spark.batch import SCHEMA, Beliefs, LearnPartition, check_options, merge_partials
-from seqbayes.spark.events import KEY, TIME, WEIGHT, check_belief, check_columns, read_names
+from seqbayes.spark.batch import Beliefs, check_options, merge_partials, number_of_buckets
+from seqbayes.spark.events import (
+    COUNT,
+    KEY,
+    TIME,
+    WEIGHT,
+    check_belief,
+    check_columns,
+    counts_equal,
+    read_names,
+)
+from seqbayes.spark.workers import PARTIAL, LearnPartition
 
 _ROWS = 1 << 17
 """Number of rows that are read at once."""
@@ -85,8 +95,8 @@ def learn_parquet(
     BetaHyperparameters(alpha=18.0, beta=32.0)
     """
     check_belief(belief)
+    check_options(belief, invalid, buckets)
     cores = spark.sparkContext.defaultParallelism
-    buckets = check_options(belief, invalid, buckets, cores)
     try:
         dataset = ds.dataset(
             paths if isinstance(paths, str) else list(paths), format="parquet", partitioning="hive"
@@ -98,11 +108,12 @@ def learn_parquet(
         raise PriorError(f"belief {belief.name!r}: no Parquet files in {paths!r}")
     check_columns(belief, dataset.schema.names)
     check_types(belief, dataset.schema)
-    reader = LearnFragments(LearnPartition(belief, invalid == "skip", buckets), dataset, tasks)
+    n = number_of_buckets(spark, belief, buckets)
+    reader = LearnFragments(LearnPartition(belief, invalid == "skip", n), dataset, tasks)
     numbers = spark.range(0, len(tasks), 1, max(len(tasks), 1))
-    partial = numbers.mapInArrow(reader, SCHEMA)
+    partial = numbers.mapInArrow(reader, PARTIAL)
     types = [_spark_type(dataset.schema.field(name).type) for name in belief.by]
-    return Beliefs(belief, merge_partials(partial, buckets), types)
+    return Beliefs(belief, merge_partials(partial, belief, buckets), types)
 
 
 class LearnFragments:
@@ -134,11 +145,19 @@ class LearnFragments:
         """Yield the columns that the belief reads, in the form that `select` returns."""
         belief = self._learn.belief
         names = read_names(belief)
+        counting = counts_equal(belief) and _is_countable(
+            _plain(self._schema.field(belief.values[0][0]).type)
+        )
         for fragment in fragments:
             for batch in fragment.to_batches(
                 schema=self._schema, columns=names, batch_size=_ROWS, use_threads=False
             ):
-                yield _select(batch, belief)
+                events = _select(batch, belief)
+                if counting and batch.num_rows:
+                    counted = _count_equal(events)
+                    counting = 2 * counted.num_rows <= events.num_rows
+                    events = counted if counting else events
+                yield events
 
 
 def divide(dataset: ds.Dataset, cores: int) -> list[list[ds.Fragment]]:
@@ -174,7 +193,7 @@ def check_types(belief: Belief, schema: pa.Schema) -> None:
     labels = [name for name, kind in belief.values if kind == "text"]
     for name in (*belief.by, *labels):
         kind = _plain(schema.field(name).type)
-        if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_boolean(kind)):
+        if not _is_countable(kind):
             raise PriorError(
                 f"belief {belief.name!r}: {name!r} is a column of {kind}; expected integers,"
                 " strings or booleans (seqbayes.spark.learn reads other types)"
@@ -208,6 +227,19 @@ def _select(batch: pa.RecordBatch, belief: Belief) -> pa.RecordBatch:
     if belief.time is not None:
         columns[TIME] = _seconds(_decoded(batch.column(belief.time)), belief.times.unit)
     return pa.RecordBatch.from_pydict(columns)
+
+
+def _count_equal(events: pa.RecordBatch) -> pa.RecordBatch:
+    """Return distinct events with their counts, as `count_equal` does for a data frame."""
+    names = events.schema.names
+    groups = pa.Table.from_batches([events]).group_by(names, use_threads=False)
+    counted = groups.aggregate([([], "count_all")]).combine_chunks().to_batches()[0]
+    columns = [*counted.columns[:-1], counted.columns[-1].cast(pa.float64())]
+    return pa.RecordBatch.from_arrays(columns, [*names, COUNT])
+
+
+def _is_countable(kind: pa.DataType) -> bool:
+    return pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_string(kind)
 
 
 def _decoded(column: pa.Array) -> pa.Array:
