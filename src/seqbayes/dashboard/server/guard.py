@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 
 import msgspec
 
@@ -194,9 +194,11 @@ def _headers(
 
 
 def _page_of(scope: Any) -> str:
-    """Return the path and query of a request."""
+    """Return the path and query of a request, encoded as the client sent them."""
     query = scope.get("query_string", b"").decode("latin-1")
-    return f"{scope['path']}?{query}" if query else str(scope["path"])
+    raw = scope.get("raw_path") or quote(scope["path"]).encode()
+    path = str(raw.partition(b"?")[0].decode("latin-1"))
+    return f"{path}?{query}" if query else path
 
 
 def _next_of(scope: Any) -> dict[str, str]:
