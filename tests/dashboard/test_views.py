@@ -593,7 +593,8 @@ def test_a_new_kind_needs_one_registration(monkeypatch):
     assert (
         "gauge" in openapi.document()["components"]["schemas"]["Card"]["properties"]["kind"]["enum"]
     )
-    assert 'gauge: { numeric: false, compares: "" }' in generate.kinds()
+    line = 'gauge: { numeric: false, compares: "", stepwise: false }'
+    assert line in generate.kinds()
 
 
 def test_rankings_of_many_states_are_those_of_each_alone():

@@ -263,7 +263,7 @@ class Entry:
         if now - self.sparked < self._gap:
             return
         found = self.follow()
-        if found is None or found.mean is None:
+        if found is None or found.mean is found.low is None:
             return
         if len(self.spark) >= SPARK:
             self.spark = self.spark[::2]

@@ -151,7 +151,7 @@ def _points(
             continue
         summary = msgspec.json.decode(text)
         mean, low, high = estimate_at(summary, path)
-        if mean is not None:
+        if mean is not None or low is not None:
             yield (at, *map(significant, (mean, low, high))), finite(summary.get("n_samples"))
 
 
@@ -163,11 +163,9 @@ def estimate_at(
     if not path and isinstance(mean, dict) and set(mean) == {"mean", "variance"}:
         path = ("mean",)
     mean, interval = _at(mean, path), _at(interval, path, pairs=True)
-    if not isinstance(mean, _NUMBER):
-        return None, None, None
     low, high = interval if isinstance(interval, list) and len(interval) == 2 else (None, None)
     return (
-        mean,
+        mean if isinstance(mean, _NUMBER) else None,  # it may be infinite
         low if isinstance(low, _NUMBER) else None,
         high if isinstance(high, _NUMBER) else None,
     )

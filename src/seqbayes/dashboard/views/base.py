@@ -114,6 +114,9 @@ class BeliefView:
     compares: ClassVar[str] = ""
     """The subject of comparisons of such beliefs: "number", "share" (of a label), or empty."""
 
+    stepwise: ClassVar[bool] = False
+    """Whether the steps of Bayes' rule are shown."""
+
     warns: ClassVar[bool] = False
     """Whether there can be `warnings`."""
 

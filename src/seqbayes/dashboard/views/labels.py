@@ -34,6 +34,7 @@ class LabelsView(BeliefView):
 
     kind = "labels"
     compares = "share"
+    stepwise = True
     link = " = "
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:

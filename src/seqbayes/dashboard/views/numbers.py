@@ -36,6 +36,7 @@ class NumberView(BeliefView):
     kind = "number"
     numeric = True
     compares = "number"
+    stepwise = True
     link = " "
     plotted_name: ClassVar[str] = ""
     plotted_path: ClassVar[Path] = ()

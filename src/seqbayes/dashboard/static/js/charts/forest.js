@@ -46,14 +46,14 @@ function row({ pair, mean, interval }, named, written, low, width) {
   const parts = {
     zero: h("span", { class: "zero" }),
     whisker: h("span", { class: "whisker" }),
-    tick: h("span", { class: "tick" }),
+    tick: exists(mean) ? h("span", { class: "tick" }) : null,
   };
   place(parts.zero, { left: at(0) });
   place(parts.whisker, {
     left: at(interval[0]),
     width: percent((interval[1] - interval[0]) / width),
   });
-  place(parts.tick, { left: at(mean) });
+  if (parts.tick) place(parts.tick, { left: at(mean) });
   const sure = interval[0] > 0 || interval[1] < 0;
   const range = `${written.bare(interval[0])} to ${written.bare(interval[1])}${written.share ? " points" : ""}`;
   return h(
@@ -61,7 +61,7 @@ function row({ pair, mean, interval }, named, written, low, width) {
     { class: sure ? "sure" : null },
     h("span", { class: "pair" }, named(pair[0]), h("span", null, written.log ? " ÷ " : " − "), named(pair[1])),
     h("b", { class: "lead" }, `${mean > 0 && !written.log ? "+" : ""}${written.bare(mean)}`),
-    h("span", { class: "track", "aria-hidden": "true" }, ...Object.values(parts)),
+    h("span", { class: "track", "aria-hidden": "true" }, ...Object.values(parts).filter(Boolean)),
     h(
       "span",
       { class: "value muted" },

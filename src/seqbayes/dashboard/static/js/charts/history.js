@@ -131,7 +131,7 @@ export class History {
     );
     this.box = h("div", { class: "history" });
     this.note = h("p", { class: "nothing", hidden: true });
-    this.reading = h("p", { class: "hint" }, HINT);
+    this.reading = h("p", { class: "hint cursor-hint" }, HINT);
     this.events = h("ol", { class: "marks", "aria-label": "Annotations and alerts" });
     this.element = h("div", null, this.box, this.reading, this.events, this.note);
     this.stop = new AbortController();
@@ -353,8 +353,8 @@ export class History {
       const [xs, highs, lows, means] = this.tables[k];
       const last = xs.findLastIndex((x) => x <= at); // the curves have different places
       const [high, low, mean] = [highs, lows, means].map((ys) => ys[last]);
-      if (!exists(mean)) return [];
       const ends = exists(low) && exists(high) ? [low, high] : null;
+      if (!exists(mean) && !ends) return [];
       const written = scale(this.measured, ends);
       return `${name ?? written.mean} ${written.text(mean)}${ends ? `, interval ${written.range(ends)}` : ""}`;
     });

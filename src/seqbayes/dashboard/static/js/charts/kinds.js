@@ -30,5 +30,8 @@ export function layoutOf(kind) {
 /** Whether beliefs of a kind are about one number. */
 export const isNumeric = (kind) => KINDS[kind]?.numeric ?? false;
 
+/** Whether the steps of Bayes' rule are shown for beliefs of a kind. */
+export const stepwise = (kind) => KINDS[kind]?.stepwise ?? false;
+
 /** The subject of a comparison of beliefs of a kind: "number", "share", or empty. */
 export const compares = (kind) => KINDS[kind]?.compares ?? "";

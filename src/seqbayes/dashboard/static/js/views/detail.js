@@ -1,7 +1,7 @@
 // All details of one key.
 
 import { get, part, query } from "../api.js";
-import { compares, isNumeric } from "../charts/kinds.js";
+import { isNumeric, stepwise } from "../charts/kinds.js";
 import { button, h, icon, setText } from "../dom.js";
 import { faded } from "../fade.js";
 import { ago, count, keyName, measure, nameless, observed, rate } from "../format.js";
@@ -76,9 +76,8 @@ export class Detail {
     const several = Boolean(data.marginals);
     this.panel = new BeliefPanel(belief, { title, store, several });
     this.past = new PastPanel(belief, data, { title, select: () => this.#load() });
-    // For other kinds, a step is not four numbers; a store does not keep individual events.
-    const stepwise = compares(belief.kind) && !store;
-    this.steps = stepwise ? new StepPanels(measure(belief), format) : null;
+    // a store does not keep individual events
+    this.steps = stepwise(belief.kind) && !store ? new StepPanels(measure(belief), format) : null;
     const makers = data.makers !== undefined && !store ? new Responsibilities(format) : null;
     const next = new Next(belief, title);
     const surprise = store ? null : new SurprisePanel(format, title);

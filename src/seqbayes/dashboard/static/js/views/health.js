@@ -80,7 +80,8 @@ function refusing({ events, dead_letters: refused }) {
   if (!(refused > 0)) return "";
   const percent = (100 * refused) / events;
   const shown = percent < 1 ? Number(percent.toPrecision(1)) : Math.round(percent);
-  const share = events ? ` of ${things(events, "event")} (${shown} %)` : "";
+  const part = refused > events ? ", some refused by several beliefs" : ` (${shown} %)`;
+  const share = events ? ` of ${things(events, "event")}${part}` : "";
   return `There ${refused === 1 ? "is" : "are"} ${letters(refused)}${share}; the reasons are below.`;
 }
 

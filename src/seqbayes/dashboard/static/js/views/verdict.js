@@ -11,7 +11,6 @@ function united(text, written, unit) {
 
 /** A loss with its unit; on a logarithmic scale it is relative. */
 function amount(x, written, unit) {
-  if (!exists(x)) return "–";
   const shown = written.log ? 100 * Math.expm1(x) : written.share ? 100 * x : x;
   return united(exact(shown, 2), written, unit);
 }
@@ -21,6 +20,7 @@ export function contrast({ mean, interval }, written, unit) {
   const shown = (x) => (!exists(x) ? x : written.log ? 100 * Math.expm1(x) : written.share ? 100 * x : x);
   const values = scale("", interval?.map(shown));
   const [from, to] = (interval ?? [null, null]).map((x) => values.bare(shown(x)));
+  if (!exists(mean)) return `a difference of ${united(`${from} to ${to}`, written, unit)}`;
   const lead = united(`${mean > 0 ? "+" : ""}${values.bare(shown(mean))}`, written, unit);
   return `${lead} (${from} to ${to})`;
 }
@@ -28,6 +28,7 @@ export function contrast({ mean, interval }, written, unit) {
 const MIN_LOSS = 1e-5; // a smaller loss is not distinguished from another
 
 export function loss(x, written, unit) {
+  if (!exists(x)) return "infinite";
   if (!(x < MIN_LOSS)) return amount(x, written, unit);
   const least = amount(written.log ? Math.log1p(MIN_LOSS) : MIN_LOSS, written, unit);
   return x === 0 ? least.replace(/^[^ ]*/, "0") : `< ${least}`;
