@@ -11,6 +11,7 @@ from sklearn.datasets import load_breast_cancer
 from seqbayes import ObservationError, PriorError
 from seqbayes.river import MixtureDiscriminant
 from seqbayes.river.candidates import MixtureCandidates
+from seqbayes.river.tempering import Tempering
 
 
 def cancer():
@@ -54,6 +55,28 @@ def test_a_class_has_the_components_that_predict_it():
     assert len(model.clusters("inner")) == 1
     assert len(model.clusters("outer")) == 2
     assert sum(model.temperatures.values()) == pytest.approx(1.0)
+
+
+STEADY, RARE = (
+    [(0.6, 0.8)] * 100,
+    [(0.001, 0.2) if i in (10, 50, 90) else (0.8, 0.78) for i in range(100)],
+)
+
+
+@pytest.mark.parametrize(("rows", "is_used"), [(STEADY, True), (RARE, False)])
+def test_more_components_need_an_advantage_above_its_standard_deviation(rows, is_used):
+    """Probabilities of the label under both models; the second has 29 or 13 nats more in all."""
+    tempering = Tempering(models=2)
+    for i, found in enumerate(rows):
+        logs = [[math.log(p / (1.0 - p)), 0.0] for p in found]
+        tempering.predict({"x": i}, [math.log(0.5)] * 2, logs)
+        tempering.score(0, 1.0)
+    assert (tempering.probability_of(1) > 0.5) is is_used
+    again = Tempering(models=2)
+    again.load(tempering.dump())
+    assert again.probability_of(1) == tempering.probability_of(1)
+    with pytest.raises(PriorError):
+        again.load([*tempering.dump()[:-1], -1.0])
 
 
 def test_predictions_do_not_change_what_is_learned():

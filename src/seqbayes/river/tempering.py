@@ -7,19 +7,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqbayes.errors import PriorError
 from seqbayes.river import document
 
 POWERS = (1.0, 0.5, 0.25, 0.125)
 """Powers of the likelihood; 1/4 is suitable for groups of four copies of a feature."""
 
 ALTERNATIVE_PRIOR = 1e-4
-"""Prior probability of the first model with any power except the first one.
+"""Prior probability of each alternative to the first power of the first model.
 
 It is small, so that only clear evidence changes predictions.
 """
-
-MODEL_RATIO = 0.1
-"""Ratio of the other models' prior probabilities to the first model's; they are more complex."""
 
 _SMALLEST = 1e-3
 """Alternatives with a smaller probability than this are omitted from predictions, to save time."""
@@ -51,8 +49,10 @@ class Tempering:
     Parameters
     ----------
     models
-        Number of alternative class models. The scores determine the weight of every combination of
-        a model and a power.
+        Number of alternative class models, the simplest first. The scores determine the weight of
+        every combination of a model and a power. Because the predictions of equally good models
+        differ by chance, the scores of all models except the first are reduced by the standard
+        deviation of their difference from those of the first.
     with_shares
         Whether the prior probabilities of the classes are raised to the same power, so that the
         power does not change which class is the most probable one under a model.
@@ -68,8 +68,11 @@ class Tempering:
     def __init__(self, models: int = 1, with_shares: bool = False) -> None:
         self._with_shares = with_shares
         self._alternatives = list(itertools.product(range(models), POWERS))
-        others = [ALTERNATIVE_PRIOR * MODEL_RATIO ** (m > 0) for m, _ in self._alternatives[1:]]
+        others = [ALTERNATIVE_PRIOR] * (len(self._alternatives) - 1)
         self.scores = [math.log1p(-math.fsum(others)), *map(math.log, others)]
+        # sums of squared differences of the log scores of single predictions, which estimate the
+        # variance of the sum of differences
+        self._variances = [0.0] * models
         self._update_weights()
         self._set_n_samples(0)
         self._last_x: Mapping[Any, Any] | None = None
@@ -157,16 +160,30 @@ class Tempering:
             Weight of the observation.
         """
         if label is not None and self.scoring_is_due:
-            for k, probabilities in enumerate(self._last_predictions):
-                p = probabilities[label]
-                self.scores[k] += w * (math.log(p) if p > 0.0 else -745.0)
+            found = (each[label] for each in self._last_predictions)
+            logs = [math.log(p) if p > 0.0 else -745.0 for p in found]
+            if len(self._variances) > 1:
+                self._compare_models(logs, w)
+            self.scores = [score + w * log for score, log in zip(self.scores, logs, strict=True)]
             self._update_weights()
         self._set_n_samples(self.n_samples + 1)
         self._last_x = None
 
+    def _compare_models(self, logs: Sequence[float], w: float) -> None:
+        """Update the variances of the differences between the models, before the scores."""
+        averages = []
+        for first in range(0, len(logs), len(POWERS)):
+            last = first + len(POWERS)
+            pairs = zip(normalized(self.scores[first:last]), logs[first:last], strict=True)
+            averages.append(
+                math.log(math.fsum(share * math.exp(v) for share, v in pairs) or 5e-324)
+            )
+        for model, average in enumerate(averages):
+            self._variances[model] += w * (average - averages[0]) ** 2
+
     def dump(self) -> list[float]:
-        """Return the number of observations and the scores."""
-        return [self.n_samples, *self.scores]
+        """Return the number of observations, the scores, and the variances of other models."""
+        return [self.n_samples, *self.scores, *self._variances[1:]]
 
     def load(self, written: Any) -> None:
         """Restore the result of `dump`.
@@ -176,12 +193,19 @@ class Tempering:
         PriorError
             If the result is invalid.
         """
-        n_samples, *self.scores = document.read_numbers(written, 1 + len(self.scores))
+        count = len(self.scores)
+        numbers = document.read_numbers(written, count + len(self._variances))
+        n_samples, self.scores = numbers[0], numbers[1 : 1 + count]
+        self._variances = [0.0, *numbers[1 + count :]]
+        if min(self._variances) < 0.0:
+            raise PriorError(f"expected variances >= 0, got {self._variances}")
         self._update_weights()
         self._set_n_samples(int(n_samples))
 
     def _update_weights(self) -> None:
-        kept = [w if w >= _SMALLEST else 0.0 for w in normalized(self.scores)]
+        pairs = zip(self.scores, self._alternatives, strict=True)
+        scores = [score - math.sqrt(self._variances[model]) for score, (model, _) in pairs]
+        kept = [w if w >= _SMALLEST else 0.0 for w in normalized(scores)]
         total = math.fsum(kept)
         self._weights = [w / total for w in kept]
         used = [k for k, w in enumerate(kept) if w > 0.0]
