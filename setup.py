@@ -79,6 +79,7 @@ UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-g0"]
 # are vectorised.
 SCALAR_FLAGS = ["-fno-tree-vectorize"]
 VECTORISED = {
+    "seqbayes.mixture.components.normal",
     "seqbayes.statistics.scan",
     "seqbayes.statistics.sum_table",
 }
