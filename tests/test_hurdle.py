@@ -109,8 +109,8 @@ def test_the_share_of_amounts_and_the_amounts_are_learned_separately():
         (Beta(), None, "continuous amount"),
         (Hurdle(Normal()), None, "continuous amount"),
         (3, None, "expected a state"),
-        (Normal(), Gamma(), "Beta prior of a share"),
-        (revenue().amount, Beta(likelihood=likelihoods.Geometric()), "Beta prior of a share"),
+        (Normal(), Gamma(), "Beta prior on a share"),
+        (revenue().amount, Beta(likelihood=likelihoods.Geometric()), "Beta prior on a share"),
     ],
 )
 def test_invalid_parts_are_refused(amount, share, message):

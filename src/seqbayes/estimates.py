@@ -211,7 +211,7 @@ class Estimates(Formulas[H, E, I, X]):
     @overload
     def sample(self, size: int | tuple[int, ...]) -> Any: ...
     def sample(self, size: Any = None) -> Any:
-        """Draw from the posterior; reproducible if `seed` is given."""
+        """Draw from the posterior; draws are reproducible if `seed` is given."""
         return self._proper_belief().sample(size, self._rng)
 
     @property

@@ -1,4 +1,4 @@
-"""Former location of a name, which pickles of earlier versions refer to."""
+"""Former location of a name to which pickles of earlier versions refer."""
 
 from seqbayes.state import _restore
 

@@ -237,7 +237,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         self._now = None
 
     def as_of(self, t: float | None = None) -> State[H, E, I, X]:
-        """Return the state at a time, by default at the clock.
+        """Return the state at a given time, by default at the clock.
 
         Parameters
         ----------
@@ -289,7 +289,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         self._state, self._clock, self._landmark, self._now = mine, clock, whole, None
 
     def _add(self, mine: State, theirs: State, clock: float) -> None:
-        """Replace the state by the sum of two states that are both as of the clock."""
+        """Replace the state with the sum of two states that are both as of the clock."""
         whole, growth = self._split(clock)
         mine.merge(theirs)
         mine.statistics.scale(growth)

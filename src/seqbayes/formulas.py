@@ -132,7 +132,7 @@ class Formulas(Model, Generic[H, E, I, X]):
         return {}
 
     def parts(self) -> Mapping[Any, Any]:
-        """Return independent parts of the belief by name, as states; empty if it has no parts."""
+        """Return independent parts of the belief as states, keyed by name; may be empty."""
         return {}
 
     def coordinates(self) -> dict[Any, Any]:

@@ -83,7 +83,7 @@ class Model(Plotted):
 
     @property
     def mergeable(self) -> bool:
-        """Whether models of the parts of a stream merge exactly to the model of the whole."""
+        """Whether models of the parts of a stream merge exactly into the model of the whole."""
         return False
 
     windowed: ClassVar[bool] = False
@@ -173,7 +173,7 @@ class Model(Plotted):
         return ()
 
     def as_of(self, t: float | None = None) -> Any:
-        """Return the model with decay applied up to a time, or the model itself without decay."""
+        """Return the model with decay applied up to a time, or unchanged if it does not decay."""
         return self
 
     def summary(self) -> Summary:
@@ -199,7 +199,7 @@ class Model(Plotted):
         return {}
 
     def samples(self, chains: int, draws: int) -> Samples:
-        """Return samples of the posterior, the prior and the next observation.
+        """Return samples from the posterior and the prior, and of the next observation.
 
         Raises
         ------

@@ -252,7 +252,7 @@ def _load_plugins() -> None:
     if _plugins_loaded:
         return
     _plugins_loaded = True
-    from importlib.metadata import entry_points  # takes longer than most of the core
+    from importlib.metadata import entry_points  # this import takes longer than most of the core
 
     for entry in entry_points(group=GROUP):
         _load_built_in()

@@ -1,7 +1,7 @@
 """Encode and decode the versioned dictionaries of states as plain JSON values.
 
 Infinities are encoded by name, mappings as lists of pairs (labels need not be strings), and tuples
-as lists. A document cannot refer to code to execute.
+as lists. A document cannot refer to executable code.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Document:
             raise PriorError(f"the state has no {key!r}") from None
 
     def choose(self, key: str, *choices: Callable[[], Mapping[str, Any]]) -> Any:
-        """Return the object that the field names.
+        """Return the object whose name is the value of the field.
 
         Each of `choices` returns a mapping from name to object; later ones are called only if
         needed.
@@ -200,7 +200,7 @@ def _same_shape(template: Any, dumped: Any) -> bool:
     """Whether dumped statistics have the structure of a template, with finite numbers and labels.
 
     The labels are followed by tuples with one number per label. If the template has labels, no
-    others are allowed.
+    other labels are allowed.
     """
     if not isinstance(dumped, tuple) or len(dumped) != len(template):
         return False
@@ -222,7 +222,7 @@ def _same_shape(template: Any, dumped: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value is a finite number, or a tuple of them (the terms of an exact sum)."""
+    """Whether a value is a finite number, or a tuple of such numbers (terms of an exact sum)."""
     if isinstance(value, tuple):
         return len(value) <= _MAX_SUM_TERMS and all(map(_is_finite, value))
     return _is_finite(value)

@@ -205,7 +205,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
         self.__dict__.update(learned.__dict__)
 
     def _window(self, end: int) -> State[H, E, I, X]:
-        """Return the merged state of the panes of the window that ends with a pane."""
+        """Return the state of the window that ends with a pane, merged from its panes."""
         found = self._state.clone()
         for place in range(end - self._k, end):
             if place in self._panes:

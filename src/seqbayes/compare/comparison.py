@@ -1,4 +1,4 @@
-"""Compare beliefs about one number each."""
+"""Compare beliefs, each of which is about one number."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def compare(
     alpha: float | None = None,
     effect: float = 0.2,
 ) -> Comparison:
-    """Compare independent beliefs about one number each.
+    """Compare independent beliefs, each of which is about one number.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def compare(
     ``P(i is best) = ∫ f_i(x) ∏ F_j(x) dx`` and ``loss(i) = ∫ F_i(x) (1 - ∏ F_j(x)) dx`` over j ≠ i,
 
     computed by Gauss-Legendre quadrature without random numbers, so that probabilities have
-    relative errors below 1e-10 down to 1e-70; smaller ones are 0. With heavy tails, such as
-    those of a mean after few observations, errors are larger if two numbers are more than 1e5
+    relative errors below 1e-10 down to 1e-70; smaller probabilities are 0. With heavy tails, such
+    as those of a mean after few observations, errors are larger if two numbers are more than 1e5
     standard deviations apart. Quantiles of whole numbers and of labels are discrete; their
     quantities are sums over all values. The probabilities are exact given the model. They do not
     bound the error rate of an experiment that is stopped when a probability is large.

@@ -76,7 +76,8 @@ class Coordinate:
     def log_mass(self, logs: Array, u: Array, centres: Array, widths: Array) -> Array:
         """Return log densities that decrease as fast as the probability beyond a coordinate.
 
-        A density that decreases like a power of x leaves a probability larger by a factor of x.
+        If a density decreases like a power of x, the probability beyond x is larger by a factor of
+        x.
         """
         found: Array = logs + np.log1p(np.abs(u - centres) / widths)
         return found

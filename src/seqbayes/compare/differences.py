@@ -128,7 +128,7 @@ class Contrasts:
         return every, all_masses
 
     def _longest_steps(self, u: Array, values: Array, masses: Array) -> Array:
-        """Return the step of nodes that resolves the density of each narrow number.
+        """Return the distance between nodes that resolves the density of each narrow number.
 
         It also resolves the tails of the wide number, which change within its spread, wherever the
         density of the narrow one is not negligible.
@@ -369,7 +369,7 @@ def _ends_of_mass(u: Array, masses: Array) -> tuple[Array, Array]:
 
 
 def _windows(masses: Array) -> Any:
-    """Return the indices of the nodes with mass, the same number for each row."""
+    """Return the indices of the nodes with mass, with equal numbers of indices in all rows."""
     kept = masses > _NEGLIGIBLE * masses.max(axis=1, keepdims=True)
     starts = kept.argmax(axis=1)
     ends = masses.shape[1] - kept[:, ::-1].argmax(axis=1)

@@ -1,4 +1,4 @@
-"""Comparisons of discrete numbers: sums over their values.
+"""Comparisons of discrete numbers, computed as sums over their values.
 
 Two discrete numbers can be equal with a probability above 0. A number is the best if it is better
 than all others, so that P(best) does not include ties.

@@ -153,7 +153,8 @@ def log_factors(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> 
     Returns
     -------
     array of shape (2, n)
-        For effects that make the parameter of the first arm larger, and smaller.
+        For effects that make the parameter of the first arm larger, and for those that make it
+        smaller.
     """
     effects = np.stack([prior.effects, -prior.effects])
     if kind in ("trials", "labels"):
@@ -174,7 +175,7 @@ def log_factors(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> 
 
 
 def log_e_values(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> Array:
-    """Return the log e-values for the first parameter being larger, and being smaller.
+    """Return the log e-values for a larger and for a smaller parameter of the first sample.
 
     Examples
     --------

@@ -62,7 +62,7 @@ class Decision:
 
 
 class Gate:
-    """A sequential test of which arm is the best, which may be checked after every observation.
+    """A sequential test that finds the best arm, and may be checked after every observation.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Gate:
     alpha
         Largest probability of ever calling an arm the best that is not better than all others.
     effect
-        Typical size of an effect: a difference of log odds or of log rates, or a difference of
+        Typical size of an effect: a difference in log odds or in log rates, or a difference between
         means in standard deviations. It determines how soon the test decides, not its guarantee.
     better
         Whether the "higher" or the "lower" parameter is better.
@@ -94,9 +94,9 @@ class Gate:
     common rate, scale, mean or variance is eliminated from this ratio. An arm is the best if its
     e-values against all k - 1 others have reached k / alpha [1]_ [2]_.
 
-    The assignment to arms may depend on time, but not on outcomes. Rates of trials and events may
-    vary over time if they are equal in all arms; their data are compared in blocks of at least
-    2 % of the data of an arm. The memory does not grow with the data.
+    The assignment to arms may depend on time, but must not depend on outcomes. Rates of trials and
+    events may vary over time if they are equal in all arms; their data are compared in blocks of at
+    least 2 % of the data of an arm. The memory does not grow with the data.
 
     References
     ----------

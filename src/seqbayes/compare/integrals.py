@@ -34,7 +34,7 @@ def quantities(
     Parameters
     ----------
     numbers
-        The numbers, whose hyperparameters are floats or arrays of one length.
+        The numbers, whose hyperparameters are floats or arrays of equal length.
     better, level, equivalence
         As for `compare`.
     control
@@ -72,7 +72,7 @@ def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array
 
 
 def loss_ends(numbers: Sequence[Distribution], better: str, level: float) -> Array:
-    """Return the intervals of the losses of choosing each number, of shape (m, k, 2).
+    """Return the intervals of the losses from choosing each number, of shape (m, k, 2).
 
     The loss is the difference between the best of the others and the number, or 0 if the number is
     better.

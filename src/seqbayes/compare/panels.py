@@ -50,8 +50,8 @@ class Densities:
     Parameters
     ----------
     distributions
-        The numbers of a comparison. Their hyperparameters are floats, or arrays of one length, with
-        an element for each comparison.
+        The numbers of a comparison. Their hyperparameters are floats, or arrays of equal length,
+        with an element for each comparison.
 
     Attributes
     ----------
@@ -274,7 +274,7 @@ def _interpolate(values: Array, x: Array, y: Array) -> Array:
 
 
 def _merge_narrow_panels(edges: list[float], widths: list[float]) -> list[float]:
-    """Return edges spaced by at least 0.8 of the width that the narrowest density requires."""
+    """Return edges spaced by at least 0.8 times the width that the narrowest density requires."""
     kept, narrow = [edges[0]], math.inf
     for edge, width in zip(edges[1:], widths[1:], strict=True):
         narrow = min(narrow, width)

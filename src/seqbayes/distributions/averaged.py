@@ -45,7 +45,7 @@ _MANY = 8
 """Number of points from which the density of a product is computed with fewer nodes if possible."""
 
 _FEWEST, _AGREEING = 24, 1e-8
-"""Smallest number of nodes, and the difference of sums over every other node that is sufficient.
+"""Smallest number of nodes, and the difference between sums over every other node that suffices.
 
 The error of the sum over all nodes is about the square of the difference.
 """
@@ -200,7 +200,7 @@ class ProductOfTwo(Averaged):
 
     @property
     def power_tail_of_logarithm(self) -> bool:
-        """Whether the upper tail of the logarithm decreases like a power; then no moment exists."""
+        """Whether the logarithm's upper tail decreases like a power, so that no moment exists."""
         return self.first.power_tail_of_logarithm or self.second.power_tail_of_logarithm
 
     @property

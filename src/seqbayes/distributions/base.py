@@ -327,8 +327,8 @@ class Distribution(ClosedForms):
             Between 0 and 1.
         kind : {"equal-tailed", "hdi"}
             Equal probability in both tails, or the shortest interval (highest density if the
-            density is unimodal; one-sided if it is monotone). If several intervals are shortest, as
-            for the uniform distribution, the equal-tailed one is returned.
+            density is unimodal; one-sided if it is monotone). If several intervals are equally
+            short, as for the uniform distribution, the equal-tailed one is returned.
 
         Returns
         -------
@@ -377,8 +377,8 @@ class Distribution(ClosedForms):
     def stack(cls, distributions: Sequence[Distribution]) -> Distribution | None:
         """Combine distributions of this class into one, with hyperparameters of shape (k, 1).
 
-        For k distributions with arrays of length m, the shape is (m * k, 1); the first elements
-        come first. None if the classes differ or have no hyperparameters.
+        For k distributions with arrays of length m, the shape is (m * k, 1); the first elements of
+        all distributions come first. None if the classes differ or have no hyperparameters.
         """
         if not cls._names or any(type(each) is not cls for each in distributions):
             return None

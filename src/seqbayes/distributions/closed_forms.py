@@ -21,7 +21,7 @@ class ClosedForms:
 
     @property
     def terms(self) -> int:
-        """Number of terms that are added for the density at one point."""
+        """Number of terms whose sum is the density at one point."""
         return 1
 
     def entropy(self) -> Real:

@@ -38,7 +38,7 @@ class MeanPlusVariance(Distribution):
     Parameters
     ----------
     mean, kappa, alpha, beta : float or array
-        Its hyperparameters.
+        The hyperparameters.
     variances : float or array
         The multiple, > 0.
     mean_low : float or array, optional
@@ -103,7 +103,7 @@ class NormalCombination(Averaged):
     Parameters
     ----------
     mean, kappa, alpha, beta
-        Its hyperparameters.
+        The hyperparameters.
     deviations, variances
         The multiples.
     mean_low

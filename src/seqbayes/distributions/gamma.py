@@ -118,12 +118,12 @@ class Gamma(Distribution):
             return found
         with np.errstate(all="ignore"):
             log = _log_cdf_near_zero(self.shape, np.log(self.rate) + np.log(x))
-            # where log(1 - cdf) of a cdf above one half is computed, scaled is not small
+            # `scaled` is not small where log(1 - cdf) is computed for a cdf above 1/2
             result: Any = np.where(small, of_log(np.minimum(log, 0.0)), found)
         return result if is_array(found) else float(result)
 
     def _unscaled(self, standard: Real, log_cdf: Callable[[], Real]) -> Real:
-        """Return a quantile from that of a rate of 1, which may underflow."""
+        """Return a quantile, given the quantile for a rate of 1, which may underflow."""
         small = np.less(standard, _TINY) & np.less(self.rate, 1.0)
         if not np.any(small):
             return standard / self.rate

@@ -1,4 +1,4 @@
-"""The normal and Student t distributions: beliefs about locations, and their predictions."""
+"""The normal and Student's t distributions: beliefs about locations, and predictions."""
 
 from __future__ import annotations
 

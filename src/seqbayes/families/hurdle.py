@@ -1,4 +1,4 @@
-"""Beliefs about amounts that are often zero, such as the revenue of a visitor."""
+"""Beliefs about amounts that are often zero, such as the revenue from a visitor."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_TERMS = 10_000_000
 
 @register
 class Hurdle(Product):
-    """Belief about amounts that are often zero, such as money: whether there is one, and how much.
+    """Belief about amounts that are often zero: whether there is an amount, and how large it is.
 
     A zero is learned only by the belief about the share of amounts; any other number is learned by
     the belief about amounts as well.
@@ -124,7 +124,7 @@ class Hurdle(Product):
         return found
 
     def as_component(self) -> Self:
-        """Return the state itself."""
+        """Return the state."""
         return self
 
     def new_statistics(self) -> HurdleSums:
@@ -150,7 +150,7 @@ class Hurdle(Product):
                 values[paid], None if weights is None else weights[paid]
             )
         except ObservationError:
-            for i, value in enumerate(values.tolist()):  # names the position among all
+            for i, value in enumerate(values.tolist()):  # this error gives the position among all
                 try:
                     self.observe(value)
                 except ObservationError as error:
@@ -226,6 +226,6 @@ def _own_name(text: str) -> str:
 def _check(share: State, amount: State) -> None:
     """Raise an error if a share is not a probability, or an amount is not continuous."""
     if not isinstance(share.likelihood, likelihoods.Bernoulli):
-        raise PriorError(f"expected a Beta prior of a share, got {share!r}")
+        raise PriorError(f"expected a Beta prior on a share, got {share!r}")
     if amount.display_kind not in ("number", "normal") or not amount.likelihood.continuous:
-        raise PriorError(f"expected the prior of a continuous amount, got {amount!r}")
+        raise PriorError(f"expected a prior on a continuous amount, got {amount!r}")

@@ -15,7 +15,7 @@ FAR = 1e6
 
 
 def some(condition: Any) -> bool:
-    """Whether a condition holds, for any element of arrays."""
+    """Whether a condition holds, or holds for any element of an array."""
     return condition if type(condition) is bool else bool(np.any(condition))
 
 

@@ -139,7 +139,7 @@ class NormalInverseGamma(
         likelihood: Likelihood | None = None,
         seed: int | None = None,
     ) -> Self:
-        """Return the prior whose variance is scaled inverse chi-squared, `scale` a variance."""
+        """Return the prior whose variance is scaled inverse chi-squared; `scale` is a variance."""
         df, scale = check_parameter("df", df), check_parameter("scale", scale)
         return cls(mean, kappa, df / 2.0, df * scale / 2.0, likelihood, seed)
 

@@ -13,7 +13,7 @@ from seqbayes.tables import by_field
 
 
 class ProductHyperparameters(NamedTuple):
-    """Hyperparameters by field, and the families of the fields in order."""
+    """Hyperparameters keyed by field, and the families of the fields in order."""
 
     fields: dict[Any, Any]
     families: tuple[type[State], ...]

@@ -36,7 +36,7 @@ class NormalInverseWishartBelief(Joint):
 
     @property
     def marginals(self) -> MultivariateParameters[Any]:
-        """Distributions of the entries: Student's t of the means, inverse gamma of variances."""
+        """Distributions of the entries: Student's t for means, inverse gamma for variances."""
         d, left = self._d, self._df - self._d + 1.0
         scale, diagonal = self._scale, np.diagonal(self._scale)
         means = np.array(self.marginals_of_means(), object)

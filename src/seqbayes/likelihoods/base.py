@@ -224,7 +224,7 @@ class Likelihood:
         )
 
     def parameters(self) -> dict[str, Any]:
-        """Return the fixed parameters by name."""
+        """Return the fixed parameters, keyed by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Likelihood:

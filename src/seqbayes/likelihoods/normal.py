@@ -173,7 +173,7 @@ def _add_values_fast(
 ) -> bool:
     """Use a faster method if rounding errors are small relative to every value.
 
-    Returns whether the values were added.
+    Return whether the values were added.
     """
     if w is not None and w.max() * len(w) > 1e3 * w.sum():
         return False

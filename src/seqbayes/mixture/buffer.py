@@ -143,7 +143,7 @@ class Buffer:
             self._provisional = self._next = None
         self._kept.append((x, w))
         first = self._first_of_start
-        if self.spread and len(self._kept) > first:  # the weight of the last one may still increase
+        if self.spread and len(self._kept) > first:  # the last weight may still increase
             if self._spread_start is None:
                 self._spread_start = Job(self._steps(first, *FINAL_EFFORT))
             self._spread_start.advance((len(self._kept) - first) * COST_PER_OBSERVATION)

@@ -44,7 +44,7 @@ class StreamClusterer(base.Clusterer, Model):
         ----------
         x
             The observation, in the form that the components' states expect. A mapping of features
-            may lack some of them; None in a sequence, or NaN in an array, is a missing value.
+            may lack some of them; None in a sequence, or NaN in an array, marks a missing value.
         w
             Weight, finite and >= 0.
 
@@ -212,7 +212,7 @@ class StreamClusterer(base.Clusterer, Model):
         Raises
         ------
         PriorError
-            If the dictionary does not describe one, or has a newer version.
+            If the dictionary does not describe a clusterer, or has a newer version.
         """
         serialization.Document(data)
         name, model = cls.__name__, data.get("model")

@@ -228,7 +228,7 @@ class DirichletProcessMixture(BaseMixture):
         return self._prior.unseen(self.current_model())
 
     def weight_concentrations(self) -> dict[str, float]:
-        """Return the hyperparameters of the Dirichlet posterior of the weights, by label.
+        """Return the hyperparameters of the Dirichlet posterior of the weights, keyed by label.
 
         The label "new" has the weight of all components that have not been observed.
         """
@@ -254,7 +254,7 @@ class DirichletProcessMixture(BaseMixture):
         return self._prior.log_density(model.log_predictive(x), new, model)
 
     def score_many(self, xs: Iterable[Any]) -> Any:
-        """Return the results of `score_one` for many observations (n,).
+        """Return the results of `score_one` for n observations.
 
         Raises
         ------

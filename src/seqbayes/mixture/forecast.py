@@ -148,7 +148,7 @@ class Trial:
 
     @property
     def grows(self) -> bool:
-        """Whether the challenger has one more component."""
+        """Whether the challenger has one more component than the current model."""
         return len(self.key) == 1
 
     def learn(self, current: EMModel, x: Any, w: float, new: float) -> None:

@@ -273,7 +273,7 @@ class Prequential(StreamClusterer):
         return self._mixtures[self.best].predict_one(x)
 
     def log_predictive(self, x: Any) -> float:
-        """Return log p(x | data), averaged over all mixtures by their probabilities.
+        """Return log p(x | data), averaged over all mixtures with their probabilities as weights.
 
         Raises
         ------
@@ -290,9 +290,9 @@ class Prequential(StreamClusterer):
         return log_sum_exp(logs)
 
     def score_one(self, x: Any) -> float:
-        """Return the surprise of an observation, ``-log_predictive(x)``; high is anomalous.
+        """Return the surprise of an observation, ``-log_predictive(x)``: higher is more anomalous.
 
-        It is 0 while default priors have no scale.
+        The surprise is 0 while default priors have no scale.
 
         Raises
         ------

@@ -183,7 +183,7 @@ class StreamingMixture(BaseMixture):
         Parameters
         ----------
         xs
-            Observations: an array (n,) or (n, d), or any iterable of length n.
+            Observations: an array of shape (n,) or (n, d), or any iterable of length n.
         w
             None, one weight for all, or n weights.
 

@@ -21,7 +21,7 @@ def log_factorial(k: Any) -> Any:
 
 
 def log_choose(n: Any, k: Any) -> Any:
-    """Return the log binomial coefficient, real n > k - 1 and whole k >= 0.
+    """Return the log binomial coefficient for real n > k - 1 and whole k >= 0.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def log_choose(n: Any, k: Any) -> Any:
     2.302585
     """
     n, k = np.asarray(n, float), np.asarray(k, float)
-    # for small n, differences of lgamma are accurate enough and ten times as fast
+    # for small n, differences between log gammas are accurate enough and ten times as fast
     if n.size and np.max(n) < 1e3:
         return sc.gammaln(n + 1.0) - sc.gammaln(k + 1.0) - sc.gammaln(n - k + 1.0)
     return -np.log1p(n) - special.log_beta(n - k + 1.0, k + 1.0)

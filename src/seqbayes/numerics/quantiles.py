@@ -137,7 +137,7 @@ def _solve_gamma(shape: Real, level: Real, upper: Any) -> Real:
 
 
 def _gamma_start(shape: Real, level: Real, upper: Any) -> Real:
-    """Approximate a quantile: Wilson and Hilferty's formula, scipy's, or a power law."""
+    """Approximate a quantile by Wilson and Hilferty's formula, scipy's function or a power law."""
     if not is_array(shape, level):
         if shape <= 0.0:
             return 0.0

@@ -87,7 +87,7 @@ def _around_mode(distribution: Any, level: float) -> tuple[float, float] | None:
 
 
 def _root(function: Callable[[float], float]) -> float:
-    """Find the root of an increasing function: a bracket found by doubling, then Brent's method."""
+    """Find the root of an increasing function by Brent's method, in a bracket found by doubling."""
     a, b = -1.0, 1.0
     fa, fb = function(a), function(b)
     while fa > 0.0 and a > -600.0:
@@ -242,7 +242,7 @@ def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
 
 
 def _between(distribution: Any, start: float, length: float) -> float:
-    """Return P(start <= X <= start + length), from the smaller tails."""
+    """Return P(start <= X <= start + length), computed from the smaller tails."""
     if length == 0.0:
         return float(distribution.pmf(start))
     below = distribution.cdf(start - 1.0)

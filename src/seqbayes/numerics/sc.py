@@ -1,4 +1,4 @@
-"""The functions of `scipy.special`, which is imported on first use of one of them.
+"""The functions of `scipy.special`, which is imported when one of them is first used.
 
 This import takes more time and memory than all others combined, and learning does not need it.
 

@@ -79,7 +79,7 @@ class CompoundGamma(Distribution):
         return self._unless_far(x, density, lambda low, density, tail: density - logarithm(x))
 
     def _unless_far(self, x: Real, value: Real, limit: Callable[[Any, Real, Real], Real]) -> Real:
-        """Return a value, or its limit where the ratio of `x` and beta may under- or overflow.
+        """Return a value, or its limit where the ratio of `x` to beta may under- or overflow.
 
         The arguments of `limit` are whether the ratio may underflow, the log density of log x, and
         the log probability of the nearer tail.

@@ -58,7 +58,7 @@ class Hurdle(Distribution):
             return plain(np.logaddexp(tail, zero))
 
     def logsf(self, x: Any) -> Any:
-        """Return the log of P(X > x), also where the probability underflows."""
+        """Return the log of P(X > x), even where the probability underflows."""
         with np.errstate(all="ignore"):
             tail = self.amount.logsf(x) + np.log(self.positive)
             zero = np.where(np.less(x, 0.0), np.log(self.zero), -np.inf)

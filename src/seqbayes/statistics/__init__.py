@@ -1,4 +1,4 @@
-"""Sums of sufficient statistics, compiled.
+"""Compiled sums of sufficient statistics.
 
 The source is plain Python that Cython compiles; it also runs uncompiled, but slower. An accumulator
 reads one observation: it checks that the observation is in the support, and computes its sufficient

@@ -144,7 +144,7 @@ class DecayClock:
     def weight(
         self, i: cython.Py_ssize_t, row: cython.p_double, at: cython.double, w: cython.double
     ) -> cython.double:
-        """Return the weight of an observation of row i at a time; NaN if the time is too large.
+        """Return the weight of an observation of row i at a given time; NaN if it is too large.
 
         If the observation is in a later half-life, the row is scaled, and its landmark moves.
         """

@@ -201,7 +201,7 @@ class Columns(SumColumns):
             self.write(row, total)
 
     def write_decayed(self, row: int, statistics: Statistics, clock: float | None) -> None:
-        """Replace a row by statistics as of the last whole half-life before a clock."""
+        """Replace a row with statistics as of the last whole half-life before a clock."""
         self.write(row, statistics)
         if clock is not None:
             self.clocks[row] = clock

@@ -49,7 +49,7 @@ class LabelCounts(Statistics):
 
     @property
     def counts(self) -> dict[Any, float]:
-        """The weights by label."""
+        """The weights, keyed by label."""
         cell: Sum
         counts = {}
         for label, cell in self.cells.items():
@@ -249,7 +249,7 @@ class LabelCounts(Statistics):
             self._cell(label).merge(theirs)
 
     def is_possible(self) -> bool:
-        """Whether some data have these sums, up to rounding."""
+        """Whether data with these sums can exist, except for rounding."""
         lowest: cython.double = -UNLEARN_TOLERANCE * self._n.total()
         return Statistics.is_possible(self) and all(w >= lowest for w in self.counts.values())
 

@@ -130,7 +130,7 @@ class Moments(Statistics):
     def _move(self, other: Moments, origin: cython.double) -> cython.double:
         """Set the sums to the sums of another accumulator's values minus `origin`.
 
-        Returns the unit by which the values were divided.
+        Return the unit by which the values were divided.
         """
         unit: cython.double = 1.0
         self._n.copy_from(other._n)
@@ -359,7 +359,7 @@ class Moments(Statistics):
         return 0
 
     def is_possible(self) -> bool:
-        """Whether some data have these sums, up to rounding."""
+        """Whether data with these sums can exist, except for rounding."""
         n: cython.double = self._n.total()
         if not Statistics.is_possible(self):
             return False
@@ -370,7 +370,7 @@ class Moments(Statistics):
         return s1 / n * s1 <= s2 + UNLEARN_TOLERANCE * s2
 
     def possible_rows(self, totals: Sequence[Any]) -> Any:
-        """Return whether some data have the sums of each row, up to rounding."""
+        """Return, for each row, whether data with its sums can exist, except for rounding."""
         n, _, s1, s2 = totals
         some = np.where(n > 0.0, n, 1.0)
         empty = (n == 0.0) & (s1 == 0.0) & (s2 == 0.0)

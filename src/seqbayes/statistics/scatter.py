@@ -313,7 +313,7 @@ class Scatter(Statistics):
         return 0
 
     def is_possible(self) -> bool:
-        """Whether some data have these sums, up to rounding."""
+        """Whether data with these sums can exist, except for rounding."""
         if not (Statistics.is_possible(self) and np.isfinite(self._sums.rows()).all()):
             return False
         if self._n.total() <= 0.0:

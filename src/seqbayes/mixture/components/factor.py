@@ -104,7 +104,8 @@ class Factor:
         Parameters
         ----------
         mean, x, z
-            The mean, a vector, and its deviation from the mean times the inverse of L, all (d,).
+            The mean, a vector, and its deviation from the mean times the inverse of L, all of
+            length d.
         """
         self._mean, self._x, self._z = mean, x, z
 
@@ -226,7 +227,7 @@ class Factor:
         self._inverse[:] = other._inverse
 
     def squares_of(self, deviations: Any, divisor: float) -> Any:
-        """Return the squared distances of many vectors (n, d) of deviations from the mean."""
+        """Return squared distances from the mean, given an (n, d) array of deviations."""
         lower = np.zeros((self._d, self._d))
         lower[lower_triangle(self._d)] = self._lower
         np.fill_diagonal(lower, 1.0)

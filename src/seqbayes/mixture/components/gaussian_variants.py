@@ -239,7 +239,7 @@ class StudentKernel(GaussianKernel):
         self._live[0] = keep * self._live[0] + gain
         self._live[w] = old + gain * u
         if self._learns_freedom:
-            # without latent scales, the values that do not change the degrees of freedom
+            # without latent scales, use values that leave the degrees of freedom unchanged
             half: cython.double = 0.5 * (self._freedom + (self._present if self._latent else 0))
             gap: cython.double = self._gap
             if self._partial or not self._latent:

@@ -48,7 +48,7 @@ class GenericKernel(Kernel):
     Parameters
     ----------
     at
-        Position in a row of its first number.
+        Position of its first number in a row.
     state
         The component's prior.
     """

@@ -356,7 +356,7 @@ class IndependentKernel(NormalKernel):
 
     @property
     def parameter(self) -> Any:
-        """Mean (d,) and covariance (d, d)."""
+        """Mean, of shape (d,), and covariance, of shape (d, d)."""
         return np.array(self._mean), np.diag(np.asarray(self._variance))
 
     def add_to(self, statistics: Any, n: float) -> None:

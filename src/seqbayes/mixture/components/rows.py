@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Rows of numbers, which are the form of observations that kernels use, and checks of values.
 
-This module is plain Python that Cython compiles; it also runs uncompiled, but slower. A missing
-value is NaN in its row.
+This module is plain Python that Cython compiles; it also runs uncompiled, but slower. Missing
+values are NaN in a row.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class PastRows:
 
     @property
     def table(self) -> Any:
-        """The rows, an array (count, width)."""
+        """The rows, an array of shape (count, width)."""
         if self.count == 0:
             return np.empty((0, self._width))
         return np.array(self._rows[: self.count])

@@ -160,7 +160,7 @@ class ComponentModel:
         return row.tolist()
 
     def rows(self, xs: Iterable[Any]) -> Array:
-        """Return many observations as an array (n, width).
+        """Return many observations as an array of shape (n, width).
 
         Raises
         ------

@@ -217,7 +217,7 @@ class Engine(Steps):
 
     @property
     def fits_badly(self) -> bool:
-        """Whether many recent observations are unexplained, or a component has no recent ones."""
+        """Whether many recent observations are unexplained, or a component is starved."""
         return bool(self._fits_badly())
 
     def _wait(self) -> None:

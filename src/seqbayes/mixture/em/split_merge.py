@@ -70,7 +70,7 @@ class ProcessPrior(NamedTuple):
         return high + math.log1p(math.exp(low - high)) if low > -math.inf else high
 
     def is_new(self, known: float, new: float, model: EMModel) -> bool:
-        """Whether a new component explains an observation better than all components."""
+        """Whether a new component explains an observation better than all existing components."""
         if new <= known and model.engine.memory >= self.concentration:
             return False  # faster than computing a probability of at most one half
         rest = self.unseen(model)
@@ -306,7 +306,7 @@ def without(prior: ProcessPrior, model: EMModel, k: int, path: float) -> EMModel
 
 
 def united(prior: ProcessPrior, mine: EMModel, theirs: EMModel) -> tuple[EMModel, list[int]]:
-    """Return the model of two shards, and the new position of each component of both.
+    """Return the model of two shards, and the new positions of the components of both.
 
     A component of `mine` and a component of `theirs` are joined if there is evidence that they are
     the same, or if there are more components than the prior allows.
