@@ -132,7 +132,7 @@ class Tools:
         `level`. `mle` and `map` are null if they do not exist.
         """
         if sort not in SORTS:
-            raise ObservationError(f"expected sort to be one of {', '.join(SORTS)}, got {sort!r}")
+            raise ObservationError(f"expected 'sort' to be one of {', '.join(SORTS)}, got {sort!r}")
         self._refresh()
         found = self._reads.cards(belief, sort, order == "desc", search, offset, limit)
         cards = [_without_curves(card) for card in found["cards"]]

@@ -87,7 +87,7 @@ class InversePropensity:
             raise ObservationError(f"expected a target probability in [0, 1], got {target!r}")
         w = min(target / logged, self.max_weight)
         if not math.isfinite(w * w * reward * reward * (self.n + 1.0)):
-            raise ObservationError(f"the weighted reward is too large: weight {w}, {reward!r}")
+            raise ObservationError(f"the weighted reward is too large: {w} times {reward!r}")
         self.n += 1
         value = w * reward
         off = value - self._mean

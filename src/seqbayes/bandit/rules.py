@@ -230,7 +230,7 @@ def check_options(rule: Any, better: str, min_share: float, burn_in: int) -> Non
     if rule is not None and not isinstance(rule, Rule):
         raise PriorError(f"expected a rule such as Thompson(), got {rule!r}")
     if better not in BETTER:
-        raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+        raise PriorError(f"expected 'better' to be 'higher' or 'lower', got {better!r}")
     if not 0.0 <= min_share <= 0.5:
         raise PriorError(f"expected a min_share between 0 and 0.5, got {min_share!r}")
     if not (type(burn_in) is int and burn_in >= 0):

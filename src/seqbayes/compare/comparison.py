@@ -237,11 +237,11 @@ def checked(
         If there are fewer than two beliefs, or a parameter of the comparison is invalid.
     """
     if better not in BETTER:
-        raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+        raise PriorError(f"expected 'better' to be 'higher' or 'lower', got {better!r}")
     if len(named) < 2:
         raise PriorError(f"expected two or more beliefs to compare, got {len(named)}")
     if control is not None and control not in named:
-        raise PriorError(f"expected control to be one of {list(named)}, got {control!r}")
+        raise PriorError(f"expected 'control' to be one of {list(named)}, got {control!r}")
     if equivalence is not None and not 0.0 < equivalence < math.inf:
         raise PriorError(f"expected an equivalence above 0, got {equivalence!r}")
     return tuple(named)

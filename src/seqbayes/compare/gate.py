@@ -130,7 +130,7 @@ class Gate:
         if len(self.names) < 2 or len(set(self.names)) < len(self.names):
             raise PriorError(f"expected two or more different arms, got {list(self.names)}")
         if better not in BETTER:
-            raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+            raise PriorError(f"expected 'better' to be 'higher' or 'lower', got {better!r}")
         self.alpha = check_parameter("alpha", alpha, high=0.5)
         self.effect = check_parameter("effect", effect, high=10.0)
         self.better, self.label = better, label

@@ -182,7 +182,7 @@ def read_features(written: Any, given: Mapping[Any, FeatureKind]) -> Iterable[tu
         key = serialization.decode(name)
         model = given.get(key) if kind == _OWN else KINDS.get(kind)
         if model is None:
-            raise PriorError(f"expected a kind of feature {key!r}, got {reprlib.repr(kind)}")
+            raise PriorError(f"expected the kind of feature {key!r}, got {reprlib.repr(kind)}")
         feature = Feature(model)
         read_statistics(feature.seen, seen)
         for label, own in read_lists(by_class):
@@ -212,7 +212,7 @@ def read_root(written: Any) -> SquareRoot:
     except (TypeError, ValueError):
         good = False
     if not good:
-        raise PriorError(f"cannot read a square root {reprlib.repr(written)}")
+        raise PriorError(f"cannot read square root {reprlib.repr(written)}")
     restore, _ = SquareRoot().__reduce__()
     root: SquareRoot = restore(rows, column, float(squares))
     return root

@@ -132,7 +132,7 @@ class Shrinkage:
         found.data = document.read_root(written[0])
         found.c, found.chosen_at, *columns = document.read_numbers(written[1], 2 + 3 * p)
         if found.data.size != size or not found.c > 0.0 or min(columns[:p], default=0.0) < 0.0:
-            raise PriorError(f"cannot read a prior {reprlib.repr(written)}")
+            raise PriorError(f"cannot read prior {reprlib.repr(written)}")
         found.precisions = [0.0] * first + columns[:p]
         found._centres = [0.0] * first + columns[p : 2 * p]
         found._limits = [math.inf] * first + columns[2 * p :]

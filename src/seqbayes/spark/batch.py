@@ -183,7 +183,7 @@ def check_options(belief: Belief, invalid: str, buckets: int | None) -> None:
         If an option is invalid.
     """
     if invalid not in ("error", "skip"):
-        raise PriorError(f"expected invalid to be 'error' or 'skip', got {invalid!r}")
+        raise PriorError(f"expected 'invalid' to be 'error' or 'skip', got {invalid!r}")
     if buckets is not None and (type(buckets) is not int or buckets < 1):
         raise PriorError(f"expected a number of buckets above 0, got {buckets!r}")
 

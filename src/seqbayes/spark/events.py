@@ -41,7 +41,7 @@ def check_belief(belief: Belief) -> None:
         )
     if belief.where or belief.derived:
         raise PriorError(
-            f"belief {belief.name!r}: select and derive with Spark instead, by"
+            f"belief {belief.name!r}: filter rows and derive columns in Spark instead, with"
             " DataFrame.where and withColumn"
         )
     if state.windowed:

@@ -124,7 +124,7 @@ def _check(
         )
     if id is not None and time is None:
         raise PriorError(
-            "ids require time=, the event time column, which determines how long they are kept"
+            "'id' requires 'time', the event time column, which determines how long ids are kept"
         )
     if refresh is not None and not (belief.state.timed and refresh > 0.0):
         raise PriorError(

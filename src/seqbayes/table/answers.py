@@ -251,7 +251,7 @@ class Answers:
         from seqbayes.table.best import probabilities_of_best
 
         if self._proper is not None:
-            raise PriorError("an improper posterior cannot be compared before more data")
+            raise PriorError("an improper posterior cannot be compared: more data are needed")
         if self._state.display_kind not in ("number", "normal"):
             raise PriorError(
                 "keys cannot be ranked by several numbers: expected beliefs about one number"

@@ -102,7 +102,7 @@ def document_of(table: Any) -> tuple[Any, dict[str, Any]]:
         ) from None
     if type(version) is not int or not 1 <= version <= VERSION:
         raise PriorError(
-            f"expected version {VERSION} of a table or an older one, got {version!r}:"
+            f"expected a table of version {VERSION} or older, got version {version!r}:"
             " it was written by a newer seqbayes"
         )
     return read, document
@@ -146,10 +146,10 @@ def _key(value: Any) -> Any:
 
 def _column(table: Any, name: str) -> Any:
     if name not in table.column_names:
-        raise PriorError(f"expected a column {name!r} of a table, got {table.column_names}")
+        raise PriorError(f"expected column {name!r} of a table, got {table.column_names}")
     column = table.column(name)
     if column.null_count:
-        raise PriorError(f"expected a column {name!r} without missing values")
+        raise PriorError(f"expected column {name!r} without missing values")
     return column
 
 
@@ -158,10 +158,10 @@ def _numbers(table: Any, name: str, valid: Callable[[Array], Array] = np.isfinit
     try:
         values: Array = column.to_numpy().astype(float)
     except (TypeError, ValueError):
-        raise PriorError(f"expected numbers in the column {name!r}, got {column.type}") from None
+        raise PriorError(f"expected numbers in column {name!r}, got {column.type}") from None
     if not valid(values).all():
         bad = values[~valid(values)][0]
-        raise PriorError(f"expected valid numbers in the column {name!r}, got {float(bad)!r}")
+        raise PriorError(f"expected valid numbers in column {name!r}, got {float(bad)!r}")
     return values
 
 
@@ -174,7 +174,7 @@ def _read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> 
         except ValueError:
             j = i = -1
         if not (0 <= j < columns.n_sums and 0 <= i < PARTS):
-            raise PriorError(f"a table of this prior has no column {name!r}")
+            raise PriorError(f"a table with this prior has no column {name!r}")
         places[j * PARTS + i] = _numbers(table, name)
     n = table.num_rows
     columns.resize(n)
@@ -191,7 +191,7 @@ def _read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> 
     if not possible.all():
         row = int(np.argmin(possible))
         found = ", ".join(f"{name}={float(places[place][row])!r}" for name, place in _named(places))
-        raise PriorError(f"expected sums that some data have, got {found} in row {row}")
+        raise PriorError(f"expected sums that data can have, got {found} in row {row}")
     if columns.half_life:
         clocks = _numbers(table, "clock", lambda values: ~np.isinf(values))
         columns.clocks, columns.landmarks = clocks, _numbers(table, "landmark")

@@ -53,7 +53,7 @@ def probabilities_of_best(belief: Distribution, better: str) -> Array:
     array([0.069938, 0.930062])
     """
     if better not in BETTER:
-        raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+        raise PriorError(f"expected 'better' to be 'higher' or 'lower', got {better!r}")
     columns = np.column_stack(np.broadcast_arrays(*belief.hyperparameters()))
     found = np.zeros(len(columns))
     if len(columns) == 0:

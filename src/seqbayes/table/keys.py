@@ -145,7 +145,7 @@ def _from_frame(keys: Any) -> Array | Texts | ArrowTexts | list[Any] | None:
         return read_keys(keys.to_numpy() if hasattr(keys, "to_numpy") else list(keys))
     column = keys if isinstance(keys, (pa.Array, pa.ChunkedArray)) else pa.chunked_array(keys)
     if column.null_count:
-        raise ObservationError(f"{_EXPECTED}, got {column.null_count} missing ones")
+        raise ObservationError(f"{_EXPECTED}, got {column.null_count} missing keys")
     kind = column.type
     if pa.types.is_dictionary(kind):  # some values of the dictionary may not occur in the column
         kind = kind.value_type

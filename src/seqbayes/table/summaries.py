@@ -178,7 +178,7 @@ class Summaries(Tabular, Sampled, ABC):
         [(1, 0.3976)]
         """
         if better not in ("higher", "lower"):
-            raise PriorError(f"expected better to be 'higher' or 'lower', got {better!r}")
+            raise PriorError(f"expected 'better' to be 'higher' or 'lower', got {better!r}")
         k = 0 if type(k) is int and k == 0 else check_count("k", k)
         interval = self.interval(level)
         if not (isinstance(interval, tuple) and isinstance(interval[0], np.ndarray)):

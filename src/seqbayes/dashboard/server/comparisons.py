@@ -139,9 +139,9 @@ def _check(chosen: list[str], best: str | None, control: str | None) -> None:
     if len(set(chosen)) < len(chosen):
         raise HttpError(422, "expected different keys to compare")
     if control is not None and control not in (*chosen, "best"):
-        raise HttpError(422, "expected control to be one of the compared keys, or best")
+        raise HttpError(422, "expected 'control' to be one of the compared keys, or 'best'")
     if best not in (None, *BEST):
-        raise HttpError(422, f"expected best to be one of {', '.join(BEST)}")
+        raise HttpError(422, f"expected 'best' to be one of {', '.join(BEST)}")
 
 
 def _quantity(text: str | None) -> str | float | None:
@@ -151,7 +151,7 @@ def _quantity(text: str | None) -> str | float | None:
         return float(text)
     except ValueError:
         raise HttpError(
-            422, f"expected quantity to be mean or a probability, got {text!r}"
+            422, f"expected 'quantity' to be 'mean' or a probability, got {text!r}"
         ) from None
 
 

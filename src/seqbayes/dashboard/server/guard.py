@@ -137,7 +137,7 @@ class Guard:
             page = _page_of(scope)
             return "/login" if page == "/" else f"/login?{urlencode({'next': page})}"
         what = "the token is wrong" if "authorization" in headers else "a token is required"
-        reason = f"{what}: Authorization: Bearer TOKEN, or log in at /login"
+        reason = f"{what}: send Authorization: Bearer TOKEN, or log in at /login"
         raise HttpError(401, reason, {"www-authenticate": "Bearer"})
 
     def _check_form(self, headers: Mapping[str, str], writes: bool) -> None:

@@ -102,7 +102,7 @@ class Histories:
         if part is not None and wanted not in (None, part.name):
             part = next((each for each in others if each.name == wanted), None)
             if part is None:
-                raise HttpError(422, "expected part to be one of the parts of the belief")
+                raise HttpError(422, "expected 'part' to be one of the parts of the belief")
             # the sparkline shows another number, so use the store and the current value
             spark = columns([(now, part.mean, part.low, part.high)])
         reader = self._hub.provider.reader

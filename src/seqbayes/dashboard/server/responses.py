@@ -78,7 +78,7 @@ def integer_parameter(request: Request, name: str, default: int, low: int, high:
         return default
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else low - 1
     if not low <= number <= high:
-        raise HttpError(422, f"expected {name} to be a whole number from {low} to {high}")
+        raise HttpError(422, f"expected {name!r} to be a whole number from {low} to {high}")
     return number
 
 
@@ -95,7 +95,7 @@ def number_parameter(request: Request, name: str, default: float, low: float, hi
         return default
     number = float(text) if re.fullmatch(r"[0-9]{0,4}(\.[0-9]{1,6})?(?<=[0-9])", text) else low - 1
     if not low <= number <= high:
-        raise HttpError(422, f"expected {name} to be a number from {low:g} to {high:g}")
+        raise HttpError(422, f"expected {name!r} to be a number from {low:g} to {high:g}")
     return number
 
 
@@ -120,7 +120,7 @@ def choice_parameter(request: Request, name: str, choices: Sequence[str]) -> str
     """
     word = request.query_params.get(name, choices[0])
     if word not in choices:
-        raise HttpError(422, f"expected {name} to be one of {', '.join(choices)}")
+        raise HttpError(422, f"expected {name!r} to be one of {', '.join(choices)}")
     return word
 
 
