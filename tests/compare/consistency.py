@@ -82,7 +82,7 @@ def _of_losses(found):
     if min(found.loss.values()) < 0.0:
         yield "a loss is negative"
     tail = (1.0 - found.level) / 2.0
-    discrete = any(each.discrete for each in found.numbers.values())
+    discrete = any(each.discrete or each.zero for each in found.numbers.values())
     for name, (low, high) in found.loss_interval.items():
         p = found.p_best[name]
         if not 0.0 <= low <= high:

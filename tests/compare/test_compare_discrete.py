@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.special import betaincinv, gammainccinv
 
-from seqbayes import Beta, Dirichlet, DirichletProcess, Gamma, Hurdle
+from seqbayes import Beta, Dirichlet, DirichletProcess, Gamma, Hurdle, Normal
 from seqbayes.compare import compare, compare_many, number_of, p_best
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods import (
@@ -229,7 +229,7 @@ def test_a_quantile_of_counts_is_a_distribution():
         ([Beta(1, 9, likelihood=Geometric())] * 2, "too many values"),
         ([Gamma(1e6, 1e-2)] * 2, "too many values"),
         ([Gamma(3, 1), Gamma(3, 1, likelihood=Exponential())], "the same kind"),
-        ([Hurdle(Gamma(3, 2, likelihood=Exponential()))] * 2, "may be zero"),
+        ([Hurdle(Normal(3, 2, 1))] * 2, "may be negative"),
     ],
 )
 def test_a_quantile_that_cannot_be_compared_is_refused_with_the_reason(beliefs, message):

@@ -13,9 +13,11 @@ import mpmath as mp
 import pytest
 
 import cases
+from seqbayes import Gamma, Hurdle
 from seqbayes.compare import compare, number_of
 from seqbayes.distributions.averaged import Averaged
 from seqbayes.errors import PriorError
+from seqbayes.likelihoods import Exponential
 from seqbayes.predictive import Transformed
 
 QUANTITIES = (None, "mean", 0.9)
@@ -90,7 +92,6 @@ REASONS = {
     "false or true": "is False or True",
     "in steps, if `trials` is fixed": "number of trials, which varies",
     "in steps, of labels that are numbers": "a quantile is computed over all labels",
-    "may be zero": "may be zero",
 }
 TABLE = Path(__file__).parents[2] / "docs" / "compare.md"
 
@@ -120,6 +121,9 @@ def test_the_table_of_quantities_is_true():
             if words == "infinite for some":  # InverseGamma, with the shapes up to 1
                 continue
             assert bool(list(numbers(case, quantity))) == (not words), (case.id, quantity)
+    hurdle = Hurdle(Gamma(3, 2, likelihood=Exponential()))
+    assert documented()["Hurdle"] == ("yes", "of positive amounts; may be zero")
+    assert [number_of(hurdle, quantity=each).zero > 0.0 for each in ("mean", 0.9)] == [False, True]
 
 
 def numbers(case, quantity):

@@ -77,7 +77,8 @@ def compare(
     relative errors below 1e-10 down to 1e-70; smaller probabilities are 0. With heavy tails, such
     as those of a mean after few observations, errors are larger if two numbers are more than 1e5
     standard deviations apart. Quantiles of whole numbers and of labels are discrete; their
-    quantities are sums over all values. The probabilities are exact given the model. They do not
+    quantities are sums over all values. Those of a `Hurdle` may be 0, and are otherwise continuous.
+    The probabilities are exact given the model. They do not
     bound the error rate of an experiment that is stopped when a probability is large.
 
     References

@@ -125,7 +125,7 @@ class LogCoordinate(Coordinate):
 
     def log_density(self, distribution: Distribution, u: Array) -> Array:
         """Return the log density with respect to the coordinate."""
-        found: Array = distribution.logpdf(np.exp(u)) + u
+        found: Array = distribution.logpdf_of_logarithm(u)
         return found
 
     def log_slope(self, u: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -10,10 +10,8 @@ import numpy as np
 
 from seqbayes.compare.coordinates import Array
 from seqbayes.compare.grid import NODES, ORDER, REDUCED_ORDER, WEIGHTS, Grid
+from seqbayes.compare.masses import NEGLIGIBLE, ends_of_mass, moments_of, place, windows
 from seqbayes.numerics import sc
-
-_NEGLIGIBLE = 1e-14
-"""A node is omitted if its mass is below this share of the largest mass of a node."""
 
 _STEPS = 80
 
@@ -69,7 +67,7 @@ class Contrasts:
         self._grid, self._ratio = grid, ratio
         u, masses = grid.few()
         values = self._values_at(u)
-        moments = _moments(values, masses)
+        moments = moments_of(values, masses)
         spreads = moments[3]
         swapped = spreads[first] < spreads[second]
         # the contrast is the sign times (wide - narrow)
@@ -89,7 +87,7 @@ class Contrasts:
 
     def _nodes_of(self, values: Array, masses: Array) -> tuple[Array, Array]:
         """Return values of the narrow numbers, where they have mass, and the probabilities."""
-        nodes = _windows(masses)[self._narrow]
+        nodes = windows(masses)[self._narrow]
         mass = np.take_along_axis(masses[self._narrow], nodes, axis=1)
         found = np.take_along_axis(values[self._narrow], nodes, axis=1)
         return found, mass / mass.sum(axis=1, keepdims=True)
@@ -101,8 +99,8 @@ class Contrasts:
         are analytic near the line.
         """
         own, rows = u[self._narrow // self._grid.numbers], masses[self._narrow]
-        kept = rows > _NEGLIGIBLE * rows.max(axis=1, keepdims=True)
-        low, high = _ends_of_mass(own, rows)
+        kept = rows > NEGLIGIBLE * rows.max(axis=1, keepdims=True)
+        low, high = ends_of_mass(own, rows)
         step = self._longest_steps(own, values[self._narrow], rows)
         with np.errstate(all="ignore"):  # a number can be a single point of the grid
             counts = np.ceil((high - low) / step) + 2.0
@@ -133,7 +131,7 @@ class Contrasts:
         It also resolves the tails of the wide number, which change within its spread, wherever the
         density of the narrow one is not negligible.
         """
-        _, spread = _place(u, masses)
+        _, spread = place(u, masses)
         gaps = np.diff(u, axis=1)
         with np.errstate(all="ignore"):
             density = np.where(gaps > 0.0, masses[:, 1:] / gaps, 0.0)
@@ -181,7 +179,7 @@ class Contrasts:
             near[:, order:] = outside[:, :-order]
             near[:, :-order] |= outside[:, order:]
             error = mass * np.minimum(below, above) * (near & ~outside)
-            rows = np.flatnonzero(error.sum(axis=1) > _NEGLIGIBLE)
+            rows = np.flatnonzero(error.sum(axis=1) > NEGLIGIBLE)
             if len(rows):
                 for part, numbers in zip(parts, self._near_end(pairs[rows], by[rows]), strict=True):
                     part[rows] = numbers
@@ -203,7 +201,7 @@ class Contrasts:
         every_other = np.einsum("rn,rn->r", mass[:, ::2], below[:, ::2]) / mass[:, ::2].sum(axis=1)
         found = [np.einsum("rn,rn->r", mass, part) for part in (below, above, density / slope)]
         smooth = np.abs(every_other - found[0]) <= _HALF_OF_DIGITS
-        smooth &= ~(np.isinf(u) & (mass > _NEGLIGIBLE)).any(axis=1)
+        smooth &= ~(np.isinf(u) & (mass > NEGLIGIBLE)).any(axis=1)
         for row in np.flatnonzero(~smooth).tolist():
             exact = self._merged(int(self._wide[pairs[row]]), int(narrow[row]), float(by[row]))
             for part, number in zip(found, exact, strict=True):
@@ -219,10 +217,10 @@ class Contrasts:
         """
         u, masses = self._grid.few()
         own, rows = u[self._wide // self._grid.numbers], masses[self._wide]
-        centre, spread = _place(own, rows)
+        centre, spread = place(own, rows)
         with np.errstate(all="ignore"):  # a number can be a single point of the grid
             low, high = (
-                np.arcsinh((end - centre) / spread)[:, None] for end in _ends_of_mass(own, rows)
+                np.arcsinh((end - centre) / spread)[:, None] for end in ends_of_mass(own, rows)
             )
         t = low + (high - low) * np.linspace(0.0, 1.0, _NODES_OF_WIDE)
         nodes = centre[:, None] + spread[:, None] * np.sinh(t)
@@ -296,15 +294,24 @@ class Contrasts:
         points = low + half * (1.0 + NODES)
         return half * float(WEIGHTS @ [tails(point)[2] for point in points.tolist()])
 
-    def quantiles(self, q: Sequence[float]) -> Array:
+    def tails(self, pairs: Any, by: Array) -> tuple[Array, Array, Array]:
+        """Return P(contrast <= by), P(> by) and the density at `by` of some contrasts."""
+        flipped = self._sign[pairs] < 0.0
+        below, above, density = self._tails(pairs, np.where(flipped, -by, by), self._nodes)
+        return np.where(flipped, above, below), np.where(flipped, below, above), density
+
+    def quantiles(self, q: Any) -> Array:
         """Return the quantiles of each contrast, of shape (r, q).
+
+        The probabilities are of shape (q,), or (r, q).
 
         They are found by Newton's method on the scale of normal scores, starting from an expansion
         in moments. Every step stays within the interval known to contain the quantile.
         """
-        shape = len(self._sign), len(q)
-        pairs = np.repeat(np.arange(shape[0]), len(q))
-        target = (self._sign[:, None] * sc.ndtri(np.array(q))).ravel()
+        q = np.asarray(q)
+        shape = len(self._sign), q.shape[-1]
+        pairs = np.repeat(np.arange(shape[0]), q.shape[-1])
+        target = (self._sign[:, None] * sc.ndtri(q)).ravel()
         spread, centre = self._spread[pairs], self._centre[pairs]
         at = centre + spread * _expanded(target, self._skewness[pairs], self._kurtosis[pairs])
         low, high = np.full_like(at, -np.inf), np.full_like(at, np.inf)
@@ -351,47 +358,3 @@ def _expanded(z: Array, skewness: Array, kurtosis: Array) -> Array:
         - skewness * skewness * z * (2.0 * z * z - 5.0) / 36.0
     )
     return found
-
-
-def _place(u: Array, masses: Array) -> tuple[Array, Array]:
-    """Return the mean and standard deviation of the coordinate of each row."""
-    total = masses.sum(axis=1)
-    mean = np.einsum("rn,rn->r", masses, u) / total
-    offsets = u - mean[:, None]
-    return mean, np.sqrt(np.einsum("rn,rn,rn->r", masses, offsets, offsets) / total)
-
-
-def _ends_of_mass(u: Array, masses: Array) -> tuple[Array, Array]:
-    """Return the coordinates between which the mass of each row is not negligible."""
-    kept = masses > _NEGLIGIBLE * masses.max(axis=1, keepdims=True)
-    index = np.arange(len(masses))
-    return u[index, kept.argmax(axis=1)], u[index, -1 - kept[:, ::-1].argmax(axis=1)]
-
-
-def _windows(masses: Array) -> Any:
-    """Return the indices of the nodes with mass, with equal numbers of indices in all rows."""
-    kept = masses > _NEGLIGIBLE * masses.max(axis=1, keepdims=True)
-    starts = kept.argmax(axis=1)
-    ends = masses.shape[1] - kept[:, ::-1].argmax(axis=1)
-    length = int((ends - starts).max())
-    starts = np.minimum(starts, masses.shape[1] - length)
-    return starts[:, None] + np.arange(length)
-
-
-def _moments(values: Array, masses: Array) -> tuple[Array, Array, Array, Array]:
-    """Return the mean, cumulants 2 to 4, median and half of the central 68 % of each row."""
-    total = masses.sum(axis=1)
-    with np.errstate(all="ignore"):
-        mean = np.einsum("rn,rn->r", masses, values) / total
-        off = values - mean[:, None]
-        squares = off * off
-        second, third, fourth = (
-            np.einsum("rn,rn->r", masses, power) / total
-            for power in (squares, squares * off, squares * squares)
-        )
-    rows = np.arange(len(masses))[:, None]
-    shares = np.cumsum(masses, axis=1) / total[:, None] + 2.0 * rows
-    wanted = np.array([0.16, 0.5, 0.84]) + 2.0 * rows
-    found = np.interp(wanted, shares.ravel(), values.ravel())
-    cumulants = np.stack([second, third, fourth - 3.0 * second**2])
-    return mean, cumulants, found[:, 1], (found[:, 2] - found[:, 0]) / 2.0

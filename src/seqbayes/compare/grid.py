@@ -133,8 +133,15 @@ class Grid:
         """
         tails = self.below if better == "higher" else self.above
         best = density_of_best(self.density, tails)
+        return self.with_more(best)
+
+    def with_more(self, density: Array) -> Grid:
+        """Return a grid that has, after the numbers, further ones with these densities.
+
+        Its `density`, `below` and `above` are those of the numbers only.
+        """
         found = copy.copy(self)
-        found.integrate(np.concatenate([self.density, best], axis=1))
+        found.integrate(np.concatenate([self.density, density], axis=1))
         return found
 
     def at_nodes(self, nodes: Array) -> Array:
@@ -200,17 +207,23 @@ class Grid:
         above = self._after.take(cell) + np.clip(whole - inner, 0.0, whole)
         return below, above, np.where(inside, np.maximum(density, 0.0), 0.0)
 
-    def quantiles(self, q: Sequence[float]) -> Array:
+    def quantiles(self, q: Any) -> Array:
         """Return quantiles of all numbers, of shape (m * k, q).
 
-        They are found by Newton's method between two nodes.
+        The probabilities are of shape (q,), or (m * k, q). Quantiles are found by Newton's method
+        between two nodes.
         """
         u = np.repeat(self.at_nodes(NODES), self.numbers, axis=0)
         below, above = (each.reshape(u.shape) for each in (self.below, self.above))
-        rows, wanted = np.arange(len(u)), np.array(q)
+        q = np.asarray(q)
+        rows, wanted = np.arange(len(u)), np.broadcast_to(q, (len(u), q.shape[-1]))
         lower = wanted < 0.5
         last = np.stack(
-            [(below < p).sum(axis=1) if p < 0.5 else (above > 1.0 - p).sum(axis=1) for p in q], 1
+            [
+                np.where(p[:, None] < 0.5, below < p[:, None], above > 1.0 - p[:, None]).sum(axis=1)
+                for p in wanted.T
+            ],
+            axis=1,
         )
         last = np.clip(last, 1, u.shape[1] - 1)
         low, high = u[rows[:, None], last - 1], u[rows[:, None], last]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.compare import discrete
+from seqbayes.compare import discrete, zeros
 from seqbayes.compare.coordinates import Array
 from seqbayes.compare.differences import Contrasts
 from seqbayes.compare.grid import Grid
@@ -47,6 +47,8 @@ def quantities(
     """
     if numbers[0].discrete:
         return discrete.quantities(numbers, better, level, control, equivalence)
+    if any(each.zero for each in numbers):
+        return zeros.quantities(numbers, better, level, control, equivalence)
     positive = bool(np.all(np.asarray(numbers[0].support[0]) >= 0.0))
     slow = np.array([each.searches_quantiles for each in numbers])
     parts = [
@@ -68,6 +70,8 @@ def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array
     """
     if numbers[0].discrete:
         return discrete.probabilities_of_best(numbers, better)
+    if any(each.zero for each in numbers):
+        return zeros.probabilities_of_best(numbers, better)
     return np.concatenate([_p_best(grid, better) for grid in _grids(numbers)])
 
 
@@ -85,6 +89,8 @@ def loss_ends(numbers: Sequence[Distribution], better: str, level: float) -> Arr
     tail = (1.0 - level) / 2.0
     if numbers[0].discrete:
         return discrete.loss_ends(numbers, better, tail)
+    if any(each.zero for each in numbers):
+        return zeros.loss_ends(numbers, better, tail)
     found = []
     for grid in _grids(numbers):
         m, k = len(grid.edges), grid.numbers

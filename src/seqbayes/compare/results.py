@@ -40,8 +40,8 @@ class Difference:
     lift_interval : tuple of float or None
         Equal-tailed credible interval of the ratio minus 1.
     p_equivalent : float or None
-        Probability that the difference is within the region of practical equivalence. For discrete
-        numbers without such a region, it is the probability that they are equal.
+        Probability that the difference is within the region of practical equivalence. For numbers
+        that can be equal, without such a region, it is the probability that they are equal.
     """
 
     name: Hashable
@@ -124,7 +124,10 @@ class Comparison(Tabular):
 
     @property
     def p_tie(self) -> float:
-        """Probability that two or more beliefs share the first place; 0 for continuous numbers."""
+        """Probability that two or more beliefs share the first place.
+
+        It is 0 unless numbers are discrete, or may be 0 as quantiles of a `Hurdle`.
+        """
         rest = 1.0 - math.fsum(self.p_best.values())
         return rest if rest > _ROUNDING else 0.0
 

@@ -69,7 +69,8 @@ class Averaged(Distribution):
 
     @cached_property
     def _nodes(self) -> tuple[Any, Any]:
-        return _nodes(self._variable, self._width)
+        found = self._variable.own_nodes(self._width)
+        return _nodes(self._variable, self._width) if found is None else found
 
     @property
     def _values(self) -> Any:
@@ -321,13 +322,19 @@ def _nodes(variable: Distribution, width: float) -> tuple[Any, Any]:
         for each in (variable.ppf(0.16), variable.ppf(0.5), variable.isf(0.16))
     )
     step = _STEP * min((high - low) / 2.0, width, 1.0)
-    sides = [_side(log_density, middle, sign * step) for sign in (-1.0, 1.0)]
-    u = np.concatenate([sides[0][0][::-1], sides[1][0][1:]])
-    logs = np.concatenate([sides[0][1][::-1], sides[1][1][1:]])
+    u, logs = both_sides(log_density, middle, step)
     values = sc.expit(u) if share else np.exp(u)
     kept = np.isfinite(logs) & (values > 0.0)
     logs, values = logs[kept], values[kept]
     return values, logs - sc.logsumexp(logs)
+
+
+def both_sides(log_density: Any, middle: float, step: float) -> tuple[Any, Any]:
+    """Return coordinates at equal steps where a density is not negligible, and its logarithms."""
+    sides = [_side(log_density, middle, sign * step) for sign in (-1.0, 1.0)]
+    u = np.concatenate([sides[0][0][::-1], sides[1][0][1:]])
+    logs = np.concatenate([sides[0][1][::-1], sides[1][1][1:]])
+    return u, logs
 
 
 def _side(log_density: Any, start: float, step: float) -> tuple[Any, Any]:

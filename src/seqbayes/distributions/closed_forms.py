@@ -78,6 +78,21 @@ class ClosedForms:
         """Return a rough median and standard deviation, if they are much faster than quantiles."""
         return None
 
+    zero: float = 0.0
+    """Probability of 0, if the distribution is otherwise continuous."""
+
+    def without_zero(self) -> Any:
+        """Return the distribution given that the number is not 0."""
+        return self
+
+    def own_nodes(self, width: float) -> tuple[Any, Any] | None:
+        """Return values at equal steps of a coordinate, and the logarithms of their probabilities.
+
+        The steps are shorter than half of a width, of a function of the logarithm of the number.
+        None if the usual coordinate of the support is used.
+        """
+        return None
+
     def values(self) -> Any:
         """Return the values with non-negligible probability of a discrete distribution.
 

@@ -12,16 +12,12 @@ from seqbayes.distributions.base import Distribution
 from seqbayes.numerics import information, tails
 from seqbayes.numerics.elementary import choose, logarithm, or_none, parameters
 from seqbayes.numerics.gamma_moments import log_gamma_moment, log_gamma_spread, power_limit
-from seqbayes.numerics.log_terms import log_gamma_term
-from seqbayes.numerics.special import (
-    Real,
-    is_array,
-    log_rising,
-    product_difference,
-)
+from seqbayes.numerics.log_terms import log_gamma_of_logarithm, log_gamma_term
+from seqbayes.numerics.special import Real, is_array, log_rising, product_difference
 
-# Above this shape, tails depend on the rounding error of their argument.
-_LARGE_SHAPE = 1e3
+_LARGE_SHAPE = 1e3  # above it, tails depend on the rounding error of their argument
+_MODERATE_SHAPE = 1e6
+"""Shape up to which the rounding error of a logarithm of the rate is negligible."""
 _TINY = 1e-290
 """Products with the rate below this lose digits."""
 
@@ -59,6 +55,12 @@ class Gamma(Distribution):
         found = log_gamma_term(self.shape, scaled, difference) - logarithm(x)
         found = _unless_infinite(scaled, found, -math.inf)
         return self._near_zero(found, scaled, x, lambda log: log + np.log(self.shape) - np.log(x))
+
+    def logpdf_of_logarithm(self, u: Any) -> Any:
+        """Return the log density of the logarithm, at an array of logarithms."""
+        if not np.all(np.less(self.shape, _MODERATE_SHAPE)):
+            return super().logpdf_of_logarithm(u)
+        return log_gamma_of_logarithm(self.shape, (u - np.log(self.shape)) + np.log(self.rate))
 
     def _log_density_at_ends(self) -> tuple[Real, Real]:
         inner = choose(self.shape == 1.0, logarithm(self.rate), -math.inf)
@@ -263,6 +265,12 @@ class InverseGamma(Distribution):
             return _unless_infinite(scaled, found, -math.inf)
         log = self._log_sf_far(x) + logarithm(self.shape) - logarithm(x)
         return choose(np.less(scaled, _TINY), log, _unless_infinite(scaled, found, -math.inf))
+
+    def logpdf_of_logarithm(self, u: Any) -> Any:
+        """Return the log density of the logarithm, at an array of logarithms."""
+        if not np.all(np.less(self.shape, _MODERATE_SHAPE)):
+            return super().logpdf_of_logarithm(u)
+        return log_gamma_of_logarithm(self.shape, (np.log(self.scale) - u) - np.log(self.shape))
 
     def _log_sf_far(self, x: Real) -> Real:
         """Return the log of `sf` where scale / x underflows; there, it is a power of x."""

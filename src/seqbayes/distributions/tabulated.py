@@ -67,6 +67,11 @@ class DensityTable:
     def _point(self, s: Any) -> Any:
         return self._centre + self._spread * np.sinh(s)
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The ends of the table."""
+        return float(self._point(self._ends[0])), float(self._point(self._ends[-1]))
+
     def log(self, x: Any) -> Any:
         """Return the log density at an array of numbers."""
         s = np.arcsinh((x - self._centre) / self._spread)

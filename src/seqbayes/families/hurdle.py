@@ -185,7 +185,7 @@ class Hurdle(Product):
     def reason_against(self, p: float | None) -> str:
         """Return why the mean (None) or the p-quantile of observations is not available."""
         if p is not None:
-            return "may be zero: compare the mean, or a quantile of the amounts"
+            return "are compared for positive amounts only, and these may be negative"
         amount = self.amount.likelihood
         mean = amount.expectation(self.posterior.fields["amount"])
         if mean is None:

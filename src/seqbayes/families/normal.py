@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from seqbayes import distributions, likelihoods
+from seqbayes import distributions, likelihoods, predictive
+from seqbayes.distributions.levels import RandomLevel, normal_score
 from seqbayes.elicit import between
 from seqbayes.families.location import FAR, Located, low_of, move, rounded_off, some
 from seqbayes.likelihoods import Likelihood, check_parameter
@@ -47,6 +48,12 @@ class NormalHyperparameters(_NormalFields, Located):
         known = self.known_variance
         shift = deviations * math.sqrt(known) + variances * known
         return distributions.Normal(self.mean, self.variance, self.mean_low).shift(shift)
+
+    def log_normal_quantile(self, level: RandomLevel) -> distributions.Distribution:
+        """Return the distribution of the quantile of log-normal data at a random level."""
+        deviation = math.sqrt(self.known_variance)
+        typical = predictive.Transformed(self.combination(), predictive.ExponentialTransform(1.0))
+        return level.times(lambda *tails: deviation * normal_score(*tails), typical)
 
 
 @register

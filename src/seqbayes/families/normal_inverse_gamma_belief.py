@@ -7,10 +7,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from seqbayes import distributions
+from seqbayes import distributions, predictive
 from seqbayes.checks import all_positive
 from seqbayes.distributions.combination import NormalCombination
 from seqbayes.distributions.joint import Joint
+from seqbayes.distributions.levels import NormalAtLevel, RandomLevel
 from seqbayes.errors import PriorError
 from seqbayes.families.location import Located, low_of
 from seqbayes.families.normal import LOG_TAU
@@ -66,6 +67,11 @@ class NormalInverseGammaHyperparameters(_NormalInverseGammaFields, Located):
             scale = (self.beta / self.alpha) ** 0.5 / self.kappa**0.5
             return distributions.StudentT(2.0 * self.alpha, self.mean, scale, self.mean_low)
         return NormalCombination(*self, deviations, variances, self.mean_low)
+
+    def log_normal_quantile(self, level: RandomLevel) -> distributions.Distribution:
+        """Return the distribution of the quantile of log-normal data at a random level."""
+        base = NormalAtLevel(*self, level, self.mean_low)
+        return predictive.Transformed(base, predictive.ExponentialTransform(1.0))
 
 
 class NormalInverseGammaBelief(Joint):

@@ -14,6 +14,7 @@ from seqbayes.errors import ObservationError, PriorError, UnsupportedError
 from seqbayes.statistics import PairSums, Statistics, arrays, as_real
 
 if TYPE_CHECKING:
+    from seqbayes.distributions.levels import RandomLevel
     from seqbayes.likelihoods.sql import SqlForm
 
 
@@ -195,6 +196,24 @@ class Likelihood:
         >>> waits = Normal(0.0, 1.0, known_variance=4.0)
         >>> round(waits.likelihood.quantile(waits.posterior, 0.975).mean, 3)
         3.92
+        """
+        return None
+
+    def quantile_at(self, posterior: Any, level: RandomLevel) -> Distribution | None:
+        """Return the distribution of the quantile of observations at an independent random level.
+
+        None if it is not available, or if observations may be negative.
+
+        Examples
+        --------
+        >>> from seqbayes import Gamma
+        >>> from seqbayes.distributions import Beta
+        >>> from seqbayes.distributions.levels import RandomLevel
+        >>> from seqbayes.likelihoods import Exponential
+        >>> waits = Gamma(3, 20, likelihood=Exponential())
+        >>> level = RandomLevel(Beta(9, 3), 0.9)
+        >>> round(waits.likelihood.quantile_at(waits.posterior, level).ppf(0.5), 3)
+        14.928
         """
         return None
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from seqbayes import predictive
-from seqbayes.distributions import Distribution
+from seqbayes.distributions import Beta, Distribution
+from seqbayes.distributions.levels import RandomLevel
 from seqbayes.errors import PriorError
 from seqbayes.likelihoods.base import Likelihood
 from seqbayes.predictive.product import rows
@@ -109,6 +110,20 @@ class Hurdle(Fields):
     def predictive(self, posterior: Mapping[Any, Distribution]) -> Distribution:
         """Return the distribution of the next number, given those of share and amount."""
         return predictive.Hurdle(posterior["share"], posterior["amount"])
+
+    def quantile(self, posterior: Any, p: float) -> Distribution | None:
+        """Return the distribution of the p-quantile of numbers, which may be 0.
+
+        None if amounts may be negative.
+        """
+        share = Beta(*posterior.fields["share"])
+        amount = self.fields["amount"].quantile_at(
+            posterior.fields["amount"], RandomLevel(share, p)
+        )
+        if amount is None:
+            return None
+        paid = predictive.Bernoulli(share.sf(1.0 - p), share.cdf(1.0 - p))
+        return predictive.Hurdle(paid, amount)
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw numbers; `theta` maps "share" and "amount" to parameters."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqbayes import predictive
 from seqbayes.distributions import Distribution
+from seqbayes.distributions.levels import RandomLevel
 from seqbayes.errors import ObservationError
 from seqbayes.likelihoods.base import Likelihood
 from seqbayes.likelihoods.sql import MAX_SQUARED, SqlForm, X, between
@@ -136,6 +137,11 @@ class LogNormal(Likelihood):
         """Return the distribution of the p-quantile of observations."""
         base = Normal().quantile(posterior, p)
         return predictive.Transformed(base, predictive.ExponentialTransform(1.0))
+
+    def quantile_at(self, posterior: Any, level: RandomLevel) -> Distribution:
+        """Return the distribution of the quantile of observations at a random level."""
+        found: Distribution = posterior.log_normal_quantile(level)
+        return found
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
         """Draw observations; `theta` is (mean, variance) of the logarithm."""

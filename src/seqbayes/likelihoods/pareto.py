@@ -12,6 +12,7 @@ import numpy as np
 from seqbayes import predictive
 from seqbayes.distributions import Distribution
 from seqbayes.distributions import InverseGamma as InverseGammaDistribution
+from seqbayes.distributions.levels import RandomLevel
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.likelihoods.sql import SqlForm, X, between, log1p, number
 from seqbayes.numerics import sc
@@ -91,6 +92,15 @@ class Pareto(PairLikelihood):
             InverseGammaDistribution(shape, -math.log1p(-p) * rate),
             predictive.ExponentialTransform(self.scale),
         )
+
+    def quantile_at(self, posterior: Any, level: RandomLevel) -> Distribution:
+        """Return the distribution of the quantile at a random level."""
+        shape, rate = posterior
+        logarithm = level.times(
+            lambda below, above: np.log(np.where(below < 0.5, -np.log1p(-below), -np.log(above))),
+            InverseGammaDistribution(shape, rate),
+        )
+        return predictive.Transformed(logarithm, predictive.ExponentialTransform(self.scale))
 
     def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
         """Return a credible interval of the p-quantile of observations."""

@@ -12,6 +12,7 @@ import numpy as np
 from seqbayes import predictive
 from seqbayes.distributions import Distribution, Gamma, StudentT
 from seqbayes.distributions import InverseGamma as InverseGammaDistribution
+from seqbayes.distributions.levels import RandomLevel
 from seqbayes.errors import UnsupportedError
 from seqbayes.likelihoods.base import PairLikelihood, check_parameter
 from seqbayes.likelihoods.sql import LARGE_COUNT, SqlForm, X, between, number
@@ -172,6 +173,21 @@ class PowerLikelihood(PairLikelihood):
             return predictive.Affine(distance, offset=origin) if origin else distance
         known = Gamma(shape, 1.0)
         return self._function(posterior, known.ppf(p) if power > 0.0 else known.isf(p))
+
+    def quantile_at(self, posterior: Any, level: RandomLevel) -> Distribution | None:
+        """Return the distribution of the quantile at a random level; None if two-sided."""
+        shape, _, power, _, two_sided = self._form()
+        if two_sided:
+            return None
+        known = Gamma(shape, 1.0)
+
+        def log_constant(below: Any, above: Any) -> Any:
+            small, low, high = below < 0.5, known.ppf, known.isf
+            if power < 0.0:
+                low, high = high, low
+            return np.log(np.where(small, low(below), high(above))) / power
+
+        return level.times(log_constant, self._function(posterior, 1.0))
 
     def reason_against(self, posterior: Any, p: float | None) -> str:
         """Return why the mean (None) or the p-quantile of observations is not available."""

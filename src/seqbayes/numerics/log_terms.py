@@ -13,6 +13,7 @@ import numpy as np
 from seqbayes.numerics import sc
 from seqbayes.numerics.special import (
     DIRECT,
+    HALF_LOG_TWO_PI,
     Array,
     Real,
     deviance,
@@ -20,6 +21,7 @@ from seqbayes.numerics.special import (
     log_beta,
     log_stirling_ratio,
     product_difference,
+    stirling_error,
 )
 
 _SMALLEST_SHARE = 1e-290
@@ -238,3 +240,16 @@ def log_gamma_term(shape: Real, x: Real, difference: Real) -> Real:
     if shape < DIRECT:
         return (shape * math.log(x) if x > 0.0 else -math.inf) - x - math.lgamma(shape)
     return math.log(shape) - log_stirling_ratio(shape) - deviance(shape, x, difference)
+
+
+def log_gamma_of_logarithm(shape: Real, t: Any) -> Any:
+    """Return the log density of t = log(y / shape), where y is a standard Gamma variable.
+
+    Leading terms of the gamma function and of the density are cancelled.
+    """
+    constant = 0.5 * np.log(shape) - HALF_LOG_TWO_PI - stirling_error(shape)
+    with np.errstate(over="ignore"):
+        found = np.expm1(t)
+    found -= t
+    found *= shape
+    return constant - found

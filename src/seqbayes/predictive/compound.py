@@ -274,9 +274,7 @@ class Transformed(Distribution):
 
     def logpdf_of_logarithm(self, u: Any) -> Any:
         """Return the log density of the logarithm of the variable, at an array of logarithms."""
-        if self.transform.exponential:
-            return self.base.logpdf(self.transform.base_of_logarithm(u))
-        return super().logpdf_of_logarithm(u)
+        return self.transform.logpdf_of_logarithm(self.base, u)
 
     def _log_density(self, x: Real) -> Real:
         return self.base.logpdf(self.transform.inverse(x)) + self.transform.log_derivative(x)

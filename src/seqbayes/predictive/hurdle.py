@@ -36,6 +36,10 @@ class Hurdle(Distribution):
         low, high = amount.support
         self.support = (np.minimum(low, 0.0), high)
 
+    def without_zero(self) -> Distribution:
+        """Return the distribution of the amount."""
+        return self.amount
+
     def logp(self, x: Any) -> Any:
         """Return the log of the probability of zero, or of the density of another amount."""
         with np.errstate(all="ignore"):

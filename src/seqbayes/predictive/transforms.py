@@ -22,8 +22,8 @@ class Transform(Protocol):
     def exponential(self) -> bool:
         """Whether the logarithm of x is y plus a constant."""
 
-    def base_of_logarithm(self, log_x: Real) -> Real:
-        """Return the y for which x has this logarithm."""
+    def logpdf_of_logarithm(self, base: Any, log_x: Any) -> Any:
+        """Return the log density of the logarithm of x, at an array of logarithms."""
 
     def forward(self, y: Real) -> Real:
         """Return x for y."""
@@ -77,9 +77,10 @@ class PowerTransform:
 
     exponential = False
 
-    def base_of_logarithm(self, log_x: Real) -> Real:
-        """Return the y for which x has this logarithm."""
-        return self.inverse(exponential(log_x))
+    def logpdf_of_logarithm(self, base: Any, log_x: Any) -> Any:
+        """Return the log density of the logarithm of x, at an array of logarithms."""
+        log_y = log_x / self.exponent - np.log(self.scale)
+        return base.logpdf_of_logarithm(log_y) - math.log(abs(self.exponent))
 
     def forward(self, y: Real) -> Real:
         """Return x for y."""
@@ -139,9 +140,9 @@ class ExponentialTransform:
     def __init__(self, scale: Real = 1.0) -> None:
         (self.scale,) = parameters(scale)
 
-    def base_of_logarithm(self, log_x: Real) -> Real:
-        """Return the y for which x has this logarithm."""
-        return log_x - logarithm(self.scale)
+    def logpdf_of_logarithm(self, base: Any, log_x: Any) -> Any:
+        """Return the log density of the logarithm of x, at an array of logarithms."""
+        return base.logpdf(log_x - logarithm(self.scale))
 
     def forward(self, y: Real) -> Real:
         """Return x for y."""

@@ -1,0 +1,56 @@
+"""Places and moments of numbers, from their masses at nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqbayes.compare.coordinates import Array
+
+NEGLIGIBLE = 1e-14
+"""Share of the largest mass of a node below which a node is omitted."""
+
+
+def place(u: Array, masses: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation of the coordinate of each row."""
+    total = masses.sum(axis=1)
+    mean = np.einsum("rn,rn->r", masses, u) / total
+    offsets = u - mean[:, None]
+    return mean, np.sqrt(np.einsum("rn,rn,rn->r", masses, offsets, offsets) / total)
+
+
+def ends_of_mass(u: Array, masses: Array) -> tuple[Array, Array]:
+    """Return the coordinates between which the mass of each row is not negligible."""
+    kept = masses > NEGLIGIBLE * masses.max(axis=1, keepdims=True)
+    index = np.arange(len(masses))
+    return u[index, kept.argmax(axis=1)], u[index, -1 - kept[:, ::-1].argmax(axis=1)]
+
+
+def windows(masses: Array) -> Any:
+    """Return the indices of the nodes with mass, the same number for each row."""
+    kept = masses > NEGLIGIBLE * masses.max(axis=1, keepdims=True)
+    starts = kept.argmax(axis=1)
+    ends = masses.shape[1] - kept[:, ::-1].argmax(axis=1)
+    length = int((ends - starts).max())
+    starts = np.minimum(starts, masses.shape[1] - length)
+    return starts[:, None] + np.arange(length)
+
+
+def moments_of(values: Array, masses: Array) -> tuple[Array, Array, Array, Array]:
+    """Return mean, second to fourth cumulant, median, and half of the central 68 %, of each row."""
+    total = masses.sum(axis=1)
+    with np.errstate(all="ignore"):
+        mean = np.einsum("rn,rn->r", masses, values) / total
+        off = values - mean[:, None]
+        squares = off * off
+        second, third, fourth = (
+            np.einsum("rn,rn->r", masses, power) / total
+            for power in (squares, squares * off, squares * squares)
+        )
+    rows = np.arange(len(masses))[:, None]
+    shares = np.cumsum(masses, axis=1) / total[:, None] + 2.0 * rows
+    wanted = np.array([0.16, 0.5, 0.84]) + 2.0 * rows
+    found = np.interp(wanted, shares.ravel(), values.ravel())
+    cumulants = np.stack([second, third, fourth - 3.0 * second**2])
+    return mean, cumulants, found[:, 1], (found[:, 2] - found[:, 0]) / 2.0
