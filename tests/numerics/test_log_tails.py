@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqbayes.distributions import Beta, Gamma
-from seqbayes.numerics import tail_integral, tails
+from seqbayes.numerics import quantiles, tail_integral, tails
 from seqbayes.predictive import BetaBinomial, BetaNegativeBinomial, NegativeBinomial
 
 
@@ -119,6 +119,23 @@ def test_published_values():
     assert round(tails.beta_logcdf(1000.0, 2.0, 0.4), 2) == -909.89
     # the density of Student's t with four degrees of freedom is 3/8 at its centre
     assert tails.t_ppf(4.0, 0.49999999) == pytest.approx(-(0.5 - 0.49999999) * 8 / 3, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("q", "log"), [(0.025, False), (0.975, False), (0.5, False), (-30.0, True)]
+)
+def test_equal_degrees_of_freedom_are_evaluated_once(q, log, monkeypatch):
+    df = np.tile([0.5, 3.0, 40.0, 3.0, 1e30, 7.25, 1e5], 300)
+    sizes, is_usual = [], quantiles.is_usual
+
+    def recorded(df, x):
+        sizes.append(np.size(df))
+        return is_usual(df, x)
+
+    monkeypatch.setattr(quantiles, "is_usual", recorded)
+    found = tails.t_ppf(df, q, log)
+    assert sum(sizes) < 20
+    assert found.tobytes() == np.concatenate([tails.t_ppf(df[:7], q, log)] * 300).tobytes()
 
 
 @pytest.mark.parametrize("q", [1e-300, 1e-290, 1e-100, 1e-12, 0.3, 1.0 - 1e-12])

@@ -38,6 +38,9 @@ _UNEQUAL = 3e3
 _NORMAL_LIKE = 1e3
 _SMALL = 5e3
 _LARGEST_LOG = 709.0
+# Length of an array of degrees of freedom from which on equal ones are evaluated once: counts of
+# many keys repeat.
+_MANY = 1000
 
 
 def gamma_ppf(shape: Real, q: Real, log: bool = False) -> Real:
@@ -326,6 +329,10 @@ def t_ppf(df: Real, q: Real, log: bool = False) -> Real:
     """
     if not is_array(df, q):
         return _t_quantile(float(df), float(q), log)
+    if np.ndim(q) == 0 and np.ndim(df) == 1 and np.size(df) >= _MANY:
+        distinct, places = np.unique(df, return_inverse=True)
+        if 2 * len(distinct) <= len(places):
+            return t_ppf(distinct, q, log)[places]
     df, q = np.broadcast_arrays(np.asarray(df, float), np.asarray(q, float))
     with np.errstate(all="ignore"):
         level, upper = _smaller_tail(q, False, log)
