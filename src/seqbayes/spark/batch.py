@@ -196,13 +196,13 @@ def number_of_buckets(spark: SparkSession, belief: Belief, buckets: int | None) 
 
 
 def merge_partials(partial: DataFrame, belief: Belief, buckets: int | None) -> DataFrame:
-    """Return the states of the keys of partial beliefs."""
+    """Return the states of the keys in partial beliefs."""
     parts = distribute(partial, "bucket", belief, buckets)
     return parts.mapInArrow(MergeBuckets(belief), states_schema(belief))
 
 
 def distribute(frame: DataFrame, column: str, belief: Belief, buckets: int | None) -> DataFrame:
-    """Return the rows in partitions that have all rows with a value of a column."""
+    """Partition rows so that all rows with the same value of a column are in one partition."""
     spark = frame.sparkSession
     if not belief.by:
         return frame.repartition(1)

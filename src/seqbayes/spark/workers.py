@@ -1,4 +1,4 @@
-"""Functions that Spark calls in its Python workers, with batches of Arrow."""
+"""Functions that Spark calls in its Python workers, with Arrow batches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PARTIAL = "bucket int, part int, groups binary"
 """The columns of partial beliefs."""
 
 REFUSED = "__refused"
-"""The column with a number of refused events, in rows without a state."""
+"""The column with the number of refused events, in rows that have no state."""
 
 
 def states_schema(belief: Belief) -> str:

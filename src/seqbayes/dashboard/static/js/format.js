@@ -18,7 +18,7 @@ export function count(n) {
   return exists(n) ? minus(counts.format(n)) : NONE;
 }
 
-/** A number of things in words, with the plural of the thing unless it is one. */
+/** A count with the name of the counted thing, in the plural unless the count is 1. */
 export const things = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
 /** Format a number with significant digits. */
@@ -108,7 +108,7 @@ export function unfold(measured) {
   return measured === SHARE || measured === POINTS ? (x) => 100 * x : (x) => x;
 }
 
-/** How differences of numbers are written; those of logarithms are ratios. */
+/** How differences between numbers are written; differences between logarithms are ratios. */
 export const differenceOf = (measured) => (measured === SHARE ? POINTS : measured);
 
 /** Values for files: logarithms as their exponentials. */

@@ -17,7 +17,7 @@ export function levelOf(search) {
   return isLevel(given) ? String(Number(given)) : DEFAULT_LEVEL;
 }
 
-/** The parameter of a URL for a level, which is omitted for the usual one. */
+/** The URL parameter for a level, omitted for the default level. */
 export const parameter = (level) => (level === DEFAULT_LEVEL ? null : level);
 
 /** Keep a level for other pages of this tab. */

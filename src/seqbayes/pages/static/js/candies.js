@@ -130,7 +130,7 @@ export class CandyStory {
     return [a, b];
   }
 
-  /** The probabilities of eleven shares of one colour after `k` candies, for these prior ones. */
+  /** The probabilities of eleven shares of one colour after `k` candies, given these prior probabilities. */
   elevenShares(prior, colour, k) {
     const n = this.steps[k].counts[colour];
     const logs = SHARES.map((share, i) => {
@@ -145,7 +145,7 @@ export class CandyStory {
   }
 }
 
-/** The probabilities of the eleven shares if those of Beta(a, b) are rounded to them. */
+/** The probabilities of the eleven shares if a share with the distribution Beta(a, b) is rounded. */
 export function roundedShares(a, b) {
   const mean = a / (a + b);
   return SHARES.map((share) => {

@@ -3,7 +3,7 @@
 import { button, h, icon, setText } from "../../../dashboard/static/js/dom.js";
 import { count } from "../../../dashboard/static/js/format.js";
 
-/** The data that the page was written with. */
+/** The data with which the page was written. */
 export const readData = () => JSON.parse(document.getElementById("data").textContent);
 
 /** The values after # in the address, such as step=3. */
@@ -106,7 +106,7 @@ export class Steps {
     this.range.max = String(total);
   }
 
-  /** Show a step; a number outside the range is the nearest one. */
+  /** Show a step; a number outside the range selects the nearest step. */
   go(step, playing = false) {
     if (!playing) this.pause();
     this.step = Math.min(this.total, Math.max(0, Math.round(step) || 0));

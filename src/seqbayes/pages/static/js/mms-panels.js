@@ -10,7 +10,7 @@ import { candy, rule, term } from "./terms.js";
 
 const percent = (x, digits = 0) => `${(100 * x).toFixed(digits)} %`;
 
-/** An estimate in percent: MLE and MAP may be 0 or 1, the mean is never certain. */
+/** An estimate in percent: MLE and MAP can be 0 or 1, but the mean is never certain. */
 const estimate = (name, x) => (name === "mean" ? probability(x) : proportion(x));
 
 function meter(name, share) {
@@ -168,7 +168,7 @@ export class ElevenPanel {
 
 /** Every share: densities, with MLE, MAP and mean. */
 export class DensitiesPanel {
-  /** `claims` has the share of each colour that Mars stated in 2008, by its name. */
+  /** `claims` has the share of each colour that Mars stated in 2008, keyed by name. */
   constructor(change, claims) {
     this.claims = claims;
     this.plot = new Plot("", 240, () => this.#draw(), 3);

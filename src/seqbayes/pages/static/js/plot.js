@@ -103,7 +103,7 @@ export class Plot {
     }
   }
 
-  /** Draw a function, or values at even distances, as a line. */
+  /** Draw a function, or evenly spaced values, as a line. */
   curve(term, f, points = Math.round(this.width / 2)) {
     const [low, high] = this.range;
     const path = Array.from({ length: points + 1 }, (_, i) => {

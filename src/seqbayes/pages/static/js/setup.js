@@ -63,7 +63,7 @@ export function priorForm({ prior, strength }, change) {
   return form;
 }
 
-/** The real bags, or the reader's; `change` is called with its letters, or null for the real ones. */
+/** The real bags, or the reader's bag; `change` is called with that bag's letters, or null. */
 export class BagInput {
   constructor(letters, change) {
     Object.assign(this, { letters: letters ?? "", change });

@@ -24,7 +24,7 @@ export class Shares {
     this.rest = h("li", { class: "muted rest" });
   }
 
-  /** The extent of a card on a common axis; null without shares. */
+  /** The extent of a card on a common axis; null if it has no shares. */
   extent(card) {
     return card.shares?.length ? { low: 0, high: widestOf(this.#shown(card)) } : null;
   }

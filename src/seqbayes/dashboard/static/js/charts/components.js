@@ -30,7 +30,7 @@ export class Components {
     if (this.card) this.update(this.card);
   }
 
-  /** The extent of a card on a common axis; null without a density. */
+  /** The extent of a card on a common axis; null if it has no density. */
   extent({ x }) {
     return x?.length ? { low: x[0], high: x.at(-1) } : null;
   }

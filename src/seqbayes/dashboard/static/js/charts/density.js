@@ -88,7 +88,7 @@ export class Density {
     if (this.card) this.update(this.card, this.measured);
   }
 
-  /** The extent of a card on a common axis; null without a density. */
+  /** The extent of a card on a common axis; null if it has no density. */
   extent({ density, mean }) {
     return density?.x?.length ? { low: density.x[0], high: density.x.at(-1), mean } : null;
   }

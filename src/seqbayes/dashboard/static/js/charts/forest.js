@@ -29,7 +29,7 @@ export function bests(rows, index, named) {
   );
 }
 
-/** Differences of pairs with their intervals on one axis; ratios for logarithms. */
+/** Differences between pairs, with intervals, on one axis; ratios for logarithms. */
 export function forest(pairs, named, written) {
   const ends = pairs.flatMap(({ interval }) => interval);
   const low = Math.min(0, ...ends);

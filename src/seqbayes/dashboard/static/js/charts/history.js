@@ -54,7 +54,7 @@ export function room(ys, otherwise) {
   return [bottom - apart, top + apart];
 }
 
-/** Values with a level, unless it is so far away that the values would be a flat line. */
+/** Values and a level, unless the level is so far away that the values would be a flat line. */
 function near(ys, level) {
   const known = ys.filter(exists);
   if (!exists(level) || !known.length) return ys;
@@ -72,7 +72,7 @@ function filled(counts) {
 const DASHES = [[], [8, 4], [2, 4], [10, 3, 2, 3], [5, 5], [12, 4]];
 const MAX_MARKS = 12;
 
-/** The colour of a curve: by its place among all keys, or among the curves. */
+/** The colour of a curve, determined by its place among all keys or among the curves. */
 const seriesOf = (place, i) => `--series-${((place ?? i) % 6) + 1}`;
 
 /** A fill for the interval of a line of this colour. */

@@ -33,5 +33,5 @@ export const isNumeric = (kind) => KINDS[kind]?.numeric ?? false;
 /** Whether the steps of Bayes' rule are shown for beliefs of a kind. */
 export const stepwise = (kind) => KINDS[kind]?.stepwise ?? false;
 
-/** The subject of a comparison of beliefs of a kind: "number", "share", or empty. */
+/** The subject of comparisons between beliefs of a kind: "number", "share", or empty. */
 export const compares = (kind) => KINDS[kind]?.compares ?? "";

@@ -58,7 +58,7 @@ export class RangeChoice {
     return value && value !== ZOOMED ? [now - Number(value), now] : null;
   }
 
-  /** Show that the chart has been zoomed otherwise, or shows the whole history. */
+  /** Show that the chart has been zoomed in another way, or shows the whole history. */
   released(isZoomed) {
     this.select.value = isZoomed ? ZOOMED : "";
     this.custom.hidden = true;

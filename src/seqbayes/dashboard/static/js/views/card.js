@@ -97,7 +97,7 @@ export class Card {
     this.marks();
   }
 
-  /** Show whether it is pinned and selected. */
+  /** Show whether the card is pinned and selected. */
   marks() {
     const pinned = isPinned(this.belief.name, this.id);
     this.pin.setAttribute("aria-pressed", pinned);

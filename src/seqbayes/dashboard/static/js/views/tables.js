@@ -181,7 +181,7 @@ export function parameters(prior, posterior) {
   );
 }
 
-/** Quantiles of observations; empty without quantiles. */
+/** Quantiles of observations; empty if there are no quantiles. */
 export function quantiles(found, { unit }, level) {
   if (!found) return "";
   const rows = found.map(({ p, x, interval }) => {

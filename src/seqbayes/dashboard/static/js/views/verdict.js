@@ -15,7 +15,7 @@ function amount(x, written, unit) {
   return united(exact(shown, 2), written, unit);
 }
 
-/** The difference of an arm to another one with its interval. */
+/** The difference between an arm and another one, with its interval. */
 export function contrast({ mean, interval }, written, unit) {
   const shown = (x) => (!exists(x) ? x : written.log ? 100 * Math.expm1(x) : written.share ? 100 * x : x);
   const values = scale("", interval?.map(shown));
@@ -47,7 +47,7 @@ export function tested({ decision, best, verdict: found }, name) {
     : `The anytime-valid test has no result yet${rest}.`;
 }
 
-/** The difference of the best key to the control, or to the one that is most probably second. */
+/** The difference between the best key and the control, or the key that is most probably second. */
 function leadOf({ best, reference, arms, differences }) {
   const arm = arms.find(({ key }) => key === best);
   if (best !== reference) return { ...arm.contrast, than: reference };

@@ -65,7 +65,7 @@ export class Chances {
   }
 }
 
-/** The differences to the reference; of logarithms, the ratios. */
+/** The differences from the reference; for logarithms, the ratios. */
 export class Differences {
   constructor(keys) {
     this.keys = keys;

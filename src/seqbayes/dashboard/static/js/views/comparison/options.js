@@ -68,7 +68,7 @@ export class Options {
     return this.wanted ? this.wanted === "lowest" : this.#usuallyLowest;
   }
 
-  /** The parameters of the page and of the API; as configured, a parameter is omitted. */
+  /** The parameters of the page and of the API; those that are as configured are omitted. */
   get parameters() {
     const { ids, labelled } = this.keys;
     const known = this.control === BEST_KEY || ids.includes(this.control);

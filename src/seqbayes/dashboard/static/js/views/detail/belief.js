@@ -94,7 +94,7 @@ export class BeliefPanel {
     this.details.hidden = !more.length;
   }
 
-  /** Draw the marginals and the table, which may be a second late. */
+  /** Draw the marginals and the table, which can be a second late. */
   updateTable() {
     const { card } = this;
     this.marginals?.update(card.marginals);
