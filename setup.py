@@ -1,7 +1,7 @@
 """Compile the modules that run once per event; everything else is in pyproject.toml.
 
-SEQBAYES_PURE=1 skips compilation, SEQBAYES_PURE=0 makes a failure to compile an error, and without
-it a failure to compile costs speed only: the modules are plain Python and run as they are.
+SEQBAYES_PURE=1 skips compilation, and SEQBAYES_PURE=0 makes a failure to compile an error. Without
+the variable, such a failure only costs speed: the modules are plain Python and run as they are.
 """
 
 import os
@@ -75,8 +75,8 @@ PURE = os.environ.get("SEQBAYES_PURE", "")
 # The statistics rely on error-free sums and products: no contraction, no fast-math.
 FLAGS = {"msvc": ["/O2", "/fp:precise"]}
 UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-g0"]
-# What runs once per event has only short steps on what was just written, and waits for it when they
-# are vectorised.
+# Code that runs once per event has only short steps on values that were just written; vectorised
+# steps would wait for these values.
 SCALAR_FLAGS = ["-fno-tree-vectorize"]
 VECTORISED = {
     "seqbayes.mixture.components.normal",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 PORTS = 20_000, 32_000
-"""Ports for servers: below those that systems assign, which other programs might get meanwhile."""
+"""Ports for servers: below the range from which systems assign ports to other programs."""
 
 TIMEOUT = 30.0
 """Maximum time in seconds until a server is ready."""

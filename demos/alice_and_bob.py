@@ -1,7 +1,7 @@
 """Alice and Bob: why a point estimate is not enough.
 
 A ball marks a random position on a table, which the players do not see. Each further ball is a
-point for Alice if it lands on one side of the mark, and for Bob otherwise. Alice leads 5 : 3, and
+point for Alice if it lands on one side of the mark, and for Bob otherwise. Alice leads 5 to 3, and
 six points win. What is the probability that Bob wins, with three points in a row? (Bayes'
 billiards, after S. Eddy 2004.)
 """
@@ -26,7 +26,7 @@ NEEDED = TO_WIN - BOB
 
 
 def belief() -> Beta:
-    """Return the belief about Alice's probability of a point, with a uniform prior of the mark."""
+    """Return the belief about Alice's probability of a point; the mark's prior is uniform."""
     chance = Beta.flat(likelihood=Binomial(trials=ALICE + BOB))
     chance.learn_one(ALICE)
     return chance
@@ -65,7 +65,7 @@ def print_results(screen: Screen) -> None:
     """Print both answers, and the second one point by point."""
     posterior = belief().posterior
     screen.say(
-        f"After {ALICE} : {BOB}, the posterior of Alice's probability of a point is"
+        f"At {ALICE} to {BOB}, the posterior of Alice's probability of a point is"
         f" [posterior]Beta({posterior.alpha:g}, {posterior.beta:g})[/];"
         f" its mode, the MLE, is {belief().mle:g}."
     )
@@ -96,12 +96,12 @@ def print_results(screen: Screen) -> None:
 
 
 def figure(canvas: Figure) -> None:
-    """Draw the belief in Alice's chance, and Bob's chance to win at each value of it."""
+    """Draw the belief about Alice's chance, and for each value of it Bob's chance of winning."""
     above, below = canvas.subplots(2, 1, sharex=True)
     chance = np.linspace(0.0, 1.0, 401)
     mle = ALICE / (ALICE + BOB)
     curve(above, "posterior", chance, belief().pdf(chance), "posterior")
-    above.set(title="Belief about Alice's probability of a point, after 5 : 3", ylim=(0, 3))
+    above.set(title="Belief about Alice's probability of a point, at 5 to 3", ylim=(0, 3))
     below.plot(chance, (1.0 - chance) ** NEEDED, color="black")
     below.set(
         title="Probability that Bob wins", xlabel="Alice's probability of a point", ylim=(0, 1)

@@ -29,7 +29,7 @@ def error_message() -> str:
 
 
 def corrections() -> dict[str, Dirichlet]:
-    """Return the corrected priors, by the share that is assumed to be wrong."""
+    """Return the corrected priors, keyed by the share that is assumed to be wrong."""
     total = sum(PUBLISHED.values())
     corrected = {"all, in proportion": {name: share / total for name, share in PUBLISHED.items()}}
     for slip in PUBLISHED:

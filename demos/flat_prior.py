@@ -31,7 +31,7 @@ class Pair(NamedTuple):
 
 
 def models() -> list[tuple[str, State, list[Any]]]:
-    """Return models with flat priors, by name, and data for each."""
+    """Return models with flat priors, and data for each, keyed by name."""
     return [
         ("probability of heads", Beta.flat(), TOSSES),
         ("success, from waiting times", Beta.flat(likelihood=Geometric()), [3, 1, 4, 2]),
@@ -55,7 +55,7 @@ def pairs() -> list[Pair]:
 
 
 def priors_of_a_coin() -> dict[str, tuple[float, float]]:
-    """Return the MAP and mean after seven heads in ten tosses, by prior."""
+    """Return the MAP and mean after seven heads in ten tosses, keyed by prior."""
     found = {}
     for name, coin in (
         ("flat in the probability, Beta(1, 1)", Beta.flat()),

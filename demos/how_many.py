@@ -46,7 +46,7 @@ def eruptions(seed: int = 1) -> list[dict[str, float]]:
 
 
 def growing_stream(seed: int = 1) -> np.ndarray:
-    """Return points (n, 2) of one cluster, then of two, and so on."""
+    """Return points, of shape (n, 2), from one cluster, then from two, and so on."""
     rng = np.random.default_rng(seed)
     which = np.concatenate(
         [rng.integers(0, k + 1, POINTS_PER_CLUSTER) for k in range(len(CENTRES))]
@@ -100,7 +100,7 @@ def print_results(screen: Screen) -> None:
     mixture, stops = fit_process()
     screen.say(
         f"Next, a new cluster is added to the stream every {POINTS_PER_CLUSTER:,} points. A mixture"
-        " with a Dirichlet process as the prior of its shares adds a component after it has won a"
+        " with a Dirichlet process as the prior on its shares adds a component after it has won a"
         " trial. Its components:"
     )
     screen.table(

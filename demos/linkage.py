@@ -1,9 +1,9 @@
 """EM without a mixture: the linkage of two genes.
 
 197 animals fall into four classes with probabilities ½ + π/4, (1 − π)/4, (1 − π)/4 and π/4. The
-first class combines two, ½ and π/4, that cannot be distinguished. If they could, π would be the
-probability of a Bernoulli variable.
-(The example is C. R. Rao's, and the first in Dempster, Laird and Rubin's paper on EM, 1977.)
+first class combines two classes, with the probabilities ½ and π/4, that cannot be distinguished.
+If they could be, π would be the probability of a Bernoulli variable. (The example is C. R.
+Rao's, and the first in Dempster, Laird and Rubin's paper on EM, 1977.)
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def expect(pi: float) -> float:
 
 
 def learn(hidden: float) -> Beta:
-    """Return the posterior of π given this number, of which the M-step takes the mode."""
+    """Return the posterior of π given this number; the M-step takes its mode."""
     belief = Beta.flat()
     belief.learn_one(True, w=hidden + CLASSES[3])
     belief.learn_one(False, w=CLASSES[1] + CLASSES[2])

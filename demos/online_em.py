@@ -34,7 +34,7 @@ STOPS = (30, 60, 100, 200, 300, 500, 1_000, 2_000, LEARNED)
 
 
 def points(n: int, seed: int) -> np.ndarray:
-    """Return points of the three clusters, (n, 2)."""
+    """Return points from the three clusters, of shape (n, 2)."""
     rng = np.random.default_rng(seed)
     which = rng.choice(3, n, p=SHARES)
     roots = np.linalg.cholesky(COVARIANCES)
@@ -187,7 +187,7 @@ def draw_components(axes: Axes) -> None:
 
 
 def draw_likelihood(axes: Axes) -> None:
-    """Draw the log density by the number of points, with that of batch EM."""
+    """Draw the log density against the number of points, and the log density of batch EM."""
     best, passes = all_passes()
     stops = one_pass()
     axes.semilogx(

@@ -1,9 +1,10 @@
 """Open Bandit: estimate the clicks of policies that were never shown to visitors.
 
 The shop ZOZOTOWN showed 34 items for men: in one log uniformly at random, in the other by
-Thompson sampling. What would the policies below have earned in place of the random one? Only the
-random log is used to answer, and the other log to learn. (10,000 records of each log, counted by
-item: Saito et al., 2021, Open Bandit Dataset; from the package obp 0.4.1, Apache License 2.0.)
+Thompson sampling. What would the policies below have earned in place of the random one?
+Only the random log is used for the estimate, and only the other log for learning. (10,000 records
+of each log, counted by item: Saito et al., 2021, Open Bandit Dataset; from the package obp
+0.4.1, Apache License 2.0.)
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def beliefs() -> list[Beta]:
 
 
 def policies() -> dict[str, list[float]]:
-    """Return the probability of each item in each policy."""
+    """Return the probability of each item under each policy."""
     rates = beliefs()
     best = max(ITEMS, key=lambda item: float(rates[item].mean))
     shares = p_best(rates)
@@ -110,7 +111,7 @@ def print_results(screen: Screen) -> None:
 
 
 def figure(canvas: Figure) -> None:
-    """Draw the probability of each item in Thompson sampling."""
+    """Draw the probability of each item under Thompson sampling."""
     axes = canvas.subplots()
     axes.bar(ITEMS, policies()["Thompson sampling"], color=RULE["posterior"])
     axes.set(title="Exact probability of being the best", xlabel="item", ylabel="probability")

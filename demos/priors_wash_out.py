@@ -28,7 +28,7 @@ ROUNDS = (10, 100)
 
 
 def priors_by_person() -> dict[str, Dirichlet]:
-    """Return the four priors by name; their concentrations are imagined candies."""
+    """Return the four priors, keyed by name; their concentrations are imagined candies."""
     park = {colour: 20 * share for colour, share in walk_in_the_park().shares.items()}
     return {
         "knows nothing": Dirichlet.flat(COLOURS),
@@ -148,8 +148,9 @@ def print_results(screen: Screen) -> None:
         [[f"{m.n:,}", f"{m.predictions:.4f}", f"{m.beliefs:.4f}"] for m in story],
     )
     screen.say(
-        "The predictions converge first: a prior worth S candies has the weight S / (S + n) in"
-        " them. The beliefs converge later, about as 1 / √n, because they narrow as they approach."
+        "The predictions converge first: a prior with the weight of S candies has the"
+        " share S / (S + n) in them. The beliefs converge later, about as 1 / √n, because they"
+        " narrow as they approach."
     )
 
 

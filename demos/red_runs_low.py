@@ -1,7 +1,7 @@
 """Red runs low: how a prior shifts the mode.
 
 The number of red candies in a bag is Poisson with rate λ. A claim that the factory runs low on red
-is an exponential prior of λ with rate β, which is Gamma(1, β). The MLE is the mean count x̄; the
+is an exponential prior on λ with rate β, which is Gamma(1, β). The MLE is the mean count x̄; the
 MAP is Σx / (n + β). The prior is therefore equivalent to β bags without any red candy.
 """
 

@@ -1,4 +1,4 @@
-"""One data set from a CSV file on a laptop to a cluster of Spark.
+"""One data set from a CSV file on a laptop to a Spark cluster.
 
 A CSV file has the hourly flow of a water meter (River's data set WaterFlow). `seqbayes run` learns
 the mean flow of four parts of the day in one process. Then Spark learns the same file on a local

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CANDIES = ("green", "red", "red")
 STRENGTH = 20.0
-"""Number of imagined candies that the guess is worth."""
+"""Weight of the guess, as a number of imagined candies."""
 
 EVEN = {"green": 0.25, "red": 0.25, "yellow": 0.25, "blue": 0.25}
 """Shares at which the densities of Bayes' rule are evaluated: a factory with equal shares."""
@@ -56,7 +56,7 @@ def print_results(screen: Screen) -> None:
     whole = batch()
     names = belief.categories
     screen.say(
-        f"The guess, worth {STRENGTH:g} candies: "
+        f"The guess, with the weight of {STRENGTH:g} candies: "
         + ", ".join(f"{name} {100 * share:.0f} %" for name, share in guess().mean.items())
         + "."
     )

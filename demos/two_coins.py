@@ -27,7 +27,7 @@ START = (0.6, 0.5)
 
 
 def coin(a: float = 1.0, b: float = 1.0) -> Beta:
-    """Return the prior of the probability of heads of a coin."""
+    """Return the prior on a coin's probability of heads."""
     return Beta(a, b, likelihood=Binomial(trials=10))
 
 
@@ -62,7 +62,7 @@ def divide_tosses(step: Iteration) -> list[list[float]]:
 
 
 def variants() -> dict[str, Iteration]:
-    """Return the result of EM, by prior, weights and start."""
+    """Return the results of EM, keyed by prior, weights and start."""
     return {
         "flat prior, equal weights": em(iterations=500)[-1],
         "flat prior, weights learned": em(learn_weights=True, iterations=500)[-1],

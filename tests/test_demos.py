@@ -127,7 +127,7 @@ def test_three_candies_print():
 PRIORS = {
     "knows nothing": dict.fromkeys(MADISON, 1.0),
     "walked in the park": {"blue": 4, "brown": 1, "green": 8, "orange": 1, "red": 5, "yellow": 3},
-    # Mars' mix of 2008, worth 60 candies
+    # Mars' mix of 2008, with the weight of 60 candies
     "asked the factory": {
         "blue": 14.4,
         "brown": 7.8,
@@ -186,7 +186,7 @@ def test_priors_wash_out():
         distances = [getattr(m, measure) for m in story]
         assert distances == sorted(distances, reverse=True)
         assert distances[-1] < 0.1 * distances[0]
-    # the weight of a prior worth S candies is S / (S + n)
+    # the share of a prior with the weight of S candies is S / (S + n)
     for m in story[1:]:
         assert m.predictions <= 2 * 60 / (60 + m.n)
 

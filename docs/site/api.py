@@ -38,7 +38,7 @@ MODULES = (
 
 
 def parse(module: str) -> ast.Module:
-    """Return the syntax tree of a module, some of which need an extra to be imported."""
+    """Return the syntax tree of a module, because importing some modules needs an extra."""
     path = Path(seqbayes.__file__).parent.joinpath(*module.split(".")[1:])
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     return ast.parse(file.read_text(encoding="utf-8"))

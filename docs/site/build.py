@@ -64,7 +64,7 @@ def pages() -> dict[str, str]:
 
 
 def site_name(name: str) -> str:
-    """Return the path on the site of a file: notebooks become pages.
+    """Return a file's path on the site: notebooks become pages.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def relink(text: str, source: str, known: dict[str, str]) -> str:
     source
         Its path in the repository.
     known
-        Paths on the site by paths in the repository.
+        Paths on the site, keyed by paths in the repository.
     """
 
     def change(found: re.Match[str]) -> str:

@@ -32,7 +32,7 @@ PUBLIC = ("seqbayes", "seqbayes.stream", "seqbayes.dashboard.client")
 
 
 def classes() -> dict[str, tuple[str, list[str], str]]:
-    """Return module, base classes and summary of every class of the package, by name.
+    """Return module, base classes and summary of every class of the package, keyed by name.
 
     The sources are parsed, not imported, because some modules need optional packages.
     """

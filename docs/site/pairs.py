@@ -118,7 +118,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         {"fields": "the update of each field that is given"},
     ),
 }
-"""An example of each built-in pair, by the names of family and likelihood."""
+"""An example of each built-in pair, keyed by the names of family and likelihood."""
 
 PRIORS = ("flat", "jeffreys", "from_mean", "from_interval", "from_proportions")
 """Methods that construct named priors."""

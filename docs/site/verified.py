@@ -43,7 +43,7 @@ def rows(text: str | None = None) -> list[Row]:
 
 
 def _classes(text: str) -> dict[str, frozenset[str]]:
-    """Return families with their likelihoods, of text such as "Beta with Bernoulli; Gamma"."""
+    """Return families with their likelihoods, parsed from text such as "Beta with Bernoulli; Gamma"."""
     of = {}
     for group in text.split(";"):
         families, _, likelihoods = group.partition(" with ")
