@@ -56,7 +56,7 @@ class Candidates:
     def closest(self, leader: Arm) -> list[Arm]:
         """Return the arms that are closest to the leader.
 
-        The distance is the difference of the means in standard deviations of the difference.
+        The distance is the difference between the means, in standard deviations of this difference.
         """
         moments, number_of = self.memory.moments, self.number_of
         _, mean, var = moments(leader, number_of(leader))

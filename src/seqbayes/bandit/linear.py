@@ -129,7 +129,7 @@ class LinearBandit(Policy):
         return shares_of(self._rule, candidates, first, self.min_share)
 
     def choose(self, arm_ids: Sequence[Any], context: Mapping[str, Any]) -> Choice:
-        """Choose an arm, and return it with the probability with which it was chosen.
+        """Choose an arm, and return it with the probability of this choice.
 
         Parameters
         ----------

@@ -273,7 +273,7 @@ class CategoricalFeature(FeatureKind):
 
 
 class StateFeature(FeatureKind):
-    """The model of a given state; every class starts from its prior."""
+    """The model given by a state; every class starts from the state's prior."""
 
     template: State
 

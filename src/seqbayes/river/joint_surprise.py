@@ -26,9 +26,9 @@ GROWTH = 1.1
 class JointSurprise:
     """The surprise of numbers under a mixture of Normal components and a background.
 
-    It is relative to the largest density at the centre of a component. The number of components is
-    the one, two or four that gives the best predictions. With more than 40 features, nothing is
-    learned.
+    It is relative to the largest density at the centre of a component. The number of components,
+    which is one, two or four, is the number that gives the best predictions. With more than 40
+    features, nothing is learned.
     """
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ AHEAD = {
     )
     for story in ("mms", "coins")
 }
-"""Elements, keyed by page, that load with a page the files that its scripts request."""
+"""Elements, keyed by page, for the files that its scripts request: they load with the page."""
 
 
 def root() -> Path:

@@ -103,7 +103,7 @@ class EmState(NamedTuple):
     weights : (float, float)
         Probabilities of picking each coin.
     log_likelihood, log_posterior : float
-        Log likelihood and log posterior of all sets; EM maximises the latter.
+        Log likelihood and log posterior of all sets; EM maximises the log posterior.
     shares : tuple of float
         Probability of coin A for every set.
     """
