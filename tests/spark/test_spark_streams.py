@@ -132,7 +132,7 @@ def test_incompatible_options_are_refused(spark):
         .selectExpr("timestamp as at", "value as seconds", "'a' as shop", "1 as day", "'x' as id")
     )
     for options, message in [
-        ({"id": "id"}, "require time="),
+        ({"id": "id"}, "requires 'time'"),
         ({"time": "shop"}, "expected a column of timestamps"),
         ({"time": "when"}, "no column 'when'"),
         ({"refresh": 10.0}, "half-life in time"),
