@@ -8,6 +8,7 @@ import numpy as np
 
 from seqbayes.distributions.base import Distribution
 from seqbayes.numerics.elementary import plain, read_numbers
+from seqbayes.numerics.elementwise_tails import log_complement
 
 
 class Hurdle(Distribution):
@@ -57,41 +58,50 @@ class Hurdle(Distribution):
     def logcdf(self, x: Any) -> Any:
         """Return the log of P(X <= x)."""
         with np.errstate(all="ignore"):
-            tail = self.amount.logcdf(x) + np.log(self.positive)
+            tail = self.amount.logcdf(x) + self._log_positive
             zero = np.where(np.less(x, 0.0), -np.inf, np.log(self.zero))
-            return plain(np.logaddexp(tail, zero))
+            return plain(_log_sum(tail, zero))
 
     def logsf(self, x: Any) -> Any:
-        """Return the log of P(X > x), even where the probability underflows."""
+        """Return the log of P(X > x), also where the probability underflows."""
         with np.errstate(all="ignore"):
-            tail = self.amount.logsf(x) + np.log(self.positive)
+            tail = self.amount.logsf(x) + self._log_positive
             zero = np.where(np.less(x, 0.0), np.log(self.zero), -np.inf)
-            return plain(np.logaddexp(tail, zero))
+            return plain(_log_sum(tail, zero))
+
+    @property
+    def _log_positive(self) -> Any:
+        return np.log1p(-self.zero) if self.zero < 0.5 else np.log(self.positive)
 
     def ppf(self, q: Any, log: bool = False) -> Any:
         """Return the quantile: the smallest x with P(X <= x) of at least q."""
         q = read_numbers(q)
-        return self._inverse(*((np.exp(q), -np.expm1(q)) if log else (q, 1.0 - q)), q, None, log)
+        with np.errstate(all="ignore"):
+            return self._inverse(q, log_complement(q) if log else 1.0 - q, log)
 
     def isf(self, q: Any, log: bool = False) -> Any:
         """Return the upper quantile: the smallest x with P(X > x) of at most q."""
         q = read_numbers(q)
-        return self._inverse(*((-np.expm1(q), np.exp(q)) if log else (1.0 - q, q)), None, q, log)
-
-    def _inverse(self, below: Any, above: Any, q: Any, upper_q: Any, log: bool) -> Any:
-        negative = self.positive * self.amount.cdf(0.0)
-        positive = self.positive * self.amount.sf(0.0)
-
-        def own(tail: Any, log_tail: Any) -> Any:  # the level of the amount
-            if log and log_tail is not None:
-                return np.minimum(log_tail - np.log(self.positive), 0.0), True
-            return np.clip(tail / self.positive, 0.0, 1.0), False
-
         with np.errstate(all="ignore"):
-            low = self.amount.ppf(*own(below, q))
-            high = self.amount.isf(*own(above, upper_q))
-        found = np.where(below <= negative, low, np.where(above < positive, high, 0.0))
-        return plain(np.where((below >= 0.0) & (above >= 0.0), found, np.nan))
+            return self._inverse(log_complement(q) if log else 1.0 - q, q, log)
+
+    def _inverse(self, below: Any, above: Any, log: bool) -> Any:
+        """Return a quantile, given both tails or their logarithms."""
+        least, shares = (-np.inf, self._log_positive) if log else (0.0, self.positive)
+        if log:
+            negative, positive = (
+                shares + each(0.0) for each in (self.amount.logcdf, self.amount.logsf)
+            )
+        else:
+            negative, positive = (shares * each(0.0) for each in (self.amount.cdf, self.amount.sf))
+        is_low = (below <= negative) & (self.amount.support[0] < 0.0)
+        is_high = (above < positive) | (above == least)
+        # levels of the amount: their logarithms are accurate near 0 and near 1
+        logs = (below, above) if log else _log_tails(below, above)
+        low, high = (np.minimum(each - self._log_positive, 0.0) for each in logs)
+        found = np.where(is_high, self.amount.isf(high, log=True), 0.0)
+        found = np.where(is_low, self.amount.ppf(low, log=True), found)
+        return plain(np.where((below >= least) & (above >= least), found, np.nan))
 
     @property
     def mean(self) -> Any:
@@ -118,3 +128,15 @@ class Hurdle(Distribution):
 
     def __repr__(self) -> str:
         return f"Hurdle({self.share!r}, {self.amount!r})"
+
+
+def _log_sum(first: Any, second: Any) -> Any:
+    """Return the log of the sum of two probabilities; rounding must not lead to more than 1."""
+    return np.minimum(np.logaddexp(first, second), 0.0)
+
+
+def _log_tails(below: Any, above: Any) -> tuple[Any, Any]:
+    """Return the logarithms of two probabilities whose sum is 1, of each from the smaller one."""
+    lower = np.where(below <= above, np.log(below), np.log1p(-above))
+    upper = np.where(above < below, np.log(above), np.log1p(-below))
+    return lower, upper
