@@ -72,6 +72,26 @@ def _hash(
     return _mixed(_mixed(h, word), 0)
 
 
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _are_equal(one: cython.p_char, other: cython.p_char, size: cython.Py_ssize_t) -> cython.bint:
+    """Whether two strings of this size are equal; faster than a call of memcmp."""
+    first: cython.ulonglong = 0
+    second: cython.ulonglong = 0
+    if size < 8 or size > 64:
+        return not memcmp(one, other, size)
+    while size > 8:
+        size -= 8
+        memcpy(cython.address(first), one + size, 8)
+        memcpy(cython.address(second), other + size, 8)
+        if first != second:
+            return False
+    memcpy(cython.address(first), one, 8)  # may overlap the previous word
+    memcpy(cython.address(second), other, 8)
+    return first == second
+
+
 class TextRows:
     """The rows of strings, in order of first appearance.
 
@@ -326,7 +346,7 @@ class TextRows:
             while slots[slot, 0] != empty:
                 if slots[slot, 0] >> 32 == tag and slots[slot, 1] & _LONGEST == short:
                     row = slots[slot, 0] & _LOW
-                    if (short < longest or ends[row + 1] - ends[row] == size) and not memcmp(
+                    if (short < longest or ends[row + 1] - ends[row] == size) and _are_equal(
                         base + (slots[slot, 1] >> _SIZE_BITS), text, size
                     ):
                         break
