@@ -94,7 +94,7 @@ class Averaged(Distribution):
         given, y, log_derivative = self._given(np.asarray(x)[..., None])
         with np.errstate(all="ignore"):
             logs = np.asarray(given.logpdf(y)) + log_derivative + self._log_weights
-        return plain(sc.logsumexp(logs, axis=-1))
+        return plain(log_sum(logs))
 
     def _cdf(self, x: Real) -> Any:
         given, y, _ = self._given(np.asarray(x)[..., None])
@@ -304,7 +304,8 @@ def log_sum(logs: Any) -> Any:
     with np.errstate(all="ignore"):
         top = logs.max(axis=-1)
         top = np.where(np.isfinite(top), top, 0.0)
-        return top + np.log(np.exp(logs - top[..., None]).sum(axis=-1))
+        terms = logs - top[..., None]
+        return top + np.log(np.exp(terms, out=terms).sum(axis=-1))
 
 
 def _nodes(variable: Distribution, width: float) -> tuple[Any, Any]:
@@ -326,7 +327,7 @@ def _nodes(variable: Distribution, width: float) -> tuple[Any, Any]:
     values = sc.expit(u) if share else np.exp(u)
     kept = np.isfinite(logs) & (values > 0.0)
     logs, values = logs[kept], values[kept]
-    return values, logs - sc.logsumexp(logs)
+    return values, logs - log_sum(logs)
 
 
 def both_sides(log_density: Any, middle: float, step: float) -> tuple[Any, Any]:

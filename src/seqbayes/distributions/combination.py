@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.distributions.averaged import Averaged
+from seqbayes.distributions.averaged import Averaged, log_sum
 from seqbayes.distributions.base import Distribution
 from seqbayes.distributions.gamma import InverseGamma
 from seqbayes.distributions.normal import Normal
@@ -165,6 +165,23 @@ class NormalCombination(Averaged):
         """Return an approximate median and standard deviation."""
         return self._unit()
 
+    @cached_property
+    def _terms_of_density(self) -> tuple[Any, Any, Any, Any]:
+        """Centres with their rounding errors, reciprocal deviations and logarithms of factors."""
+        centres, variances, low = self._normal.hyperparameters()
+        logs = self._log_weights - 0.5 * np.log(variances) - HALF_LOG_TWO_PI
+        return centres, low, 1.0 / np.sqrt(variances), logs
+
+    def _log_sum(self, x: Any) -> Any:
+        centres, low, scales, logs = self._terms_of_density
+        terms = x[..., None] - centres
+        terms -= low
+        terms *= scales
+        terms *= terms
+        terms *= -0.5
+        terms += logs
+        return log_sum(terms)
+
     def _given(self, x: Any) -> tuple[Distribution, Any, Any]:
         return self._normal, x, 0.0
 
@@ -184,9 +201,9 @@ class NormalCombination(Averaged):
         return spread > _NARROWEST * max(1.0, abs(centre))
 
     def _log_density(self, x: Real) -> Any:
-        if not self.has_closed_form:
-            return super()._log_density(x)
         points = np.asarray(x)
+        if not self.has_closed_form:
+            return plain(self._log_sum(points))
         if points.size < _FEW:
             return plain(self._log_mixture(points))
         return self._densities().log(points)
