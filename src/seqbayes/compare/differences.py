@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from seqbayes.compare.coordinates import Array
-from seqbayes.compare.grid import NODES, ORDER, REDUCED_ORDER, WEIGHTS, Grid
+from seqbayes.compare.grid import (
+    NODES,
+    ORDER,
+    REDUCED_NODES,
+    REDUCED_ORDER,
+    REDUCED_WEIGHTS,
+    WEIGHTS,
+    Grid,
+)
 from seqbayes.compare.masses import NEGLIGIBLE, ends_of_mass, moments_of, place, windows
 from seqbayes.numerics import sc
 
@@ -17,6 +25,9 @@ _STEPS = 80
 
 _PRECISION = 1e-7
 """Relative size of a Newton step after which the remaining error is about 1e-14."""
+
+_NEGLIGIBLE_PANEL = 1e-18
+"""Share of the mass of a number in panels that are omitted from sums that are not small."""
 
 _FAR = 0.1
 """Distance between normal scores beyond which a small step does not mean convergence."""
@@ -152,6 +163,7 @@ class Contrasts:
         with np.errstate(all="ignore"):
             skewness, kurtosis = sums[1] / sums[0] ** 1.5, sums[2] / sums[0] ** 2
         usual = (np.abs(skewness) < _SKEWNESS) & (np.abs(kurtosis) < _KURTOSIS)
+        self._heavy = ~usual
         self._smooth = usual & (np.abs(kurtosis) < _SMOOTH)
         self._skewness = np.where(usual, skewness, 0.0)
         self._kurtosis = np.where(usual, kurtosis, 0.0)
@@ -202,10 +214,11 @@ class Contrasts:
         found = [np.einsum("rn,rn->r", mass, part) for part in (below, above, density / slope)]
         smooth = np.abs(every_other - found[0]) <= _HALF_OF_DIGITS
         smooth &= ~(np.isinf(u) & (mass > NEGLIGIBLE)).any(axis=1)
-        for row in np.flatnonzero(~smooth).tolist():
-            exact = self._merged(int(self._wide[pairs[row]]), int(narrow[row]), float(by[row]))
-            for part, number in zip(found, exact, strict=True):
-                part[row] = number
+        rows = np.flatnonzero(~smooth)
+        if len(rows):
+            exact = self._merged(self._wide[pairs[rows]], narrow[rows], by[rows])
+            for part, numbers in zip(found, exact, strict=True):
+                part[rows] = numbers
         return found[0], found[1], found[2]
 
     @cached_property
@@ -229,32 +242,35 @@ class Contrasts:
         values = coordinate.log_point(nodes) if self._ratio else coordinate.point(nodes)
         return values, mass / mass.sum(axis=1, keepdims=True)
 
-    def _merged(self, wide: int, narrow: int, by: float) -> tuple[float, float, float]:
+    def _merged(
+        self, wide: Any, narrow: Any, by: Array, exact: bool = False
+    ) -> tuple[Array, Array, Array]:
         """Return the result of `_tails`, with panels that end where a panel of either number ends.
 
         The integral is over the wide number, in its coordinate, so that its support ends at an end
-        of the panels.
+        of the panels. Unless it is to be `exact`, there are fewer nodes, and none where the mass is
+        negligible.
         """
         grid = self._grid
-        edges = grid.edges[wide // grid.numbers]
-        coordinate = grid.coordinate
-        point = coordinate.log_point if self._ratio else coordinate.point
-        moved, _ = grid.locate(point(edges) + by, log=self._ratio)
-        ends = np.union1d(edges, moved[np.isfinite(moved)])
-        ends = ends[(edges[0] <= ends) & (ends <= edges[-1])]
-        half = np.diff(ends) / 2.0
-        nodes = (((ends[1:] + ends[:-1]) / 2.0)[:, None] + half[:, None] * NODES).ravel()
-        weights = (half[:, None] * WEIGHTS).ravel()
-        density = grid.tails(np.array([wide]), nodes[None])[2][0] * weights
-        u, slope = grid.locate(point(nodes) - by, log=self._ratio)
-        below, above, other = (each[0] for each in grid.tails(np.array([narrow]), u[None]))
-        total = density.sum()
+        edges, low, high = grid.main_edges(wide, 0.0 if exact else _NEGLIGIBLE_PANEL)
+        roots, root_weights = (NODES, WEIGHTS) if exact else (REDUCED_NODES, REDUCED_WEIGHTS)
+        point = grid.coordinate.log_point if self._ratio else grid.coordinate.point
+        moved, _ = grid.locate(point(edges) + by[:, None], log=self._ratio)
+        moved = np.where(np.isfinite(moved), moved, low)
+        # panels that end at the same point have no width
+        ends = np.sort(np.clip(np.concatenate([edges, moved], axis=1), low, high), axis=1)
+        half = np.diff(ends, axis=1)[:, :, None] / 2.0
+        shape = len(ends), -1
+        nodes = (((ends[:, 1:] + ends[:, :-1]) / 2.0)[:, :, None] + half * roots).reshape(shape)
+        mass = grid.tails(wide, nodes)[2] * (half * root_weights).reshape(shape)
+        u, slope = grid.locate(point(nodes) - by[:, None], log=self._ratio)
+        below, above, other = grid.tails(narrow, u)
+        mass /= mass.sum(axis=1, keepdims=True)
         # wide - narrow <= by where narrow >= wide - by
-        return (
-            float(density @ above / total),
-            float(density @ below / total),
-            float(density @ (other / slope) / total),
+        first, second, third = (
+            np.einsum("rn,rn->r", mass, part) for part in (above, below, other / slope)
         )
+        return first, second, third
 
     def probabilities(self, low: float, high: float) -> Array:
         """Return the probability that each contrast is between two numbers."""
@@ -283,7 +299,9 @@ class Contrasts:
         """Return a small probability, with a small relative error."""
 
         def tails(by: float) -> tuple[float, float, float]:
-            return self._merged(int(self._wide[pair]), int(self._narrow[pair]), by)
+            rows = np.array([self._wide[pair]]), np.array([self._narrow[pair]])
+            below, above, density = self._merged(*rows, np.array([by]), exact=True)
+            return float(below[0]), float(above[0]), float(density[0])
 
         start, end = tails(low)[:2], tails(high)[:2]
         found = float(_between(*start, *end))
@@ -316,7 +334,7 @@ class Contrasts:
         at = centre + spread * _expanded(target, self._skewness[pairs], self._kurtosis[pairs])
         low, high = np.full_like(at, -np.inf), np.full_like(at, np.inf)
         left = np.arange(len(at))
-        for _ in range(_STEPS):
+        for i in range(_STEPS):
             here, wanted = at[left], target[left]
             below, above, density = self._tails(pairs[left], here, self._nodes)
             with np.errstate(all="ignore"):
@@ -324,14 +342,16 @@ class Contrasts:
                 low[left] = np.where(score < wanted, here, low[left])
                 high[left] = np.where(score < wanted, high[left], here)
                 slope = np.exp(np.log(density) + 0.5 * score * score) * np.sqrt(2.0 * np.pi)
-                # where the density is almost 0, Newton's step is limited
-                reach = 4.0 * (spread[left] + np.abs(here - centre[left]))
-                following = here + np.clip((wanted - score) / slope, -reach, reach)
+                offset = here - centre[left]
+                following = here + _limited(
+                    (wanted - score) / slope, offset, spread[left], self._heavy[pairs[left]]
+                )
                 beyond = ~((low[left] <= following) & (following <= high[left]))
                 # in a tail that decreases faster than that of a normal distribution, steps are too
                 # short
                 far = ~(np.abs(wanted - score) < _FAR)
-                beyond |= far & (np.abs(following - here) < 1e-3 * spread[left])
+                short = np.abs(following - here) < 1e-3 * spread[left]
+                beyond |= far & (short | (i % 4 == 3))
                 middle = low[left] + (high[left] - low[left]) / 2.0
             middle = np.where(np.isinf(low[left]), high[left] - spread[left], middle)
             middle = np.where(np.isinf(high[left]), low[left] + spread[left], middle)
@@ -347,6 +367,19 @@ class Contrasts:
 def _between(low_below: Any, low_above: Any, high_below: Any, high_above: Any) -> Any:
     """Return the probability between two points, computed from the smaller tails."""
     return np.where(low_below < low_above, high_below - low_below, low_above - high_above)
+
+
+def _limited(step: Array, offset: Array, spread: Array, heavy: Any) -> Array:
+    """Return Newton steps, which are limited where the density is almost 0.
+
+    In heavy tails, they are steps of the inverse hyperbolic sine of the offset from the centre, of
+    which normal scores are nearly a linear function.
+    """
+    reach = 4.0 * (spread + np.abs(offset))
+    root = np.hypot(spread, offset)
+    t = np.clip(step / root, -2.0, 2.0)
+    curved = 2.0 * offset * np.sinh(t / 2.0) ** 2 + root * np.sinh(t)
+    return np.where(heavy, curved, np.clip(step, -reach, reach))
 
 
 def _expanded(z: Array, skewness: Array, kurtosis: Array) -> Array:

@@ -54,6 +54,15 @@ _TO_REDUCED = sc.eval_legendre(_DEGREES[:, None], REDUCED_NODES).T @ _COEFFICIEN
 """Matrix that maps the values at all nodes to the values at the reduced nodes."""
 
 
+def _evaluated(terms: Array, cell: Any, t: Array) -> Array:
+    """Return polynomials by Horner's method, from a row of coefficients for each power."""
+    found: Array = terms[-1].take(cell)
+    for row in terms[-2::-1]:
+        found *= t
+        found += row.take(cell)
+    return found
+
+
 class Grid:
     """Densities of several numbers at common nodes, with both tails of each number.
 
@@ -113,8 +122,11 @@ class Grid:
         self.numbers = k = density.shape[1]
         panels = density.reshape(m * k, n, ORDER)
         # one row for each number and panel
-        self._powers = (panels @ _POWERS.T).reshape(-1, ORDER)
-        self._signs = self._powers @ ((-1.0) ** _DEGREES / (_DEGREES + 1.0))
+        powers = (panels @ _POWERS.T).reshape(-1, ORDER)
+        # a row for each power of the density, and of its primitive
+        self._density_terms = np.ascontiguousarray(powers.T)
+        self._primitive_terms = self._density_terms * _INVERSE[:, None]
+        self._signs = powers @ ((-1.0) ** _DEGREES / (_DEGREES + 1.0))
         halves = np.repeat(half, k, axis=0)
         self._half = halves.ravel()
         whole = panels @ WEIGHTS * halves
@@ -148,6 +160,18 @@ class Grid:
         """Return the coordinates of the nodes of all panels, of shape (m, n)."""
         half = np.diff(self.edges, axis=1) / 2.0
         return (self._middle[:, :, None] + half[:, :, None] * nodes).reshape(len(half), -1)
+
+    def main_edges(self, rows: Any, negligible: float) -> tuple[Array, Array, Array]:
+        """Return the ends of the panels of some numbers, of shape (r, panels + 1).
+
+        Also the first and the last end of those panels whose share of the mass is not negligible,
+        of shape (r, 1).
+        """
+        masses = self._whole.reshape(len(self._panels), -1)[rows]
+        kept = masses > negligible * masses.sum(axis=1, keepdims=True)
+        first, last = kept.argmax(axis=1), kept.shape[1] - kept[:, ::-1].argmax(axis=1)
+        edges, every = self.edges[rows // self.numbers], np.arange(len(rows))
+        return edges, edges[every, first][:, None], edges[every, last][:, None]
 
     def few(self) -> tuple[Array, Array]:
         """Return coordinates (m, n) and masses of each number (m * k, n) at the reduced nodes."""
@@ -190,15 +214,9 @@ class Grid:
         with np.errstate(all="ignore"):
             t = (u - self._middle[comparisons[:, None], panel]) / half
         t = np.where(half > 0.0, np.clip(t, -1.0, 1.0), 0.0)
-        rows_of_powers = self._powers.take(cell, axis=0)
-        powers = np.empty((*cell.shape, ORDER))
-        powers[..., 0] = 1.0
-        np.cumprod(
-            np.broadcast_to(t[..., None], (*cell.shape, ORDER - 1)), axis=-1, out=powers[..., 1:]
+        density, primitive = (
+            _evaluated(terms, cell, t) for terms in (self._density_terms, self._primitive_terms)
         )
-        density = np.einsum("rnp,rnp->rn", rows_of_powers, powers)
-        powers *= _INVERSE
-        primitive = np.einsum("rnp,rnp->rn", rows_of_powers, powers)
         # the primitive is 0 at 0
         inner = half * (primitive * t + self._signs.take(cell))
         whole = self._whole.take(cell)
