@@ -166,7 +166,10 @@ def check_matrix(name: str, value: Any, d: int) -> tuple[tuple[float, ...], ...]
     scaled = matrix / size[:, None] / size
     if not np.allclose(scaled, scaled.T, rtol=0.0, atol=1e-12):
         raise PriorError(f"expected {name} to be symmetric, got {value!r}")
-    if np.linalg.eigvalsh(scaled).min() < -1e-12:
+    # the eigenvalues of a diagonal matrix, such as that of a default prior, are on its diagonal
+    is_diagonal = np.count_nonzero(scaled) == np.count_nonzero(np.diagonal(scaled))
+    values = np.diagonal(scaled) if is_diagonal else np.linalg.eigvalsh(scaled)
+    if values.min() < -1e-12:
         raise PriorError(f"expected {name} to be positive definite, got {value!r}")
     symmetric = (matrix + matrix.T) / 2.0
     return tuple(tuple(row) for row in symmetric.tolist())
