@@ -43,8 +43,8 @@ class Tempering:
     proportional to its prior probability times the probability that it has assigned to the classes
     observed so far. The prediction is the average under these probabilities. Predictions are scored
     for each of the first 256 observations and for every fourth one after that, or for every
-    sixteenth one while a single power determines the predictions; they are scored only if the class
-    has been observed before.
+    sixteenth one while a single power is clearly the best; they are scored only if the class has
+    been observed before.
 
     Parameters
     ----------
@@ -206,13 +206,16 @@ class Tempering:
         pairs = zip(self.scores, self._alternatives, strict=True)
         scores = [score - math.sqrt(self._variances[model]) for score, (model, _) in pairs]
         kept = [w if w >= _SMALLEST else 0.0 for w in normalized(scores)]
+        # an alternative with a good score may soon be used in spite of its variance
+        rivals = [k for k, w in enumerate(normalized(self.scores)) if w >= _SMALLEST]
         total = math.fsum(kept)
         self._weights = [w / total for w in kept]
         used = [k for k, w in enumerate(kept) if w > 0.0]
         self._only_alternative = self._alternatives[used[0]] if len(used) == 1 else None
+        self._is_decided = len(used) == 1 and rivals == used
 
     def _set_n_samples(self, n_samples: int) -> None:
         """Set the number of observations, and whether the next one is scored."""
         self.n_samples = n_samples
-        every = _SCORE_EVERY if self._only_alternative is None else _SCORE_EVERY_IF_DECIDED
+        every = _SCORE_EVERY_IF_DECIDED if self._is_decided else _SCORE_EVERY
         self.scoring_is_due = n_samples < _SCORE_ALL_UNTIL or n_samples % every == 0
