@@ -45,6 +45,7 @@ COMPILED = [
     "seqbayes.statistics.fields",
     "seqbayes.statistics.journal",
     "seqbayes.statistics.labels",
+    "seqbayes.statistics.moment_loops",
     "seqbayes.statistics.moments",
     "seqbayes.statistics.multinomial",
     "seqbayes.statistics.pairs",

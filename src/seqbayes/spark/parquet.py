@@ -29,7 +29,7 @@ from seqbayes.spark.events import (
 )
 from seqbayes.spark.workers import PARTIAL, LearnPartition
 
-_ROWS = 1 << 17
+_ROWS = 1 << 19
 """Number of rows that are read at once."""
 
 _INTEGERS = ((8, T.ByteType), (16, T.ShortType), (32, T.IntegerType))
@@ -148,15 +148,17 @@ class LearnFragments:
         counting = counts_equal(belief) and _is_countable(
             _plain(self._schema.field(belief.values[0][0]).type)
         )
+        n_events = n_distinct = 0
         for fragment in fragments:
             for batch in fragment.to_batches(
                 schema=self._schema, columns=names, batch_size=_ROWS, use_threads=False
             ):
                 events = _select(batch, belief)
                 if counting and batch.num_rows:
-                    counted = _count_equal(events)
-                    counting = 2 * counted.num_rows <= events.num_rows
-                    events = counted if counting else events
+                    n_events += batch.num_rows
+                    events = _count_equal(events)
+                    n_distinct += events.num_rows
+                    counting = 2 * n_distinct <= n_events
                 yield events
 
 

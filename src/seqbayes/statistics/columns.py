@@ -27,6 +27,7 @@ from seqbayes.statistics.batches import RowBatch
 from seqbayes.statistics.column_loops import LOWEST_POWER, MAX_HALF_LIVES, learn_numbers, merge_rows
 from seqbayes.statistics.column_sums import rounded_sum
 from seqbayes.statistics.journal import Journal
+from seqbayes.statistics.moment_loops import adds_values, learn_values
 from seqbayes.statistics.sum_columns import SMALLEST_CAPACITY, SumColumns
 
 Array = Any
@@ -67,10 +68,11 @@ class Columns(SumColumns):
         if self.n_columns == 0:
             self._add_first_columns(batch)
         journal = Journal(self, len(rows), self.n_rows if n_used is None else n_used)
+        loop = learn_values if adds_values(self, batch) else learn_numbers
         position = 0
         try:
             while position < len(rows):
-                position = learn_numbers(self, batch, position, journal)
+                position = loop(self, batch, position, journal)
                 if position < len(rows):
                     journal.note_row(int(rows[position]))
                     self.learn_item(int(rows[position]), batch, position)

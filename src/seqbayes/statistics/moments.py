@@ -74,6 +74,11 @@ class Moments(Statistics):
         self._y = 0.0
 
     @property
+    def plain(self) -> bool:
+        """Whether the values themselves are summed, not their logarithms."""
+        return not self._logarithm
+
+    @property
     def value(self) -> MomentStatistic:
         """Weight, origin, mean minus origin, and squares about the mean."""
         n: cython.double = self._n.total()
