@@ -136,10 +136,16 @@ class DirichletBelief:
         return float(total) if total.ndim == 0 else total
 
     def _broken_sticks(self, shares: Any) -> Any:
-        """Return the log density by stick-breaking, as a product of Beta densities."""
+        """Return the log density by stick-breaking, as a product of Beta densities.
+
+        The smallest share comes first, so that 1 minus its part of the rest has no cancellation.
+        """
+        shares, alpha = np.broadcast_arrays(shares, self._alpha)
+        order = np.argsort(shares, axis=-1)
+        shares, alpha = (np.take_along_axis(each, order, axis=-1) for each in (shares, alpha))
         remaining = shares[..., ::-1].cumsum(axis=-1)[..., ::-1]
-        alpha_remaining = self._alpha[..., ::-1].cumsum(axis=-1)[..., ::-1]
-        pieces = distributions.Beta(self._alpha[..., :-1], alpha_remaining[..., 1:])
+        alpha_remaining = alpha[..., ::-1].cumsum(axis=-1)[..., ::-1]
+        pieces = distributions.Beta(alpha[..., :-1], alpha_remaining[..., 1:])
         logs = pieces.logpdf(shares[..., :-1] / remaining[..., :-1]) - np.log(remaining[..., :-1])
         return logs.sum(axis=-1)
 
