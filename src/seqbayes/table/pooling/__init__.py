@@ -1,4 +1,4 @@
-"""Partial pooling: keys with few data borrow strength from the others."""
+"""Partial pooling: keys with little data borrow strength from the others."""
 
 from seqbayes.table.pooling.options import Pool, PooledPrior
 

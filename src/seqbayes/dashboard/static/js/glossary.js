@@ -12,7 +12,7 @@ const TERMS = {
   reference: "The control if one is configured or selected, otherwise the key with the highest probability of being the best.",
   threshold: "A value configured for this belief. P(above) is the probability that the parameter exceeds it.",
   equivalence: "Differences up to this size do not matter in practice.",
-  pooled: "Mean and interval of this key if it borrows strength from the others: the data of all keys determine their common prior. Keys with few data are pulled toward the other keys.",
+  pooled: "Mean and interval of this key if it borrows strength from the others: the data of all keys determine their common prior. Keys with little data are pulled toward the other keys.",
   MLE: "Maximum-likelihood estimate: the parameter under which the observed data are most probable. It does not use the prior.",
   MAP: "Maximum a posteriori: the most probable parameter, given the data and the prior.",
   "log evidence": "Logarithm of the probability of all observed data under the model. Differences between models of the same data are log Bayes factors.",
