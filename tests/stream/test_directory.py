@@ -404,6 +404,33 @@ def test_removed_files_are_forgotten_after_a_while(inbox, monkeypatch):
     reader.stop()
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_file_that_may_have_been_forgotten_leaves_a_dead_letter(inbox, monkeypatch, stopped):
+    monkeypatch.setattr(directory, "MAX_DELETED", 2)
+    reader = Reader(inbox)
+    for i in range(6):
+        path = inbox / f"f{i}.jsonl"
+        path.write_bytes(lines(10 + i, 11 + i))
+        os.utime(path, (1000 + i, 1000 + i))
+        reader.read()
+        if i < 5:
+            path.rename(inbox.parent / path.name)
+    if stopped:
+        reader.stop()
+    assert reader.refused == []
+    for name in ("f4.jsonl", "f0.jsonl"):  # remembered and forgotten
+        (inbox.parent / name).rename(inbox / name)
+    (inbox / "new.jsonl").write_bytes(lines(20, 21))
+    reader.read()
+    assert reader.found == [*range(16), 10, 20]
+    ((place, _, reason),) = reader.refused
+    assert place == ["f0.jsonl", 0]
+    assert "only the last 2 are remembered: its events may have been learned before" in reason
+    reader.read()
+    assert len(reader.refused) == 1
+    reader.stop()
+
+
 def test_tokens_of_earlier_versions_are_read(inbox):
     (inbox / "b.jsonl").write_bytes(lines(10, 20))
     with reading.Handle(inbox / "b.jsonl") as handle:

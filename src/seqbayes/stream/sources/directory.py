@@ -90,6 +90,7 @@ class Directory(Source):
         self.finite = not follow
         self.text = self._layout.text
         self._known: dict[str, Known] = {}
+        self._forgotten = 0  # the latest modification time of files that are not remembered
         self._there: dict[str, os.stat_result] = {}
         self._reading: Reading | None = None
         self._waiting_since: float | None = None
@@ -97,6 +98,7 @@ class Directory(Source):
     def seek(self, token: Any) -> None:
         """Resume after the record with a given token; None means from the beginning."""
         self.close()
+        self._forgotten = 0 if token is None else token.get("forgotten", 0)
         if token is None:
             self._known = {}
         elif "done" in token:
@@ -195,7 +197,7 @@ class Directory(Source):
         deleted = [name for name in self._known if name not in self._there]
         if len(deleted) > MAX_DELETED and len(deleted) < len(self._known):
             for name in deleted[:-MAX_DELETED]:
-                del self._known[name]
+                self._forgotten = max(self._forgotten, self._known.pop(name).changed)
 
     def _open(self, name: str) -> Reading | None:
         """Open a file at its read position; None if it was removed or cannot be read yet."""
@@ -278,6 +280,7 @@ class Directory(Source):
 
     def _read(self, reading: Reading, name: str, size: int, more: int) -> Iterator[Batch]:
         """Yield the rest of a file."""
+        doubts = self._doubts(reading, name)
         for other, known in list(self._known.items()):  # remove the earlier name of the file
             if (
                 other != name
@@ -292,17 +295,33 @@ class Directory(Source):
             return self._token()
 
         while (part := reading.advance()) is not None:
-            yield from self._placed(reading.batches(part, size, token, more), name)
+            yield from self._placed(reading.batches(part, size, token, more), name, doubts)
             if reading.handle.is_changed():  # overwritten: the next scan finds a new file
                 self.close()
                 return
         # an incomplete line becomes a dead letter, and is read again if the file grows
         cut, start = reading.is_cut_short, reading.offset
-        yield from self._placed(reading.batches(reading.finish(), size, token, more), name)
+        rest = reading.batches(reading.finish(), size, token, more)
+        yield from self._placed(rest, name, doubts)
         end = start if cut else reading.offset
         self._known[name] = Known.of(reading.handle, end, 1, status)
         self.close()
         yield Batch([], self._token(), [], (), more)
+
+    def _doubts(self, reading: Reading, name: str) -> list[tuple[Any, bytes, str]]:
+        """Return a dead letter if an unknown file may be one that is no longer remembered."""
+        known = self._known.get(name)
+        if (
+            reading.offset
+            or known is not None
+            or reading.handle.status.st_mtime_ns > self._forgotten
+        ):
+            return []
+        reason = (
+            f"the file is older than files that were removed and of which only the last"
+            f" {MAX_DELETED:,} are remembered: its events may have been learned before"
+        )
+        return [([encodable(name), 0], b"", reason)]
 
     def _vanished(self) -> list[tuple[Any, bytes, str]]:
         """Return a dead letter for each file that vanished before its end was read."""
@@ -318,19 +337,26 @@ class Directory(Source):
         return gaps
 
     def _token(self) -> dict[str, Any]:
-        return {"files": {write_name(n): list(known) for n, known in self._known.items()}}
+        files = {write_name(n): list(known) for n, known in self._known.items()}
+        return {"files": files} | ({"forgotten": self._forgotten} if self._forgotten else {})
 
     @staticmethod
-    def _placed(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
-        """Yield batches whose positions contain the name of the file."""
+    def _placed(
+        batches: Iterator[Batch], name: str, doubts: list[tuple[Any, bytes, str]]
+    ) -> Iterator[Batch]:
+        """Yield batches whose positions contain the name of the file, the first one with doubts."""
         name = encodable(name)
         for batch in batches:
             yield dataclasses.replace(
                 batch,
                 positions=[[name, start] for start in batch.positions],
-                refused=[([name, start], raw, why) for start, raw, why in batch.refused],
+                refused=[
+                    *doubts,
+                    *(([name, start], raw, why) for start, raw, why in batch.refused),
+                ],
                 line_of=None,
             )
+            doubts.clear()
 
     def close(self) -> None:
         """Close the file that is being read."""
