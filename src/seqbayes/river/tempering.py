@@ -26,6 +26,10 @@ _SCORE_ALL_UNTIL = 256
 _SCORE_EVERY = 4
 _SCORE_EVERY_IF_DECIDED = 16
 
+_COMPARE_UNTIL = 4096
+"""Number of observations until which a good score of an alternative that is not used also causes
+frequent scores: it may soon be used."""
+
 
 def normalized(logs: Sequence[float]) -> list[float]:
     """Return class probabilities, given their logarithms up to a common additive constant."""
@@ -206,16 +210,17 @@ class Tempering:
         pairs = zip(self.scores, self._alternatives, strict=True)
         scores = [score - math.sqrt(self._variances[model]) for score, (model, _) in pairs]
         kept = [w if w >= _SMALLEST else 0.0 for w in normalized(scores)]
-        # an alternative with a good score may soon be used in spite of its variance
-        rivals = [k for k, w in enumerate(normalized(self.scores)) if w >= _SMALLEST]
         total = math.fsum(kept)
         self._weights = [w / total for w in kept]
         used = [k for k, w in enumerate(kept) if w > 0.0]
         self._only_alternative = self._alternatives[used[0]] if len(used) == 1 else None
-        self._is_decided = len(used) == 1 and rivals == used
+        good = [k for k, w in enumerate(normalized(self.scores)) if w >= _SMALLEST]
+        self._is_clear = len(used) == 1 and good == used
 
     def _set_n_samples(self, n_samples: int) -> None:
         """Set the number of observations, and whether the next one is scored."""
         self.n_samples = n_samples
-        every = _SCORE_EVERY_IF_DECIDED if self._is_decided else _SCORE_EVERY
+        is_decided = self._only_alternative is not None
+        is_decided = is_decided and (self._is_clear or n_samples >= _COMPARE_UNTIL)
+        every = _SCORE_EVERY_IF_DECIDED if is_decided else _SCORE_EVERY
         self.scoring_is_due = n_samples < _SCORE_ALL_UNTIL or n_samples % every == 0
