@@ -27,9 +27,8 @@ from seqbayes.table.keys import ArrowTexts
 
 Array = Any
 
+# `StoredState._make` without a call of a Python function for each state.
 _MAKE: Callable[[Iterable[Any]], StoredState] = partial(tuple.__new__, StoredState)
-"""`StoredState._make` without a call of a Python function for each state."""
-
 
 # Initial number of observations whose keys are looked up at once: a block ends at an observation
 # that is not learned.
