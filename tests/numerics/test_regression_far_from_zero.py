@@ -113,3 +113,29 @@ def test_documents_whose_root_holds_the_prior_of_the_intercept_are_read():
         old.learn_one({"a": 7.0}, 4.0)
         model.learn_one({"a": 7.0}, 4.0)
         old = ConjugateLinearRegression.from_dict(old.to_dict())
+
+
+@pytest.mark.parametrize("distance", [0.0, 1e6, -1e9, 1e12])
+@pytest.mark.parametrize("intercept_precision", [0.0, 1e-30, 1e-12])
+@pytest.mark.parametrize("slope", [0.7, -1.0])
+def test_predictions_of_targets_far_from_zero_are_accurate(distance, intercept_precision, slope):
+    """The location is known to more digits than a float at this distance has."""
+    rng = np.random.default_rng(5)
+    apart = rng.normal(size=(40, 2))
+    xs = np.array([distance, 3.0]) + apart
+    ys = distance + slope * apart.sum(axis=1) + rng.normal(size=40)
+    model = ConjugateLinearRegression(0.01, intercept_precision, 1.0, 1.0)
+    named = [dict(enumerate(row)) for row in xs.tolist()]
+    for row, y in zip(named, ys.tolist(), strict=True):
+        model.learn_one(row, y)
+    at = [[1.0, *row] for row in xs[:5].tolist()]
+    _, means, _ = exact(xs, ys, 0.01, intercept_precision, at)
+    for row, mean in zip(named, means, strict=False):
+        for found in (
+            model.predictive(row),
+            model.expected(row),
+            model.predict_one(row, with_dist=True),
+        ):
+            location = Fraction(found.loc) + Fraction(found.loc_low)
+            assert abs(float(location - mean)) <= 1e-10 * found.scale
+        assert model.predict_one(row) == pytest.approx(float(mean), rel=2.3e-16, abs=1e-11)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.numerics.square_root import SquareRoot
+from seqbayes.statistics.exact import rounding_error
 
 
 class InterceptPrior:
@@ -62,10 +63,13 @@ class InterceptPrior:
         share = float(whitened @ self._along) / self._length
         return multiple + share, whitened - share * self._along
 
-    def mean(self, row: Sequence[float]) -> float:
-        """Return the expected target of a row."""
+    def location(self, row: Sequence[float]) -> tuple[float, float]:
+        """Return the expected target of a row, and its rounding error."""
         share, rest = self._split(row)
-        return share * self.intercept + float(rest @ self._target) - (1.0 - share) * self._y
+        own = float(rest @ self._target)
+        if abs(share) < 0.5:
+            return two_sum(-self._y, share * (self.intercept + self._y) + own)
+        return float(share * self.intercept + own - (1.0 - share) * self._y), 0.0
 
     def leverage(self, row: Sequence[float]) -> float:
         """Return the variance of a row's expected target, in units of the noise."""
@@ -93,3 +97,9 @@ class InterceptPrior:
     def log_determinant(self) -> float:
         """Log of the determinant of the factor of all rows."""
         return self._root.log_determinant + 0.5 * math.log1p(self._weight)
+
+
+def two_sum(x: float, y: float) -> tuple[float, float]:
+    """Return the sum of two numbers, and its rounding error."""
+    total = float(x + y)
+    return total, float(rounding_error(x, y, total)) if math.isfinite(total) else 0.0

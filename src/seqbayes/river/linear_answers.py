@@ -15,7 +15,7 @@ from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
 from seqbayes.river.calibration import Calibration
 from seqbayes.river.features import bounded, check_features
-from seqbayes.river.intercept_prior import InterceptPrior
+from seqbayes.river.intercept_prior import InterceptPrior, two_sum
 from seqbayes.river.shrinkage import Shrinkage
 
 
@@ -108,11 +108,18 @@ class LinearAnswers(document.Estimator):
             self._solution = self._fitted().solve().tolist()
         return self._solution
 
-    def _mean(self, row: list[float], fitted: SquareRoot | InterceptPrior) -> float:
+    def _location(
+        self, row: list[float], fitted: SquareRoot | InterceptPrior
+    ) -> tuple[float, float]:
+        """Return the expected target of a row, and its rounding error."""
         if isinstance(fitted, InterceptPrior):
-            return fitted.mean(row)
+            return fitted.location(row)
         theta = self._theta() if fitted is self._root else fitted.solve().tolist()
-        return self._target_origin + math.fsum(v * t for v, t in zip(row, theta, strict=True))
+        own = math.fsum(v * t for v, t in zip(row, theta, strict=True))
+        return two_sum(self._target_origin, own)
+
+    def _mean(self, row: list[float], fitted: SquareRoot | InterceptPrior) -> float:
+        return self._location(row, fitted)[0]
 
     def _noise_of(self, fitted: SquareRoot | InterceptPrior) -> Noise:
         # a flat intercept needs one row
@@ -136,7 +143,8 @@ class LinearAnswers(document.Estimator):
         scale = math.sqrt(noise.beta / noise.alpha) * math.sqrt(float(noisy) + leverage)
         if noisy:
             scale *= self._calibration.factor
-        return StudentT(2.0 * noise.alpha, self._mean(row, fitted), scale) if scale else None
+        mean, low = self._location(row, fitted)
+        return StudentT(2.0 * noise.alpha, mean, scale, low) if scale else None
 
     def predictive(self, x: Mapping[Any, Any]) -> StudentT:
         """Return the distribution of the target, which is Student's t.

@@ -230,7 +230,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         found = self._predictive(row, extra, fitted)
         if found is None:
             return TargetDistribution(1.0, self._mean(row, fitted), math.inf)
-        return TargetDistribution(found.df, found.loc, found.scale)
+        return TargetDistribution(found.df, found.loc, found.scale, found.loc_low)
 
     def forecasts(self, x: Mapping[Any, Any]) -> dict[str, Any]:
         """Return the prediction of the target, and its interval."""
