@@ -18,13 +18,16 @@ from seqbayes.compare.grid import (
     WEIGHTS,
     Grid,
 )
-from seqbayes.compare.masses import NEGLIGIBLE, ends_of_mass, moments_of, place, windows
+from seqbayes.compare.masses import NEGLIGIBLE, ends_of_mass, expanded, moments_of, place, windows
 from seqbayes.numerics import sc
 
 _STEPS = 80
 
 _PRECISION = 1e-7
 """Relative size of a Newton step after which the remaining error is about 1e-14."""
+
+_ROUGH = 1e-3
+"""The same after which the ends of supports are considered."""
 
 _NEGLIGIBLE_PANEL = 1e-18
 """Share of the mass of a number in panels that are omitted from sums that are not small."""
@@ -173,11 +176,17 @@ class Contrasts:
         self._centre = np.where(usual, mean[wide] - mean[narrow], median[wide] - median[narrow])
 
     def _tails(
-        self, pairs: Any, by: Array, nodes: tuple[Array, Array], order: int = REDUCED_ORDER
+        self,
+        pairs: Any,
+        by: Array,
+        nodes: tuple[Array, Array],
+        order: int = REDUCED_ORDER,
+        ends: bool = True,
     ) -> tuple[Array, Array, Array]:
         """Return P(D <= by), P(D > by) and the density of D at `by`, where D = wide - narrow.
 
-        Integrals are sums over `nodes`, of which there are `order` in each panel.
+        Integrals are sums over `nodes`, of which there are `order` in each panel. Without `ends`,
+        they are inaccurate near the end of a support.
         """
         values = nodes[0][pairs] + by[:, None]
         u, slope = self._grid.locate(values, log=self._ratio)
@@ -185,7 +194,7 @@ class Contrasts:
         below, above, density = self._grid.tails(wide, u)
         mass = nodes[1][pairs]
         parts = [np.einsum("rn,rn->r", mass, part) for part in (below, above, density / slope)]
-        if (outside := np.isinf(u)).any():
+        if ends and (outside := np.isinf(u)).any():
             # if the support of the wide number ends among the values, its tails may not be smooth
             near = np.zeros_like(outside)
             near[:, order:] = outside[:, :-order]
@@ -331,12 +340,22 @@ class Contrasts:
         pairs = np.repeat(np.arange(shape[0]), q.shape[-1])
         target = (self._sign[:, None] * sc.ndtri(q)).ravel()
         spread, centre = self._spread[pairs], self._centre[pairs]
-        at = centre + spread * _expanded(target, self._skewness[pairs], self._kurtosis[pairs])
+        at = centre + spread * expanded(target, self._skewness[pairs], self._kurtosis[pairs])
+        if self._heavy.any():
+            # many steps; the first ones use sums that are inaccurate near the end of a support
+            at = self._newton(at, pairs, target, _ROUGH, ends=False)
+        at = self._newton(at, pairs, target, _PRECISION, ends=True)
+        found: Array = self._sign[:, None] * at.reshape(shape)
+        return found
+
+    def _newton(self, at: Array, pairs: Any, target: Array, precision: float, ends: bool) -> Array:
+        """Return quantiles at normal scores by Newton's method, from approximations."""
+        at, spread, centre = at.copy(), self._spread[pairs], self._centre[pairs]
         low, high = np.full_like(at, -np.inf), np.full_like(at, np.inf)
         left = np.arange(len(at))
         for i in range(_STEPS):
             here, wanted = at[left], target[left]
-            below, above, density = self._tails(pairs[left], here, self._nodes)
+            below, above, density = self._tails(pairs[left], here, self._nodes, ends=ends)
             with np.errstate(all="ignore"):
                 score = np.where(below < above, sc.ndtri(below), -sc.ndtri(above))
                 low[left] = np.where(score < wanted, here, low[left])
@@ -357,11 +376,10 @@ class Contrasts:
             middle = np.where(np.isinf(high[left]), low[left] + spread[left], middle)
             at[left] = np.where(beyond, middle, following)
             error = np.abs(at[left] - here)
-            left = left[far | (error > _PRECISION * np.maximum(spread[left], np.abs(here)))]
+            left = left[far | (error > precision * np.maximum(spread[left], np.abs(here)))]
             if not len(left):
                 break
-        found: Array = self._sign[:, None] * at.reshape(shape)
-        return found
+        return at
 
 
 def _between(low_below: Any, low_above: Any, high_below: Any, high_above: Any) -> Any:
@@ -380,14 +398,3 @@ def _limited(step: Array, offset: Array, spread: Array, heavy: Any) -> Array:
     t = np.clip(step / root, -2.0, 2.0)
     curved = 2.0 * offset * np.sinh(t / 2.0) ** 2 + root * np.sinh(t)
     return np.where(heavy, curved, np.clip(step, -reach, reach))
-
-
-def _expanded(z: Array, skewness: Array, kurtosis: Array) -> Array:
-    """Return standardised quantiles at normal scores, by the Cornish-Fisher expansion."""
-    found: Array = (
-        z
-        + skewness * (z * z - 1.0) / 6.0
-        + kurtosis * z * (z * z - 3.0) / 24.0
-        - skewness * skewness * z * (2.0 * z * z - 5.0) / 36.0
-    )
-    return found

@@ -1,4 +1,4 @@
-"""Places and moments of numbers, from their masses at nodes."""
+"""Places, moments and approximate quantiles of numbers, from their masses at nodes."""
 
 from __future__ import annotations
 
@@ -54,3 +54,14 @@ def moments_of(values: Array, masses: Array) -> tuple[Array, Array, Array, Array
     found = np.interp(wanted, shares.ravel(), values.ravel())
     cumulants = np.stack([second, third, fourth - 3.0 * second**2])
     return mean, cumulants, found[:, 1], (found[:, 2] - found[:, 0]) / 2.0
+
+
+def expanded(z: Array, skewness: Array, kurtosis: Array) -> Array:
+    """Return standardised quantiles at normal scores, by the Cornish-Fisher expansion."""
+    found: Array = (
+        z
+        + skewness * (z * z - 1.0) / 6.0
+        + kurtosis * z * (z * z - 3.0) / 24.0
+        - skewness * skewness * z * (2.0 * z * z - 5.0) / 36.0
+    )
+    return found
