@@ -12,6 +12,8 @@ from scipy import stats
 import cases
 from seqbayes import Beta, Gamma, Hurdle, Normal, NormalInverseGamma, likelihoods
 from seqbayes.compare import compare, number_of, p_best
+from seqbayes.dashboard.views.compare import compare as compare_on_page
+from seqbayes.dashboard.views.compare import quantities
 from seqbayes.errors import PriorError
 
 T = np.linspace(-3.4, 3.4, 501)
@@ -299,3 +301,13 @@ def test_a_quantile_that_is_certainly_zero_is_compared():
 def test_quantiles_of_amounts_that_may_be_negative_are_refused():
     with pytest.raises(PriorError, match="may be negative"):
         number_of(Hurdle(Normal(1.0, 4.0, 2.25)), quantity=0.9)
+
+
+def test_the_page_compares_quantiles_of_hurdles():
+    states = [state_of("Exponential", (3 + i, 9), (4, 60)) for i in range(2)]
+    assert quantities(states[0]) == ["0.5", "0.9", "0.95", "0.99"]
+    assert quantities(Hurdle(Normal(1.0, 4.0, 2.25))) == []
+    shown = compare_on_page(states, quantity=0.9, threshold=20.0)
+    numbers = [number_of(each, quantity=0.9) for each in states]
+    assert [arm["p_above"] for arm in shown["arms"]] == [each.sf(20.0) for each in numbers]
+    assert sum(shown["p_best"]) < 1.0
