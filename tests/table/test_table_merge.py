@@ -55,7 +55,7 @@ def test_vectors_are_learned_from_columns_of_their_features():
     listed = prior.clone()
     listed.learn_many({"x": [1, 2], "y": [4, 3]})
     assert listed.statistics == rows.statistics
-    with pytest.raises(ObservationError, match="every feature, got none of 'y'"):
+    with pytest.raises(ObservationError, match="every feature, got none for 'y'"):
         prior.learn_many({"x": [1.0]})
 
 
