@@ -79,6 +79,14 @@ def test_more_components_need_an_advantage_above_its_standard_deviation(rows, is
         again.load([*tempering.dump()[:-1], -1.0])
 
 
+def test_scores_without_variances_from_earlier_versions_are_restored():
+    again = Tempering(models=2)
+    again.load([300.0, *(-900.0,) * 4, *(-800.0,) * 4])
+    assert again.probability_of(1) == pytest.approx(1.0)
+    with pytest.raises(PriorError, match="expected 10 numbers"):
+        again.load([300.0, *(-900.0,) * 4, *(-800.0,) * 3])
+
+
 def test_predictions_do_not_change_what_is_learned():
     quiet, asked = MixtureDiscriminant(seed=1), MixtureDiscriminant(seed=1)
     for x, y in squares(150):

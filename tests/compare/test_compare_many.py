@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from seqbayes import Gamma, Hurdle
 from seqbayes import distributions as d
 from seqbayes.compare import compare, compare_many
 from seqbayes.errors import PriorError
+from seqbayes.likelihoods import Exponential
 
 COUNT = 12
 """Number of comparisons."""
@@ -87,3 +89,11 @@ def test_arrays_are_for_many_comparisons():
     columns = d.Beta(np.ones(2), 1.0)
     with pytest.raises(PriorError, match="compare_many"):
         compare([columns, columns])
+
+
+def test_distributions_without_hyperparameters_are_refused():
+    shop = Hurdle(Gamma(2, 40, likelihood=Exponential()))
+    shop.learn_many([0.0, 3.0, 4.0])
+    numbers = compare({"A": shop, "B": shop}, quantity=0.9).numbers
+    with pytest.raises(PriorError, match=r"with hyperparameters, got .*: use compare"):
+        compare_many(numbers)

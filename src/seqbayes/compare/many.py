@@ -178,7 +178,12 @@ def _columns(beliefs: Mapping[Any, Distribution]) -> list[Distribution]:
             raise PriorError(f"expected distributions to compare, got {each!r}")
         if each.discrete:
             raise PriorError(f"expected continuous distributions, got {each!r}: use compare")
-        columns.append(np.broadcast_arrays(*map(np.atleast_1d, each.hyperparameters())))
+        hyperparameters = each.hyperparameters()
+        if not hyperparameters:
+            raise PriorError(
+                f"expected distributions with hyperparameters, got {each!r}: use compare"
+            )
+        columns.append(np.broadcast_arrays(*map(np.atleast_1d, hyperparameters)))
     shapes = {column[0].shape for column in columns}
     if len(shapes) != 1 or len(shapes.pop()) != 1:
         raise PriorError("expected distributions whose hyperparameters are arrays of equal length")

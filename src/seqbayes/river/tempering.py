@@ -197,8 +197,10 @@ class Tempering:
         PriorError
             If the result is invalid.
         """
-        count = len(self.scores)
-        numbers = document.read_numbers(written, count + len(self._variances))
+        count, others = len(self.scores), len(self._variances) - 1
+        if isinstance(written, list) and len(written) == 1 + count:
+            written = [*written, *[0.0] * others]  # earlier versions did not store variances
+        numbers = document.read_numbers(written, 1 + count + others)
         n_samples, self.scores = numbers[0], numbers[1 : 1 + count]
         self._variances = [0.0, *numbers[1 + count :]]
         if min(self._variances) < 0.0:
