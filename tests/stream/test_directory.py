@@ -425,7 +425,7 @@ def test_a_file_that_may_have_been_forgotten_leaves_a_dead_letter(inbox, monkeyp
     assert reader.found == [*range(16), 10, 20]
     ((place, _, reason),) = reader.refused
     assert place == ["f0.jsonl", 0]
-    assert "only the last 2 are remembered: its events may have been learned before" in reason
+    assert "only the last 2 are remembered: its events may already have been learned" in reason
     reader.read()
     assert len(reader.refused) == 1
     reader.stop()

@@ -19,10 +19,10 @@ class Choice(NamedTuple):
 
     Attributes
     ----------
-    arm
-        The arm.
+        arm
+        The chosen arm.
     propensity : float
-        Probability with which it was chosen.
+        Probability with which the arm was chosen.
     """
 
     arm: Hashable

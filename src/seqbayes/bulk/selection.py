@@ -92,7 +92,7 @@ class Selection:
 
     @property
     def half_life(self) -> float:
-        """The half-life, 0 for none."""
+        """The half-life; 0 if the state does not decay."""
         return self.state.half_life or 0.0
 
     def columns(self) -> Columns:

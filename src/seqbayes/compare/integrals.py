@@ -43,7 +43,7 @@ def quantities(
     Raises
     ------
     PriorError
-        If the supports of the numbers differ.
+        If the distributions have different supports.
     """
     if numbers[0].discrete:
         return discrete.quantities(numbers, better, level, control, equivalence)
@@ -66,7 +66,7 @@ def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array
     Raises
     ------
     PriorError
-        If the supports of the numbers differ.
+        If the distributions have different supports.
     """
     if numbers[0].discrete:
         return discrete.probabilities_of_best(numbers, better)
@@ -84,7 +84,7 @@ def loss_ends(numbers: Sequence[Distribution], better: str, level: float) -> Arr
     Raises
     ------
     PriorError
-        If the supports of the numbers differ.
+        If the distributions have different supports.
     """
     tail = (1.0 - level) / 2.0
     if numbers[0].discrete:

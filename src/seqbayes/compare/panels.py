@@ -153,7 +153,7 @@ def _centres(distribution: Distribution) -> Array:
 
 
 def _place(distribution: Distribution) -> Array:
-    """Return means or medians, and approximate standard deviations, of shape (2, n)."""
+    """Return an array of shape (2, n): means or medians, and approximate standard deviations."""
     mean, spread = (
         np.asarray(each, dtype=float).ravel() for each in (distribution.mean, distribution.std)
     )

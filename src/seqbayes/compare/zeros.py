@@ -52,7 +52,7 @@ class Mixed:
     Raises
     ------
     PriorError
-        If the supports of the numbers differ.
+        If the distributions have different supports.
     """
 
     def __init__(self, numbers: Sequence[Distribution]) -> None:
@@ -100,7 +100,7 @@ def quantities(
     Raises
     ------
     PriorError
-        If the supports of the numbers differ.
+        If the distributions have different supports.
     """
     mixed = Mixed(numbers)
     p_best = _p_best(mixed, better)
@@ -132,7 +132,7 @@ def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array
     Raises
     ------
     PriorError
-        If the supports of the numbers differ.
+        If the distributions have different supports.
     """
     return _p_best(Mixed(numbers), better)[None]
 
@@ -143,7 +143,7 @@ def loss_ends(numbers: Sequence[Distribution], better: str, tail: float) -> Arra
     Raises
     ------
     PriorError
-        If the supports of the numbers differ.
+        If the distributions have different supports.
     """
     grid, zero, positive = Mixed(numbers).with_best_of_others(better)
     own = np.arange(len(numbers))

@@ -222,7 +222,7 @@ class _ScorePlusError:
         return np.reshape(np.concatenate(found) + constant, np.shape(x))
 
     def logpdf(self, x: Any) -> Any:
-        """Return log densities; outside the table, where they are negligible, of an exponential."""
+        """Return log densities: outside the table, where they are negligible, an exponential's."""
         low, high = self._table.range
         within = np.clip(x, low, high)
         margin = 1e-3 * (high - low)

@@ -169,5 +169,5 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         elif self.equivalence is not None and share and self.equivalence >= 1.0:
             yield (
                 "equivalence",
-                f"expected a difference below 1 in the share, got {self.equivalence}",
+                f"expected a difference in share below 1, got {self.equivalence}",
             )

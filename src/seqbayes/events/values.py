@@ -203,7 +203,7 @@ def _any(value: Any, text: bool) -> Any:
 
 
 def _storable(value: Any) -> Any:
-    """Return a value if it can be converted to text.
+    """Return a value unchanged, after a check that it can be converted to text.
 
     Raises
     ------

@@ -233,7 +233,7 @@ class NormalInverseGamma(
 
     @staticmethod
     def log_z(hyperparameters: NormalInverseGammaHyperparameters) -> Any:
-        """Return the log integral of v**(-alpha-3/2) exp(-(2 beta + kappa (mean - m)**2) / 2v)."""
+        """Return the log integral of v**(-alpha-3/2) exp(-(2 beta + kappa (m-mean)**2) / (2 v))."""
         _, kappa, alpha, beta = hyperparameters
         return 0.5 * (LOG_TAU - np.log(kappa)) + sc.gammaln(alpha) - alpha * np.log(beta)
 

@@ -33,7 +33,7 @@ from seqbayes.state import State
 from seqbayes.statistics import arrays, read_weight
 
 N_INIT = 30
-"""Number of starts to which the default search of `Mixture.fit` is equivalent."""
+"""Number of random starts equivalent to the default search of `Mixture.fit`."""
 
 
 class Mixture(StreamingMixture):

@@ -1,4 +1,4 @@
-"""The triangular square root of a sum of squares: the sufficient statistic of a regression.
+"""The triangular square root of a matrix of squares and products, the statistic of a regression.
 
 This module is plain Python that Cython compiles; it also runs uncompiled, but slower. Givens
 rotations add a row of features with its target to the factor. They are more accurate than sums of

@@ -59,7 +59,7 @@ def is_usual(df: Real, size: Real) -> Any:
 
 
 def _centre(df: Real, size: Real) -> Real:
-    """Return the upper tail near 1/2, from the probability between -size and size."""
+    """Return the upper tail probability, if near 1/2, from that of [-size, size]."""
     ratio = (size / np.sqrt(df)) ** 2
     return 0.5 - 0.5 * sc.betainc(0.5, 0.5 * df, ratio / (1.0 + ratio))
 

@@ -79,7 +79,7 @@ class DiscreteDistribution(Distribution):
         result = np.where(inside, values, outside)
         return result if result.ndim else float(result)
 
-    # Logarithms of tails, even if the tails underflow.
+    # Logarithms of tail probabilities, which are finite even if the probabilities underflow.
 
     def _log_below(self, x: Real) -> Real:
         return logarithm(self._cdf(x))

@@ -83,7 +83,7 @@ def _add_candies(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prior",
         default="park",
-        help="park (a guess made on a walk in the park, the default), uniform, jeffreys, or"
+        help="park (the default: a guess made on a walk in the park), uniform, jeffreys, or"
         " proportions that sum to 1, such as green=.40,red=.25,yellow=.15,blue=.20",
     )
     parser.add_argument(

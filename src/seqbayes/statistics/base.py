@@ -162,7 +162,7 @@ class Statistics:
         return 0
 
     def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
-        """Raise an error if the last observation read cannot have been added."""
+        """Raise an error if the sums show that the last observation read was never added."""
         return 0
 
     def is_possible(self) -> bool:

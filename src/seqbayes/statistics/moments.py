@@ -80,7 +80,7 @@ class Moments(Statistics):
 
     @property
     def value(self) -> MomentStatistic:
-        """Weight, origin, mean minus origin, and squares about the mean."""
+        """Weight, origin, mean minus origin, and sum of squares about the mean."""
         n: cython.double = self._n.total()
         if n <= 0.0:
             return MomentStatistic(0.0, 0.0, 0.0, 0.0)

@@ -27,7 +27,7 @@ from seqbayes.table.keys import ArrowTexts
 
 Array = Any
 
-# `StoredState._make` without a call of a Python function for each state.
+# `StoredState._make` without a call to a Python function for each state.
 _MAKE: Callable[[Iterable[Any]], StoredState] = partial(tuple.__new__, StoredState)
 
 # Initial number of observations whose keys are looked up at once: a block ends at an observation
@@ -187,7 +187,7 @@ class ColumnStates(MutableMapping[Any, Any]):
         return used, iter(())
 
     def _restore(self, chunk: StateRows) -> int:
-        """Add the states of a chunk; return the index of the first that has another prior."""
+        """Add the states of a chunk; return the index of the first with a different prior."""
         codec, rows, i = self._codec, chunk.rows, 0
         short = (chunk.head, chunk.tail) == (codec.head, codec.tail)
         self._reserve(len(self._keys) + len(rows))

@@ -291,7 +291,7 @@ class Pipeline:
 
     @property
     def uncommitted(self) -> bool:
-        """Whether events were read that are not committed yet."""
+        """Whether any events have been read but not committed yet."""
         return self._moved or not self._whole
 
     @property

@@ -109,7 +109,7 @@ def _arrays(value: Any) -> Any:
 
 
 def _pairs(value: Any) -> Any:
-    """Return an interval decoded from JSON as pairs of bounds."""
+    """Decode an interval from JSON, and return it as pairs of bounds."""
     if isinstance(value, dict):
         return {name: _pairs(each) for name, each in value.items()}
     return tuple(map(_arrays, value)) if isinstance(value, list) else value

@@ -236,7 +236,7 @@ class Answers:
     def p_best(self, better: str = "higher") -> Array:
         """Return the probability that each row has the largest parameter.
 
-        Probabilities are exact given the model, with an absolute error below 1e-9.
+        Given the model, the absolute error of the probabilities is below 1e-9.
 
         Parameters
         ----------

@@ -86,7 +86,7 @@ def document_of(table: Any) -> tuple[Any, dict[str, Any]]:
     Raises
     ------
     PriorError
-        If it is not an Arrow table written by a `Table`, or has a newer version.
+        If `table` was not written by a `Table`, or was written by a newer version.
     """
     pa = _pyarrow()
     try:

@@ -26,7 +26,7 @@ _POLICIES = ("lightest", "oldest", "inactive")
 
 
 class BaseTable(Summaries):
-    """The keys, learning and answers of a `Table`, without conversions to and from other forms."""
+    """The part of a `Table` that stores keys, learns and answers, without other formats."""
 
     def __init__(
         self,

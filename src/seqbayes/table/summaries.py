@@ -33,7 +33,7 @@ class Summaries(Tabular, Sampled, ABC):
 
     @abstractmethod
     def keys_at(self, rows: Array) -> list[Any]:
-        """Return the keys at these positions among all."""
+        """Return the keys at these positions in the list of all keys."""
 
     @abstractmethod
     def __len__(self) -> int: ...

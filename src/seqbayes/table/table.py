@@ -23,15 +23,15 @@ class Table(BaseTable):
     Parameters
     ----------
     state
-        The prior and likelihood of every key: a state without data whose statistic has a fixed
-        number of sums (Beta, Gamma, Normal, NormalInverseGamma and Dirichlet), or `Decayed` around
-        one.
+        The prior and likelihood of every key: a state that has no data, and a statistic with a
+        fixed number of sums (Beta, Gamma, Normal, NormalInverseGamma and Dirichlet), or `Decayed`
+        around one.
     max_keys
         Maximum number of keys, beyond which keys are evicted; None for no limit.
     policy
         The keys that are evicted first: "lightest" (those with the smallest weight of data),
-        "oldest" (those that appeared first), or "inactive" (those whose last observation was
-        learned first).
+        "oldest" (those that appeared first), or "inactive" (those without an observation for
+        the longest time).
     pool
         Whether keys share a prior that is estimated from the data of all of them (partial pooling,
         for Beta, Gamma and Normal): True, the name of a method, or a `Pool`. With pooling, the

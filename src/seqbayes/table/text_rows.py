@@ -76,7 +76,7 @@ def _hash(
 @cython.inline
 @cython.exceptval(check=False)
 def _are_equal(one: cython.p_char, other: cython.p_char, size: cython.Py_ssize_t) -> cython.bint:
-    """Whether two strings of this size are equal; faster than a call of memcmp."""
+    """Whether two strings of this size are equal; faster than a call to memcmp."""
     first: cython.ulonglong = 0
     second: cython.ulonglong = 0
     if size < 8 or size > 64:

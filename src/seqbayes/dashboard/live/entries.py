@@ -1,4 +1,4 @@
-"""The keys of beliefs for pages, with copies of their states and their JSON form."""
+"""The entries of pages: the key of a belief, with a copy of its state and the state's JSON."""
 
 from __future__ import annotations
 

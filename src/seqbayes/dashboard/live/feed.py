@@ -133,7 +133,7 @@ class StateFeed(Collector):
         self.events = 0
 
     def watch(self, keys: Mapping[str, Sequence[str]]) -> None:
-        """Record all events of these keys, a dict by belief, starting with the next transfer."""
+        """Record all events of these keys (a dict keyed by belief) from the next transfer on."""
         self._wanted = {name: frozenset(_readable(texts)) for name, texts in keys.items()}
 
     def watched(self, name: str) -> frozenset[Any]:

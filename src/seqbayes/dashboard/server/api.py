@@ -148,7 +148,7 @@ class Reads:
     def detail(
         self, name: str, key: str, wanted: str | None = None, level: float = views.LEVEL
     ) -> dict[str, Any]:
-        """Return everything about a key as JSON values, with intervals at a level."""
+        """Return everything about a key as JSON values, with intervals at the given level."""
         with self._board.lock:
             entry = entry_of(table_of(self._board, name), key)
             self._hub.watch_key(name, key)

@@ -196,7 +196,7 @@ class GaussianKernel(NormalKernel):
         return 0
 
     def _move(self, keep: cython.double, old: cython.double, gain: cython.double) -> cython.void:
-        """Update the mean and scatter, with weight `old`, by the last row, with weight `gain`."""
+        """Add the last row, with weight `gain`, to the mean and scatter, with weight `old`."""
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         p: cython.Py_ssize_t = 1 + self._d

@@ -230,7 +230,7 @@ class StudentKernel(GaussianKernel):
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
-        """Update the running average of the statistic with a row, weighted by its scale."""
+        """Update the running average of the statistic with a row, weighted by the row's scale."""
         if self._leaves_values(keep, gain):
             return 0
         u: cython.double = self._u if self._latent else 1.0

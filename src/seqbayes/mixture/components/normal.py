@@ -37,7 +37,7 @@ else:
     from seqbayes.mixture.components.rows import Row
 
 LOG_TAU = cython.declare(cython.double, 1.8378770664093455)
-# A component has moved if a variance differs from that of its averaged path by a factor of
+# A component has moved if a variance differs from that of the averaged path by a factor above
 # MOVED_RATIO; components with a share below MIN_SHARE are not compared.
 MOVED_RATIO = cython.declare(cython.double, 30.0)
 MIN_SHARE = cython.declare(cython.double, 0.01)

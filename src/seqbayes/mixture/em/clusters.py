@@ -307,7 +307,7 @@ def spread_out(n: int, most: int) -> Any:
 def without_outliers(points: Array, w: Array, share: float, ratio: float) -> Array:
     """Return weights that are 0 for points without near neighbours.
 
-    The points of a cluster have near neighbours if the cluster has 2 % of all points.
+    The points of a cluster have near neighbours if the cluster has at least 2 % of all points.
     """
     reference = points[spread_out(len(points), REFERENCE_ROWS)]
     k = max(2, round(0.02 * len(reference)))

@@ -148,7 +148,7 @@ class MessageSender:
             self._done.put((message, reason))
 
     def _deliver(self, message: StoredMessage) -> str | None:
-        """Deliver a message; return the reason if abandoned, or None if left to the next run."""
+        """Deliver a message; return the reason if it is abandoned, otherwise None."""
         attempt = 0
         while True:
             try:

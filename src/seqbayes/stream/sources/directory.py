@@ -318,8 +318,8 @@ class Directory(Source):
         ):
             return []
         reason = (
-            f"the file is older than files that were removed and of which only the last"
-            f" {MAX_DELETED:,} are remembered: its events may have been learned before"
+            f"the file is older than removed files, of which only the last {MAX_DELETED:,} are"
+            f" remembered: its events may already have been learned"
         )
         return [([encodable(name), 0], b"", reason)]
 

@@ -37,7 +37,8 @@ def check_options(
         group is not None or not partitions or any(p < 0 for p in partitions)
     ):
         raise PriorError(
-            f"expected partitions such as [0, 1] or a group, got {partitions!r} and {group!r}"
+            f"expected either partitions such as [0, 1] or a group,"
+            f" got {partitions!r} and {group!r}"
         )
 
 

@@ -254,7 +254,7 @@ class ReadableSqlStore(Database):
         ]
 
     def annotations(self) -> list[Annotation]:
-        """Return all annotations by time."""
+        """Return all annotations in order of time."""
         if self.version < 8:
             return []
         sql = "SELECT id, at, belief, text, crc FROM seqbayes_annotations ORDER BY at, id"

@@ -158,7 +158,7 @@ def _state_forecast(state: Any, values: Sequence[Any], level: float) -> dict[str
 
 
 def _existing(name: str, compute: Any) -> dict[str, Any]:
-    """Return a dictionary with one value, empty if the distribution does not have the value."""
+    """Return a dictionary with one value, or an empty one if the value does not exist."""
     try:
         value = compute()
     except NotImplementedError:

@@ -143,7 +143,7 @@ class _Tree:
         self._spacing = float(self.x[1] - self.x[0])
 
     def maximise(self, start: float) -> list[float]:
-        """Return the log dispersions of all levels for which the marginal likelihood is largest."""
+        """Return the log dispersions, one per level, that maximise the marginal likelihood."""
         from scipy.optimize import minimize
 
         # steps between locations limit how little the groups of a level can differ
