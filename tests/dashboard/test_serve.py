@@ -175,7 +175,7 @@ def test_the_client_reads_and_writes(serve):
         client.post([[]])
     with Client(server.url) as stranger, pytest.raises(ApiError, match="401"):
         stranger.post(events)
-    with pytest.raises(ApiError, match="422: expected hz"):
+    with pytest.raises(ApiError, match="422: expected 'hz'"):
         next(client.stream(hz=0))
     client.close()
 

@@ -14,6 +14,7 @@ from seqbayes.events.loops import line_starts
 from seqbayes.events.records import Block, PlainCells
 from seqbayes.events.rows import CsvRows
 from seqbayes.likelihoods import Exponential, Poisson
+from seqbayes.likelihoods.base import Likelihood
 from seqbayes.statistics.column_loops import LEARNS_KEYED
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.direct import DirectLearning
@@ -120,6 +121,14 @@ def test_a_belief_may_refuse_what_others_learn(name, tmp_path):
     events[90]["b"] = 2
     found = same_without_arrays(write(tmp_path / name, events), beliefs())
     assert found[2] == {"sold": 119, "all": 120, "count": 119, "level": 120}
+
+
+@pytest.mark.parametrize("name", ["e.csv", "e.jsonl"])
+def test_a_likelihood_may_read_single_observations_only(name, tmp_path, monkeypatch):
+    path = write(tmp_path / name, sales(random.Random(4), 120))
+    expected = learned(path, beliefs(), 50)
+    monkeypatch.setattr(Exponential, "read_many", Likelihood.read_many)
+    assert learned(path, beliefs(), 50) == expected
 
 
 def test_a_sum_that_overflows_is_refused_alike(tmp_path):

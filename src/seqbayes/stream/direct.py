@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqbayes.errors import UnsupportedError
 from seqbayes.events.belief import Belief
 from seqbayes.events.field_arrays import MAX_FIELDS, FieldArrays
 from seqbayes.events.fields import Layout
@@ -78,4 +79,10 @@ def is_numeric(belief: Belief) -> bool:
     special = belief.mapped or belief.where or belief.weight is not None or belief.time is not None
     if special or len(belief.by) > 1 or len(belief.values) != 1:
         return False
-    return belief.values[0][1] in _NUMERIC
+    if belief.values[0][1] not in _NUMERIC:
+        return False
+    try:
+        belief.likelihood.read_many([])
+    except UnsupportedError:  # a likelihood of another package may read single observations only
+        return False
+    return True

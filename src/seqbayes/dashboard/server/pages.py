@@ -76,8 +76,7 @@ class Files:
                 body = bundle(path, main).encode()
             else:
                 body = stylesheet(path).encode() if sheet else path.read_bytes()
-            tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-            held = self._held[name] = (changed, body, gzip.compress(body, 9), tag)
+            held = self._held[name] = (changed, body, gzip.compress(body, 9), _tag(body))
         return held[1:]
 
     def page(self, request: Request, name: str, data: Mapping[str, Any]) -> Response:
@@ -95,10 +94,13 @@ class Files:
         ahead = AHEAD.get(request.url.path, "").encode()
         if not data and not ahead:
             return self.response(request, name)
+        body = self._load(name)[0].replace(b"</head>", ahead + b"</head>", 1)
+        if not data:
+            return _tagged(request, name, body, gzip.compress(body, 9), _tag(body))
         held = msgspec.json.encode(data).replace(b"<", b"\\u003c")  # "</script>" can occur in data
         element = b'<script type="application/json" id="data">%s</script>' % held
-        head, mark, foot = self._load(name)[0].rpartition(b"</body>")
-        body = head.replace(b"</head>", ahead + b"</head>", 1) + element + mark + foot
+        head, mark, foot = body.rpartition(b"</body>")
+        body = head + element + mark + foot
         headers = {"cache-control": "no-store", "vary": "accept-encoding"}
         if accepts_gzip(request):
             body = gzip.compress(body, 1)
@@ -113,16 +115,24 @@ class Files:
         HttpError
             If the file does not exist.
         """
-        body, small, tag = self._load(name)
-        headers = {"etag": tag, "cache-control": "no-cache", "vary": "accept-encoding"}
-        if tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        if accepts_gzip(request) and len(small) < len(body):
-            body = small
-            headers["content-encoding"] = "gzip"
-        suffix = Path(name).suffix
-        kind = _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
-        return Response(body, headers=headers, media_type=kind)
+        return _tagged(request, name, *self._load(name))
+
+
+def _tag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+
+
+def _tagged(request: Request, name: str, body: bytes, small: bytes, tag: str) -> Response:
+    """Return a file, compressed if the client accepts this, or status 304 if the client has it."""
+    headers = {"etag": tag, "cache-control": "no-cache", "vary": "accept-encoding"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    if accepts_gzip(request) and len(small) < len(body):
+        body = small
+        headers["content-encoding"] = "gzip"
+    suffix = Path(name).suffix
+    kind = _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Response(body, headers=headers, media_type=kind)
 
 
 class Pages:
