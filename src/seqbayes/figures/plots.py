@@ -89,7 +89,7 @@ def _curves(panel: Curves, ax: Any) -> None:
     if not history and high > low:
         ax.set_ylim(low, high)
     ax.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
-    ax.legend(fontsize="small")
+    ax.legend(loc="upper right", fontsize="small")
 
 
 def _line(line: Curve, ax: Any) -> None:
@@ -128,4 +128,4 @@ def _rows(panel: IntervalRows, ax: Any) -> None:
             ax.plot(*zip(*found, strict=True), marker, color=RULE[role], label=title)
     ax.set_yticks(places, [row.name for row in panel.rows])
     ax.set(title=panel.title, xlabel=panel.x_label, ylim=(len(panel.rows) - 0.5, -0.5))
-    ax.legend(fontsize="small")
+    ax.legend(loc="upper right", fontsize="small")
