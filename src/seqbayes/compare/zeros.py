@@ -201,7 +201,7 @@ def _intervals(mixed: Mixed, tail: float) -> Array:
 
 
 class MixedContrasts:
-    """MixedContrasts and ratios of pairs of numbers that may be 0.
+    """Differences and ratios of pairs of numbers that may be 0.
 
     Parameters
     ----------
