@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.special as sc
 
+from seqbayes.numerics import sc
 from seqbayes.numerics.special import Array, Real
 
 # B(2k) / (2k): Stirling's series of log(x) - 1/(2x) - psi(x) in powers of 1/x**2.

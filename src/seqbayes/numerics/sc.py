@@ -1,6 +1,8 @@
-"""The functions of `scipy.special`, which is imported when one of them is first used.
+"""The functions of `scipy.special`, which are imported when one of them is first used.
 
-This import takes more time and memory than all others combined, and learning does not need it.
+Importing the package takes more time and memory than all other imports combined, and most of it
+serves array libraries other than NumPy. The functions themselves are in one compiled module, which
+is imported without the package. The package is imported for the few functions that are not in it.
 
 Examples
 --------
@@ -11,11 +13,66 @@ Examples
 
 from __future__ import annotations
 
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import Any
+
+_PACKAGE = "scipy.special"
+_COMPILED = "scipy.special._ufuncs"
 
 
 def __getattr__(name: str) -> Any:
-    import scipy.special
-
-    found = globals()[name] = getattr(scipy.special, name)
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _compiled()
+    if not hasattr(module, name):
+        module = import_module(_PACKAGE)
+    found = globals()[name] = getattr(module, name)
     return found
+
+
+def _compiled() -> ModuleType:
+    if not {_PACKAGE, _COMPILED} & sys.modules.keys():
+        finder = _CompiledAlone()
+        sys.meta_path.insert(0, finder)
+        try:
+            with suppress(_StoppedError):
+                import_module(_PACKAGE)
+        finally:
+            sys.meta_path.remove(finder)
+    return import_module(_COMPILED)
+
+
+class _StoppedError(ImportError):
+    """The compiled functions are imported, and the package is not."""
+
+
+class _CompiledAlone(MetaPathFinder, Loader):
+    """Import the compiled functions instead of the package, for the thread that creates this.
+
+    The import of the package then fails, so that Python forgets the package. Another thread that
+    imports it at the same time waits for the failure, and then imports the whole package.
+    """
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != _PACKAGE or threading.get_ident() != self._thread:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None:
+            spec.loader = self
+        return spec
+
+    def exec_module(self, module: ModuleType) -> None:
+        import_module(_COMPILED)
+        raise _StoppedError

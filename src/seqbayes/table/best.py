@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes.compare.integrals import probabilities_of_best as compare_few
 from seqbayes.compare.planning import BETTER
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
+from seqbayes.numerics import sc
 
 Array = Any
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes.errors import UnsupportedError
+from seqbayes.numerics import sc
 from seqbayes.table.answers import Answers
 from seqbayes.table.pooling.mixed import MixedBelief
 from seqbayes.table.pooling.options import PooledPrior

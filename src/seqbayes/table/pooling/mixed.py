@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes.distributions import Distribution
+from seqbayes.numerics import sc
 from seqbayes.state import State
 from seqbayes.table.pooling.population import Population
 

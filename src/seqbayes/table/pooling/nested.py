@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes.errors import PriorError
+from seqbayes.numerics import sc
 from seqbayes.state import State
 from seqbayes.table.pooling.empirical import maximise
 from seqbayes.table.pooling.population import Population

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 
 from seqbayes.families.beta import BetaHyperparameters
 from seqbayes.families.gamma import GammaHyperparameters
 from seqbayes.families.normal import NormalHyperparameters
+from seqbayes.numerics import sc
 from seqbayes.state import State
 from seqbayes.table.pooling.groups import PairCounts, grouped
 from seqbayes.table.pooling.population import Population

@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.special as sc
 
+from seqbayes.numerics import sc
 from seqbayes.numerics.digamma import digamma_rise, trigamma_rise
 from seqbayes.numerics.special import log_rising
 from seqbayes.table.pooling.groups import PairCounts, tallied
