@@ -18,10 +18,9 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 _PACKAGE = "scipy.special"
 _COMPILED = "scipy.special._ufuncs"
@@ -53,11 +52,12 @@ class _StoppedError(ImportError):
     """The compiled functions are imported, and the package is not."""
 
 
-class _CompiledAlone(MetaPathFinder, Loader):
+class _CompiledAlone:
     """Import the compiled functions instead of the package, for the thread that creates this.
 
     The import of the package then fails, so that Python forgets the package. Another thread that
-    imports it at the same time waits for the failure, and then imports the whole package.
+    imports it at the same time waits for the failure, and then imports the whole package. This
+    finder and loader has no base class, because `importlib.abc` is slow to import.
     """
 
     def __init__(self) -> None:
@@ -70,8 +70,11 @@ class _CompiledAlone(MetaPathFinder, Loader):
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None:
-            spec.loader = self
+            spec.loader = cast("Any", self)
         return spec
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Let Python create the package."""
 
     def exec_module(self, module: ModuleType) -> None:
         import_module(_COMPILED)
