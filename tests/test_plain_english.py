@@ -104,8 +104,11 @@ def prepare(text):
 def find(phrase, text):
     """Return the lines of a prepared text, counted from 1, on which a phrase begins."""
     spaced = phrase.replace(" ", r"(?:\s|#|\*|//)+")
+    # a regular expression that begins with \b is three times slower
     return [
-        text.count("\n", 0, match.start()) + 1 for match in re.finditer(rf"\b(?:{spaced})\b", text)
+        text.count("\n", 0, match.start()) + 1
+        for match in re.finditer(rf"(?:{spaced})\b", text)
+        if not re.match(r"\w", text[match.start() - 1 : match.start()])
     ]
 
 
@@ -121,4 +124,4 @@ def test_no_text_has_an_unclear_phrase(phrase):
 
 def test_a_phrase_is_found_across_the_lines_of_a_comment():
     assert find("red car", "x = 1\n# a blue bus and a red\n    # car\n") == [2]
-    assert find("red car", "a red cart\n") == []
+    assert find("red car", "a red cart\n") == find("red car", "a bored car\n") == []
