@@ -29,7 +29,8 @@ class Learn(beam.CombineFn):
     Parameters
     ----------
     state
-        The prior, which is never modified: a state, a `Decayed` by time, or a mixture.
+        The prior, which is never modified: a state, a `Decayed` state with a half-life in time, or
+        a mixture.
     arguments
         Whether elements are tuples of the arguments of `learn_one`, such as an observation, its
         weight and its time; otherwise they are observations.

@@ -104,10 +104,11 @@ class Tools:
     def list_beliefs(self) -> dict[str, Any]:
         """List the beliefs of the store, and the state of the process that updates it.
 
-        Each belief has its `family` and `likelihood`, its `prior`, the fields in `by`, for whose
-        values it keeps separate keys, and the number of its `keys`; `better`, `control`,
-        `threshold` and `equivalence` are as configured. `status` is "ok", "stalled", or "stopped"
-        if no process updates the store; `dead_letters` counts the events that could not be used.
+        Each belief is listed with its `family`, its `likelihood` and its `prior`; `by` contains the
+        fields for whose values the belief keeps separate keys, and `keys` is the number of these
+        keys; `better`, `control`, `threshold` and `equivalence` are as configured. `status` is
+        "ok", "stalled", or "stopped" if no process updates the store; `dead_letters` counts the
+        events that could not be used.
         """
         self._refresh()
         health = self._reads.running()
@@ -128,8 +129,9 @@ class Tools:
     ) -> dict[str, Any]:
         """List keys of a belief, with the amount of data `n`, estimates and credible intervals.
 
-        `mean` and `interval` describe the posterior distribution of the parameter, with probability
-        `level`. `mle` and `map` are null if they do not exist.
+        `mean` is the posterior mean of the parameter, and `interval` is a credible interval that
+        contains the parameter with probability `level`. `mle` and `map` are null if they do not
+        exist.
         """
         if sort not in SORTS:
             raise ObservationError(f"expected 'sort' to be one of {', '.join(SORTS)}, got {sort!r}")
@@ -144,7 +146,8 @@ class Tools:
 
         `text` states how the prior and the observed data give the posterior. `quantiles` are
         quantiles of the next observation, each with a credible interval for the population's
-        quantile. `warnings` are reasons why the belief may be misleading: mention them.
+        quantile. `warnings` are reasons why the belief may be misleading: mention them in your
+        answer.
         """
         self._refresh()
         found: dict[str, Any] = self._reads.detail(belief, self._key(belief, key))
@@ -181,8 +184,8 @@ class Tools:
         probability (1 + level) / 2 or more, "equivalent" if no difference matters, otherwise
         "undecided". `p_best` is the probability that each key is the best, and `loss` the expected
         loss of choosing it. `contrast` is the difference from the `reference`. `decision` is a
-        sequential test whose error rate is bounded whenever the experiment is stopped: while its
-        `best` is null, the experiment should not be stopped because of a difference.
+        sequential test whose error rate is bounded, no matter when the experiment is stopped: while
+        its `best` is null, the experiment should not be stopped because of a difference.
         """
         self._refresh()
         found = self._comparisons.compared(
@@ -291,7 +294,7 @@ def _wrong_length(table: EntryTable, key: Sequence[str]) -> str:
 
 
 def _observation(state: Any, value: Any) -> Any:
-    """Return a value as an observation of the kind that a state learns.
+    """Convert a value to an observation of the kind that a state learns.
 
     Raises
     ------

@@ -29,7 +29,8 @@ class Bandit(Policy):
     ----------
     state
         Prior and likelihood of the reward of an arm: a state about one number (optionally within
-        `Decayed` or `Windowed`), or about labels if `label` is given. Every arm starts from a copy.
+        `Decayed` or `Windowed`), or about labels if `label` is given. Every arm starts with a copy
+        of it.
     rule
         The rule for choosing an arm; by default Thompson sampling.
     better
@@ -37,7 +38,7 @@ class Bandit(Policy):
     label
         The label whose share is the reward, for a state about labels.
     min_share
-        Smallest probability with which each arm is chosen.
+        Minimum probability with which each arm is chosen.
     burn_in
         Number of rewards of each arm before the rule is used. Use 2 or more if the variance of
         rewards is unknown.
@@ -94,7 +95,7 @@ class Bandit(Policy):
         self.state: Any = belief
         self.label = label
         self._states: dict[Hashable, Any] = {}
-        # Caches of values that depend on the belief about an arm; None if that is improper.
+        # Caches of values that depend on the belief about an arm; None if the belief is improper.
         self._numbers: dict[Hashable, Distribution | None] = {}
         self._draws: dict[Hashable, list[float]] = {}
         self._drawn: dict[Hashable, int] = {}
@@ -187,12 +188,12 @@ class Bandit(Policy):
         arm_id
             The arm that was chosen.
         reward
-            An observation of its state.
+            The reward: an observation that the arm's state can learn.
         w
             Weight of the reward.
         t
             Time of the reward, for beliefs that forget by time; by default the number of rewards of
-            all arms, including this one.
+            all arms, including this reward.
 
         Raises
         ------
@@ -291,7 +292,7 @@ class Bandit(Policy):
 
 
 def newest_clock(states: Iterable[Any], clock: float | None = None) -> float | None:
-    """Return the latest time of a reward that a belief has learned; None if no belief has a time.
+    """Return the latest time of any reward the beliefs have learned; None if no belief has a time.
 
     Parameters
     ----------

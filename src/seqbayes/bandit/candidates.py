@@ -121,7 +121,7 @@ class RandomCandidates(Candidates):
                 best, highest, tied = arm, value, False
             elif value == highest:
                 tied = True
-        # draws are equal only if floating-point numbers are too coarse
+        # draws are equal only if floating-point numbers are too coarse to distinguish them
         return sample(self.p_best(), self.rng) if tied else best
 
 

@@ -188,7 +188,7 @@ class LinearBandit(Policy):
     def _candidates(
         self, arm_ids: Sequence[Any], context: Mapping[str, Any]
     ) -> tuple[RandomCandidates, list[Any]]:
-        """Return the arms, and the arms of which one must be chosen before the rule is used."""
+        """Return the candidates, and the arms that must be chosen before the rule is used."""
         arms = check_arms(arm_ids, self.min_share)
         numbers: dict[Any, Any] = {arm: self._expected(arm, context) for arm in arms}
         first = self._burning_in(arms) or [arm for arm in arms if numbers[arm] is None]

@@ -1,4 +1,4 @@
-"""Numbers about the beliefs of arms, kept from one choice to the next."""
+"""Numbers computed from the beliefs about arms, kept from one choice to the next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from seqbayes.distributions import Distribution
 
 _RATIO = math.log(1.25)
-"""Distance between the logarithms of the tails from which the bound of the slope is computed."""
+"""Distance between the logarithms of the tail probabilities from which a slope is computed."""
 
 _ERROR = 1e-9
 """Relative error of a slope."""
@@ -27,8 +27,8 @@ class KnownQuantile(NamedTuple):
     log_tail
         Logarithm of the tail probability.
     slope
-        Upper bound, at smaller tails, of the quantile's derivative with respect to the negative
-        logarithm of the tail probability. None if it has not been computed.
+        Upper bound on the derivative of the quantile with respect to the negative logarithm of the
+        tail probability, valid at all smaller tail probabilities. None if it has not been computed.
     """
 
     number: Distribution
@@ -85,7 +85,7 @@ class Memory:
         sign: float,
         tail: float,
     ) -> list[Any]:
-        """Return the arms with the best quantile at a tail.
+        """Return the arms with the best quantile at a tail probability.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class Memory:
         return [arm for arm in arms if exact.get(arm) == limit]
 
     def _bound(self, arm: Any, found: KnownQuantile, log_tail: float, sign: float) -> float:
-        """Return an upper bound of the quantile of an arm."""
+        """Return an upper bound on the quantile of an arm."""
         number, value, before, slope = found
         if slope is None:
             slope = math.inf

@@ -65,14 +65,14 @@ class Thompson(Rule):
 
 
 class TopTwo(Rule):
-    """Choose the best arm of a draw, or else the best arm of a draw in which another arm is best.
+    """Choose the best arm of a draw, or the best arm of a later draw in which another arm is best.
 
     Top-two Thompson sampling [1]_ identifies the best arm faster than Thompson sampling, which
     rarely chooses another arm once it is nearly certain. The second arm is found by up to 4 more
-    draws: it is the best arm of the first draw in which it is not the first arm that is best. If
-    the first arm, because it is almost certainly the best, is best in all 4 draws, the second arm
-    is the one whose mean is closest to that of the first arm, in standard deviations of the
-    difference [2]_: the arm that is most likely to be better.
+    draws: it is the best arm of the first of these draws in which the best arm is not the first
+    arm. If the first arm, because it is almost certainly the best, is best in all 4 draws, the
+    second arm is the one whose mean is closest to that of the first arm, in standard deviations of
+    the difference [2]_: the arm that is most likely to be better.
 
     With the probabilities of being best p, an arm i is chosen with probability ``β p[i] + (1 - β)
     Σ_{j ≠ i} p[j] (p[i] (1 - p[j]**4) / (1 - p[j]) + p[j]**4 [i is closest to j])``.
@@ -269,7 +269,7 @@ def shares_of(
     first
         Arms of which one must be chosen before the rule is used, if any.
     min_share
-        Smallest probability of each arm.
+        Minimum probability of choosing each arm.
     """
     if first:
         return {arm: 1.0 / len(first) if arm in first else 0.0 for arm in candidates.arms}

@@ -60,7 +60,8 @@ class Client(ClientMethods):
         events
             Any number of mappings.
         key
-            An idempotency key: after a failure, the same call with the same key counts once.
+            An idempotency key: if the call fails and is repeated with the same key, its events are
+            learned only once.
         """
         headers = {"Content-Type": "application/x-ndjson", **self._headers}
         if key is not None:
@@ -111,9 +112,10 @@ class Client(ClientMethods):
         at
             Seconds since 1970; by default the present.
         belief
-            The belief that it is about; by default all beliefs.
+            The belief that the annotation is about; by default all beliefs.
         name
-            Its id: an annotation with the same id is replaced, so that a call can be repeated.
+            Its id. An existing annotation with the same id is replaced, so that a call can be
+            repeated.
         """
         body = schema.AnnotationBody(text, at, belief, name)
         return _read(self._post("/api/annotations", body), schema.AnnotationInfo)
@@ -186,7 +188,7 @@ def _read(response: http.client.HTTPResponse, kind: type[T], good: Iterable[int]
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.ValidationError:
-            pass  # a response with status 422 that has another form
+            pass  # a response with status 422 whose body has another form
     try:
         reason = msgspec.json.decode(body, type=schema.Error).error
     except msgspec.MsgspecError:

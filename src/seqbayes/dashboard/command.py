@@ -239,7 +239,7 @@ class _LogHandler(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log a record, except for clients dropped during a stream."""
+        """Log a record, unless it reports a client that was dropped during a stream."""
         if "without completing response" not in record.getMessage():
             self._log.event("http", self.format(record), record.levelname.lower())
 

@@ -27,7 +27,7 @@ class Mix:
     ----------
     name, title, source : str
     shares : mapping of str to float
-        Share of each colour that the source names; they sum to 1.
+        Share of each colour that the source names; the shares sum to 1.
 
     Raises
     ------

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Tabular:
-    """An object whose estimates notebooks show, and data frames and plots contain."""
+    """An object whose estimates can be shown in notebooks, plots and data frames."""
 
     def figure_panels(self, level: float = 0.95) -> list[Panel]:
         """Return the panels of `plot`; see `seqbayes.figures.panels`.

@@ -48,7 +48,7 @@ _PAGE = """\
 </html>
 """
 
-_NO_SCRIPT = "<noscript><p>This page calculates and draws, and needs JavaScript.</p></noscript>"
+_NO_SCRIPT = "<noscript><p>This page needs JavaScript to calculate and draw.</p></noscript>"
 
 
 def dashboard_files() -> Path:

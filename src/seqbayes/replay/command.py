@@ -142,7 +142,7 @@ def _add_speed(parser: argparse.ArgumentParser, steps: str) -> None:
 
 
 def _add_forms(parser: argparse.ArgumentParser, step: str) -> None:
-    """Declare the output options of a story, given what its steps are called."""
+    """Declare the output options of a story, given the name of its steps."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--plain", action="store_true", help=f"print one line per {step}; the default in a pipe"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 Schedule = Callable[[int], float]
-"""Maps the number of a step (0 is the opening) to the time in seconds when the next is due."""
+"""Maps the number of a step (0 is the opening) to the time in seconds when the next step is due."""
 
 
 class NumberedStep(Protocol):

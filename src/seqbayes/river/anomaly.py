@@ -169,7 +169,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return {name: float(x[name]) for name, each in known.items() if each.kind is number}
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
-        """Return the surprise of an observation: the sum over features, or the joint one if larger.
+        """Return the surprise of an observation: the sum over features, or a larger joint surprise.
 
         Raises
         ------

@@ -27,7 +27,7 @@ class Calibration:
     The noise of a stream can grow, or depend on earlier rows. The factor grows by a small ratio
     when a target is outside its interval of level 0.9, and shrinks otherwise, such that the
     coverage over many rows is 0.9 for any sequence of targets. The ratio is larger for the first
-    rows, so that intervals also reach their level on a small table. For targets that agree with the
+    rows, so that intervals reach their level even on a small table. For targets that agree with the
     model, the factor remains near 1.
 
     References
@@ -67,7 +67,7 @@ class Calibration:
 def upper_end(df: float) -> float:
     """Return the upper end of the interval of `LEVEL` of Student's t distribution.
 
-    It is the Cornish-Fisher expansion; its error is below 8e-4 if `df` is at least 5.
+    The result is the Cornish-Fisher expansion, whose error is below 8e-4 if `df` is at least 5.
 
     Examples
     --------

@@ -80,7 +80,7 @@ class Estimator(Model):
         Raises
         ------
         PriorError
-            If the dictionary does not describe one, or has a newer version.
+            If the dictionary does not describe an estimator, or was written by a newer version.
         """
         serialization.Document(data).choose("estimator", lambda: {cls.__name__: cls})
         parameters, learned = data.get("parameters"), data.get("seen")
@@ -191,7 +191,7 @@ def read_features(written: Any, given: Mapping[Any, FeatureKind]) -> Iterable[tu
 
 
 def write_root(root: SquareRoot) -> list[Any]:
-    """Return the factor, target and squares as JSON values."""
+    """Return the factor, target and squares of a `SquareRoot` as JSON values."""
     _, (factor, target, squares) = root.__reduce__()
     return [factor.tolist(), target.tolist(), float(squares)]
 

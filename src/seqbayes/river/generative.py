@@ -113,7 +113,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
 
         Examples
         --------
-        Ten features that are copies of one:
+        Ten copies of the same feature:
 
         >>> import random
         >>> from seqbayes.river import ConjugateNB

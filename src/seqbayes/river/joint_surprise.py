@@ -26,9 +26,9 @@ GROWTH = 1.1
 class JointSurprise:
     """The surprise of numbers under a mixture of Normal components and a background.
 
-    It is relative to the largest density at the centre of a component. The number of components,
-    which is one, two or four, is the number that gives the best predictions. With more than 40
-    features, nothing is learned.
+    The surprise is relative to the largest density at the centre of a component. The number of
+    components, which is one, two or four, is the number that gives the best predictions. With more
+    than 40 features, nothing is learned.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class JointSurprise:
     def surprise(self, numbers: Mapping[Any, float]) -> float:
         """Return log p(centre) - log p(numbers), at least 0; 0 until the mixture has started.
 
-        Features that were unknown when it started are ignored.
+        Features that were unknown when the mixture started are ignored.
         """
         mixture = self._used
         known = numbers.keys() & self._names

@@ -56,8 +56,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
 
     A feature that is absent counts as 0, even in rows learned before it first appeared; the weight
     of a new feature has its prior distribution. With a flat intercept prior or Jeffreys' noise
-    prior, the spread is unknown until there are some rows. Until then, `predict_interval` returns
-    None, and `predict_one` the best point estimate.
+    prior, the spread of predictions is unknown until there are some rows. Until then,
+    `predict_interval` returns None, and `predict_one` the best point estimate.
 
     Raises
     ------
@@ -157,8 +157,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     def choose_prior(self) -> None:
         """Choose the default prior again from all rows; do nothing if `precision` is given.
 
-        This also happens whenever the number of rows has grown by a tenth. Immediately afterwards,
-        only the calibration of the scale depends on the order of the rows.
+        The prior is also chosen again whenever the number of rows has grown by a tenth. Immediately
+        afterwards, only the calibration of the scale depends on the order of the rows.
 
         Examples
         --------

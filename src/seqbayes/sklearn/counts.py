@@ -78,7 +78,8 @@ class SequentialBernoulliMixture(_Discrete):
     n_components
         Number of components.
     alpha
-        Additive smoothing: the number of zeros, and of ones, that the prior of a feature adds.
+        Additive smoothing: the number of zeros, and the number of ones, that the prior for a
+        feature adds.
     binarize
         Threshold: larger values become 1, all others 0. None if the table has only zeros and ones.
     tol, max_iter, n_init, random_state, buffer, step
@@ -127,7 +128,7 @@ class SequentialPoissonMixture(_NonNegative):
     n_components
         Number of components.
     alpha
-        Additive smoothing: the number of observations with the overall mean that the prior of a
+        Additive smoothing: the number of observations with the overall mean that the prior for a
         feature adds.
     tol, max_iter, n_init, random_state, buffer, step
         See `SequentialGaussianMixture`.

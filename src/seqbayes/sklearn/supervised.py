@@ -212,8 +212,8 @@ class SequentialNaiveBayes(ClassifierMixin, _Learner):
         Dirichlet concentration of every class.
     temper
         Whether to average predictions over powers of the likelihood, weighted by how well each
-        power has predicted the rows, in order. This helps if features depend on each other and the
-        rows are in random order.
+        power has predicted each row from the rows before it. This helps if features depend on each
+        other and the rows are in random order.
 
     Attributes
     ----------

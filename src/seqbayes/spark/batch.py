@@ -126,11 +126,11 @@ def learn(
 ) -> Beliefs:
     """Learn a belief from all rows of a data frame.
 
-    Each partition is learned separately, and the partial statistics of each key are merged. They
-    are exact sums, so that posteriors are identical to those learned by one process, in any order.
-    A mixture makes one pass of online EM over each partition, and the results are merged in the
-    order of the partitions, as `Mixture.merge` does. Equal observations that are booleans, labels
-    or counts are counted by Spark first.
+    Each partition is learned separately, and the partial statistics of each key are merged. The
+    statistics are exact sums, so that posteriors are identical to those learned by one process, in
+    any order. A mixture makes one pass of online EM over each partition, and the results are merged
+    in the order of the partitions, as `Mixture.merge` does. Equal observations that are booleans,
+    labels or counts are counted by Spark first.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ def check_columns(belief: Belief, columns: Sequence[str]) -> None:
 
 
 def is_countable(events: DataFrame, belief: Belief) -> bool:
-    """Whether equal events can be counted, and learned once, with their number as the weight.
+    """Whether equal events can be counted, and learned once with their count as the weight.
 
     The sums are exactly those of learning each event.
     """

@@ -33,7 +33,7 @@ _ROWS = 1 << 19
 """Number of rows that are read at once."""
 
 _INTEGERS = ((8, T.ByteType), (16, T.ShortType), (32, T.IntegerType))
-"""Types of Spark by number of bits."""
+"""Spark's types of integers, with their numbers of bits."""
 
 _MOST_TASKS_PER_CORE = 3
 _ROWS_PER_TASK = 1 << 24

@@ -115,7 +115,7 @@ def write_states(states: DataFrame, belief: Belief, url: str) -> int:
         if belief.name in store.declarations() and store.entry_count(belief.name):
             raise StoreError(
                 f"{store.url} has data of belief {belief.name!r}; write into a new store, and"
-                " combine them with seqbayes merge"
+                " combine the two with seqbayes merge"
             )
         _declare(store, belief)
         selected = states.select(*_columns(belief)).toLocalIterator()

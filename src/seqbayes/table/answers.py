@@ -20,7 +20,7 @@ Array = Any
 class Answers:
     """Estimates and predictions for many states with one prior and likelihood; one value per row.
 
-    The methods have the names and meanings of those of a `State`. A value is an array or, for
+    The methods have the same names and meanings as those of a `State`. A value is an array or, for
     several parameters, the structure that the state returns, with arrays in it. Values that do not
     exist are NaN.
 
@@ -347,7 +347,7 @@ def _spread(values: Any, rows: Array, n: int) -> Any:
 
 
 def _taken(values: Any, numbers: Array) -> Any:
-    """Return the values at the given numbers; a single number is the value of all rows."""
+    """Return the values of the given rows; a single number is the value of all rows."""
     if isinstance(values, dict):
         return {name: _taken(value, numbers) for name, value in values.items()}
     if isinstance(values, tuple):

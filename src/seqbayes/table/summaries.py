@@ -196,7 +196,7 @@ class Summaries(Tabular, Sampled, ABC):
         return {"key": self.keys, **self.answers().columns(level)}
 
     def _repr_html_(self) -> str:
-        """Return figure and estimates of the keys with the most data, for notebooks."""
+        """Return a figure and the estimates of the keys with the most data, for notebooks."""
         if not len(self):
             return page(repr(self), [], {})
         more = f", {MAX_TABLE_ROWS} with the most data" if len(self) > MAX_TABLE_ROWS else ""

@@ -23,9 +23,9 @@ class Table(BaseTable):
     Parameters
     ----------
     state
-        The prior and likelihood of every key: a state that has no data, and a statistic with a
-        fixed number of sums (Beta, Gamma, Normal, NormalInverseGamma and Dirichlet), or `Decayed`
-        around one.
+        The prior and likelihood of every key: a state without data whose statistic has a fixed
+        number of sums (Beta, Gamma, Normal, NormalInverseGamma and Dirichlet), or such a state
+        within `Decayed`.
     max_keys
         Maximum number of keys, beyond which keys are evicted; None for no limit.
     policy
@@ -214,7 +214,8 @@ class Table(BaseTable):
         Raises
         ------
         PriorError
-            If it is not such a table, has a newer version, or a value is invalid.
+            If `table` was not written by `to_arrow`, was written by a newer version, or contains an
+            invalid value.
         """
         read, document = arrow.document_of(table)
         try:

@@ -45,7 +45,7 @@ _BLOCK_BYTES = cython.declare(cython.Py_ssize_t, 1 << 17)
 @cython.inline
 @cython.exceptval(check=False)
 def _mixed(h: cython.ulonglong, word: cython.ulonglong) -> cython.ulonglong:
-    """Return a hash value that combines a hash value and 64 further bits."""
+    """Combine a hash value with 64 further bits, and return the new hash value."""
     h = (h ^ word) * _GOLDEN
     return h ^ (h >> 32)
 

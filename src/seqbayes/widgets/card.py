@@ -24,8 +24,8 @@ class LiveCard(anywidget.AnyWidget):
     Parameters
     ----------
     belief
-        A state, a mixture or an estimator, or a table or a comparison, which cannot learn through
-        the card.
+        A state, a mixture or an estimator; or a table or a comparison, neither of which can learn
+        through the card.
     level
         Probability of the credible interval, from 0.5 to 0.99.
 

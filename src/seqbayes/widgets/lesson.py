@@ -18,7 +18,7 @@ LESSONS: dict[str, Callable[[], str]] = {
     "mms": lambda: candies_page(CandyStory(Prior.park())),
     "coins": lambda: coins_page(CoinStory()),
 }
-"""The pages by the name of the lesson."""
+"""The pages, keyed by the name of the lesson."""
 
 
 class Lesson(anywidget.AnyWidget):

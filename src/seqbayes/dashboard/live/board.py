@@ -68,7 +68,7 @@ class Board:
             self.tables = {description.name: EntryTable(description) for description in beliefs}
 
     def apply(self, updates: Mapping[str, Mapping[str, Update]]) -> None:
-        """Update the copies, which are given by belief and key."""
+        """Apply updates, which are keyed by belief and key, to the copies."""
         if not any(updates.values()):
             return
         with self.lock:

@@ -27,7 +27,7 @@ def difference(one: Past, other: Past, level: float) -> dict[str, Any]:
     """Return the difference between two numbers over time, with credible intervals, as columns.
 
     The latest states of the two numbers are compared at each time at which either number has a
-    state, beginning when both are known.
+    state, beginning with the first time at which both are known.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _thinned(times: list[float]) -> list[float]:
 
 
 def _at(past: Past, times: Sequence[float]) -> Any:
-    """Return the latest distribution at each time, as one whose hyperparameters are arrays."""
+    """Return the latest distribution at each time, as one distribution with array parameters."""
     numbers = [past[1][bisect.bisect(past[0], t) - 1] for t in times]
     stacked = zip(*(number.hyperparameters() for number in numbers), strict=True)
     return type(numbers[0])(*(np.array(each, float) for each in stacked))

@@ -30,7 +30,7 @@ MAX_LEVELS = 4
 """Maximum number of levels of intervals for which the card of a key is kept."""
 
 NO_CARDS: dict[float, dict[str, Any]] = {}
-"""The cards of a key that has none; this dict is never changed."""
+"""Shared by all keys without cards; this dict is never changed."""
 
 SPARK = 60
 STEPS = 10
@@ -45,7 +45,7 @@ class Update:
     state
         The copy.
     updated, since
-        Seconds since 1970.
+        Times of the key's last and first update, in seconds since 1970.
     last
         The last arguments of `learn_one`, if they are known.
     events
@@ -233,7 +233,7 @@ class Entry:
 
     @property
     def plotted(self) -> views.PlottedNumber | None:
-        """Which of several numbers the sparkline shows, as of its last point; otherwise None."""
+        """The number that the sparkline shows, as of its last point, if the belief has several."""
         return self._followed
 
     def begin(self, points: list[tuple[float | None, ...]]) -> None:

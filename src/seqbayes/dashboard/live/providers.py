@@ -29,7 +29,7 @@ STALLED = 1.5
 
 
 class Provider:
-    """A source of beliefs. The base class has none; it is for servers that only show replays."""
+    """A source of beliefs. The base class has no beliefs; servers that only show replays use it."""
 
     reader: StoreReader | None = None
 

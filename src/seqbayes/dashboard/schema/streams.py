@@ -143,7 +143,7 @@ class Decisions(Struct):
 
 
 class AnnotationInfo(Struct):
-    """A note about a time, in seconds since 1970; if `belief` is empty, it is about all beliefs."""
+    """A note about a time, in seconds since 1970; if `belief` is empty, the note is about all."""
 
     id: str
     at: float

@@ -73,7 +73,7 @@ class Annotations:
             reader.annotate(annotation)
 
     def listed(self) -> list[Annotation]:
-        """Return all annotations by time."""
+        """Return all annotations in order of time."""
         reader = self._hub.provider.reader
         if reader is not None:
             return reader.annotations()

@@ -49,7 +49,7 @@ class Direct:
     app
         The application that handles all other requests.
     handlers
-        Handlers of POST requests by path; a path that ends with a slash is a prefix.
+        Handlers of POST requests, keyed by path; a path that ends with a slash is a prefix.
     """
 
     def __init__(self, app: Any, handlers: Mapping[str, Handler]) -> None:

@@ -25,7 +25,7 @@ MAX_DECISIONS = 10_000
 """Maximum number of contexts or rewards in a request."""
 
 AT_ONCE = 100
-"""Maximum number of contexts for which arms are chosen in the same thread."""
+"""Maximum number of contexts for which arms are chosen without another thread."""
 
 QUICK_SECONDS = 0.005
 """Maximum expected processor time of a request whose probabilities are computed without another
@@ -71,7 +71,7 @@ class Decide:
     async def _choose_few(
         self, chooser: Chooser, contexts: list[dict[str, Any]]
     ) -> list[DecisionResponse] | None:
-        """Choose arms, if possible with probabilities that another request computed meanwhile."""
+        """Choose arms; use probabilities that another request has computed meanwhile, if any."""
         decisions = self._choose(chooser, contexts, chooser.choose_at_once)
         if decisions is not None:
             return decisions

@@ -26,7 +26,7 @@ PAGE, FIRST = 60, 12
 """Number of cards that ``grid.js`` requests for a single belief, and for each of several."""
 
 COMPARED = ("keys", "best", "label", "level", "control")
-"""Parameters of a comparison, in the order of ``compare.js``."""
+"""Parameters of a comparison, in the order in which ``compare.js`` sends them."""
 
 LETTERS = 25
 """Number of dead letters that ``letters.js`` requests."""

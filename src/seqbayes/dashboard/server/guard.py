@@ -40,7 +40,7 @@ PUBLIC = ("/login", "/logout", "/favicon.ico")
 """Paths that do not require a token, in addition to static files."""
 
 HARMLESS = ("/api/replay/", *PUBLIC)
-"""Paths that accept POST without a token if reading needs none: they do not change beliefs."""
+"""Paths that accept POST without a token if reading needs none, as they do not change beliefs."""
 
 
 class Guard:

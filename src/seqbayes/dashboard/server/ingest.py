@@ -89,7 +89,7 @@ class Commits:
     async def commit(
         self, source: http.Http, given: posted.PostedRequest
     ) -> tuple[posted.Outcome, bool]:
-        """Return the outcome of a request after its commit, and whether it is an earlier request's.
+        """Return a request's outcome after its commit, and whether it repeats an earlier request.
 
         Raises
         ------
@@ -210,5 +210,6 @@ def _identity(raw: msgspec.Raw | None, field: str, where: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_LENGTH:
-        raise HttpError(422, f"{where}: expected {field!r}, a string or whole number, as its id")
+        expected = "to be a string or a whole number"
+        raise HttpError(422, f"{where}: expected {field!r}, the id of the event, {expected}")
     return value

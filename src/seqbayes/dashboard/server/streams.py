@@ -26,7 +26,7 @@ PATIENCE = 15.0
 
 
 class EventStream(Response):
-    """A response that ends with its frames, or when the client disconnects or stops reading.
+    """A response that ends after its last frame, or when the client disconnects or stops reading.
 
     Parameters
     ----------

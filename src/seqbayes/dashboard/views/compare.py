@@ -19,7 +19,7 @@ from seqbayes.families import Beta
 _MAX_KEYS = 12
 
 _OFFERED = ("mean", "0.5", "0.9", "0.95", "0.99")
-"""Quantities of observations from which a person can choose."""
+"""Quantities of observations that pages offer for a comparison."""
 
 
 def compare(
@@ -121,7 +121,7 @@ def _arm(
 
 
 def probability_above(state: Any, threshold: float) -> float | None:
-    """Return the probability of exceeding a value of the observations; None if it is improper.
+    """Return the probability of exceeding a value of the observations; None if a state is improper.
 
     Examples
     --------

@@ -190,7 +190,7 @@ def _grid(predictives: list[Any], points: int) -> Any:
 
 
 def _blended(state: Any) -> Iterator[tuple[str, Any]]:
-    """Yield names with the predictive distribution of a mixture for each number, or for labels."""
+    """Yield the name and the mixture's predictive distribution of each number, or of the labels."""
     components = state.components  # empty until the first observation determines the priors
     each = zip(state.weights if components else (), components, strict=True)
     if state.df is None:

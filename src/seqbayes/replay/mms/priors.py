@@ -17,7 +17,7 @@ STRENGTH = 100.0
 """Default number of imagined candies for proportions."""
 
 UNNAMED = 1.0
-"""Number of imagined candies of a colour that the proportions omit, so that it stays possible."""
+"""Number of imagined candies of an omitted colour, so that the colour remains possible."""
 
 
 @dataclass(frozen=True, slots=True)

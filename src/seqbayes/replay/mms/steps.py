@@ -92,7 +92,7 @@ class CandyOpening:
     source: str
     belief: CandyBelief
     eleven: tuple[float, ...]
-    """The prior probabilities of eleven shares of `HYPOTHESIS`: the prior, rounded to those."""
+    """The prior probabilities of eleven shares of `HYPOTHESIS`: the prior, rounded to them."""
 
 
 @dataclass(frozen=True, slots=True)

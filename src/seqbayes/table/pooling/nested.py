@@ -256,7 +256,7 @@ class _Tree:
 
 
 def _without_negligible(x: Array, weights: Array) -> tuple[Array, Array]:
-    """Return equally spaced locations where each group has weight, equally many for every group."""
+    """Return equally spaced locations where a group has weight, the same number for every group."""
     likely = weights > 1e-9 * weights.max(axis=1, keepdims=True)
     first = likely.argmax(axis=1)
     last = weights.shape[1] - 1 - likely[:, ::-1].argmax(axis=1)

@@ -101,7 +101,7 @@ export class Which {
       coin(more),
       " as with ",
       coin(less),
-      `. Assigning the set to ${more} alone would claim a certainty that the tosses do not support, so ${more} receives ${decimals(100 * Math.max(...row.posterior), 0)} % of every toss: in many sets like this one, that is the share which ${more} would have produced on average, its expectation.`,
+      `. Assigning the set to ${more} alone would claim a certainty that the tosses do not support, so ${more} receives ${decimals(100 * Math.max(...row.posterior), 0)} % of every toss: on average over many sets like this one, ${more} would have produced this share of the tosses, the expected share.`,
     );
     return this.rules.replaceChildren(
       ...COINS.map((name, i) =>

@@ -68,7 +68,7 @@ export class Components {
     const curves = [card.total, ...components.map(({ density }) => density)];
     const coarse = card.discrete || !this.full;
     const [xs, total, ...densities] = coarse ? [card.x, ...curves] : smooth(card.x, ...curves);
-    // Counts have stems side by side, measurements have areas.
+    // Counts are drawn as adjacent stems, measurements as areas.
     const shape = (density, i) => {
       if (!density) return "";
       const shift = 6 * (i - (components.length - 1) / 2);

@@ -250,7 +250,7 @@ export class Density {
   }
 }
 
-// Between two loads of the detail, a page has only the few points of a card.
+// Between two requests for the details, a page has only the few points of a card's density.
 function finer({ x: places, ...curves }) {
   const [x, posterior, prior, likelihood] = smooth(
     places,

@@ -1,4 +1,4 @@
-// Extends curves whose ends are low, down to zero.
+// Extends curves to zero if the density at their ends is already small.
 
 const TAIL_SHARE = 0.05; // share of the peak; higher ends are real, such as those of a share at 0 and 1
 const STEPS = 24;

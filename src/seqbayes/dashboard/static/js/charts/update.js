@@ -47,7 +47,8 @@ export class Update {
   /**
    * Draw the Beta densities around one step.
    *
-   * The step contains each density at the published share, which determines the normalising constants.
+   * The step contains the value of each density at the published share. These values determine the
+   * normalising constants.
    */
   update(rule, alpha, rest, widest) {
     this.last = [rule, alpha, rest, widest];

@@ -144,7 +144,7 @@ export class Compare {
     await this.offers.show(this.belief, now, now.length >= MAX_COMPARED);
   }
 
-  // The server does not compare fewer than two keys.
+  // The server requires at least two keys.
   async #renew() {
     if (this.known.get(this.name) < 2) this.#remember();
     else if (this.keys.ids.length < 2 && this.open) await this.#single();
@@ -233,7 +233,7 @@ export class Compare {
     }
   }
 
-  // With a single key there is no choice.
+  // A comparison needs at least two keys.
   #enough() {
     const keys = this.known.get(this.name);
     this.body.hidden = keys < 2;

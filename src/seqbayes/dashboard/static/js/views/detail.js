@@ -195,7 +195,7 @@ export class Detail {
     setText(this.seen, [...model.filter(Boolean), ...now].join(" · "));
   }
 
-  // Parts that can be a second late.
+  // Parts that are updated at most once a second.
   #slow() {
     const { data } = this;
     this.panel.updateTable();

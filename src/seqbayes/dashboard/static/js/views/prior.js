@@ -179,7 +179,7 @@ export class PriorForm {
   }
 }
 
-// Shares in whole steps that sum to 1, rounded by largest remainders.
+// Shares rounded to whole steps by the largest-remainder method, so that they sum to 1.
 function scaled(values) {
   const sum = values.reduce((total, value) => total + value, 0);
   const steps = Math.round(1 / STEP);

@@ -82,7 +82,7 @@ export class Options {
     };
   }
 
-  // A quantile is a quantile over all labels, so no single label is selected.
+  // The quantile is computed over all labels, so no single label is selected.
   get #ofAllLabels() {
     return this.quantity !== null && this.quantity !== "mean";
   }
