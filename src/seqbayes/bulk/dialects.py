@@ -66,7 +66,7 @@ class Dialect:
         )
 
     def parse(self, x: str, kind: str) -> str:
-        """Convert a string that has been checked; an engine may evaluate this for others, too."""
+        """Convert a checked string; an engine may also evaluate the result for other strings."""
         return f"TRY_CAST({x} AS {kind})"
 
 
@@ -104,7 +104,7 @@ class PostgresDialect(Dialect):
         return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
 
     def parse(self, x: str, kind: str) -> str:
-        """Convert a string that has been checked; CASE evaluates this only for such strings."""
+        """Convert a checked string; CASE evaluates the result only for such strings."""
         return f"CAST({x} AS {kind})"
 
 

@@ -75,7 +75,7 @@ class CsvRelation(DuckRelation):
 
 
 def numbers(relation: DuckRelation, inner: str, condition: str) -> Iterator[tuple[Any, Any]]:
-    """Yield the number of each row for which a condition is not true, in order, with None."""
+    """Yield, in order and paired with None, the numbers of rows where a condition is not true."""
     sql = (
         f"SELECT {NUMBER} FROM (SELECT *, {inner} FROM {relation.numbered}) AS sb_all"
         f" WHERE NOT COALESCE({condition}, FALSE) ORDER BY {NUMBER}"

@@ -68,7 +68,7 @@ class Relation:
     dialect: Dialect
     columns: Mapping[str, Column]
     certain: str = ""
-    """The condition that a stream would read the same values from a row."""
+    """The condition under which a stream would read the same values from a row."""
     table = "sb_rows"
     """The name of the rows in queries."""
 

@@ -24,7 +24,7 @@ class Selection:
     Parameters
     ----------
     state
-        The prior: a state, or a `Decayed` whose half-life is in time.
+        The prior: a state, or a `Decayed` state with a half-life in time.
     values
         Columns of the observation, each with its kind: "number", "boolean" or "text".
     by

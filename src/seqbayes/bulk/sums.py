@@ -147,7 +147,7 @@ def _joined(first: Sequence[str], keys: Sequence[str], rows: str) -> tuple[str, 
 
 
 def _summed(terms: Sequence[str | float | Complement], weighted: bool) -> list[str]:
-    """Return the terms to sum; if weighted, also complements, as subtraction could cancel."""
+    """Return the terms to sum; with weights, also complements, which subtraction would round."""
     summed = []
     for term in terms:
         if isinstance(term, str):
@@ -208,7 +208,7 @@ def _assemble(part: SelectionQuery, sums: Mapping[str, Any], pivot: Any) -> Aggr
 
 
 def _split(times: Array, half_life: float) -> tuple[Array, Array]:
-    """Return the whole half-lives before each time, and the growth of weights since."""
+    """Return how many whole half-lives precede each time, and the growth of weights since."""
     for extreme in (times.min(), times.max()):
         split_time(float(extreme), half_life)  # raises an error if the time is too large
     whole, rest = np.divmod(times, half_life)

@@ -20,8 +20,8 @@ def check_target(path: str) -> Path | None:
     Raises
     ------
     SeqbayesError
-        If it exists and is not a regular file, or is an SQLite database, such as another store, or
-        if its directory does not exist.
+        If the path exists and is not a regular file, if it is an SQLite database, such as another
+        store, or if its directory does not exist.
     """
     if path == "-":
         return None

@@ -59,7 +59,7 @@ def add_server(parser: argparse.ArgumentParser, sparing: bool = False) -> None:
 
 
 def add_address(parser: argparse.ArgumentParser, token: str, sparing: bool = False) -> None:
-    """Declare the address of an HTTP server, and its token, described by `token` in the help."""
+    """Declare the address and the token of an HTTP server; `token` is the token's help text."""
     rare = argparse.SUPPRESS if sparing else None
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(

@@ -74,7 +74,7 @@ def reciprocal_of(state: State) -> Distribution | None:
 
 
 def summarise(key: Any, state: Any, view: View, since: str = "") -> list[Line]:
-    """Return the lines of one belief; of many categories, only those with the largest means."""
+    """Return the lines of one belief; if it has many categories, those with the largest means."""
     by_name, fields = isinstance(state.mean, Mapping), state.likelihood.observation_fields
     axes = list(fields) if fields and not by_name else None
     mean, interval, mle, mode = (

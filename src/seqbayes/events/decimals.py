@@ -92,7 +92,7 @@ def number_end(at: cython.p_char, found: cython.p_double) -> cython.p_char:
 @cython.cfunc
 @cython.exceptval(check=False)
 def _long_end(begin: cython.p_char, at: cython.p_char, found: cython.p_double) -> cython.p_char:
-    """Read a number with many digits or with an exponent, which would begin at a position."""
+    """Read a number with many digits or an exponent; `at` is where the exponent would begin."""
     end: cython.p_char = cython.NULL
     unused: cython.longlong = 0
     if at[0] == 101 or at[0] == 69:

@@ -137,7 +137,7 @@ class FieldArrays:
     def read_lines(
         self, data: bytes, starts: array[int], first: cython.longlong, names: list[bytes]
     ) -> int:
-        """Read JSON lines; return the number of plain ones before the first other one.
+        """Read JSON lines; return the number of lines before the first that is not plain.
 
         Parameters
         ----------
@@ -211,7 +211,7 @@ class FieldArrays:
         size: cython.Py_ssize_t,
         expected: cython.int,
     ) -> cython.int:
-        """Return the index of a name, which is most likely the expected one; -1 if it has none."""
+        """Return the index of a name, most likely `expected`; -1 if it is not among the fields."""
         slot: cython.int = expected
         n: cython.int = len(self._names)
         for _ in range(n):
@@ -254,7 +254,7 @@ class FieldArrays:
         if kind != _TEXT:
             self._numbers[slot, row] = number
             return at
-        for size in range(at - begin):  # only an integer is the text of its value
+        for size in range(at - begin):  # only integers are used as text
             if begin[size] == 46 or begin[size] == 101 or begin[size] == 69:
                 return cython.NULL
         return at if self._put_text(slot, row, begin, at - begin) else cython.NULL
@@ -284,7 +284,7 @@ class FieldArrays:
         delimiter: cython.char,
         columns: Sequence[int],
     ) -> int:
-        """Read CSV rows; return the number of plain ones before the first other one.
+        """Read CSV rows; return the number of lines before the first that is not plain.
 
         Parameters
         ----------

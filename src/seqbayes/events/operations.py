@@ -22,7 +22,7 @@ Evaluate = Callable[[Sequence[Any], bool], Any]
 """Computes a value from the values of fields; the flag tells whether strings are cells to parse."""
 
 MAX_SEARCHED_LENGTH = 10_000
-"""Maximum number of characters of a string in which a regular expression is searched for."""
+"""Maximum number of characters of a string that is searched with a regular expression."""
 
 
 def constant(value: Any) -> Evaluate:
@@ -148,7 +148,7 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "round": (1, 1, round),
     "sqrt": (1, 1, math.sqrt),
 }
-"""Functions by name: minimum and maximum number of arguments, and the function."""
+"""The functions, keyed by name: minimum and maximum number of arguments, and the function."""
 
 
 def bucket(part: Evaluate, width: float) -> Evaluate:

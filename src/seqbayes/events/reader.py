@@ -234,7 +234,7 @@ def _to_text(value: Any) -> Any:
 def _condition(
     condition: Expression, layout: Layout
 ) -> tuple[Callable[[Any], Any], Callable[[Any], bool]]:
-    """Return a function that gets the values of a condition, and one that evaluates it on them."""
+    """Return a function that gets the values that a condition needs, and one that evaluates it."""
     names = [layout.attribute((name, "any")) for name in condition.names]
     get = attrgetter(*names) if len(names) > 1 else _single(names)
     return get, lambda values: condition.evaluate(values, layout.text) is True

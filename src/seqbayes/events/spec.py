@@ -41,7 +41,7 @@ def families() -> dict[str, type[State]]:
 
 
 def find_family(name: str) -> type[State] | None:
-    """Return a family by its name in options, or None; only this built-in family is imported.
+    """Return a family by its name in options, or None; other built-in families are not imported.
 
     Examples
     --------

@@ -13,7 +13,7 @@ FILES = ("STORE", "CONFIG", "CONFIG_OR_STORE", "FILE")
 
 
 class Word(NamedTuple):
-    """An option, or an argument without `flags`.
+    """An option, or an argument, which has no `flags`.
 
     `value` is the metavariable, empty for a flag; `choices` are the possible values. An argument
     may be `repeated`, or optional.

@@ -163,7 +163,8 @@ class Chooser:
     ) -> DecisionResponse | None:
         """Choose an arm if no integration is needed; otherwise return None.
 
-        This is the case if the beliefs have not changed since the last choice in the same context.
+        No integration is needed if the beliefs have not changed since the last choice in the same
+        context.
 
         Parameters
         ----------

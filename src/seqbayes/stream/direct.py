@@ -19,15 +19,15 @@ _NUMERIC = ("number", "boolean")
 class DirectLearning:
     """Learns the first records of a batch in arrays, as far as they are plain.
 
-    The results are the same as without it. It applies if every belief learns a number or a truth
-    value by at most one field, without conditions, weights and times.
+    The results are the same as without direct learning. It applies if every belief learns a number
+    or a truth value by at most one field, without conditions, weights and times.
 
     Parameters
     ----------
     layout
         The layout of the events.
     tables
-        The states of each belief, by name.
+        The states of each belief, keyed by name.
     """
 
     def __init__(self, layout: Layout, tables: Mapping[str, KeyedStates]) -> None:

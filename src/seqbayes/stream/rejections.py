@@ -56,7 +56,7 @@ class RejectionCounts:
         events
             The events.
         start
-            Index of the first of them.
+            Index of the first event to read.
         simple
             The attributes of the key and the observation; see `Reader`.
         """

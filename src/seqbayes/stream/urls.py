@@ -45,8 +45,8 @@ def expand(text: str, quoted: bool = False) -> str:
 def check_port(url: str) -> None:
     """Check that the port of a URL, if there is one, is a number that a server can have.
 
-    The message does not repeat the URL: an unescaped ``/`` or ``#`` ends the host, and a part of
-    the password would be the port.
+    The message does not repeat the URL: if a password contains an unescaped ``/`` or ``#``, what is
+    parsed as the port is a part of the password.
 
     Raises
     ------

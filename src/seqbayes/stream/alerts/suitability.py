@@ -82,7 +82,7 @@ def _without_number(quantity: Any, label: str | None, state: Any) -> Iterator[st
             known = ", ".join(sorted(map(str, now.label_weights()[0])))
             yield f"the belief has no label {label!r}; its labels are {known}"
         elif isinstance(quantity, Tail) and quantity.of == "next":
-            yield "the next observation is a label: use mean, its share"
+            yield "the next observation is a label: use mean, the expected share"
         return
     if label is not None:
         yield "only a belief about labels has a label"

@@ -145,7 +145,7 @@ class Handle:
         return marks if tail is None else marks | {"tail": _fingerprint(tail)}
 
     def has(self, token: Any) -> bool:
-        """Move to the offset of a token; return whether the file has its length and its marks."""
+        """Move to the offset in a token; return whether the file has its length and its marks."""
         for offset in (
             token["length"],
             token["offset"],

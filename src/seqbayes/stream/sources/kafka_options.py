@@ -27,7 +27,7 @@ def check_options(
     Raises
     ------
     PriorError
-        If one is invalid.
+        If an option is invalid.
     """
     if not brokers or not topic:
         raise PriorError("expected brokers 'host:port', and the name of a topic")

@@ -49,7 +49,7 @@ class Known(NamedTuple):
         offset
             The offset up to which it was read.
         state
-            See above.
+            See `Known`.
         status
             Status of the file when it was opened; by default its current status.
         """

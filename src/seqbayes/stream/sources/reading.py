@@ -96,7 +96,7 @@ class Format:
 
 
 def check_regular(path: Path) -> None:
-    """Raise an error if a path exists and cannot be read again.
+    """Raise an error if a path exists but is not a regular file, and so cannot be read again.
 
     Raises
     ------

@@ -21,7 +21,7 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 end
 return 1
 """
-"""Resets a group atomically to the position of its only member; no other can join meanwhile."""
+"""Resets a group atomically to the position of its only member; others cannot join meanwhile."""
 
 
 class ConsumerGroup:

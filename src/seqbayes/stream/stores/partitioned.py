@@ -304,7 +304,8 @@ def _only(codec: StateCodec, entries: list[StoredEntry], strict: bool) -> list[S
     Raises
     ------
     StoreError
-        If there are several and `strict` is true; otherwise one is returned without its state.
+        If there are several entries and `strict` is true; otherwise, one of them is returned
+        without its state.
     """
     if len(entries) == 1:
         return entries

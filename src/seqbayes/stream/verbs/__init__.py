@@ -1,5 +1,5 @@
 """Verbs of the command line that work on streams and stores.
 
-Each module holds one function and its command, both named after the module; the functions are
+Each module contains one function and its command, both named after the module; the functions are
 exported by `seqbayes.stream`.
 """

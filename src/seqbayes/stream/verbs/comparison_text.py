@@ -152,7 +152,7 @@ def sentence(found: comparisons.Comparison) -> str:
 
 
 def _closest(found: comparisons.Comparison) -> comparisons.Difference:
-    """Return the difference between the best key and the control, or to the second best key."""
+    """Return the best key's difference from the control or, by default, from the closest rival."""
     if found.best in found.differences:
         return found.differences[found.best]
     rivals: Sequence[comparisons.Difference] = list(found.differences.values())

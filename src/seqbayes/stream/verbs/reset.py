@@ -29,7 +29,7 @@ examples:
   seqbayes reset beliefs.db --source file:/var/log/events.jsonl
 
 Resetting a belief also deletes its declaration, so that it can be redeclared. Resetting a source
-makes the next run read it from its beginning: reset the beliefs that have learned from it too, or
+makes the next run read it from its beginning: also reset the beliefs that have learned from it, or
 its events are counted twice.
 
 {EPILOG}"""
@@ -46,7 +46,7 @@ def reset(
 
     The history is deleted, too; dead letters are kept. A deleted belief can be redeclared with
     another prior; it learns from the current offset of the source. A source whose offset was
-    deleted is read from its beginning: reset the beliefs that have learned from it too, or its
+    deleted is read from its beginning: also reset the beliefs that have learned from it, or its
     events are counted twice.
 
     Parameters

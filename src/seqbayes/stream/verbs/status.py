@@ -21,8 +21,8 @@ examples:
   seqbayes status beliefs.db
   seqbayes status postgresql://user@host/database --json
 
-Each line is one source; in the store of a group of runners, one partition. The status is 1 if one
-of them has no runner.
+Each line is one source or, in the store of a group of runners, one partition. The exit status is 1
+if a source or partition has no runner.
 
 {EPILOG}"""
 
