@@ -215,7 +215,8 @@ def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Jou
             row = row_of[i + _AHEAD]
             prefetch(cython.address(cells[row, 0]))
             prefetch(cython.address(cells[row, n_columns - 1]))
-            prefetch(cython.address(journal.noted[row]))
+            if row < journal.n_used:
+                prefetch(cython.address(journal.noted[row]))
         row = row_of[i]
         base = cython.address(cells[row, 0])
         journal.note(row)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -65,11 +66,44 @@ class Columns(SumColumns):
             If a sum overflows, or a time is too large relative to the half-life.
         """
         batch = RowBatch(rows, xs, ys, ws, ts)
-        if self.n_columns == 0:
-            self._add_first_columns(batch)
-        journal = Journal(self, len(rows), self.n_rows if n_used is None else n_used)
+        self.learn_batches([batch], len(rows), self.n_rows if n_used is None else n_used)
+
+    def learn_batches(self, batches: Iterable[RowBatch], n: int, n_used: int) -> None:
+        """Add batches of checked observations; on error, also in the iterable, nothing changes.
+
+        Parameters
+        ----------
+        batches
+            The observations. The iterable may append rows before it returns a batch.
+        n
+            Number of observations in all batches.
+        n_used
+            Number of leading rows that may have data; all later rows are empty.
+
+        Raises
+        ------
+        ObservationError
+            If a sum overflows, or a time is too large relative to the half-life.
+        """
+        journal: Any = None
+        start = 0
+        try:
+            for batch in batches:
+                if self.n_columns == 0:
+                    self._add_first_columns(batch)
+                if journal is None:
+                    journal = Journal(self, n, n_used)
+                journal.attach()
+                self._learn_batch(batch, journal, start)
+                start += len(batch.rows)
+        except BaseException:
+            if journal is not None:
+                journal.restore()
+            raise
+
+    def _learn_batch(self, batch: RowBatch, journal: Any, start: int) -> None:
+        rows, position = batch.rows, 0
         loop = learn_values if adds_values(self, batch) else learn_numbers
-        position = 0
         try:
             while position < len(rows):
                 position = loop(self, batch, position, journal)
@@ -79,8 +113,7 @@ class Columns(SumColumns):
                     journal.attach()
                     position += 1
         except ObservationError as error:
-            journal.restore()
-            raise ObservationError(f"{error} at position {position}") from None
+            raise ObservationError(f"{error} at position {start + position}") from None
 
     def _add_first_columns(self, batch: RowBatch) -> None:
         """Add the columns that single observations need, all at once."""

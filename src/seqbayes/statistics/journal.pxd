@@ -6,7 +6,7 @@ cdef class Journal:
     cdef double[:, ::1] _cells, _saved
     cdef double[::1] _clocks, _landmarks
     cdef double[:, ::1] _times
-    cdef Py_ssize_t _n, _n_used
+    cdef Py_ssize_t _n, n_used
     cdef int _width
     cdef bint _decayed
     cdef void note(self, Py_ssize_t row) noexcept

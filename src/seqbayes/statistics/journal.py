@@ -30,12 +30,12 @@ class Journal:
 
     def __init__(self, columns: SumColumns, n: int, n_used: int) -> None:
         size: cython.Py_ssize_t = min(n, n_used) + 1
-        self._n_used = n_used
+        self.n_used = n_used
         self._columns = columns
         self._width = columns.n_columns
         self._decayed = columns.half_life != 0.0
         self._more = {at: parts[:] for at, parts in columns.more.items()}
-        self.noted = np.zeros(columns.n_rows, np.uint8)
+        self.noted = np.zeros(n_used, np.uint8)
         self._saved_rows = np.empty(size, np.int64)
         self._saved_cells = np.empty((size, self._width))
         self._saved_clocks = np.empty((size if self._decayed else 0, 2))
@@ -56,7 +56,7 @@ class Journal:
     def note(self, row: cython.Py_ssize_t) -> cython.void:
         """Save a row, unless it was saved before."""
         p: cython.int
-        if row >= self._n_used or self.noted[row]:
+        if row >= self.n_used or self.noted[row]:
             return
         self.noted[row] = 1
         self._rows[self._n] = row
@@ -74,7 +74,7 @@ class Journal:
     def restore(self) -> None:
         """Restore all rows that were saved, and empty those that were empty."""
         columns, n = self._columns, self._n
-        columns.clear(slice(self._n_used, columns.n_rows))
+        columns.clear(slice(self.n_used, columns.n_rows))
         rows = self._saved_rows[:n]
         columns.clear(rows)
         columns.cells[rows, : self._width] = self._saved_cells[:n]

@@ -106,7 +106,8 @@ def learn_values(columns: SumColumns, batch: RowBatch, start: int, journal: Jour
     for i in range(start, len(batch.rows)):
         if i + _AHEAD < len(row_of):
             prefetch(cython.address(cells[row_of[i + _AHEAD], 0]))
-            prefetch(cython.address(journal.noted[row_of[i + _AHEAD]]))
+            if row_of[i + _AHEAD] < journal.n_used:
+                prefetch(cython.address(journal.noted[row_of[i + _AHEAD]]))
         journal.note(row_of[i])
         row = cython.address(cells[row_of[i], 0])
         for j in range(n1):

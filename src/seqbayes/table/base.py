@@ -165,24 +165,24 @@ class BaseTable(Summaries):
         xs = arrays.items(xs)
         times = self._times(t, len(xs))
         weights = arrays.weights(w, len(xs))
-        numbers, n_used = self._numbers(xs), len(self)
+        if self._has_numbers():
+            self._changed(self._rows.learn(keys, xs, weights, times))
+            return
 
         def learn(rows: Array) -> None:
             if len(rows) != len(xs):
                 raise ObservationError(f"expected {len(xs)} keys, got {len(rows)}")
-            if numbers is None:
-                self._rows.columns.learn_objects(rows, list(xs), weights, times)
-            else:
-                self._rows.columns.learn(rows, *numbers, weights, times, n_used)
+            self._rows.columns.learn_objects(rows, list(xs), weights, times)
 
         self._changed(self._rows.add(keys, learn))
 
-    def _numbers(self, xs: Any) -> tuple[Array, Array] | None:
-        """Return observations as numbers; None if the likelihood's observations are not numbers."""
+    def _has_numbers(self) -> bool:
+        """Whether the observations of the likelihood are numbers."""
         try:
-            return self._rows.state.read_many(xs)
+            self._rows.state.read_many([])
         except UnsupportedError:
-            return None
+            return False
+        return True
 
     def _times(self, t: Any, n: int) -> Array | None:
         if not self._rows.timed:

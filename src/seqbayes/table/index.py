@@ -124,7 +124,10 @@ class Index:
         ObservationError
             If a key is not an integer, a string, or a tuple of them.
         """
-        read = read_keys(keys)
+        return self.rows_of_read(read_keys(keys), add)
+
+    def rows_of_read(self, read: Any, add: bool) -> Array:
+        """Return the rows of keys that `read_keys` returned; see `rows`."""
         before = len(self)
         if add and not before:
             self._table = _table_for(read)

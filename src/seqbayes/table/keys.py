@@ -85,6 +85,23 @@ class ArrowTexts(NamedTuple):
         return table.at(self.rows(table, add=True))
 
 
+def count(read: Array | Texts | ArrowTexts | list[Any]) -> int:
+    """Return the number of keys that `read_keys` returned."""
+    if isinstance(read, ArrowTexts):
+        return len(read.ends) - 1
+    return len(read.texts) if isinstance(read, Texts) else len(read)
+
+
+def blocks(read: Array | Texts | ArrowTexts | list[Any], size: int) -> list[Any]:
+    """Return keys in blocks of a size, which are not copied; a list of keys is not divided."""
+    starts = range(0, max(count(read), 1), size)
+    if isinstance(read, np.ndarray):
+        return [read[start : start + size] for start in starts]
+    if isinstance(read, ArrowTexts):
+        return [ArrowTexts(read.ends[start : start + size + 1], read.data) for start in starts]
+    return [read]
+
+
 def read_keys(keys: Any) -> Array | Texts | ArrowTexts | list[Any]:
     """Return keys as an array of 64-bit integers, as strings, or as a list.
 

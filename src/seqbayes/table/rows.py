@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from seqbayes.errors import MergeError, PriorError, UnsupportedError
+from seqbayes.errors import MergeError, ObservationError, PriorError, UnsupportedError
 from seqbayes.forgetting import Decayed
 from seqbayes.state import State
+from seqbayes.statistics.batches import RowBatch
 from seqbayes.statistics.columns import Columns
 from seqbayes.table.index import Index
+from seqbayes.table.keys import blocks, count, read_keys
 from seqbayes.table.order import Order
 
 Array = Any
+
+_BLOCK = 1 << 20
+"""Number of observations for which arrays are made at once: memory that is reused is faster."""
 
 
 class Rows:
@@ -57,18 +63,82 @@ class Rows:
 
     def add(self, keys: Any, learn: Callable[[Array], None]) -> Array:
         """Call a function with the rows of keys and return them; on error, remove new keys."""
-        before = len(self.index)
-        rows = self.index.rows(keys, add=True)
-        try:
-            if len(self.index) > self.columns.n_rows:
-                self.columns.resize(len(self.index))
+        with self._adding():
+            rows = self._add(read_keys(keys))
             learn(rows)
-        except Exception:
+        return rows
+
+    def learn(self, keys: Any, xs: Any, ws: Array | None, ts: Array | None) -> Array:
+        """Add observations that are numbers, or none of them if one is invalid.
+
+        Parameters
+        ----------
+        keys
+            The keys.
+        xs
+            As many observations, an array or a list.
+        ws, ts
+            Their weights and times, or None.
+
+        Returns
+        -------
+        array
+            The row of each observation; empty if the order of use is not kept.
+
+        Raises
+        ------
+        ObservationError
+            If a key or an observation is invalid, or a sum overflows.
+        """
+        read = read_keys(keys)
+        if count(read) != len(xs):
+            raise ObservationError(f"expected {len(xs)} keys, got {count(read)}")
+        divided = isinstance(xs, np.ndarray) and xs.dtype.kind in "biuf"
+        parts = blocks(read, _BLOCK) if divided else [read]
+        used: list[Array] = []
+
+        def batches() -> Iterator[RowBatch]:
+            stop = 0
+            for part in parts:
+                start, stop = stop, stop + count(part)
+                numbers = self._numbers(xs, start, stop)
+                rows = self._add(part)
+                if self.order is not None:
+                    used.append(rows)
+                pair = (None if each is None else each[start:stop] for each in (ws, ts))
+                yield RowBatch(rows, *numbers, *pair)
+
+        with self._adding():
+            self.columns.learn_batches(batches(), len(xs), len(self))
+        return np.concatenate(used) if used else np.zeros(0, np.int64)
+
+    def _numbers(self, xs: Any, start: int, stop: int) -> tuple[Array, Array]:
+        """Return some of the observations as numbers."""
+        try:
+            return self.state.read_many(xs[start:stop])
+        except ObservationError:
+            if start:
+                self.state.read_many(xs[:stop])  # the message has the position among all
+            raise
+
+    def _add(self, read: Any) -> Array:
+        """Return the rows of keys, some of which may be new."""
+        rows = self.index.rows_of_read(read, add=True)
+        if len(self.index) > self.columns.n_rows:
+            self.columns.resize(len(self.index))
+        return rows
+
+    @contextmanager
+    def _adding(self) -> Iterator[None]:
+        """Remove new keys on error."""
+        before = len(self.index)
+        try:
+            yield
+        except BaseException:
             self.index.truncate(before)
             if self.columns.n_rows > before:
                 self.columns.resize(before)
             raise
-        return rows
 
     def state_at(self, row: int, prior: Any = None) -> State | Decayed:
         """Return the belief of a row as a state, with the given prior unless it is None."""
