@@ -97,8 +97,8 @@ def _query(part: SelectionQuery, rows: str, pivot: str) -> str:
     rows
         The rows to aggregate.
     pivot
-        The value about which squares are summed. If empty, they are summed about the mean of each
-        key, which needs a second pass.
+        The value about which squares are summed. If empty, the squares are summed about the mean of
+        each key, which needs a second pass.
     """
     selection, form = part.selection, part.selection.form
     t, keys, source = f"{part.prefix}t", part.keys, rows

@@ -105,7 +105,7 @@ class Log:
 
 
 class Tracker:
-    """Counts items, and on a terminal shows the rate and the time left after two seconds.
+    """Counts items; after two seconds, also shows the rate and the time left on a terminal.
 
     A ``with`` statement removes the progress line at its end.
 

@@ -21,7 +21,7 @@ class _Output(Console):
 
 
 def make_console() -> Console:
-    """Return a console on standard output that raises `BrokenPipeError` if its reader is closed."""
+    """Return a console on standard output that raises `BrokenPipeError` if the reader closes it."""
     return _Output(highlight=False, soft_wrap=False)
 
 

@@ -162,7 +162,7 @@ class Client(ClientMethods):
         self.close()
 
     def get(self, path: str, kind: type[T]) -> T:
-        """Return the response at a path, decoded as a type."""
+        """Return the response to a GET request for a path, decoded as a type."""
         return _read(self._send(self._connection, "GET", path, None, self._headers), kind)
 
     def _post(self, path: str, body: Any) -> http.client.HTTPResponse:

@@ -75,8 +75,8 @@ class CandyCounts:
         """Distribute all candies at random over the published number of bags.
 
         Only the totals are published. The order is random, as are the bag sizes, which lie between
-        the smallest and the largest: each free position in a bag is filled with the same
-        probability.
+        the smallest and the largest: each place beyond the smallest size of a bag is filled with
+        the same probability.
 
         Parameters
         ----------

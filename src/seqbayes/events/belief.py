@@ -173,7 +173,7 @@ class Belief:
 
     @property
     def _mapping_slots(self) -> list[Slot]:
-        """The slots of an observation that is a mapping; otherwise empty."""
+        """The slots of the observation if it is a mapping; otherwise empty."""
         likelihood = self.likelihood
         fields = {} if likelihood is None else likelihood.observation_fields
         return [(str(name), kind) for name, kind in fields.items()]

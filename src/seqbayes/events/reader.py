@@ -245,7 +245,7 @@ def _single(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def _matcher(wanted: Any, text: bool) -> Callable[[Any], bool]:
-    """Return a predicate that compares with a required value, or with several alternatives."""
+    """Return a predicate that compares a value with a required value, or with alternatives."""
     several = tuple(wanted) if isinstance(wanted, (list, tuple)) else (wanted,)
     if all(isinstance(each, str) for each in several):
         return lambda value: value in several

@@ -136,7 +136,7 @@ class Tokens:
         Raises
         ------
         PriorError
-            If a token is left.
+            If any tokens are left.
         """
         if self.current.kind != "end":
             self.refuse(expected)

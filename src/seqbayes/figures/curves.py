@@ -50,7 +50,7 @@ def extents(distribution: Any, inner: Any) -> tuple[Any, Any]:
 
 
 def grids(narrow: Any, wide: Any, inner: Any, points: int) -> Any:
-    """Return points of shape (K, points) for K distributions, closest where densities are steep.
+    """Return points of shape (K, points) for K distributions, densest where densities are steep.
 
     Rows are NaN if there is nothing to draw.
 
@@ -113,7 +113,7 @@ def _modes(distribution: Any) -> Any:
 
 
 def _resampled(x: Any, steps: Any, points: int) -> tuple[Any, float]:
-    """Return points evenly spaced along the drawn curves, and the longest step before."""
+    """Return points evenly spaced along the drawn curves, and the longest of the given steps."""
     lengths = np.concatenate([np.zeros((len(x), 1)), np.cumsum(steps, axis=-1)], axis=-1)
     places = np.linspace(0.0, 1.0, points)
     rows = [

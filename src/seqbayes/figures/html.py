@@ -14,7 +14,7 @@ MAX_TABLE_ROWS = 20
 
 
 def page(text: str, panels: Sequence[Panel], columns: Mapping[str, Sequence[Any]]) -> str:
-    """Return HTML without scripts, style sheets, or references.
+    """Return HTML without scripts, style sheets, or references to other files.
 
     Parameters
     ----------

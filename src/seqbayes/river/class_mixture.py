@@ -245,7 +245,8 @@ def read(
     try:
         return ClassMixture(mixture, numbers, known)
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise PriorError(f"expected a mixture of a class, got one of {given[0]}") from None
+        expected = "expected the mixture of a class"
+        raise PriorError(f"{expected}, got a mixture with the component {given[0]}") from None
 
 
 def component(

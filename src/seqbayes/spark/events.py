@@ -218,7 +218,7 @@ def take(xs: Any, rows: Array) -> Any:
 
 
 def read(batch: pa.RecordBatch, belief: Belief) -> Events:
-    """Return the events of an Arrow batch of the columns of `select` or `count_equal`."""
+    """Return the events in an Arrow batch that has the columns of `select` or `count_equal`."""
     reasons: dict[int, str] = {}
     keys = batch.column(KEY) if belief.by else None
     if keys is not None:

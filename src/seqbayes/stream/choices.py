@@ -230,7 +230,7 @@ class Chooser:
         return frozenset(others | {self.belief.name})
 
     def _known_keys(self, context: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
-        """Return the key of each arm in a context; decode a context of strings only once."""
+        """Return the key of each arm in a context; the keys for contexts of strings are cached."""
         values = tuple(context.items())
         if not all(type(value) is str for value in context.values()):
             return self._keys_of(context)

@@ -50,7 +50,7 @@ _HIGH, _LOW = 4096.5, 2.0**-50
 @cython.cfunc
 @cython.exceptval(-1, check=True)
 def _copy_key(key: str, to: cython.p_char) -> cython.Py_ssize_t:
-    """Write the text (see `key_text`) of a key in JSON; return its size.
+    """Convert a key from JSON to its text (see `key_text`); return the size of the text.
 
     The key is usually one string without escapes. The text has at most one byte more than the JSON.
     """

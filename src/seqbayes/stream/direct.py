@@ -20,7 +20,7 @@ class DirectLearning:
     """Learns the first records of a batch in arrays, as far as they are plain.
 
     The results are the same as without direct learning. It applies if every belief learns a number
-    or a truth value by at most one field, without conditions, weights and times.
+    or a truth value and has at most one key field, but no conditions, weights or times.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class DirectLearning:
 
 
 def is_numeric(belief: Belief) -> bool:
-    """Whether a belief learns a number or a truth value by at most one field, and nothing else.
+    """Whether a belief reads nothing but a number or truth value and at most one key field.
 
     Examples
     --------

@@ -13,7 +13,7 @@ EVENT_BYTES = 12
 
 
 class LearnedEvent(msgspec.Struct, omit_defaults=True):
-    """The record of an event with an id, stored as the note of the id.
+    """The record of an event with an id, stored in the note of the id.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ def _pyarrow() -> Any:
 
 
 def write(options: Mapping[str, Any], rows: Rows) -> Any:
-    """Return an Arrow table with the options of a table and its rows.
+    """Convert the options and the rows of a table to an Arrow table.
 
     Raises
     ------

@@ -330,7 +330,7 @@ class BaseTable(Summaries):
         return self._pooled(at)
 
     def unpooled(self, at: float | None = None) -> Answers:
-        """Return the answers without pooling: every key has the prior with which it was declared.
+        """Return the answers without pooling: no key borrows strength from the others.
 
         Parameters
         ----------

@@ -62,7 +62,7 @@ class Rows:
         return self.columns.n_bytes + self.index.n_bytes
 
     def add(self, keys: Any, learn: Callable[[Array], None]) -> Array:
-        """Call a function with the rows of keys and return them; on error, remove new keys."""
+        """Call a function with the rows of keys, and return the rows; on error, remove new keys."""
         with self._adding():
             rows = self._add(read_keys(keys))
             learn(rows)
@@ -191,7 +191,7 @@ class Rows:
             self.columns.landmarks[:n] = old.landmarks[:n]
 
     def keep(self, rows: Array) -> None:
-        """Remove all other rows; the rows kept may be in any order."""
+        """Keep only these rows, which may be in any order."""
         if self._priors is not None:
             mine = self.prior
             self._priors = type(mine)(*(v if isinstance(v, tuple) else v[rows] for v in mine))

@@ -62,7 +62,7 @@ class Board:
         self.steps: deque[tuple[int, str, str, EventEffect]] = deque(maxlen=500)
 
     def declare(self, beliefs: Iterable[BeliefDescription]) -> None:
-        """Replace the beliefs; the new ones have no keys."""
+        """Replace the beliefs; the new beliefs have no keys yet."""
         with self.lock:
             self.version += 1
             self.tables = {description.name: EntryTable(description) for description in beliefs}

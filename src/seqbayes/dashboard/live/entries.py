@@ -190,7 +190,7 @@ class Entry:
             raise StoreError(f"the stored state of {where} cannot be read: {error}") from None
 
     def read(self, text: str) -> Any:
-        """Return the belief's state that has this JSON."""
+        """Decode the JSON of a state of the belief."""
         return self._about.read(text)
 
     @property

@@ -23,7 +23,7 @@ Array = Any
 SORTS = ("n", "mean", "low", "width", "rate", "updated", "key")
 
 MAX_KEYS_WITH_EVENTS = 1000
-"""Maximum number of keys per belief, those with the latest events, whose last events are kept."""
+"""Maximum number of keys per belief whose last events are kept: the most recently used keys."""
 
 MAX_WARNINGS = 20
 """Number of keys whose warnings are reported; the keys with the most data are chosen."""

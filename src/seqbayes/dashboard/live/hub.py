@@ -211,7 +211,7 @@ class Hub:
                 self._watched_until.pop(next(iter(self._watched_until)))
 
     def opening(self, subscription: Subscription, last: str) -> tuple[int, bytes]:
-        """Return the number and the first frames of a connection.
+        """Return the first frames of a connection, and the version of the board that they show.
 
         Parameters
         ----------

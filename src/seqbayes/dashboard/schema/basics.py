@@ -9,4 +9,4 @@ Kind = str
 """How a belief is displayed; the OpenAPI document lists all registered kinds."""
 
 Scale = Literal["", "share", "log"]
-"""The format of numbers: unchanged, in percent, or as their exponential."""
+"""The format of numbers: unchanged, as percentages, or exponentiated."""

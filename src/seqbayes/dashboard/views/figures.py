@@ -60,7 +60,7 @@ def heights(values: Any, peak: float) -> list[float | None]:
 
 
 def rounded(values: Any, scale: Any) -> Any:
-    """Return an array of shape (K, n) with each row rounded relative to its scale, of shape (K, 1).
+    """Return an array of shape (K, n), whose rows are rounded relative to scales of shape (K, 1).
 
     Examples
     --------

@@ -202,7 +202,7 @@ def _intervals(state: State, posteriors: Any, level: float) -> Any:
 
 
 def _first_part(estimate: Any) -> Any:
-    """Return the estimate of the number that is drawn, out of several numbers."""
+    """Return the estimate of the number that is drawn, which is one of several numbers."""
     return estimate[0] if isinstance(estimate, tuple) else estimate
 
 

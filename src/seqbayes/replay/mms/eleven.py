@@ -38,7 +38,7 @@ class ElevenShares:
 
 
 def round_shares(alpha: float, beta: float) -> tuple[float, ...]:
-    """Return the probability that a beta-distributed share is nearest to each of the eleven.
+    """Return, for each of the eleven shares, the probability that a Beta variable is nearest to it.
 
     Parameters
     ----------

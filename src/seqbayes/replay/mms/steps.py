@@ -118,7 +118,7 @@ class CandyStep:
         Bayes' rule for the share of `HYPOTHESIS`, evaluated at the share that Mars published; the
         observation is whether the candy has that colour. Its posterior is the next step's prior.
     next_rule : Explanation
-        Bayes' rule for the next candy, if the same is observed.
+        Bayes' rule for the next candy, if the observation is the same.
     eleven : ElevenShares
         Bayes' rule for eleven possible shares of `HYPOTHESIS`.
     belief : CandyBelief

@@ -296,7 +296,7 @@ class Alerts(Collector):
         changes.messages_gone, self._kept = self._kept[:surplus], self._kept[surplus:]
 
     def _finish_commit(self) -> None:
-        """Record what was stored, and deliver its messages."""
+        """Record what was stored, and deliver the stored messages."""
         assert self._delivery is not None
         self._stored = dict(self._instances)
         self._next_refresh = time.monotonic() + REFRESH_SECONDS

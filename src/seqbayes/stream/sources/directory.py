@@ -344,7 +344,7 @@ class Directory(Source):
     def _placed(
         batches: Iterator[Batch], name: str, doubts: list[tuple[Any, bytes, str]]
     ) -> Iterator[Batch]:
-        """Yield batches whose positions contain the name of the file, the first one with doubts."""
+        """Yield batches whose positions contain the file name; add doubts to the first batch."""
         name = encodable(name)
         for batch in batches:
             yield dataclasses.replace(

@@ -146,10 +146,8 @@ class Handle:
 
     def has(self, token: Any) -> bool:
         """Move to the offset in a token; return whether the file has its length and its marks."""
-        for offset in (
-            token["length"],
-            token["offset"],
-        ):  # most other files differ in the first part
+        # most other files differ in the first of these parts
+        for offset in (token["length"], token["offset"]):
             if not self.skip_to(offset) or self.marks(offset)["head"] != token["head"]:
                 return False
         return "tail" not in token or self.marks(token["offset"]).get("tail") == token["tail"]

@@ -90,7 +90,7 @@ class LastRead:
         Parameters
         ----------
         end_of
-            Function that asks for the end of a partition.
+            Function that queries the end offset of a partition.
         """
         now = time.monotonic()
         if not self.unverified or now - self._since < _SILENCE:

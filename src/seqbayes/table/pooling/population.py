@@ -22,7 +22,7 @@ Array = Any
 
 
 class Population(ABC):
-    """Describes a population by priors from one family; see the module docstring."""
+    """A population whose distributions are priors of one family; see the module docstring."""
 
     @abstractmethod
     def groups(self, state: State, statistic: Any) -> PairCounts:

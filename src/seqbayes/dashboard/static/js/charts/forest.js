@@ -72,13 +72,13 @@ function row({ pair, mean, interval }, named, written, low, width) {
 }
 
 /**
- * Estimates of keys with their intervals on one axis, the best end first.
+ * Estimates of keys with their intervals on one axis, in descending order of quality.
  *
  * @param {{key: string, mean: number, interval: number[]}[]} arms
  * @param {object} options
  * @param {Function} options.named makes an element with the name of a key
  * @param {object} options.written the format of the numbers
- * @param {boolean} options.lowest whether the lowest is best
+ * @param {boolean} options.lowest whether the lowest number is best
  * @param {number|null} options.threshold on the scale of the numbers
  * @param {number[]|null} options.band a range of equivalent values
  */

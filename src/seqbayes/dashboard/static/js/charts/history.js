@@ -82,7 +82,7 @@ const pale = (colour) => `color-mix(in srgb, ${colour} 14%, transparent)`;
 export function storedLevel(curves, level) {
   const other = curves.find((curve) => curve.t.length && curve.level !== Number(level));
   return other
-    ? `The history has ${percent(other.level)} intervals: the store has no states to compute those of ${percent(level)}.`
+    ? `The history has ${percent(other.level)} intervals: the store has no states from which to compute ${percent(level)} intervals.`
     : "";
 }
 

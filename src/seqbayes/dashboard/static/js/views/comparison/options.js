@@ -1,4 +1,4 @@
-// What is compared, and how: the best end, the label, the reference and the level of intervals.
+// What is compared, and how: whether high or low is best, the label, the reference and the level.
 
 import { h, segments } from "../../dom.js";
 import { visible } from "../../format.js";
