@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from seqbayes import Hurdle, NormalInverseGamma
+from seqbayes import Gamma, Hurdle, NormalInverseGamma
 from seqbayes.dashboard import views
 from seqbayes.distributions import tabulated
-from seqbayes.likelihoods import LogNormal
+from seqbayes.likelihoods import Exponential, LogNormal
 
 
 @pytest.fixture
@@ -37,3 +37,23 @@ def test_the_curves_of_a_card_are_the_densities_of_the_expected_value(revenue):
     posterior, prior = revenue.expected.pdf(x), revenue.clone().expected.pdf(x)
     assert card["posterior"] == pytest.approx(posterior, abs=2e-3 * posterior.max())
     assert card["prior"] == pytest.approx(prior, abs=2e-3 * posterior.max())
+
+
+def test_a_card_has_the_median_if_the_mean_is_infinite(revenue):
+    card = views.card(revenue)
+    assert card["mean"] is None
+    assert card["median"] == pytest.approx(revenue.expected.ppf(0.5))
+    rates = Hurdle(Gamma(3, 40, likelihood=Exponential()))
+    rates.learn_many([0.0, 12.0, 19.5])
+    assert "median" not in views.card(rates)
+
+
+def test_a_card_has_the_share_and_the_mean_amount(revenue):
+    share, amount, *parameters = views.card(revenue)["fields"]
+    assert (share["name"], share["mean"]) == ("share", pytest.approx(11 / 102))
+    assert (amount["name"], amount["mean"]) == ("mean amount", None)
+    assert amount["interval"] == pytest.approx(revenue.expected.second.interval())
+    assert [each["name"] for each in parameters] == [
+        "amount mean of the log",
+        "amount variance of the log",
+    ]

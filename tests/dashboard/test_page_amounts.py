@@ -1,7 +1,10 @@
 """Beliefs with long keys and infinite means in a real browser, on a phone and on paper."""
 
 import itertools
+import json
 import random
+import re
+import urllib.request
 
 import pytest
 from served import Site
@@ -58,13 +61,35 @@ def shop(tmp_path_factory):
 def test_an_infinite_loss_is_not_shown_as_a_small_one(shop, open_page):
     page = open_page("/compare?belief=revenue", at=shop)
     verdict = page.locator(".verdict-text")
-    expect(verdict).to_contain_text("expected loss infinite")
+    expect(verdict).to_contain_text(
+        re.compile(r"the loss is at most .* EUR with probability 97.5 %")
+    )
     expect(verdict).to_contain_text("a difference of ")
     costs = page.get_by_role("region", name="What a choice costs")
     expect(costs.get_by_role("cell", name="infinite")).to_have_count(3)
     differences = page.locator(".forest:not(.estimates)")
     expect(differences.locator(".whisker")).to_have_count(2)
     expect(differences.locator(".tick")).to_have_count(0)  # the mean does not exist
+
+
+def test_medians_are_shown_where_means_are_infinite(shop, open_page):
+    with urllib.request.urlopen(f"{shop.url}/api{DETAIL}", timeout=60) as answer:
+        card = json.load(answer)
+    assert card["mean"] is None
+    median = f"{card['median']:.1f}"
+    page = open_page("/compare?belief=revenue", at=shop)
+    page.get_by_role("columnheader", name="Median").wait_for()
+    numbers = page.get_by_role("region", name="In numbers")
+    row = numbers.get_by_role("row").filter(has_text="control")
+    expect(row).to_contain_text(median)
+    expect(page.locator(".estimates .tick")).to_have_count(3)
+    page = open_page(at=shop)
+    shown = page.locator(".card", has_text="control").filter(has_text="median")
+    expect(shown.locator(".value")).to_have_text(median)
+    page = open_page(DETAIL, at=shop)
+    figures = page.locator("dl.figures").first
+    expect(figures).to_contain_text(f"median{median} EUR")
+    expect(figures).to_contain_text(re.compile("share.* %.*mean amount.* to "))
 
 
 def test_the_history_of_an_infinite_mean_has_its_intervals(shop, open_page):

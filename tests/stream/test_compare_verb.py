@@ -6,12 +6,13 @@ import math
 import pytest
 from memory import Listed
 
-from seqbayes import Beta, Dirichlet, Gamma, Normal, Product, cli
+from seqbayes import Beta, Dirichlet, Gamma, Hurdle, Normal, NormalInverseGamma, Product, cli
 from seqbayes.compare import compare, decide, sample_ratio
+from seqbayes.console.screen import make_console
 from seqbayes.events.display import Display
 from seqbayes.likelihoods import Binomial, Exponential, LogNormal
 from seqbayes.stream import Belief, Pipeline, open_store
-from seqbayes.stream.verbs.comparison_text import sentence
+from seqbayes.stream.verbs.comparison_text import sentence, tables, to_dict
 
 
 def learn(path, events, *beliefs):
@@ -151,6 +152,24 @@ def test_sentences():
     assert sentence(alike).startswith("equivalent")
     far = compare({"A": Beta(10, 1000), "B": Beta(500, 1000)})
     assert "P(best) > 99.99 %" in sentence(far) or "P(best) 100.00 %" in sentence(far)
+
+
+def test_infinite_means_are_replaced_by_medians(capsys):
+    paid = {"A": [3.0, 4.0, 2.5, 3.5] * 20, "B": [5.0, 7.0, 4.5, 6.0] * 20}
+    shops = {name: Hurdle(NormalInverseGamma(likelihood=LogNormal())) for name in paid}
+    for name, amounts in paid.items():
+        shops[name].learn_many([0.0] * 20 + amounts)
+    found = compare(shops)
+    keys, _ = tables(found)
+    make_console().print(keys)
+    printed = capsys.readouterr().out
+    assert "median" in printed
+    assert f"{shops['A'].expected.ppf(0.5):.4g}" in printed
+    low, high = sorted(map(abs, found.differences["A"].interval))
+    assert sentence(found).endswith(
+        f"{low:.4g} to {high:.4g} above A, loss at most 0 with probability 97.5 %"
+    )
+    assert to_dict(found)["keys"]["A"]["median"] == found.median["A"]
 
 
 def test_the_planned_ratio_of_keys_is_tested(store, capsys):

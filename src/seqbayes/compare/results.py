@@ -100,6 +100,11 @@ class Comparison(Tabular):
     numbers: dict[Hashable, Distribution] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def median(self) -> dict[Hashable, float]:
+        """Posterior median of each belief, which exists even if its mean is infinite."""
+        return {name: float(number.ppf(0.5)) for name, number in self.numbers.items()}
+
+    @property
     def loss_interval(self) -> dict[Hashable, tuple[float, float]]:
         """Equal-tailed credible interval of the loss from choosing each belief.
 
@@ -118,9 +123,13 @@ class Comparison(Tabular):
         "anytime-valid": the error rate is bounded, whenever the experiment is stopped. "none": no
         error rate is bounded.
         """
-        exact = ("p_best", "p_better", "loss", "loss_interval", "mean", "interval", "differences")
+        exact = ["p_best", "p_better", "loss", "loss_interval", "mean", "median", "interval"]
         decision = "none" if self.decision is None else self.decision.guarantee
-        return {**dict.fromkeys(exact, "exact"), "verdict": "none", "decision": decision}
+        return {
+            **dict.fromkeys([*exact, "differences"], "exact"),
+            "verdict": "none",
+            "decision": decision,
+        }
 
     @property
     def p_tie(self) -> float:
@@ -160,10 +169,12 @@ class Comparison(Tabular):
     def figure_panels(self, level: float = 0.95) -> list[Panel]:
         """Return the mean and interval of each, and the difference between each and the reference.
 
+        If a mean does not exist, the medians are shown instead of the means.
         Intervals have the level of the comparison.
         """
+        estimates = self.median if None in self.mean.values() else self.mean
         rows = [
-            IntervalRow(str(name), self.mean[name], *self.interval[name]) for name in self.names
+            IntervalRow(str(name), estimates[name], *self.interval[name]) for name in self.names
         ]
         differences = [
             IntervalRow(f"{each.name} − {each.reference}", each.mean, *each.interval)
@@ -178,6 +189,7 @@ class Comparison(Tabular):
         return {
             "name": list(map(str, self.names)),
             "mean": [self.mean[name] for name in self.names],
+            "median": list(self.median.values()),
             "low": [self.interval[name][0] for name in self.names],
             "high": [self.interval[name][1] for name in self.names],
             "p_best": [self.p_best[name] for name in self.names],

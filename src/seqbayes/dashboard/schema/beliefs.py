@@ -153,7 +153,8 @@ class Start(Struct):
 class Card(Estimate, kw_only=True):
     """Summary of a belief's key; the fields depend on the kind of the belief.
 
-    `p_above` is the probability of exceeding the configured threshold. The components of a mixture
+    `median` is the posterior median of a belief whose mean is infinite. `p_above` is the
+    probability of exceeding the configured threshold. The components of a mixture
     that is not `settled` could still swap their labels. They are fitted to at least four fifths of
     the events buffered for its `start`.
     """
@@ -165,6 +166,7 @@ class Card(Estimate, kw_only=True):
     updated: float
     since: float
     spark: Spark
+    median: Number | UnsetType = UNSET
     p_above: Number | UnsetType = UNSET
     components: list[Component] | UnsetType = UNSET
     settled: bool | UnsetType = UNSET

@@ -54,6 +54,7 @@ class Arm(Struct):
     loss: Number
     loss_interval: Interval
     mean: Number
+    median: Number
     interval: Interval
     p_above: Number
     contrast: Contrast | None

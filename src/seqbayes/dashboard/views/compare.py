@@ -85,7 +85,7 @@ def compare(
         numbers, **options, control=control
     )  # fmt: skip
     limit = threshold if threshold is None or not log else math.log(threshold)
-    losses = found.loss_interval
+    losses, medians = found.loss_interval, found.median
     return {
         "p_best": list(found.p_best.values()),
         "best": best,
@@ -99,6 +99,7 @@ def compare(
         "arms": [
             {
                 **_arm(found, k, to_control),
+                "median": medians[k],
                 "loss_interval": losses[k],
                 "p_above": None if limit is None else float(number.sf(limit)),
             }

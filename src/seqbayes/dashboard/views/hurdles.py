@@ -19,6 +19,7 @@ from seqbayes.dashboard.views.base import (
 from seqbayes.dashboard.views.figures import finite, pair, rounded
 from seqbayes.dashboard.views.predictives import curve, predictive_of
 from seqbayes.distributions import Distribution
+from seqbayes.distributions.averaged import ProductOfTwo
 
 
 @register_view
@@ -31,17 +32,22 @@ class HurdleView(BeliefView):
     link = " "
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
-        """Return mean, interval and density of the expected value, and estimates of the parts."""
+        """Return mean, interval and density of the expected value, and estimates of the parts.
+
+        If the mean is infinite, the card has the median.
+        """
+        expected = state.expected
         card: dict[str, Any] = {
             **self.empty(),
             "density": None,
-            "fields": _parts(state, self.level),
+            "fields": _parts(state, expected, self.level),
         }
-        expected = state.expected
         if expected is None:
             return card
         found = self._number(expected)
         card["mean"], card["interval"] = found.mean, pair((found.low, found.high))
+        if found.mean is None:
+            card["median"] = finite(expected.ppf(0.5))
         if found.low is not None and found.high is not None and found.low < found.high:
             prior = state.clone().expected
             card["density"] = _density(expected, prior, found.low, found.high, points)
@@ -80,21 +86,31 @@ class HurdleView(BeliefView):
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
         """Return the expected value, the share and the amounts."""
-        found = self.plotted(state, ())
+        expected = state.expected
+        found = None if expected is None else self._number(expected)
         ends = (None, None) if found is None else (found.low, found.high)
         mean = None if found is None else found.mean
         return [
             {"name": name, "mean": mean, "interval": None if None in ends else list(ends)},
-            *({**each, "name": f"{name} {each['name']}"} for each in _parts(state, self.level)),
+            *(
+                {**each, "name": f"{name} {each['name']}"}
+                for each in _parts(state, expected, self.level)
+            ),
         ]
 
 
-def _parts(state: Any, level: float) -> list[dict[str, Any]]:
-    """Return estimates for the share and for the amounts."""
-    beliefs = state.parts().items()
-    return [
-        each for name, belief in beliefs for each in view_of(belief, level).estimates(name, belief)
-    ]
+def _parts(state: Any, expected: Distribution | None, level: float) -> list[dict[str, Any]]:
+    """Return estimates for the share, the mean amount and the parameters of the amounts."""
+    parts = state.parts()
+    share, amount = (
+        view_of(parts[name], level).estimates(name, parts[name]) for name in ("share", "amount")
+    )
+    if not isinstance(expected, ProductOfTwo):
+        return [*share, *amount]
+    mean = expected.second
+    interval = pair(tuple(map(finite, mean.interval(level))))
+    found = {"name": "mean amount", "mean": finite(mean.mean), "interval": interval}
+    return [*share, found, *amount]
 
 
 def _density(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqbayes import compare as comparisons
@@ -23,7 +23,7 @@ def to_dict(found: comparisons.Comparison) -> dict[str, Any]:
     >>> to_dict(comparisons.compare({"a": Beta(2, 1), "b": Beta(1, 1)}))["verdict"]
     'undecided'
     """
-    losses = found.loss_interval
+    losses, medians = found.loss_interval, found.median
     return {
         "better": found.better,
         "level": found.level,
@@ -33,6 +33,7 @@ def to_dict(found: comparisons.Comparison) -> dict[str, Any]:
         "keys": {
             str(name): {
                 "mean": plain(found.mean[name]),
+                "median": plain(medians[name]),
                 "interval": plain(found.interval[name]),
                 "p_best": found.p_best[name],
                 "loss": plain(found.loss[name]),
@@ -131,24 +132,35 @@ def sentence(found: comparisons.Comparison) -> str:
     >>> print(sentence(comparisons.compare({"A": Beta(80, 920), "B": Beta(90, 910)})))
     undecided: P(best) of B is 78.93 %, its expected loss 0.001488
     """
-    best, loss = printable(str(found.best), 40), found.loss[found.best]
-    cost = f", expected loss {_number(loss)}"
+    best = printable(str(found.best), 40)
     if found.verdict == "best":
         other = _closest(found)
         low, high = sorted(map(abs, other.interval))
         side = "above" if found.better == "higher" else "below"
-        by = "" if other.mean is None else f"{abs(other.mean):.4g} "
-        rival = other.name if other.reference == found.best else other.reference
-        return (
-            f"{best} is probably best: P(best) {_percent(found.p_best[found.best])}, {by}{side}"
-            f" {printable(str(rival), 40)} ({low:.4g} to {high:.4g}){cost}"
+        interval = f"{low:.4g} to {high:.4g}"
+        rival = printable(str(other.name if other.reference == found.best else other.reference), 40)
+        by = (
+            f"{interval} {side} {rival}"
+            if other.mean is None
+            else f"{abs(other.mean):.4g} {side} {rival} ({interval})"
         )
+        chance = _percent(found.p_best[found.best])
+        return f"{best} is probably best: P(best) {chance}, {by}, {_cost(found)}"
     if found.verdict == "equivalent":
         return f"equivalent: no difference that matters in practice at level {found.level:g}"
-    cost = f", its expected loss {_number(loss)}"
+    cost = f", {_cost(found, 'its ')}"
     if found.p_tie:
         cost += f"; a tie for the best has {_percent(found.p_tie)}"
     return f"undecided: P(best) of {best} is {_percent(found.p_best[found.best])}{cost}"
+
+
+def _cost(found: comparisons.Comparison, whose: str = "") -> str:
+    """Return the expected loss of choosing the best key or, if it is infinite, a likely limit."""
+    loss = found.loss[found.best]
+    if math.isfinite(loss):
+        return f"{whose}expected loss {_number(loss)}"
+    most, chance = found.loss_interval[found.best][1], 50.0 * (1.0 + found.level)
+    return f"{whose}loss at most {_number(most)} with probability {chance:g} %"
 
 
 def _closest(found: comparisons.Comparison) -> comparisons.Difference:
@@ -169,11 +181,13 @@ def _percent(p: float) -> str:
 def tables(found: comparisons.Comparison) -> list[Table]:
     """Return a comparison as two tables: the keys, and their differences from the reference."""
     interval = f"{found.level * 100:g} % interval"
-    keys = _table("key", ["mean", interval, "P(best)", "loss"])
+    infinite = None in found.mean.values()
+    estimates: dict[Hashable, Any] = {**(found.median if infinite else found.mean)}
+    keys = _table("key", ["median" if infinite else "mean", interval, "P(best)", "loss"])
     for name in found.names:
         keys.add_row(
             printable(str(name), 40),
-            _number(found.mean[name]),
+            _number(estimates[name]),
             _interval(found.interval[name]),
             _percent(found.p_best[name]),
             _number(found.loss[name]),

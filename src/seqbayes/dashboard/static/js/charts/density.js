@@ -1,7 +1,7 @@
 // A belief about a number: posterior density with its interval, prior, likelihood, estimates.
 
 import { h, setAttribute, setText, svg, unit } from "../dom.js";
-import { percent, scale, tickTexts } from "../format.js";
+import { exists, percent, scale, tickTexts } from "../format.js";
 import { area, at, greatest, line, linear, ticksOf } from "./axis.js";
 import { smooth } from "./smooth.js";
 
@@ -262,11 +262,12 @@ function finer({ x: places, ...curves }) {
 }
 
 export function describe(card, written) {
-  if (card.mean === null) return "Posterior density";
+  const middle = card.mean ?? card.median;
+  if (!exists(middle)) return "Posterior density";
   const inside = card.interval
     ? `, ${percentOf(card)} interval ${written.range(card.interval)}`
     : "";
-  return `Posterior density: ${written.mean} ${written.text(card.mean)}${inside}`;
+  return `Posterior density: ${exists(card.mean) ? written.mean : "median"} ${written.text(middle)}${inside}`;
 }
 
 export const percentOf = (card) => percent(card.level ?? 0.95);

@@ -74,7 +74,7 @@ function row({ pair, mean, interval }, named, written, low, width) {
 /**
  * Estimates of keys with their intervals on one axis, in descending order of quality.
  *
- * @param {{key: string, mean: number, interval: number[]}[]} arms
+ * @param {{key: string, mean: number|null, median: number, interval: number[]}[]} arms
  * @param {object} options
  * @param {Function} options.named makes an element with the name of a key
  * @param {object} options.written the format of the numbers
@@ -105,19 +105,19 @@ export function estimates(arms, { named, written, lowest, threshold, band }) {
   return h(
     "ul",
     { class: "forest estimates" },
-    ...ranked.map(({ key, mean, interval }) =>
+    ...ranked.map(({ key, mean, median, interval }) =>
       h(
         "li",
         null,
         h("span", { class: "pair" }, named(key)),
-        h("b", { class: "lead" }, written.text(mean)),
+        h("b", { class: "lead" }, written.text(mean ?? median)),
         h(
           "span",
           { class: "track", "aria-hidden": "true" },
           band ? spanning(h("span", { class: "band" }), band) : null,
           threshold === null ? null : marked("limit", threshold),
           spanning(h("span", { class: "whisker" }), interval),
-          exists(mean) ? marked("tick", mean) : null,
+          marked("tick", mean ?? median),
         ),
         h("span", { class: "value muted" }, written.range(interval)),
       ),

@@ -11,6 +11,7 @@ import {
   ago,
   count,
   exact,
+  exists,
   followed,
   keyName,
   measure,
@@ -156,9 +157,10 @@ export class Card {
     if (top) {
       setText(this.value, probability(top.mean));
       setText(this.range, visible(top.label));
-    } else if (typeof card.mean === "number") {
+    } else if (exists(card.mean ?? card.median)) {
       const written = scale(measured, card.interval);
-      setText(this.value, written.text(card.mean));
+      const middle = exists(card.mean) ? written.mean : "median";
+      setText(this.value, written.text(card.mean ?? card.median));
       const above =
         typeof card.p_above === "number"
           ? `P(> ${exact(written.share ? 100 * this.belief.threshold : this.belief.threshold)}${written.unit}) ${probability(card.p_above)}`
@@ -166,7 +168,7 @@ export class Card {
       setText(
         this.range,
         isNumeric(this.belief.kind)
-          ? [written.log ? written.mean : "", above].filter(Boolean).join(", ")
+          ? [middle === "mean" ? "" : middle, above].filter(Boolean).join(", ")
           : `${percentOf(card)}: ${written.range(card.interval)}`,
       );
     } else {

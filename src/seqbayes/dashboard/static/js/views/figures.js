@@ -3,7 +3,7 @@
 import { percentOf, swatch } from "../charts/density.js";
 import { h } from "../dom.js";
 import { explained, term } from "../glossary.js";
-import { count, exact, followed, number, oneOf, probability, scale, signed, visible } from "../format.js";
+import { count, exact, exists, followed, number, oneOf, probability, scale, signed, visible } from "../format.js";
 
 /** The most important estimates, and the others as details, as rows of description lists. */
 export function figures(card, measure, belief = {}) {
@@ -21,6 +21,14 @@ const row = ([name, text, sign], i) =>
     h("dd", null, text),
   );
 
+/** One of several numbers, with its interval; its mean may be infinite. */
+function estimateOf({ mean, interval, unit }) {
+  const written = scale(unit ?? "", interval);
+  const range = interval ? written.range(interval) : "";
+  if (!exists(mean)) return range;
+  return range ? `${written.text(mean)} (${range})` : written.text(mean);
+}
+
 function estimates(card, measure, { threshold, unit = "" }) {
   const [first] = card.shares ?? [];
   const interval = `${percentOf(card)} interval`;
@@ -34,7 +42,8 @@ function estimates(card, measure, { threshold, unit = "" }) {
       [],
     ];
   }
-  if (typeof card.mean !== "number") {
+  const middle = card.mean ?? card.median;
+  if (typeof middle !== "number") {
     const one = followed(card);
     if (!one) return [[["events", count(card.n)]], []];
     const written = scale(one.measured, one.interval);
@@ -52,10 +61,13 @@ function estimates(card, measure, { threshold, unit = "" }) {
   const limit = written.share ? `${exact(100 * threshold)} %` : `${exact(threshold)}${of}`;
   return [
     [
-      [written.mean, `${written.text(card.mean)}${of}`, "mean"],
+      exists(card.mean)
+        ? [written.mean, `${written.text(card.mean)}${of}`, "mean"]
+        : ["median", `${written.text(card.median)}${of}`],
       card.interval && [interval, `${written.range(card.interval)}${of}`, "interval"],
       card.pooled && ["pooled", `${written.text(card.pooled.mean)} (${written.range(card.pooled.interval)})${of}`],
       typeof card.p_above === "number" && [`P(> ${limit})`, probability(card.p_above)],
+      ...(card.fields ?? []).map((field) => [visible(field.name), estimateOf(field)]),
     ].filter(Boolean),
     [
       ["MAP", written.text(card.map), "map"],

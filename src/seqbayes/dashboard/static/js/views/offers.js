@@ -60,7 +60,7 @@ export class Offers {
   }
 
   #offer(card) {
-    const mean = scale(measure(this.belief), card.interval).text(card.mean);
+    const mean = scale(measure(this.belief), card.interval).text(card.mean ?? card.median);
     const value = isNumeric(this.belief.kind) ? mean : `n ${count(card.n)}`;
     return h(
       "button",

@@ -1,6 +1,6 @@
 // The conclusion of a comparison in one sentence.
 
-import { exact, exists, probability, scale, things } from "../format.js";
+import { exact, exists, percent, probability, scale, things } from "../format.js";
 
 /** A number of percentage points, of the unit, or, on a logarithmic scale, of percent. */
 function united(text, written, unit) {
@@ -32,6 +32,12 @@ export function loss(x, written, unit) {
   if (!(x < MIN_LOSS)) return amount(x, written, unit);
   const least = amount(written.log ? Math.log1p(MIN_LOSS) : MIN_LOSS, written, unit);
   return x === 0 ? least.replace(/^[^ ]*/, "0") : `< ${least}`;
+}
+
+/** The expected loss of the best key or, if it is infinite, a limit that holds with high probability. */
+function risk({ loss: expected, loss_interval: [, most] }, level, written, unit) {
+  if (exists(expected)) return `expected loss ${loss(expected, written, unit)}`;
+  return `the loss is at most ${loss(most, written, unit)} with probability ${percent((1 + level) / 2)}`;
 }
 
 /** What the sequential test says, after a verdict. */
@@ -69,19 +75,19 @@ export function verdict(answer, { name, written, belief }) {
   const best = name(answer.best);
   const by = `${contrast(lead, written, unit)} against ${name(lead.than)}`;
   const likely = `${probability(arm.p_best)} likely ${answer.lowest ? "lowest" : "highest"}`;
-  const risk = `expected loss ${loss(arm.loss, written, unit)}`;
+  const cost = risk(arm, answer.level, written, unit);
   if (answer.verdict === "best") {
     const isControl = control && answer.best === answer.reference;
     const { decision } = answer;
     // a test that has not decided is no reason to stop
     const open = decision.guarantee !== "none" && decision.best !== answer.best;
     const act = open ? `Probably ${best}` : isControl ? `Keep ${best}` : control ? `Ship ${best}` : `Choose ${best}`; // prettier-ignore
-    return { tone: "sure", lead: `${act}:`, rest: `${likely}, ${by}, ${risk}.` };
+    return { tone: "sure", lead: `${act}:`, rest: `${likely}, ${by}, ${cost}.` };
   }
   if (answer.verdict === "equivalent") {
     const within = amount(written.log ? Math.log1p(equivalence) : equivalence, written, unit);
     const rest = `every difference from ${name(answer.reference)} is within ±${within} (${probability(answer.level, 0)} or more). ${best} is ${likely}, ${by}.`;
     return { tone: "alike", lead: "No difference that matters:", rest };
   }
-  return { tone: "open", lead: "Too early to decide:", rest: `${best} is ${likely}, ${by}, ${risk}.` };
+  return { tone: "open", lead: "Too early to decide:", rest: `${best} is ${likely}, ${by}, ${cost}.` };
 }

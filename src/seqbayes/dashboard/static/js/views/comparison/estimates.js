@@ -12,15 +12,18 @@ import { downloaded, panel } from "./panel.js";
 /** The numbers of the arms as rows for a file; logarithms as their exponentials. */
 export function armRows(keys, { arms, level }) {
   const of = plain(keys.measured);
-  const heads = ["key", "n", "observed", "mean", `low ${level}`, `high ${level}`, "P(best)", "expected loss", `loss low ${level}`, `loss high ${level}`, "P(above threshold)"]; // prettier-ignore
+  const heads = ["key", "n", "observed", "mean", "median", `low ${level}`, `high ${level}`, "P(best)", "expected loss", `loss low ${level}`, `loss high ${level}`, "P(above threshold)"]; // prettier-ignore
   return [
     heads,
     ...arms.map((arm) => [
       ...[keys.name(arm.key), keys.card(arm.key).n, keys.observed(arm.key, keys.written())],
-      ...[of(arm.mean), ...arm.interval.map(of), arm.p_best, arm.loss, ...arm.loss_interval, arm.p_above],
+      ...[of(arm.mean), of(arm.median), ...arm.interval.map(of), arm.p_best, arm.loss, ...arm.loss_interval, arm.p_above],
     ]),
   ];
 }
+
+/** Whether a mean does not exist, so that the median is shown. */
+const infinite = (arms) => arms.some(({ mean }) => !exists(mean));
 
 /** The range of values that are equivalent to the reference, or null. */
 function bandOf({ belief: { equivalence }, measured }, { arms, reference }) {
@@ -49,7 +52,7 @@ export class Estimates {
     const { unit } = this.keys.belief;
     const { quantity } = this.keys;
     const what = quantity === null ? "" : ` of the ${quantityName(quantity)} of observations`;
-    setText(this.span, `${percent(level)} intervals${what}${unit ? `, in ${unit}` : ""}`);
+    setText(this.span, `${percent(level)} intervals${what}${unit ? `, in ${unit}` : ""}${infinite(arms) ? "; medians" : ""}`);
     const written = this.keys.written(arms[0].interval);
     const { threshold } = this.keys;
     const band = bandOf(this.keys, answer);
@@ -114,18 +117,19 @@ export class Numbers {
     const written = this.keys.written((compared ? answer.arms : cards)[0]?.interval);
     const shown = answer?.level ?? level; // the server may not have answered yet
     const arms = new Map(answer?.arms.map((arm) => [arm.key, arm]));
-    const rows = cards.map(({ id, n, mean, interval }) => [
+    const middle = ({ mean, median }) => mean ?? median;
+    const rows = cards.map(({ id, n, interval, ...card }) => [
       h("a", { href: detailPath(belief.name, id) }, this.keys.named(id)),
       count(n),
       this.keys.observed(id, written),
-      written.text(arms.get(id)?.mean ?? mean),
+      written.text(middle(arms.get(id) ?? card)),
       written.range(arms.get(id)?.interval ?? interval),
     ]);
     const columns = [
       ["Key", "key"],
       ["n", "num lesser"],
       ["Observed", "num"],
-      [written.log ? "Median" : "Mean", "num"],
+      [written.log || infinite(cards) ? "Median" : "Mean", "num"],
       [`${percent(shown)} interval`, "num"],
     ];
     this.table.replaceChildren(table("The keys compared", columns, rows));
