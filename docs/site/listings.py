@@ -16,6 +16,7 @@ import seqbayes
 from seqbayes.dashboard.server import openapi
 from seqbayes.errors import SeqbayesError
 from seqbayes.stream.choices import ChoiceTable
+from seqbayes.stream.config import GroupTable
 from seqbayes.stream.config_tables import (
     CommitTable,
     DeadLetterTable,
@@ -23,7 +24,6 @@ from seqbayes.stream.config_tables import (
     RetentionTable,
     Root,
 )
-from seqbayes.stream.group_config import GroupTable
 from seqbayes.stream.priors import BeliefTable
 from seqbayes.stream.source import load_source, source_kinds, source_parameters
 

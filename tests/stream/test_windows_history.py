@@ -11,9 +11,8 @@ from memory import Listed, lines
 from seqbayes import Beta, Windowed
 from seqbayes.stream import Belief, Pace, Pipeline, Times, open_store
 from seqbayes.stream.config import parse_config
-from seqbayes.stream.history import History
+from seqbayes.stream.history import History, Windows
 from seqbayes.stream.schema import ConfigError
-from seqbayes.stream.windows import Windows
 
 TIMES = Times(future=None)
 
@@ -76,7 +75,7 @@ def test_the_history_has_each_window_that_has_ended(url, length, every):
 
 
 def test_the_size_of_batches_does_not_matter(tmp_path, monkeypatch):
-    monkeypatch.setattr("seqbayes.stream.windows.COLLECTED", 50)
+    monkeypatch.setattr("seqbayes.stream.history.COLLECTED", 50)
     events, found = told(150, 2), []
     for size in (1, 13, 150):
         url = str(tmp_path / f"{size}.db")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from seqbayes.events.belief import Belief
+from seqbayes.events.durations import parse_duration
 from seqbayes.stream import config_tables as tables
-from seqbayes.stream.group_config import check_group, read_group
-from seqbayes.stream.history import History
+from seqbayes.stream.history import History, Windows
 from seqbayes.stream.pipeline import Collector, Pace, Pipeline
-from seqbayes.stream.schema import ConfigError, ErrorList
+from seqbayes.stream.schema import ConfigError, ErrorList, join
 from seqbayes.stream.source import Source
 from seqbayes.stream.stores import Store, check_url, open_store
 from seqbayes.stream.stores.group import Group
@@ -27,6 +27,9 @@ from seqbayes.stream.traffic import Traffic
 if TYPE_CHECKING:
     from seqbayes.stream.alerts.alert import Alert
     from seqbayes.stream.choices import Chooser
+
+ONE_RUNNER = "requires a single runner: its conditions are about the whole stream"
+SEPARATE = "needs separate_keys = true in [group], if all events of a key are in one partition"
 
 
 @dataclass(frozen=True)
@@ -155,8 +158,6 @@ class Config:
         if self.history is not None:
             own += [History(**self.history), Traffic(self.history["every"])]
         if any(belief.state.windowed for belief in self.beliefs):
-            from seqbayes.stream.windows import Windows
-
             own.append(Windows(self.windows))
         if self.retention:
             from seqbayes.stream.retention import Retention
@@ -245,7 +246,7 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
     root = errors.read("", document, tables.Root)
     # the other tables are checked even if a table is missing
     given: Any = document if root is None else msgspec.structs.asdict(root)
-    group, separate = read_group(given.get("group"), errors)
+    group, separate = _read_group(given.get("group"), errors)
     source = tables.read_source(given.get("source"), errors, group)
     derived = tables.read_derived(given.get("derive", {}), errors)
     beliefs = tables.read_beliefs(given.get("belief"), derived, errors)
@@ -260,7 +261,7 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
     alerts = tables.read_alerts(given, beliefs, errors)
     retention = tables.read_retention(given.get("retention", {}), errors)
     if group is not None:
-        check_group(separate, given, beliefs, errors)
+        _check_group(separate, given, beliefs, errors)
         history = history if separate else None
     if root is None or source is None or pace is None or letters is None:
         return None
@@ -277,3 +278,67 @@ def _read(document: Mapping[str, Any], errors: ErrorList) -> Config | None:
         windows,
         group,
     )
+
+
+class GroupTable(msgspec.Struct):
+    """Several runners that share the partitions of a stream."""
+
+    partitions: int | list[str | int]
+    lease: str | int | float = 30.0
+    separate_keys: bool = False
+
+
+def _read_group(given: Any, errors: ErrorList) -> tuple[Group | None, bool]:
+    """Return the group, if one is configured without errors, and whether keys are separate."""
+    if not given:
+        return None, False
+    table = errors.read("group", given, GroupTable)
+    if table is None:
+        return None, False
+    lease = errors.catch("group.lease", lambda: parse_duration(table.lease)) or 1.0
+    names = range(table.partitions) if isinstance(table.partitions, int) else table.partitions
+    group = errors.catch("group.partitions", lambda: Group(tuple(map(str, names)), lease))
+    return group, table.separate_keys
+
+
+def _check_group(
+    separate: bool, given: Mapping[str, Any], beliefs: Sequence[Belief], errors: ErrorList
+) -> None:
+    """Add an error for every option that a group of runners does not support."""
+    for belief in beliefs:
+        for key, text in _find_errors(belief, separate):
+            errors.add(join(join("belief", belief.name), key), text)
+    if given.get("alert"):
+        errors.add("alert", ONE_RUNNER)
+    if not separate:
+        if given.get("history"):
+            errors.add("history", f"{SEPARATE}: a point would be about one partition only")
+        if "keys" in given.get("retention", {}):
+            errors.add(
+                "retention.keys",
+                f"{SEPARATE}: a key may be unused in one partition and used in another",
+            )
+
+
+def _find_errors(belief: Belief, separate: bool) -> Iterator[tuple[str, str]]:
+    kind = type(belief.state).__name__
+    if belief.state.mergeable:
+        pass
+    elif separate and not belief.by:
+        yield (
+            "by",
+            f"a {kind} cannot be merged from several partitions, and this one has no key: run it"
+            " in a configuration without [group]",
+        )
+    elif not separate:
+        yield (
+            "state",
+            f"a {kind} cannot be merged exactly from several partitions: it {SEPARATE}, or another"
+            " configuration without [group]",
+        )
+    if belief.over == "pool" or (belief.over == "drop" and not separate):
+        yield (
+            "over",
+            f"expected 'refuse' in a group, got {belief.over!r}: the partitions would not pool or"
+            " drop the same keys",
+        )

@@ -116,9 +116,8 @@ def read_source(
             options[name] = errors.convert(path, options[name], hint, None)
         elif required:
             errors.add(path, "required, but missing")
-    if (
-        len(errors.found) == before
-    ):  # the source's constructor checks what its type hints cannot express
+    if len(errors.found) == before:
+        # the constructor of the source checks what its type hints cannot express
         for partition in [None] if group is None else group.partitions:
             if errors.catch("source", partial(_try, loaded, options, partition)) is None:
                 break
@@ -213,10 +212,8 @@ def _belief(
         by = [table.by] if isinstance(table.by, str) else table.by
         for key, text in display.find_errors(by, state):
             errors.add(join(path, key), text)
-    if (
-        state is None or len(errors.found) > before
-    ):  # the remaining checks could only report consequences of these errors
-        return None
+    if state is None or len(errors.found) > before:
+        return None  # the remaining checks could only report consequences of these errors
     return errors.catch(
         path,
         lambda: Belief(

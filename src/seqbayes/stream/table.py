@@ -18,8 +18,7 @@ from seqbayes.events.reader import MissingValueError, Reader, is_key
 from seqbayes.statistics.column_loops import LEARNS_KEYED
 from seqbayes.stream.codec import StateCodec, write_json
 from seqbayes.stream.column_states import ColumnStates, unreadable_state
-from seqbayes.stream.limits import LimitError, Limits
-from seqbayes.stream.rejections import RejectionCounts
+from seqbayes.stream.rejections import LimitError, Limits, RejectionCounts
 from seqbayes.stream.stores import ReadableStore, StoredState, StoreError
 
 # Errors of events that `_learn_one` handles: an invalid key, a state not yet decoded, …

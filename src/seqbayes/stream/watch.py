@@ -91,9 +91,8 @@ class _Watch(Collector):
         self._malformed = 0
         # the first malformed records, with their line numbers
         self._first: list[tuple[int, DeadLetter]] = []
-        self._recent: list[
-            tuple[int, DeadLetter]
-        ] = []  # malformed records of the current batch, with their positions
+        # the malformed records of the current batch, with their positions
+        self._recent: list[tuple[int, DeadLetter]] = []
         self._began = self._quit = False
         self._token: Any = None
         self._objects = 0
@@ -115,7 +114,10 @@ class _Watch(Collector):
         live = can_draw() and not typed
         screen = None if self._args.json and not live else self._screen()
         if live and screen is not None:
-            with self._live(screen) as picture, open_keyboard() or nullcontext() as keyboard:
+            from seqbayes.console.live import LiveScreen
+
+            picture = LiveScreen(screen, self._args.every)
+            with picture, open_keyboard() or nullcontext() as keyboard:
                 self._consume_live(pipeline, interruption, picture, keyboard)
         else:
             for _ in pipeline:
@@ -260,11 +262,6 @@ class _Watch(Collector):
             "incomplete": table.counts.incomplete,
             "beyond --max-keys": table.counts.over_limit,
         }
-
-    def _live(self, screen: Screen) -> LiveScreen:
-        from seqbayes.console.live import LiveScreen
-
-        return LiveScreen(screen, self._args.every)
 
     def _notice(self) -> str:
         """Return a notice to show while events are read."""

@@ -211,9 +211,8 @@ class File(Source):
                 continue
             yield from self._read_tails(size)
             if self.finite and reading.path == self._path:
-                if (
-                    not reading.is_cut_short
-                ):  # the next run reads an incomplete line when it is complete
+                # the next run reads an incomplete line when it is complete
+                if not reading.is_cut_short:
                     yield from reading.batches(reading.finish(), size, self._token)
                 self.close()
                 return
@@ -316,9 +315,8 @@ class File(Source):
                 self._handle_missing_file(reading.offset)
             self._drop(reading)
             return
-        if (
-            current.identity != reading.handle.identity
-        ):  # compressed or copied, possibly with more data
+        if current.identity != reading.handle.identity:
+            # the file was compressed or copied, possibly with more data
             self._drop(reading)
             self._reading = self._open(current.path, reading.offset)
             return

@@ -6,8 +6,7 @@ import os
 import re
 from typing import Any, NamedTuple
 
-from seqbayes.stream.sources.birth import birth_time
-from seqbayes.stream.sources.handle import Handle
+from seqbayes.stream.sources.handle import Handle, birth_time
 from seqbayes.stream.sources.reading import Reading
 
 

@@ -272,9 +272,8 @@ class NatsSubscription:
         """Request more messages after a request has been consumed."""
         self._due -= taken
         if self._due <= REQUEST and self._broken is None:
-            self._due += (
-                REQUEST  # immediately, because this may run again before the request is sent
-            )
+            # immediately, because this method may run again before the request is sent
+            self._due += REQUEST
             request = self._loop.create_task(self._request())
             request.add_done_callback(self._check_request)
 

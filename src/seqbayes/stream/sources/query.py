@@ -130,9 +130,8 @@ class Query(Broker):
         values = token if isinstance(token, dict) else {"last": token}
         self._last = values["last"]
         self._recent: list[Any] = list(values.get("recent", ()))  # the last cursors read, in order
-        self._whole: bool = values.get(
-            "whole", not earlier
-        )  # whether these are all the cursors that were read
+        # whether these are all the cursors that were read
+        self._whole: bool = values.get("whole", not earlier)
         self._count: int | None = values.get("count", None if earlier else 0)
         self._begun = False
         self._next = self._next_count = -math.inf

@@ -207,9 +207,8 @@ class RedisStream(Broker):
         added = info.get("entries-added")
         removed = None if added is None else added - info["length"]
         if position is None and count is None:
-            self._count = (
-                removed  # entries that were removed before the first run do not count as lost
-            )
+            # entries that were removed before the first run do not count as lost
+            self._count = removed
             return
         last, first = info["last-generated-id"].decode(), info["first-entry"]
         if position is not None and (

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqbayes.stream.source import SourceError
-from seqbayes.stream.sources.birth import birth_time
-from seqbayes.stream.sources.handle import Handle
+from seqbayes.stream.sources.handle import Handle, birth_time
 from seqbayes.stream.sources.reading import BLOCK
 
 COMPRESSED = (".gz", ".zst")

@@ -4,7 +4,6 @@ from typing import Any
 
 from seqbayes.misplaced import missing
 from seqbayes.stream.stores.base import Mode, Store
-from seqbayes.stream.stores.difference import difference
 from seqbayes.stream.stores.lazy import LazyStates
 from seqbayes.stream.stores.memory import MemoryStore
 from seqbayes.stream.stores.readable import CLASH, ReadableStore
@@ -43,7 +42,7 @@ from seqbayes.stream.stores.registry import (
     store_path,
     store_schemes,
 )
-from seqbayes.stream.stores.writable import WritableStore
+from seqbayes.stream.stores.writable import WritableStore, difference
 
 __all__ = [
     "CLASH",

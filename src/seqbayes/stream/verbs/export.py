@@ -7,11 +7,13 @@ import csv
 import io
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+import numpy as np
 
 from seqbayes.checks import check_level
 from seqbayes.console.files import check_target, replacing
@@ -21,15 +23,23 @@ from seqbayes.console.plain import plain
 from seqbayes.console.summary import View
 from seqbayes.console.text import count_of
 from seqbayes.errors import SeqbayesError
+from seqbayes.events.keys import read_key
 from seqbayes.extras import missing_extra
-from seqbayes.stream.sheets import SHEETS, SelectedContents, Sheet
-from seqbayes.stream.stores import open_store, store_path
+from seqbayes.figures.named import parts
+from seqbayes.stream.stores import Store, open_store, store_path
 from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_store, run_reporting_errors
 from seqbayes.stream.verbs.stored import (
     VIEW,
+    KeyState,
+    StoredBelief,
+    header,
+    key_states,
+    rows,
     stored_beliefs,
     timestamp,
 )
+
+T = TypeVar("T")
 
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}
 """Formats by the suffix of a file."""
@@ -128,6 +138,124 @@ def check_store_target(path: str, url: str) -> Path | None:
         ):
             raise SeqbayesError(f"{path} belongs to the store {url}; choose another file")
     return check_target(path)
+
+
+@dataclass
+class SelectedContents:
+    """The selected contents of a store, and the level and kind of the intervals."""
+
+    store: Store
+    beliefs: Sequence[StoredBelief]
+    view: View
+    as_of: float | None
+    tracker: Tracker
+
+    @property
+    def by(self) -> list[str]:
+        """The key fields of all beliefs."""
+        return list(dict.fromkeys(name for stored in self.beliefs for name in stored.by))
+
+    def track(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield items and count them."""
+        return self.tracker.track(items)
+
+
+class Sheet(NamedTuple):
+    """An exportable table: columns with their types, rows, and the rows as documents."""
+
+    columns: dict[str, str]
+    rows: Callable[[], Iterator[list[Any]]]
+    documents: Callable[[], Iterator[dict[str, Any]]]
+
+
+def _beliefs(contents: SelectedContents) -> Sheet:
+    by, view = contents.by, contents.view
+    contents.tracker.total = sum(
+        contents.store.entry_count(stored.name) for stored in contents.beliefs
+    )
+
+    def states() -> Iterator[KeyState]:
+        for stored in contents.beliefs:
+            found = key_states(contents.store, stored, as_of=contents.as_of)
+            yield from contents.track(found)
+
+    types = ["text"] * (len(by) + 2) + ["number"] * 6 + ["time"] * 2
+    return Sheet(
+        dict(zip(header(by), types, strict=True)),
+        lambda: (row for found in states() for row in rows(found, view, by)),
+        lambda: (found.to_dict(view) for found in states()),
+    )
+
+
+def _history(contents: SelectedContents) -> Sheet:
+    by = contents.by
+
+    def points() -> Iterator[tuple[dict[str, str] | None, float, dict[str, Any], str]]:
+        for stored in contents.beliefs:
+            for point in contents.track(contents.store.points(stored.name)):
+                key = stored.key_fields(read_key(point.key))
+                what = f"the history of belief {stored.name!r}"
+                yield key, point.at, contents.store.decode(point.summary, what), stored.name
+
+    def point_rows() -> Iterator[list[Any]]:
+        for key, at, summary, name in points():
+            mean = parts(_arrays(summary.get("mean")))
+            interval = parts(_pairs(summary.get("interval")))
+            for part in mean or [""]:
+                low, high = interval.get(part) or (None, None)
+                numbers = (summary.get("n_samples"), mean.get(part), low, high)
+                keys = [(key or {}).get(field) for field in by]
+                yield [name, *keys, at, part, *map(_number, numbers)]
+
+    columns = ["belief", *(f"key.{name}" for name in by), "at", "part", "n", "mean", "low", "high"]
+    types = ["text"] * (len(by) + 1) + ["time", "text"] + ["number"] * 4
+    return Sheet(
+        dict(zip(columns, types, strict=True)),
+        point_rows,
+        lambda: (
+            {"belief": name, "key": key, "at": timestamp(at), **summary}
+            for key, at, summary, name in points()
+        ),
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)  # `float` also converts "inf", as stored in JSON
+
+
+def _arrays(value: Any) -> Any:
+    """Return a mean decoded from JSON, with vectors converted to arrays."""
+    if isinstance(value, dict):
+        return {name: _arrays(each) for name, each in value.items()}
+    return np.array(value, dtype=float) if isinstance(value, list) else value
+
+
+def _pairs(value: Any) -> Any:
+    """Decode an interval from JSON, and return it as pairs of bounds."""
+    if isinstance(value, dict):
+        return {name: _pairs(each) for name, each in value.items()}
+    return tuple(map(_arrays, value)) if isinstance(value, list) else value
+
+
+def _letters(contents: SelectedContents) -> Sheet:
+    names = ["number", "source", "position", "belief", "raw", "reason", "at"]
+
+    def letters() -> Iterator[list[Any]]:
+        for number, letter, at in contents.track(contents.store.letters()):
+            name, position, belief, raw, reason = letter
+            text = raw.decode(errors="backslashreplace")
+            yield [number, name, position, belief, text, reason, at]
+
+    def documents() -> Iterator[dict[str, Any]]:
+        for *values, at in letters():
+            yield {**dict(zip(names, values, strict=False)), "at": timestamp(at)}
+
+    types = ["whole", "text", "text", "text", "text", "text", "time"]
+    contents.tracker.total = contents.store.dead_letter_count()
+    return Sheet(dict(zip(names, types, strict=True)), letters, documents)
+
+
+SHEETS = {"beliefs": _beliefs, "history": _history, "dead-letters": _letters}
 
 
 def _write_json(file: Any, sheet: Sheet) -> int:
