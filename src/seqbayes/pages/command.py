@@ -16,7 +16,7 @@ from seqbayes.pages.store import store_page
 from seqbayes.replay.command import make_story
 from seqbayes.replay.mms import CandyStory
 from seqbayes.stream.verbs.export import check_store_target
-from seqbayes.stream.verbs.shared import run_reporting_errors
+from seqbayes.stream.verbs.shared import reports_errors
 
 
 def write_story(args: argparse.Namespace) -> int:
@@ -42,28 +42,22 @@ def write_story(args: argparse.Namespace) -> int:
     return write_page(args.html, coins_page(story))
 
 
-def write_store(args: argparse.Namespace) -> int:
+@reports_errors
+def write_store(args: argparse.Namespace, log: Log) -> int:
     """Write the page of a store, and return the exit status.
 
     Parameters
     ----------
     args
         Options of ``show``; `html` is the file.
-
-    Raises
-    ------
-    ObservationError
-        If the level is invalid.
+    log
+        The log of ``show``.
     """
     check_level(args.level, args.interval)
     view = View(args.level, args.interval, args.top)
-
-    def write() -> int:
-        check_store_target(args.html, args.store)
-        page = store_page(args.store, args.belief, args.key, args.rest, args.as_of, view)
-        return write_page(args.html, page)
-
-    return run_reporting_errors(Log("text", "show"), write)
+    check_store_target(args.html, args.store)
+    page = store_page(args.store, args.belief, args.key, args.rest, args.as_of, view)
+    return write_page(args.html, page)
 
 
 def write_page(path: str, page: str) -> int:

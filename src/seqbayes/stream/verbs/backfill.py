@@ -34,7 +34,7 @@ from seqbayes.stream.pipeline import Pace, Pipeline
 from seqbayes.stream.source import SourceError
 from seqbayes.stream.sources.file import File
 from seqbayes.stream.urls import expand
-from seqbayes.stream.verbs.shared import load_or_report, moment, run_reporting_errors
+from seqbayes.stream.verbs.shared import load_or_report, moment, reports_errors
 
 EXAMPLES = """\
 examples:
@@ -300,22 +300,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
 
 
-def command(args: argparse.Namespace) -> int:
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
     """Learn the rows, report what was rejected, and return the exit status."""
     config = load_or_report(args.config)
     if config is None:
         return USAGE_ERROR
-    log = Log(args.log_format, "backfill")
     bound = Boundary(args.until, args.time, args.separate)
-
-    def run() -> int:
-        _report(log, backfill(args.data, config, args.query, bound))
-        return 0
-
-    return run_reporting_errors(log, run)
-
-
-def _report(log: Log, result: BackfillResult) -> None:
+    result = backfill(args.data, config, args.query, bound)
     for belief, reason, n, sample in result.rejected:
         name = f"{belief}: " if belief else ""
         text = f"{name}{count_of(n, 'row')} rejected: {reason}; such as"
@@ -324,3 +316,4 @@ def _report(log: Log, result: BackfillResult) -> None:
     counts = ", ".join(f"{name} learned {count:,}" for name, count in result.used.items())
     text = f"{count_of(result.rows, 'row')}: {counts}"
     log.event("learned", text, rows=result.rows, used=result.used, source=result.source)
+    return 0

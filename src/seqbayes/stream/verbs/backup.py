@@ -11,7 +11,7 @@ from typing import NamedTuple
 from seqbayes.console.log import Log, Tracker, add_format
 from seqbayes.console.text import count_of
 from seqbayes.stream.stores import Store, StoreError, open_store, store_path
-from seqbayes.stream.verbs.shared import EPILOG, add_store, created_store, run_reporting_errors
+from seqbayes.stream.verbs.shared import EPILOG, add_store, created_store, reports_errors
 
 EXAMPLES = f"""\
 examples:
@@ -149,13 +149,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
 
 
-def command(args: argparse.Namespace) -> int:
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
     """Write the backup and return the exit status."""
-    log = Log(args.log_format, "backup")
-    return run_reporting_errors(log, lambda: _backup(args, log))
-
-
-def _backup(args: argparse.Namespace, log: Log) -> int:
     with Tracker(log) as tracker:
         saved = backup(args.store, args.target, tracker)
     if args.log_format == "json":

@@ -18,7 +18,7 @@ from seqbayes.stream.verbs.shared import (
     add_config,
     load_or_report,
     print_json,
-    run_reporting_errors,
+    reports_errors,
 )
 from seqbayes.stream.verbs.stored import key_states, stored_beliefs
 
@@ -136,14 +136,11 @@ def _pair(text: str) -> tuple[str, str]:
     return field, value
 
 
-def command(args: argparse.Namespace) -> int:
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
     """Print the decision and return the exit status."""
     config = load_or_report(args.config)
     if config is None:
         return USAGE_ERROR
-
-    def run() -> int:
-        print_json(_choose(config, args.choice, dict(args.context)))
-        return 0
-
-    return run_reporting_errors(Log("text", "choose"), run)
+    print_json(_choose(config, args.choice, dict(args.context)))
+    return 0

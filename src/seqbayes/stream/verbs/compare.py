@@ -28,7 +28,7 @@ from seqbayes.stream.verbs.shared import (
     add_level,
     add_store,
     print_json,
-    run_reporting_errors,
+    reports_errors,
 )
 from seqbayes.stream.verbs.stored import StoredBelief, key_states, stored_beliefs
 
@@ -292,19 +292,10 @@ def _planned(text: str) -> tuple[str, float]:
         ) from None
 
 
-def command(args: argparse.Namespace) -> int:
-    """Print probabilities, losses, differences and the verdict; return the exit status.
-
-    Raises
-    ------
-    PriorError
-        If the level is invalid.
-    """
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
+    """Print probabilities, losses, differences and the verdict; return the exit status."""
     check_level(args.level, "equal-tailed")
-    return run_reporting_errors(Log("text", "compare"), lambda: _compare(args))
-
-
-def _compare(args: argparse.Namespace) -> int:
     found = compare(
         args.store,
         args.belief,

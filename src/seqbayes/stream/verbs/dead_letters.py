@@ -29,7 +29,7 @@ from seqbayes.stream.verbs.shared import (
     confirmed,
     load_or_report,
     print_json,
-    run_reporting_errors,
+    reports_errors,
 )
 from seqbayes.stream.verbs.stored import timestamp
 
@@ -193,7 +193,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
 
 
-def command(args: argparse.Namespace) -> int:
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
     """List, retry or drop dead letters; return the exit status, 1 if none could be used.
 
     Raises
@@ -201,21 +202,16 @@ def command(args: argparse.Namespace) -> int:
     OSError
         If the configuration cannot be read.
     """
-    log = Log(args.log_format, "dead-letters")
     if args.retry is not None:
-        return run_reporting_errors(log, lambda: _retry(args, log))
+        return _retry(args, log)
     if args.drop is not None:
-        return run_reporting_errors(log, lambda: _drop(args))
-    return run_reporting_errors(log, lambda: _list(args))
-
-
-def _list(args: argparse.Namespace) -> int:
+        return _drop(args)
     letters = dead_letters(args.store, args.source)
     if args.json:
         for letter in letters:
             print_json(_document(letter))
-        return 0
-    _draw(letters, args.top)
+    else:
+        _draw(letters, args.top)
     return 0
 
 

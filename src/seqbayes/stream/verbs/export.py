@@ -27,7 +27,7 @@ from seqbayes.events.keys import read_key
 from seqbayes.extras import missing_extra
 from seqbayes.figures.named import parts
 from seqbayes.stream.stores import Store, open_store, store_path
-from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_store, run_reporting_errors
+from seqbayes.stream.verbs.shared import EPILOG, add_as_of, add_store, reports_errors
 from seqbayes.stream.verbs.stored import (
     VIEW,
     KeyState,
@@ -336,22 +336,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
 
 
-def command(args: argparse.Namespace) -> int:
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
     """Write the file and return the exit status.
 
     Raises
     ------
-    ObservationError
-        If the level is invalid.
     OSError
         If the file cannot be written.
     """
     check_level(args.level, args.interval)
-    log = Log(args.log_format, "export")
-    return run_reporting_errors(log, lambda: _export(args, log))
-
-
-def _export(args: argparse.Namespace, log: Log) -> int:
     view = View(args.level, args.interval)
     with Tracker(log) as tracker:
         count = export(

@@ -35,7 +35,7 @@ from seqbayes.stream.verbs.shared import (
     EPILOG,
     STORE_HELP,
     created_store,
-    run_reporting_errors,
+    reports_errors,
 )
 from seqbayes.stream.verbs.stored import StoredBelief
 
@@ -232,13 +232,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
 
 
-def command(args: argparse.Namespace) -> int:
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
     """Merge the stores and return the exit status."""
-    log = Log(args.log_format, "merge")
-    return run_reporting_errors(log, lambda: _merge(args, log))
-
-
-def _merge(args: argparse.Namespace, log: Log) -> int:
     with Tracker(log) as tracker:
         merged = merge(args.stores, args.output, tracker)
     for warning in merged.warnings:

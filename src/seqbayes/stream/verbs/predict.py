@@ -24,7 +24,7 @@ from seqbayes.stream.verbs.shared import (
     add_level,
     add_store,
     print_json,
-    run_reporting_errors,
+    reports_errors,
 )
 from seqbayes.stream.verbs.stored import key_states, missing_key, stored_beliefs
 
@@ -244,19 +244,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_as_of(parser)
 
 
-def command(args: argparse.Namespace) -> int:
-    """Print the predictive distribution of the next observation; return the exit status.
-
-    Raises
-    ------
-    ObservationError
-        If the level is invalid.
-    """
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
+    """Print the predictive distribution of the next observation; return the exit status."""
     check_level(args.level, "equal-tailed")
-    return run_reporting_errors(Log("text", "predict"), lambda: _predict(args))
-
-
-def _predict(args: argparse.Namespace) -> int:
     with open_store(args.store, "read") as store:
         (stored,) = stored_beliefs(store, args.belief)
     result = predict(

@@ -18,7 +18,7 @@ from seqbayes.stream.verbs.shared import (
     add_store,
     add_yes,
     confirmed,
-    run_reporting_errors,
+    reports_errors,
 )
 from seqbayes.stream.verbs.stored import missing_key, stored_beliefs
 
@@ -107,12 +107,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_yes(parser)
 
 
-def command(args: argparse.Namespace) -> int:
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
     """Reset after confirmation; return the exit status, 1 if it was not confirmed."""
-    return run_reporting_errors(Log("text", "reset"), lambda: _reset(args))
-
-
-def _reset(args: argparse.Namespace) -> int:
     if (args.belief is None) == (args.source is None):
         raise SeqbayesError(
             "name what to reset: a belief, optionally with a key or --rest; or a source, with"

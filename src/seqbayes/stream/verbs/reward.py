@@ -19,7 +19,7 @@ from seqbayes.stream.verbs.shared import (
     add_config,
     load_or_report,
     print_json,
-    run_reporting_errors,
+    reports_errors,
 )
 
 if TYPE_CHECKING:
@@ -139,15 +139,12 @@ def _fields(text: str) -> dict[str, Any]:
         raise argparse.ArgumentTypeError(f"expected a JSON object, got {text!r}") from None
 
 
-def command(args: argparse.Namespace) -> int:
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
     """Learn the reward, print the outcome, and return the exit status."""
     config = load_or_report(args.config)
     if config is None:
         return USAGE_ERROR
-
-    def run() -> int:
-        outcome = _reward(config, args.decision, args.value, args.event)
-        print_json(outcome)
-        return NO_RESULT if outcome.unused else 0
-
-    return run_reporting_errors(Log("text", "reward"), run)
+    outcome = _reward(config, args.decision, args.value, args.event)
+    print_json(outcome)
+    return NO_RESULT if outcome.unused else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -44,6 +45,19 @@ def run_reporting_errors(log: Log, action: Callable[[], int]) -> int:
         return fail(log, error, FAILED)
     except SeqbayesError as error:
         return fail(log, error, USAGE_ERROR)
+
+
+def reports_errors(
+    command: Callable[[argparse.Namespace, Log], int],
+) -> Callable[[argparse.Namespace], int]:
+    """Make a command of its arguments and a log report errors; see `run_reporting_errors`."""
+
+    @functools.wraps(command)
+    def reporting(args: argparse.Namespace) -> int:
+        log = Log(getattr(args, "log_format", "text"), args.command)
+        return run_reporting_errors(log, lambda: command(args, log))
+
+    return reporting
 
 
 def fail(log: Log, error: Exception, status: int) -> int:

@@ -29,7 +29,7 @@ from seqbayes.stream.verbs.shared import (
     add_key,
     add_store,
     print_json,
-    run_reporting_errors,
+    reports_errors,
 )
 from seqbayes.stream.verbs.stored import (
     KeyState,
@@ -136,25 +136,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_as_of(parser)
 
 
-def command(args: argparse.Namespace) -> int:
-    """Print posteriors, intervals, estimates, counts and times; return the exit status.
-
-    Raises
-    ------
-    ObservationError
-        If the level is invalid.
-    """
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
+    """Print posteriors, intervals, estimates, counts and times; return the exit status."""
     check_level(args.level, args.interval)
     view = View(args.level, args.interval, args.top)
-    return run_reporting_errors(Log("text", "show"), lambda: _show(args, view))
-
-
-def _show(args: argparse.Namespace, view: View) -> int:
-    with (
-        open_store(args.store, "read") as store,
-        store.snapshot(),
-        Tracker(Log("text", "show")) as tracker,
-    ):
+    with open_store(args.store, "read") as store, store.snapshot(), Tracker(log) as tracker:
         beliefs = stored_beliefs(store, args.belief)
         if not args.key:
             tracker.total = sum(store.entry_count(b.name) for b in beliefs)

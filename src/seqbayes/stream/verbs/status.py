@@ -10,7 +10,7 @@ from typing import Any
 from seqbayes.console.log import Log
 from seqbayes.console.status import NO_RESULT
 from seqbayes.stream.stores import Partition, open_store
-from seqbayes.stream.verbs.shared import EPILOG, add_store, print_json, run_reporting_errors
+from seqbayes.stream.verbs.shared import EPILOG, add_store, print_json, reports_errors
 from seqbayes.stream.verbs.stored import timestamp
 
 SILENT_SECONDS = 5.0
@@ -71,12 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON line per source")
 
 
-def command(args: argparse.Namespace) -> int:
+@reports_errors
+def command(args: argparse.Namespace, log: Log) -> int:
     """Print the partitions with their runners; return the exit status."""
-    return run_reporting_errors(Log("text", "status"), lambda: _status(args))
-
-
-def _status(args: argparse.Namespace) -> int:
     found = status(args.store)
     if args.json:
         for each in found:
