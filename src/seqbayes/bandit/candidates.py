@@ -111,7 +111,7 @@ class RandomCandidates(Candidates):
         self.rng = rng
 
     def sample_best(self) -> Arm:
-        """Return the best arm of one draw from the belief about each."""
+        """Draw a value from the belief about each arm, and return the arm with the best value."""
         draw, sign = self.draw, self.sign
         best, highest = self.arms[0], -math.inf
         tied = False

@@ -29,7 +29,7 @@ class Regression(Protocol):
 class LinearBandit(Policy):
     """Choose arms by regressions of their rewards on the features of the context.
 
-    With the default rule this is Thompson sampling with linear rewards [1]_. It has the interface
+    The default rule is Thompson sampling with linear rewards [1]_. It has the interface
     of River's contextual policies: `pull(arms, context)` and `update(arm, context, reward)`.
 
     Parameters

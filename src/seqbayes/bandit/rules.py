@@ -192,8 +192,8 @@ class BayesUCB(BestScore):
 class Greedy(BestScore):
     """Choose the arm with the best posterior mean.
 
-    It does not explore, so give the bandit a `min_share`. Arms with equal means are chosen with the
-    same probability.
+    The rule does not explore, so give the bandit a `min_share`. Arms with equal means are chosen
+    with the same probability.
 
     Examples
     --------

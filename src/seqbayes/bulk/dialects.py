@@ -54,7 +54,7 @@ class Dialect:
         return f"regexp_full_match({x}, {literal(pattern)})"
 
     def epoch(self, x: str) -> str:
-        """Return a time as seconds since 1970; without a zone, it is in UTC."""
+        """Return a time as seconds since 1970; a time without a zone is in UTC."""
         return f"CAST(EPOCH({x}) AS DOUBLE PRECISION)"
 
     def parse_time(self, x: str) -> str:
@@ -100,7 +100,7 @@ class PostgresDialect(Dialect):
         return f"{x} ~ {literal(f'^({pattern})$')}"
 
     def epoch(self, x: str) -> str:
-        """Return a time as seconds since 1970; without a zone, it is in UTC."""
+        """Return a time as seconds since 1970; a time without a zone is in UTC."""
         return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
 
     def parse(self, x: str, kind: str) -> str:
@@ -118,7 +118,7 @@ class PolarsDialect(Dialect):
         return f"REGEXP_LIKE({x}, {literal(f'^({pattern})$')})"
 
     def epoch(self, x: str) -> str:
-        """Return a time as seconds since 1970; without a zone, it is in UTC."""
+        """Return a time as seconds since 1970; a time without a zone is in UTC."""
         return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
 
 
@@ -144,7 +144,7 @@ _ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})"
 
 
 def as_number(column: Column, dialect: Dialect) -> str:
-    """Return the number in a column; NULL unless it is certain to be a number."""
+    """Return the number in a column; NULL unless the value is certain to be a number."""
     x = column.expression
     if column.category in ("integer", "decimal", "float"):
         return f"CAST({x} AS DOUBLE PRECISION)"
@@ -158,7 +158,7 @@ def as_number(column: Column, dialect: Dialect) -> str:
 
 
 def as_boolean(column: Column, dialect: Dialect) -> str:
-    """Return the truth value in a column as a number; NULL unless it is certain to be one."""
+    """Return a column's truth value as a number; NULL unless it is certain to be a truth value."""
     x, yes, no = column.expression, number(1.0), number(0.0)
     if column.category == "boolean":
         return dialect.from_boolean(x)
@@ -177,7 +177,7 @@ def as_boolean(column: Column, dialect: Dialect) -> str:
 
 
 def as_text(column: Column, dialect: Dialect) -> str:
-    """Return the text in a column; NULL unless it is certain to be text."""
+    """Return the text in a column; NULL unless the value is certain to be text."""
     x, to = column.expression, dialect.text_type
     if column.category == "text":
         return f"(CASE WHEN {_short(x)} THEN CAST({x} AS {to}) END)"
@@ -210,7 +210,7 @@ def _starts_without_space(x: str) -> str:
 
 
 def as_time(column: Column, unit: float, dialect: Dialect) -> str:
-    """Return the time in a column in seconds since 1970; NULL unless it is certain to be one."""
+    """Return a column's time in seconds since 1970; NULL unless it is certain to be a time."""
     x = column.expression
     if column.category == "time":
         return dialect.epoch(x)

@@ -26,7 +26,7 @@ class View:
 
 
 class Line(NamedTuple):
-    """One parameter of one key, or one component of it; lines with the same `scale` are comparable.
+    """A parameter of a key, or a component of it; lines with the same `scale` are comparable.
 
     `pooled` contains the mean of the pooled posterior and the lower and upper ends of its interval,
     if the belief is pooled.

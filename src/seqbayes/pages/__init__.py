@@ -1,6 +1,6 @@
 """Self-contained HTML files: lessons in the browser, and the contents of a store.
 
-A file needs neither a server nor a network: styles, scripts, the font and the data are in it.
+A file needs neither a server nor a network: styles, scripts, the font and the data are included.
 """
 
 from seqbayes.pages.build import build_page

@@ -83,7 +83,7 @@ def build_page(title: str, script: str, data: Mapping[str, Any], body: str = _NO
     Raises
     ------
     ValueError
-        If a script would end its element.
+        If a script contains the end tag of a script element.
 
     Examples
     --------

@@ -21,7 +21,7 @@ from seqbayes.events.values import InvalidValue, parse_column
 Array = Any
 
 KEY, WEIGHT, TIME, COUNT = "__key", "__weight", "__time", "__count"
-"""Columns of the events; those of the observation have their own names."""
+"""Columns of the events; the columns of an observation keep the names of the fields."""
 
 
 def check_belief(belief: Belief) -> None:
@@ -97,7 +97,7 @@ def check_columns(belief: Belief, columns: Sequence[str]) -> None:
 def is_countable(events: DataFrame, belief: Belief) -> bool:
     """Whether equal events can be counted, and learned once with their count as the weight.
 
-    The sums are exactly those of learning each event.
+    The sums are then exactly the same as if each event were learned separately.
     """
     if not counts_equal(belief):
         return False
@@ -106,7 +106,7 @@ def is_countable(events: DataFrame, belief: Belief) -> bool:
 
 
 def counts_equal(belief: Belief) -> bool:
-    """Whether `is_countable` holds if the observations are booleans, strings or integers."""
+    """Whether equal events can be counted if observations are booleans, strings or integers."""
     state = belief.state
     if belief.weight is not None or belief.mapped or len(belief.values) > 1:
         return False
@@ -163,7 +163,7 @@ class Events:
     keys
         The keys, an Arrow array; None if the belief has no key.
     xs
-        The observations: an array, a list, or columns by field.
+        The observations: an array, a list, or columns keyed by field.
     ws, ts
         Weights and times, or None.
     n
@@ -250,7 +250,7 @@ def _floats(column: pa.Array) -> Array:
 
 
 def _column(column: pa.Array, kind: str) -> Any:
-    """Return a column of observations as an array or a list, which may hold None."""
+    """Return a column of observations as an array or a list, which may contain None."""
     kinds = pa.types
     if kinds.is_string(column.type) and kind in ("number", "boolean"):
         return parse_column([cell or "" for cell in column.to_pylist()], kind)

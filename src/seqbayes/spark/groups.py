@@ -57,7 +57,7 @@ class Groups:
         Raises
         ------
         ObservationError
-            If an event cannot be used, unless these are skipped.
+            If an event cannot be used, unless such events are skipped.
         """
         if events.reasons and not self._skip:
             row = min(events.reasons)
@@ -187,7 +187,7 @@ def learn_all(model: Any, events: Events, skip: bool) -> int:
     Raises
     ------
     ObservationError
-        If an event cannot be used, unless these are skipped.
+        If an event cannot be used, unless such events are skipped.
     """
     times = () if events.ts is None else (events.ts,)
     try:

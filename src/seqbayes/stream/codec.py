@@ -125,7 +125,7 @@ class StateCodec:
         return type(self._template).from_dict(msgspec.json.decode(text))
 
     def common_statistics(self, text: str) -> str | None:
-        """Return the statistics in the JSON of a state; None if it also differs in other parts."""
+        """Return the statistics in the JSON of a state; None if the rest of the JSON differs."""
         head, tail = self.head, self.tail
         if head and text.startswith(head) and text.endswith(tail):
             return text[len(head) : len(text) - len(tail)]

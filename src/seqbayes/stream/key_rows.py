@@ -33,8 +33,8 @@ _COMPARED = 64
 def key_text(key: Any) -> str | None:
     r"""Return the string under which a key is kept; None if the key is invalid.
 
-    It is the key itself, or its JSON after a mark if the key is not a string or begins with the
-    mark.
+    The string is the key itself, or its JSON after a mark if the key is not a string or begins with
+    the mark.
 
     Examples
     --------

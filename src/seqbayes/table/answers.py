@@ -275,7 +275,7 @@ class Answers:
         return total
 
     def log_predictive(self, xs: Any) -> Array:
-        """Return the log predictive density of one observation for each row; NaN if improper.
+        """Return the log predictive density of one observation for each row; NaN where improper.
 
         Raises
         ------

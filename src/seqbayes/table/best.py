@@ -31,8 +31,9 @@ _SUM_ERROR = 1e-9
 def probabilities_of_best(belief: Distribution, better: str) -> Array:
     """Return the probability that each of n independent numbers is the largest or the smallest.
 
-    It is ``∫ f_i(x) ∏ F_j(x) dx`` with the product over j ≠ i, computed for all i by one adaptive
-    quadrature. Equal distributions are integrated once. The absolute error is below 1e-9.
+    The probability of number i is ``∫ f_i(x) ∏ F_j(x) dx``, with the product over j ≠ i. All
+    probabilities are computed by one adaptive quadrature. Equal distributions are integrated once.
+    The absolute error is below 1e-9.
 
     Parameters
     ----------

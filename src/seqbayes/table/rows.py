@@ -76,7 +76,7 @@ class Rows:
         keys
             The keys.
         xs
-            As many observations, an array or a list.
+            The observations, one for each key: an array or a list.
         ws, ts
             Their weights and times, or None.
 
@@ -118,7 +118,7 @@ class Rows:
             return self.state.read_many(xs[start:stop])
         except ObservationError:
             if start:
-                self.state.read_many(xs[:stop])  # the message has the position among all
+                self.state.read_many(xs[:stop])  # the message has the position in xs
             raise
 
     def _add(self, read: Any) -> Array:

@@ -16,9 +16,9 @@ from seqbayes.table.pooling.options import Pool
 class Table(BaseTable):
     """A belief for each of many keys, with one prior and one likelihood.
 
-    A table equals a dictionary of states: every key learns exactly what a separate state would
-    learn. It takes a few dozen bytes per key, learns arrays of keys and observations in compiled
-    code, and answers for all keys at once, as arrays in the order of `keys`.
+    A table is equivalent to a dictionary of states: every key learns exactly what a separate state
+    would learn. It takes a few dozen bytes per key, learns arrays of keys and observations in
+    compiled code, and answers for all keys at once, as arrays in the order of `keys`.
 
     Parameters
     ----------

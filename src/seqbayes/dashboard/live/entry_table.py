@@ -42,7 +42,7 @@ class EntryTable:
         self.version = 0
 
     def count(self, changed: Mapping[str, Update]) -> None:
-        """Read, for the rates, the data weights of states that will be replaced together."""
+        """Read the data weights of states that will be replaced together; rates require them."""
         replaced = [
             entry
             for key, update in changed.items()

@@ -143,7 +143,7 @@ class Decisions(Struct):
 
 
 class AnnotationInfo(Struct):
-    """A note about a time, in seconds since 1970; if `belief` is empty, the note is about all."""
+    """A note about a time, in seconds since 1970; an empty `belief` means all beliefs."""
 
     id: str
     at: float

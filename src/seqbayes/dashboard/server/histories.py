@@ -91,7 +91,7 @@ class Histories:
     ) -> dict[str, Any]:
         """Return the history of a key, or of one of its numbers, as JSON values.
 
-        Its intervals have the requested level if the store has the states of all points; otherwise
+        The intervals have the requested level if the store has the states of all points; otherwise
         they have the level with which they were stored. The result states the level.
         """
         with self._board.lock:

@@ -105,7 +105,7 @@ def level_parameter(request: Request) -> float:
     Raises
     ------
     HttpError
-        If it is invalid.
+        If the level is invalid.
     """
     return number_parameter(request, "level", LEVEL, *LEVELS)
 

@@ -131,7 +131,7 @@ class BeliefView:
         return {"mean": None, "mle": None, "map": None, "interval": None, "level": self.level}
 
     def cards(self, states: Sequence[Any], lasts: Sequence[Any], points: int) -> list[Any]:
-        """Return the fields of the cards of several states of one belief.
+        """Return the card fields for several states of one belief.
 
         Parameters
         ----------

@@ -23,7 +23,7 @@ _MAX_FIELD_LABELS = 4
 
 
 def predictive_of(state: Any) -> Any:
-    """Return the predictive distribution of a state, or None if it is improper or undefined."""
+    """Return the predictive distribution of a state, or None if no such distribution exists."""
     try:
         return state.predictive
     except (SeqbayesError, NotImplementedError):

@@ -171,7 +171,7 @@ def name_of(key: Any) -> str:
 
 
 def evaluate_choice(alert: Alert, states: Mapping[Any, Any]) -> Evaluation:
-    """Evaluate an alert about the choice between all keys of a belief.
+    """Evaluate an alert that compares all keys of a belief.
 
     Parameters
     ----------

@@ -77,9 +77,9 @@ class Query(Broker):
 
     Notes
     -----
-    The connection is read-only. A row of a transaction that is committed after rows with a larger
-    cursor were read is learned if it is among the last 500 rows in the order of the cursor.
-    Otherwise it is missed; this is detected when the rows are counted, at the start and
+    The connection is read-only. A transaction can be committed after rows with a larger cursor were
+    read. Its rows are learned if they are among the last 500 rows in the order of the cursor;
+    otherwise they are missed, which is detected when the rows are counted, at the start and
     periodically. Decimals become floating-point numbers, dates and times become ISO 8601 strings;
     bytes are rejected.
     """

@@ -28,7 +28,7 @@ FORMATS = {
     ".parquet": "parquet",
     ".avro": "avro",
 }
-"""Formats by suffix; files with other suffixes are read as JSON Lines."""
+"""Formats, keyed by suffix; files with other suffixes are read as JSON Lines."""
 
 
 class Format:

@@ -42,7 +42,7 @@ from seqbayes.stream.verbs.stored import (
 T = TypeVar("T")
 
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}
-"""Formats by the suffix of a file."""
+"""Formats, keyed by the suffix of a file."""
 
 EXAMPLES = f"""\
 examples:
@@ -126,7 +126,7 @@ def check_store_target(path: str, url: str) -> Path | None:
     Raises
     ------
     SeqbayesError
-        If it is a file of the store, or exists and is not a regular file.
+        If the path is a file of the store, or exists and is not a regular file.
     """
     store = store_path(url)
     if store is not None and path not in ("", "-"):

@@ -109,7 +109,8 @@ def _rule(low: float, middle: float, high: float) -> tuple[Array, Array]:
     """Return log dispersions, and log weights of integrals over the dispersion.
 
     Below the middle, the coordinate is the dispersion, whose density is flat toward zero. Above the
-    middle, it is the logarithm of the dispersion, because the density may decrease slowly.
+    middle, the coordinate is the logarithm of the dispersion, because the density may decrease
+    slowly.
     """
     nodes, weights = np.polynomial.legendre.leggauss(_HALF)
     share = (nodes + 1.0) / 2.0

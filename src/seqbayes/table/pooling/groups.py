@@ -31,7 +31,7 @@ def grouped(first: Array, second: Array) -> PairCounts:
 
     Parameters
     ----------
-    first, second : array of float, of one length
+    first, second : array of float, of equal length
 
     Examples
     --------

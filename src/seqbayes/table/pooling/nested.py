@@ -79,7 +79,7 @@ def nested_nodes(
     Raises
     ------
     PriorError
-        If keys are not tuples of one length of at least 2.
+        If keys are not tuples of equal length, which must be at least 2.
     """
     tree = _Tree(population, state, statistic, keys)
     flat = maximise(population, state, population.terms(state, tree.leaves))

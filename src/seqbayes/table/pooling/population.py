@@ -59,7 +59,7 @@ def population_of(state: State) -> Population:
     Raises
     ------
     PriorError
-        If it does not declare a population.
+        If the family does not declare a population.
     """
     declared = type(state).population
     if declared is None:

@@ -194,7 +194,7 @@ class GammaTerms(Terms):
 
 
 class NormalTerms(Terms):
-    """Log densities of means of data, whose variance is the population's plus that of sampling."""
+    """Log densities of sample means; their variance includes that of the population."""
 
     def __init__(self, groups: PairCounts, known: float) -> None:
         super().__init__(groups)
