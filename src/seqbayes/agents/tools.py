@@ -1,4 +1,4 @@
-"""The tools that agents call, which read beliefs with the functions of the page."""
+"""The tools that agents call to read beliefs; they use the same functions as the page."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Client(ClientMethods):
     def annotate(
         self, text: str, at: float | None = None, belief: str = "", name: str | None = None
     ) -> schema.AnnotationInfo:
-        """Store an annotation, such as a deployment, which histories show.
+        """Store an annotation, such as a note about a deployment, to be shown in histories.
 
         Parameters
         ----------

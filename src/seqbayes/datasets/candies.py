@@ -181,7 +181,7 @@ def factory_mixes() -> Mapping[str, Mix]:
 
 @cache
 def walk_in_the_park() -> Mix:
-    """Return the guess from the story on Cross Validated, which includes only four colours.
+    """Return the guess from the story on Cross Validated; it includes only four colours.
 
     Examples
     --------

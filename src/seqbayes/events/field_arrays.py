@@ -291,7 +291,7 @@ class FieldArrays:
         data, starts, first, delimiter
             As for `read_columns`.
         columns
-            Indices of the columns of the fields, which are different.
+            Indices of the columns of the fields, which must be distinct.
         """
         if not cython.compiled:
             return 0

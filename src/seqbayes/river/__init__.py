@@ -1,4 +1,4 @@
-"""River estimators based on conjugate states, which learn from one feature dict at a time."""
+"""River estimators based on conjugate states; they learn from one feature dict at a time."""
 
 from typing import Any
 

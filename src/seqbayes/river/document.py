@@ -22,7 +22,7 @@ _OWN = "own"
 
 
 class Estimator(Model):
-    """Base class of estimators on feature dicts, which are stored as parameters and data.
+    """Base class of estimators on feature dicts; an estimator is stored as parameters and data.
 
     A subclass defines `learned` and `restore`.
     """

@@ -1,4 +1,4 @@
-"""The default prior for a regression, whose precisions follow the scales of the features."""
+"""The default prior for a regression: its precisions follow the scales of the features."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class ElevenShares:
     evidence : float
         The probability of the candy, averaged over the eleven shares.
     posterior : tuple of float
-        The probability of each share after the candy, which is the prior for the next candy.
+        The probability of each share after the candy: the prior for the next candy.
     """
 
     prior: tuple[float, ...]

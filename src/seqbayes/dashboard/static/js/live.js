@@ -1,4 +1,4 @@
-// One stream of server-sent events for the whole page, which reconnects after a silence. A browser
+// One stream of server-sent events for the whole page; it reconnects after a silence. A browser
 // allows six connections per host over all tabs, so a hidden page closes its stream.
 
 import { get, query } from "./api.js";

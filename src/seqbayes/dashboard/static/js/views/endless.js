@@ -100,7 +100,7 @@ export class Endless {
     this.numbers.push(set.number);
     for (const coin of COINS) this.thetas[coin].push(set.thetas[coin]);
     if (this.numbers.length > MAX_SETS) {
-      // Remove every second older point, which is not visible on a logarithmic axis.
+      // Remove every second older point; the difference is not visible on a logarithmic axis.
       const kept = this.numbers.map((_, i) => i).filter((i) => i % 2 || i > MAX_SETS / 2);
       this.numbers = kept.map((i) => this.numbers[i]);
       for (const coin of COINS) this.thetas[coin] = kept.map((i) => this.thetas[coin][i]);
