@@ -16,7 +16,7 @@ else:
     PyOS_string_to_double: Any = None
     isfinite: Any = None
 
-# Longer numbers are left to other methods, and so are integers of more digits.
+# Longer numbers, and integers with more digits, are left to other methods.
 _LONGEST = cython.declare(cython.Py_ssize_t, 40)
 _MOST_DIGITS = cython.declare(cython.int, 18)
 # Decimals of up to this number of digits are rounded correctly by one division.

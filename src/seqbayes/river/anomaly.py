@@ -258,7 +258,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         self._features.update(document.read_features(learned.get("features"), self._kinds))
         if "sums" in learned:
             (self._n,) = document.read_numbers(learned["sums"], 1)
-        else:  # earlier versions did not store it: use that of the most frequent feature
+        else:  # earlier versions did not store the weight: use the largest
             self._n = max((float(each.seen.n) for each in self._features.values()), default=0.0)
         if self._joint is not None:
             self._joint.load(learned.get("joint"))

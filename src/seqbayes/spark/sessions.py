@@ -24,7 +24,7 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.streaming.stateStore.encodingFormat": "avro",
     # fewer and larger batches between Spark and Python
     "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
-    # no limit: with one, Spark computes the size of the batch after every row
+    # no limit: with a limit, Spark computes the size of the batch after every row
     "spark.sql.execution.arrow.maxBytesPerBatch": "2147483647",
 }
 """Settings of a session that learns beliefs; those of a running session are not changed."""

@@ -88,7 +88,7 @@ class Config:
         collectors: Sequence[Collector] = (),
         notify: Callable[[str, str, str], None] = lambda event, text, level: None,
     ) -> Pipeline:
-        """Open the pipeline of a partition, which does not wait for events.
+        """Open the pipeline of a partition; the pipeline does not wait for events.
 
         Parameters
         ----------

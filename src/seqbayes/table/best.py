@@ -130,7 +130,7 @@ def _quadrature(
         end = ends.max() if higher else ends.min()
         inner = [to(leaders.ppf(q)) for q in (0.1, 0.5)] + [to(leaders.isf(0.1))]
         low, high = sorted(float(to(np.float64(each))) for each in (bound, end))
-    if numbers.support != (-math.inf, math.inf):  # beyond, numbers underflow or round to 1
+    if numbers.support != (-math.inf, math.inf):  # farther out, numbers underflow or round
         low, high = max(low, -_FARTHEST), min(high, _FARTHEST)
     points = np.concatenate(inner)
     points = points[(points > low) & (points < high)]

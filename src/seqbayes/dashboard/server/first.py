@@ -47,7 +47,7 @@ class FirstData:
 
     def _read(self, request: Request) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        with suppress(HttpError, StoreError):  # the page requests these and shows the error
+        with suppress(HttpError, StoreError):  # the page will request the data and show the error
             for path, find in self._needed(request):
                 data[path] = find()
         return data

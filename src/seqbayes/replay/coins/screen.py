@@ -98,7 +98,7 @@ class CoinScreen:
     def _total(self) -> int:
         return 2 * len(self._opening.sets) + 2 + 2 * self._opening.iterations
 
-    # Parts of the screen, each a few lines that are at most `width` characters wide.
+    # Parts of the screen: a few lines each, at most `width` characters wide.
 
     def _head(self, step: CoinStep | None, width: int) -> list[Text]:
         """Return the title and the current step."""
@@ -286,7 +286,7 @@ class CoinScreen:
             if self._opening.learn_weights:
                 text.append(f"P(pick A) {chance(last.weights[0])}")
             if width < _NARROW and step.kind in (StepKind.HIDE, StepKind.ROW):
-                text = Text()  # the table shows it, and space is limited
+                text = Text()  # the table shows this weight, and space is limited
             lines += [*([text] if text else []), self._objective_curve(step.path, width)]
         else:
             lines.append(text)

@@ -71,7 +71,7 @@ class CandyScreen:
         """Return the belief about each colour, one per line under a header."""
         return [*self._shares(step.belief, width, full=width >= 72), *self._definitions(width)]
 
-    # The three sizes.
+    # Screens of three sizes.
 
     def _large(self, step: CandyStep | None, width: int, height: int, foot: Text) -> RenderableType:
         belief = self._belief(step)

@@ -231,8 +231,9 @@ def _fingerprint(part: bytes) -> str:
 def birth_time(path: Path) -> int | None:
     """Return the creation time of the inode of a file, in nanoseconds; None if it is not known.
 
-    It does not change when a file is renamed, and differs between files that get the same inode
-    number. `os.stat` returns it on some systems; on Linux it is read with statx of the C library.
+    The creation time does not change when a file is renamed, and differs between files that get the
+    same inode number. `os.stat` returns the time on some systems; on Linux, it is read with the C
+    library's statx.
 
     Examples
     --------

@@ -73,7 +73,7 @@ class Known(NamedTuple):
         return {"offset": self.offset, **reading.handle.marks(self.offset)} == self.marks
 
 
-# A file name contains no slash; in a token, it can at most begin with slashes.
+# A file name contains no slash; a name in a token can only begin with slashes.
 _BYTE = re.compile("</([0-9a-f]{2})>")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 

@@ -128,7 +128,7 @@ class RedisStream(Broker):
         ------
         PriorError
             If the source has a consumer group, which would deliver entries to a runner that has
-            lost its partition, or all partitions would read the same stream.
+            lost its partition, or if all partitions would read the same stream.
         """
         if options.get("group") is not None:
             raise PriorError(
