@@ -204,6 +204,9 @@ class SqliteStore(SqlStore):
         """
         with self._translated():
             self._check_pages(indexed=False)
+        others = "SELECT 1 FROM seqbayes_states WHERE belief {} ? LIMIT 1"
+        if not any(self._query(others.format(than), [belief]) for than in "<>"):
+            return "seqbayes_states NOT INDEXED"  # there is no need to count the rows
         ((rows,),) = self._query("SELECT count(*) FROM seqbayes_states NOT INDEXED")
         if 4 * self.entry_count(belief) > rows:
             return "seqbayes_states NOT INDEXED"
