@@ -47,7 +47,7 @@ class Times:
 
     def __post_init__(self) -> None:
         if self.missing not in ("refuse", "clock"):
-            raise PriorError(f"expected missing times to 'refuse' or 'clock', got {self.missing!r}")
+            raise PriorError(f"expected 'missing' to be 'refuse' or 'clock', got {self.missing!r}")
 
 
 @dataclass(frozen=True)

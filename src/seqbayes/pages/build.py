@@ -94,7 +94,7 @@ def build_page(title: str, script: str, data: Mapping[str, Any], body: str = _NO
     code = bundle(page_files() / "js" / script)
     theme = (dashboard_files() / "js" / "theme.js").read_text("utf-8")
     if "</script" in code + theme:
-        raise ValueError(f"{script} contains the end of a script element")
+        raise ValueError(f"{script} contains the end tag of a script element")
     return _PAGE.format(
         policy=_POLICY,
         title=escape(title),

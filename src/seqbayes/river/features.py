@@ -36,7 +36,9 @@ def bounded(value: Any, expected: str = "a finite number") -> float:
     if type(value) is not float or not -LARGEST < value < LARGEST:
         value = as_real(value, expected)
         if abs(value) > LARGEST:
-            raise ObservationError(f"expected {expected} of at most 1e100 in size, got {value!r}")
+            raise ObservationError(
+                f"expected {expected} with a magnitude of at most 1e100, got {value!r}"
+            )
     return float(value)
 
 

@@ -58,7 +58,8 @@ def answers(
     check_level(level, kind)
     missing = [name for name in (*belief.by, STATE) if name not in states.columns]
     if missing:
-        raise PriorError(f"expected the states of belief {belief.name!r}, got no {missing[0]!r}")
+        expected = f"expected the states of belief {belief.name!r}"
+        raise PriorError(f"{expected}, but there is no column {missing[0]!r}")
     frame = states.select(*belief.by, *({AT} & set(states.columns)), STATE)
     fields = [StructField("part", StringType())]
     fields += [StructField(name, DoubleType()) for name in NUMBERS]

@@ -128,10 +128,13 @@ def _check(
         )
     if refresh is not None and not (belief.state.timed and refresh > 0.0):
         raise PriorError(
-            f"'refresh' requires a half-life in time, and seconds above 0, got {refresh!r}"
+            "'refresh' requires a half-life in time, and must be a number of seconds above 0, got"
+            f" {refresh!r}"
         )
     if expire is not None and not (refresh is not None and expire > 0.0):
-        raise PriorError(f"'expire' requires 'refresh', and a weight above 0, got {expire!r}")
+        raise PriorError(
+            f"'expire' requires 'refresh', and must be a weight above 0, got {expire!r}"
+        )
 
 
 def _initial(initial: Beliefs | DataFrame, belief: Belief) -> GroupedData:

@@ -245,7 +245,7 @@ class Bulk(Source):
         if token is not None:
             raise SourceError(
                 f"{self.name} has already been read into this store and would be counted twice; to"
-                " read it again, first reset the beliefs that use it and its position (seqbayes"
+                " read it again, first reset its position and the beliefs that use it (seqbayes"
                 " reset)"
             )
 

@@ -169,7 +169,7 @@ class Source:
         if all(found[name] == options[name] for name in options if name != "name"):
             raise PriorError(
                 f"expected {PARTITION} in an option of a {cls.kind} source, such as the name of"
-                " what it reads: with [group], each partition must have separate events"
+                " the stream that it reads: with [group], each partition must have separate events"
             )
         if "name" in options and found["name"] == options["name"]:
             found["name"] = f"{options['name']}/{partition}"

@@ -146,7 +146,7 @@ def _key(value: Any) -> Any:
 
 def _column(table: Any, name: str) -> Any:
     if name not in table.column_names:
-        raise PriorError(f"expected column {name!r} of a table, got {table.column_names}")
+        raise PriorError(f"expected a column {name!r}, got {table.column_names}")
     column = table.column(name)
     if column.null_count:
         raise PriorError(f"expected column {name!r} without missing values")
@@ -191,7 +191,7 @@ def _read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> 
     if not possible.all():
         row = int(np.argmin(possible))
         found = ", ".join(f"{name}={float(places[place][row])!r}" for name, place in _named(places))
-        raise PriorError(f"expected sums that data can have, got {found} in row {row}")
+        raise PriorError(f"expected sums that some data can have, got {found} in row {row}")
     if columns.half_life:
         clocks = _numbers(table, "clock", lambda values: ~np.isinf(values))
         columns.clocks, columns.landmarks = clocks, _numbers(table, "landmark")

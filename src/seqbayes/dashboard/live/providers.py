@@ -365,7 +365,8 @@ class PipelineThread:
         for notice in [] if again else pipeline.notices:
             self._notify("notice", notice, "warning")
         if again:
-            self._notify("started", f"{pipeline.source.name} again, from the last commit", "info")
+            resumed = f"reading {pipeline.source.name} again, from the last commit"
+            self._notify("started", resumed, "info")
         self._opened.set()
 
     def stop(self, timeout: float = 60.0) -> None:

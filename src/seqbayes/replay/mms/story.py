@@ -70,7 +70,8 @@ class CandyStory(Candies, Story[CandyStep]):
         yield from opening.prior.notes
         yield (
             f"Eleven shares: first, the share of {HYPOTHESIS} is one of 0 %, 10 %, ..., 100 %, so"
-            " that a belief is eleven probabilities; later, any number, and a belief is a density"
+            " that a belief has eleven probabilities; later, it is any number, and a belief is a"
+            " density"
         )
         yield (
             f"Hypothesis: {percent(self._claims[HYPOTHESIS], 0)} % of all candies are {HYPOTHESIS},"

@@ -166,7 +166,7 @@ def _evaluate_silences(
         return
     name = "" if alert.belief is None else alert.belief.name
     if name and store.entry_count(name) > MAX_KEYS:
-        result.reason = f"silences are stored for beliefs with at most {MAX_KEYS} keys"
+        result.reason = f"silences are stored only for beliefs with at most {MAX_KEYS} keys"
         return
     for point in sorted(store.points(STREAM), key=attrgetter("at")):
         kind, belief, key = Place.read(point.key)

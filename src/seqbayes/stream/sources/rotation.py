@@ -241,7 +241,7 @@ def _check_order(
     changed, born = [each.changed for each in new], [birth_time(each.path) or 0 for each in new]
     if all(born) and changed != sorted(changed) and born != sorted(born):
         names = ", ".join(sorted(each.path.name for each in new))
-        raise OrderError(f"the order of {names} is not known: numbers contradict times")
+        raise OrderError(f"the order of {names} is not known: their numbers contradict their times")
 
 
 def _is_packed(each: Generation) -> bool:

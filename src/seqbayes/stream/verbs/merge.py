@@ -190,8 +190,8 @@ def _positions(stores: Sequence[Store], shared: bool, merged: Merged) -> Iterato
             )
         elif len(found) > 1 and shared:
             merged.warnings.append(
-                f"source {source!r} has the same offset in {urls}: if they have read the same"
-                " events, these are now counted twice"
+                f"source {source!r} has the same offset in {urls}: if these stores have read the"
+                " same events, these are now counted twice"
             )
         yield position
 

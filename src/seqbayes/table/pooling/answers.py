@@ -139,6 +139,6 @@ class PooledAnswers(Answers):
 
     def _unsupported(self, what: str) -> UnsupportedError:
         return UnsupportedError(
-            f"keys pooled by {self._pooled.method!r} have posteriors averaged over priors, without"
+            f"with pool={self._pooled.method!r}, posteriors are averaged over priors and have no"
             f" {what}: use mean, var and interval, or pool='empirical'"
         )
