@@ -94,3 +94,13 @@ def test_shortest_intervals_of_small_levels(distribution, level):
     rounding = 4 * mp.eps + 5e-16 * high / width
     assert abs(left - low) / width < 3e-9 + rounding
     assert abs(right - high) / width < 3e-9 + rounding
+
+
+@pytest.mark.parametrize("level", [0.5, 1 - 1e-9, 1 - 2**-40])
+@pytest.mark.parametrize("alpha", [1e4, 1e7, 1e9])
+@pytest.mark.parametrize("beta", [1.0000001, 1.0001, 1.01])
+def test_shortest_intervals_at_the_upper_end_of_shares(alpha, beta, level):
+    """The upper end is within rounding of 1, so that the lower one has the outside mass."""
+    low, high = Beta(alpha, beta).interval(level, "hdi")
+    assert high >= 1 - 4e-16
+    assert Beta(alpha, beta).cdf(low) == pytest.approx(1 - level, rel=4e-16 * alpha + 1e-9)

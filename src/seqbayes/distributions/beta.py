@@ -128,6 +128,13 @@ class Beta(Distribution):
         """Whether both hyperparameters are at least 1."""
         return self.scalar and self.alpha >= 1.0 and self.beta >= 1.0
 
+    def _hdi(self, level: float) -> tuple[float, float]:
+        # near 1, neighbouring floats have very different densities
+        if self.alpha <= self.beta:
+            return super()._hdi(level)
+        low, high = self.complement().interval(level, "hdi")
+        return 1.0 - high, 1.0 - low
+
     def mode_curvature(self) -> tuple[float, float] | None:
         """Return the negative second and the third derivative of the log density at the mode."""
         a, b = self.alpha - 1.0, self.beta - 1.0
