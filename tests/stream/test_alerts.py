@@ -142,6 +142,17 @@ def test_errors_of_alerts_name_their_path(text, error):
     assert any(error in found for found in caught.value.errors)
 
 
+def test_an_unknown_belief_is_listed_beside_the_errors_of_beliefs():
+    text = BASE.replace('state = "beta"', 'state = "betta"', 1) + 'when = "mean > 1"\n'
+    assert "betta" in text
+    for belief, expected in (("none", True), ("sold", False)):
+        with pytest.raises(ConfigError) as caught:
+            parse_config(f'{text}belief = "{belief}"'.encode())
+        assert any("betta" in each for each in caught.value.errors)
+        unknown = any("alert.a.belief: unknown belief" in each for each in caught.value.errors)
+        assert unknown is expected
+
+
 def test_an_alert_is_read_completely():
     alert = read(
         'when = "P(mean > 200 ms) > 99 %"\nbelief = "ms"\nkey = "a"\nfor = "10 minutes"\n'

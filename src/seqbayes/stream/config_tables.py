@@ -307,9 +307,7 @@ def read_alerts(given: Any, beliefs: Sequence[Belief], errors: ErrorList) -> Seq
         return ()
     from seqbayes.stream.alerts import alert
 
-    declared = given.get("belief")
-    complete = isinstance(declared, Mapping) and len(declared) == len(beliefs)
-    return alert.read_alerts(given["alert"], beliefs, errors, complete)
+    return alert.read_alerts(given["alert"], beliefs, errors)
 
 
 def _times(path: str, table: BeliefTable, errors: ErrorList) -> Times:

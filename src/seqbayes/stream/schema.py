@@ -76,7 +76,7 @@ class ErrorList:
 
     def within(self, path: str) -> bool:
         """Whether there is an error at or below the path of a key."""
-        return any(each.startswith(f"{path}: ") for each in self.found)
+        return any(each.startswith((f"{path}: ", f"{path}.")) for each in self.found)
 
     def catch(self, path: str, make: Callable[[], T]) -> T | None:
         """Return the result of a function; if it fails, add its error and return None."""

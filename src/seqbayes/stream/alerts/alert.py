@@ -134,9 +134,7 @@ class Alert:
         return fits and self.key in (None, key)
 
 
-def read_alerts(
-    tables: Any, beliefs: Sequence[Belief], errors: ErrorList, complete: bool = True
-) -> list[Alert]:
+def read_alerts(tables: Any, beliefs: Sequence[Belief], errors: ErrorList) -> list[Alert]:
     """Return the alerts of a configuration; errors are added to `errors`.
 
     Parameters
@@ -146,9 +144,7 @@ def read_alerts(
     beliefs
         The beliefs of the configuration that have no errors.
     errors
-        Collects the errors.
-    complete
-        Whether `beliefs` contains all declared beliefs. If not, an unknown belief is not an error.
+        Collects the errors; it already contains those of the beliefs.
     """
     if not isinstance(tables, Mapping):
         return []
@@ -164,7 +160,7 @@ def read_alerts(
             errors.add(join(path, key) if key else path, text)
         belief = None if table.belief is None else named.get(table.belief)
         if table.belief is not None and belief is None:
-            if complete:
+            if not errors.within(join("belief", table.belief)):
                 errors.add(
                     join(path, "belief"), f"unknown belief{did_you_mean(table.belief, named)}"
                 )
