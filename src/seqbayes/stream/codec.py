@@ -13,6 +13,7 @@ from seqbayes.events import spec
 from seqbayes.forgetting import Decayed
 from seqbayes.state import State
 from seqbayes.statistics.base import Statistics
+from seqbayes.stream.stores.records import StoreError
 from seqbayes.windowed import Windowed
 
 _FLOATS = {float}
@@ -171,3 +172,10 @@ def write_json(value: Any) -> str:
     """Return the JSON of a document."""
     # NumPy scalars are written as floats
     return msgspec.json.encode(value, enc_hook=serialization.encode).decode()
+
+
+def unreadable_state(belief: str, key: str, error: Exception) -> StoreError:
+    """Return the error for the stored state of a key (JSON) that is not valid."""
+    return StoreError(
+        f"the stored state of {key[:200]} of belief {belief!r} cannot be read: {error}"
+    )

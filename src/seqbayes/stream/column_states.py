@@ -18,7 +18,7 @@ from seqbayes.state import State
 from seqbayes.statistics.batches import NewRows
 from seqbayes.statistics.column_loops import learn_keyed
 from seqbayes.statistics.columns import Columns
-from seqbayes.stream.codec import StateCodec
+from seqbayes.stream.codec import StateCodec, unreadable_state
 from seqbayes.stream.column_json import ColumnJson
 from seqbayes.stream.garbage import collector_suspended
 from seqbayes.stream.key_rows import KeyRows
@@ -155,7 +155,7 @@ class ColumnStates(MutableMapping[Any, Any]):
                 try:
                     self._codec.load(text, statistics)
                 except (SeqbayesError, msgspec.MsgspecError) as error:
-                    raise unreadable_state(self._name, key, error) from None
+                    raise unreadable_state(self._name, write_key(key), error) from None
                 self._columns.write(self._row(key), statistics)
 
     def _reserve(self, n_rows: int) -> None:
@@ -382,19 +382,3 @@ class ColumnStates(MutableMapping[Any, Any]):
     def _changed_rows(self) -> Array:
         """Return the rows that have changed, in order."""
         return np.flatnonzero(self._changed.view(bool))
-
-
-def unreadable_state(name: str, key: Any, error: Exception) -> StoreError:
-    """Return the error for a stored state that is not valid.
-
-    Parameters
-    ----------
-    name
-        Name of the belief.
-    key
-        The key of the state.
-    error
-        The reason.
-    """
-    place = f"{write_key(key)[:200]} of belief {name!r}"
-    return StoreError(f"the stored state of {place} cannot be read: {error}")

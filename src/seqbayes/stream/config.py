@@ -107,8 +107,8 @@ class Config:
         with ExitStack() as opened:
             opened.callback(store.close)
             source = self.open_source(name)
-            opened.pop_all()  # from now on, `_open` closes the store
-        return self._open(source, store, collectors, notify, timeout=0.0)
+            opened.callback(source.close)
+            return self._open(opened, source, store, collectors, notify, timeout=0.0)
 
     def open(
         self,
@@ -143,17 +143,19 @@ class Config:
         with ExitStack() as opened:
             opened.callback(source.close)
             store = open_store(self.store)
-            opened.pop_all()
-        return self._open(source, store, collectors, notify)
+            opened.callback(store.close)
+            return self._open(opened, source, store, collectors, notify)
 
     def _open(
         self,
+        opened: ExitStack,
         source: Source,
         store: Store,
         collectors: Sequence[Collector],
         notify: Callable[[str, str, str], None],
         **options: Any,
     ) -> Pipeline:
+        """Open a pipeline, which then closes the source and the store instead of `opened`."""
         own: list[Collector] = []
         if self.history is not None:
             own += [History(**self.history), Traffic(self.history["every"])]
@@ -168,20 +170,17 @@ class Config:
             from seqbayes.stream.alerts.outbox import Alerts
 
             own.append(Alerts(self.alerts, notify))
-        with ExitStack() as opened:
-            opened.callback(source.close)
-            opened.callback(store.close)
-            pipeline = Pipeline(
-                source,
-                self.beliefs,
-                store,
-                self.pace,
-                (*own, *collectors),
-                most_dead_letters=self.most_dead_letters,
-                **options,
-            )
-            opened.pop_all()  # from now on, the pipeline closes the source and the store
-            return pipeline
+        pipeline = Pipeline(
+            source,
+            self.beliefs,
+            store,
+            self.pace,
+            (*own, *collectors),
+            most_dead_letters=self.most_dead_letters,
+            **options,
+        )
+        opened.pop_all()
+        return pipeline
 
 
 def load_config(path: str | Path) -> Config:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from seqbayes.errors import SeqbayesError
-from seqbayes.stream.codec import StateCodec
+from seqbayes.stream.codec import StateCodec, unreadable_state
 from seqbayes.stream.stores.records import StoredEntry, StoreError
 
 
@@ -23,8 +23,7 @@ def read_entry(codec: StateCodec, entry: StoredEntry) -> Any:
     try:
         return codec.read(entry.state)
     except (SeqbayesError, msgspec.MsgspecError) as error:
-        what = f"{entry.key[:200]} of belief {entry.belief!r}"
-        raise StoreError(f"the stored state of {what} cannot be read: {error}") from None
+        raise unreadable_state(entry.belief, entry.key, error) from None
 
 
 def merge_entries(codec: StateCodec, entries: Sequence[StoredEntry]) -> StoredEntry:

@@ -16,8 +16,8 @@ from seqbayes.events.keys import read_key, write_key
 from seqbayes.events.loops import is_complete, learn_columns, learn_events, only_updates_statistics
 from seqbayes.events.reader import MissingValueError, Reader, is_key
 from seqbayes.statistics.column_loops import LEARNS_KEYED
-from seqbayes.stream.codec import StateCodec, write_json
-from seqbayes.stream.column_states import ColumnStates, unreadable_state
+from seqbayes.stream.codec import StateCodec, unreadable_state, write_json
+from seqbayes.stream.column_states import ColumnStates
 from seqbayes.stream.rejections import LimitError, Limits, RejectionCounts
 from seqbayes.stream.stores import ReadableStore, StoredState, StoreError
 
@@ -133,7 +133,7 @@ class KeyedStates:
         try:
             state = self._states[key] = self.codec.read(found)
         except (SeqbayesError, msgspec.MsgspecError) as error:
-            raise unreadable_state(self.belief.name, key, error) from None
+            raise unreadable_state(self.belief.name, write_key(key), error) from None
         return state
 
     def __len__(self) -> int:

@@ -124,6 +124,10 @@ class Alert:
             self.condition[0].quantity, (*PER_KEY, Silence)
         )
 
+    def measures(self, kind: type) -> bool:
+        """Whether one of the quantities in the condition or the recovery is of a given kind."""
+        return any(isinstance(each.quantity, kind) for each in (*self.condition, *self.recovery))
+
     def concerns(self, key: str) -> bool:
         """Whether the alert has a state under this key, `WHOLE` or the JSON of a key."""
         if self.belief is None or not self.per_key or key == WHOLE:

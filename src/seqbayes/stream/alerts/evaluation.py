@@ -49,6 +49,10 @@ class StateEvidence(NamedTuple):
         return cls(float(state.log_evidence), float(state.n_samples))
 
 
+NO_EVIDENCE = StateEvidence(0.0, 0.0)
+"""The evidence of a state without data."""
+
+
 def evaluate(
     alert: Alert,
     value_of: Callable[[Quantity], float | None],

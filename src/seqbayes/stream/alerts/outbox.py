@@ -13,6 +13,7 @@ from seqbayes.events.keys import read_key, write_key
 from seqbayes.stream.alerts.alert import WHOLE, Alert
 from seqbayes.stream.alerts.delivery import Delivery, Notify
 from seqbayes.stream.alerts.evaluation import (
+    NO_EVIDENCE,
     Evaluation,
     StateEvidence,
     evaluate_choice,
@@ -149,7 +150,7 @@ class Alerts(Collector):
                 body = self._body(pipeline, names[name], key, instance, instance.since)
                 self._delivery.renew(name, body)
         for alert in self._alerts:
-            if alert.belief and any(isinstance(e.quantity, Surprise) for e in _all(alert)):
+            if alert.belief and alert.measures(Surprise):
                 states = pipeline.tables[alert.belief.name].states
                 known = {key: StateEvidence.of(state) for key, state in states.items()}
                 self._evidence[alert.belief.name] = known
@@ -228,10 +229,7 @@ class Alerts(Collector):
                 if state is None:  # the key was dropped or reset
                     yield text, Evaluation(None, False, True)
                 else:
-                    yield (
-                        text,
-                        evaluate_key(alert, state, evidence.get(key, StateEvidence(0.0, 0.0))),
-                    )
+                    yield text, evaluate_key(alert, state, evidence.get(key, NO_EVIDENCE))
 
     def _advance(
         self, pipeline: Pipeline, alert: Alert, key: str, found: Evaluation, now: float
@@ -302,7 +300,3 @@ class Alerts(Collector):
         self._next_refresh = time.monotonic() + REFRESH_SECONDS
         self._delivery.send(self._new)
         self._new = []
-
-
-def _all(alert: Alert) -> list[Any]:
-    return [*alert.condition, *alert.recovery]

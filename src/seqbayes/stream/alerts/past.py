@@ -16,6 +16,7 @@ from seqbayes.events.durations import format_duration
 from seqbayes.events.keys import read_key
 from seqbayes.stream.alerts.alert import WHOLE, Alert
 from seqbayes.stream.alerts.evaluation import (
+    NO_EVIDENCE,
     Evaluation,
     StateEvidence,
     evaluate_choice,
@@ -238,9 +239,8 @@ def _evaluations(
         if known:
             yield WHOLE, evaluate_choice(alert, states)
         return
-    surprise = any(isinstance(e.quantity, Surprise) for e in (*alert.condition, *alert.recovery))
     for key, state in known.items():
         if alert.key in (None, key):
-            yield key, evaluate_key(alert, state, evidence.get(key, StateEvidence(0.0, 0.0)))
-            if surprise:
+            yield key, evaluate_key(alert, state, evidence.get(key, NO_EVIDENCE))
+            if alert.measures(Surprise):
                 evidence[key] = StateEvidence.of(state)

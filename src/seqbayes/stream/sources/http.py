@@ -18,6 +18,7 @@ from seqbayes.stream.sources.posted import (
     Outcome,
     PostedRequest,
     RateLimit,
+    RequestNote,
     ReusedError,
     SeenIds,
 )
@@ -140,18 +141,11 @@ class Http(Source):
         """Return the outcome of an earlier request with the same key, or that request."""
         if not request.key:
             return None
-        waiting_request = self._seen.waiting_requests.get(request.key)
-        note = self._seen.find_request(request.key)
-        digest = (
-            waiting_request.digest
-            if waiting_request is not None
-            else note.digest
-            if note is not None
-            else None
-        )
-        if digest is not None and digest != request.digest:
+        waiting = self._seen.waiting_requests.get(request.key)
+        earlier = waiting or self._seen.find_request(request.key)
+        if earlier is not None and earlier.digest != request.digest:
             raise ReusedError("this Idempotency-Key was used for another request")
-        return waiting_request if waiting_request is not None or note is None else note.outcome
+        return earlier.outcome if isinstance(earlier, RequestNote) else earlier
 
     def _accept(self, request: PostedRequest) -> None:
         count = len(request.records)

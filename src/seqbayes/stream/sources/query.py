@@ -151,8 +151,7 @@ class Query(Broker):
             marks = self._marks(names, rows)[::-1]
             if not marks:
                 raise SourceError(f"{self.name} has no rows")
-            for before, mark in itertools.pairwise(marks):
-                self._check_tie(before, mark)
+            self._check_ties(marks)
             where = f"WHERE {column} <= {self._mark}"
             _, ((count,),) = self._execute(where, marks[-1], what="count(*)")
         finally:
@@ -272,8 +271,7 @@ class Query(Broker):
         if marks and self._last is not None and marks[0] == self._last:
             marks, rows = marks[1:], rows[1:]
         marks, rows = marks[:size], rows[:size]
-        for before, mark in itertools.pairwise([self._last, *marks]):
-            self._check_tie(before, mark)
+        self._check_ties([self._last, *marks])
         if not rows:
             return None
         self._last = marks[-1]
@@ -290,8 +288,7 @@ class Query(Broker):
             where, values = f"{where} AND {column} >= {self._mark}", [self._last, self._recent[0]]
         names, rows = self._execute(f"{where} ORDER BY {column}", *values)
         marks = self._marks(names, rows)
-        for before, mark in itertools.pairwise(marks):
-            self._check_tie(before, mark)
+        self._check_ties(marks)
         known = set(self._recent)
         late = [(row, mark) for row, mark in zip(rows, marks, strict=True) if mark not in known]
         if not late:
@@ -332,12 +329,13 @@ class Query(Broker):
         if rows:
             raise SourceError(f"{self.name}: its cursor {self._cursor!r} is NULL in some rows")
 
-    def _check_tie(self, before: Any, mark: Any) -> None:
-        if mark == before:
-            raise SourceError(
-                f"{self.name}: its cursor {self._cursor!r} does not increase: several rows have"
-                f" {mark!r}; choose a column without ties"
-            )
+    def _check_ties(self, marks: Sequence[Any]) -> None:
+        for before, mark in itertools.pairwise(marks):
+            if mark == before:
+                raise SourceError(
+                    f"{self.name}: its cursor {self._cursor!r} does not increase: several rows have"
+                    f" {mark!r}; choose a column without ties"
+                )
 
     def _marks(self, names: list[str], rows: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Return the cursors of rows."""

@@ -163,18 +163,23 @@ class RedisStream(Broker):
         """Check that the stream does not end before the last entry read."""
         if self._position is None:
             return
-        try:
-            last = self._client.xinfo_stream(self._stream)["last-generated-id"].decode()
-        except redis.ResponseError as error:
-            if "no such key" not in str(error):
-                raise
-            last = "0-0"
+        info = self._stream_info()
+        last = "0-0" if info is None else info["last-generated-id"].decode()
         if order_of(last) < order_of(self._position):
             self._handle_gap(
                 f"it was read up to {self._position}, but ends at {last}", self._position
             )
             self._position = self._durable = self._count = None
             self._unacknowledged.clear()
+
+    def _stream_info(self) -> Any:
+        """Return the server's description of the stream; None if it does not exist."""
+        try:
+            return self._client.xinfo_stream(self._stream)
+        except redis.ResponseError as error:
+            if "no such key" not in str(error):
+                raise
+            return None
 
     def _join(self, group: ConsumerGroup) -> None:
         """Join the group, and find the delivered entries that were removed."""
@@ -196,13 +201,9 @@ class RedisStream(Broker):
 
     def _check_removed(self, position: str | None, count: int | None) -> None:
         """Check that no unread entry after a position was removed."""
-        try:
-            info = self._client.xinfo_stream(self._stream)
-        except redis.ResponseError as error:
-            if "no such key" not in str(error):
-                raise
-            return
-        if not self._alone and position == "0-0":  # nothing was delivered to any member
+        info = self._stream_info()
+        # nothing was delivered to any member if the group is at 0-0
+        if info is None or (not self._alone and position == "0-0"):
             return
         added = info.get("entries-added")
         removed = None if added is None else added - info["length"]
@@ -288,11 +289,8 @@ class RedisStream(Broker):
         """Return the number of unread entries that were deleted, if no entry is left to read."""
         if self._position is None:
             return 0
-        try:
-            info = self._client.xinfo_stream(self._stream)
-        except redis.ResponseError as error:
-            if "no such key" not in str(error):
-                raise
+        info = self._stream_info()
+        if info is None:
             self._check_end()
             return 0
         self._counted_at = time.monotonic()
