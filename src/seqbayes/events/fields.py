@@ -14,12 +14,7 @@ from seqbayes.events.derived import Derivation, Slot, raw_slots
 from seqbayes.events.expressions import Expression
 from seqbayes.events.lines import replace_surrogates
 from seqbayes.events.records import Block, Cells
-from seqbayes.events.values import (
-    LONE_SURROGATE,
-    InvalidValue,
-    coerce,
-    format_value,
-)
+from seqbayes.events.values import LONE_SURROGATE, InvalidValue, coerce, format_value
 
 _STRICT: dict[str, Any] = {
     "number": float,

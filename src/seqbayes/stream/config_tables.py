@@ -16,13 +16,7 @@ from seqbayes.events.durations import UNITS, parse_duration
 from seqbayes.stream.pipeline import Pace
 from seqbayes.stream.priors import BeliefTable, make_state
 from seqbayes.stream.schema import ErrorList, join
-from seqbayes.stream.source import (
-    Source,
-    has_source,
-    load_source,
-    source_kinds,
-    source_parameters,
-)
+from seqbayes.stream.source import Source, has_source, load_source, source_kinds, source_parameters
 
 if TYPE_CHECKING:
     from seqbayes.stream.alerts.alert import Alert

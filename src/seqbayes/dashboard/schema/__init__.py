@@ -42,13 +42,7 @@ from seqbayes.dashboard.schema.details import (
     Responsibilities,
     Responsibility,
 )
-from seqbayes.dashboard.schema.replies import (
-    Error,
-    Ok,
-    Session,
-    StoryOpening,
-    StorySteps,
-)
+from seqbayes.dashboard.schema.replies import Error, Ok, Session, StoryOpening, StorySteps
 from seqbayes.dashboard.schema.streams import (
     AlertInfo,
     AlertList,

@@ -8,13 +8,7 @@ from functools import singledispatch
 from itertools import islice
 from typing import Any
 
-from seqbayes.dashboard.views.base import (
-    BeliefView,
-    Path,
-    PlottedNumber,
-    register_view,
-    view_of,
-)
+from seqbayes.dashboard.views.base import BeliefView, Path, PlottedNumber, register_view, view_of
 from seqbayes.dashboard.views.figures import finite, pair
 from seqbayes.dashboard.views.mixtures import brief
 from seqbayes.dashboard.views.several import plotted_field

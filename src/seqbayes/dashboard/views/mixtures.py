@@ -9,13 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.dashboard.views.base import (
-    BeliefView,
-    Path,
-    PlottedNumber,
-    register_view,
-    view_of,
-)
+from seqbayes.dashboard.views.base import BeliefView, Path, PlottedNumber, register_view, view_of
 from seqbayes.dashboard.views.figures import finite, heights, pair, places, values
 from seqbayes.dashboard.views.predictives import (
     bars,

@@ -8,13 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.dashboard.views.base import (
-    BeliefView,
-    Path,
-    PlottedNumber,
-    register_view,
-    view_of,
-)
+from seqbayes.dashboard.views.base import BeliefView, Path, PlottedNumber, register_view, view_of
 from seqbayes.dashboard.views.figures import finite, heights, pair, places
 from seqbayes.dashboard.views.numbers import step_as_json
 from seqbayes.dashboard.views.predictives import lines, predictive_of

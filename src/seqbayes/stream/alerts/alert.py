@@ -15,14 +15,7 @@ from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.events.durations import format_duration, parse_duration
 from seqbayes.events.keys import REST, read_key, write_key
-from seqbayes.stream.alerts.grammar import (
-    PER_KEY,
-    Best,
-    Criterion,
-    Loss,
-    Silence,
-    parse_condition,
-)
+from seqbayes.stream.alerts.grammar import PER_KEY, Best, Criterion, Loss, Silence, parse_condition
 from seqbayes.stream.alerts.suitability import find_reasons
 from seqbayes.stream.schema import ErrorList, join
 from seqbayes.stream.urls import expand

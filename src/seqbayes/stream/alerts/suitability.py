@@ -8,15 +8,7 @@ from typing import Any
 from seqbayes.compare import decide, number_of
 from seqbayes.errors import SeqbayesError
 from seqbayes.events.belief import Belief
-from seqbayes.stream.alerts.grammar import (
-    SEPARATOR,
-    Best,
-    Criterion,
-    Loss,
-    Measure,
-    Surprise,
-    Tail,
-)
+from seqbayes.stream.alerts.grammar import SEPARATOR, Best, Criterion, Loss, Measure, Surprise, Tail
 
 
 def find_reasons(each: Criterion, belief: Belief, label: str | None, tested: bool) -> Iterator[str]:

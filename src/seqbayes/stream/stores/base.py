@@ -6,11 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from seqbayes.stream.stores.records import (
-    Annotation,
-    Contents,
-    StoreError,
-)
+from seqbayes.stream.stores.records import Annotation, Contents, StoreError
 from seqbayes.stream.stores.writable import WritableStore
 from seqbayes.stream.urls import without_password
 

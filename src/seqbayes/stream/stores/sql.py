@@ -10,21 +10,10 @@ from typing import Any
 import msgspec
 
 from seqbayes.stream.stores.readable import CHUNK
-from seqbayes.stream.stores.records import (
-    Annotation,
-    Changes,
-    Contents,
-    StoredState,
-    surplus_times,
-)
-from seqbayes.stream.stores.rows import (
-    entry_row,
-    state_rows,
-)
+from seqbayes.stream.stores.records import Annotation, Changes, Contents, StoredState, surplus_times
+from seqbayes.stream.stores.rows import entry_row, state_rows
 from seqbayes.stream.stores.sql_reading import ReadableSqlStore, where
-from seqbayes.stream.stores.tables import (
-    with_checksums,
-)
+from seqbayes.stream.stores.tables import with_checksums
 
 MAX_WRITTEN = 50_000
 """Maximum number of states that one statement writes; each needs memory until it is written."""

@@ -24,15 +24,8 @@ from seqbayes.stream.stores.records import (
     StoredMessage,
     StoredState,
 )
-from seqbayes.stream.stores.rows import (
-    intact_rows,
-    is_intact_state,
-    read_states,
-)
-from seqbayes.stream.stores.tables import (
-    Row,
-    is_intact,
-)
+from seqbayes.stream.stores.rows import intact_rows, is_intact_state, read_states
+from seqbayes.stream.stores.tables import Row, is_intact
 
 
 class ReadableSqlStore(Database):

@@ -31,12 +31,7 @@ from seqbayes.stream.stores import (
     open_store,
     store_path,
 )
-from seqbayes.stream.verbs.shared import (
-    EPILOG,
-    STORE_HELP,
-    created_store,
-    reports_errors,
-)
+from seqbayes.stream.verbs.shared import EPILOG, STORE_HELP, created_store, reports_errors
 from seqbayes.stream.verbs.stored import StoredBelief
 
 EXAMPLES = f"""\
