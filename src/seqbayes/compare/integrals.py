@@ -142,10 +142,8 @@ def _quantities(
     p_best = _p_best(grid, better)
     m, k = p_best.shape
     reference = p_best.argmax(axis=1) if control is None else np.full(m, control)
-    others = np.arange(k)[None] != reference[:, None]
-    start = k * np.arange(m)
-    rows = np.flatnonzero(others)
-    references = np.repeat(start + reference, k - 1)
+    rows = np.flatnonzero(np.arange(k) != reference[:, None])
+    references = np.repeat(k * np.arange(m) + reference, k - 1)
     tail = (1.0 - level) / 2.0
     contrasts = Contrasts(grid, rows, references)
     ends, lifts = np.full((m * k, 2), np.nan), np.full((m * k, 3), np.nan)

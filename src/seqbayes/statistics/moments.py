@@ -383,10 +383,7 @@ class Moments(Statistics):
         return Statistics.possible_rows(self, totals) & (empty | full)
 
     def dump(self) -> tuple[Any, ...]:
-        """Return n, the origin (always 0), S1, S2 and the log base.
-
-        Every sum is followed by its rounding error.
-        """
+        """Return n, origin (always 0), S1, S2 and log base; each sum, then its rounding error."""
         n, n_low, *others = Statistics.dump(self)
         return n, n_low, 0.0, *others
 

@@ -32,8 +32,7 @@ else:
 NEGLIGIBLE = cython.declare(cython.double, 2.0**-200)
 # Products of numbers above this are rescaled, so that their rounding error does not overflow.
 LARGE = cython.declare(cython.double, 1e280)
-# Assumptions about a sum that was restored without its terms: terms far below the total are
-# unlikely.
+# A sum that was restored without its terms is assumed to have no terms far below the total.
 ASSUMED_SPAN = 2.0**-300
 ASSUMED_SMALLEST = cython.declare(cython.double, 2.0**-60)
 
@@ -148,7 +147,10 @@ class Sum:
         """Renormalise: `high` becomes the rounded sum, and `low` the rounded remainder."""
         s: cython.double
         if self.extra_parts is not None:
-            self._distribute(self.parts())
+            parts = self.parts()
+            padded = [*parts, 0.0, 0.0, 0.0, 0.0, 0.0]
+            self.high, self.low, self.third, self.fourth, self.fifth = padded[:5]
+            self.extra_parts = parts[5:] or None
             return 0
         if self.third == 0.0 and self.fourth == 0.0 and self.fifth == 0.0:
             if self.low != 0.0:
@@ -176,12 +178,6 @@ class Sum:
             ):
                 break
         return 0
-
-    def _distribute(self, parts: Sequence[float]) -> None:
-        """Store the parts, which must be sorted by decreasing magnitude."""
-        padded = [*parts, 0.0, 0.0, 0.0, 0.0, 0.0]
-        self.high, self.low, self.third, self.fourth, self.fifth = padded[:5]
-        self.extra_parts = list(parts[5:]) or None
 
     @cython.cfunc
     @cython.exceptval(-1.0, check=True)
@@ -345,9 +341,7 @@ class Sum:
         self.renormalise()
         if self.third == 0.0 and self.extra_parts is None:
             return self.high, self.low
-        rest = [self.low, self.third, self.fourth, self.fifth]
-        if self.extra_parts is not None:
-            rest += self.extra_parts
+        rest = [self.low, self.third, self.fourth, self.fifth, *(self.extra_parts or ())]
         while rest[-1] == 0.0:
             rest.pop()
         return self.high, tuple(rest)

@@ -81,11 +81,10 @@ def compare(
     if not all(map(math.isfinite, found.p_best.values())):
         raise PriorError("one of the keys has too little data to be compared")
     best: Any = found.best
-    to_control = found if control in (None, best) else comparison.compare(
-        numbers, **options, control=control
-    )  # fmt: skip
+    to_control = found
+    if control not in (None, best):
+        to_control = comparison.compare(numbers, **options, control=control)
     limit = threshold if threshold is None or not log else math.log(threshold)
-    losses, medians = found.loss_interval, found.median
     return {
         "p_best": list(found.p_best.values()),
         "best": best,
@@ -96,29 +95,31 @@ def compare(
         "decision": _decision(
             states, quantity, better=options["better"], label=label, alpha=1.0 - level
         ),
-        "arms": [
-            {
-                **_arm(found, k, to_control),
-                "median": medians[k],
-                "loss_interval": losses[k],
-                "p_above": None if limit is None else float(number.sf(limit)),
-            }
-            for k, number in enumerate(numbers)
-        ],
+        "arms": _arms(numbers, found, to_control, limit),
     }
 
 
-def _arm(
-    found: comparison.Comparison, key: Any, to_control: comparison.Comparison
-) -> dict[str, Any]:
-    """Return the part of a comparison that is about one key, as JSON values."""
-    return {
-        "p_best": found.p_best[key],
-        "loss": finite(found.loss[key]),
-        "mean": found.mean[key],
-        "interval": found.interval[key],
-        "contrast": _contrast(to_control.differences.get(key)),
-    }
+def _arms(
+    numbers: Sequence[Any],
+    found: comparison.Comparison,
+    to_control: comparison.Comparison,
+    limit: float | None,
+) -> list[dict[str, Any]]:
+    """Return the part of a comparison that is about each number, as JSON values."""
+    losses, medians = found.loss_interval, found.median
+    return [
+        {
+            "p_best": found.p_best[k],
+            "loss": finite(found.loss[k]),
+            "mean": found.mean[k],
+            "interval": found.interval[k],
+            "contrast": _contrast(to_control.differences.get(k)),
+            "median": medians[k],
+            "loss_interval": losses[k],
+            "p_above": None if limit is None else float(number.sf(limit)),
+        }
+        for k, number in enumerate(numbers)
+    ]
 
 
 def probability_above(state: Any, threshold: float) -> float | None:

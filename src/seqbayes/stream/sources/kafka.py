@@ -199,10 +199,8 @@ class KafkaTopic(Broker):
         self._polled_at = time.monotonic()
         topic = self._consumer.list_topics(self._topic, timeout=timeout).topics[self._topic]
         if topic.error is not None:
-            if (
-                topic.error.retriable()
-                and topic.error.code() != kafka.KafkaError.UNKNOWN_TOPIC_OR_PART
-            ):
+            unknown = topic.error.code() == kafka.KafkaError.UNKNOWN_TOPIC_OR_PART
+            if topic.error.retriable() and not unknown:
                 raise kafka.KafkaException(topic.error)
             raise SourceError(f"cannot read {self.name}: {self._describe(topic.error)}")
         return sorted(topic.partitions)
@@ -223,8 +221,7 @@ class KafkaTopic(Broker):
             consumer.assign([self._place(p) for p in numbers])
             self.assigned.clear()
         self.assigned.update(numbers)
-        for p in numbers:
-            self._ends.pop(p, None)
+        self._ends = {p: end for p, end in self._ends.items() if p not in numbers}
 
     def _revoke(self, consumer: Any, partitions: Sequence[Any]) -> None:
         """Record that the group has revoked partitions; the client then drops them."""
@@ -320,8 +317,8 @@ class KafkaTopic(Broker):
             ]
             positions = Positions([m for m in messages if m.value() is not None])
             records = [record for record in records if record is not None]
-        token: dict[str, Any] = {str(p): offset for p, offset in sorted(self._next.items())}
-        token["last"] = self._last.token()
+        offsets = {str(p): offset for p, offset in sorted(self._next.items())}
+        token = {**offsets, "last": self._last.token()}
         return Batch(records, token, positions, refused, self._lag())
 
     def _take_error(self, message: Any, after: dict[int, int]) -> None:
