@@ -135,5 +135,5 @@ def _first(each: tuple[float, Any, Distribution]) -> float:
 
 
 def outer_quantile(number: Distribution, tail: float, sign: float) -> float:
-    """Return the quantile beyond which a probability lies: above if the sign is positive."""
+    """Return the quantile with this probability above it or, if the sign is negative, below it."""
     return float(number.isf(tail) if sign > 0.0 else number.ppf(tail))

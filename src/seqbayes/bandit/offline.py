@@ -13,7 +13,7 @@ class InversePropensity:
     """Estimate the mean reward of a target policy from logged choices of another policy.
 
     Each logged reward has the weight ``target / logged``, the ratio of the probabilities with which
-    the target policy and the logged policy choose the arm in that situation. Memory use is
+    the target policy and the logging policy choose the arm in that situation. Memory use is
     constant.
 
     Parameters

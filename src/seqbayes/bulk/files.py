@@ -13,7 +13,7 @@ MAX_LINE_BYTES = 16 << 20
 
 
 class JsonRelation(DuckRelation):
-    """Fields of JSON Lines. `doubtful` yields row numbers without records.
+    """The fields of a JSON Lines file. `doubtful` yields row numbers without records.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class JsonRelation(DuckRelation):
 
 
 class CsvRelation(DuckRelation):
-    """CSV cells. `doubtful` yields row numbers without records.
+    """The cells of a CSV file. `doubtful` yields row numbers without records.
 
     Parameters
     ----------

@@ -216,7 +216,7 @@ def _split(times: Array, half_life: float) -> tuple[Array, Array]:
 
 
 def _moments(n: Array, s: Array, q: Array, p: Array) -> list[list[Array]]:
-    """Return sums and sums of squares about zero as terms, from those about a value `p`."""
+    """Convert sums and sums of squares about a value `p` to terms of the sums about zero."""
     products = []
     square = p * p
     for x, y in ((n, square), (n, product_errors(p, p, square)), (2.0 * p, s)):

@@ -1,4 +1,4 @@
-"""Chooses between mixtures with different numbers of components by their prequential scores."""
+"""Chooses among mixtures with different numbers of components, based on prequential scores."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def normalized(logs: Sequence[float]) -> list[float]:
 
 
 class Tempering:
-    """Averages predictions under several powers of the likelihood, by their prequential scores.
+    """Averages predictions under several powers of the likelihood, weighted by prequential scores.
 
     Naive Bayes counts information that several features share more than once. Raising the
     likelihood to a power below 1 corrects for this. By Bayes' rule, the probability of a power is

@@ -22,7 +22,7 @@ class _CountSums(PairSums):
     """Sums of numbers >= 0, which need not be integers, and the number of terms."""
 
     def terms(self, x: Any) -> tuple[float, float, float]:
-        """Return the number, 1, and the log base measure of the count, extended to real numbers."""
+        """Return the number, a count of 1, and the log base measure, extended to real numbers."""
         value = as_real(x, "a number >= 0")
         if value < 0.0:
             raise ObservationError(f"expected a number >= 0, got {x!r}")

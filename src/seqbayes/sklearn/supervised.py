@@ -170,7 +170,7 @@ class SequentialLinearRegression(RegressorMixin, _Learner):
     def predict_interval(self, X: Any, level: float = 0.95) -> Array:
         """Return the intervals, of shape (n, 2), that contain the targets with this probability.
 
-        They are NaN while there are too few rows.
+        The intervals are NaN while there are too few rows.
 
         Raises
         ------

@@ -138,7 +138,7 @@ def _check(
 
 
 def _initial(initial: Beliefs | DataFrame, belief: Belief) -> GroupedData:
-    """Return the initial states, with the key as the stream groups by it."""
+    """Return the initial states, with the key in the form by which the stream is grouped."""
     states = initial.states() if isinstance(initial, Beliefs) else initial
     key = key_column(states, belief) if belief.by else F.lit("")
     return states.select(key.alias(KEY), STATE).groupBy(KEY)

@@ -164,7 +164,7 @@ def _size_of_keys(rows: Sequence[tuple[Any, ...]], start: cython.Py_ssize_t) -> 
 def _read_sums(
     row: cython.p_double, places: cython.p_int, n_sums: cython.Py_ssize_t, values: cython.p_double
 ) -> cython.bint:
-    """Read rounded value and remainder of each sum of a row; return False if one has more parts."""
+    """Read the two parts of each sum of a row; return False if a sum has more than two parts."""
     j: cython.Py_ssize_t
     r: cython.Py_ssize_t
     high: cython.double
@@ -203,7 +203,7 @@ class ColumnJson:
         self._form = self._find_form() if cython.compiled else None
 
     def _find_form(self) -> StateForm | None:
-        """Find the numbers in the JSON of a state whose sums occur only once in it."""
+        """Find the numbers in the JSON of a state whose sums occur only once in the JSON."""
         statistics = self._columns.empty().scratch
         slots: dict[str, int] = {}
         for j, each in enumerate(statistics.row_sums()):

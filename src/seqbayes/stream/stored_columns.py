@@ -14,7 +14,7 @@ from seqbayes.stream.column_json import ColumnJson
 
 
 def read_columns(codec: StateCodec, texts: Sequence[str]) -> Columns | None:
-    """Return the statistics of stored states as columns, faster than by reading each state.
+    """Return the statistics of stored states as columns, which is faster than reading each state.
 
     Parameters
     ----------

@@ -96,7 +96,7 @@ class BaseTable(Summaries):
 
     @property
     def seed(self) -> int | None:
-        """The seed of the template, for samples."""
+        """The seed of the prior state, for drawing samples."""
         return self._rows.state.seed
 
     @property
@@ -252,7 +252,7 @@ class BaseTable(Summaries):
         self._answers = None
 
     def merge(self, other: Self) -> None:
-        """Add the data of another table; common priors count once, new keys are appended.
+        """Add the data of another table; common priors count once, and new keys are appended.
 
         Raises
         ------

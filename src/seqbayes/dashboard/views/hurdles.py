@@ -34,7 +34,7 @@ class HurdleView(BeliefView):
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
         """Return mean, interval and density of the expected value, and estimates of the parts.
 
-        If the mean is infinite, the card has the median.
+        If the mean is infinite, the card shows the median instead.
         """
         expected = state.expected
         card: dict[str, Any] = {

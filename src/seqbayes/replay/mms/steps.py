@@ -47,9 +47,9 @@ class Prediction:
 class RivalMix:
     """A mix from which these candies might have been drawn.
 
-    `log_bayes_factor` is the log likelihood of the mix less the log evidence of the learned belief:
-    positive if the candies favour the mix. `probability` is its posterior probability, if all mixes
-    and the learned belief ("learned mix") have equal prior probabilities.
+    `log_bayes_factor` is the log likelihood of the mix minus the log evidence of the learned
+    belief: positive if the candies favour the mix. `probability` is its posterior probability, if
+    all mixes and the learned belief ("learned mix") have equal prior probabilities.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""An open file, plain or compressed, identified by its content; and when a file was created."""
+"""An open file, plain or compressed, identified by its content; the creation time of a file."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def _merge(schemes: list[list[Generation]]) -> list[Generation]:
 
 
 def find(path: Path, token: Any) -> Generation | None:
-    """Return the file that a token refers to: by its inode, otherwise by its content.
+    """Find the file that a token refers to, by its inode or else by its content.
 
     If several files have this content, the result is the oldest one that is not older than the
     token, or the newest if all are older.

@@ -74,7 +74,7 @@ class Nested(NamedTuple):
 def nested_nodes(
     population: Population, state: State, statistic: Any, keys: Sequence[Any]
 ) -> Nested | None:
-    """Return the posterior of the means of all innermost groups; None if data do not determine it.
+    """Return the posterior of all innermost groups' means; None if the data do not determine it.
 
     Raises
     ------

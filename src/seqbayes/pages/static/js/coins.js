@@ -129,7 +129,7 @@ class CoinsLesson {
     const a = objective === "posterior" ? prior : 1;
     this.path = runEm(this.tossed, start, iterations, a, learnWeights);
     this.known = counted(this.tossed);
-    // Rows with labels, MLE, MAP, start, rows without labels, sums and M-step, then one step each.
+    // Steps: rows with labels, MLE, MAP, start, rows without labels, sums, M-step, then iterations.
     this.plan = [
       ["start"],
       ...this.tossed.map((_, i) => ["known", i]),

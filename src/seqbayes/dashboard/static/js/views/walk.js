@@ -1,5 +1,4 @@
-// Navigation between cards with arrow keys, through blocks of cards in rows that might not exist
-// yet.
+// Navigation between cards with arrow keys, even to cards in rows that have not been drawn yet.
 
 const COLUMN_KEYS = { ArrowRight: 1, ArrowLeft: -1 };
 const ROW_KEYS = { ArrowDown: 1, ArrowUp: -1 };
