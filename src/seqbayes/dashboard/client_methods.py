@@ -15,7 +15,7 @@ class ClientMethods:
     """One method for each path of the API that returns JSON."""
 
     def get(self, path: str, kind: type[T]) -> T:
-        """Return the response at a path, decoded as a type."""
+        """Return the response to a GET request for a path, decoded as a type."""
         raise NotImplementedError
 
     @staticmethod

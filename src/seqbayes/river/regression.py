@@ -262,7 +262,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
 
     @property
     def prior_precisions(self) -> dict[Any, float]:
-        """Prior precisions of the weights, in units of the noise, given or chosen by evidence.
+        """Prior precisions of the weights, in units of the noise: given, or chosen by the evidence.
 
         The precision is 0 for a feature whose values have all been equal, because its scale is
         unknown.

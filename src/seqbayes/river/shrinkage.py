@@ -79,7 +79,7 @@ class Shrinkage:
         return root
 
     def learn(self, root: SquareRoot, row: Sequence[float], y: float, w: float, n: float) -> None:
-        """Add a row to the data, and to the root the prior precisions that the row requires."""
+        """Add a row to the data, and add the prior precisions that the row requires to the root."""
         for j, precision in self._missing(row, n):
             _add_precisions(root, [(j, precision)])
             self.precisions[j] += precision

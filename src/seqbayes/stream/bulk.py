@@ -306,5 +306,5 @@ def fingerprint(path: str) -> Mapping[str, int]:
 
 
 def same_file(path: str, other: Any) -> bool:
-    """Whether two paths refer to the same file; False if the other is not given or not found."""
+    """Whether two paths refer to the same file; False if the second is None or does not exist."""
     return bool(other) and Path(other).exists() and os.path.samefile(path, other)

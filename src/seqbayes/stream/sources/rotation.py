@@ -285,8 +285,8 @@ def _start_again(
 ) -> list[Generation]:
     """Return the files in order, given that their ascending numbers may have started again.
 
-    Files with higher numbers are then older than the current one, and lower numbers are newer than
-    the highest.
+    If so, files with higher numbers are older than the current file, and files with lower numbers
+    are newer than the file with the highest number.
     """
     same = [each for each in files if each.scheme == current.scheme]
     known = [each for each in same if [each.identity[1], each.changed] in older]

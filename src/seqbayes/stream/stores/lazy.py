@@ -8,7 +8,7 @@ from seqbayes.stream.stores.records import StoredState
 
 
 class LazyStates(Collection[StoredState]):
-    """States that each iteration creates one by one, so that not all need memory at once.
+    """States that each iteration creates one by one, so that they are not all in memory at once.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ Ctrl-C, 143 after SIGTERM (everything read is committed first)
 def run(
     path: str | Path, once: bool = False, collectors: Sequence[Collector] = ()
 ) -> Pipeline | GroupRunner:
-    """Run the pipeline of a configuration until its source ends, and return it, closed.
+    """Run the pipeline of a configuration until its source ends, and return the closed pipeline.
 
     With a group, run the partitions that this process owns; other runners may own the rest.
 

@@ -50,7 +50,7 @@ def run_reporting_errors(log: Log, action: Callable[[], int]) -> int:
 def reports_errors(
     command: Callable[[argparse.Namespace, Log], int],
 ) -> Callable[[argparse.Namespace], int]:
-    """Make a command of its arguments and a log report errors; see `run_reporting_errors`."""
+    """Return a command that reports the errors of a function; see `run_reporting_errors`."""
 
     @functools.wraps(command)
     def reporting(args: argparse.Namespace) -> int:

@@ -328,7 +328,7 @@ def header(by: Sequence[str], pooled: bool = False) -> list[str]:
 def rows(
     found: KeyState, view: View, by: Sequence[str], pooled: bool = False
 ) -> Iterator[list[Any]]:
-    """Yield the values of these columns, one row for each estimated parameter.
+    """Yield the values of the columns of `header`, one row for each estimated parameter.
 
     Key fields are None for the pooled rest, and if the belief is not keyed by the field; pooled
     estimates are None if the belief is not pooled.

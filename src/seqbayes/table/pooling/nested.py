@@ -126,7 +126,7 @@ class _Tree:
         self._memory: dict[tuple[str, float], Any] = {}
 
     def place_grid(self, flat: tuple[float, float]) -> None:
-        """Choose closely spaced locations over the range of a population that has no levels."""
+        """Choose closely spaced locations over the range of the population without levels."""
         belief = self._state.belief(self._population.hyperparameters(self._state, *flat))
         with np.errstate(all="ignore"):
             ends = self._population.location(np.array([belief.ppf(_TAIL), belief.isf(_TAIL)]))

@@ -71,7 +71,7 @@ class Terms(ABC):
 
     @abstractmethod
     def _values(self, x: Array, u: Array) -> Array:
-        """Return the values of columns of populations."""
+        """Return the log marginal likelihood under each population; `x` and `u` are columns."""
 
     @abstractmethod
     def derivatives(self, x: float, u: float) -> Derivatives:

@@ -154,7 +154,7 @@ export function makers({ x, evidence, components: rows }, formatObservation) {
 
 const MAX_ROWS = 60;
 
-// All hyperparameters with their names; one half of each symmetric matrix.
+// All hyperparameters with their names, with only one triangle of each symmetric matrix.
 function flat(value, name, symmetric = name.endsWith("scale")) {
   if (Array.isArray(value) && value.every(Array.isArray) && symmetric)
     return value.flatMap((row, i) =>
