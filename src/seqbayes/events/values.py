@@ -261,7 +261,8 @@ def seconds(value: Any, unit: float = 1.0) -> Any:
     Parameters
     ----------
     value
-        A number of time units, a `datetime`, or a marker of a missing time, which is returned.
+        A number of time units, a `datetime`, or a marker of a missing time, which is returned
+        unchanged.
     unit
         Length of one time unit, in seconds.
 

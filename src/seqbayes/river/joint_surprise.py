@@ -20,7 +20,7 @@ MAX_FEATURES = 40
 """Maximum number of features: the cost of an observation grows with the square of their number."""
 
 GROWTH = 1.1
-"""The largest density is computed again when observations have increased by this factor."""
+"""The largest density is computed again when there are more observations by this factor."""
 
 
 class JointSurprise:

@@ -38,9 +38,9 @@ class MixtureDiscriminant(GenerativeClassifier):
     Parameters
     ----------
     components
-        Number of components per class. Alternatively their priors, which are cloned for every
-        class: products of named fields, or vectors with named features. By default, the number from
-        one to three that best predicts the observations of the class.
+        Number of components per class. Alternatively, the priors of the components, which are
+        cloned for every class: products of named fields, or vectors with named features. By
+        default, the number from one to three that best predicts the observations of the class.
     features
         How to model features, keyed by name, as in `ConjugateNB`: "gaussian", "count",
         "categorical", or a state that can be a component. The model of other features is chosen by

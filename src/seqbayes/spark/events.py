@@ -169,7 +169,7 @@ class Events:
     n
         The number of rows.
     reasons
-        The reason why each event cannot be used, by position.
+        The reasons why events cannot be used, keyed by position.
     counts
         How often each event occurred; None if each row is one event.
     """

@@ -63,8 +63,8 @@ def learn_stream(
         For beliefs with a half-life in time: number of seconds of event time after which a key is
         emitted even without new events.
     expire
-        The weight of data below which a key is removed when it is refreshed. Its `state` is emitted
-        as null.
+        The weight of data below which a key is removed when it is refreshed. The `state` of a
+        removed key is emitted as null.
 
     Returns
     -------

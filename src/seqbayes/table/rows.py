@@ -20,7 +20,7 @@ from seqbayes.table.order import Order
 Array = Any
 
 _BLOCK = 1 << 20
-"""Number of observations for which arrays are made at once: memory that is reused is faster."""
+"""Number of observations for which arrays are made at once: reusing memory is faster."""
 
 
 class Rows:

@@ -21,7 +21,7 @@ SESSION_SECONDS = 30 * 86400
 MIN_TOKEN_LENGTH = 16
 
 FREE_GUESSES = 10
-"""Number of wrong tokens before a client has to wait: 1 s, doubling with each wrong token."""
+"""Number of wrong tokens until a client has to wait; the wait is 1 s, then doubles each time."""
 
 MAX_WAIT_SECONDS = 5.0
 """Maximum wait in seconds, after which a correct token from the same address is accepted."""

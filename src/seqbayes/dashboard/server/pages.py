@@ -35,7 +35,7 @@ BUNDLES = {
     "replay-mms.js": "js/views/mms.js",
     "replay-coins.js": "js/views/coins.js",
 }
-"""Bundled scripts: each has a module and all modules that it imports, to save requests."""
+"""Bundled scripts: each contains a module and all modules that it imports, to save requests."""
 
 AHEAD = {
     f"/replay/{story}": (
@@ -44,7 +44,7 @@ AHEAD = {
     )
     for story in ("mms", "coins")
 }
-"""Elements, keyed by page, for the files that its scripts request: they load with the page."""
+"""Elements, keyed by page, that load the files that its scripts request with the page itself."""
 
 
 def root() -> Path:

@@ -33,7 +33,7 @@ from seqbayes.stream.sources.kafka_options import (
 _POLL = 60.0
 """Seconds between two queries for newly added partitions."""
 _LIST_TIMEOUT = 1.0
-"""Timeout in seconds for listing the partitions; after it, the request is repeated."""
+"""Timeout in seconds for listing the partitions, after which the request is repeated."""
 _MAX_BATCH = 500
 """Maximum number of messages in a batch; larger batches do not fit into the CPU cache."""
 _BATCH_WINDOW = 0.01

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 _SILENCE = 10.0
-"""Seconds to wait for the last message read; then its offset is compared with the end."""
+"""Seconds to wait for the last message read before its offset is compared with the end."""
 
 
 class Positions(Sequence[str]):

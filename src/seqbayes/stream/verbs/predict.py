@@ -60,7 +60,8 @@ def predict(
     key
         Values of the key.
     values
-        Observations whose log predictive densities to return; for an estimator, feature mappings.
+        Observations whose log predictive densities are returned; for an estimator, feature
+        mappings.
     level
         Probability of the predictive interval.
     rest

@@ -23,7 +23,7 @@ _SCANNED = 200
 _WIDER = math.log(100.0)
 """Distance by which the grid extends beyond the limits of estimates."""
 _IMPROPER = 6.0
-"""Smallest decrease, toward the largest dispersion, of the log density of the log dispersion."""
+"""Minimum decrease of the log density of the log dispersion toward the largest dispersion."""
 _NEWTON_STEPS = 60
 _NEGLIGIBLE = 1e-11
 """Total weight of the nodes that are omitted."""
