@@ -121,7 +121,7 @@ class Http(Source):
         BusyError
             If the queue is full or the rate limit is exceeded.
         ReusedError
-            If its idempotency key was used for another request.
+            If the idempotency key was used for another request.
         ClosedError
             If the source is closed.
         """

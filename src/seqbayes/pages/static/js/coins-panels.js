@@ -27,7 +27,7 @@ export class Sets {
     this.holder = h("div");
     this.element = panel(
       "Each toss belongs to one coin, or is divided between both",
-      "Heads and tails of a set are multiplied by the probability of each coin: the expected counts, that is, their average over both possibilities, weighted by their probabilities.",
+      "The heads and tails of a set are multiplied by the probability of each coin. The products are the expected counts: averages over both possibilities, weighted by their probabilities.",
       this.holder,
     );
   }

@@ -49,7 +49,7 @@ function alternate(data) {
     holder.replaceChildren(shared(sets, now.rows));
     setText(
       says,
-      `After ${state.done} iterations: ${pair(now.thetas)}; log likelihood ${decimals(now.logLikelihood, 3)}. E-step: the table shares every set according to these values. M-step: expected heads ÷ expected tosses give ${pair(now.sums.map(({ heads, tosses }) => divide(heads, tosses)))}.`,
+      `After ${state.done} iterations: ${pair(now.thetas)}; log likelihood ${decimals(now.logLikelihood, 3)}. E-step: the table divides every set between the coins according to these values. M-step: expected heads ÷ expected tosses give ${pair(now.sums.map(({ heads, tosses }) => divide(heads, tosses)))}.`,
     );
   };
   update();

@@ -183,7 +183,7 @@ function algorithms() {
     );
     setText(
       says,
-      `The objective is the posterior. A formula gives ${percent(best, 2)}, a grid of 19 shares ${percent(nearest)}, and gradient ascent from 90 % is at ${percent(path().at(-1), 2)} after ${steps} steps.`,
+      `The objective is the posterior. A formula gives ${percent(best, 2)}, a grid of 19 shares ${percent(nearest)}, and gradient ascent from 90 % has reached ${percent(path().at(-1), 2)} after ${steps} steps.`,
     );
   };
   update();
