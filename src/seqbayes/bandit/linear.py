@@ -29,8 +29,8 @@ class Regression(Protocol):
 class LinearBandit(Policy):
     """Choose arms by regressions of their rewards on the features of the context.
 
-    The default rule is Thompson sampling with linear rewards [1]_. It has the interface
-    of River's contextual policies: `pull(arms, context)` and `update(arm, context, reward)`.
+    The default rule is Thompson sampling with linear rewards [1]_. The bandit has the interface of
+    River's contextual policies: `pull(arms, context)` and `update(arm, context, reward)`.
 
     Parameters
     ----------

@@ -69,10 +69,10 @@ class TopTwo(Rule):
 
     Top-two Thompson sampling [1]_ identifies the best arm faster than Thompson sampling, which
     rarely chooses another arm once it is nearly certain. The second arm is found by up to 4 more
-    draws: it is the best arm of the first of these draws in which the best arm is not the first
-    arm. If the first arm, because it is almost certainly the best, is best in all 4 draws, the
-    second arm is the one whose mean is closest to that of the first arm, in standard deviations of
-    the difference [2]_: the arm that is most likely to be better.
+    draws: as soon as an arm other than the first is best in a draw, it is the second arm. If the
+    first arm, because it is almost certainly the best, is best in all 4 draws, the second arm is
+    the one whose mean is closest to that of the first arm, in standard deviations of the difference
+    [2]_: the arm that is most likely to be better.
 
     With the probabilities of being best p, an arm i is chosen with probability ``β p[i] + (1 - β)
     Σ_{j ≠ i} p[j] (p[i] (1 - p[j]**4) / (1 - p[j]) + p[j]**4 [i is closest to j])``.

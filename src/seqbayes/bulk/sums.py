@@ -147,7 +147,7 @@ def _joined(first: Sequence[str], keys: Sequence[str], rows: str) -> tuple[str, 
 
 
 def _summed(terms: Sequence[str | float | Complement], weighted: bool) -> list[str]:
-    """Return the terms to sum; with weights, also complements, which subtraction would round."""
+    """Return the terms to sum; if weighted, also complements, as differences would lose digits."""
     summed = []
     for term in terms:
         if isinstance(term, str):

@@ -67,7 +67,7 @@ class Keyboard:
         self._restore()
 
     def read(self, seconds: float) -> str:
-        """Wait for a key and return it, or an empty string after `seconds`; → returns n."""
+        """Wait for a key and return it, or "" after `seconds`; the right arrow is returned as n."""
         if not self._keys and not self.ended:
             ready, _, _ = select.select([self._descriptor], [], [], max(seconds, 0.0))
             if ready:

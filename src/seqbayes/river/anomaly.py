@@ -169,7 +169,9 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return {name: float(x[name]) for name, each in known.items() if each.kind is number}
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
-        """Return the surprise of an observation: the sum over features, or a larger joint surprise.
+        """Return the surprise of an observation.
+
+        It is the sum over the features, or the joint surprise if that is larger.
 
         Raises
         ------
@@ -258,7 +260,8 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         self._features.update(document.read_features(learned.get("features"), self._kinds))
         if "sums" in learned:
             (self._n,) = document.read_numbers(learned["sums"], 1)
-        else:  # earlier versions did not store the weight: use the largest
+        else:
+            # earlier versions did not store the weight: use that of the most frequent feature
             self._n = max((float(each.seen.n) for each in self._features.values()), default=0.0)
         if self._joint is not None:
             self._joint.load(learned.get("joint"))

@@ -20,7 +20,7 @@ MAX_FEATURES = 40
 """Maximum number of features: the cost of an observation grows with the square of their number."""
 
 GROWTH = 1.1
-"""The largest density is computed again when there are more observations by this factor."""
+"""Growth factor of the number of observations after which the largest density is recomputed."""
 
 
 class JointSurprise:

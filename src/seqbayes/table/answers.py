@@ -104,7 +104,7 @@ class Answers:
         return _spread(found, rows, len(self))
 
     def of_posteriors(self, function: Callable[[Any], Any]) -> Any:
-        """Evaluate a function of the posteriors' hyperparameters, once for all equal posteriors.
+        """Evaluate a function of the posteriors' hyperparameters, only once for equal posteriors.
 
         Parameters
         ----------

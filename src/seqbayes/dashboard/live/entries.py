@@ -30,7 +30,7 @@ MAX_LEVELS = 4
 """Maximum number of levels of intervals for which the card of a key is kept."""
 
 NO_CARDS: dict[float, dict[str, Any]] = {}
-"""Shared by all keys without cards; this dict is never changed."""
+"""The cards of all keys for which no card is kept; this empty dict is never changed."""
 
 SPARK = 60
 STEPS = 10

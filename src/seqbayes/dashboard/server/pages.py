@@ -44,7 +44,7 @@ AHEAD = {
     )
     for story in ("mms", "coins")
 }
-"""Elements, keyed by page, that load the files that its scripts request with the page itself."""
+"""Elements, keyed by page, that load the files requested by its scripts together with the page."""
 
 
 def root() -> Path:

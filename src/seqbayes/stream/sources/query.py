@@ -297,7 +297,7 @@ class Query(Broker):
         return self._batch(names, *map(list, zip(*late, strict=True)))
 
     def _compare_counts(self) -> Batch | None:
-        """Periodically check that the number of rows up to the last row read is the number read."""
+        """Periodically compare the number of rows up to the last row read with the number read."""
         began = time.monotonic()
         if self._last is None or began < self._next_count:
             return None

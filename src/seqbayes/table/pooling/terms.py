@@ -194,7 +194,7 @@ class GammaTerms(Terms):
 
 
 class NormalTerms(Terms):
-    """Log densities of sample means; their variance includes that of the population."""
+    """Log densities of sample means, whose variances include the variance of the population."""
 
     def __init__(self, groups: PairCounts, known: float) -> None:
         super().__init__(groups)
