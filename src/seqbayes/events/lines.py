@@ -56,15 +56,17 @@ class Lines:
         first, line = self._end, self._line
         if first == 0:
             check_start(data)
-        part = self._split(data, last)
-        self._line += data.count(b"\n", 0, self._end - first)
+        part = None if last else self._split_plain(data)
+        if part is None:
+            part = self._split(data, last)
+            self._line += data.count(b"\n", 0, self._end - first)
+        else:
+            self._line += len(part.records)
         if len(self._rest) > self._longest:
             self._dropped, self._rest = len(self._rest), self._rest[:MAX_KEPT_BYTES]
         return part.index(data, first, line)
 
     def _split(self, data: bytes, last: bool) -> RecordChunk:
-        if not last and (part := self._split_plain(data)) is not None:
-            return part
         records = data.split(b"\n")
         self._rest = b"" if last else records.pop()
         starts = starts_of(records, self._end)
