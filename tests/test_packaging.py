@@ -179,5 +179,21 @@ def test_readers_of_documents_know_every_family(module):
     assert known == str(sorted(registry.families()))
 
 
+def test_commands_of_a_new_process_do_not_collect_garbage_among_imported_objects():
+    code = """
+import gc
+from seqbayes import cli
+
+counts = []
+gc.callbacks.append(lambda phase, info: counts.append(gc.get_freeze_count()))
+cli._parser("run", others=False)
+print(0 in counts, gc.isenabled(), gc.get_freeze_count() > 1000)
+before = gc.get_freeze_count()
+cli._parser("show", others=False)  # this process is not new
+print(gc.get_freeze_count() == before)
+"""
+    assert run(code).split() == ["False", "True", "True", "True"]
+
+
 def test_the_command_line_starts_without_numpy():
     assert run("import sys, seqbayes.cli; print('numpy' in sys.modules)") == "False"
