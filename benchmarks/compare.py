@@ -14,6 +14,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import _revenues
 import numpy as np
 from _shared import machine, ratio
 
@@ -235,6 +236,7 @@ def stops_section():
     for rate in RATES:
         wrong = np.isfinite(stops(rng, (rate, rate), NULLS, VISITORS)).mean()
         yield f"| {rate:g} | {100 * wrong:.2f} % |"
+    yield from _revenues.false_stops()
 
 
 def sizes_section():
@@ -264,6 +266,7 @@ def sizes_section():
     yield "\n| rates | planned | decided by then |"
     yield "| --- | ---: | ---: |"
     yield from lines
+    yield from _revenues.sizes()
 
 
 SECTIONS = {

@@ -344,7 +344,7 @@ def test_look_uses_the_increments_of_states(rng):
     ("states", "reason"),
     [
         ([Product({"x": Beta()})] * 2, "no sequential test for Fields"),
-        ([Hurdle(Gamma(2, 9, likelihood=Exponential()))] * 2, "test the share of observations"),
+        ([Hurdle(NormalInverseGamma())] * 2, "test the share of observations"),
         ([Decayed(Beta(), 10.0)] * 2, "only the data of states"),
         ([Gamma(1, 1), Gamma(1, 1, likelihood=Exponential())], "the likelihoods differ"),
         ([Normal(known_variance=1.0), Normal(known_variance=2.0)], "known variances differ"),

@@ -18,6 +18,7 @@ from seqbayes.compare.results import Comparison, Difference
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
+from seqbayes.state import State
 
 
 def compare(
@@ -152,8 +153,12 @@ def _check_computed(p_best: Any) -> None:
 
 
 def decide_about(named: Mapping[Any, Any], quantity: Any, **options: Any) -> Decision:
-    """Return the result of the sequential test, which is undecided if a quantity is given."""
-    if quantity is not None:
+    """Return the result of the sequential test, which is undecided if a quantity is given.
+
+    Hurdles are tested by their mean.
+    """
+    means = all(isinstance(each, State) and each.compares_expected for each in named.values())
+    if quantity is not None and not (quantity == "mean" and means):
         reason = (
             "the sequential test compares parameters, not other quantities: decide at a time that"
             " was fixed in advance, or omit the quantity"

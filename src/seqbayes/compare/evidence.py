@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seqbayes.compare import revenue
 from seqbayes.errors import UnsupportedError
 from seqbayes.numerics import sc
 from seqbayes.state import State
@@ -41,10 +42,13 @@ class EffectPrior(NamedTuple):
         Sizes, > 0.
     log_weights
         Logarithms of their probabilities.
+    typical
+        The typical size.
     """
 
     effects: Array
     log_weights: Array
+    typical: float
 
 
 def effect_prior(effect: float) -> EffectPrior:
@@ -65,7 +69,7 @@ def effect_prior(effect: float) -> EffectPrior:
         for weight, spread in zip(_WEIGHTS, _SPREADS, strict=True)
     )
     density: Array = sum(parts, np.zeros(_POINTS))
-    return EffectPrior(effect * ratios, np.log(density / density.sum()))
+    return EffectPrior(effect * ratios, np.log(density / density.sum()), effect)
 
 
 class Sample(NamedTuple):
@@ -87,8 +91,8 @@ class Sample(NamedTuple):
     b: float
 
 
-def sample_of(state: State, label: Any = None) -> Sample:
-    """Return the data of a state as a sample.
+def sample_of(state: State, label: Any = None) -> Any:
+    """Return the data of a state as a `Sample`, or as `Revenue` for numbers that may be 0.
 
     Raises
     ------
@@ -96,6 +100,8 @@ def sample_of(state: State, label: Any = None) -> Sample:
         If there is no sequential test for the likelihood, or the data have been weighted.
     """
     kind = kind_of(state)
+    if kind == "hurdle":
+        return revenue.revenue_of(state)
     statistic: Any = state.statistics
     n = state.n_samples
     if kind == "labels":
@@ -137,6 +143,22 @@ ADDITIVE = ("trials", "labels", "events", "failures")
 """Kinds whose e-values are valid for a block of data, and multiply over successive blocks."""
 
 
+def log_limit(kind: str, arms: int, alpha: float) -> float:
+    """Return the log e-value that an arm needs against every other one to be called the best.
+
+    For k arms, it is log(k / alpha): a wrong decision needs a large e-value of another arm against
+    the best one, or of the best one against one that is equally good. If the expected values of a
+    pair of hurdles are equal, both of its e-values are bounded by the same likelihood ratio, so
+    that log((k - 1) / alpha) suffices.
+
+    Examples
+    --------
+    >>> round(math.exp(log_limit("trials", 2, 0.05))), round(math.exp(log_limit("hurdle", 2, 0.05)))
+    (40, 20)
+    """
+    return math.log((arms - 1 if kind == "hurdle" else arms) / alpha)
+
+
 def log_factors(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> Array:
     """Return the log likelihood ratio of each effect to no effect.
 
@@ -174,7 +196,7 @@ def log_factors(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> 
     return np.subtract(effects * mine.a, (mine.a + theirs.a) * ratio)
 
 
-def log_e_values(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> Array:
+def log_e_values(kind: str, mine: Any, theirs: Any, prior: EffectPrior) -> Array:
     """Return the log e-values for a larger and for a smaller parameter of the first sample.
 
     Examples
@@ -184,6 +206,8 @@ def log_e_values(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) ->
     >>> print(f"{larger:.1f} {smaller:.4f}")
     164.1 0.0484
     """
+    if kind == "hurdle":
+        return revenue.log_e_values(mine, theirs, prior.typical)
     if not is_informative(kind, mine, theirs):
         return np.zeros(2)
     return mixed(log_factors(kind, mine, theirs, prior), prior)

@@ -92,7 +92,9 @@ class Gate:
     For each pair of arms, an e-process tests the hypothesis that the first one is not better: a
     likelihood ratio of an effect to no effect, averaged over a prior on the effect. The unknown
     common rate, scale, mean or variance is eliminated from this ratio. An arm is the best if its
-    e-values against all k - 1 others have reached k / alpha [1]_ [2]_.
+    e-values against all k - 1 others have reached k / alpha [1]_ [2]_. For a `Hurdle`, the null
+    hypothesis is about the expected value, the denominator is the largest likelihood under it
+    [3]_, and (k - 1) / alpha suffices.
 
     The assignment to arms may depend on time, but must not depend on outcomes. Rates of trials and
     events may vary over time if they are equal in all arms; their data are compared in blocks of at
@@ -104,6 +106,7 @@ class Gate:
        k-sample tests that allow for optional stopping. JSPI 230.
     .. [2] Pérez-Ortiz, M. F. et al. (2024). E-statistics, group invariance and anytime-valid
        testing. Annals of Statistics 52.
+    .. [3] Wasserman, L., Ramdas, A. and Balakrishnan, S. (2020). Universal inference. PNAS 117.
 
     Examples
     --------
@@ -190,14 +193,13 @@ class Gate:
             )
         for name, state in states.items():
             if state.n_samples < self._arms[name].n_samples:
-                raise ObservationError(
-                    f"expected the state of arm {name!r} to contain its earlier data"
-                )
+                expected = f"expected the state of arm {name!r} to contain its earlier data"
+                raise ObservationError(expected)
         for name, state in states.items():
-            mine = self._arms[name]
-            mine.statistics.load(state.statistics.dump())
-        for pair in self._pairs:
-            self._close_pair(pair, least=0.0)
+            self._arms[name].statistics.load(state.statistics.dump())
+        if self.kind in evidence.ADDITIVE:
+            for pair in self._pairs:
+                self._close_pair(pair, least=0.0)
 
     def _arm(self, arm: Hashable) -> State:
         if arm not in self._arms:
@@ -213,7 +215,7 @@ class Gate:
             if arm in pair and mine >= self._closed[pair][pair.index(arm)].n + 1.0:
                 self._close_pair(pair, _SHARE)
 
-    def _samples(self, pair: tuple[Any, Any]) -> tuple[evidence.Sample, evidence.Sample]:
+    def _samples(self, pair: tuple[Any, Any]) -> tuple[Any, Any]:
         first, second = (evidence.sample_of(self._arms[name], self.label) for name in pair)
         return first, second
 
@@ -227,9 +229,8 @@ class Gate:
         enough = max(1.0, least * min(each.n for each in now))
         if min(sizes) < enough:
             return
-        block = [_less(mine, before) for mine, before in zip(now, closed, strict=True)]
-        if self.kind in evidence.ADDITIVE:
-            self._factors[pair] += evidence.log_factors(self.kind, block[0], block[1], self._prior)
+        block = [evidence.Sample(*np.subtract(*each)) for each in zip(now, closed, strict=True)]
+        self._factors[pair] += evidence.log_factors(self.kind, block[0], block[1], self._prior)
         self._closed[pair] = now
 
     def _log_e(self, pair: tuple[Any, Any]) -> Any:
@@ -245,14 +246,17 @@ class Gate:
     def best(self) -> Hashable:
         """The arm that is the best; None while the test has not decided."""
         leader, log_e = _leader(self._log_e_values())
-        return leader if log_e >= math.log(len(self.names) / self.alpha) else None
+        return leader if log_e >= self._log_limit(self.alpha) else None
+
+    def _log_limit(self, alpha: float) -> float:
+        return evidence.log_limit(self.kind, len(self.names), alpha)
 
     def decision(self) -> Decision:
         """Return the current result of the test."""
         samples = {name: evidence.sample_of(s, self.label) for name, s in self._arms.items()}
         found = self._log_e_values()
         leader, log_e = _leader(found)
-        reached = log_e >= math.log(len(samples) / self.alpha)
+        reached = log_e >= self._log_limit(self.alpha)
         more = None
         if not reached:
             more = more_observations(self.kind, samples, self._prior, self.alpha, self.better)
@@ -265,7 +269,7 @@ class Gate:
                 a: {b: math.exp(min(log_e, _LARGEST_LOG)) for b, log_e in others.items()}
                 for a, others in found.items()
             },
-            min(1.0, len(samples) * math.exp(-log_e)),
+            math.exp(min(0.0, self._log_limit(1.0) - log_e)),
             0.0 if reached else more,
         )
 
@@ -334,15 +338,10 @@ class Gate:
 _NOTHING = evidence.Sample(0.0, 0.0, 0.0)
 
 
-def _less(now: evidence.Sample, before: evidence.Sample) -> evidence.Sample:
-    return evidence.Sample(*(a - b for a, b in zip(now, before, strict=True)))
-
-
 def _leader(found: Mapping[Any, Mapping[Any, float]]) -> tuple[Any, float]:
     """Return the arm whose smallest evidence against another arm is largest, and this evidence."""
     weakest = {name: min(others.values()) for name, others in found.items()}
-    leader = max(weakest, key=weakest.__getitem__)
-    return leader, weakest[leader]
+    return max(weakest.items(), key=lambda item: item[1])
 
 
 def decide(
@@ -392,9 +391,10 @@ def decide(
         if any(state.likelihood != states[0].likelihood for state in states):
             raise UnsupportedError("the likelihoods differ")
         gate = Gate(states[0], beliefs, alpha=alpha, effect=effect, better=better, label=label)
-        if gate.kind == "normal" and len({state.prior.known_variance for state in states}) > 1:
+        known = [s.marginal("amount") if gate.kind == "hurdle" else s for s in states]
+        if known[0].two_sample == "normal" and len({s.prior.known_variance for s in known}) > 1:
             raise UnsupportedError("the known variances differ")
         gate.look(beliefs)
+        return gate.decision()
     except UnsupportedError as error:
         return Decision("none", str(error), alpha, None, {}, 1.0, None)
-    return gate.decision()

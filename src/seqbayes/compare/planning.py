@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.compare import evidence
+from seqbayes.compare import evidence, revenue_planning
+from seqbayes.compare.revenue import Revenue, log_mean
 from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.likelihoods import check_parameter
 from seqbayes.numerics import sc
@@ -42,8 +43,8 @@ def plan(
     state
         The likelihood of observations.
     values
-        The assumed parameter of each arm, keyed by name: its probability, rate or mean. Arms
-        receive equal numbers of observations.
+        The assumed parameter of each arm, keyed by name: its probability, rate or mean; for a
+        `Hurdle`, the share and the mean of amounts. Arms receive equal numbers of observations.
     alpha, effect, better
         As in `Gate`.
     power
@@ -81,8 +82,10 @@ def plan(
     return _needed(kind, samples, prior, alpha, better, power, start=0.0)
 
 
-def _assumed(kind: str, state: State, value: float) -> evidence.Sample:
+def _assumed(kind: str, state: State, value: Any) -> Any:
     """Return a sample of one observation with which the estimate equals a value."""
+    if kind == "hurdle":
+        return _assumed_revenue(state, value)
     if kind in ("trials", "labels"):
         share = check_parameter("a probability", value, high=1.0)
         return evidence.Sample(1.0, share, 1.0 - share)
@@ -103,9 +106,27 @@ def _assumed(kind: str, state: State, value: float) -> evidence.Sample:
     )
 
 
+def _assumed_revenue(state: Any, value: Any) -> Revenue:
+    """Return the revenue of one observation with which the estimates are a share and a mean."""
+    try:
+        share, mean = value
+    except TypeError:
+        raise PriorError(
+            f"expected the share and the mean of amounts of each arm, got {value!r}"
+        ) from None
+    share, mean = check_parameter("a share", share, high=1.0), check_parameter("a mean", mean)
+    amount = state.amount
+    if amount.two_sample == "scale":
+        shape, _ = amount.observe(amount.likelihood.sample(1.0, np.random.default_rng(0))).value
+        power = -1.0 / amount.likelihood.mean_power
+        return Revenue(1.0, share, share * shape, share * shape * mean**power, "scale", power)
+    known = _assumed(amount.two_sample, amount, 0.0) and amount.posterior.known_variance
+    return Revenue(1.0, share, math.log(mean) - known / 2.0, share * known, "normal", known)
+
+
 def more_observations(
     kind: str,
-    samples: Mapping[Any, evidence.Sample],
+    samples: Mapping[Any, Any],
     prior: evidence.EffectPrior,
     alpha: float,
     better: str,
@@ -118,7 +139,7 @@ def more_observations(
 
 def _needed(
     kind: str,
-    samples: Mapping[Any, evidence.Sample],
+    samples: Mapping[Any, Any],
     prior: evidence.EffectPrior,
     alpha: float,
     better: str,
@@ -128,10 +149,18 @@ def _needed(
     """Return the largest number of observations that a comparison with the leading arm needs."""
     sign = 1.0 if better == "higher" else -1.0
     leader, *others = sorted(samples, key=lambda name: -sign * _estimate(kind, samples[name]))
-    limit = math.log(len(samples) / alpha)
+    limit = evidence.log_limit(kind, len(samples), alpha)
     needed = 0.0
     for other in others:
         mine, theirs = samples[leader], samples[other]
+        if kind == "hurdle":
+            more = revenue_planning.needed(
+                mine, theirs, prior.typical, limit, better, power, len(samples), start
+            )
+            if more is None:
+                return None
+            needed = max(needed, more)
+            continue
         score, information = _score(kind, mine, theirs)
         effect = sign * score / information if information > 0.0 else 0.0
         if not effect > 0.0:
@@ -184,15 +213,18 @@ def _passage(
     return float(sc.ndtr((drift * time - height) / deviation) + math.exp(min(reflected, 0.0)))
 
 
-def _estimate(kind: str, sample: evidence.Sample) -> float:
-    """Return the estimate of the parameter that is compared."""
+def _estimate(kind: str, sample: Any) -> float:
+    """Return the estimate of the parameter that is compared, or its logarithm."""
+    if kind == "hurdle":
+        return log_mean(sample)
+    n, a, b = sample
     if kind in ("normal", "student"):
-        return sample.a
+        return float(a)
     if kind in ("trials", "labels"):
-        return sample.a / sample.n
+        return float(a / n)
     if kind == "failures":
-        return sample.a / (sample.a + sample.b)
-    return sample.a / sample.b if sample.b > 0.0 else math.inf
+        return float(a / (a + b))
+    return float(a / b) if b > 0.0 else math.inf
 
 
 def _score(kind: str, mine: evidence.Sample, theirs: evidence.Sample) -> tuple[float, float]:

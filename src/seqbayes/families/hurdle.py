@@ -101,6 +101,16 @@ class Hurdle(Product):
         """Return the likelihood of a number that may be zero."""
         return likelihoods.Hurdle({name: state.likelihood for name, state in fields.items()})
 
+    @property
+    def two_sample(self) -> str:
+        """The method of the sequential test; empty if it does not exist for the amounts."""
+        amount = self.amount
+        if amount.two_sample in ("normal", "student"):
+            known = amount.likelihood.of_logarithm
+        else:
+            known = amount.two_sample == "scale" and amount.likelihood.mean_power is not None
+        return "hurdle" if known else ""
+
     @classmethod
     def table_errors(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield the errors of a table; see `Model.table_errors`."""

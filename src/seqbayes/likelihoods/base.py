@@ -185,6 +185,18 @@ class Likelihood:
         """
         return None
 
+    @property
+    def mean_power(self) -> float | None:
+        """The power of the parameter to which the mean is proportional; None for other means.
+
+        Examples
+        --------
+        >>> from seqbayes.likelihoods import Exponential, Pareto
+        >>> Exponential().mean_power, Pareto().mean_power
+        (-1.0, None)
+        """
+        return None
+
     def quantile(self, posterior: Any, p: float) -> Distribution | None:
         """Return the distribution of the p-quantile of observations.
 

@@ -32,6 +32,12 @@ class PowerLikelihood(PairLikelihood):
         """Return (shape, scale, power, origin, whether two-sided)."""
         raise NotImplementedError
 
+    @property
+    def mean_power(self) -> float | None:
+        """The power of the rate to which the mean is proportional; None if it is not one."""
+        shape, _, power, _, two_sided = self._form()
+        return None if two_sided or not shape + 1.0 / power > 0.0 else -1.0 / power
+
     def statistics(self) -> PowerSums:
         """Return a new, empty accumulator."""
         return PowerSums(*self._form())
@@ -153,9 +159,9 @@ class PowerLikelihood(PairLikelihood):
 
     def expectation(self, posterior: Any) -> Distribution | None:
         """Return the distribution of the expected observation; None if two-sided, or infinite."""
-        shape, _, power, _, two_sided = self._form()
-        if two_sided or not shape + 1.0 / power > 0.0:
+        if self.mean_power is None:
             return None
+        shape, _, power, _, _ = self._form()
         constant = power * log_gamma_moment(shape, 1.0 / power)
         return self._function(posterior, math.exp(constant))
 
