@@ -41,9 +41,10 @@ class Memory:
     """Moments of arms, and quantiles that bound the quantiles at smaller tail probabilities.
 
     The tail probability decreases as the number of rewards grows. The quantile of a log-concave
-    density is a concave function of the logarithm of the tail probability, so that its slope
-    decreases. This bounds the quantile of an arm that has not been rewarded since its quantile was
-    computed; the arm cannot be the best while the bound is below the best quantile.
+    density is a concave function of the negative logarithm of the tail probability, so that the
+    slope of this function decreases. This bounds the quantile of an arm that has not been rewarded
+    since its quantile was computed; the arm cannot be the best while the bound is below the best
+    quantile.
     """
 
     __slots__ = ("_known", "_moments")

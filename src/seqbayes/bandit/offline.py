@@ -29,9 +29,9 @@ class InversePropensity:
 
     Notes
     -----
-    With weights w and rewards r, `mean` is ``Σ w r / n`` (unbiased if every arm of the target has a
-    positive logged probability), `normalised` is ``Σ w r / Σ w`` (smaller variance, and a bias that
-    vanishes as n grows), and `effective_n` is ``(Σ w)² / Σ w²`` [1]_.
+    With weights w and rewards r, `mean` is ``Σ w r / n`` (unbiased if every arm that the target
+    policy can choose has a positive logged probability), `normalised` is ``Σ w r / Σ w`` (smaller
+    variance, and a bias that vanishes as n grows), and `effective_n` is ``(Σ w)² / Σ w²`` [1]_.
 
     References
     ----------

@@ -63,8 +63,8 @@ class MixtureDiscriminant(GenerativeClassifier):
     same time, and the mixture that has best predicted the observations of the class is preferred.
     These mixtures are used if they predict labels better than one component per class. After 1000
     observations of a class, only one of its mixtures is kept. The likelihoods are tempered as in
-    `ConjugateNB`, together with the shares of the classes. With a number as `components`, the
-    probabilities are those of the model.
+    `ConjugateNB`, together with the shares of the classes. If `components` is given, there is no
+    tempering: the probabilities are those of the model.
 
     Until its mixture starts, a class is modelled as in `ConjugateNB`: one component of independent
     features. Features that appear later are modelled the same way. The prior for a component is
@@ -73,8 +73,8 @@ class MixtureDiscriminant(GenerativeClassifier):
     A feature that is absent from an observation is marginalised out. Features that were never
     learned, and numeric features whose values have all been equal, are ignored. Missing values
     (None, NaN) and values that do not match the kind of their feature raise an error before
-    anything is learned; omit them instead. Labels that are new to a mixture form one category, with
-    the same shares within it as over all classes.
+    anything is learned; omit them instead. Labels that are new to a mixture form one category,
+    within which they have the same shares as over all classes.
 
     Raises
     ------

@@ -48,7 +48,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     -----
     By default the prior precision of a weight is ``c`` times the variance of its feature, and an
     empirical Bayes estimate of ``c`` is used: the mode of its posterior density, with a uniform
-    prior on the expected share of the target's variance that is due to the features. It is
+    prior on the expected share of the target's variance that is due to the features. ``c`` is
     estimated again whenever the number of rows has grown by a tenth. Predictions are therefore
     close to the mean of the target until the features are known to predict it. The scale of
     predictions is calibrated by the coverage of the intervals so far, because the noise of a stream

@@ -69,10 +69,10 @@ def learn_stream(
     Returns
     -------
     DataFrame
-        A stream with the key fields, `state` (JSON, as in a store), the numbers so far of `events`
-        learned, of `refused` events and of `duplicates`, the number of `new` events, and `at`, the
-        time until which the state has decayed. A key is emitted after each batch that contains
-        events of this key.
+        A stream with the key fields, `state` (JSON, as in a store), the total numbers of `events`
+        learned, of `refused` events and of `duplicates` so far, the number of `new` events, and
+        `at`, the time until which the state has decayed. A key is emitted after each batch that
+        contains events of this key.
 
     Raises
     ------

@@ -16,9 +16,9 @@ from seqbayes.stream.stores import Store
 def continue_stored(beliefs: Sequence[Belief], store: Store) -> tuple[list[Belief], list[str]]:
     """Return beliefs with their stored priors, and a notice for each replaced prior.
 
-    Only the current default prior of a family is replaced, and only by a former default of the same
-    family: neither the declaration nor the stored declaration specifies a prior. The same applies
-    to the default parameters of an estimator.
+    A declared prior is replaced only if it is the current default of its family and the stored
+    prior is a former default of the same family, because then neither declaration specifies a
+    prior. The same applies to the default parameters of an estimator.
 
     Parameters
     ----------

@@ -253,8 +253,8 @@ def step(state: Any, x: Any) -> dict[str, Any] | None:
 
     Densities are evaluated at the posterior mean after the step. At the mean before the step, the
     likelihood and the evidence of a boolean or a label would always be equal. For a label, the
-    densities are those of its share, and `of` names the label. None means a new label; the share is
-    then that of all labels that have not occurred.
+    densities are those of its share, and `of` names the label. For a new label, `of` is None, and
+    the share is that of all labels that have not occurred.
 
     Examples
     --------

@@ -75,8 +75,7 @@ class Metric(NamedTuple):
     mean, low, high
         Mean and interval.
     logarithmic
-        Whether the state has learned logarithms; the mean and interval are then those of the
-        median.
+        Whether the state has learned logarithms; the mean and interval then describe the median.
     share
         Whether the number is a share, regardless of the unit of the observations.
     """
