@@ -1,7 +1,8 @@
 """Compile the modules that run once per event; everything else is in pyproject.toml.
 
-SEQBAYES_PURE=1 skips compilation, and SEQBAYES_PURE=0 makes a failure to compile an error. Without
-the variable, such a failure only costs speed: the modules are plain Python and run as they are.
+SEQBAYES_PURE=1 skips compilation, and SEQBAYES_PURE=0 turns a failed compilation into an error.
+Without the variable, such a failure only costs speed: the modules are plain Python and run as they
+are.
 """
 
 import os
@@ -87,25 +88,25 @@ VECTORISED = {
 
 
 class BuildExtension(build_ext):
-    """Sets the compiler's own flags, and leaves no outdated binary behind a failed compilation."""
+    """Sets compiler-specific flags, and removes outdated binaries if a compilation fails."""
 
     def build_extensions(self):
         self.parallel = self.parallel or os.cpu_count()
         super().build_extensions()
         built = [Path(self.get_ext_fullpath(ext.name)) for ext in self.extensions]
-        if not all(path.exists() for path in built):  # they call each other: all of them or none
+        if not all(path.exists() for path in built):  # all or none: they use each other
             for path in built:
                 path.unlink(missing_ok=True)
 
     def build_extension(self, ext):
-        ext.optional = PURE != "0"  # here, because cythonize drops it
+        ext.optional = PURE != "0"  # set here, because cythonize drops it
         scalar = [] if ext.name in VECTORISED else SCALAR_FLAGS
         ext.extra_compile_args = FLAGS.get(self.compiler.compiler_type, UNIX_FLAGS + scalar)
         try:
             super().build_extension(ext)
         except Exception as error:
             Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
-            if isinstance(error, OSError):  # no compiler at all, which `optional` does not forgive
+            if isinstance(error, OSError):  # no compiler: an error even if optional
                 raise CompileError(str(error)) from error
             raise
 

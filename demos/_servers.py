@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 def find(program: str) -> str | None:
-    """Return the path of a program, including directories that are only in root's PATH."""
+    """Return the path of a program, also if its directory is only in root's PATH."""
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
@@ -42,7 +42,7 @@ class Server:
     Parameters
     ----------
     directory
-        Directory of its data and log.
+        Directory for the server's data and log.
 
     Attributes
     ----------
@@ -222,12 +222,12 @@ class NatsServer(Server):
 
 
 class KafkaServer(Server):
-    """A broker with Kafka's protocol that keeps topics in memory.
+    """A broker that speaks Kafka's protocol and keeps topics in memory.
 
     Attributes
     ----------
     storage
-        URL of the storage of topics.
+        URL of the topic storage.
     """
 
     kind = "kafka"

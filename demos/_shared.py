@@ -35,14 +35,14 @@ _UNBOUNDED = 10_000
 
 
 class Screen:
-    """Text and tables, in the colours of Bayes' rule on a terminal and plain elsewhere.
+    """Output of text and tables, in the colours of Bayes' rule if it goes to a terminal.
 
-    Text may contain rich's markup with the styles ``prior``, ``likelihood``, ``evidence``,
+    Text may contain rich markup with the styles ``prior``, ``likelihood``, ``evidence``,
     ``posterior`` and ``next``.
     """
 
     def __init__(self) -> None:
-        # in a pipe the width is constant, and a character that the encoding lacks becomes "?"
+        # when piped, the width is constant, and a character missing from the encoding becomes "?"
         reconfigure = getattr(sys.stdout, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
@@ -103,9 +103,9 @@ def run_demo(
     print_results
         Prints the numbers.
     figure
-        Draws the numbers into an empty figure.
+        Plots the numbers in an empty figure.
     arguments
-        Arguments of the command line.
+        Command-line arguments.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def run_demo(
         nargs="?",
         const="",
         metavar="FILE",
-        help="draw the figure into FILE (.png, .svg, .pdf), or into a window if none is named",
+        help="draw the figure to FILE (.png, .svg or .pdf), or in a window if no file is named",
     )
     plot = parser.parse_args(arguments).plot
     screen = Screen()
@@ -143,7 +143,7 @@ def run_demo(
 
 
 def draw(figure: Callable[[Figure], None], path: str = "") -> None:
-    """Draw a figure into a file, or show it if no path is given.
+    """Draw a figure to a file, or show it if no path is given.
 
     Raises
     ------

@@ -126,7 +126,7 @@ def print_results(
     events
         All events.
     states
-        The stored JSON by key.
+        The stored JSON of each key.
     """
     rows = []
     for key, text in sorted(states.items()):
@@ -171,9 +171,9 @@ def run_demo(
     show
         Runs the demo and prints its results.
     kind
-        The server that it needs, if any.
+        The kind of server that the demo needs, if any.
     arguments
-        Arguments of the command line.
+        Command-line arguments.
 
     Returns
     -------

@@ -47,7 +47,7 @@ def bayes() -> float:
 
 
 def point_by_point() -> list[float]:
-    """Return the probability of each of Bob's points, given the points before."""
+    """Return the probability of each of Bob's points, given the previous points."""
     chance = Beta(*belief().posterior)
     chances = []
     for _ in range(NEEDED):
@@ -57,7 +57,7 @@ def point_by_point() -> list[float]:
 
 
 def odds_against(probability: float) -> str:
-    """Return the odds against an event, to one."""
+    """Return the odds against an event, as "x to 1"."""
     return f"{(1.0 - probability) / probability:.3g} to 1"
 
 
@@ -96,7 +96,7 @@ def print_results(screen: Screen) -> None:
 
 
 def figure(canvas: Figure) -> None:
-    """Draw the belief about Alice's chance, and for each value of it Bob's chance of winning."""
+    """Draw the belief about Alice's chance of a point, and Bob's chance of winning given it."""
     above, below = canvas.subplots(2, 1, sharex=True)
     chance = np.linspace(0.0, 1.0, 401)
     mle = ALICE / (ALICE + BOB)

@@ -1,7 +1,7 @@
 """Bags of 110 %: shares that do not sum to 1 are rejected, not rescaled.
 
 A hundred bags were reported as 30 % red, 20 % green, 25 % blue and 35 % yellow, which sum to 110 %.
-Dividing by 1.10 would assume that all four shares are wrong in proportion.
+Dividing by 1.10 would assume that all four shares are wrong by the same factor.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def print_results(screen: Screen) -> None:
     )
     screen.say(f"PriorError: [prior]{error_message()}[/]")
     screen.say(
-        "The shares cannot be corrected automatically, because each correction is another prior:"
+        "The shares cannot be corrected automatically, because each correction gives a different"
+        " prior:"
     )
     screen.table(
         ["<if the error is in …", *PUBLISHED],

@@ -2,8 +2,8 @@
 
 A gate in a game was placed at level 30 for some players and at level 40 for the others. The outcome
 is whether a player came back on the seventh day. "Which gate is better, and with what probability?"
-is one question. "Do the data suffice for an error rate of 5 %, whenever the experiment is stopped?"
-is another. (Counts: the game's published A/B test.)
+is one question. "Do the data suffice for a decision with an error rate of 5 %, no matter when the
+experiment is stopped?" is another. (Counts: the game's published A/B test.)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GATES = {"gate 30": (8502, 44700), "gate 40": (8279, 45489)}
-"""Players who came back, and all players."""
+"""For each gate, the numbers of players who came back and of all players."""
 
 EQUIVALENCE = 0.005
 """A difference that would not matter in practice."""
@@ -40,7 +40,7 @@ def beliefs() -> dict[str, Beta]:
 
 
 def comparison() -> Comparison:
-    """Return the comparison with gate 40, which the game had before, and the sequential test."""
+    """Return the comparison, with the previous gate 40 as the control, and the sequential test."""
     return compare(beliefs(), control="gate 40", equivalence=EQUIVALENCE, alpha=ALPHA)
 
 
@@ -75,7 +75,7 @@ def print_results(screen: Screen) -> None:
 
 
 def answers(found: Comparison) -> list[list[str]]:
-    """Return the rows of the differences between the gates and of the test."""
+    """Return the table rows for the difference between the gates and for the test."""
     difference, decision = found.differences["gate 30"], found.decision
     assert decision is not None  # alpha was given
     ends = [100 * end for end in difference.interval]

@@ -44,7 +44,7 @@ def models() -> list[tuple[str, State, list[Any]]]:
 
 
 def pairs() -> list[Pair]:
-    """Return MLE and MAP of every model."""
+    """Return the MLE and the MAP of every model."""
     letters = {"r": "red", "g": "green", "b": "blue"}
     found = []
     for name, state, data in models():
@@ -78,7 +78,7 @@ def format_estimate(estimate: Any) -> str:
 
 
 def print_results(screen: Screen) -> None:
-    """Print MLE and MAP of every model."""
+    """Print the MLE and the MAP of every model."""
     screen.table(
         ["<unknown", "<data", "<[likelihood]MLE[/]", "<[posterior]MAP, flat prior[/]"],
         [
@@ -112,7 +112,7 @@ def figure(canvas: Figure) -> None:
     ):
         curve(axes, "prior", p, coin.pdf(p), "prior")
         coin.learn_many(TOSSES)
-        # a wide and pale line stays visible where the other covers it
+        # a wide, pale line remains visible where the other line covers it
         band = {"linewidth": 7.0, "alpha": 0.4}
         curve(axes, "posterior", p, coin.pdf(p), f"posterior, MAP {coin.map:.3g}", **band)
         curve(axes, "likelihood", p, likelihood, f"likelihood, MLE {coin.mle:.3g}")

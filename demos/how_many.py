@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Two kinds of eruptions of Old Faithful: share, mean and covariance of length and wait in minutes,
-# as EM finds them in the 272 of A. Azzalini and A. W. Bowman (Applied Statistics 39, 1990).
+# Two kinds of eruptions of Old Faithful: the share of each, and the mean and covariance of duration
+# and waiting time in minutes, as EM estimates them from the 272 eruptions of A. Azzalini and A. W.
+# Bowman (Applied Statistics 39, 1990).
 SHORT = (0.356, [2.04, 54.5], [[0.07, 0.44], [0.44, 33.7]])
 LONG = (0.644, [4.29, 80.0], [[0.17, 0.94], [0.94, 36.0]])
 ERUPTIONS = 272
@@ -74,7 +75,7 @@ class Stop(NamedTuple):
 
 @cache
 def fit_process() -> tuple[DirichletProcessMixture, list[Stop]]:
-    """Return a mixture of the growing clusters, and its components at the stops."""
+    """Return a mixture that has learned the growing clusters, and its components at the stops."""
     mixture, stops, points = DirichletProcessMixture(seed=1), [], growing_stream()
     for first, n in zip((0, *STOPS), STOPS, strict=False):
         mixture.learn_many(points[first:n])

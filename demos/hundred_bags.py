@@ -2,8 +2,9 @@
 
 Of a hundred bags about nineteen hold exactly 26 red candies, the most common count. Chance alone
 does not explain this: 104 candies that are each red with probability 1/4 also have a mean of 26,
-but only nine such bags in a hundred. A Normal count with standard deviation 2.10 gives nineteen.
-The bags here are the expected numbers of this Normal in whole bags: no random numbers are drawn.
+but only nine such bags in a hundred. A normal distribution with standard deviation 2.10 gives
+nineteen. The bags here are the expected numbers under this distribution, rounded to whole bags: no
+random numbers are drawn.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ COUNTS = range(10, 43)
 
 
 def normal_model() -> dict[int, float]:
-    """Return the probability of every count under a Normal rounded to whole candies."""
+    """Return the probability of every count under a rounded normal distribution."""
     normal = Normal(MEAN, SD**2)
     return {k: float(normal.cdf(k + 0.5) - normal.cdf(k - 0.5)) for k in COUNTS}
 
@@ -42,10 +43,10 @@ def binomial_model() -> dict[int, float]:
 
 
 def tally() -> dict[int, int]:
-    """Return the number of bags with each count under the Normal, by largest remainders."""
+    """Return the number of bags with each count under the normal, by largest remainders."""
     expected = {k: BAGS * p for k, p in normal_model().items()}
     whole = {k: math.floor(bags) for k, bags in expected.items()}
-    # rounded, so that equal remainders on both sides of the mean are a tie, which the lower wins
+    # rounded, so that equal remainders on both sides of the mean tie, and the lower count wins
     by_remainder = sorted(COUNTS, key=lambda k: (round(whole[k] - expected[k], 9), k))
     for k in by_remainder[: BAGS - sum(whole.values())]:
         whole[k] += 1
@@ -53,9 +54,9 @@ def tally() -> dict[int, int]:
 
 
 def bags() -> list[int]:
-    """Return the red candies of each bag, in an uninformative order."""
+    """Return the number of red candies in each bag, in an order that is not informative."""
     counts = [k for k, number in tally().items() for _ in range(number)]
-    # a stride that shares no divisor with the number of bags visits each once
+    # a stride that is coprime to the number of bags visits each bag once
     return [counts[(37 * i + 50) % len(counts)] for i in range(len(counts))]
 
 
@@ -78,7 +79,7 @@ def peak() -> Peak:
 
 
 def chance_of(bags_at_peak: int, probability: float) -> float:
-    """Return the probability of at least `bags_at_peak` bags with a count of this probability."""
+    """Return the probability that at least `bags_at_peak` bags have a count of this probability."""
     return float(BetaDistribution(bags_at_peak, BAGS + 1 - bags_at_peak).cdf(probability))
 
 
@@ -100,8 +101,8 @@ def print_results(screen: Screen) -> None:
     )
     top = peak()
     screen.say(
-        "The bags are the expected numbers of the Normal in whole bags; those of the binomial are"
-        " shown for comparison."
+        "The bags are the expected numbers under the normal distribution, in whole bags;"
+        " those under the binomial distribution are shown for comparison."
     )
     screen.say(
         f"MLE: [likelihood]{top.reds} red[/], the most common count, in"
@@ -127,8 +128,8 @@ def print_results(screen: Screen) -> None:
         ],
     )
     screen.say(
-        "The Normal does, with a standard deviation that was chosen to fit. If each candy were red"
-        " independently, the counts would vary more."
+        "The normal distribution does, with a standard deviation that was chosen to fit. If each"
+        " candy were red independently, the counts would vary more."
     )
 
 

@@ -32,7 +32,7 @@ class Iteration(NamedTuple):
 
 
 def expect(pi: float) -> float:
-    """Return the expected number of the first class in its part π/4: the E-step."""
+    """Return the expected number of animals in the part π/4 of the first class: the E-step."""
     return CLASSES[0] * (pi / 4) / (1 / 2 + pi / 4)
 
 
@@ -71,8 +71,8 @@ def print_results(screen: Screen) -> None:
     hidden = f"{steps[0].hidden:g}"
     screen.say(
         f"The classes have {', '.join(map(str, CLASSES))} animals. Start with π = {START:g}."
-        f" E-step: {hidden} of the first class are expected in its part π/4. M-step: π is the"
-        f" probability of an outcome with {hidden} + {CLASSES[3]} successes and {CLASSES[1]} +"
+        f" E-step: {hidden} animals of the first class are expected in its part π/4."
+        f" M-step: π is estimated from {hidden} + {CLASSES[3]} successes and {CLASSES[1]} +"
         f" {CLASSES[2]} failures."
     )
     screen.table(

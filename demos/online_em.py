@@ -52,7 +52,7 @@ class Stop(NamedTuple):
 
 
 def score(mixture: Mixture, held_out: np.ndarray) -> float:
-    """Return the mean log density of points that were not learned."""
+    """Return the mean log density of the points that no mixture has learned."""
     return float(np.mean([mixture.log_density(x) for x in held_out]))
 
 
@@ -65,7 +65,7 @@ def new_mixture() -> Mixture:
 
 @cache
 def one_pass() -> list[Stop]:
-    """Learn the stream, and keep copies at the stops."""
+    """Learn the stream, and keep a copy of the mixture at each stop."""
     stream, held_out = points(LEARNED, 1), points(HELD_OUT, 2)
     mixture, stops, done = new_mixture(), [], 0
     for n in STOPS:

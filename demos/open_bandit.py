@@ -1,4 +1,4 @@
-"""Open Bandit: estimate the clicks of policies that were never shown to visitors.
+"""Open Bandit: estimate the click rates of policies that were never used.
 
 The shop ZOZOTOWN showed 34 items for men: in one log uniformly at random, in the other by
 Thompson sampling. What would the policies below have earned in place of the random one?
@@ -83,7 +83,7 @@ def published_rate() -> Beta:
 
 
 def percent(low: float, high: float) -> str:
-    """Return an interval of a rate."""
+    """Return a formatted interval of a rate."""
     return f"{100.0 * max(low, 0.0):.2f} to {100.0 * high:.2f} %"
 
 
@@ -104,9 +104,10 @@ def print_results(screen: Screen) -> None:
     own = published_rate()
     screen.say(
         f"In its own log, the published Thompson sampling had {100.0 * float(own.mean):.2f} %"
-        f" ({percent(*own.interval())}). Of 10,000 random records only those of the items that a"
-        " policy prefers count, so that a policy that always shows one item is estimated from"
-        " about 300. The data do not suffice to say that any policy is better."
+        f" ({percent(*own.interval())}). Of the 10,000 random records, only"
+        " those with an item that a policy prefers count, so a policy that always shows one item"
+        " is estimated from about 300 records. The data do not suffice to say that any policy is"
+        " better."
     )
 
 

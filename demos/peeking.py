@@ -1,4 +1,4 @@
-"""Peeking: what happens to an experiment without any difference that is checked every day.
+"""Peeking: what happens if an experiment whose arms do not differ is checked every day.
 
 Both arms convert 5 % of their visitors. They are compared every day for four weeks. One rule stops
 as soon as one arm is better with 95 % probability; the other stops when a sequential test reaches a

@@ -1,4 +1,4 @@
-"""Photon counts: a star of constant brightness, counted fifty times.
+"""Photon counts: the photons of a star of constant brightness, counted fifty times.
 
 Each count is Poisson with the same rate F. Bayesian and frequentist estimates nearly agree; a
 common approximation is biased. (The example and its seed are J. VanderPlas', 2014; the true rate is
@@ -36,7 +36,7 @@ class Estimate(NamedTuple):
 
 
 def bayes(n: int = EXPOSURES) -> Estimate:
-    """Return posterior mean and standard deviation after n exposures, under Jeffreys' prior."""
+    """Return the posterior mean and standard deviation after n exposures, under Jeffreys' prior."""
     belief = brightness(n)
     return Estimate(belief.mean, belief.var**0.5)
 
@@ -50,7 +50,7 @@ def brightness(n: int) -> Gamma:
 
 
 def weighted_mean() -> Estimate:
-    """Return the mean of the counts weighted by 1 / count, as if each had a Normal error √count."""
+    """Return the mean of the counts weighted by 1 / count, as if √count were their errors."""
     weights = 1.0 / np.array(counts())
     return Estimate(float(EXPOSURES / weights.sum()), float(weights.sum() ** -0.5))
 
@@ -84,7 +84,7 @@ def print_results(screen: Screen) -> None:
         "The approximation in the last line gives low counts more weight, because their estimated"
         " errors are smaller, so its result is too low by about one photon."
     )
-    screen.say("The posterior by the number of exposures:")
+    screen.say("The posterior after different numbers of exposures:")
     screen.table(
         ["exposures", "mean", "± sd", "95 % interval"],
         [

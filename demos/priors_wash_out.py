@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SEED = 1
 CHECKPOINTS = (0, 1, 3, 10, 30, 100, 300, 1000, 2620)
 ROUNDS = (10, 100)
-"""Total numbers of repetitions of the 48 bags."""
+"""Numbers of times that the 48 bags have been eaten at the last two snapshots."""
 
 
 def priors_by_person() -> dict[str, Dirichlet]:
@@ -51,9 +51,9 @@ def stream() -> list[str]:
 class Snapshot(NamedTuple):
     """The four beliefs after some candies.
 
-    `reds` are the mean shares of red by person; `predictions` and `beliefs` are the largest total
-    variation distances between two people: of their predictions of the next candy, and of their
-    beliefs about the share of red.
+    `reds` has the mean share of red for each person. `predictions` and `beliefs` are the largest
+    total variation distances between any two people, for their predictions of the next candy and
+    for their beliefs about the share of red.
     """
 
     n: int
@@ -148,9 +148,9 @@ def print_results(screen: Screen) -> None:
         [[f"{m.n:,}", f"{m.predictions:.4f}", f"{m.beliefs:.4f}"] for m in story],
     )
     screen.say(
-        "The predictions converge first: a prior with the weight of S candies has the"
-        " share S / (S + n) in them. The beliefs converge later, about as 1 / √n, because they"
-        " narrow as they approach."
+        "The predictions converge first: a prior with the weight of S candies contributes a share"
+        " of S / (S + n) to them. The beliefs converge later, about as 1 / √n, because they become"
+        " narrower while they approach each other."
     )
 
 

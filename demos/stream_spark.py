@@ -1,9 +1,9 @@
-"""One data set from a CSV file on a laptop to a Spark cluster.
+"""The same data set learned from a CSV file on a laptop and on a Spark cluster.
 
 A CSV file has the hourly flow of a water meter (River's data set WaterFlow). `seqbayes run` learns
 the mean flow of four parts of the day in one process. Then Spark learns the same file on a local
-cluster with two worker processes, and writes a store of the same form. The posteriors are equal to
-the last digit.
+cluster with two worker processes, and writes a store with the same format. The posteriors are equal
+to the last digit.
 """
 
 from __future__ import annotations

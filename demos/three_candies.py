@@ -1,7 +1,7 @@
 """Three candies: learning them one at a time or all at once gives the same belief.
 
-A guess about the colours is the prior. Each candy multiplies it by a likelihood and divides it by
-an evidence, and the posterior is the prior of the next candy.
+A guess about the colours is the prior. For each candy, it is multiplied by the likelihood and
+divided by the evidence, and the posterior is the prior for the next candy.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def print_results(screen: Screen) -> None:
     product = math.prod(step.evidence for step in steps)
     assert whole.log_evidence is not None
     screen.say(
-        f"Every posterior is the prior of the next row. The product of the three evidences is"
+        f"Every posterior is the prior for the next row. The product of the three evidences is"
         f" [evidence]{product:.6f}[/], and the evidence of the whole batch is"
         f" [evidence]{math.exp(whole.log_evidence):.6f}[/]."
     )

@@ -1,8 +1,8 @@
 """Two coins with unknown labels.
 
-Five sets of ten tosses, each with one of two coins. With labels, a division estimates each coin.
-Without them, EM alternates between estimating the labels and estimating the coins. (The example is
-by C. B. Do and S. Batzoglou, Nature Biotechnology 26, 2008.)
+Five sets of ten tosses were each made with one of two coins. With labels, each coin is estimated by
+dividing heads by tosses. Without them, EM alternates between estimating the labels and estimating
+the coins. (The example is by C. B. Do and S. Batzoglou, Nature Biotechnology 26, 2008.)
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def title_and_lead(notebook: Any) -> tuple[str, str]:
 
 
 def picture(path: Path, notebook: Any) -> str:
-    """Write the first figure of a notebook beside it, and return its file name; "" without one."""
+    """Write the first figure of a notebook beside it, and return its file name, or ""."""
     for cell in _code(notebook):
         for output in cell.outputs:
             data = output.get("data", {})

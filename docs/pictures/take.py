@@ -1,4 +1,4 @@
-"""Take the screenshots of the page for the documentation: visits of a shop, in Debian's Chromium.
+"""Take the screenshots of the page for the documentation: visits to a shop, in Debian's Chromium.
 
 Run it with Pillow and the extras `dashboard` and `test` installed; it takes two minutes.
 """

@@ -62,5 +62,5 @@ def page(module: str) -> str:
 
 
 def pages() -> dict[str, str]:
-    """Return the pages by their path on the site."""
+    """Return the pages, keyed by their path on the site."""
     return {f"reference/api/{module}.md": page(module) for module in MODULES}

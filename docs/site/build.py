@@ -77,7 +77,7 @@ def site_name(name: str) -> str:
 
 
 def generated() -> dict[str, str]:
-    """Return the generated pages by their path on the site."""
+    """Return the generated pages, keyed by their path on the site."""
     return {
         "reference/conjugate-pairs.md": pairs.page(),
         "reference/configuration.md": listings.configuration(),
@@ -113,7 +113,7 @@ def relink(text: str, source: str, known: dict[str, str]) -> str:
             return f"{image}[{label}]({posixpath.relpath(known[target], here)}{hash_sign}{anchor})"
         if (ROOT / target).exists():
             return label  # a file that is not a page
-        return found[0]  # of a generated page; or broken, which the site generator reports
+        return found[0]  # a link to a generated page, or a broken link, which the generator reports
 
     return LINK.sub(change, text)
 

@@ -20,13 +20,13 @@ The arrow keys change the step, and *Link to this step* is an address with your 
   Then all shares as a density. Choose a prior, and enter the candies of your own bag.
 * **[Two coins](lessons/coins.html)**: MLE, MAP and EM on the same tosses. Drag the initial values, and enter your own tosses.
 
-[The founding example](story.md) has the numbers behind them, and [replays](replay.md) describes how to write these files with
-other data: `seqbayes replay mms --html mms.html --bag GGRBN`.
+[The original example](story.md) has the numbers behind them, and [replays](replay.md) describes how
+to write these files with other data: `seqbayes replay mms --html mms.html --bag GGRBN`.
 """
 
 
 def files() -> dict[str, str]:
-    """Return the lessons and the page that lists them, by their path on the site."""
+    """Return the lessons and the page that lists them, keyed by their path on the site."""
     return {
         "lessons.md": INDEX,
         "lessons/mms.html": candies_page(CandyStory(Prior.park())),

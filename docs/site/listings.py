@@ -32,7 +32,7 @@ PUBLIC = ("seqbayes", "seqbayes.stream", "seqbayes.dashboard.client")
 
 
 def classes() -> dict[str, tuple[str, list[str], str]]:
-    """Return module, base classes and summary of every class of the package, keyed by name.
+    """Return the module, base classes and summary of every class of the package, keyed by name.
 
     The sources are parsed, not imported, because some modules need optional packages.
     """
@@ -123,7 +123,7 @@ def http() -> str:
 
 
 def fields(table: type) -> list[str]:
-    """Return the rows of the keys of a table: name, type and default."""
+    """Return a table row for each key: its name, type and default."""
     return [
         f"| `{each.encode_name}` | {kind_of(each.type)} | {default_of(each)} |"
         for each in msgspec.structs.fields(table)
@@ -162,7 +162,7 @@ def shown(value: Any) -> str:
 
 
 def source_rows(kind: str) -> list[str]:
-    """Return the rows of the options of a kind of source."""
+    """Return a table row for each option of a kind of source."""
     loaded = load_source(kind)
     given = inspect.signature(loaded).parameters
     rows = []

@@ -215,7 +215,7 @@ def own(classes: Mapping[str, type]) -> dict[str, type]:
     found = {}
     for name, kind in classes.items():
         module = sys.modules[kind.__module__]
-        # a class of a doctest names the module of the docstring, but is not in it
+        # the module of a class that is defined in a doctest does not contain the class
         if module.__name__.startswith("seqbayes.") and vars(module).get(kind.__name__) is kind:
             found[name] = kind
     return found

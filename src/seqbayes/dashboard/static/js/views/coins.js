@@ -109,7 +109,7 @@ export class Coins {
           h(
             "p",
             { class: "sub" },
-            `Five sets of ten tosses, each with one of two coins. ${this.start.source}`,
+            `Five sets of ten tosses, each made with one of two coins. ${this.start.source}`,
           ),
         ),
         this.player.element,
