@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         stories.add_parser(
             "coins",
             help="two coins with unknown labels: EM, step by step",
-            description="Five sets of ten tosses, each made with one of two coins. First the coins are"
-            " known; then EM estimates them: split each set between the coins (E-step), divide"
+            description="Five sets of ten tosses, each made with one of two coins. First the coins"
+            " are known; then EM estimates them: split each set between the coins (E-step), divide"
             " heads by tosses (M-step), repeat.",
             allow_abbrev=False,
         )
