@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from seqbayes.pages.candies import candies_page
-from seqbayes.pages.coins import coins_page
-from seqbayes.pages.estimates import estimates_page
+from seqbayes.pages.lessons import candies_page, coins_page, estimates_page
 from seqbayes.replay.coins import CoinStory
 from seqbayes.replay.mms import CandyStory, Prior
 

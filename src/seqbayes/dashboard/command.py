@@ -21,7 +21,7 @@ from seqbayes.errors import SeqbayesError
 from seqbayes.extras import missing_extra
 from seqbayes.stream.progress import Progress
 from seqbayes.stream.stores import LeaseError
-from seqbayes.stream.verbs.shared import load_or_report
+from seqbayes.stream.verbs.shared import fail, load_or_report
 
 if TYPE_CHECKING:
     from seqbayes.dashboard.live.providers import Provider
@@ -197,9 +197,9 @@ def serve_until_signal(
         try:
             provider = begin()
         except LeaseError as error:
-            return _fail(log, error, STORE_IN_USE)
+            return fail(log, error, STORE_IN_USE)
         except (SeqbayesError, OSError) as error:
-            return _fail(log, error, FAILED)
+            return fail(log, error, FAILED)
         url = url_of(listening) + page
         logging.getLogger("uvicorn").addHandler(_LogHandler(log))
         sys.setswitchinterval(SWITCH)
@@ -248,8 +248,3 @@ def _announce(log: Log, url: str, access: Access) -> None:
     log.event("started", f"{url}", url=url)
     if access.generated:
         log.event("token", f"the token is {access.token}", token=access.token)
-
-
-def _fail(log: Log, error: Exception, status: int) -> int:
-    log.event("failed", str(error), "error")
-    return status

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqbayes.checks import check_count
+from seqbayes.errors import UnsupportedError
+from seqbayes.extras import missing_extra
 
 if TYPE_CHECKING:
     from seqbayes.figures.panels import Panel
@@ -97,20 +99,14 @@ class Tabular:
         >>> Dirichlet({"red": 3.0, "blue": 1.0}).to_pandas()["mean"].tolist()
         [0.75, 0.25]
         """
-        from seqbayes.figures.frames import frame
-
         return frame(self.as_columns(level), "pandas")
 
     def to_polars(self, level: float = 0.95) -> Any:
         """Return the estimates as a polars.DataFrame (extra ``frames``); see `to_pandas`."""
-        from seqbayes.figures.frames import frame
-
         return frame(self.as_columns(level), "polars")
 
     def to_arrow(self, level: float = 0.95) -> Any:
         """Return the estimates as a pyarrow.Table (extra ``frames``); see `to_pandas`."""
-        from seqbayes.figures.frames import frame
-
         return frame(self.as_columns(level), "pyarrow")
 
 
@@ -243,3 +239,40 @@ class Plotted(Tabular, Sampled):
         from seqbayes.figures.plots import plot
 
         return plot(history(self, xs, level), ax)
+
+
+def frame(columns: Mapping[str, Sequence[Any]], backend: str) -> Any:
+    """Return a data frame.
+
+    Parameters
+    ----------
+    columns
+        Columns of equal length, keyed by name.
+    backend
+        "pandas", "polars" or "pyarrow".
+
+    Raises
+    ------
+    SeqbayesError
+        If narwhals or the library is not installed.
+    UnsupportedError
+        If the library cannot store a string, because it has a lone surrogate.
+
+    Examples
+    --------
+    >>> frame({"mean": [0.5, 0.25]}, "pandas")["mean"].tolist()
+    [0.5, 0.25]
+    """
+    try:
+        import narwhals
+
+        return narwhals.from_dict(dict(columns), backend=backend).to_native()
+    except ImportError as error:
+        name = error.name or backend
+        raise missing_extra("a data frame", name, "frames") from None
+    except UnicodeEncodeError as error:
+        raise UnsupportedError(
+            f"a data frame of {backend} cannot contain {error.object!r}, which has a lone surrogate"
+            " (half of a character): replace it before learning, such as with"
+            " text.encode(errors='replace').decode()"
+        ) from None

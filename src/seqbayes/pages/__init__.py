@@ -4,9 +4,7 @@ A file needs neither a server nor a network: styles, scripts, the font and the d
 """
 
 from seqbayes.pages.build import build_page
-from seqbayes.pages.candies import candies_page
-from seqbayes.pages.coins import coins_page
-from seqbayes.pages.estimates import estimates_page
+from seqbayes.pages.lessons import candies_page, coins_page, estimates_page
 from seqbayes.pages.store import store_page
 
 __all__ = ["build_page", "candies_page", "coins_page", "estimates_page", "store_page"]

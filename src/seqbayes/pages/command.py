@@ -9,9 +9,7 @@ from seqbayes.checks import check_level
 from seqbayes.console.files import check_target, replacing
 from seqbayes.console.log import Log
 from seqbayes.console.summary import View
-from seqbayes.pages.candies import candies_page
-from seqbayes.pages.coins import coins_page
-from seqbayes.pages.estimates import estimates_page
+from seqbayes.pages.lessons import candies_page, coins_page, estimates_page
 from seqbayes.pages.store import store_page
 from seqbayes.replay.command import make_story
 from seqbayes.replay.mms import CandyStory

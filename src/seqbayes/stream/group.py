@@ -212,16 +212,14 @@ class GroupRunner:
     def _remove(self, partition: OwnedPartition) -> None:
         """Close the pipeline of a partition, and add its counts to the totals."""
         del self.owned[partition.name]
-        self._count(partition.pipeline)
-        partition.pipeline.close()
-
-    def _count(self, pipeline: Pipeline) -> None:
+        pipeline = partition.pipeline
         self.events += pipeline.events
         self.commits += pipeline.commits
         self.unused_events += pipeline.unused_events
         self.filtered += pipeline.filtered
         for name, used in pipeline.used.items():
             self.used[name] += used
+        pipeline.close()
 
     def close(self, commit: bool = False) -> None:
         """Release all partitions and leave the group.

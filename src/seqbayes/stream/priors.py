@@ -87,23 +87,9 @@ class BeliefTable(Display, msgspec.Struct, frozen=True, kw_only=True):
 
 _PLAIN = ("likelihood", "prior", "categories")
 _ESTIMATOR = TableForm(("features", "parameters"))
-_KEYS = (
-    *("likelihood", "prior", "categories", "components", "weights", "seed", "fields"),
-    *(
-        "component",
-        "concentration",
-        "most",
-        "df",
-        "features",
-        "parameters",
-        "half_life",
-        "window",
-        "slide",
-    ),
-)
-
-
+_MODEL = ("components", "weights", "component", "concentration", "most", "df", "seed", "fields")
 _DATED = ("half_life", "window", "slide")
+_KEYS = (*_PLAIN, *_MODEL, *_ESTIMATOR.keys, *_DATED)
 
 
 def make_state(path: str, table: BeliefTable, given: Mapping[str, Any], errors: ErrorList) -> Any:

@@ -15,6 +15,7 @@ from seqbayes.dashboard.live.descriptions import BeliefDescription
 from seqbayes.dashboard.live.recent import EventEffect, RecentEvents
 from seqbayes.dashboard.views.figures import significant, values
 from seqbayes.errors import SeqbayesError
+from seqbayes.stream.codec import unreadable_state
 from seqbayes.stream.stores import StoreError
 
 RATE_SECONDS = 10.0
@@ -186,8 +187,7 @@ class Entry:
         try:
             return self._about.read(self.stored)
         except (SeqbayesError, msgspec.MsgspecError) as error:
-            where = f"{self.key[:200]} of belief {self._about.name!r}"
-            raise StoreError(f"the stored state of {where} cannot be read: {error}") from None
+            raise unreadable_state(self._about.name, self.key, error) from None
 
     def read(self, text: str) -> Any:
         """Decode the JSON of a state of the belief."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from seqbayes.dashboard.schema.basics import Error, Ok, Session, StoryOpening, StorySteps
 from seqbayes.dashboard.schema.beliefs import (
     BeliefInfo,
     BeliefList,
@@ -42,7 +43,6 @@ from seqbayes.dashboard.schema.details import (
     Responsibilities,
     Responsibility,
 )
-from seqbayes.dashboard.schema.replies import Error, Ok, Session, StoryOpening, StorySteps
 from seqbayes.dashboard.schema.streams import (
     AlertInfo,
     AlertList,

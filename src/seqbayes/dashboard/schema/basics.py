@@ -1,6 +1,10 @@
-"""Types that several responses share."""
+"""Types that several responses share, errors and confirmations, and stories."""
 
-from typing import Literal
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
 
 Number = float | None
 Interval = tuple[Number, Number] | None
@@ -10,3 +14,35 @@ Kind = str
 
 Scale = Literal["", "share", "log"]
 """The format of numbers: unchanged, as percentages, or exponentiated."""
+
+
+class Error(Struct):
+    """The reason why a request was rejected."""
+
+    error: str
+
+
+class Ok(Struct):
+    """Success."""
+
+    ok: bool
+
+
+class Session(Struct):
+    """The permissions of a browser."""
+
+    session: bool
+    reading_is_free: bool
+
+
+class StorySteps(Struct):
+    """Some of the `total` steps of a story."""
+
+    steps: list[dict[str, Any]]
+    total: int
+
+
+class StoryOpening(Struct):
+    """A started story, with the fields of its first JSON line."""
+
+    id: str

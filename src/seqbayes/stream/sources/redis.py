@@ -20,8 +20,13 @@ from seqbayes.errors import PriorError
 from seqbayes.events.messages import MessageFormat, messages_of
 from seqbayes.stream.source import Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
-from seqbayes.stream.sources.redis_entries import make_client, make_pool, order_of, read_records
-from seqbayes.stream.sources.redis_group import ConsumerGroup
+from seqbayes.stream.sources.redis_client import (
+    ConsumerGroup,
+    make_client,
+    make_pool,
+    order_of,
+    read_records,
+)
 from seqbayes.stream.urls import credentials, expand
 
 _RECOUNT = 10.0
