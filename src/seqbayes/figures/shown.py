@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from seqbayes.checks import check_count
 from seqbayes.errors import UnsupportedError
-from seqbayes.extras import missing_extra
 
 if TYPE_CHECKING:
     from seqbayes.figures.panels import Panel
@@ -268,6 +267,8 @@ def frame(columns: Mapping[str, Sequence[Any]], backend: str) -> Any:
 
         return narwhals.from_dict(dict(columns), backend=backend).to_native()
     except ImportError as error:
+        from seqbayes.extras import missing_extra  # a slow import, rarely needed
+
         name = error.name or backend
         raise missing_extra("a data frame", name, "frames") from None
     except UnicodeEncodeError as error:
