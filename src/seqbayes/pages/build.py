@@ -61,7 +61,7 @@ def page_files() -> Path:
     return Path(str(resources.files("seqbayes.pages") / "static"))
 
 
-def build_page(title: str, script: str, data: Mapping[str, Any], body: str = _NO_SCRIPT) -> str:
+def build_page(title: str, script: str, data: Mapping[str, Any]) -> str:
     """Return a page as HTML.
 
     Parameters
@@ -72,8 +72,6 @@ def build_page(title: str, script: str, data: Mapping[str, Any], body: str = _NO
         The file name of the script's main module.
     data
         JSON values that the script reads.
-    body
-        HTML that the script replaces or uses.
 
     Returns
     -------
@@ -100,7 +98,7 @@ def build_page(title: str, script: str, data: Mapping[str, Any], body: str = _NO
         title=escape(title),
         style=_styles(),
         theme=theme,
-        body=body,
+        body=_NO_SCRIPT,
         data=msgspec.json.encode(data).decode().replace("<", "\\u003c"),
         script=code,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Generic
 
-from rich.console import Console
 from rich.text import Text
 
 from seqbayes.console.palette import ASCII, UNICODE
@@ -23,12 +22,10 @@ class ScreenOutput(Generic[S]):
     ----------
     story
         The story.
-    console
-        The terminal; standard output by default.
     """
 
-    def __init__(self, story: Story[S], console: Console | None = None) -> None:
-        self._console = make_console() if console is None else console
+    def __init__(self, story: Story[S]) -> None:
+        self._console = make_console()
         self._story = story
         self._screen = story.screen(ASCII if self._console.options.ascii_only else UNICODE)
         self._full = FullScreen(self._console, self._draw)

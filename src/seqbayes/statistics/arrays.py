@@ -182,10 +182,10 @@ def check(xs: Array, good: Array, expected: str) -> None:
         raise_invalid_item(xs, ~good, expected)
 
 
-def check_finite(xs: Array, total: float, expected: str = "a finite number") -> None:
+def check_finite(xs: Array, total: float) -> None:
     """Raise an error if an element is not finite; `total` is not finite if any element is not."""
     if not math.isfinite(total):
-        check(xs, np.isfinite(xs), expected)
+        check(xs, np.isfinite(xs), "a finite number")
         raise ObservationError("the observations are too large: their sum overflows")
 
 

@@ -53,11 +53,11 @@ class Board:
         belief and key.
     """
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    def __init__(self) -> None:
         self.lock = threading.RLock()
         self.version = 0
         self.tables: dict[str, EntryTable] = {}
-        self.now = now
+        self.now: Callable[[], float] = time.time
         self.happened = 0
         self.steps: deque[tuple[int, str, str, EventEffect]] = deque(maxlen=500)
 

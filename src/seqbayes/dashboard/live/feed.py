@@ -6,7 +6,7 @@ import copy
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -87,8 +87,6 @@ class StateFeed(Collector):
 
     Parameters
     ----------
-    now
-        Function that returns the time in seconds since 1970.
     longest
         Maximum number of seconds between two transfers.
 
@@ -102,8 +100,8 @@ class StateFeed(Collector):
         Status of the pipeline at that step.
     """
 
-    def __init__(self, now: Callable[[], float] = time.time, longest: float = LONGEST) -> None:
-        self._now, self._longest = now, longest
+    def __init__(self, longest: float = LONGEST) -> None:
+        self._longest = longest
         self._lock = threading.Lock()
         self._pending: dict[str, dict[str, Update]] = {}
         self._opened = False
@@ -154,7 +152,7 @@ class StateFeed(Collector):
         self._next = time.monotonic() + min(max(pause, SHORTEST), self._longest)
 
     def _hand_over(self) -> None:
-        at = self._now()
+        at = time.time()
         found: dict[str, dict[str, Update]] = {}
         for name, observer in self._observers.items():
             if observer.last:
@@ -211,7 +209,7 @@ class StateFeed(Collector):
         self.alive = time.monotonic()
         self.dead_letters += len(changes.dead_letters)
         if changes.gone:
-            at = self._now()
+            at = time.time()
             with self._lock:
                 for name, key in changes.gone:
                     self._pending.setdefault(name, {})[key] = Update(None, at)
@@ -219,7 +217,7 @@ class StateFeed(Collector):
 
     def committed(self, pipeline: Pipeline) -> None:
         """Record the time of the commit."""
-        self.committed_at = self._now()
+        self.committed_at = time.time()
 
 
 def _stored(store: Store, name: str) -> dict[str, Update]:

@@ -102,7 +102,7 @@ class Access:
         text, _, signature = value.rpartition(".")
         return hmac.compare_digest(signature.encode(), self._sign(text).encode())
 
-    def revoke(self, value: str, now: float | None = None) -> None:
+    def revoke(self, value: str) -> None:
         """End a session: its cookie is no longer accepted from any browser.
 
         Examples
@@ -113,7 +113,7 @@ class Access:
         >>> access.is_session(session)
         False
         """
-        now = time.time() if now is None else now
+        now = time.time()
         if self.is_session(value, now):
             expires, name, _ = value.split(".")
             self._revoked = {n: until for n, until in self._revoked.items() if until > now}

@@ -26,15 +26,15 @@ def finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def significant(value: float | None, digits: int = 6) -> float | None:
-    """Round a number to significant digits.
+def significant(value: float | None) -> float | None:
+    """Round a number to six significant digits.
 
     Examples
     --------
     >>> significant(1234.56789), significant(-1.23456789e-9), significant(None)
     (1234.57, -1.23457e-09, None)
     """
-    return None if value is None else float(f"{value:.{digits}g}")
+    return None if value is None else float(f"{value:.6g}")
 
 
 def pair(interval: Any) -> list[float | None] | None:

@@ -259,16 +259,8 @@ def signed(body: bytes, secret: str, now: float | None = None) -> dict[str, str]
     return headers
 
 
-def for_alertmanager(body: bytes, now: float | None = None) -> dict[str, Any]:
-    """Convert a message to the format of version 2 of Alertmanager's API.
-
-    Parameters
-    ----------
-    body
-        The message.
-    now
-        Seconds since 1970; by default the current time.
-    """
+def for_alertmanager(body: bytes) -> dict[str, Any]:
+    """Convert a message to the format of version 2 of Alertmanager's API."""
     message = msgspec.json.decode(body)
     labels = {"alertname": message["alert"]}
     if message["belief"]:
@@ -279,7 +271,7 @@ def for_alertmanager(body: bytes, now: float | None = None) -> dict[str, Any]:
         while label in labels:
             label += "_"
         labels[label] = value
-    ends = (time.time() if now is None else now) + VALID_SECONDS
+    ends = time.time() + VALID_SECONDS
     return {
         "labels": labels,
         "annotations": {"summary": message["summary"] or in_words(message), "id": message["id"]},

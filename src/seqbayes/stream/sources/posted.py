@@ -312,9 +312,9 @@ class SeenIds:
 class RateLimit:
     """Limits events per second; unused allowance accumulates for at most one second."""
 
-    def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
-        self._rate, self._now = rate, now
-        self._left, self._at = rate, now()
+    def __init__(self, rate: float) -> None:
+        self._rate = self._left = rate
+        self._at = time.monotonic()
 
     def take(self, count: int) -> None:
         """Use the allowance for a number of events.
@@ -324,7 +324,7 @@ class RateLimit:
         BusyError
             If the limit is exceeded.
         """
-        now = self._now()
+        now = time.monotonic()
         self._left = min(self._rate, self._left + (now - self._at) * self._rate)
         self._at = now
         # a request larger than the allowance of one second uses all of it
