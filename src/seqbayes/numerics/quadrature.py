@@ -14,7 +14,6 @@ from seqbayes.numerics.special import (
     is_array,
     log_beta,
     log_rising,
-    product_difference,
 )
 
 # The range of integration ends where the integrand is below exp(-_DROP) times its peak.
@@ -71,7 +70,6 @@ class _Integrand:
         self.centre = math.log(a) - math.log(b)
         self.width = math.sqrt(1.0 / a + 1.0 / b)
         self.log_norm = log_beta(a, b)
-        self.cross = product_difference(c, b, d, a)
 
     def log(self, t: Array) -> Real:
         a, b = self.a, self.b
