@@ -64,7 +64,7 @@ def check_level(level: float, kind: str) -> None:
 
 
 def all_positive(*values: Any) -> bool:
-    """Whether all numbers, or arrays of numbers, are above zero."""
+    """Whether all given numbers, or all elements of given arrays, are above zero."""
     for v in values:  # noqa: SIM110 - twice as fast as all()
         if not (v > 0.0 if type(v) is float else np.all(v > 0.0)):
             return False

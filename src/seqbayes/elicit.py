@@ -135,8 +135,8 @@ def _gamma_interval(shape: float, tail: float) -> tuple[float, float]:
 def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
     """Return alpha and beta of the beta distribution with this equal-tailed interval.
 
-    Solves for the log odds of the mean, scaled by their spread, and for log(alpha + beta). This
-    keeps the equations well scaled for intervals of any width.
+    The equations are solved for log(alpha + beta) and for the log odds of the mean, scaled by their
+    spread. This keeps them well scaled for intervals of any width.
 
     Raises
     ------

@@ -40,8 +40,8 @@ def register(cls: None = None, /, *, under: Any = None) -> Callable[[_Class], _C
 def register(cls: Any = None, /, *, under: Any = None) -> Any:
     """Register a prior family, or a likelihood under the families that are its conjugate priors.
 
-    Can be used as a decorator or as a function. A registered class can be read from JSON, and can
-    be named in options and configuration files.
+    This function can be used as a decorator or called directly. A registered class can be read from
+    JSON, and can be named in options and configuration files.
 
     Parameters
     ----------
@@ -185,13 +185,13 @@ def known_family(name: Any, plugins: bool = True) -> Any:
 
 
 def subfamilies(base: Any) -> dict[str, Any]:
-    """Return the registered families that derive from a class, and the class if it is a family."""
+    """Return the registered subfamilies of a class, and the class itself if it is a family."""
     own = {base.__name__: base} if base.likelihoods else {}
     return {name: kind for name, kind in families().items() if issubclass(kind, base)} | own
 
 
 def named_subfamily(base: Any, name: Any) -> dict[str, Any]:
-    """Return the family with a name if it is a subfamily, and the class if it is a family."""
+    """Return the subfamily with a name, if there is one, and the class itself if it is a family."""
     own = {base.__name__: base} if base.likelihoods else {}
     kind = known_family(name, plugins=False) if isinstance(name, str) else None
     return ({name: kind} if kind is not None and issubclass(kind, base) else {}) | own

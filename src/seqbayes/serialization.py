@@ -17,7 +17,7 @@ from seqbayes.errors import PriorError
 from seqbayes.statistics import Statistics, is_missing
 
 VERSION = 1
-"""Version of the JSON representation; older versions are read, newer ones rejected."""
+"""Version of the JSON representation; older versions are read, newer ones are rejected."""
 
 _MAX_SUM_TERMS = 60
 """Maximum number of floats that represent an exact sum."""

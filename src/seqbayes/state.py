@@ -1,7 +1,8 @@
 """The algebra of states, which consist of a prior and statistics under a likelihood.
 
-``posterior = prior + statistics``. Learning adds one observation's statistic, merging adds two
-statistics, forgetting scales them, unlearning subtracts. A family supplies the formulas.
+``posterior = prior + statistics``. Learning adds the statistic of one observation, unlearning
+subtracts it, merging adds two statistics, and forgetting scales the statistic. A family supplies
+the formulas.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from seqbayes.typevars import E, H, I, X
 
 
 class State(base.Base, Learner, Inference[H, E, I, X]):
-    """A belief about the parameter of a likelihood, which conjugacy keeps exact.
+    """A belief about the parameter of a likelihood; it is exact because the prior is conjugate.
 
     A family of priors (`Beta`, `Gamma`, …) is a subclass. It declares its likelihoods and the names
     of its hyperparameters, and supplies the formulas of `Inference`. Its constructor stores the
@@ -131,7 +132,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         Raises
         ------
         ObservationError
-            If an observation or a weight is invalid; the message names the first one.
+            If an observation or a weight is invalid; the message names the first such item.
         """
         return self.likelihood.summarise(xs, w)
 
@@ -186,7 +187,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         Raises
         ------
         ObservationError
-            If an observation or a weight is invalid; the message names the first one.
+            If an observation or a weight is invalid; the message names the first such item.
         """
         self._statistics.merge(self.summarise(xs, w))
 

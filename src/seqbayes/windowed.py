@@ -38,7 +38,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
     `every` equal to `length`, the default, they follow each other (tumbling windows); if `every` is
     shorter, they overlap (sliding windows). The clock is the newest time learned, and the current
     window is the last one that contains it. `posterior`, `mean`, `predictive` and other attributes
-    are those of its state.
+    are those of the state of this window.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Decide between beliefs: which one is best and how probably, and when to stop an experiment."""
+"""Decide between beliefs: which one is best, with what probability, and when to stop."""
 
 from typing import Any
 

@@ -233,7 +233,7 @@ class ShiftedCoordinate(LogCoordinate):
 
 
 class MultipleCoordinate(LogitCoordinate):
-    """The log odds of a share of which the parameter is a multiple.
+    """The log odds of a share, for a parameter that is a constant multiple of the share.
 
     Parameters
     ----------

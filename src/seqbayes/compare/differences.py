@@ -27,7 +27,7 @@ _PRECISION = 1e-7
 """Relative size of a Newton step after which the remaining error is about 1e-14."""
 
 _ROUGH = 1e-3
-"""The same after which the ends of supports are considered."""
+"""Relative size of a Newton step after which the ends of supports are considered."""
 
 _NEGLIGIBLE_PANEL = 1e-18
 """Share of the mass of a number in panels that are omitted from sums that are not small."""
@@ -42,7 +42,7 @@ _NODES_OF_WIDE = 129
 """Number of nodes in sums over the wider number."""
 
 _HALF_OF_DIGITS = 1e-7
-"""Difference between sums over all and over every other node at which the former has 14 digits."""
+"""Difference between the sums over all nodes and every other node at which 14 digits are right."""
 
 _STEP = 0.45
 """Distance between evenly spaced nodes, in standard deviations of the coordinate."""
@@ -257,8 +257,8 @@ class Contrasts:
         """Return the result of `_tails`, with panels that end where a panel of either number ends.
 
         The integral is over the wide number, in its coordinate, so that its support ends at an end
-        of the panels. Unless it is to be `exact`, there are fewer nodes, and none where the mass is
-        negligible.
+        of the panels. Unless the result is to be `exact`, there are fewer nodes, and none where the
+        mass is negligible.
         """
         grid = self._grid
         edges, low, high = grid.main_edges(wide, 0.0 if exact else _NEGLIGIBLE_PANEL)
@@ -390,8 +390,8 @@ def _between(low_below: Any, low_above: Any, high_below: Any, high_above: Any) -
 def _limited(step: Array, offset: Array, spread: Array, heavy: Any) -> Array:
     """Return Newton steps, which are limited where the density is almost 0.
 
-    In heavy tails, they are steps of the inverse hyperbolic sine of the offset from the centre, of
-    which normal scores are nearly a linear function.
+    In heavy tails, the steps are taken in the inverse hyperbolic sine of the offset from the
+    centre, because normal scores are nearly a linear function of it.
     """
     reach = 4.0 * (spread + np.abs(offset))
     root = np.hypot(spread, offset)

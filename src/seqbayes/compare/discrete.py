@@ -100,7 +100,7 @@ class Lattice:
         return found
 
     def tails_at(self, tails: Array, x: Array, better: str) -> Array:
-        """Return P(Y <= x), or P(Y >= x) if lower is better, from such tails at all values."""
+        """Return P(Y <= x), or P(Y >= x) if lower is better, given these tails at all values."""
         if better == "higher":
             found: Array = np.append(0.0, tails)[self._position(x)]
         else:

@@ -1,8 +1,9 @@
 """E-values of two samples: likelihood ratios of a difference to equality.
 
 The null hypothesis is that the parameters of both samples are equal, at any common value. This
-common value is eliminated, so that the likelihood ratio of an effect has mean 1 under every null:
-by conditioning on the total (trials, events), or by a maximal invariant (scale, mean and variance).
+common value is eliminated by conditioning on the total (trials, events) or by using a maximal
+invariant (scale, mean and variance), so that the likelihood ratio of an effect has mean 1 under
+every null hypothesis.
 """
 
 from __future__ import annotations

@@ -30,11 +30,11 @@ class Decision:
     ----------
     guarantee : str
         "anytime-valid": with probability 1 - alpha or more, no wrong arm is ever called the best,
-        however often the test is checked. "none": there is no test for these data.
+        no matter how often the test is checked. "none": there is no test for these data.
     reason : str
         Why there is no guarantee; empty if there is one.
     alpha : float
-        Largest probability of ever calling an arm the best that is not better than all others.
+        Largest probability of ever calling an arm the best although it is not.
     best : hashable or None
         The arm that is the best; None while the test has not decided.
     e_values : dict
@@ -71,7 +71,7 @@ class Gate:
     arms
         Names of two or more arms.
     alpha
-        Largest probability of ever calling an arm the best that is not better than all others.
+        Largest probability of ever calling an arm the best although it is not.
     effect
         Typical size of an effect: a difference in log odds or in log rates, or a difference between
         means in standard deviations. It determines how soon the test decides, not its guarantee.

@@ -139,7 +139,7 @@ class Grid:
         return halves, whole[:, :, None]
 
     def with_best_of_others(self, better: str) -> Grid:
-        """Return a grid in which the best of the others of each number follows the numbers.
+        """Return a grid with further rows: for each number, the best of all other numbers.
 
         Its `density`, `below` and `above` are those of the numbers only.
         """
@@ -164,8 +164,8 @@ class Grid:
     def main_edges(self, rows: Any, negligible: float) -> tuple[Array, Array, Array]:
         """Return the ends of the panels of some numbers, of shape (r, panels + 1).
 
-        Also the first and the last end of those panels whose share of the mass is not negligible,
-        of shape (r, 1).
+        Also return the first and the last end of those panels whose share of the mass is not
+        negligible, of shape (r, 1).
         """
         masses = self._whole.reshape(len(self._panels), -1)[rows]
         kept = masses > negligible * masses.sum(axis=1, keepdims=True)

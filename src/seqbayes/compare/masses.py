@@ -13,7 +13,7 @@ NEGLIGIBLE = 1e-14
 
 
 def place(u: Array, masses: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation of the coordinate of each row."""
+    """Return the mean and the standard deviation of the coordinate of each row."""
     total = masses.sum(axis=1)
     mean = np.einsum("rn,rn->r", masses, u) / total
     offsets = u - mean[:, None]
@@ -38,7 +38,7 @@ def windows(masses: Array) -> Any:
 
 
 def moments_of(values: Array, masses: Array) -> tuple[Array, Array, Array, Array]:
-    """Return mean, second to fourth cumulant, median, and half of the central 68 %, of each row."""
+    """Return mean, cumulants 2 to 4, median and half-width of the central 68 % of each row."""
     total = masses.sum(axis=1)
     with np.errstate(all="ignore"):
         mean = np.einsum("rn,rn->r", masses, values) / total

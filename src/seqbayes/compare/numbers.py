@@ -127,7 +127,8 @@ def product(
     Parameters
     ----------
     first, second
-        Beliefs about positive numbers; the factor is the expected observation if it is known.
+        Distributions of positive numbers, or beliefs. A belief stands for its expected observation,
+        or for the share of a label.
     label
         The label whose share is used, for a belief about labels.
 

@@ -14,7 +14,7 @@ from seqbayes.distributions import Distribution
 
 _STENCIL = np.concatenate([np.arange(0.0, 8.0, 0.5), 8.0 * 1.3 ** np.arange(8)])
 _FAR_STENCIL = np.concatenate([8.0 * 1.3 ** np.arange(8, 30), 1.6e4 * 4.0 ** np.arange(1, 40)])
-"""Distances from the centre, in standard deviations, to find the extent of a density."""
+"""Distances from the centre, in standard deviations, used to find the extent of a density."""
 
 _LEVELS = np.concatenate([[0.5, 2.0, 4.5, 8.0, 12.0, 17.0, 22.0], np.arange(28.0, 210.0, 7.0)])
 """Logarithms by which a density has decreased from its maximum at the ends of panels."""
@@ -134,7 +134,7 @@ class Densities:
             return self.coordinate.log_density(in_range, u)
 
     def places(self) -> tuple[Array, Array]:
-        """Return the coordinates of the centres of the numbers, and approximate deviations."""
+        """Return the coordinates of the centres of the numbers, and rough standard deviations."""
         if self._stacked is None:
             found = np.concatenate([_place(each) for each in self._elements], axis=1)
         else:

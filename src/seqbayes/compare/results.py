@@ -117,11 +117,11 @@ class Comparison(Tabular):
 
     @property
     def guarantees(self) -> dict[str, str]:
-        """The guarantee of each number.
+        """What is guaranteed for each of the numbers.
 
         "exact": the number is exact given the model and the prior; it is not an error rate.
-        "anytime-valid": the error rate is bounded, whenever the experiment is stopped. "none": no
-        error rate is bounded.
+        "anytime-valid": the error rate is bounded, no matter when the experiment is stopped.
+        "none": no error rate is bounded.
         """
         exact = ["p_best", "p_better", "loss", "loss_interval", "mean", "median", "interval"]
         decision = "none" if self.decision is None else self.decision.guarantee
@@ -135,7 +135,7 @@ class Comparison(Tabular):
     def p_tie(self) -> float:
         """Probability that two or more beliefs share the first place.
 
-        It is 0 unless numbers are discrete, or may be 0 as quantiles of a `Hurdle`.
+        It is 0 unless the numbers are discrete, or may be 0 like quantiles of a `Hurdle`.
         """
         rest = 1.0 - math.fsum(self.p_best.values())
         return rest if rest > _ROUNDING else 0.0
@@ -147,7 +147,7 @@ class Comparison(Tabular):
 
     @property
     def verdict(self) -> str:
-        """The conclusion at the level.
+        """The conclusion at the level of the intervals.
 
         "equivalent" if every difference from the reference is within the region of equivalence with
         probability `level`. Otherwise "best" if one belief is the best with probability (1 + level)

@@ -13,9 +13,9 @@ def verdicts(p_best: Array, loss: Array, equivalent: Array, level: float) -> Any
     """Return the conclusion of each comparison.
 
     "equivalent" if every difference from the reference is within the region of equivalence with
-    probability `level`. Otherwise "best" if one number is the best with probability
-    (1 + level) / 2 or more, its expected loss is the smallest, and its differences to others, as
-    far as they are known, are not within the region of equivalence. Otherwise "undecided".
+    probability `level`. Otherwise "best" if one number is the best with probability (1 + level) / 2
+    or more, its expected loss is the smallest, and its differences from others, as far as they are
+    known, are not within the region of equivalence. Otherwise "undecided".
 
     Parameters
     ----------

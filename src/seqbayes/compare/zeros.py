@@ -68,9 +68,9 @@ class Mixed:
         self.above: Array = self.grid.above[0] * weight
 
     def with_best_of_others(self, better: str) -> tuple[Grid, Array, Array]:
-        """Return a grid that has, after the numbers, the best of the others of each.
+        """Return a grid with further rows: for each number, the best of all other numbers.
 
-        Also the probabilities of all of them that they are 0, and that they are not.
+        Also return the probabilities that each of these numbers is 0, and that it is not.
         """
         tails, zero, positive = self.below, self.zero[None], self.positive[None]
         if better == "higher":
@@ -229,7 +229,7 @@ class MixedContrasts:
         return below, above, density / slope[:, 0]
 
     def _tails(self, pairs: Any, by: Array) -> tuple[Array, Array, Array]:
-        """Return P(X - Y <= by), P(> by) and the density of some differences, without that of 0.
+        """Return P(X - Y <= by), P(> by) and the density of some differences, without 0 - 0.
 
         The pair of two zeros is not included.
         """
@@ -260,12 +260,12 @@ class MixedContrasts:
         return found.reshape(-1, len(q))
 
     def _solve(self, pairs: Any, wanted: Array, sign: float) -> Array:
-        """Return the differences, all above or all below 0, at which tails have probabilities."""
+        """Return the differences, all above or all below 0, with given tail probabilities."""
 
         def excess(at: Array, left: Any) -> tuple[Array, Array]:
             below, above, density = self._tails(pairs[left], at)
             p = wanted[left]
-            # the smaller tail; both do not include the pair of two zeros
+            # the smaller tail; neither tail includes the pair of two zeros
             if sign < 0.0:
                 return below - p, density
             return (1.0 - p) - above, density
@@ -273,7 +273,7 @@ class MixedContrasts:
         return _roots(excess, len(pairs), self._most, sign)
 
     def within(self, equivalence: float | None) -> Array:
-        """Return the probability of a difference of at most `equivalence`, or of 0 if None."""
+        """Return the probability of a difference of at most `equivalence` (of 0 if it is None)."""
         found: Array = self._both_zero
         if equivalence is None:
             return found

@@ -258,7 +258,7 @@ class ProductOfTwo(Averaged):
         return math.log(self.first.ppf(0.5)) + self._second_place[0]
 
     def rough_place(self) -> tuple[float, float]:
-        """Return an approximate median and standard deviation, from those of the logarithms."""
+        """Return an approximate median and standard deviation, given those of the logarithms."""
         low, high = (math.log(self.first.ppf(q)) for q in (0.16, 0.84))
         median = math.exp(min(self._start(), _LARGEST_LOG))
         return median, median * math.hypot((high - low) / 2.0, self._second_place[1])

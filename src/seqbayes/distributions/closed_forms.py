@@ -1,4 +1,4 @@
-"""Properties that only some distributions know, each with a default that means unknown."""
+"""Properties that are known for some distributions only; each default means "unknown"."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class MeanPlusVariance(Distribution):
         return mean + variances * variance, np.sqrt(spread)
 
     def log_exponential_moment(self) -> Any:
-        """Return the log of E[exp(X)]: infinite, because the variance has a power tail."""
+        """Return the log of E[exp(X)], infinite because the variance has a power tail."""
         return np.full(np.shape(self._h[0]), np.inf)
 
     log_exponential_spread = log_exponential_moment
@@ -105,7 +105,7 @@ class NormalCombination(Averaged):
     mean, kappa, alpha, beta
         The hyperparameters.
     deviations, variances
-        The multiples.
+        The multiples of the standard deviation and of the variance.
     mean_low
         The rounding error of `mean`.
 
@@ -167,7 +167,7 @@ class NormalCombination(Averaged):
 
     @cached_property
     def _terms_of_density(self) -> tuple[Any, Any, Any, Any]:
-        """Centres with their rounding errors, reciprocal deviations and logarithms of factors."""
+        """Centres, their rounding errors, reciprocal deviations, and logarithms of factors."""
         centres, variances, low = self._normal.hyperparameters()
         logs = self._log_weights - 0.5 * np.log(variances) - HALF_LOG_TWO_PI
         return centres, low, 1.0 / np.sqrt(variances), logs
@@ -269,11 +269,11 @@ class NormalCombination(Averaged):
         return float(weights @ (self._values / kappa)) + float(weights @ (centres - middle) ** 2)
 
     def log_exponential_moment(self) -> float:
-        """Return the log of E[exp(X)]: infinite, because the variance has a power tail."""
+        """Return the log of E[exp(X)], infinite because the variance has a power tail."""
         return math.inf
 
     def log_exponential_spread(self) -> float:
-        """Return the log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2, which is infinite."""
         return math.inf
 
     def tilted_mode_exponential(self) -> float:

@@ -1,4 +1,4 @@
-"""Quantiles of amounts at a random level, which those of numbers that may be 0 lead to.
+"""Quantiles of amounts at a random level, to which quantiles of numbers that may be 0 lead.
 
 The p-quantile of a number that is an amount with a probability s, and otherwise 0, is 0 if s is at
 most 1 - p. Otherwise it is the quantile of the amount at the level 1 - (1 - p) / s.
@@ -25,7 +25,7 @@ _STEP = 0.45
 """Step in units of the narrowest width."""
 
 _LONGEST_STEP = 0.15
-"""Largest step, at which the sums over a density like that of the square of a Normal are exact."""
+"""Largest step, at which sums over a density like that of a squared normal variable are exact."""
 
 _LARGEST_ODDS = 600.0
 
@@ -36,7 +36,7 @@ _MANY = 4096
 """Number of points of a mixture that are computed at once."""
 
 _TOLERANCE = 5e-12
-"""Precision of the log density of quantiles of Normal data."""
+"""Precision of the log density of quantiles of normal data."""
 
 LogFunction = Callable[[Any, Any], Any]
 
@@ -112,7 +112,7 @@ class RandomLevel:
 
     @cached_property
     def _place(self) -> tuple[float, float, float]:
-        """Return the coordinate at the middle, and one deviation below and above."""
+        """Return the coordinate at the middle, and one standard deviation below and above it."""
         rest = 1.0 - self.p
         above, below = self.share.logsf(rest), self.share.cdf(rest)
         found = []
@@ -128,7 +128,7 @@ class RandomLevel:
 
 
 class FunctionOfLevel(Distribution):
-    """An increasing positive function of a random level, by its values at nodes.
+    """An increasing positive function of a random level, computed from its values at nodes.
 
     Parameters
     ----------
@@ -187,11 +187,11 @@ class TimesLevel(ProductOfTwo):
     power_tail = True
 
     def log_exponential_moment(self) -> float:
-        """Return the log of E[exp(X)]: infinite, because of the power tail."""
+        """Return the log of E[exp(X)], which is infinite because of the power tail."""
         return math.inf
 
     def log_exponential_spread(self) -> float:
-        """Return the log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2, which is infinite."""
         return math.inf
 
     def _log_density(self, x: Real) -> Any:
@@ -200,7 +200,7 @@ class TimesLevel(ProductOfTwo):
 
 
 class _ScorePlusError:
-    """The normal score of a random level plus an independent Normal error, by a table."""
+    """The normal score of a random level plus an independent normal error, as a table."""
 
     def __init__(self, level: RandomLevel, precision: float) -> None:
         self._precision = precision
@@ -222,7 +222,7 @@ class _ScorePlusError:
         return np.reshape(np.concatenate(found) + constant, np.shape(x))
 
     def logpdf(self, x: Any) -> Any:
-        """Return log densities: outside the table, where they are negligible, an exponential's."""
+        """Return log densities; outside the table, where they are negligible, extrapolate."""
         low, high = self._table.range
         within = np.clip(x, low, high)
         margin = 1e-3 * (high - low)
@@ -239,14 +239,14 @@ class _ScorePlusError:
 
 
 class NormalAtLevel(Averaged):
-    """The quantile of Normal data of unknown mean and variance at a random level.
+    """The quantile, at a random level, of normal data with unknown mean and variance.
 
-    Mean and variance have a Normal-inverse-gamma distribution.
+    The mean and the variance have a normal-inverse-gamma distribution.
 
     Parameters
     ----------
     mean, kappa, alpha, beta
-        Its hyperparameters.
+        The hyperparameters of that distribution.
     level
         The level.
     mean_low
@@ -292,7 +292,7 @@ class NormalAtLevel(Averaged):
         return 0.0
 
     def rough_place(self) -> tuple[float, float]:
-        """Return an approximate median and deviation."""
+        """Return an approximate median and standard deviation."""
         mean, _, alpha, beta = self._parameters
         score, unit = self._score, math.sqrt(beta / alpha)
         spread = math.hypot(score.spread, score.mean / math.sqrt(alpha))
@@ -310,7 +310,7 @@ class NormalAtLevel(Averaged):
         return math.inf
 
     def log_exponential_spread(self) -> float:
-        """Return the log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2, which is infinite."""
         return math.inf
 
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
@@ -325,5 +325,5 @@ class NormalAtLevel(Averaged):
 
 
 def normal_score(below: Any, above: Any) -> Any:
-    """Return the quantiles of the standard Normal, from levels and 1 minus them."""
+    """Return the quantiles of the standard normal distribution, given levels and 1 minus them."""
     return np.where(below < 0.5, sc.ndtri(below), -sc.ndtri(above))

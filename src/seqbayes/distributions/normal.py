@@ -307,5 +307,5 @@ class StudentT(Distribution):
         return math.inf if self.scalar else np.full(np.shape(self.mode), np.inf)
 
     def log_exponential_spread(self) -> Real:
-        """Return the log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2, which is infinite."""
         return self.log_exponential_moment()

@@ -27,7 +27,7 @@ class Located:
 
 
 def low_of(hyperparameters: Any) -> Any:
-    """Return the rounding error of the mean for hyperparameters in any tuple."""
+    """Return the rounding error of the mean; 0 for a tuple of hyperparameters without it."""
     return hyperparameters.mean_low if isinstance(hyperparameters, Located) else 0.0
 
 

@@ -69,7 +69,8 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
     known_variance
         Variance of one observation, at least 1e-300.
     likelihood
-        `likelihoods.Normal` (the default), or `LogNormal`: mean and variance of the logarithm.
+        `likelihoods.Normal` (the default), or `LogNormal`, for which mean and variance are those of
+        the logarithm.
     seed
         Seed of `sample`.
 

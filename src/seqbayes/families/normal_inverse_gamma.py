@@ -49,7 +49,8 @@ class NormalInverseGamma(
         ``kappa``, ``alpha`` or ``beta`` not above zero is improper. The default prior is weak at
         any scale: see the notes.
     likelihood
-        `likelihoods.Normal` (the default), or `LogNormal`: mean and variance of the logarithm.
+        `likelihoods.Normal` (the default), or `LogNormal`, for which mean and variance are those of
+        the logarithm.
     seed
         Seed of `sample`.
 

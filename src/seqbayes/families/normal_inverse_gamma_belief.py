@@ -51,7 +51,7 @@ class NormalInverseGammaHyperparameters(_NormalInverseGammaFields, Located):
     def quantile_interval(self, z: float, tail: float) -> tuple[float, float]:
         """Return a credible interval of the mean plus `z` standard deviations of the data.
 
-        The sum of the two has a noncentral t distribution.
+        The standardised sum has a noncentral t distribution.
         """
         scale = math.sqrt(self.beta / (self.alpha * self.kappa))
         offset = z * math.sqrt(self.kappa)

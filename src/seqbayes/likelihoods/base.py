@@ -131,7 +131,7 @@ class Likelihood:
         Raises
         ------
         ObservationError
-            If an observation is invalid; the message names the first one.
+            If an observation is invalid; the message names the first invalid one.
         UnsupportedError
             If observations of this likelihood are not numbers.
         """

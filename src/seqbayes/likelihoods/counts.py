@@ -105,7 +105,7 @@ class Poisson(PairLikelihood):
         return Gamma(shape, rate / (self.exposure or 1.0))
 
     def quantile(self, posterior: Any, p: float) -> Distribution:
-        """Return the distribution of the p-quantile of events (of unit exposure if it varies)."""
+        """Return the distribution of the p-quantile of counts (for unit exposure if it varies)."""
         return predictive.CountQuantile(
             self.expectation(posterior),
             partial(_limit, p=p),

@@ -122,7 +122,7 @@ class Mixture(StreamingMixture):
 
     Examples
     --------
-    Five sets of ten tosses, each with one of two coins; which of the coins was not recorded:
+    Five sets of ten tosses, each made with one of two coins; which one was not recorded:
 
     >>> from seqbayes import Beta
     >>> from seqbayes.likelihoods import Binomial
@@ -283,8 +283,8 @@ class Mixture(StreamingMixture):
     def merge(self, other: Self) -> None:
         """Add the data of another mixture; the common priors are counted once.
 
-        Components are paired such that the evidence that the members of each pair are equal is
-        maximal; they keep the names from this mixture. Statistics are added; observations in a
+        Components are paired so as to maximise the evidence that the members of each pair are
+        equal; pairs keep the names from this mixture. Statistics are added; observations in a
         buffer are learned.
 
         Raises

@@ -120,7 +120,7 @@ def dirichlet_entropy(alpha: Real) -> Real:
 
 
 def gamma_divergence(shape: Real, rate: Real, other_shape: Real, other_rate: Real) -> Real:
-    """Return the Kullback-Leibler divergence of Gamma(shape, rate) from another gamma.
+    """Return the Kullback-Leibler divergence of Gamma(shape, rate) from another one.
 
     Examples
     --------

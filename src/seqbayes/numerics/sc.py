@@ -53,7 +53,7 @@ class _StoppedError(ImportError):
 
 
 class _CompiledAlone:
-    """Import the compiled functions instead of the package, for the thread that creates this.
+    """Import the compiled functions instead of the package, in the thread that creates this object.
 
     The import of the package then fails, so that Python forgets the package. Another thread that
     imports it at the same time waits for the failure, and then imports the whole package. This

@@ -5,7 +5,7 @@ grow like n log n and cancel almost completely. The functions here use Loader's 
 instead: the remainder of a log gamma function after Stirling's leading terms (`log_stirling_ratio`,
 small), and deviances (`deviance`, small near the mode).
 
-All of them accept floats or arrays: floats in, float out; arrays broadcast.
+All of them accept floats or arrays. Given only floats, they return a float; arrays are broadcast.
 
 References
 ----------

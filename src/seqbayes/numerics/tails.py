@@ -13,7 +13,7 @@ they fail (scipy 1.17):
 * ``stdtr`` and ``stdtrit`` have nine digits near the centre: the beta distribution is used.
 * Products of parameters of the beta distribution overflow: gamma variables are used beyond 1e100.
 
-All accept floats or arrays: floats in, float out; arrays broadcast.
+All functions accept floats or arrays. Given only floats, they return a float; arrays are broadcast.
 
 References
 ----------

@@ -194,7 +194,7 @@ class CompoundGamma(Distribution):
         return math.inf if self.scalar else np.full(np.shape(self.mode), np.inf)
 
     def log_exponential_spread(self) -> Real:
-        """Return the log of E[exp(2 X)] / E[exp(X)]**2: infinite."""
+        """Return the log of E[exp(2 X)] / E[exp(X)]**2, which is infinite."""
         return self.log_exponential_moment()
 
 
@@ -251,7 +251,7 @@ class Transformed(Distribution):
         return int(self.base.terms)
 
     def rough_place(self) -> tuple[Any, Any] | None:
-        """Return an approximate median and standard deviation, from those of the logarithm."""
+        """Return an approximate median and standard deviation, given those of the logarithm."""
         found = self.base.rough_place() if self.transform.exponential else None
         if found is None:
             return None

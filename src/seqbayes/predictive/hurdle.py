@@ -63,7 +63,7 @@ class Hurdle(Distribution):
             return plain(_log_sum(tail, zero))
 
     def logsf(self, x: Any) -> Any:
-        """Return the log of P(X > x), also where the probability underflows."""
+        """Return the log of P(X > x), even where the probability underflows."""
         with np.errstate(all="ignore"):
             tail = self.amount.logsf(x) + self._log_positive
             zero = np.where(np.less(x, 0.0), np.log(self.zero), -np.inf)
@@ -136,7 +136,7 @@ def _log_sum(first: Any, second: Any) -> Any:
 
 
 def _log_tails(below: Any, above: Any) -> tuple[Any, Any]:
-    """Return the logarithms of two probabilities whose sum is 1, of each from the smaller one."""
+    """Return the logarithms of two probabilities whose sum is 1, computed from the smaller one."""
     lower = np.where(below <= above, np.log(below), np.log1p(-above))
     upper = np.where(above < below, np.log(above), np.log1p(-below))
     return lower, upper

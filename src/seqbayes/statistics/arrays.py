@@ -158,7 +158,7 @@ def blocks(*columns: Array | None) -> Iterator[tuple[Any, ...]]:
 def blockwise(
     function: Callable[..., tuple[Any, Any, Any, Any]], *columns: Array | None
 ) -> tuple[Any, Any, Any, Any] | None:
-    """Sum the results of a function for blocks of columns (n, a, b and the log base).
+    """Sum the results of a function for blocks of columns (n, a, b and the log base measure).
 
     The temporary arrays of the function then fit into the CPU cache. If a block is invalid, the
     function is called with all rows, so that the error gives the position among all rows. The
@@ -255,7 +255,7 @@ def counted(
 
 
 def whole(xs: Iterable[Any], expected: str, low: float = 0.0) -> Array:
-    """Return observations as floats after checking that they are whole numbers from `low` on."""
+    """Return observations as floats after checking that they are whole numbers >= `low`."""
     values = reals(xs, expected).astype(float, copy=False)
     with np.errstate(invalid="ignore"):
         good = (values >= low) & (values < np.inf) & (values == np.floor(values))

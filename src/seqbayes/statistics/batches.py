@@ -14,7 +14,7 @@ class NewRows(NamedTuple):
     Parameters
     ----------
     accept
-        Whether the first observation of a key can be learned, given key and observation.
+        Returns whether a key without observations can learn one; takes the key and the observation.
     max_rows
         Maximum number of rows.
     rest

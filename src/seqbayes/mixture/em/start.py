@@ -61,7 +61,7 @@ EXTREME = 6.0
 """Coordinates are extreme beyond this many standard deviations, estimated without outliers."""
 
 BACKGROUND_SHARE, BACKGROUND_RATIO = 0.3, 4.0
-"""As `EXTREME`, if there is a background."""
+"""Like `EXTREME`, for mixtures with a background."""
 
 FINAL_ITERATIONS = 3
 """Iterations of EM with all rows after a start without outliers."""
