@@ -104,7 +104,7 @@ def _diagonal(matrix: Any) -> Any:
 
 
 def factor_of(hyperparameters: Any) -> Any:
-    """Return the factor of the scale, computed if necessary; None if there is none."""
+    """Return the factor of the scale, computed if necessary; None if it does not exist."""
     if isinstance(hyperparameters, NormalInverseWishartHyperparameters):
         return hyperparameters.factor
     return precise_triangular(hyperparameters[3])
