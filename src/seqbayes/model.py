@@ -70,7 +70,7 @@ class Model(Plotted):
     """Whether every observation needs its time, because of a half-life or of windows."""
 
     half_life: float | None = None
-    """Half-life of the weight of data, in events or in the unit of the times; None without one."""
+    """Half-life of the weight of data, in events or in the unit of time; None without decay."""
 
     @property
     def undecayed(self) -> Any:

@@ -27,9 +27,9 @@ class Coordinate:
     limit : float
         Coordinate beyond which densities are continued as exponential functions.
     longest_step : float
-        Largest distance between nodes at which sums over evenly spaced nodes are accurate, whatever
-        the width of a density. If the Fourier transform of a density decreases like exp(-c |ω|),
-        the relative error is about exp(-2 π c / h) for a step h.
+        Largest distance between nodes at which sums over evenly spaced nodes are accurate,
+        regardless of the width of a density. If the Fourier transform of a density decreases like
+        exp(-c |ω|), the relative error is about exp(-2 π c / h) for a step h.
     """
 
     limit = math.inf
