@@ -1,8 +1,9 @@
 """Likelihoods of two samples of log-normal amounts whose variances are unknown and may differ.
 
-The common mean of the logarithms, a unit of amounts, is eliminated: the likelihood is that of the
-differences between logarithms. Its parameters are the standard deviations of both arms and the
-difference between their means; the mean amount of an arm is exp(mean + variance / 2).
+The common mean of the logarithms, which depends on the unit of the amounts, is eliminated: the
+likelihood is that of the differences between logarithms. Its parameters are the standard deviations
+of both arms and the difference between their means; the mean amount of an arm is exp(mean +
+variance / 2).
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ class Logarithms(NamedTuple):
 
     @property
     def log_deviation(self) -> float | None:
-        """The estimate of the log standard deviation; None for less than two amounts."""
+        """The estimate of the log standard deviation; None for fewer than two amounts."""
         return math.log(self.squares / (self.n - 1.0)) / 2.0 if self.n >= 2.0 else None
 
 
 def is_bounded(first: Logarithms, second: Logarithms) -> bool:
-    """Whether the likelihood is bounded: some amounts of each arm with two or more differ."""
+    """Whether the likelihood is bounded: in every arm with two or more amounts, some differ."""
     several = [each for each in (first, second) if each.n >= 2.0]
     return bool(several) and all(each.squares > 0.0 for each in several)
 
@@ -53,8 +54,8 @@ def is_bounded(first: Logarithms, second: Logarithms) -> bool:
 def log_average(first: Logarithms, second: Logarithms, spreads: Spreads) -> float:
     """Return the log of the average likelihood over the prior.
 
-    The prior on the difference between the means is that on a log ratio. The integral over both log
-    standard deviations is a sum over equal steps around the mode.
+    The prior on the difference between the means is the prior on a log ratio. The integral over
+    both log standard deviations is a sum over equal steps around the mode.
     """
     found = [
         math.log(weight) + _log_average(first, second, spreads, ratio) for ratio, weight in _RATIOS
@@ -63,7 +64,7 @@ def log_average(first: Logarithms, second: Logarithms, spreads: Spreads) -> floa
 
 
 def _log_average(first: Logarithms, second: Logarithms, spreads: Spreads, ratio: float) -> float:
-    """Return the same average over one of the normal priors on the log deviations."""
+    """Return the average over one of the normal priors on the log standard deviations."""
     mode, factor = _mode(first, second, ratio)
     z = np.meshgrid(_NODES, _NODES, indexing="ij")
     a = mode[0] + factor[0, 0] * z[0]
@@ -88,7 +89,7 @@ def _of_deviations(sample: Logarithms, log_deviation: Any) -> Any:
 def _mode(first: Logarithms, second: Logarithms, ratio: float) -> tuple[Array, Array]:
     """Return the mode of both log standard deviations, and the factor of their covariance.
 
-    The gap between the means is not used: it shifts the mode little.
+    The gap between the means is not used, because it hardly shifts the mode.
     """
     samples = first, second
     known = [each.log_deviation for each in samples if each.log_deviation is not None]
@@ -126,7 +127,8 @@ def largest_when_tied(first: Logarithms, second: Logarithms, share: Ratio) -> fl
 class _Likelihood:
     """The log likelihood of (a, b, x): both log standard deviations and the log ratio of shares.
 
-    With shares, the log ratio of mean amounts is -x; without, the means are the observed ones.
+    If shares are given, the log ratio of mean amounts is -x; otherwise the means are those
+    observed.
     """
 
     def __init__(self, first: Logarithms, second: Logarithms, share: Ratio | None) -> None:

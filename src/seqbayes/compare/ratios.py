@@ -15,8 +15,8 @@ Spreads = Sequence[float]
 
 SPREADS = (0.0, 1.0, 4.0)
 _WEIGHTS = np.array([0.4, 0.5, 0.1])
-"""The prior on a log ratio: normal distributions around 0; their standard deviations, in typical
-effects, and their weights."""
+"""The prior on a log ratio: the standard deviations, in typical effects, of normal distributions
+around 0, and the weights of these distributions."""
 
 _NODES = 0.5 * np.arange(-17.0, 18.0)
 """Nodes of the integrals over a log ratio, in standard deviations from the mode."""
@@ -27,8 +27,9 @@ _STEPS = 200
 class Ratio(NamedTuple):
     """The log likelihood of a log ratio x: successes * x - total * log(mine * exp(x) + theirs).
 
-    It is that of the successes of one arm, given those of both, if all are Poisson with exposures
-    `mine` and `theirs`; and that of the ratio of two Gamma variables with known shapes.
+    This is the log likelihood of the successes of one arm, given those of both, if both are Poisson
+    with exposures `mine` and `theirs`. It is also that of the ratio of two Gamma variables with
+    known shapes.
     """
 
     successes: float
@@ -41,13 +42,13 @@ class Ratio(NamedTuple):
         return self.successes * x - self.total * np.logaddexp(x + self.log_mine, self.log_theirs)
 
     def bends(self, x: float) -> tuple[float, float]:
-        """Return the first derivative, and the negated second one."""
+        """Return the first derivative, and the negated second derivative."""
         share = 1.0 / (1.0 + math.exp(min(self.log_theirs - self.log_mine - x, 700.0)))
         return self.successes - self.total * share, self.total * share * (1.0 - share)
 
     @property
     def best(self) -> float:
-        """The log ratio of the largest likelihood."""
+        """The log ratio at which the likelihood is largest."""
         rest = self.total - self.successes
         return math.log(self.successes) - math.log(rest) + self.log_theirs - self.log_mine
 
@@ -99,14 +100,14 @@ def log_average(ratio: Ratio, spreads: Spreads) -> float:
 
 
 def log_normal_average(gap: Any, variance: Any, spreads: Spreads) -> Array:
-    """Return the log average density of a difference, up to a constant, over the prior on it.
+    """Return the log of the density of a difference, averaged over its prior, up to a constant.
 
     Parameters
     ----------
     gap
         The observed difference.
     variance
-        Its variance, given the true one.
+        The variance of the observed difference, given the true difference.
     spreads
         Standard deviations of the prior.
 

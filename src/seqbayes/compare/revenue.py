@@ -1,7 +1,7 @@
 """E-values of two samples of numbers that are often 0, which test equal expected values.
 
 The expected value is a share times a mean amount. Let delta be the log ratio of the two shares, and
-gamma that of the two mean amounts. The null hypothesis that the first arm is not better is
+gamma the log ratio of the two mean amounts. The null hypothesis that the first arm is not better is
 delta + gamma <= 0, at any values of the other parameters. The e-value is
 
     E = N / sup L(delta, other parameters), over the null hypothesis,
@@ -77,7 +77,7 @@ def revenue_of(state: Any) -> Revenue:
 
 
 def log_mean(sample: Revenue) -> float:
-    """Return the log of the estimated expected value, up to a constant of the likelihood."""
+    """Return the log of the estimated expected value, up to a constant that all arms share."""
     if sample.paid <= 0.0:
         return -math.inf
     share = math.log(sample.paid / sample.n)
@@ -141,7 +141,7 @@ class Amounts(NamedTuple):
     largest
         The largest log likelihood.
     best
-        The log ratio of mean amounts at which it is attained.
+        The log ratio of mean amounts at which the largest likelihood is attained.
     tied
         The largest log likelihood of shares and amounts at equal expected values.
     """

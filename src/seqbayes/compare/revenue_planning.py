@@ -13,7 +13,7 @@ _PAID = 30.0
 """Number of amounts per arm at which a plan starts."""
 
 _COSTS = {"scale": 1.0, "normal": 1.0, "student": 2.0}
-"""By how much the log e-value falls behind, per unit of the log number of observations."""
+"""Increase of the cost per unit of the logarithm of the number of observations."""
 
 _MAX_OBSERVATIONS = 1e12
 
@@ -43,9 +43,9 @@ def needed(
 ) -> float | None:
     """Return how many further observations of all arms lead to a decision for the first sample.
 
-    With all estimates unchanged, the log e-value is h - c, where h is the half squared test
-    statistic, which is proportional to the number of observations, and the cost c grows with its
-    logarithm. The test statistic is approximated as normally distributed.
+    With all estimates unchanged, the log e-value is h - c. Here h is half the squared test
+    statistic, which is proportional to the number of observations, and the cost c grows with the
+    logarithm of this number. The test statistic is approximated as normally distributed.
 
     Parameters
     ----------

@@ -311,7 +311,7 @@ class MixedContrasts:
 def _roots(
     excess: Callable[[Array, Any], tuple[Array, Array]], count: int, most: float, sign: float
 ) -> Array:
-    """Return where increasing functions become 0, between 0 and `most` with a sign.
+    """Return the roots of increasing functions, between 0 and `most` times their sign.
 
     Newton's method on the logarithm of the distance from 0, within shrinking bounds.
 
