@@ -327,7 +327,7 @@ class File(Source):
             return
         self._start(following)
         if self._older is not None:
-            self._older = [*self._older, [current.identity[1], current.changed]]
+            self._older = [*self._older, current.mark]
             self._older = self._older[-rotation.MAX_NEIGHBOURS :]
         self._tails.append(reading)
         while len(self._tails) > MAX_TAILS:

@@ -35,6 +35,16 @@ class Generation(NamedTuple):
     scheme: str
     tag: tuple[int, ...]
 
+    @property
+    def mark(self) -> list[int]:
+        """The inode and the modification time, which identify the file while it is unchanged."""
+        return [self.identity[1], self.changed]
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the file is compressed."""
+        return self.path.suffix in COMPRESSED
+
 
 class OrderError(Exception):
     """The order in which rotated files were written is not known."""
@@ -147,9 +157,7 @@ def neighbours(path: Path) -> list[list[int]]:
     """
     files = [each for each in generations(path) if each.scheme.endswith("number")]
     half = MAX_NEIGHBOURS // 2
-    return [
-        [each.identity[1], each.changed] for each in dict.fromkeys((*files[:half], *files[-half:]))
-    ]
+    return [each.mark for each in dict.fromkeys((*files[:half], *files[-half:]))]
 
 
 def identity_of(path: Path) -> tuple[int, int] | None:
@@ -233,19 +241,15 @@ def _check_order(
         each
         for each in files
         if each.scheme == current.scheme
-        and [each.identity[1], each.changed] not in older
+        and each.mark not in older
         and (each.path == current.path or not _has_same_content(each, current))
     ]
-    if not current.scheme.endswith("number") or len({_is_packed(each) for each in new}) != 1:
+    if not current.scheme.endswith("number") or len({each.is_packed for each in new}) != 1:
         return
     changed, born = [each.changed for each in new], [birth_time(each.path) or 0 for each in new]
     if all(born) and changed != sorted(changed) and born != sorted(born):
         names = ", ".join(sorted(each.path.name for each in new))
         raise OrderError(f"the order of {names} is not known: their numbers contradict their times")
-
-
-def _is_packed(each: Generation) -> bool:
-    return each.path.suffix in COMPRESSED
 
 
 def _in_order_of_birth(
@@ -268,7 +272,7 @@ def _in_order_of_birth(
         if each.path in (path, current.path) or not _has_same_content(each, current)
     ]
     born = {each: birth_time(each.path) or 0 for each in files}
-    packed = [each for each in files if _is_packed(each)]
+    packed = [each for each in files if each.is_packed]
     if not all(born.values()) or any(each.changed >= born[each] for each in packed):
         return None
     plain = sorted((each for each in files if each not in packed), key=born.__getitem__)
@@ -289,14 +293,14 @@ def _start_again(
     are newer than the file with the highest number.
     """
     same = [each for each in files if each.scheme == current.scheme]
-    known = [each for each in same if [each.identity[1], each.changed] in older]
+    known = [each for each in same if each.mark in older]
     lower = [each for each in same if each.tag > current.tag and each not in known]
     higher = [each for each in same if each.tag < current.tag]
     again = [
         each
         for each in lower
         if each.changed > current.changed
-        and not _is_packed(each)  # compression changes the time of an older file
+        and not each.is_packed  # compression changes the time of an older file
     ]
     old = [each for each in higher if each in known]
     if old:
@@ -313,14 +317,14 @@ def _counts_up(
     if not current.scheme.endswith("number"):
         return False
     same = [each for each in files if each.scheme == current.scheme]
-    if any(each.tag > current.tag and [each.identity[1], each.changed] in older for each in same):
+    if any(each.tag > current.tag and each.mark in older for each in same):
         return True
     higher = [each for each in same if each.tag < current.tag]
     inodes = {inode for inode, _ in older}
     if any(
         each.changed > current.changed
         and each.identity[1] not in inodes
-        and not _is_packed(each)
+        and not each.is_packed
         and not _has_same_content(each, current)
         for each in higher
     ):
@@ -342,8 +346,7 @@ def _is_copy(one: Generation, other: Generation) -> bool:
 
 def _has_same_content(one: Generation, other: Generation) -> bool:
     """Whether two files have the same content, one of them perhaps compressed."""
-    compressed = one.path.suffix in COMPRESSED or other.path.suffix in COMPRESSED
-    if not compressed and one.size != other.size:
+    if not (one.is_packed or other.is_packed) and one.size != other.size:
         return False
     try:
         with Handle(one.path) as first, Handle(other.path) as second:
@@ -352,7 +355,7 @@ def _has_same_content(one: Generation, other: Generation) -> bool:
                     return True
     except (OSError, SourceError):
         # the compressed file may be an unfinished copy of the other file
-        return one.path.suffix in COMPRESSED and one.path.stem == other.path.name
+        return one.is_packed and one.path.stem == other.path.name
     return False
 
 

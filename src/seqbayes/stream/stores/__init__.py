@@ -37,8 +37,8 @@ from seqbayes.stream.stores.records import (
 from seqbayes.stream.stores.registry import (
     check_url,
     open_store,
-    public_url,
     register_store,
+    store_kind,
     store_path,
     store_schemes,
 )
@@ -80,8 +80,8 @@ __all__ = [
     "check_url",
     "difference",
     "open_store",
-    "public_url",
     "register_store",
+    "store_kind",
     "store_path",
     "store_schemes",
     "surplus_times",

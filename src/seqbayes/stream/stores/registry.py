@@ -144,17 +144,6 @@ def check_url(url: str) -> None:
     store_kind(url).check(url)
 
 
-def public_url(url: str) -> str:
-    """Return the URL of a store without its password, for messages.
-
-    Examples
-    --------
-    >>> public_url("beliefs.db")
-    'beliefs.db'
-    """
-    return store_kind(url).public(url)
-
-
 def store_path(url: str) -> Path | None:
     """Return the file that contains a store; None if it is not a file.
 

@@ -184,16 +184,20 @@ class SqliteStore(SqlStore):
         """
         if indexed in self._checked:
             return
-        checks = ["integrity_check(1)"]
-        if not indexed:
-            tables = self._run("SELECT name FROM sqlite_master WHERE type = 'table'")
-            others = {name for (name,) in tables} - {"seqbayes_states"}
-            checks = ["quick_check(1)", *(f'integrity_check("{name}")' for name in sorted(others))]
-        for check in checks:
-            ((verdict,), *_) = self._run(f"PRAGMA {check}")
-            if verdict != "ok":
-                verdict = " ".join(verdict.split())
-                raise StoreError(f"{self.url} is damaged ({verdict}): restore a backup")
+        with self._translated():
+            checks = ["integrity_check(1)"]
+            if not indexed:
+                tables = self._run("SELECT name FROM sqlite_master WHERE type = 'table'")
+                others = {name for (name,) in tables} - {"seqbayes_states"}
+                checks = [
+                    "quick_check(1)",
+                    *(f'integrity_check("{name}")' for name in sorted(others)),
+                ]
+            for check in checks:
+                ((verdict,), *_) = self._run(f"PRAGMA {check}")
+                if verdict != "ok":
+                    verdict = " ".join(verdict.split())
+                    raise StoreError(f"{self.url} is damaged ({verdict}): restore a backup")
         self._checked |= {False, indexed}
 
     def _states_table(self, belief: str) -> str:
@@ -202,16 +206,14 @@ class SqliteStore(SqlStore):
         The index would find the rows in the order of their keys, which is slower than reading them
         in the order of the table.
         """
-        with self._translated():
-            self._check_pages(indexed=False)
+        self._check_pages(indexed=False)
         others = "SELECT 1 FROM seqbayes_states WHERE belief {} ? LIMIT 1"
         if not any(self._query(others.format(than), [belief]) for than in "<>"):
             return "seqbayes_states NOT INDEXED"  # there is no need to count the rows
         ((rows,),) = self._query("SELECT count(*) FROM seqbayes_states NOT INDEXED")
         if 4 * self.entry_count(belief) > rows:
             return "seqbayes_states NOT INDEXED"
-        with self._translated():
-            self._check_pages()
+        self._check_pages()
         return "seqbayes_states"
 
     def _chunks(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
@@ -233,15 +235,13 @@ class SqliteStore(SqlStore):
         has checksums, but a damaged index can hide rows.
         """
         if key is None and not since:
-            with self._translated():
-                self._check_pages()
+            self._check_pages()
         missing = True
         for entry in super().entries(belief, key, since, strict):
             missing = False
             yield entry
         if missing:
-            with self._translated():
-                self._check_pages()
+            self._check_pages()
 
     def _check_owner(self) -> None:
         """Raise an error if the file belongs to another program."""

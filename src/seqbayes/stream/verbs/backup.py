@@ -133,9 +133,7 @@ def _publish(part: Path, path: Path) -> None:
         os.close(descriptor)
     try:
         os.link(part, path)  # unlike a rename, a link does not replace a file
-    except FileExistsError:
-        raise StoreError(f"{path} exists: choose another name for the backup") from None
-    except OSError:  # the file system has no links
+    except OSError:  # the file exists, or the file system has no links
         if os.path.lexists(path):
             raise StoreError(f"{path} exists: choose another name for the backup") from None
         os.replace(part, path)

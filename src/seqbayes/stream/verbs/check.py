@@ -16,7 +16,7 @@ from seqbayes.events.keys import read_key
 from seqbayes.stream.alerts.grammar import Silence
 from seqbayes.stream.config import Config, load_config
 from seqbayes.stream.schema import ConfigError
-from seqbayes.stream.stores import open_store, public_url, store_path
+from seqbayes.stream.stores import open_store, store_kind, store_path
 from seqbayes.stream.verbs.shared import add_config, run_reporting_errors
 from seqbayes.stream.verbs.stored import timestamp
 
@@ -103,7 +103,7 @@ def command(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return USAGE_ERROR
     names = ", ".join(belief.name for belief in config.beliefs)
-    store = public_url(config.store)
+    store = store_kind(config.store).public(config.store)
     sys.stdout.write(f"{args.config} is valid; beliefs: {names}; store: {store}\n")
     if args.alerts is None:
         return 0
