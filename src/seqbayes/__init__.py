@@ -123,7 +123,7 @@ __all__ = [
     "table",
 ]
 
-# Imported on first use, so that the command line's help and completion start quickly.
+# Imported on first use, so the command line's help and completion start quickly.
 _MODULES = (
     "bandit",
     "compare",

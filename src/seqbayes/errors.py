@@ -16,7 +16,7 @@ class PriorError(SeqbayesError):
 
 
 class ImproperError(PriorError):
-    """The posterior is improper, so that it has no density; more data are needed."""
+    """The posterior is improper, so it has no density; more data are needed."""
 
 
 class UnsupportedError(SeqbayesError):

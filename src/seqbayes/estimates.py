@@ -216,7 +216,7 @@ class Estimates(Formulas[H, E, I, X]):
 
     @property
     def _rng(self) -> np.random.Generator:
-        # created on first use, so that a pickle does not contain a generator
+        # created on first use, so a pickle does not contain a generator
         rng: np.random.Generator | None = self.__dict__.get("_generator")
         if rng is None:
             rng = self.__dict__["_generator"] = np.random.default_rng(self.seed)

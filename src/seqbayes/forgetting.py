@@ -224,7 +224,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         Raises
         ------
         ObservationError
-            If the observation cannot have been learned, or the half-life is in events, so that the
+            If the observation cannot have been learned, or the half-life is in events, so the
             time at which it was learned is not known.
         """
         if self.by == "events" or self._clock is None:

@@ -74,7 +74,7 @@ def compare(
 
     ``P(i is best) = ∫ f_i(x) ∏ F_j(x) dx`` and ``loss(i) = ∫ F_i(x) (1 - ∏ F_j(x)) dx`` over j ≠ i,
 
-    computed by Gauss-Legendre quadrature without random numbers, so that probabilities have
+    computed by Gauss-Legendre quadrature without random numbers, so probabilities have
     relative errors below 1e-10 down to 1e-70; smaller probabilities are returned as 0. With heavy
     tails, such as those of a mean after few observations, errors are larger if two numbers are more
     than 1e5 standard deviations apart. Quantiles of whole numbers and of labels are discrete; their

@@ -256,7 +256,7 @@ class Contrasts:
     ) -> tuple[Array, Array, Array]:
         """Return the result of `_tails`, with panels that end where a panel of either number ends.
 
-        The integral is over the wide number, in its coordinate, so that its support ends at an end
+        The integral is over the wide number, in its coordinate, so its support ends at an end
         of the panels. Unless the result is to be `exact`, there are fewer nodes, and none where the
         mass is negligible.
         """

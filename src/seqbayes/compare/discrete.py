@@ -1,7 +1,7 @@
 """Comparisons of discrete numbers, computed as sums over their values.
 
 Two discrete numbers can be equal with a probability above 0. A number is the best if it is better
-than all others, so that P(best) does not include ties.
+than all others, so P(best) does not include ties.
 """
 
 from __future__ import annotations

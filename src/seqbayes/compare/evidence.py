@@ -2,7 +2,7 @@
 
 The null hypothesis is that the parameters of both samples are equal, at any common value. This
 common value is eliminated by conditioning on the total (trials, events) or by using a maximal
-invariant (scale, mean and variance), so that the likelihood ratio of an effect has mean 1 under
+invariant (scale, mean and variance), so the likelihood ratio of an effect has mean 1 under
 every null hypothesis.
 """
 

@@ -66,7 +66,7 @@ def _evaluated(terms: Array, cell: Any, t: Array) -> Array:
 class Grid:
     """Densities of several numbers at common nodes, with both tails of each number.
 
-    The tails are sums of positive integrals over panels, so that they have the relative precision
+    The tails are sums of positive integrals over panels, so they have the relative precision
     of the densities. There are m comparisons of k numbers each, and n nodes in each comparison.
 
     Parameters

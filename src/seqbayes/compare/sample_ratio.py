@@ -101,7 +101,7 @@ def sample_ratio(
 
     Notes
     -----
-    The planned shares p are a point hypothesis, so that the Bayes factor of the counts n against
+    The planned shares p are a point hypothesis, so the Bayes factor of the counts n against
     this hypothesis is an e-value at any time [1]_: with hyperparameters ``a = concentration * p``
     and ascending factorials, ``E = ∏ a_i^(n_i) p_i^(-n_i) / (Σ a)^(Σ n)``. Under the planned
     shares, E reaches ``1 / alpha`` at any time with a probability of at most `alpha`.
@@ -149,7 +149,7 @@ def _log_e_value(pairs: list[tuple[float, int]]) -> float:
 
     By Stirling's formula, ``log Γ(a + n) - log Γ(a) - n log a`` is ``(a + n - 1/2) log(1 + n / a) -
     n`` and two small remainders. The sum of the leading terms minus the leading term of the totals
-    is a sum of deviances, so that no large logarithms are subtracted.
+    is a sum of deviances, so no large logarithms are subtracted.
     """
     weight, total = math.fsum(a for a, _ in pairs), sum(n for _, n in pairs)
     growth = 1.0 + total / weight

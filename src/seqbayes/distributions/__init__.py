@@ -1,6 +1,6 @@
 """The distributions of parameters: beta, gamma, inverse gamma, normal and Student's t.
 
-Each is a set of pure functions of hyperparameters, which may be floats or arrays, so that a single
+Each is a set of pure functions of hyperparameters, which may be floats or arrays, so a single
 belief and a table of many keys call the same formulas. Given only floats, they return a float;
 arrays are broadcast against each other and against the argument.
 """

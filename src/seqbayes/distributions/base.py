@@ -32,7 +32,7 @@ class Distribution(ClosedForms):
         Whether the values are whole numbers. A discrete distribution has `pmf` and `logpmf` instead
         of `pdf` and `logpdf`.
     scalar : bool
-        Whether all hyperparameters are floats, so that results for floats are floats.
+        Whether all hyperparameters are floats, so results for floats are floats.
     mean, var, std, mode : float, array or None
         None (NaN within arrays) if they do not exist, inf if they are infinite.
     """

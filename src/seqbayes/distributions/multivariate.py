@@ -47,7 +47,7 @@ class MultivariateT(Distribution):
         self._low = loc_low
         self.scale = np.asarray(scale, float)
         self._size = np.sqrt(np.diagonal(self.scale))
-        # factorise the correlation matrix, so that the result is independent of the coordinates'
+        # factorise the correlation matrix, so the result is independent of the coordinates'
         # units
         if factor is None:
             self._factor = np.linalg.cholesky(self.scale / np.outer(self._size, self._size))
@@ -207,7 +207,7 @@ class Covariance(Distribution):
         self.df = float(df)
         self.matrix = np.asarray(scale, float)
         (first, entry), (_, second) = self.matrix.tolist()
-        # standardised, so that no product overflows
+        # standardised, so no product overflows
         self._unit = math.sqrt(first) * math.sqrt(second)
         self._correlation = r = entry / self._unit
         rest = (1.0 - r) * (1.0 + r) if rest is None else rest / second

@@ -138,7 +138,7 @@ class DirichletBelief:
     def _broken_sticks(self, shares: Any) -> Any:
         """Return the log density by stick-breaking, as a product of Beta densities.
 
-        The smallest share comes first, so that 1 minus its part of the rest loses no digits.
+        The smallest share comes first, so 1 minus its part of the rest loses no digits.
         """
         shares, alpha = np.broadcast_arrays(shares, self._alpha)
         order = np.argsort(shares, axis=-1)

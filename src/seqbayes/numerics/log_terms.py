@@ -38,7 +38,7 @@ def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> R
     k, m : float or array
         >= 0; need not be whole numbers.
     p, q : float or array
-        Both are given, so that neither loses digits when the other is near 1.
+        Both are given, so neither loses digits when the other is near 1.
     difference : float or array
         k q - m p, without cancellation (see `product_difference`).
 

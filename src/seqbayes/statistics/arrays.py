@@ -161,7 +161,7 @@ def blockwise(
     """Sum the results of a function for blocks of columns (n, a, b and the log base measure).
 
     The temporary arrays of the function then fit into the CPU cache. If a block is invalid, the
-    function is called with all rows, so that the error gives the position among all rows. The
+    function is called with all rows, so the error gives the position among all rows. The
     result is None if b is an exact sum for some block: rounding errors could be large compared with
     an observation.
     """
@@ -226,7 +226,7 @@ def counted(
 ) -> tuple[Any, Any]:
     """Check whole numbers in [low, high]; return the weighted sums of x and of ``function(x)``.
 
-    Small counts without weights are tallied first, so that `function` is called once per distinct
+    Small counts without weights are tallied first, so `function` is called once per distinct
     number.
     """
     n = len(xs)
