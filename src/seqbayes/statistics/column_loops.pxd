@@ -1,3 +1,5 @@
+from seqbayes.statistics.base cimport Statistics
+
 cdef class Adder:
     cdef int[::1] _places
     cdef int[::1] _where
@@ -6,6 +8,7 @@ cdef class Adder:
     cdef int* where
     cdef double* terms
     cdef int _n_columns
+    cdef bint add_read(self, Statistics st, double* row, double w) noexcept
     cdef bint add(self, double* row, int m) noexcept
 
 cdef class DecayClock:

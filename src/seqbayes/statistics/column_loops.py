@@ -85,6 +85,14 @@ class Adder:
             self.where, self.terms = self._where, self._terms
 
     @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def add_read(self, st: Statistics, row: cython.p_double, w: cython.double) -> cython.bint:
+        """Add the observation that an accumulator has read, if that is possible."""
+        m: cython.int = st.list_terms(w, self.where, self.terms)
+        return m >= 0 and self.add(row, m)
+
+    @cython.cfunc
     @cython.exceptval(check=False)
     def add(self, row: cython.p_double, m: cython.int) -> cython.bint:
         """Add the first m terms of the list to a row; if that is impossible, return False."""
@@ -174,6 +182,19 @@ class DecayClock:
         return factor if age == 0.0 else ldexp(factor, int(max(age, _LOWEST_POWER)))
 
 
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _load(
+    cells: cython.p_double, n: cython.int, journal: Journal, row: cython.Py_ssize_t
+) -> cython.void:
+    """Load the cells of a row, and whether the journal has it, into the cache."""
+    prefetch(cells)
+    prefetch(cells + n - 1)
+    if row < journal.n_used:
+        prefetch(cython.address(journal.noted[row]))
+
+
 def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Journal) -> int:
     """Add observations from a position on; return the position of the first one not added.
 
@@ -208,27 +229,21 @@ def learn_numbers(columns: SumColumns, batch: RowBatch, start: int, journal: Jou
     n_columns: cython.int = columns.n_columns
     base = cython.declare(cython.p_double)
     row: cython.Py_ssize_t
-    m: cython.int
-    w: cython.double = 1.0
     for i in range(start, n):
         if i + _AHEAD < n:
             row = row_of[i + _AHEAD]
-            prefetch(cython.address(cells[row, 0]))
-            prefetch(cython.address(cells[row, n_columns - 1]))
-            if row < journal.n_used:
-                prefetch(cython.address(journal.noted[row]))
+            _load(cython.address(cells[row, 0]), n_columns, journal, row)
         row = row_of[i]
         base = cython.address(cells[row, 0])
         journal.note(row)
-        w = heavy[i] if weighted else 1.0
+        w: cython.double = heavy[i] if weighted else 1.0
         if decayed:
             w = clock.weight(row, base, times[i] if timed else clocks[row] + 1.0, w)
             if w != w:
                 return i
         if w != 0.0:
             st.read_numbers(x[i], y[i])
-            m = st.list_terms(w, adder.where, adder.terms)
-            if m < 0 or not adder.add(base, m):
+            if not adder.add_read(st, base, w):
                 return i
         if decayed and not clock.now <= clocks[row]:
             clocks[row] = clock.now
@@ -280,7 +295,6 @@ def learn_keyed(
     cells = cython.declare("double[:, ::1]", columns.cells)
     flags = cython.declare("unsigned char[::1]", changed)
     adder: Adder = Adder(columns)
-    m: cython.int
     try:
         while i < n:
             if i + _AHEAD < n:
@@ -294,8 +308,7 @@ def learn_keyed(
                     i += 1
                     continue
             st.read_terms(xs[first + i])
-            m = st.list_terms(1.0, adder.where, adder.terms)
-            if m < 0 or not adder.add(cython.address(cells[row, 0]), m):
+            if not adder.add_read(st, cython.address(cells[row, 0]), 1.0):
                 break
             flags[row] = 1
             if row == last:

@@ -100,9 +100,6 @@ def learn_values(columns: SumColumns, batch: RowBatch, start: int, journal: Jour
     n2: cython.int = counts[2]
     j: cython.int
     i: cython.Py_ssize_t
-    n: cython.double
-    p: cython.double
-    rest: cython.double
     for i in range(start, len(batch.rows)):
         if i + _AHEAD < len(row_of):
             prefetch(cython.address(cells[row_of[i + _AHEAD], 0]))
@@ -114,9 +111,9 @@ def learn_values(columns: SumColumns, batch: RowBatch, start: int, journal: Jour
             s1[j] = row[places[1, j]]
         for j in range(n2):
             s2[j] = row[places[2, j]]
-        n = row[places[0, 0]]
-        p = x[i] * x[i]
-        rest = fabs(rounding_error(n, 1.0, n + 1.0)) + fabs(_add(s1, 0, n1, x[i]))
+        n: cython.double = row[places[0, 0]]
+        p: cython.double = x[i] * x[i]
+        rest: cython.double = fabs(rounding_error(n, 1.0, n + 1.0)) + fabs(_add(s1, 0, n1, x[i]))
         rest += fabs(_add(s2, 0, n2, p)) + fabs(_add(s2, 1, n2, square_error(x[i], p)))
         if rest != 0.0 or not (p <= _SAFE and fabs(s1[0]) <= _SAFE and s2[0] <= _SAFE):
             return i
