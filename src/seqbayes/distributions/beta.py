@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.distributions.base import Distribution
-from seqbayes.numerics import information, tails
+from seqbayes.numerics import changes, information, tails
 from seqbayes.numerics.elementary import choose, logarithm, or_none, parameters
 from seqbayes.numerics.log_terms import beta_difference, log_beta_term
 from seqbayes.numerics.special import DIRECT, Real, is_array
@@ -44,6 +44,7 @@ class Beta(Distribution):
 
     _names = ("alpha", "beta")
     support = (0.0, 1.0)
+    density_change = staticmethod(changes.beta_change)
     _at_mode: tuple[Any, ...] | None = None
 
     def __init__(self, alpha: Real, beta: Real) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from seqbayes.errors import UnsupportedError
 from seqbayes.numerics.special import Real
@@ -15,6 +15,9 @@ class ClosedForms:
     A distribution overrides the ones that it has. A default value makes callers use a general
     method.
     """
+
+    density_change: ClassVar[Any] = None
+    """The function of `seqbayes.numerics.changes` for the distribution, if there is one."""
 
     searches_quantiles: bool = False
     """Whether quantiles are found by numerical search, which takes milliseconds."""

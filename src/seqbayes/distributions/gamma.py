@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.distributions.base import Distribution
-from seqbayes.numerics import information, tails
+from seqbayes.numerics import changes, information, tails
 from seqbayes.numerics.elementary import choose, logarithm, or_none, parameters
 from seqbayes.numerics.gamma_moments import log_gamma_moment, log_gamma_spread, power_limit
 from seqbayes.numerics.log_terms import log_gamma_of_logarithm, log_gamma_term
@@ -44,6 +44,7 @@ class Gamma(Distribution):
 
     _names = ("shape", "rate")
     support = (0.0, math.inf)
+    density_change = staticmethod(changes.gamma_change)
 
     def __init__(self, shape: Real, rate: Real) -> None:
         self.shape, self.rate = shape, rate = parameters(shape, rate)
@@ -191,8 +192,6 @@ class Gamma(Distribution):
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         return rng.standard_gamma(self.shape, size) / self.rate
 
-    # For transformed variables.
-
     def tilted_mode(self, exponent: float) -> Real:
         """Return the point at which density * x**exponent has its maximum."""
         shifted = self.shape - 1.0 + exponent
@@ -252,6 +251,7 @@ class InverseGamma(Distribution):
     _names = ("shape", "scale")
     support = (0.0, math.inf)
     power_tail = True
+    density_change = staticmethod(changes.inverse_gamma_change)
 
     def __init__(self, shape: Real, scale: Real) -> None:
         self.shape, self.scale = shape, scale = parameters(shape, scale)

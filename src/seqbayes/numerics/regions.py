@@ -6,10 +6,31 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from seqbayes.numerics import sc
 
 # Shortest intervals with a smaller level are computed by a series at the mode.
 _SHORT = 5e-4
+_REFINED = 0.1  # shorter intervals are refined, because the densities at their ends are close
+_STEPS = 4
+_NEGLIGIBLE = 1e-20
+
+# numpy.polynomial.legendre.leggauss(10): the positive nodes and their weights
+_NODES = (
+    0.14887433898163122,
+    0.4333953941292472,
+    0.6794095682990244,
+    0.8650633666889845,
+    0.9739065285171717,
+)
+_NODE_WEIGHTS = (
+    0.2955242247147528,
+    0.2692667193099965,
+    0.219086362515982,
+    0.1494513491505804,
+    0.06667134430868814,
+)
 _LARGEST = 1e307  # above this, the sum of two such numbers overflows
 
 
@@ -55,7 +76,7 @@ def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
 
     short = _around_mode(distribution, level) if level < _SHORT else None
     if short is not None:
-        return short
+        return _refined(distribution, level, *short)
 
     def ends(logit: float) -> tuple[float, float]:
         below = outside * float(sc.expit(logit))
@@ -64,9 +85,57 @@ def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
 
     def density_difference(logit: float) -> float:
         left, right = ends(logit)
+        change = _change(distribution, left, right - left)
+        if change is not None:
+            return float(change[0])
         return float(distribution.logpdf(left) - distribution.logpdf(right))
 
-    return ends(_root(density_difference))
+    found = ends(_root(density_difference))
+    return _refined(distribution, level, *found) if level < _REFINED else found
+
+
+def _refined(distribution: Any, level: float, left: float, right: float) -> tuple[float, float]:
+    """Return the ends after Newton's steps in the lower end and in the width.
+
+    In these coordinates, neither the probability nor the difference of the log densities cancels.
+    """
+    width = right - left
+    for _ in range(_STEPS):
+        change = _change(distribution, left, width)
+        if change is None:
+            break
+        difference, slope_difference, slope = change
+        excess = _short_mass(distribution, left, width) - level
+        wider = -excess * math.exp(-distribution.logpdf(left + width))
+        higher = (slope * wider - difference) / slope_difference
+        if left < _NEGLIGIBLE * width:
+            higher = 0.0  # the lower end is known well enough, and may be subnormal
+        inside = left + higher + (width + wider) < distribution.support[1]
+        if not (inside and abs(wider) < 0.1 * width and abs(higher) < 0.5 * left):
+            break
+        left, width = left + higher, width + wider
+    return left, left + width
+
+
+def _change(distribution: Any, low: float, width: float) -> tuple[float, float, float] | None:
+    """Return how the log density changes over an interval; see `seqbayes.numerics.changes`."""
+    if distribution.density_change is None:
+        return None
+    found: tuple[float, float, float] | None
+    found = distribution.density_change(*distribution.hyperparameters(), low, width)
+    return found
+
+
+def _short_mass(distribution: Any, left: float, width: float) -> float:
+    """Return P(left < X < left + width), by quadrature unless a tail is small beside it."""
+    low, high = distribution.support
+    if width > left - low:
+        return float(distribution.cdf(left + width) - distribution.cdf(left))
+    if width > high - (left + width):
+        return float(distribution.sf(left) - distribution.sf(left + width))
+    nodes = np.array([-node for node in _NODES] + list(_NODES))
+    densities = distribution.pdf(left + width * (0.5 + 0.5 * nodes))
+    return 0.5 * width * float(np.dot(_NODE_WEIGHTS + _NODE_WEIGHTS, densities))
 
 
 def _around_mode(distribution: Any, level: float) -> tuple[float, float] | None:
