@@ -106,7 +106,7 @@ def test_sum_merges(case):
         (lambda: sb.Beta(likelihood="poisson"), "supports the likelihoods Bernoulli, Binomial"),
         (lambda: sb.Dirichlet(3), r"write Dirichlet\(\[1, 1, 1\]\)"),
         (lambda: sb.Dirichlet(["red", "green"]), r"write Dirichlet.flat\(\['red', 'green'\]\)"),
-        (lambda: sb.Dirichlet("red"), "expected concentrations by label"),
+        (lambda: sb.Dirichlet("red"), "expected concentrations keyed by label"),
         (lambda: sb.Dirichlet.flat("red"), "expected a sequence of categories"),
         (lambda: sb.Dirichlet.flat(3), "expected a sequence of categories"),
         (lambda: sb.Dirichlet.flat(["red", "red"]), "'red' is given twice"),

@@ -584,8 +584,8 @@ def test_invalid_parameters_are_refused():
         with pytest.raises(PriorError, match=match):
             DirichletProcessMixture(**given)
     for given, match in (
-        ({"mixtures": 0}, "expected mixtures by name"),
-        ({"mixtures": {}}, "expected mixtures by name"),
+        ({"mixtures": 0}, "expected mixtures keyed by name"),
+        ({"mixtures": {}}, "expected mixtures keyed by name"),
         ({"mixtures": {"a": COIN}}, "expected a Mixture as 'a'"),
         ({"mixtures": {"a": Mixture([NormalInverseGamma.flat()])}}, "proper"),
         ({"mixtures": 2, "prior": {1: 0.5, 2: 0.6}}, "sum to 1.1"),

@@ -91,8 +91,8 @@ class ClosedForms:
     def own_nodes(self, width: float) -> tuple[Any, Any] | None:
         """Return values at equal steps of a coordinate, and the logarithms of their probabilities.
 
-        The steps are shorter than half of a width, of a function of the logarithm of the number.
-        None if the usual coordinate of the support is used.
+        The steps are shorter than half of `width`, the width of a function of the logarithm of the
+        number. None if the usual coordinate of the support is used.
         """
         return None
 

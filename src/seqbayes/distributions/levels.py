@@ -72,8 +72,8 @@ class RandomLevel:
     def nodes(self, log_function: LogFunction, width: float) -> tuple[Any, Any]:
         """Return the logarithm of an increasing function at equal steps of the coordinate.
 
-        Also return the logarithms of the probabilities. The steps are shorter than half of a width
-        of the logarithm of the function.
+        Also return the logarithms of the probabilities. The steps are shorter than half of `width`,
+        a width on the scale of the logarithm of the function.
         """
         low, middle, high = self._place
         step = min(_STEP * (high - low) / 2.0, _LONGEST_STEP)

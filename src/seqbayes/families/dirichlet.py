@@ -48,10 +48,10 @@ def by_label(values: Any, name: str) -> dict[Any, Any]:
     elif isinstance(values, np.ndarray) and values.ndim == 1:
         named = dict(enumerate(values.tolist()))
     else:
-        raise PriorError(f"expected {name} by label, got {values!r}")
+        raise PriorError(f"expected {name} keyed by label, got {values!r}")
     for label in named:
         if is_missing(label):
-            raise PriorError(f"expected {name} by label, got the missing label {label!r}")
+            raise PriorError(f"expected {name} keyed by label, got the missing label {label!r}")
     return {plain_label(label): value for label, value in named.items()}
 
 
@@ -60,15 +60,15 @@ def _check_concentrations(alpha: Any) -> None:
     if isinstance(alpha, int) and 1 < alpha < 1000:
         equal = ", ".join(["1"] * min(alpha, 3)) + (", …" if alpha > 3 else "")
         raise PriorError(
-            f"expected concentrations by category, got {alpha!r}: for {alpha} categories 0, 1, …"
-            f" write Dirichlet([{equal}])"
+            f"expected concentrations keyed by category, got {alpha!r}: for {alpha} categories"
+            f" 0, 1, … write Dirichlet([{equal}])"
         )
     listed = isinstance(alpha, Sequence) and not isinstance(alpha, (str, bytes))
     if listed and alpha and all(isinstance(each, str) for each in alpha):
         names = reprlib.repr(list(alpha))
         raise PriorError(
-            f"expected concentrations by category, got the names {names}: for equal concentrations"
-            f" write Dirichlet.flat({names})"
+            f"expected concentrations keyed by category, got the names {names}: for equal"
+            f" concentrations write Dirichlet.flat({names})"
         )
 
 

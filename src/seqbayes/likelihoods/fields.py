@@ -51,7 +51,7 @@ class Fields(Likelihood):
     def __post_init__(self) -> None:
         given: Any = self.fields
         if not isinstance(given, Mapping) or not given:
-            raise PriorError(f"expected likelihoods by field, got {given!r}")
+            raise PriorError(f"expected likelihoods keyed by field, got {given!r}")
         for name, likelihood in given.items():
             if not isinstance(likelihood, Likelihood):
                 raise PriorError(f"expected a likelihood of field {name!r}, got {likelihood!r}")

@@ -373,7 +373,7 @@ def _mixtures(given: Any, seed: int | None, df: float | str | None) -> dict[Any,
         raise PriorError("df needs the number of mixtures; otherwise pass df to each mixture")
     if not isinstance(given, Mapping) or not given:
         raise PriorError(
-            f"expected mixtures by name, or the maximum number of components, got {given!r}"
+            f"expected mixtures keyed by name, or the maximum number of components, got {given!r}"
         )
     for name, mixture in given.items():
         if not isinstance(mixture, Mixture):

@@ -175,7 +175,7 @@ def _log_tiny(a: Real, b: Real, x: Real, y: Real) -> Real:
     a, b, x, y = np.broadcast_arrays(*(np.asarray(each, float) for each in (a, b, x, y)))
     with np.errstate(all="ignore"):
         both = np.where(b < a, np.log(b / (a + b)), -np.log1p(a / b))
-        # a parameter of 0 gives a point mass in the limit, as does the ratio
+        # if a parameter is 0, `both` is already the limit: the log of a point mass
         near_1 = (b < a) & (a >= _BOTH_TINY) & (b > 0.0)
         near_0 = (b >= a) & (b >= _BOTH_TINY) & (a > 0.0)
         raised = np.where(near_1, a, 1.0), np.where(near_1, b * _RAISE, 1.0)

@@ -99,7 +99,7 @@ class Factor:
 
     @cython.locals(mean="double[::1]", x="double[::1]", z="double[::1]")
     def attach(self, mean: Any, x: Any, z: Any) -> cython.void:
-        """Set the arrays of the kernel that owns this object: to pass them in every call is slow.
+        """Set the arrays of the kernel that owns this object: passing them in every call is slow.
 
         Parameters
         ----------
