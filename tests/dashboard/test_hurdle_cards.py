@@ -57,3 +57,11 @@ def test_a_card_has_the_share_and_the_mean_amount(revenue):
         "amount mean of the log",
         "amount variance of the log",
     ]
+
+
+def test_comparisons_have_a_sequential_test(revenue):
+    other = Hurdle(NormalInverseGamma(0, 1, 2, 1, likelihood=LogNormal()))
+    other.learn_many([0.0, 5.0, 8.0, 7.0] * 500)
+    found = views.compare([revenue, other])["decision"]
+    assert (found["guarantee"], found["reason"], found["best"]) == ("anytime-valid", "", None)
+    assert 0.0 < found["p_value"] <= 1.0

@@ -56,6 +56,13 @@ state = "beta"
 field = "y"
 by = "k"
 half_life = "100 events"
+[belief.revenue]
+state = "hurdle"
+field = "z"
+by = "k"
+[belief.revenue.fields.amount]
+state = "gamma"
+likelihood = "exponential"
 [belief.two]
 state = "beta"
 field = "y"
@@ -166,6 +173,7 @@ def test_an_alert_is_read_completely():
     assert (alert.summary, alert.labels) == ("Slow", {"team": "web"})
     assert read('quiet = "5 minutes"').text == "quiet for 5 minutes"
     assert read('when = "P(best = a) > 0.9"\nbelief = "fading"\nanytime = false').alpha is None
+    assert read('when = "P(best = a) > 0.9"\nbelief = "revenue"').alpha == 0.05
 
 
 def test_probabilities_are_those_of_an_independent_source():

@@ -15,6 +15,9 @@ from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.verbs.comparison_text import sentence, tables, to_dict
 
 
+REVENUE = Hurdle(NormalInverseGamma(likelihood=LogNormal()))
+
+
 def learn(path, events, *beliefs):
     records = [json.dumps(event).encode() for event in events]
     with Pipeline(Listed(records), list(beliefs), open_store(path)) as pipeline:
@@ -170,6 +173,23 @@ def test_infinite_means_are_replaced_by_medians(capsys):
         f"{low:.4g} to {high:.4g} above A, loss at most 0 with probability 97.5 %"
     )
     assert to_dict(found)["keys"]["A"]["median"] == found.median["A"]
+
+
+@pytest.mark.parametrize("options", [(), ("--quantity", "mean")])
+def test_revenues_have_a_sequential_test(options, tmp_path, capsys):
+    path = str(tmp_path / "revenues.db")
+    events = [
+        {"k": k, "paid": 9.0 + i % 7 if i < paid else 0.0}
+        for k, paid in (("A", 100), ("B", 300))
+        for i in range(2000)
+    ]
+    learn(path, events, Belief("revenue", REVENUE, field="paid", by="k"))
+    status, out, err = output(capsys, path, "revenue", *options)
+    assert (status, err) == (0, "")
+    assert "anytime-valid test at alpha 0.05: B is best" in " ".join(out.split())
+    gate = json.loads(output(capsys, path, "revenue", *options, "--json")[1])["gate"]
+    assert (gate["guarantee"], gate["best"], gate["reason"]) == ("anytime-valid", "B", "")
+    assert gate["p_value"] <= 0.05
 
 
 def test_the_planned_ratio_of_keys_is_tested(store, capsys):
