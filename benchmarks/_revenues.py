@@ -74,7 +74,6 @@ AMOUNTS = (
 
 def false_stops():
     """Yield the lines about experiments without a difference in revenue."""
-    rng = np.random.default_rng(5)
     count = NULLS * len(RATES) * len(AMOUNTS)
     yield f"\nRevenue per visitor: {NULLS:,} experiments for each cell, {count:,} in total. The"
     yield f"second arm has {GAP:g} times fewer purchases, and {GAP:g} times larger amounts. The"
@@ -83,16 +82,20 @@ def false_stops():
     yield f"{LOOKS} times until {VISITORS:,} visitors of both arms; alpha = {ALPHA:g}.\n"
     yield "| rate of the first arm | " + " | ".join(name for name, _, _ in AMOUNTS) + " |"
     yield "| ---: |" + " ---: |" * len(AMOUNTS)
-    for rate in RATES:
-        cells = []
-        for _, kind, spreads in AMOUNTS:
-            wrong = 0
-            for _ in range(NULLS):
-                first = Arm(rng, kind, rate, 20.0, spreads[0])
-                second = Arm(rng, kind, rate / GAP, 20.0 * GAP, spreads[1])
-                wrong += stop([first, second], VISITORS) < math.inf
-            cells.append(f"{100 * wrong / NULLS:.2f} %")
-        yield f"| {rate:g} | {' | '.join(cells)} |"
+    yield from map(_false_stops_at, RATES)
+
+
+def _false_stops_at(rate):
+    """Return the row of a rate."""
+    rng, cells = np.random.default_rng(round(1000 * rate)), []
+    for _, kind, spreads in AMOUNTS:
+        wrong = 0
+        for _ in range(NULLS):
+            first = Arm(rng, kind, rate, 20.0, spreads[0])
+            second = Arm(rng, kind, rate / GAP, 20.0 * GAP, spreads[1])
+            wrong += stop([first, second], VISITORS) < math.inf
+        cells.append(f"{100 * wrong / NULLS:.2f} %")
+    return f"| {rate:g} | {' | '.join(cells)} |"
 
 
 def welch(rates, means, variations):
@@ -111,8 +114,9 @@ def sizes():
     yield "\nRevenue per visitor: visitors of both arms until the test decides, if 5 % of visitors"
     yield f"buy in one arm, and more of them, for larger amounts, in the other ({RUNS} runs). The"
     yield "logarithms of log-normal amounts have deviation 1. The peer is a z test of the average"
-    yield "revenue (Welch), level 5 % and power 80 %, with a sample size fixed in advance.\n"
-    yield "| amounts | share | amounts | median | 80 % quantile | planned | Welch | ratio of 80 % |"
+    yield "revenue (Welch), level 5 % and power 80 %, with a sample size fixed in advance; the"
+    yield "ratio is that of the 80 % quantile to it.\n"
+    yield "| distribution | share | amounts | median | 80 % quantile | planned | Welch | ratio |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     states = {
         "scale": Hurdle(Gamma(1, 1, likelihood=Exponential())),

@@ -14,7 +14,6 @@ from seqbayes.likelihoods import Binomial, Exponential, LogNormal
 from seqbayes.stream import Belief, Pipeline, open_store
 from seqbayes.stream.verbs.comparison_text import sentence, tables, to_dict
 
-
 REVENUE = Hurdle(NormalInverseGamma(likelihood=LogNormal()))
 
 

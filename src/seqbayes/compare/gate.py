@@ -94,7 +94,7 @@ class Gate:
     common rate, scale, mean or variance is eliminated from this ratio. An arm is the best if its
     e-values against all k - 1 others have reached k / alpha [1]_ [2]_. For a `Hurdle`, the null
     hypothesis is about the expected value, the denominator is the largest likelihood under it
-    [3]_, and (k - 1) / alpha suffices.
+    [3]_, (k - 1) / alpha suffices, and arms must receive their data in constant proportions.
 
     The assignment to arms may depend on time, but must not depend on outcomes. Rates of trials and
     events may vary over time if they are equal in all arms; their data are compared in blocks of at

@@ -170,16 +170,21 @@ class _Likelihood:
     def largest(self) -> tuple[float, Array]:
         """Return the largest log likelihood and its point.
 
-        There may be several local maxima if amounts are few. The best points of a grid are starts.
+        Without shares, the function is concave. Otherwise, there may be several local maxima if
+        amounts are few: the best points of a grid are starts.
         """
-        return max((self._climb(start) for start in self._starts()), key=lambda found: found[0])
-
-    def _starts(self) -> list[Array]:
         known = [each.log_deviation for each in (self.first, self.second)]
         centre = next(each for each in known if each is not None)
-        axes = [_GRID + (centre if each is None else each) for each in known]
+        if self.share is None:  # one amount has the likelihood of a deviation near 0
+            near = [centre + _GRID[0] if each is None else each for each in known]
+            return self._climb(np.array([*near, 0.0]))
+        starts = self._starts([_GRID + (centre if each is None else each) for each in known])
+        return max(map(self._climb, starts), key=lambda found: found[0])
+
+    def _starts(self, axes: list[Array]) -> list[Array]:
+        """Return the best local maxima on a grid."""
         a, b = np.meshgrid(*axes, indexing="ij")
-        x = np.zeros_like(a) if self.share is None else self._shares(a, b)
+        x = self._shares(a, b)
         values = np.pad(self.at((a, b, x)), 1, constant_values=-math.inf)
         inner = values[1:-1, 1:-1]
         around = [

@@ -72,6 +72,14 @@ def plan(
     >>> from seqbayes import Beta
     >>> round(plan(Beta(), {"A": 0.05, "B": 0.06}), -2)
     26900.0
+
+    Visitors, if 5 and 6 % of them pay 20 on average:
+
+    >>> from seqbayes import Gamma, Hurdle
+    >>> from seqbayes.likelihoods import Exponential
+    >>> revenue = Hurdle(Gamma(1, 1, likelihood=Exponential()))
+    >>> round(plan(revenue, {"A": (0.05, 20), "B": (0.06, 20)}), -3)
+    89000.0
     """
     check_parameter("power", power, high=1.0 - 1e-9)
     prior = evidence.effect_prior(check_parameter("effect", effect, high=10.0))

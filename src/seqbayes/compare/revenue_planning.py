@@ -7,7 +7,7 @@ import math
 from seqbayes.compare.revenue import Revenue, log_e_values
 from seqbayes.numerics import sc
 
-_ROUNDS = 5
+_ROUNDS = 2
 _HALVINGS = 40
 _PAID = 30.0
 """Number of amounts per arm at which a plan starts."""
