@@ -97,7 +97,7 @@ def print_results(screen: Screen) -> None:
     rate = (steps[5].pi - end.pi) / (steps[4].pi - end.pi)
     screen.say(
         f"The limit is {end.pi:.9f}. Each iteration multiplies the distance by {rate:.3f}, which is"
-        " the share of the information about π that is missing in the first class."
+        " the share of the information about π that is lost because the first class combines two."
     )
 
 

@@ -43,7 +43,7 @@ REQUEST = re.compile(
     r"""|<link[^>]+rel=["']?(?:stylesheet|preload|preconnect|icon)[^>]+href=["']?(?:https?:)?//"""
     r"""|url\(["']?(?:https?:)?//|@import ["'](?:https?:)?//"""
 )
-"""What makes a browser load something from another host."""
+"""Matches HTML and CSS that makes a browser load something from another host."""
 
 
 def pages() -> dict[str, str]:

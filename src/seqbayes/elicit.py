@@ -136,7 +136,7 @@ def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
     """Return alpha and beta of the beta distribution with this equal-tailed interval.
 
     The equations are solved for log(alpha + beta) and for the log odds of the mean, scaled by their
-    spread. This keeps them well scaled for intervals of any width.
+    spread. In these unknowns the equations are well scaled for intervals of any width.
 
     Raises
     ------

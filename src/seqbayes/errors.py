@@ -20,7 +20,7 @@ class ImproperError(PriorError):
 
 
 class UnsupportedError(SeqbayesError):
-    """The state's statistic does not support this operation, such as unlearning."""
+    """The operation, such as unlearning, is not supported for this state or these data."""
 
 
 class MergeError(SeqbayesError):

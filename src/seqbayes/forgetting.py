@@ -289,7 +289,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         self._state, self._clock, self._landmark, self._now = mine, clock, whole, None
 
     def _add(self, mine: State, theirs: State, clock: float) -> None:
-        """Replace the state with the sum of two states that are both as of the clock."""
+        """Replace the state with the sum of two states, both of them discounted to the clock."""
         whole, growth = self._split(clock)
         mine.merge(theirs)
         mine.statistics.scale(growth)
@@ -301,7 +301,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         self._now = None
 
     def rollover(self) -> None:
-        """Make the posterior as of the clock the new prior, and reset the statistics."""
+        """Make the posterior at the time of the clock the new prior, and reset the statistics."""
         state = self.as_of()
         state.rollover()
         self._state, self._now = state, None
@@ -333,7 +333,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         Raises
         ------
         PriorError
-            If the dictionary does not describe such a belief, or has a newer version.
+            If the dictionary does not describe such a belief, or was written by a newer version.
         """
         document = serialization.Document(data)
         by = document.choose("decayed", lambda: {unit: unit for unit in _UNITS})

@@ -310,7 +310,8 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         Raises
         ------
         PriorError
-            If the dictionary does not describe a state of this family, or has a newer version.
+            If the dictionary does not describe a state of this family, or was written by a newer
+            version.
         """
         document = serialization.Document(data)
         named, known = registry.named_subfamily, registry.subfamilies

@@ -323,7 +323,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
         Raises
         ------
         PriorError
-            If the dictionary does not describe such a belief, or has a newer version.
+            If the dictionary does not describe such a belief, or was written by a newer version.
         """
         serialization.Document(data)
         form = data.get("state", {})

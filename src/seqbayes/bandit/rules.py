@@ -149,7 +149,7 @@ class BestScore(Rule):
         """Return the arms with the best score."""
 
     def shares(self, candidates: Candidates) -> dict[Arm, float]:
-        """Return the same probability for each arm with the best score, and 0 for the others."""
+        """Divide the probability equally between the arms with the best score; others get 0."""
         best = self.best(candidates)
         return {arm: 1.0 / len(best) if arm in best else 0.0 for arm in candidates.arms}
 

@@ -123,7 +123,7 @@ class Relation:
         return self.columns[name]
 
     def close(self) -> None:
-        """Release the connection, if this relation has opened it."""
+        """Release the connection, if this relation opened it."""
 
 
 def plain_columns(types: Mapping[str, str]) -> dict[str, Column]:
@@ -136,7 +136,7 @@ class DatabaseRelation(Relation):
 
     _connection: Any
     _own: bool
-    """Whether this relation has opened the connection."""
+    """Whether this relation opened the connection."""
 
     def _run(self, sql: str) -> Any:
         """Execute a query and return the cursor."""
@@ -151,7 +151,7 @@ class DatabaseRelation(Relation):
                 yield dict(zip(names, row, strict=True))
 
     def close(self) -> None:
-        """Close the connection, if this relation has opened it."""
+        """Close the connection, if this relation opened it."""
         if self._own:
             self._connection.close()
 

@@ -57,7 +57,7 @@ def moments_of(values: Array, masses: Array) -> tuple[Array, Array, Array, Array
 
 
 def expanded(z: Array, skewness: Array, kurtosis: Array) -> Array:
-    """Return standardised quantiles at normal scores, by the Cornish-Fisher expansion."""
+    """Return standardised quantiles at normal scores, from the Cornish-Fisher expansion."""
     found: Array = (
         z
         + skewness * (z * z - 1.0) / 6.0

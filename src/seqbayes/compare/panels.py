@@ -159,8 +159,8 @@ def _place(distribution: Distribution) -> Array:
     )
     with np.errstate(all="ignore"):
         unknown = ~(np.isfinite(mean) & (spread > 0.0) & np.isfinite(spread))
-        # far above the median, the mean and deviation of positive numbers do not describe their
-        # logarithms
+        # far above the median, the mean and standard deviation of positive numbers do not describe
+        # their logarithms
         skewed = distribution.support[0] >= 0.0 and (spread > _SKEWED * mean).any()
         if (skewed or unknown.any()) and (rough := distribution.rough_place()) is not None:
             return np.stack([np.ravel(each) for each in rough])

@@ -77,7 +77,7 @@ class Comparison(Tabular):
     mean : dict
         Posterior mean of each belief; None if it does not exist.
     interval : dict
-        Equal-tailed credible interval of each.
+        Equal-tailed credible interval of each belief.
     differences : dict
         Difference between each belief and the reference, which is the control, or the best belief
         if there is no control.
@@ -167,7 +167,7 @@ class Comparison(Tabular):
         return f"{self.verdict}: {chance} ({self.better} is better)"
 
     def figure_panels(self, level: float = 0.95) -> list[Panel]:
-        """Return the mean and interval of each, and the difference between each and the reference.
+        """Return the mean and interval of each belief, and its difference from the reference.
 
         If a mean does not exist, the medians are shown instead of the means.
         Intervals have the level of the comparison.

@@ -1,4 +1,4 @@
-"""Single keys from a terminal."""
+"""Read single key presses from a terminal."""
 
 from __future__ import annotations
 

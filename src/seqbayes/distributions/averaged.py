@@ -331,7 +331,7 @@ def _nodes(variable: Distribution, width: float) -> tuple[Any, Any]:
 
 
 def both_sides(log_density: Any, middle: float, step: float) -> tuple[Any, Any]:
-    """Return coordinates at equal steps where a density is not negligible, and its logarithms."""
+    """Return equally spaced coordinates where a density is not negligible, and its logarithms."""
     sides = [_side(log_density, middle, sign * step) for sign in (-1.0, 1.0)]
     u = np.concatenate([sides[0][0][::-1], sides[1][0][1:]])
     logs = np.concatenate([sides[0][1][::-1], sides[1][1][1:]])

@@ -265,7 +265,7 @@ class Distribution(ClosedForms):
         return result if result.ndim else float(result)
 
     def _computed(self, function: Callable[[float], Any], x: float) -> Any:
-        """Return a function of a number; raise an error if floats cannot represent its terms."""
+        """Evaluate a function at x; raise an error if its terms exceed the range of floats."""
         try:
             value = function(float(x))
         except SeqbayesError:

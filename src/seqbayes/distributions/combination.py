@@ -167,7 +167,7 @@ class NormalCombination(Averaged):
 
     @cached_property
     def _terms_of_density(self) -> tuple[Any, Any, Any, Any]:
-        """Centres, their rounding errors, reciprocal deviations, and logarithms of factors."""
+        """Centres, their rounding errors, reciprocal standard deviations, and logs of factors."""
         centres, variances, low = self._normal.hyperparameters()
         logs = self._log_weights - 0.5 * np.log(variances) - HALF_LOG_TWO_PI
         return centres, low, 1.0 / np.sqrt(variances), logs

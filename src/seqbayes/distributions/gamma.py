@@ -15,9 +15,9 @@ from seqbayes.numerics.gamma_moments import log_gamma_moment, log_gamma_spread, 
 from seqbayes.numerics.log_terms import log_gamma_of_logarithm, log_gamma_term
 from seqbayes.numerics.special import Real, is_array, log_rising, product_difference
 
-_LARGE_SHAPE = 1e3  # above it, tails depend on the rounding error of their argument
+_LARGE_SHAPE = 1e3  # above it, a rounding error of x changes tails noticeably
 _MODERATE_SHAPE = 1e6
-"""Shape up to which the rounding error of a logarithm of the rate is negligible."""
+"""Shape below which the rounding error of log(rate) does not matter."""
 _TINY = 1e-290
 """Products with the rate below this lose digits."""
 

@@ -93,7 +93,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return math.log1p(self.equivalence)
 
     def find_errors(self, by: Sequence[str], state: Any) -> Iterator[tuple[str, str]]:
-        """Yield each error as a pair of its field and a message.
+        """Yield each error as a pair: the name of the option, and a message.
 
         Parameters
         ----------
@@ -169,5 +169,5 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         elif self.equivalence is not None and share and self.equivalence >= 1.0:
             yield (
                 "equivalence",
-                f"expected a difference in share below 1, got {self.equivalence}",
+                f"expected a difference between shares below 1, got {self.equivalence}",
             )

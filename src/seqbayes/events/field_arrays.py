@@ -137,7 +137,7 @@ class FieldArrays:
     def read_lines(
         self, data: bytes, starts: array[int], first: cython.longlong, names: list[bytes]
     ) -> int:
-        """Read JSON lines; return the number of lines before the first that is not plain.
+        """Read JSON lines; return the number of lines before the first that is not a plain record.
 
         Parameters
         ----------
@@ -228,7 +228,7 @@ class FieldArrays:
     def _read_value(
         self, at: cython.p_char, slot: cython.int, row: cython.Py_ssize_t
     ) -> cython.p_char:
-        """Read a value of JSON; return the position after it, or NULL if it is not plain."""
+        """Read a JSON value; return the position after it, or NULL if the record is not plain."""
         begin: cython.p_char = at
         kind: cython.int = self._kinds[slot] if slot >= 0 else -1
         number: cython.double = 0.0
@@ -284,7 +284,7 @@ class FieldArrays:
         delimiter: cython.char,
         columns: Sequence[int],
     ) -> int:
-        """Read CSV rows; return the number of lines before the first that is not plain.
+        """Read CSV rows; return the number of lines before the first that is not a plain record.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The operations of expressions: functions of the values of fields, with missing values."""
+"""The operations of expressions: functions of the values of fields, which may be missing."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class LabelState(State[H, dict[Any, float], dict[Any, tuple[float, float]], Any]
         return self.likelihood.read_many(xs, self._categories())
 
     def get(self) -> dict[Any, float] | None:
-        """Return the mean share of every label, the state's value as a River statistic."""
+        """Return the mean share of every label; River calls this method of its statistics."""
         shares: dict[Any, float] | None = self.mean
         return shares
 

@@ -44,7 +44,7 @@ class NormalHyperparameters(_NormalFields, Located):
         return self.mean + (middle - reach), self.mean + (middle + reach)
 
     def combination(self, deviations: float = 0.0, variances: float = 0.0) -> distributions.Normal:
-        """Return the distribution of the mean plus multiples of the data deviation and variance."""
+        """Return the distribution of mean + `deviations` * sd + `variances` * sd**2 of the data."""
         known = self.known_variance
         shift = deviations * math.sqrt(known) + variances * known
         return distributions.Normal(self.mean, self.variance, self.mean_low).shift(shift)

@@ -24,7 +24,7 @@ from seqbayes.state import State
 from seqbayes.statistics import MomentStatistic
 
 NEGLIGIBLE = 1e-36
-"""Default `kappa` and `beta`: negligible if the mean is within 1e12 deviations of 0."""
+"""Default `kappa` and `beta`: negligible if |mean| < 1e12 standard deviations."""
 
 
 @register

@@ -62,7 +62,7 @@ class NormalInverseGammaHyperparameters(_NormalInverseGammaFields, Located):
     def combination(
         self, deviations: float = 0.0, variances: float = 0.0
     ) -> distributions.Distribution:
-        """Return the distribution of the mean plus multiples of data deviation and variance."""
+        """Return the distribution of mean + `deviations` * sd + `variances` * sd**2 of the data."""
         if deviations == variances == 0.0:
             scale = (self.beta / self.alpha) ** 0.5 / self.kappa**0.5
             return distributions.StudentT(2.0 * self.alpha, self.mean, scale, self.mean_low)

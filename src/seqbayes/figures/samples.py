@@ -108,7 +108,7 @@ def of_observations(drawn: Any, shape: tuple[int, int]) -> dict[str, Array]:
 
 
 def named(value: Any, shape: tuple[int, int], name: str = "") -> dict[str, Array]:
-    """Return sampled values of shape (chains, draws, ...), keyed by name; "theta" if there is one.
+    """Return sampled values of shape (chains, draws, ...), keyed by name ("theta" if only one).
 
     Examples
     --------

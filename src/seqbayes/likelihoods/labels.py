@@ -84,7 +84,7 @@ class Categorical(LabelLikelihood):
         return total
 
     def sql_form(self) -> SqlForm:
-        """Return the weights of the labels."""
+        """Return the SQL form: a total weight for each label."""
         return SqlForm(f"{X} IS NOT NULL", labelled=True)
 
     def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:
@@ -137,11 +137,11 @@ class Multinomial(LabelLikelihood):
         return MultinomialCounts(categories, self.trials)
 
     def predictive(self, posterior: Any, unseen: float = 0.0) -> Distribution:
-        """Return the Dirichlet-multinomial distribution (of one trial if `trials` is None)."""
+        """Return the Dirichlet-multinomial distribution, for a single trial if `trials` is None."""
         return predictive.DirichletMultinomial(self.trials or 1, dict(posterior))
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
-        """Draw dicts of counts (of one trial if `trials` is None)."""
+        """Draw dicts of counts, of a single trial if `trials` is None."""
         drawn = rng.multinomial(self.trials or 1, list(theta.values()), size)
         rows = [dict(zip(theta, map(int, row), strict=True)) for row in np.atleast_2d(drawn)]
         return rows[0] if size is None else rows

@@ -75,7 +75,7 @@ class Bernoulli(PairLikelihood):
         return arrays.total(1.0, weights, n), ones, arrays.total(1.0 - values, weights, n), 0.0
 
     def sql_form(self) -> SqlForm:
-        """Return the number of successes and failures."""
+        """Return the numbers of successes and failures."""
         valid = f"({X} = {number(0)} OR {X} = {number(1)})"
         return SqlForm(valid, (0.0, X, Complement(1, 1.0)))
 
@@ -222,11 +222,11 @@ class Binomial(PairLikelihood):
         return arrays.total(1.0, weights, n), a, b, log_base
 
     def predictive(self, posterior: Any) -> Distribution:
-        """Return the beta-binomial distribution (of one trial if `trials` is None)."""
+        """Return the beta-binomial distribution, for a single trial if `trials` is None."""
         return predictive.BetaBinomial(self.trials or 1, *posterior)
 
     def expectation(self, posterior: Any) -> Distribution:
-        """Return the distribution of the expected successes (of one trial if `trials` is None)."""
+        """Return the distribution of the expected successes, in one trial if `trials` is None."""
         share = Beta(*posterior)
         return share if self.trials in (None, 1) else predictive.Affine(share, float(self.trials))
 
@@ -253,7 +253,7 @@ class Binomial(PairLikelihood):
         return {k: float(distribution.p(k)) for k in range((self.trials or 1) + 1)}
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
-        """Draw numbers of successes (of one trial if `trials` is None)."""
+        """Draw numbers of successes, in a single trial if `trials` is None."""
         drawn = rng.binomial(self.trials or 1, theta, size)
         if self.trials is None:
             return (int(drawn), 1) if size is None else [(int(k), 1) for k in drawn]

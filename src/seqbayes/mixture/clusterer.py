@@ -212,7 +212,7 @@ class StreamClusterer(base.Clusterer, Model):
         Raises
         ------
         PriorError
-            If the dictionary does not describe a clusterer, or has a newer version.
+            If the dictionary does not describe a clusterer, or was written by a newer version.
         """
         serialization.Document(data)
         name, model = cls.__name__, data.get("model")

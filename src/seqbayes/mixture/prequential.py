@@ -39,8 +39,8 @@ class Prequential(StreamClusterer):
 
     Before an observation is learned, every mixture forecasts it from all earlier observations. The
     sum of the log predictive densities is its log score: the log evidence of the data in their
-    order. Mixtures with too few or too many components have lower scores, without a penalty for the
-    number of parameters.
+    order. Mixtures with too few or too many components have lower scores even without a penalty for
+    the number of parameters.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ WIDE_RATIO = 100.0
 """Default priors are wide if their scale exceeds the variance within components by this factor."""
 
 MAX_SCALE_RATIO = 1e3
-"""Data whose variances differ by more than this ratio are not compared."""
+"""Data are compared only if the ratio of their variances is at most this."""
 
 
 class Refit(NamedTuple):

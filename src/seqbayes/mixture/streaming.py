@@ -25,7 +25,7 @@ from seqbayes.mixture.refit import (
 from seqbayes.statistics import arrays
 
 REFIT_AFTER = 1.1
-"""Growth of the number of observations after which the mixture is fitted again."""
+"""A mixture may be fitted anew when its number of observations has grown by this factor."""
 
 
 class StreamingMixture(BaseMixture):
@@ -33,7 +33,7 @@ class StreamingMixture(BaseMixture):
 
     The first observations are buffered until the components are fitted to them. After that, online
     EM learns one observation at a time. If the components fit recent observations badly, the next
-    observations are buffered as well, and the components are fitted again.
+    observations are buffered as well, and the components are then refitted.
     """
 
     def _begin(self, buffer: Buffer) -> None:

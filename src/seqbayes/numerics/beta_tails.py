@@ -106,7 +106,7 @@ def is_tiny(a: Real, b: Real) -> Any:
 
 
 def usual_parameters(replaced: Any, a: Real, b: Real) -> tuple[Real, Real]:
-    """Replace parameters by 1 where scipy would be slow and its result is not used."""
+    """Replace parameters by 1 where scipy would be slow and the result is not used."""
     if is_array(replaced):
         return np.where(replaced, 1.0, a), np.where(replaced, 1.0, b)
     return (1.0, 1.0) if replaced else (a, b)

@@ -196,7 +196,7 @@ def bregman_remainder(other: Real, x: Real) -> Real:
 
 
 def _stirling_bregman(step: Real, x: Real) -> Real:
-    """Return Stirling's error at x + step minus its tangent at x, by Taylor's series."""
+    """Return Stirling's error at x + step minus its tangent at x, from a Taylor series."""
     total: Real = 0.0
     for n in range(_TAYLOR_TERMS, 1, -1):
         sign = -1.0 if n % 2 else 1.0

@@ -101,7 +101,7 @@ class _Integrand:
         return np.where(x < 1e-290, np.log(-np.expm1(np.minimum(log_below, 0.0))), result)
 
     def slope(self, t: float) -> float:
-        """Return the derivative of the log, by a central difference."""
+        """Return the derivative of `log` with respect to t / width, from a central difference."""
         low, high = self.log(np.array([t - 1e-4 * self.width, t]))
         return float(high - low) if math.isfinite(high) else -math.inf
 

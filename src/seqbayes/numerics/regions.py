@@ -139,9 +139,10 @@ def _short_mass(distribution: Any, left: float, width: float) -> float:
 
 
 def _around_mode(distribution: Any, level: float) -> tuple[float, float] | None:
-    """Return a short interval from a Taylor series of the log density at the mode, if accurate.
+    """Return a short interval from a Taylor series about the mode; None if it is inaccurate.
 
-    A search would fail, because the densities at both ends are equal to double precision.
+    For such an interval, a search would fail: the log densities at both ends are equal in double
+    precision.
     """
     found = distribution.mode_curvature()
     if found is None:

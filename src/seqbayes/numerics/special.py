@@ -1,4 +1,4 @@
-"""Logarithms of gamma functions without cancellation, at small arguments and at 1e15.
+"""Logarithms of gamma functions without cancellation, for arguments from tiny ones to 1e15.
 
 Densities of counts are products of factors such as ``n! / (k! m!)`` and ``x**k``; their logarithms
 grow like n log n and cancel almost completely. The functions here use Loader's saddle-point form

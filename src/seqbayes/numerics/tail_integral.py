@@ -189,7 +189,7 @@ def log_tail_integral(
     """Log of the integral over t > 0 of exp(-d t - v (e - s t) - v / p (log(1 + p e) - p e)).
 
     Here s is 1 if `grows` is true, otherwise -1, and e = exp(s t) - 1. The tail of the gamma
-    distribution has p = 0; `d` and `v` are not both 0. The result is -inf where it cannot be
+    distribution has p = 0; `d` and `v` are not both 0. The result is -inf if the integral cannot be
     computed.
 
     Examples

@@ -275,7 +275,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         mixtures: Sequence[ClassMixture | None],
         projections: Projections,
     ) -> list[float]:
-        """Return log p(x | class) for every class, from its mixture and its single features."""
+        """Return log p(x | class) for every class, from the class's mixture and single features."""
         total = [
             0.0
             if mixture is None
@@ -316,7 +316,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         return None if found is None else found.mixture.clone(include_attributes=True)
 
     def clusters(self, label: Any) -> list[Cluster]:
-        """Return the name, share and centre of a class's components, by decreasing share.
+        """Return the name, share and centre of a class's components, the largest share first.
 
         The list is empty until its mixture starts.
 

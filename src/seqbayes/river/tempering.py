@@ -91,7 +91,7 @@ class Tempering:
         return probabilities
 
     def probability_of(self, model: int) -> float:
-        """Return the total probability of a model over all powers."""
+        """Return the probability of a model: the sum of its probabilities with each power."""
         first = model * len(POWERS)
         return math.fsum(self._weights[first : first + len(POWERS)])
 

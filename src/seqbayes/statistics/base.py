@@ -166,7 +166,7 @@ class Statistics:
         return 0
 
     def is_possible(self) -> bool:
-        """Whether data with these sums can exist, except for rounding; validates stored sums."""
+        """Whether data with these sums can exist, up to rounding errors; validates stored sums."""
         n: cython.double = self._n.total()
         return isfinite(n) and isfinite(self._h.total()) and n >= 0.0
 

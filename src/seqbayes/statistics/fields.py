@@ -222,7 +222,7 @@ class FieldSums(Statistics):
         self.join_sums((weights, as_sum(0.0)), weights.smallest_magnitude)
 
     def is_possible(self) -> bool:
-        """Whether data with these sums can exist, except for rounding."""
+        """Whether data with these sums can exist, up to rounding errors."""
         n: cython.double = self._n.total()
         weights = [part.n for part in self.parts.values()]
         return (

@@ -16,7 +16,7 @@ except ImportError:  # without a compiler, this file runs as plain Python
 @cython.final
 @cython.cclass
 class Journal:
-    """Copies of the rows of columns before they are changed, to restore them after an error.
+    """Copies of rows, made before the rows are changed, with which to restore them after an error.
 
     Parameters
     ----------

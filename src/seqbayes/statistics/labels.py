@@ -249,12 +249,12 @@ class LabelCounts(Statistics):
             self._cell(label).merge(theirs)
 
     def is_possible(self) -> bool:
-        """Whether data with these sums can exist, except for rounding."""
+        """Whether data with these sums can exist, up to rounding errors."""
         lowest: cython.double = -UNLEARN_TOLERANCE * self._n.total()
         return Statistics.is_possible(self) and all(w >= lowest for w in self.counts.values())
 
     def possible_rows(self, totals: Sequence[Any]) -> Any:
-        """Return, for each row, whether data with its sums can exist, except for rounding."""
+        """Return, for each row, whether data with its sums can exist, up to rounding errors."""
         n, _, *cells = totals
         lowest = -UNLEARN_TOLERANCE * n
         some = np.all([lowest <= each for each in cells], axis=0)

@@ -364,7 +364,7 @@ class Moments(Statistics):
         return 0
 
     def is_possible(self) -> bool:
-        """Whether data with these sums can exist, except for rounding."""
+        """Whether data with these sums can exist, up to rounding errors."""
         n: cython.double = self._n.total()
         if not Statistics.is_possible(self):
             return False
@@ -375,7 +375,7 @@ class Moments(Statistics):
         return s1 / n * s1 <= s2 + UNLEARN_TOLERANCE * s2
 
     def possible_rows(self, totals: Sequence[Any]) -> Any:
-        """Return, for each row, whether data with its sums can exist, except for rounding."""
+        """Return, for each row, whether data with its sums can exist, up to rounding errors."""
         n, _, s1, s2 = totals
         some = np.where(n > 0.0, n, 1.0)
         empty = (n == 0.0) & (s1 == 0.0) & (s2 == 0.0)

@@ -233,14 +233,14 @@ class PairSums(Statistics):
         return 0
 
     def is_possible(self) -> bool:
-        """Whether data with these sums can exist, except for rounding."""
+        """Whether data with these sums can exist, up to rounding errors."""
         lowest: cython.double = -UNLEARN_TOLERANCE * self._n.total()
         return (
             Statistics.is_possible(self) and lowest <= self._a.total() and lowest <= self._b.total()
         )
 
     def possible_rows(self, totals: Sequence[Any]) -> Any:
-        """Return, for each row, whether data with its sums can exist, except for rounding."""
+        """Return, for each row, whether data with its sums can exist, up to rounding errors."""
         n, _, a, b = totals
         lowest = -UNLEARN_TOLERANCE * n
         return Statistics.possible_rows(self, totals) & (lowest <= a) & (lowest <= b)

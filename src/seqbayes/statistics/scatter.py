@@ -313,7 +313,7 @@ class Scatter(Statistics):
         return 0
 
     def is_possible(self) -> bool:
-        """Whether data with these sums can exist, except for rounding."""
+        """Whether data with these sums can exist, up to rounding errors."""
         if not (Statistics.is_possible(self) and np.isfinite(self._sums.rows()).all()):
             return False
         if self._n.total() <= 0.0:

@@ -21,7 +21,7 @@ else:
     from seqbayes.statistics.base import Statistics
     from seqbayes.statistics.sums import Sum
 
-# Parts of a sum that have columns; the few sums with more parts keep the others in a dict.
+# The parts of a sum that have columns; a dict stores further parts, which few sums have.
 PARTS = 5
 _PARTS = cython.declare(cython.int, PARTS)
 SMALLEST_CAPACITY = 16

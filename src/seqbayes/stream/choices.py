@@ -264,7 +264,7 @@ class Chooser:
         return tuple(found)
 
     def _known_shares(self, keys: Any, states: list[Any]) -> dict[Any, float] | None:
-        """Return the shares if they were computed from the same states."""
+        """Return the stored shares if they were computed from exactly these states."""
         with self._lock:
             known = self._shares.get(keys)
         # states are immutable: learning replaces them

@@ -50,7 +50,7 @@ _HIGH, _LOW = 4096.5, 2.0**-50
 @cython.cfunc
 @cython.exceptval(-1, check=True)
 def _copy_key(key: str, to: cython.p_char) -> cython.Py_ssize_t:
-    """Convert a key from JSON to its text (see `key_text`); return the size of the text.
+    """Convert a key from JSON to its text (see `key_text`); return the length of the text.
 
     The key is usually one string without escapes. The text has at most one byte more than the JSON.
     """
@@ -203,7 +203,7 @@ class ColumnJson:
         self._form = self._find_form() if cython.compiled else None
 
     def _find_form(self) -> StateForm | None:
-        """Find the numbers in the JSON of a state whose sums occur only once in the JSON."""
+        """Find the sums in the JSON of a state; None unless each of them occurs exactly once."""
         statistics = self._columns.empty().scratch
         slots: dict[str, int] = {}
         for j, each in enumerate(statistics.row_sums()):

@@ -105,7 +105,7 @@ class Windows(Collector):
             self._until[name] = max((c for c in clocks if c is not None), default=-math.inf)
 
     def learned(self, pipeline: Pipeline, batch: Batch | None) -> None:
-        """Take the windows that have ended, after many events."""
+        """After every `COLLECTED` events, collect the windows that have ended."""
         self._events += 0 if batch is None else len(batch.records)
         if self._events >= COLLECTED:
             self._collect(pipeline)

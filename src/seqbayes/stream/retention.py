@@ -1,4 +1,4 @@
-"""Retention: keys that are no longer used, and old dead letters, are removed."""
+"""Retention: removal of old dead letters, and of keys that are no longer used."""
 
 from __future__ import annotations
 

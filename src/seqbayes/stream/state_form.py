@@ -33,7 +33,7 @@ _POWERS: Array = 10.0 ** np.arange(16)
 # Integers up to this size are written digit by digit.
 _LARGEST = cython.declare(cython.double, 2.0**53)
 MAX_NUMBER_SIZE = 32
-"""Maximum number of bytes of a number that `StateForm` writes."""
+"""Maximum length, in bytes, of a number that `StateForm` writes."""
 
 
 @cython.cfunc
@@ -41,7 +41,7 @@ MAX_NUMBER_SIZE = 32
 def _read_number(
     text: cython.p_char, powers: cython.p_double, value: cython.p_double
 ) -> cython.Py_ssize_t:
-    """Read a finite number in JSON; return its size, or 0 if it is not a number."""
+    """Read a finite number in JSON; return its length in bytes, or 0 if it is not a number."""
     i: cython.Py_ssize_t = text[0] == 45  # minus
     first: cython.Py_ssize_t = i
     digits: cython.ulonglong = 0
@@ -70,7 +70,7 @@ def _read_number(
 @cython.cfunc
 @cython.exceptval(-1, check=False)
 def _write_number(to: cython.p_char, v: cython.double) -> cython.Py_ssize_t:
-    """Write a finite number as JSON; return its size."""
+    """Write a finite number as JSON; return its length in bytes."""
     i: cython.Py_ssize_t = 0
     k: cython.Py_ssize_t
     n: cython.Py_ssize_t
@@ -166,7 +166,7 @@ class StateForm:
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def write(self, to: cython.p_char, values: cython.p_double) -> cython.Py_ssize_t:
-        """Write the JSON of a state with these numbers; return its size."""
+        """Write the JSON of a state with these numbers; return its length in bytes."""
         at: cython.Py_ssize_t = 0
         k: cython.Py_ssize_t
         length: cython.Py_ssize_t

@@ -301,7 +301,7 @@ class KeyedStates:
         self._states[key] = state
 
     def drop(self, key: Any) -> None:
-        """Drop a state; its key is `gone` until the next commit."""
+        """Drop a state; until the next commit, its key is in `gone`."""
         if self._labels_of is not None:
             self._limits.count_labels(self.state(key), -1)
         del self._states[key]

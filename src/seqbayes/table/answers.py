@@ -292,9 +292,9 @@ class Answers:
         return spread
 
     def _observe(self, xs: Any, rows: Array) -> tuple[Columns, Any, Array]:
-        """Read one observation for each row; return those of some rows as columns.
+        """Read one observation for each row; return the observations of the given rows as columns.
 
-        Also return their statistic, and the logarithms of their base measures.
+        The other results are the columns' statistic and the logarithms of the base measures.
         """
         x, y = self._state.read_many(xs)
         if len(x) != len(self):

@@ -157,7 +157,7 @@ def _spaced(points: Array, step: float) -> Array:
 
 
 def _coordinates(support: Any) -> tuple[Any, Any, Any]:
-    """Return an unbounded coordinate for numbers with this support, its inverse and its slope."""
+    """Return an unbounded coordinate for numbers with this support, with its inverse and slope."""
     low, high = support
     if (low, high) == (0.0, 1.0):
         return sc.logit, sc.expit, lambda u: float(sc.log_expit(u) + sc.log_expit(-u))

@@ -86,7 +86,7 @@ def _encode_string(text: str) -> bytes:
 def _encode_plain(
     text: cython.p_uchar, size: cython.Py_ssize_t, to: cython.p_uchar
 ) -> cython.Py_ssize_t:
-    """Encode a JSON list of plain ASCII strings; return the size, or 0 for any other value.
+    """Encode a JSON list of plain ASCII strings; return the length, or 0 for any other value.
 
     The result has up to 8 bytes for each byte of the text, and 64 more.
     """
@@ -128,7 +128,7 @@ def _encode_plain(
 def _encode_number(
     text: cython.p_uchar, at: cython.Py_ssize_t, to: cython.p_uchar, n: cython.Py_ssize_t
 ) -> cython.Py_ssize_t:
-    """End a string, and append the number whose digits begin at the position; return the size."""
+    """End a string, append the number with digits from position `at`, and return the length."""
     to[n] = to[n + 1] = 0
     to[n + 2] = 1
     while text[at] == 48:
@@ -148,7 +148,7 @@ def _encode_number(
 def _copy_names(
     text: cython.p_uchar, size: cython.Py_ssize_t, to: cython.p_uchar, n: cython.Py_ssize_t
 ) -> cython.Py_ssize_t:
-    """Append the names themselves; return the size of the encoding."""
+    """Append the names themselves; return the length of the encoding."""
     at: cython.Py_ssize_t = 2
     while at < size:
         to[n] = 1

@@ -327,7 +327,7 @@ class Entry:
 
     @property
     def names(self) -> list[str] | None:
-        """The values of the fields of the key; None for the pooled rest."""
+        """The values of the key's fields; None for the pooled rest (all keys beyond the limit)."""
         names: list[str] | None = msgspec.json.decode(self.key)
         return names
 

@@ -13,7 +13,7 @@ Kind = str
 """How a belief is displayed; the OpenAPI document lists all registered kinds."""
 
 Scale = Literal["", "share", "log"]
-"""The format of numbers: unchanged, as percentages, or exponentiated."""
+"""How numbers are shown: unchanged (""), as percentages, or as exp(x), if x is a logarithm."""
 
 
 class Error(Struct):

@@ -154,9 +154,9 @@ class Card(Estimate, kw_only=True):
     """Summary of a belief's key; the fields depend on the kind of the belief.
 
     `median` is the posterior median of a belief whose mean is infinite. `p_above` is the
-    probability of exceeding the configured threshold. The components of a mixture
-    that is not `settled` could still swap their labels. They are fitted to at least four fifths of
-    the events buffered for its `start`.
+    probability of exceeding the configured threshold. Until a mixture is `settled`, its components
+    may still swap labels; they have been fitted to at least four fifths of the events buffered for
+    `start`.
     """
 
     belief: str

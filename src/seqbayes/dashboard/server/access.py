@@ -184,7 +184,7 @@ class Guesses:
         self._clients.pop(client, None)
 
     def wait(self, client: str) -> float:
-        """Return the number of seconds until the next token of a client is checked."""
+        """Return the number of seconds until another token from a client may be checked."""
         return max(self._clients.get(client, ((), 0, 0.0))[2] - self._now(), 0.0)
 
     async def hold(self, client: str) -> float:

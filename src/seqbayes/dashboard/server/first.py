@@ -100,10 +100,10 @@ class FirstData:
 
 
 def _part(text: str) -> str:
-    """Return a segment of a path as JavaScript's encodeURIComponent does."""
+    """Return a segment of a path, encoded as by JavaScript's encodeURIComponent."""
     return quote(text, safe="-_.!~*'()")
 
 
 def _query(pairs: list[tuple[str, str]]) -> str:
-    """Return a query as JavaScript's URLSearchParams does."""
+    """Return a query, encoded as by JavaScript's URLSearchParams."""
     return urlencode(pairs).replace("~", "%7E").replace("%2A", "*")

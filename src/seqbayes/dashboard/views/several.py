@@ -149,7 +149,7 @@ def plotted_field(beliefs: Any, held: Path, level: float) -> PlottedNumber | Non
 
 
 def _inside(field: Any, inner: Any, found: PlottedNumber) -> PlottedNumber:
-    """Return a number of a field, with its name and path within the belief."""
+    """Return a number of a field's belief, with the field added to its name and path."""
     name = f"{field}{view_of(inner).link}{found.name}".strip()
     return found._replace(name=name, path=(str(field), *found.path))
 

@@ -45,7 +45,7 @@ class ComponentAdapter:
         raise NotImplementedError
 
     def reading(self, state: State) -> Hashable:
-        """Return a key for how observations are read: states with the same key share a reader."""
+        """Return how observations are read, as a key; states with equal keys share a reader."""
         raise NotImplementedError
 
     def reader(self, state: State, at: int) -> RowReader:

@@ -254,7 +254,7 @@ class IndependentKernel(NormalKernel):
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
-        """Update the statistic's running average with a row, with missing values imputed."""
+        """Update the statistic's running average with a row whose missing values are imputed."""
         if self._leaves_values(keep, gain):
             return 0
         d: cython.Py_ssize_t = self._d

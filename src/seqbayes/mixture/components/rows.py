@@ -120,7 +120,7 @@ class PastRows:
         self._logs: Any = None
 
     def keep(self, row: Row, log_density: cython.double, n: cython.double) -> cython.bint:
-        """Keep observation `n` if it is due; return whether a comparison of the rows is due."""
+        """Keep the row of observation `n`; return whether the kept rows should be compared now."""
         i: cython.Py_ssize_t
         if self.count == PAST_ROWS:
             for i in range(PAST_ROWS // 2):
@@ -155,7 +155,7 @@ class PastRows:
 
 
 def number(x: object) -> cython.double:
-    """Return a finite real number of at most 1e150 in size; raise an error for other objects."""
+    """Return a real number of absolute value up to 1e150; raise an error for other objects."""
     v: cython.double
     if isinstance(x, float):
         v = x
@@ -168,7 +168,7 @@ def number(x: object) -> cython.double:
 
 
 def as_number(x: Any) -> float:
-    """Return a finite real number of at most 1e150 in size.
+    """Return a finite real number whose absolute value is at most 1e150.
 
     Raises
     ------

@@ -177,7 +177,7 @@ class FieldsAdapter(ComponentAdapter):
         return sum(adapter.size(field) for _, field, adapter in self._fields(state))
 
     def reading(self, state: State) -> Hashable:
-        """Return how every field is read."""
+        """Return how observations are read: the keys of all fields."""
         return tuple((name, adapter.reading(field)) for name, field, adapter in self._fields(state))
 
     def reader(self, state: State, at: int) -> RowReader:

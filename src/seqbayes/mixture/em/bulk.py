@@ -209,7 +209,7 @@ def shares(logs: Array, weights: Array) -> Array:
 
 
 def _relative(logs: Array, weights: Array) -> tuple[Array, Array]:
-    """Return the weighted densities of every row, divided by their maximum, and its logarithm."""
+    """Return the weighted densities of every row, divided by their maximum, and the log maximum."""
     top = logs[:, weights > 0.0].max(axis=1)
     return weights * np.exp(np.minimum(logs - top[:, None], 0.0)), top
 

@@ -169,7 +169,7 @@ class Engine(Steps):
         self.n, self.memory = other.n, other.memory
 
     def limit_influence(self, limit: bool) -> None:
-        """Set whether only the weight of observations far from all components is counted."""
+        """Set whether to count observations far from all components without using their values."""
         self._limiting = limit
         for kernel in self.kernels:
             for leaf in kernel.leaves():

@@ -157,7 +157,7 @@ class ComponentStatistics(NamedTuple):
 
 
 def parts(model: EMModel, scale: float = 1.0) -> list[ComponentStatistics]:
-    """Return the statistics of the components for predictions, scaled."""
+    """Return the statistics of the components from which predictions are made, scaled."""
     latest = model.predicting()
     explained = model.engine.explained.tolist()
     components = zip(latest.kernels, latest.live.tolist(), explained, strict=True)

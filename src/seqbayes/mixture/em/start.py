@@ -68,7 +68,7 @@ FINAL_ITERATIONS = 3
 
 
 class StartSample(NamedTuple):
-    """Rows for starts, with weights (0 for outliers), points on a common scale, and keys."""
+    """The rows that starts are made from, with weights (0 for outliers), scaled points and keys."""
 
     rows: Array
     w: Array
@@ -103,7 +103,7 @@ def _are_same(priors: Sequence[State]) -> bool:
 
 
 def _assign(model: EMModel, rows: Array, w: Array, given: Array) -> Any:
-    """Return the cluster with the most evidence under the prior of each component."""
+    """Return, for each component, the cluster with the most evidence under its prior."""
     from scipy.optimize import linear_sum_assignment
 
     k = len(model.priors)

@@ -142,7 +142,7 @@ class Query(Broker):
         Raises
         ------
         SourceError
-            If the query fails, or its cursor is NULL or has ties among the last rows.
+            If the query fails, or the cursor column is NULL or has ties in the last rows.
         """
         self._open()
         try:

@@ -16,7 +16,7 @@ _LEASE_TYPES = (int, int, str | None, NUMBER, str | None)
 
 
 class Database(Store):
-    """The connection, tables and lease of a store in SQL; subclasses implement the first methods.
+    """The connection, tables and lease of a store in SQL; subclasses implement the first group.
 
     Parameters
     ----------
@@ -36,11 +36,11 @@ class Database(Store):
     # Implemented by each database.
 
     def _translated(self) -> AbstractContextManager[None]:
-        """Raise `StoreError` for errors of the database."""
+        """Convert errors of the database to `StoreError`."""
         raise NotImplementedError
 
     def _transaction(self, durable: bool = True) -> AbstractContextManager[None]:
-        """Begin a transaction; commit it at the end, or roll back and raise `StoreError`."""
+        """Commit the block as a transaction, or roll it back and raise `StoreError` if it fails."""
         raise NotImplementedError
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:

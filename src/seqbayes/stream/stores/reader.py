@@ -43,7 +43,7 @@ class StoreReader:
     Raises
     ------
     StoreError
-        If the store does not exist, or has a newer version.
+        If the store does not exist, or was written by a newer version.
 
     Examples
     --------

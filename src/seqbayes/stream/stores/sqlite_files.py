@@ -1,4 +1,4 @@
-"""SQLite files: how to open them, their identity, and messages about errors."""
+"""SQLite files: how they are opened and identified, and the messages for their errors."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def _closest(found: comparisons.Comparison) -> comparisons.Difference:
 
 
 def _percent(p: float) -> str:
-    """Return a probability with two decimals, never rounded to 0 or 100 %."""
+    """Format a probability as a percentage with two decimals, never rounded to 0 % or 100 %."""
     if 0.0 < p < 0.00005:
         return f"{100.0 * p:.2g} %"
     return "> 99.99 %" if 0.99995 < p < 1.0 else f"{100.0 * p:.2f} %"

@@ -31,7 +31,7 @@ _MOST = 512
 _SPACING = 0.7
 """Spacing of locations, in units of the width of the narrowest likelihood of a group's mean."""
 _CELLS = 1 << 24
-"""Maximum product of the number of locations and the number of groups or distinct statistics."""
+"""Maximum of the number of locations times the number of groups (or of distinct statistics)."""
 _TAIL = 1e-6
 _FARTHEST = 12.0
 """Maximum distance between the middle and the ends of the grid, in units of locations."""
@@ -126,7 +126,7 @@ class _Tree:
         self._memory: dict[tuple[str, float], Any] = {}
 
     def place_grid(self, flat: tuple[float, float]) -> None:
-        """Choose closely spaced locations over the range of the population without levels."""
+        """Choose closely spaced locations over the range of a population fitted without levels."""
         belief = self._state.belief(self._population.hyperparameters(self._state, *flat))
         with np.errstate(all="ignore"):
             ends = self._population.location(np.array([belief.ppf(_TAIL), belief.isf(_TAIL)]))

@@ -1,4 +1,4 @@
-// Steps on hidden labels: EM, EM with a prior, EM as clustering, and how the three are related.
+// Steps on hidden labels: EM, EM with a prior, EM as clustering, and how these are related.
 
 import { h, segments, setText, table } from "../../../dashboard/static/js/dom.js";
 import { decimals } from "../../../dashboard/static/js/format.js";

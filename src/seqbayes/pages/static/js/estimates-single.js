@@ -112,7 +112,7 @@ function logarithms() {
   const plot = new Plot("Log likelihood of each share", 190, () => {
     const top = log(0.3);
     plot.top = 1;
-    // the axis begins one unit per candy below the maximum
+    // the axis starts one unit (of log likelihood per candy) below the maximum
     plot.curve("likelihood", (x) => (x > 0 && x < 1 ? Math.max(0, 1 + (log(x) - top) / n) : 0));
     plot.mark("mle", 0.3, { name: "MLE, unchanged" });
     plot.axis(TENTHS, percent);

@@ -14,7 +14,7 @@ const POINTS = 160; // of the prior
  *
  * @param {object[]} cards
  * @param {object} chart of these cards; `extent(card)` returns null or { low, high, mean },
- * without a   mean if nothing may be cut off
+ * or an object without `mean` if the card must not be cut off
  * @param {object|null} before the previous axis
  * @returns {object|null} the domain, and the prior along it; null for a single card
  */

@@ -38,7 +38,7 @@ export class Pins extends Block {
   /**
    * Show the pinned keys of one belief, or of all beliefs, that match a search.
    *
-   * @param {string|null} only a belief
+   * @param {string|null} only name of the belief; null for all beliefs
    * @param {string} search
    * @param {boolean} always whether to show a message if nothing is pinned
    */
