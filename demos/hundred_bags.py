@@ -43,7 +43,7 @@ def binomial_model() -> dict[int, float]:
 
 
 def tally() -> dict[int, int]:
-    """Return the number of bags with each count under the normal, by largest remainders."""
+    """Return the number of bags with each count under the normal model, by largest remainders."""
     expected = {k: BAGS * p for k, p in normal_model().items()}
     whole = {k: math.floor(bags) for k, bags in expected.items()}
     # rounded, so that equal remainders on both sides of the mean tie, and the lower count wins

@@ -126,7 +126,7 @@ class TopTwo(Rule):
         return shares
 
     def pick(self, candidates: RandomCandidates) -> Arm:
-        """Choose the best arm of a draw, or the best of the other arms."""
+        """Choose the best arm of a draw or, with probability 1 - beta, the best other arm."""
         first = candidates.sample_best()
         if len(candidates.arms) == 1 or candidates.rng.random() < self.beta:
             return first

@@ -43,7 +43,7 @@ class JsonRelation(DuckRelation):
         self.columns = {name: Column(quoted(name), "json") for name in names}
 
     def doubtful(self, inner: str, condition: str) -> Iterator[tuple[Any, Any]]:
-        """Yield the number of each row for which a condition is not true, paired with None."""
+        """Yield the position of each row for which a condition is not true, paired with None."""
         return numbers(self, inner, condition)
 
 
@@ -70,7 +70,7 @@ class CsvRelation(DuckRelation):
         self.columns = {name: Column(quoted(name), "cell") for name in header}
 
     def doubtful(self, inner: str, condition: str) -> Iterator[tuple[Any, Any]]:
-        """Yield the number of each row for which a condition is not true, paired with None."""
+        """Yield the position of each row for which a condition is not true, paired with None."""
         return numbers(self, inner, condition)
 
 

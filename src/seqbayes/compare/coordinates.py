@@ -133,7 +133,7 @@ class LogCoordinate(Coordinate):
         return u
 
     def log_mass(self, logs: Array, u: Array, centres: Array, widths: Array) -> Array:
-        """Return the log densities, which decrease exponentially."""
+        """Return the log densities themselves: their tails decrease exponentially."""
         return logs
 
     def graded(self, centres: Array, widths: Array) -> Array:

@@ -193,7 +193,7 @@ def _without_tiny(probabilities: Array) -> Array:
 
 
 def _loss(grid: Grid, better: str, low: Array, high: Array) -> Array:
-    """Return the losses, with the expected amounts by which numbers are beyond the grid."""
+    """Return the losses, including the expected amounts by which numbers lie beyond the grid."""
     if better == "higher":
         worse, other = grid.below, grid.above
         outside = low + high.sum(axis=1, keepdims=True) - high

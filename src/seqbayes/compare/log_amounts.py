@@ -216,7 +216,7 @@ class _Likelihood:
         return x
 
     def _climb(self, point: Array) -> tuple[float, Array]:
-        """Return the local maximum near a point, by Newton's method."""
+        """Return the local maximum near a point, found by Newton's method."""
         value = float(self.at(point))
         for _ in range(_STEPS):
             slope = self.slope(point)

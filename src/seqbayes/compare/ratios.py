@@ -124,7 +124,7 @@ def log_normal_average(gap: Any, variance: Any, spreads: Spreads) -> Array:
 
 
 def log_mixture(logs: Array) -> Array:
-    """Return the log of the weighted average over the parts of the prior, along the first axis."""
+    """Return the log of the weighted average over the parts of the prior (the first axis)."""
     top = logs.max(axis=0)
     found: Array = top + np.log(np.tensordot(_WEIGHTS, np.exp(logs - top), 1))
     return found

@@ -42,7 +42,7 @@ _MOST_TABLED = 6000
 """Largest number of terms of a product whose density is interpolated in a table."""
 
 _MANY = 8
-"""Number of points from which the density of a product is computed with fewer nodes if possible."""
+"""A product's density at this many points or more is computed with fewer nodes, if these suffice."""
 
 _FEWEST, _AGREEING = 24, 1e-8
 """Smallest number of nodes, and the difference between sums over every other node that suffices.
@@ -115,7 +115,7 @@ class Averaged(Distribution):
         return plain(np.reshape(found, np.shape(q)))
 
     def _quantile_at(self, q: float, upper: bool) -> float:
-        """Return a quantile, by Newton's method on normal scores within shrinking bounds."""
+        """Return a quantile, found by Newton's method on normal scores within shrinking bounds."""
         target = -float(sc.ndtri(q)) if upper else float(sc.ndtri(q))
         u, low, high = self._start(), -math.inf, math.inf
         for _ in range(_HALVINGS):

@@ -12,7 +12,7 @@ from seqbayes.numerics.special import Real
 class ClosedForms:
     """Closed forms and facts that make other computations exact or fast.
 
-    A distribution overrides the ones that it has. A default value makes callers use a general
+    A distribution overrides those that it has. The default values make callers use a general
     method.
     """
 
@@ -71,9 +71,9 @@ class ClosedForms:
 
     @property
     def singularity(self) -> float:
-        """Distance from the line of the nearest complex singularity of the density, if it matters.
+        """Distance between the real line and the nearest complex singularity of the density.
 
-        Otherwise infinite, as for distributions without a power tail.
+        Infinite if no singularity limits the steps, as for distributions without a power tail.
         """
         return math.inf
 

@@ -71,7 +71,7 @@ class NormalInverseWishartBelief(Joint):
 
     @property
     def var(self) -> MultivariateParameters[Any]:
-        """Covariance matrix of the mean and variances of the covariance's entries, or None."""
+        """The covariance matrix of the mean, and the variance of each entry of the covariance."""
         kappa, left = np.asarray(self._kappa), np.asarray(self._df - self._d - 1.0)
         scale, diagonal = self._scale, np.diagonal(self._scale, axis1=-2, axis2=-1)
         divisor = (left + 1.0) * left * left * (left - 2.0)
@@ -198,7 +198,7 @@ class NormalInverseWishartBelief(Joint):
         return float(matrix.sum() + 0.5 * given)
 
     def sample(self, size: Any, rng: np.random.Generator) -> MultivariateParameters[Any]:
-        """Draw (mean, covariance) jointly, by Bartlett's decomposition."""
+        """Draw (mean, covariance) jointly, with Bartlett's decomposition."""
         d = self._d
         shape = () if size is None else tuple(np.atleast_1d(size))
         lower = np.zeros((*shape, d, d))

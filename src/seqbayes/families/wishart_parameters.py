@@ -163,7 +163,7 @@ def is_well_conditioned(factor: Any) -> bool:
 
 
 def with_vector(factor: Any, vector: Any) -> Any:
-    """Return the factor of ``F F' + v v'``, by Givens rotations.
+    """Return the factor of ``F F' + v v'``, computed with Givens rotations.
 
     Directions orthogonal to a long vector stay accurate, unlike in the sum.
     """

@@ -89,7 +89,7 @@ class Piecewise:
         return found.reshape(np.shape(x))
 
     def _evaluated(self, x: Any) -> Any:
-        """Return the values at some points, by Clenshaw's recurrence."""
+        """Return the values at some points, computed with Clenshaw's recurrence."""
         panel = np.searchsorted(self._starts, x, side="right") - 1
         panel = np.clip(panel, 0, len(self._starts) - 1)
         t = (x - self._starts.take(panel)) / self._half.take(panel) - 1.0

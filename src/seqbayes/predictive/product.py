@@ -99,23 +99,23 @@ class Product(Distribution):
         raise NotImplementedError(f"several fields have no joint {what}: use marginal(name)")
 
     def cdf(self, x: Any) -> Any:
-        """Raise an error: this is defined only for single fields."""
+        """Raise an error: only single fields have this function; see `marginal`."""
         self._per_field("cdf")
 
     def sf(self, x: Any) -> Any:
-        """Raise an error: this is defined only for single fields."""
+        """Raise an error: only single fields have this function; see `marginal`."""
         self._per_field("sf")
 
     def ppf(self, q: Any, log: bool = False) -> Any:
-        """Raise an error: this is defined only for single fields."""
+        """Raise an error: only single fields have this function; see `marginal`."""
         self._per_field("ppf")
 
     def isf(self, q: Any, log: bool = False) -> Any:
-        """Raise an error: this is defined only for single fields."""
+        """Raise an error: only single fields have this function; see `marginal`."""
         self._per_field("isf")
 
     def interval(self, level: float = 0.95, kind: str = "equal-tailed") -> Any:
-        """Raise an error: this is defined only for single fields."""
+        """Raise an error: only single fields have this function; see `marginal`."""
         self._per_field("interval")
 
     def __repr__(self) -> str:

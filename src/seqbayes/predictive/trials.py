@@ -107,8 +107,8 @@ class BetaBinomial(DiscreteDistribution):
 
     Notes
     -----
-    Tails are sums of up to 2000 probabilities; longer tails are an integral (`log_beta_less`; about
-    0.5 ms).
+    A tail is the sum of its probabilities if there are at most 2000; otherwise it is computed as an
+    integral (`log_beta_less`), which takes about 0.5 ms.
 
     Examples
     --------

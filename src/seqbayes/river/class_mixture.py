@@ -252,7 +252,7 @@ def read(
 def component(
     features: Mapping[Any, Feature], label: Any, k: int, strength: float, covariance: str
 ) -> tuple[Product | None, Any]:
-    """Return the prior for a component of a class, and its field of several numbers, if any.
+    """Return the prior for a component of a class, and the prior's vector field, or None.
 
     Every feature has the prior that naive Bayes would use: the feature's data in all classes, with
     the weight of `strength` observations. Variances are those of `k` clusters that together occupy

@@ -149,7 +149,7 @@ class FeatureKind:
             yield log_marginal(posterior, statistic)
 
     def alone(self, seen: Statistics) -> State:
-        """Return the belief after learning only these data."""
+        """Return the belief that has learned only these data."""
         state = self._empty()
         state.statistics.merge(seen)
         return state

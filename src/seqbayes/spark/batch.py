@@ -116,7 +116,7 @@ class Beliefs:
         return write_states(self.states(), self.belief, url)
 
     def unpersist(self) -> Self:
-        """Drop the cached results; they will be computed again when needed."""
+        """Drop the cached results; they will be recomputed when needed."""
         self._found.unpersist()
         return self
 

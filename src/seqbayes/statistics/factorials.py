@@ -209,7 +209,7 @@ def log_factorial_pair(k: cython.double, k_low: cython.double) -> tuple[float, f
 def log_choose_pair(
     k: cython.double, k_low: cython.double, m: cython.double, m_low: cython.double
 ) -> tuple[float, float]:
-    """Return log((k + m)! / (k! m!)) and its rounding error, for k and m with theirs."""
+    """Return log((k + m)! / (k! m!)) and its rounding error, given those of k and m."""
     n: cython.double = k + m
     p: cython.double
     q: cython.double

@@ -49,7 +49,7 @@ class PooledStates:
 
     @property
     def prior(self) -> PooledPrior:
-        """The prior that the keys have in common."""
+        """The common prior of the keys, estimated from their data."""
         return self._table.pooled_prior
 
     def estimate(self, key: Any, level: float = 0.95) -> PooledEstimate | None:

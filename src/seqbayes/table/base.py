@@ -364,7 +364,7 @@ class BaseTable(Summaries):
 
     @property
     def pooled_prior(self) -> PooledPrior:
-        """The prior that the keys have in common, estimated from their data.
+        """The common prior of the keys, estimated from their data.
 
         Raises
         ------

@@ -57,7 +57,7 @@ class EntryTable:
                 entry.known_n = n
 
     def put(self, key: str, update: Update) -> tuple[Entry, list[EventEffect]]:
-        """Store a copy of a key's state; return its entry, and events if a client is watching."""
+        """Store a copy of a key's state; return its entry, and the events that clients watch."""
         entry = self.entries.get(key)
         if entry is None:
             began = update.updated if update.since is None else update.since

@@ -77,7 +77,7 @@ class Connection:
         self._wake.set()
 
     async def next(self) -> tuple[int, bytes] | None:
-        """Return the number of the next frame, and the frame; None at the end."""
+        """Wait for the next frame; return its number and contents, or None at the end."""
         while not self._frames:
             if self.closed:
                 return None

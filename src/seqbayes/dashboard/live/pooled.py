@@ -33,8 +33,8 @@ class _Computed:
 class PooledBeliefs:
     """The posteriors of pooled beliefs, computed from all keys when needed.
 
-    After a change they are computed again, but at most once a second, and for at most a twentieth
-    of the time. Until then, the previous results are returned.
+    After a change they are recomputed, but at most once a second, and during at most a twentieth of
+    the time. Until then, the previous results are returned.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class SeveralView(BeliefView):
         return lines(self.predictive_parts("", state), self.level)
 
     def step(self, state: Any, x: Any) -> dict[str, Any] | None:
-        """Return the step at the point selected by the state."""
+        """Return the step of Bayes' rule, at the point that the state selects."""
         step = state.explain(x)
         return step_as_json(x, step.at, step.prior, step.likelihood, step.evidence, step.posterior)
 

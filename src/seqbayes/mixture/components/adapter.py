@@ -168,7 +168,7 @@ class NumberAdapter(ComponentAdapter):
         self.df = df
 
     def has_proper_prior(self, state: State, kernel: Any) -> bool:
-        """Return the result of the kernel, which is faster to compute."""
+        """Return the kernel's answer, which is computed faster than the state's."""
         return bool(kernel.is_proper)
 
     def has_tails(self, state: State) -> bool:

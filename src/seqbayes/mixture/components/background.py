@@ -107,7 +107,7 @@ class BackgroundKernel(Kernel):
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def learn(self, row: Row, keep: cython.double, gain: cython.double) -> cython.int:
-        """Update the share of the observations."""
+        """Update the background's share of the observations."""
         self._live[0] = keep * self._live[0] + gain
         return 0
 

@@ -21,7 +21,9 @@ class GenericReader(RowReader):
     Parameters
     ----------
     at
-        Position of its first number in a row. state A state of the family.
+        Position in a row of the first number that this reader writes.
+    state
+        A state of the family.
     """
 
     def __init__(self, at: int, state: State) -> None:
@@ -48,7 +50,7 @@ class GenericKernel(Kernel):
     Parameters
     ----------
     at
-        Position of its first number in a row.
+        Position in a row of this kernel's first number.
     state
         The component's prior.
     """

@@ -52,7 +52,7 @@ class NormalKernel(Kernel):
     Parameters
     ----------
     at
-        Position of its first number in a row.
+        Position in a row of this kernel's first number.
     prior
         The mean, weight, degrees of freedom and scale.
     packed

@@ -62,7 +62,7 @@ class BulkPredictions:
         ObservationError
             If an observation is outside a component's support; the message gives its position.
         PriorError
-            If default priors have no scale before the first observation.
+            If there is no observation yet, so that default priors have no scale.
         """
         model, rows = self._read(xs)
         return np.vstack([shares(*model.log_densities(block)) for block in _blocks(rows)])
@@ -75,7 +75,7 @@ class BulkPredictions:
         ObservationError
             If an observation is outside a component's support; the message gives its position.
         PriorError
-            If default priors have no scale before the first observation.
+            If there is no observation yet, so that default priors have no scale.
 
         Examples
         --------
@@ -106,7 +106,7 @@ class BulkPredictions:
         ObservationError
             If an observation is outside a component's support; the message gives its position.
         PriorError
-            If default priors have no scale before the first observation.
+            If there is no observation yet, so that default priors have no scale.
         """
         model, rows = self._read(xs)
         return np.concatenate([log_average(*model.log_densities(block)) for block in _blocks(rows)])
@@ -119,7 +119,7 @@ class BulkPredictions:
         ObservationError
             If an observation is outside a component's support; the message gives its position.
         PriorError
-            If default priors have no scale before the first observation.
+            If there is no observation yet, so that default priors have no scale.
         """
         xs = arrays.items(xs)
         if not self.has_predictive:

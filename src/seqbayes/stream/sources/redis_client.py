@@ -147,7 +147,7 @@ class ConsumerGroup:
         client
             The client of the server.
         position
-            The last entry read, to which the only member resets the group.
+            The last entry read; the group is reset to it if this is its only member.
         durable
             The last entry that is committed.
 

@@ -135,7 +135,7 @@ class MixedBelief(Distribution):
         return self._solved(float(q), upper=True)
 
     def _solved(self, q: float, upper: bool) -> Array:
-        """Return quantiles, by Newton's method within the bounds of Chebyshev's inequality."""
+        """Find quantiles by Newton's method, within the bounds of Chebyshev's inequality."""
         mean, deviation = self.mean, np.sqrt(self.var)
         beyond = math.sqrt((1.0 - q) / q) if q < 0.5 else math.sqrt(q / (1.0 - q))
         z = -float(sc.ndtri(q)) if upper else float(sc.ndtri(q))

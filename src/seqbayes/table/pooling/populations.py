@@ -90,7 +90,7 @@ class GammaPopulation(Population):
         return x
 
     def log_hyperprior(self, x: Array) -> Array:
-        """Return the log density of a uniform log mean."""
+        """Return 0: the prior on the log mean is uniform."""
         return np.zeros_like(x)
 
 
