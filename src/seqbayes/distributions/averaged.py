@@ -42,7 +42,7 @@ _MOST_TABLED = 6000
 """Largest number of terms of a product whose density is interpolated in a table."""
 
 _MANY = 8
-"""A product's density at this many points or more is computed with fewer nodes, if these suffice."""
+"""A product's density at this many points or more is computed with fewer nodes if they suffice."""
 
 _FEWEST, _AGREEING = 24, 1e-8
 """Smallest number of nodes, and the difference between sums over every other node that suffices.

@@ -25,7 +25,7 @@ from seqbayes.mixture.refit import (
 from seqbayes.statistics import arrays
 
 REFIT_AFTER = 1.1
-"""A mixture may be fitted anew when its number of observations has grown by this factor."""
+"""A mixture may be refitted when its number of observations has grown by this factor."""
 
 
 class StreamingMixture(BaseMixture):
