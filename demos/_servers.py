@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 def find(program: str) -> str | None:
-    """Return the path of a program, also if its directory is only in root's PATH."""
+    """Return the path of a program, even if its directory is only in root's PATH."""
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 

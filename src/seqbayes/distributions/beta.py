@@ -72,8 +72,9 @@ class Beta(Distribution):
     def logpdf_of_log_odds(self, u: Any) -> Any:
         """Return the log density of the log odds of the share, at an array of log odds.
 
-        With w, the distance from the mode, and p, the share there, it decreases from the mode by
-        ``n log(1 + p (exp(w) - 1)) - alpha w``, here with p up to 1/2.
+        Let w be the distance from the mode, p the share at the mode, and n the sum of both
+        hyperparameters. The log density is below its maximum by
+        ``n log(1 + p (exp(w) - 1)) - alpha w``, which is used for p up to 1/2.
         """
         if self._at_mode is None:
             self._at_mode = self._log_odds_at_mode()

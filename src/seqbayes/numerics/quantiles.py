@@ -38,7 +38,7 @@ _UNEQUAL = 3e3
 _NORMAL_LIKE = 1e3
 _SMALL = 5e3
 _LARGEST_LOG = 709.0
-# Length of an array of degrees of freedom from which on equal ones are evaluated once: counts of
+# In arrays of at least this length, equal degrees of freedom are evaluated once, because counts of
 # many keys repeat.
 _MANY = 1000
 

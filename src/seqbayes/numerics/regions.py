@@ -127,7 +127,7 @@ def _change(distribution: Any, low: float, width: float) -> tuple[float, float, 
 
 
 def _short_mass(distribution: Any, left: float, width: float) -> float:
-    """Return P(left < X < left + width), by quadrature unless a tail is small beside it."""
+    """Return P(left < X < left + width), by quadrature unless a tail is relatively small."""
     low, high = distribution.support
     if width > left - low:
         return float(distribution.cdf(left + width) - distribution.cdf(left))
