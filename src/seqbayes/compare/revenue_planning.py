@@ -89,7 +89,7 @@ def needed(
 def _half_squares(
     mine: Revenue, theirs: Revenue, effect: float, better: str
 ) -> tuple[float, float]:
-    """Return half the squared test statistic, and the log e-value's distance from it."""
+    """Return half the squared test statistic, and by how much the log e-value is smaller."""
     larger, smaller = log_e_values(mine, theirs, effect).tolist()
     if better == "lower":
         larger, smaller = smaller, larger

@@ -26,7 +26,7 @@ FINAL_EFFORT = (10, 100)
 PROVISIONAL_EFFORT = (3, 15)
 
 FIRST_EFFORT = 1, 5
-"""Starts and iterations for predictions from fewer than ten observations."""
+"""Numbers of starts and iterations for predictions from fewer than ten observations."""
 
 FEW, FEW_EFFORT, FEW_GROWTH = 40, (2, 6), 1.5
 """Below `FEW` observations: starts and iterations for predictions, and the growth of the buffer
