@@ -20,7 +20,7 @@ MOST_PANES = 1000
 """Maximum number of panes of the windows that can still change."""
 
 MOST_UNREPORTED = 20_000
-"""Maximum number of panes; older ones are removed even if their windows were not taken."""
+"""Maximum number of panes; older ones are removed even if their windows were not reported."""
 
 
 class Window(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from seqbayes.distributions import Distribution
 
 _RATIO = math.log(1.25)
-"""Distance between the logarithms of the tail probabilities from which a slope is computed."""
+"""A slope is computed from two tail probabilities whose logarithms differ by this."""
 
 _ERROR = 1e-9
 """Relative error of a slope."""

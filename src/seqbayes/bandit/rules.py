@@ -12,7 +12,7 @@ from seqbayes.compare import BETTER
 from seqbayes.errors import PriorError
 
 TRIES = 4
-"""Number of draws in which `TopTwo` looks for another best arm before it uses the distance."""
+"""Number of draws after which `TopTwo` stops looking for another best arm and uses distances."""
 
 
 class Rule(ABC):

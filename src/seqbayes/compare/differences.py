@@ -24,16 +24,16 @@ from seqbayes.numerics import sc
 _STEPS = 80
 
 _PRECISION = 1e-7
-"""Relative size of a Newton step after which the remaining error is about 1e-14."""
+"""After a Newton step of this relative size, the remaining error is about 1e-14."""
 
 _ROUGH = 1e-3
-"""Relative size of a Newton step after which the ends of supports are considered."""
+"""After a Newton step of this relative size, the ends of supports are considered."""
 
 _NEGLIGIBLE_PANEL = 1e-18
 """Share of the mass of a number in panels that are omitted from sums that are not small."""
 
 _FAR = 0.1
-"""Distance between normal scores beyond which a small step does not mean convergence."""
+"""If normal scores are farther apart than this, a small step does not mean convergence."""
 
 _SMOOTH = 0.5
 """Largest excess kurtosis at which few nodes give probabilities with ten digits."""
@@ -42,7 +42,7 @@ _NODES_OF_WIDE = 129
 """Number of nodes in sums over the wider number."""
 
 _HALF_OF_DIGITS = 1e-7
-"""Difference between the sums over all nodes and every other node at which 14 digits are right."""
+"""If the sums over all nodes and over every other node differ by less, 14 digits are right."""
 
 _STEP = 0.45
 """Distance between evenly spaced nodes, in standard deviations of the coordinate."""
@@ -100,7 +100,7 @@ class Contrasts:
         return np.repeat(point(u), self._grid.numbers, axis=0)
 
     def _nodes_of(self, values: Array, masses: Array) -> tuple[Array, Array]:
-        """Return values of the narrow numbers, where they have mass, and the probabilities."""
+        """Return the values at which the narrow numbers have mass, and the masses there."""
         nodes = windows(masses)[self._narrow]
         mass = np.take_along_axis(masses[self._narrow], nodes, axis=1)
         found = np.take_along_axis(values[self._narrow], nodes, axis=1)

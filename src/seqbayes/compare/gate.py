@@ -19,7 +19,7 @@ from seqbayes.state import State
 _LARGEST_LOG = 700.0
 
 _SHARE = 0.02
-"""Share of its data that an arm adds to a block before the block is closed."""
+"""A block is closed when it contains this share of the data of each of its two arms."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from seqbayes.compare.coordinates import Array
 
 NEGLIGIBLE = 1e-14
-"""Share of the largest mass of a node below which a node is omitted."""
+"""A node is omitted if its mass is below this share of the largest mass."""
 
 
 def place(u: Array, masses: Array) -> tuple[Array, Array]:

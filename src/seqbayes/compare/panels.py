@@ -17,26 +17,26 @@ _FAR_STENCIL = np.concatenate([8.0 * 1.3 ** np.arange(8, 30), 1.6e4 * 4.0 ** np.
 """Distances from the centre, in standard deviations, used to find the extent of a density."""
 
 _LEVELS = np.concatenate([[0.5, 2.0, 4.5, 8.0, 12.0, 17.0, 22.0], np.arange(28.0, 210.0, 7.0)])
-"""Logarithms by which a density has decreased from its maximum at the ends of panels."""
+"""The ends of panels are where a log density is this much below its maximum."""
 _SIGNED_LEVELS = np.concatenate([-_LEVELS[::-1], [0.0], _LEVELS])
 
 _DROP = 38.0
-"""Decrease of an integrand's logarithm from its maximum at which the integrand is negligible."""
+"""An integrand is negligible where its logarithm is this much below its maximum."""
 
 _SEPARATED = 165.0
-"""Joint decrease of the logarithms of two densities at which two numbers are treated as far apart.
+"""Two numbers are far apart if, where they overlap most, their log densities have fallen by this.
 
 The probability that the lower one is above the higher one is then below `SMALLEST`.
 """
 
 _SKEWED = 10.0
-"""Ratio of standard deviation to mean above which the mean of a positive number is not used."""
+"""The mean of a positive number is not used if std / mean exceeds this."""
 
 SMALLEST = 1e-70
 """Smallest probability of being better that is computed; panels may be too short for others."""
 
 _LARGEST_DROP = 1e4
-"""Decrease of a log density from its maximum beyond which densities are not distinguished."""
+"""Log densities farther below their maximum than this are treated as equal."""
 
 _REFINEMENTS = 12
 """Maximum number of refinements of the search for the extent of a density."""
@@ -244,7 +244,7 @@ def _extents(densities: Densities, centres: Array, widths: Array) -> tuple[Array
 
 
 def _signed_falls(logs: Array) -> Array:
-    """Return the decrease of a density from its maximum, negative at points below the maximum.
+    """Return the decrease of each log density from its maximum, negated to the left of the maximum.
 
     The result does not decrease within a row.
     """

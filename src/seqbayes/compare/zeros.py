@@ -27,7 +27,7 @@ from seqbayes.distributions import Distribution
 _STEPS = 200
 
 _PRECISION = 1e-11
-"""Relative size of a Newton step after which the remaining error is negligible."""
+"""After a Newton step of this relative size, the remaining error is negligible."""
 
 _LARGEST = 1e300
 
@@ -311,7 +311,7 @@ class MixedContrasts:
 def _roots(
     excess: Callable[[Array, Any], tuple[Array, Array]], count: int, most: float, sign: float
 ) -> Array:
-    """Return the roots of increasing functions, between 0 and `most` times their sign.
+    """Return the roots of increasing functions, between 0 and ``sign * most``.
 
     Newton's method on the logarithm of the distance from 0, within shrinking bounds.
 

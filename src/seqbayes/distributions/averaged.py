@@ -22,7 +22,7 @@ from seqbayes.numerics.elementary import plain
 from seqbayes.numerics.special import Real
 
 _DROP = 110.0
-"""Distance of a log density below its maximum beyond which the density is neglected."""
+"""A density is neglected where its logarithm is more than this below the maximum."""
 
 _STEP = 0.45
 """Step in units of the narrowest width."""
@@ -331,7 +331,7 @@ def _nodes(variable: Distribution, width: float) -> tuple[Any, Any]:
 
 
 def both_sides(log_density: Any, middle: float, step: float) -> tuple[Any, Any]:
-    """Return equally spaced coordinates where a density is not negligible, and its logarithms."""
+    """Return equally spaced coordinates where a density is not negligible, and its log there."""
     sides = [_side(log_density, middle, sign * step) for sign in (-1.0, 1.0)]
     u = np.concatenate([sides[0][0][::-1], sides[1][0][1:]])
     logs = np.concatenate([sides[0][1][::-1], sides[1][1][1:]])

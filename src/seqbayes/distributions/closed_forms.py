@@ -78,7 +78,7 @@ class ClosedForms:
         return math.inf
 
     def rough_place(self) -> tuple[Any, Any] | None:
-        """Return a rough median and standard deviation, if they are much faster than quantiles."""
+        """Return a rough median and standard deviation, if computing quantiles is much slower."""
         return None
 
     zero: float = 0.0

@@ -21,13 +21,13 @@ from seqbayes.numerics.special import HALF_LOG_TWO_PI, Real, is_array, stirling_
 from seqbayes.statistics.exact import rounding_error
 
 _LARGEST = 1e5
-"""Hyperparameter up to which the closed form of the density of a mixture has ten digits."""
+"""Up to this hyperparameter, the closed form of a mixture's density has ten digits."""
 
 _NARROWEST = 1e-6
-"""Smallest standard deviation, relative to the mean, at which distances from it are accurate."""
+"""Distances from the mean are accurate if the relative standard deviation is at least this."""
 
 _FEW = 32
-"""Number of points below which the density is computed without a table."""
+"""With fewer points than this, the density is computed without a table."""
 
 
 class MeanPlusVariance(Distribution):

@@ -25,12 +25,12 @@ _STEP = 0.45
 """Step in units of the narrowest width."""
 
 _LONGEST_STEP = 0.15
-"""Largest step, at which sums over a density like that of a squared normal variable are exact."""
+"""Largest step; it gives exact sums even for the density of a squared normal variable."""
 
 _LARGEST_ODDS = 600.0
 
 _SIGNIFICANT = 40.0
-"""Logarithm below the maximum beyond which a density does not determine the step."""
+"""Points whose log density is this much below the maximum do not determine the step."""
 
 _MANY = 4096
 """Number of points of a mixture that are computed at once."""
@@ -89,12 +89,12 @@ class RandomLevel:
         return values, logs - log_sum(logs)
 
     def levels(self, v: Any) -> tuple[Any, Any]:
-        """Return the levels at coordinates, and 1 minus them."""
+        """Return the levels at coordinates, and 1 minus each level."""
         log_part, log_share = self._logs(v)
         return self.p * np.exp(log_part - log_share), (1.0 - self.p) * np.exp(-log_share)
 
     def draw(self, rng: np.random.Generator, size: Any) -> tuple[Any, Any]:
-        """Draw levels, and return them and 1 minus them."""
+        """Draw levels, and return each level and 1 minus it."""
         rest = 1.0 - self.p
         share = self.share.isf(rng.random(size) * self.share.sf(rest))
         return 1.0 - rest / share, rest / share
@@ -222,7 +222,7 @@ class _ScorePlusError:
         return np.reshape(np.concatenate(found) + constant, np.shape(x))
 
     def logpdf(self, x: Any) -> Any:
-        """Return log densities; outside the table, where they are negligible, extrapolate."""
+        """Return log densities, extrapolated outside the table, where densities are negligible."""
         low, high = self._table.range
         within = np.clip(x, low, high)
         margin = 1e-3 * (high - low)
@@ -325,5 +325,5 @@ class NormalAtLevel(Averaged):
 
 
 def normal_score(below: Any, above: Any) -> Any:
-    """Return the quantiles of the standard normal distribution, given levels and 1 minus them."""
+    """Return quantiles of the standard normal distribution, given levels and 1 minus each level."""
     return np.where(below < 0.5, sc.ndtri(below), -sc.ndtri(above))

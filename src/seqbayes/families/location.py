@@ -11,7 +11,7 @@ from seqbayes.statistics import MomentStatistic, ScatterStatistic
 from seqbayes.statistics.exact import product_error, rounding_error
 
 FAR = 1e6
-"""Square of a mean, in units of its variance, above which its rounding affects densities."""
+"""If a squared mean, divided by the mean's variance, exceeds this, rounding affects densities."""
 
 
 def some(condition: Any) -> bool:

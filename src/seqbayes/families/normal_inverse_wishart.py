@@ -44,7 +44,7 @@ from seqbayes.state import State
 from seqbayes.statistics import Scatter, ScatterStatistic
 
 MAX_SQUARED_DISTANCE = 1e14
-"""Squared distance of data from the prior mean above which floats lose too many digits."""
+"""If data are farther from the prior mean than this (squared), floats lose too many digits."""
 
 
 @register
@@ -286,7 +286,7 @@ class NormalInverseWishart(
 
     @staticmethod
     def log_z(hyperparameters: NormalInverseWishartHyperparameters) -> Any:
-        """Return the log integral of the density without its constant."""
+        """Return the log of the integral of the unnormalised density."""
         mean, kappa, _, _ = hyperparameters
         d = np.shape(mean)[-1]
         df = np.asarray(hyperparameters.df, float)

@@ -149,7 +149,7 @@ class Product(
         return dict(by_field(x, self.fields))
 
     def _states(self) -> dict[Any, State]:
-        """Return a state for every field; it shares its statistics with this state."""
+        """Return a state for every field; these states share their statistics with this one."""
         parts = self._statistics.parts
         return {name: state.with_statistics(parts[name]) for name, state in self.fields.items()}
 

@@ -31,7 +31,7 @@ TYPICAL = 3
 """Number of components that the scale of a default prior assumes."""
 
 COUNT_SHARE = 2.0 / 3.0
-"""Share of the buffer from which the initial number of components is found while the rest fills."""
+"""Share of the buffer that determines the initial number of components while the rest is filled."""
 
 STARTS, ITERATIONS = 2, 25
 """Number of starts for each number of components, and of EM iterations from the best start."""
@@ -118,7 +118,7 @@ class CountingBuffer(Buffer):
     ) -> Generator[float, None, EMModel]:
         """Fit increasing numbers of components while the evidence grows; return the best model.
 
-        There are fewer starts, iterations and components if their total cost is limited.
+        If the total cost is limited, fewer starts, iterations and components are tried.
         """
         xs, w = self._first(n)
         component, rows = self._component(xs), np.empty((0, 0))

@@ -12,7 +12,7 @@ from seqbayes.mixture.em.split_merge import ProcessPrior
 from seqbayes.state import State
 
 RENEW_AFTER = 1.01
-"""Growth of the number of observations after which a forecast is renewed."""
+"""A forecast is renewed when the number of observations has grown by this factor."""
 
 DECISIVE_LEAD = 5.0
 """Lead in log score that decides a trial: a Bayes factor of about 150."""
@@ -21,7 +21,7 @@ TOLERATED_LOSS = 2.0
 """Maximum loss in log score with which fewer components win at the end of a trial."""
 
 TRIAL_RENEW_AFTER = 1.05
-"""Growth of the age of a trial after which its forecasts are renewed."""
+"""The forecasts of a trial are renewed when its age has grown by this factor."""
 
 
 class Forecast:

@@ -21,11 +21,11 @@ from seqbayes.mixture.forecast import RENEW_AFTER, Forecast
 from seqbayes.mixture.mixture import Mixture
 
 FIRST_FORECAST = 5
-"""Number of first observations per component of the largest mixture without forecasts if default
-priors take their scale from them."""
+"""If default priors take their scale from the first observations, this many of these are not
+forecast, per component of the largest mixture."""
 
 RENEW_ALL = 100
-"""Number of observations from which forecasts with given priors are renewed one at a time."""
+"""From this number of observations on, forecasts with given priors are renewed one at a time."""
 
 STRONG_EVIDENCE = 150.0
 """Ratio of the prior probabilities of K and K + 1 components."""

@@ -34,7 +34,7 @@ SERIAL_CORRELATION = 0.9
 """A stream is ordered if the correlation of successive values of a feature exceeds this value."""
 
 SERIAL_AGREEMENT = 0.5
-"""Cohen's kappa of the components of successive observations above which a stream is ordered."""
+"""A stream is ordered if Cohen's kappa of successive observations' components exceeds this."""
 
 
 UNMATCHED_SHARE = 0.1

@@ -27,14 +27,14 @@ RECENT_LAG = 0.05
 """Lag of the components with which observations are compared, as a share of the age."""
 
 HOPELESS_LOSS = 20.0
-"""Expected loss during a trial above which components are not merged in a trial."""
+"""Components are not merged in a trial if the expected loss during it exceeds this."""
 
 RETRY_AFTER = 1.15
-"""Growth of the number of observations after which a lost trial is repeated."""
+"""A lost trial is repeated when the number of observations has grown by this factor."""
 
 REEXAMINE_AFTER = 1.5
-"""Growth of the number of observations after which a change that does not improve the model is
-examined again: this times `RETRY_AFTER`."""
+"""A change that did not improve the model is examined again when the number of observations has
+grown by this factor times `RETRY_AFTER`."""
 
 SMALL_SHARE = 0.5
 """A component is small if its share is below this fraction of an equal share."""

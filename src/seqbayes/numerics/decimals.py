@@ -21,8 +21,8 @@ CONTEXT = Context(
     prec=USUAL_DIGITS, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[]
 )
 LOST_DIGITS = 40
-"""Digits that rounding errors may have; a pivot whose ratio to its diagonal entry has no others is
-0 up to rounding errors."""
+"""Rounding errors affect at most this many of the last digits. A pivot without other digits, in
+units of its diagonal entry, counts as 0."""
 
 MAX_USUAL_RATIO = 1e60
 """Ratio of magnitudes up to which the usual number of digits is enough."""

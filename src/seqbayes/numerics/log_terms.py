@@ -27,7 +27,7 @@ from seqbayes.numerics.special import (
 _SMALLEST_SHARE = 1e-290
 """Below this share of a total, the saddle-point form underflows."""
 _FAR = 1e100
-"""Ratio of counts above which the logarithm of the ratio is computed from theirs."""
+"""If the ratio of counts exceeds this, its logarithm is computed from the counts' logarithms."""
 
 
 def log_binomial_term(k: Real, m: Real, p: Real, q: Real, difference: Real) -> Real:

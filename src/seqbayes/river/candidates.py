@@ -12,13 +12,13 @@ from seqbayes.river import document
 M = TypeVar("M")
 
 TRIAL = 1000.0
-"""Weight of observations after which only the best mixture is kept."""
+"""After observations of this total weight, only the best mixture is kept."""
 
 MIN_WEIGHT = 200.0
 """Weight of observations before which no mixture is discarded."""
 
 CLEARLY_WORSE = 30.0
-"""Difference from the best log score at which a mixture is discarded."""
+"""A mixture is discarded when its log score is this much below the best."""
 
 
 NEEDED = 3.0

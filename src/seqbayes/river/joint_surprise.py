@@ -20,7 +20,7 @@ MAX_FEATURES = 40
 """Maximum number of features: the cost of an observation grows with the square of their number."""
 
 GROWTH = 1.1
-"""Growth factor of the number of observations after which the largest density is recomputed."""
+"""The largest density is recomputed when the number of observations has grown by this factor."""
 
 
 class JointSurprise:

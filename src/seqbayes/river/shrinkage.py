@@ -15,7 +15,7 @@ from seqbayes.numerics.square_root import SquareRoot
 from seqbayes.river import document
 
 GROWTH = 1.1
-"""Ratio by which the number of rows must grow before the prior is chosen again."""
+"""The prior is chosen again when the number of rows has grown by this factor."""
 
 _RATIOS = np.logspace(-2.0, 8.0, 41)
 

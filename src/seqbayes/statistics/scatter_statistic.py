@@ -10,7 +10,7 @@ import numpy as np
 from seqbayes.numerics import decimals
 
 ROUNDING_SHARE = Decimal(2) ** -160
-"""The share of a sum of squares below which the squares about the mean are rounding errors."""
+"""Squares about the mean are rounding errors if they are below this share of a sum of squares."""
 SMALLEST_SQUARES = Decimal(2) ** -1022
 """Squares about the mean below this, times 1 + mean**2, are rounding errors of tiny weights."""
 

@@ -23,7 +23,7 @@ MAX_STATE_LENGTH = 2000
 """Maximum number of characters of a state that a point of a history contains."""
 
 COLLECTED = 10_000
-"""Number of events after which ended windows are taken, so that no state keeps too many."""
+"""Ended windows are collected after this many events, so that no state keeps too many."""
 
 
 class History(Collector):

@@ -29,7 +29,7 @@ COST_FACTOR, MAX_DELAY = 4.0, 10.0
 will probably take, up to `MAX_DELAY` times the time in `Pace`."""
 
 SIGNIFICANT_KEYS = 5000
-"""Number of changed keys in a commit from which its duration is measured."""
+"""The duration of a commit is measured if it contains at least this many changed keys."""
 
 UNMEASURED_KEYS = 200_000
 """Maximum number of keys in a commit until a duration has been measured."""

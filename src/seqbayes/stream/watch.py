@@ -42,7 +42,7 @@ SHOWN = 5
 REMEMBERED = 100
 """Number of objects whose field names are kept for the message about an unknown field."""
 PATIENCE = 1000
-"""Number of objects without a field after which a notice is shown."""
+"""A notice is shown after this many objects without the field."""
 PROGRESS_EVERY = 10.0
 """Seconds between two lines with ``--progress``."""
 

@@ -73,7 +73,7 @@ class EstimatorView(BeliefView):
 
 
 def _held(summary: Summary, top: Any, held: Path) -> Any:
-    """Return the class plotted so far, unless the largest share exceeds its interval."""
+    """Return the class plotted so far, unless the largest share is above that class's interval."""
     for name in summary.mean:
         interval = summary.interval[name]
         if held == (name,) and interval and summary.mean[top] <= interval[1]:

@@ -34,7 +34,7 @@ LAST_FACTOR = cython.declare(cython.ulonglong, 0x94D049BB133111EB)
 BITS = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 
 MANY = 10
-"""Number of clusters above which each centre is chosen from more candidates."""
+"""With more clusters than this, each centre is chosen from more candidates."""
 
 BLUR = 0.02
 """Share of the weight of every vector that is distributed over all clusters."""
@@ -43,14 +43,14 @@ REFINEMENTS = 20
 """Number of k-means iterations from the centres found."""
 
 LARGE_PRODUCT = 4_000_000
-"""Number of multiplications above which a matrix product uses several threads."""
+"""A matrix product with more multiplications than this uses several threads."""
 
 REFERENCE_ROWS, CHUNK = 600, 256
 """Maximum number of rows to search for neighbours, and the number of rows per block."""
 
 
 def row_keys(rows: Array) -> Keys:
-    """Return a random key for each row, derived from its values and its number among equal rows.
+    """Return a random key for each row, derived from its values and its position among equal rows.
 
     Draws that use these keys hardly change if rows are added, removed or reordered.
     """
@@ -132,7 +132,7 @@ def cluster(points: Array, w: Array, keys: Keys, k: int, rng: np.random.Generato
 
 
 def _draw(chances: Array, keys: Keys, size: int, rng: np.random.Generator) -> Any:
-    """Return distinct positions, drawn with these probabilities as the first Poisson events.
+    """Draw distinct positions: those of the first events of Poisson processes with these rates.
 
     The time of an event depends only on its probability, its key and the state of `rng`.
     """

@@ -303,7 +303,7 @@ class Engine(Steps):
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _has_forgotten(self) -> cython.bint:
-        """Return whether the density of the kept rows is now much lower than on their arrival."""
+        """Return whether the density of the kept rows is now much lower than when they arrived."""
         i: cython.Py_ssize_t
         v: cython.double
         total: cython.double = 0.0

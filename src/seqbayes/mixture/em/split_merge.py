@@ -157,7 +157,7 @@ class ComponentStatistics(NamedTuple):
 
 
 def parts(model: EMModel, scale: float = 1.0) -> list[ComponentStatistics]:
-    """Return the statistics of the components from which predictions are made, scaled."""
+    """Return the statistics of the components that make the predictions, scaled."""
     latest = model.predicting()
     explained = model.engine.explained.tolist()
     components = zip(latest.kernels, latest.live.tolist(), explained, strict=True)

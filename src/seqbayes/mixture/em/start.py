@@ -34,7 +34,7 @@ SEED_ROWS = 2000
 """Maximum sample size for the starts of a batch fit."""
 
 TRIES_PER_START, MIN_TRIES = 18, 10
-"""Number of EM runs per start of a batch fit if they are fast, and the minimum number."""
+"""Number of EM runs per start of a batch fit if runs are fast, and the minimum number."""
 
 COST_PER_START, USUAL_ITERATIONS = 1e8, 30
 """Approximate numbers of multiplications and of EM iterations per start of a batch fit."""

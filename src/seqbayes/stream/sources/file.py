@@ -19,7 +19,7 @@ from seqbayes.stream.sources.reading import FORMATS, Format, Reading, check_regu
 from seqbayes.stream.sources.rotation import Generation
 
 GRACE = 1.0
-"""Number of seconds for which a rotated file is still read, as its writer may be using it."""
+"""Number of seconds for which a rotated file is still read: its writer may still have it open."""
 MAX_TAILS = 2
 """Maximum number of rotated files that are watched for late writes."""
 _POLL = 0.05

@@ -255,7 +255,7 @@ def _check_order(
 def _in_order_of_birth(
     path: Path, files: Sequence[Generation], current: Generation
 ) -> list[Generation] | None:
-    """Return numbered files in the order of their creation; None if it is inconclusive.
+    """Return numbered files in the order of their creation; None if this order is uncertain.
 
     If files are only renamed, this is the order in which they were written: the file at the path
     was created last, and the modification times have the same order. The modification time of a

@@ -26,7 +26,7 @@ from seqbayes.stream.stores.records import (
 )
 
 MOST_LOOKUPS = 100
-"""Number of changed keys up to which their states are looked up one by one."""
+"""If at most this many keys changed, their states are looked up one by one."""
 
 
 class Partitioned(Store):

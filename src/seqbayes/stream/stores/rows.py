@@ -211,7 +211,7 @@ def state_rows(
 def updated_rows(
     states: Iterable[StoredState], at: float, forms: Mapping[str, Abbreviation]
 ) -> list[Row]:
-    """Return what changes in the rows of states at known places, with their place and key.
+    """Return the new column values for the rows of states at known places.
 
     The columns are state, use, time, checksum, place, belief and key.
 

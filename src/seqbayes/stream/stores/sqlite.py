@@ -27,7 +27,7 @@ from seqbayes.stream.stores.sqlite_files import (
 from seqbayes.stream.stores.tables import Row
 
 LOG_PAGES = 8192
-"""Number of pages in the write-ahead log after which SQLite copies them to the file.
+"""SQLite copies pages from the write-ahead log to the file when the log has this many pages.
 
 A commit of many keys changes thousands of pages. A page that changes several times before it is
 copied is copied only once.

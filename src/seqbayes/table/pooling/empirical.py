@@ -16,7 +16,7 @@ _SAMPLED = 4096
 """Maximum number of groups from which the initial guess is made."""
 _STEPS = 200
 _TOLERANCE = 1e-10
-"""Size of a step, in units of the coordinates, below which the search ends."""
+"""The search ends when a step is smaller than this, in units of the coordinates."""
 _FLAT = 1e-9
 """Relative change of the log likelihood that is attributed to rounding."""
 

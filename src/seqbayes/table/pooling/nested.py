@@ -38,7 +38,7 @@ _FARTHEST = 12.0
 _STEP = 1e-4
 """Step of log dispersions for finite differences."""
 _PRECISION = 1e-3
-"""Slope of the log evidence below which the search ends."""
+"""The search ends when the slope of the log evidence is smaller than this."""
 _FLOOR = -250.0
 """Lower limit of the log likelihoods of a group, relative to the largest."""
 _KEPT = 32
