@@ -1,8 +1,10 @@
 """Highest-density intervals with a small probability, also of densities with a mode near an end."""
 
 import mpmath
+import numpy as np
 import pytest
 
+import seqbayes as sb
 from seqbayes.distributions import Beta, Gamma, InverseGamma
 
 CASES = [
@@ -66,3 +68,17 @@ def test_an_interval_near_the_upper_end_mirrors_the_one_near_zero():
     left, right = Beta(1.0000014, 60.0).interval(1e-3, kind="hdi")
     assert (low, high) == pytest.approx((1.0 - right, 1.0 - left), abs=3e-16)
     assert high <= 1.0
+
+
+@pytest.mark.parametrize("level", [1e-9, 0.05, 0.1, 0.3, 0.5, 0.8, 0.99])
+@pytest.mark.parametrize(
+    ("alpha", "beta", "trials"), [(2.0, 1.0, 32), (1.18, 0.42, 14), (1.0, 3.0, 20), (5.0, 1.5, 47)]
+)
+def test_a_set_of_counts_is_the_smallest_range_with_its_probability(alpha, beta, trials, level):
+    predictive = sb.Beta(alpha, beta, likelihood=sb.likelihoods.Binomial(trials)).predictive
+    low, high = predictive.interval(level, kind="hdi")
+    cumulated = np.cumsum([0.0, *(predictive.pmf(k) for k in range(trials + 1))])
+    size = high - low + 1
+    assert cumulated[high + 1] - cumulated[low] >= level * (1.0 - 1e-12)
+    smaller = cumulated[size - 1 :] - cumulated[: len(cumulated) - size + 1]
+    assert smaller.max() < level

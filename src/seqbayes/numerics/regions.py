@@ -290,6 +290,9 @@ def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
     if not (math.isfinite(high) and math.isfinite(low)):
         return first, from_first
     longest = min(high - low, from_first - first)
+    mode = distribution.mode
+    # a short set may lie above the equal-tailed one, because it contains the mode
+    last_start = max(float(high), first + 1.0, -math.inf if mode is None else float(mode))
 
     def best_start(length: float) -> float:
         """Start of the most probable range of `length` + 1 numbers."""
@@ -299,7 +302,7 @@ def smallest_set(distribution: Any, level: float) -> tuple[float, float]:
 
         if past(float(first)):
             return float(first)
-        return float(_bisect(past, float(first), max(float(high), first + 1.0)))
+        return float(_bisect(past, float(first), last_start))
 
     def is_sufficient(length: float) -> bool:
         return _between(distribution, best_start(length), length) >= level
