@@ -74,6 +74,19 @@ def test_entropy_and_divergence_are_expected_log_densities(case):
     assert state.kl(other) > 0.0
 
 
+@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
+def test_the_divergence_between_nearly_equal_beliefs_is_not_negative(case):
+    state, x = learned(case), case.observations(1)[0]
+    for weight in (1e-15, 1e-12, 1e-10, 1e-8):
+        other = state.clone(include_attributes=True)
+        try:
+            other.learn_one(x, weight)
+            assert state.kl(other) >= 0.0
+            assert other.kl(state) >= 0.0
+        except sb.UnsupportedError as error:
+            pytest.skip(str(error))
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_explanations_in_logarithms_and_in_densities_agree(case):
     state, x = learned(case), case.observations(1)[0]

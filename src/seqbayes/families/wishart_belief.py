@@ -195,7 +195,7 @@ class NormalInverseWishartBelief(Joint):
         kappas = other._kappa / self._kappa
         z = np.linalg.solve(self._factor, (self._mean - other._mean) + (self._low - other._low))
         given = d * special.deviance(1.0, kappas, 1.0 - kappas) + other._kappa * df * (z @ z)
-        return float(matrix.sum() + 0.5 * given)
+        return max(float(matrix.sum() + 0.5 * given), 0.0)  # its rounding error may be larger
 
     def sample(self, size: Any, rng: np.random.Generator) -> MultivariateParameters[Any]:
         """Draw (mean, covariance) jointly, with Bartlett's decomposition."""

@@ -129,7 +129,7 @@ def gamma_divergence(shape: Real, rate: Real, other_shape: Real, other_rate: Rea
     """
     difference = product_difference(other_shape, rate, shape, other_rate) / rate
     leading = deviance_of_share(other_shape, shape, other_rate / rate, difference)
-    return leading + bregman_remainder(other_shape, shape)
+    return _not_negative(leading + bregman_remainder(other_shape, shape))
 
 
 def beta_divergence(a: Real, b: Real, other_a: Real, other_b: Real) -> Real:
@@ -145,7 +145,7 @@ def beta_divergence(a: Real, b: Real, other_a: Real, other_b: Real) -> Real:
     leading = deviance_of_share(other_a, other, a / n, difference)
     leading = leading + deviance_of_share(other_b, other, b / n, -difference)
     rest = bregman_remainder(other_a, a) + bregman_remainder(other_b, b)
-    return leading + (rest - bregman_remainder(other, n))
+    return _not_negative(leading + (rest - bregman_remainder(other, n)))
 
 
 def dirichlet_divergence(alpha: Real, other: Real) -> Real:
@@ -163,7 +163,7 @@ def dirichlet_divergence(alpha: Real, other: Real) -> Real:
     difference = product_difference(other, rest, other_rest, alpha) / all_
     each = deviance_of_share(other, other_total[..., None], alpha / all_, difference)
     each = each + bregman_remainder(other, alpha)
-    return each.sum(axis=-1) - bregman_remainder(other_total, total)
+    return _not_negative(each.sum(axis=-1) - bregman_remainder(other_total, total))
 
 
 def sums_of_others(values: Real) -> Real:
@@ -204,6 +204,11 @@ def _stirling_bregman(step: Real, x: Real) -> Real:
         derivative = sc.polygamma(n - 1, x) * np.power(x, n - 2.0) - leading  # times x**(n - 2)
         total = derivative / math.factorial(n) + total * (step / x)
     return total * step * step
+
+
+def _not_negative(divergence: Real) -> Real:
+    """Return a divergence, whose rounding error may be larger than its value."""
+    return np.maximum(divergence, 0.0) if is_array(divergence) else max(divergence, 0.0)
 
 
 def _weighted_log_minus_digamma(x: Real, shift: float) -> Real:
