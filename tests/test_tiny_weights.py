@@ -89,3 +89,16 @@ def test_a_round_trip_of_vectors_keeps_a_variance_far_below_the_mean_square():
     assert squares == pytest.approx(2.9680682718724135e-13, rel=1e-10, abs=0.0)
     copy = sb.NormalInverseWishart.from_dict(state.to_dict())
     assert float(copy.statistics.value.squares[0, 0]) == pytest.approx(squares, rel=1e-12, abs=0.0)
+
+
+def test_a_state_is_restored_if_only_a_vector_of_tiny_weight_remains():
+    state = sb.NormalInverseWishart([0.0, 0.0], 1.0, 4.0, [[2.0, 0.3], [0.3, 1.0]])
+    state.learn_one([1000000000.8806208, 0.16694201721817936], 0.1)
+    state.learn_one([-0.5269327592040647, -1.2474642239877982], 2.848139132652347e-257)
+    state = type(state).from_dict(state.to_dict())
+    state.learn_one([999999999.7125443, 1.2042431426414277])
+    state.unlearn_one([1000000000.8806208, 0.16694201721817936], 0.1)
+    state.unlearn_one([999999999.7125443, 1.2042431426414277])
+    restored = type(state).from_dict(state.to_dict())
+    assert restored == state
+    assert restored.n_samples == 2.848139132652347e-257

@@ -320,9 +320,9 @@ class Scatter(Statistics):
             return not np.any(self._sums.rows())
         if not all(self._coordinate(i).is_possible() for i in range(self.dimension)):
             return False
-        squares = self.value.squares
-        scale = np.sqrt(np.maximum(np.diagonal(squares), 0.0))
-        scale = np.where(scale > 0.0, scale, 1.0)
+        n, origin, shift, squares = self.value
+        rounding = 1e-9 * n * np.square(origin + shift)  # a smaller scatter may be due to rounding
+        scale = np.sqrt(np.maximum(np.diagonal(squares), np.maximum(rounding, 1e-300)))
         return bool(np.linalg.eigvalsh(squares / np.outer(scale, scale)).min() >= -1e-6)
 
     def clear(self) -> None:
