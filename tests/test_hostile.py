@@ -90,6 +90,7 @@ MISSING = {
     "mapping": {"a": 1},
     "array": np.array(["a"]),
     "unhashable": Unhashable("a"),
+    "a time difference without a unit": np.timedelta64(3),
 }
 
 OUTSIDE = {

@@ -269,7 +269,7 @@ def positions(xs: Iterable[Any], counts: Any) -> Array:
     known = {label: float(i) for i, label in enumerate(counts.cells)}
     try:
         found = [known.get(label, -1.0) for label in listed]
-    except TypeError:  # a label that cannot be hashed
+    except (TypeError, ValueError):  # a label that cannot be hashed
         found = [-1.0]
     if -1.0 in found:
         for i, label in enumerate(listed):
@@ -342,7 +342,7 @@ def tally(xs: Iterable[Any], w: Any) -> list[tuple[Any, Any]]:
         for label, v in zip(_plain(listed), weight.tolist(), strict=True):
             given.setdefault(label, []).append(v)
         return [(label, total(np.array(ws), None, len(ws))) for label, ws in given.items()]
-    except TypeError:
+    except (TypeError, ValueError):
         return [(label, 1.0) for label in _plain(listed)]
 
 

@@ -85,7 +85,7 @@ class LabelCounts(Statistics):
         """Read one observation."""
         try:
             known = x in self.cells
-        except TypeError:
+        except (TypeError, ValueError):  # ValueError: NumPy's timedelta64 without a unit
             raise_invalid(x, "a hashable label")
         self._label = x if known else self._new(x)
         self._position = -1
