@@ -6,14 +6,13 @@ from typing import Any, Self
 
 import pyarrow as pa
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 (as in Spark's documentation)
-from pyspark.sql.types import DataType
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import BooleanType, DataType
 
 from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.spark.estimates import STATE, answers
-from seqbayes.spark.events import KEY, count_equal, is_countable, select
+from seqbayes.spark.events import KEY, count_booleans, count_equal, is_countable, quoted, select
 from seqbayes.spark.workers import (
     PARTIAL,
     REFUSED,
@@ -48,28 +47,26 @@ class Beliefs:
 
     def __init__(self, belief: Belief, found: DataFrame, types: list[DataType]) -> None:
         self.belief = belief
-        keys = [
-            F.col(f"`{name}`").cast(kind).alias(name)
-            for name, kind in zip(belief.by, types, strict=True)
-        ]
-        self._found = found.select(*keys, STATE, REFUSED).persist(StorageLevel.MEMORY_AND_DISK)
+        self._found = found.persist(StorageLevel.MEMORY_AND_DISK)
+        named = zip(map(quoted, belief.by), types, strict=True)
+        self._keys = [f"CAST({name} AS {kind.simpleString()}) AS {name}" for name, kind in named]
 
     @property
     def refused(self) -> int:
         """The number of events that were skipped because they cannot be used."""
-        return self._aggregate(F.sum(REFUSED))
+        return self._aggregate(f"SUM({REFUSED})")
 
     def __len__(self) -> int:
         """Return the number of keys."""
-        return self._aggregate(F.count(STATE))
+        return self._aggregate(f"COUNT({STATE})")
 
-    def _aggregate(self, column: Column) -> int:
-        (row,) = self._found.agg(column).collect()
+    def _aggregate(self, sql: str) -> int:
+        (row,) = self._found.selectExpr(sql).collect()
         return int(row[0] or 0)
 
     def states(self) -> DataFrame:
         """Return a data frame with the key fields and, as JSON, the state of each key."""
-        return self._found.where(F.col(STATE).isNotNull()).drop(REFUSED)
+        return self._found.where(f"{STATE} IS NOT NULL").selectExpr(*self._keys, STATE)
 
     def answers(self, level: float = 0.95, kind: str = "equal-tailed") -> DataFrame:
         """Return a data frame of estimates; see `seqbayes.spark.answers`."""
@@ -164,14 +161,22 @@ def learn(
     """
     check_options(belief, invalid, buckets)
     events, skip = select(frame, belief), invalid == "skip"
-    if is_countable(events, belief):
-        keys = distribute(count_equal(events), KEY, belief, buckets)
-        found = keys.mapInArrow(LearnKeys(belief, skip), states_schema(belief))
+    if is_countable(frame, belief):
+        counted = _count(events, frame, belief, buckets)
+        found = counted.mapInArrow(LearnKeys(belief, skip), states_schema(belief))
     else:
         n = number_of_buckets(frame.sparkSession, belief, buckets)
         partial = events.mapInArrow(LearnPartition(belief, skip, n), PARTIAL)
         found = merge_partials(partial, belief, buckets)
     return Beliefs(belief, found, [frame.schema[name].dataType for name in belief.by])
+
+
+def _count(events: DataFrame, frame: DataFrame, belief: Belief, buckets: int | None) -> DataFrame:
+    """Return distinct events with their counts; all events of a key are in one partition."""
+    ((name, kind),) = belief.values
+    if kind != "text" and isinstance(frame.schema[name].dataType, BooleanType):
+        return count_booleans(events, name)
+    return distribute(count_equal(events), KEY, belief, buckets)
 
 
 def check_options(belief: Belief, invalid: str, buckets: int | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (as in Spark's documentation)
 from pyspark.sql import types as T  # noqa: N812
 
@@ -53,8 +53,10 @@ def check_belief(belief: Belief) -> None:
         )
 
 
-def select(frame: DataFrame, belief: Belief, *others: Column) -> DataFrame:
-    """Return the columns that a belief reads, followed by other columns.
+def select(frame: DataFrame, belief: Belief, *others: str) -> DataFrame:
+    """Return the columns that a belief reads, followed by other columns, which are SQL.
+
+    All expressions are SQL: every function that builds a `Column` is several calls of Java.
 
     Raises
     ------
@@ -63,15 +65,15 @@ def select(frame: DataFrame, belief: Belief, *others: Column) -> DataFrame:
     """
     check_belief(belief)
     check_columns(belief, frame.columns)
-    columns = [key_column(frame, belief).alias(KEY)] if belief.by else []
+    columns = [f"{key_column(frame, belief)} AS {KEY}"] if belief.by else []
     for name, kind in belief.values:
-        column = F.col(_quoted(name))
-        columns.append((column.cast("string") if kind == "text" else column).alias(name))
+        x = quoted(name)
+        columns.append(f"CAST({x} AS STRING) AS {x}" if kind == "text" else x)
     if belief.weight is not None:
-        columns.append(F.col(_quoted(belief.weight)).cast("double").alias(WEIGHT))
+        columns.append(f"CAST({quoted(belief.weight)} AS DOUBLE) AS {WEIGHT}")
     if belief.time is not None:
-        columns.append(_seconds(frame, belief.time, belief.times.unit).alias(TIME))
-    return frame.select(*columns, *others)
+        columns.append(f"{_seconds(frame, belief.time, belief.times.unit)} AS {TIME}")
+    return frame.selectExpr(*columns, *others)
 
 
 def read_names(belief: Belief) -> list[str]:
@@ -94,15 +96,16 @@ def check_columns(belief: Belief, columns: Sequence[str]) -> None:
             raise PriorError(f"belief {belief.name!r}: no column {name!r}; columns: {known}")
 
 
-def is_countable(events: DataFrame, belief: Belief) -> bool:
+def is_countable(frame: DataFrame, belief: Belief) -> bool:
     """Whether equal events can be counted, and learned once with their count as the weight.
 
     The sums are then exactly the same as if each event were learned separately.
     """
     if not counts_equal(belief):
         return False
-    kind = events.schema[belief.values[0][0]].dataType
-    return isinstance(kind, (T.BooleanType, T.StringType, T.IntegralType))
+    ((name, kind),) = belief.values
+    countable = (T.BooleanType, T.StringType, T.IntegralType)
+    return kind == "text" or isinstance(frame.schema[name].dataType, countable)
 
 
 def counts_equal(belief: Belief) -> bool:
@@ -116,22 +119,30 @@ def counts_equal(belief: Belief) -> bool:
 
 def count_equal(events: DataFrame) -> DataFrame:
     """Return distinct events with their counts, which Spark computes."""
-    columns = [F.col(_quoted(name)) for name in events.columns]
-    return events.groupBy(*columns).agg(F.count(F.lit(1)).cast("double").alias(COUNT))
+    names = [quoted(name) for name in events.columns]
+    return events.groupBy(*names).agg(F.expr(f"CAST(COUNT(*) AS DOUBLE) AS {COUNT}"))
 
 
-def key_column(frame: DataFrame, belief: Belief) -> Column:
-    """Return the key column: integers or strings or, for several fields, JSON arrays of strings."""
+def count_booleans(events: DataFrame, name: str) -> DataFrame:
+    """Return the same as `count_equal` for a column of booleans, partitioned by key."""
+    x, others = quoted(name), [each for each in events.columns if each != name]
+    counts = ("COUNT(*) AS n", f"COUNT({x}) AS present", f"COUNT_IF({x}) AS positive")
+    counted = events.groupBy(*map(quoted, others)).agg(*map(F.expr, counts))
+    rows = (
+        "STACK(3, TRUE, CAST(positive AS DOUBLE), FALSE, CAST(present - positive AS DOUBLE),"
+        f" NULL, CAST(n - present AS DOUBLE)) AS ({x}, {COUNT})"
+    )
+    return counted.selectExpr(*map(quoted, others), rows).where(f"{COUNT} > 0")
+
+
+def key_column(frame: DataFrame, belief: Belief) -> str:
+    """Return the key as SQL: integers or strings or, for several fields, JSON arrays of strings."""
     if len(belief.by) == 1:
-        kind = frame.schema[belief.by[0]].dataType
-        return F.col(_quoted(belief.by[0])).cast(
-            "long" if isinstance(kind, T.IntegralType) else "string"
-        )
-    parts = [F.col(_quoted(name)).cast("string") for name in belief.by]
-    missing = parts[0].isNull()
-    for part in parts[1:]:
-        missing = missing | part.isNull()
-    return F.when(~missing, F.to_json(F.array(*parts)))
+        whole = isinstance(frame.schema[belief.by[0]].dataType, T.IntegralType)
+        return f"CAST({quoted(belief.by[0])} AS {'BIGINT' if whole else 'STRING'})"
+    present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in belief.by)
+    parts = ", ".join(f"CAST({quoted(name)} AS STRING)" for name in belief.by)
+    return f"CASE WHEN {present} THEN TO_JSON(ARRAY({parts})) END"
 
 
 def key_values(key: Any, belief: Belief) -> tuple[str, ...]:
@@ -143,14 +154,19 @@ def key_values(key: Any, belief: Belief) -> tuple[str, ...]:
     return tuple(msgspec.json.decode(key, type=list[str]))
 
 
-def _seconds(frame: DataFrame, name: str, unit: float) -> Column:
-    column = F.col(_quoted(name))
+def _seconds(frame: DataFrame, name: str, unit: float) -> str:
     if isinstance(frame.schema[name].dataType, (T.TimestampType, T.TimestampNTZType)):
-        return F.unix_micros(column.cast("timestamp")) / F.lit(1e6)
-    return column.cast("double") * F.lit(unit)
+        return timestamp_seconds(name)
+    return f"CAST({quoted(name)} AS DOUBLE) * {unit!r}D"
 
 
-def _quoted(name: str) -> str:
+def timestamp_seconds(name: str) -> str:
+    """Return a column of timestamps in seconds since 1970, as SQL."""
+    return f"UNIX_MICROS(CAST({quoted(name)} AS TIMESTAMP)) / 1e6D"
+
+
+def quoted(name: str) -> str:
+    """Return the name of a column as an SQL identifier."""
     return "`" + name.replace("`", "``") + "`"
 
 

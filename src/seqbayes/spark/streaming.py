@@ -12,7 +12,7 @@ from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.spark.batch import Beliefs
 from seqbayes.spark.estimates import AT, STATE
-from seqbayes.spark.events import KEY, key_column, select
+from seqbayes.spark.events import KEY, key_column, quoted, select, timestamp_seconds
 from seqbayes.spark.processor import EVENT_SECONDS, ID, BeliefProcessor
 
 _EVENT = "__event"
@@ -83,13 +83,12 @@ def learn_stream(
     _check(frame, belief, time, id, refresh, expire)
     if delay is not None and time is not None:
         frame = frame.withWatermark(time, delay)
-    others = [] if belief.by else [F.lit("").alias(KEY)]
+    others = [] if belief.by else [f"'' AS {KEY}"]
     if time is not None:
-        others.append(F.col(f"`{time}`").alias(_EVENT))
-        seconds = F.unix_micros(F.col(f"`{time}`").cast("timestamp")) / F.lit(1e6)
-        others.append(seconds.alias(EVENT_SECONDS))
+        others.append(f"{quoted(time)} AS {_EVENT}")
+        others.append(f"{timestamp_seconds(time)} AS {EVENT_SECONDS}")
     if id is not None:
-        others.append(F.col(f"`{id}`").cast("string").alias(ID))
+        others.append(f"CAST({quoted(id)} AS STRING) AS {ID}")
     events = select(frame, belief, *others)
     read = T.StructType([field for field in events.schema.fields if field.name != _EVENT])
     columns: pa.Schema = to_arrow_schema(read)
@@ -140,8 +139,8 @@ def _check(
 def _initial(initial: Beliefs | DataFrame, belief: Belief) -> GroupedData:
     """Return the initial states, with the key in the form by which the stream is grouped."""
     states = initial.states() if isinstance(initial, Beliefs) else initial
-    key = key_column(states, belief) if belief.by else F.lit("")
-    return states.select(key.alias(KEY), STATE).groupBy(KEY)
+    key = key_column(states, belief) if belief.by else "''"
+    return states.selectExpr(f"{key} AS {KEY}", STATE).groupBy(KEY)
 
 
 def _key_fields(belief: Belief, types: list[T.DataType]) -> list[Column]:

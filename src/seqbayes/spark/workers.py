@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
+from pyspark.sql.types import BinaryType, IntegerType, LongType, StringType, StructType
 from pyspark.taskcontext import TaskContext
 
 from seqbayes.events.belief import Belief
@@ -15,18 +16,21 @@ from seqbayes.spark.events import key_values, read
 from seqbayes.spark.groups import Groups
 from seqbayes.stream.codec import StateCodec
 
-PARTIAL = "bucket int, part int, groups binary"
+PARTIAL = (
+    StructType().add("bucket", IntegerType()).add("part", IntegerType()).add("groups", BinaryType())
+)
 """The columns of partial beliefs."""
 
 REFUSED = "__refused"
 """The column with the number of refused events, in rows that have no state."""
 
 
-def states_schema(belief: Belief) -> str:
+def states_schema(belief: Belief) -> StructType:
     """Return the columns of states: the key fields as strings, the state, and refused events."""
-    return ", ".join(
-        [*(f"`{name}` string" for name in belief.by), f"{STATE} string, {REFUSED} long"]
-    )
+    schema = StructType()
+    for name in (*belief.by, STATE):
+        schema.add(name, StringType())
+    return schema.add(REFUSED, LongType())
 
 
 @dataclass
