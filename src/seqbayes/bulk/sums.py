@@ -201,7 +201,7 @@ def _assemble(part: SelectionQuery, sums: Mapping[str, Any], pivot: Any) -> Aggr
         parts += _moments(n, first, second, np.broadcast_to(pivot, n.shape))
     else:
         parts += [[each] for each in taken]
-    _fill(columns, parts)
+    fill(columns, parts)
     if last is not None:
         columns.clocks, columns.landmarks = last, whole
     return Aggregated(keys, columns, int(counts.sum()))
@@ -226,8 +226,8 @@ def _moments(n: Array, s: Array, q: Array, p: Array) -> list[list[Array]]:
     return [[first, product_errors(n, p, first), s], [*products, q]]
 
 
-def _fill(columns: Columns, parts: Sequence[Sequence[Array]]) -> None:
-    """Write sums into empty columns; each sum is given by its terms.
+def fill(columns: Columns, parts: Sequence[Sequence[Array]]) -> None:
+    """Write sums into empty columns; each sum is given by its terms (up to three are exact).
 
     Raises
     ------

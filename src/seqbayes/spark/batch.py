@@ -13,6 +13,7 @@ from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.spark.estimates import STATE, answers
 from seqbayes.spark.events import KEY, count_booleans, count_equal, is_countable, quoted, select
+from seqbayes.spark.moments import LearnMoments, has_moments, sum_moments
 from seqbayes.spark.workers import (
     PARTIAL,
     REFUSED,
@@ -126,8 +127,9 @@ def learn(
     Each partition is learned separately, and the partial statistics of each key are merged. The
     statistics are exact sums, so that posteriors are identical to those learned by one process, in
     any order. A mixture makes one pass of online EM over each partition, and the results are merged
-    in the order of the partitions, as `Mixture.merge` does. Equal observations that are booleans,
-    labels or counts are counted by Spark first.
+    in the order of the partitions, as `Mixture.merge` does. If observations are booleans, labels or
+    counts, Spark itself counts equal ones; if they are numbers with a normal likelihood, Spark sums
+    them. In both cases, only the results are moved to Python.
 
     Parameters
     ----------
@@ -161,7 +163,10 @@ def learn(
     """
     check_options(belief, invalid, buckets)
     events, skip = select(frame, belief), invalid == "skip"
-    if is_countable(frame, belief):
+    if has_moments(frame, belief):
+        sums = distribute(sum_moments(events, belief), KEY, belief, buckets)
+        found = sums.mapInArrow(LearnMoments(belief, skip), states_schema(belief))
+    elif is_countable(frame, belief):
         counted = _count(events, frame, belief, buckets)
         found = counted.mapInArrow(LearnKeys(belief, skip), states_schema(belief))
     else:

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.spark.events import Events, listed
+from seqbayes.statistics.columns import Columns
 from seqbayes.table import Table
 
 Array = Any
@@ -69,6 +71,22 @@ class Groups:
         usable = events.usable()
         if usable.n:
             self.refused += self._by_key.learn(usable, self._skip)
+
+    def add(self, keys: Any, statistics: Columns) -> None:
+        """Add statistics: one row for each key in an Arrow array, which may contain a key twice.
+
+        Without key fields, `keys` is None and all rows are added to one state.
+        """
+        if keys is None:
+            keys = pa.array([_ALL] * statistics.n_rows)
+        codes = keys.dictionary_encode().indices.to_numpy()
+        order = np.argsort(codes, kind="stable")
+        starts = np.searchsorted(codes[order], codes[order])
+        turns = np.empty(len(codes), np.intp)
+        turns[order] = np.arange(len(codes)) - starts
+        for turn in range(int(turns.max()) + 1):  # in each of them, keys are distinct
+            rows = np.flatnonzero(turns == turn)
+            self._by_key.add(keys.take(pa.array(rows)), statistics.take(rows))
 
     def merge(self, other: Groups) -> None:
         """Add the data of other groups of the same belief.
@@ -129,6 +147,9 @@ class _TableOfKeys:
                 refused += n
         return refused
 
+    def add(self, keys: Any, statistics: Columns) -> None:
+        self.table.merge_statistics(keys, statistics)
+
     def merge(self, other: Any) -> None:
         self.table.merge(other.table)
 
@@ -163,6 +184,11 @@ class _Models:
             if model.n_samples > 0.0:
                 self._models[key] = model
         return refused
+
+    def add(self, keys: Any, statistics: Columns) -> None:
+        for row, key in enumerate(keys.to_pylist()):
+            model = self._models.setdefault(key, self._prior.clone())
+            model.merge(self._prior.with_statistics(statistics.statistics(row)))
 
     def merge(self, other: Any) -> None:
         for key, model in other.items():

@@ -75,7 +75,7 @@ class MergeBuckets:
             else:
                 mine.merge(groups)
         for groups in merged.values():
-            yield from _states(groups, self.belief)
+            yield from states(groups, self.belief)
 
 
 @dataclass
@@ -87,7 +87,7 @@ class LearnKeys:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the states of the keys."""
-        return _states(_learned(batches, self.belief, self.skip), self.belief)
+        return states(_learned(batches, self.belief, self.skip), self.belief)
 
 
 def _learned(batches: Iterable[pa.RecordBatch], belief: Belief, skip: bool) -> Groups:
@@ -97,7 +97,7 @@ def _learned(batches: Iterable[pa.RecordBatch], belief: Belief, skip: bool) -> G
     return groups
 
 
-def _states(groups: Groups, belief: Belief) -> Iterator[pa.RecordBatch]:
+def states(groups: Groups, belief: Belief) -> Iterator[pa.RecordBatch]:
     """Yield the columns of `states_schema`."""
     codec, names = StateCodec(belief.state), [*belief.by, STATE, REFUSED]
     keys: list[tuple[str, ...]] = []

@@ -13,6 +13,7 @@ from seqbayes.forgetting import Decayed
 from seqbayes.model import Model
 from seqbayes.state import State
 from seqbayes.statistics import arrays
+from seqbayes.statistics.columns import Columns
 from seqbayes.statistics.reading import as_real, read_weight
 from seqbayes.table.answers import Answers
 from seqbayes.table.pooling.options import Pool, PooledPrior, read_pool
@@ -266,6 +267,17 @@ class BaseTable(Summaries):
                 f"cannot merge tables that pool differently: {self.pool}, {other.pool}"
             )
         self._changed(self._rows.merge(other._rows))
+
+    def merge_statistics(self, keys: Any, statistics: Columns) -> None:
+        """Add statistics of distinct keys, one row for each key.
+
+        Raises
+        ------
+        ObservationError
+            If a key is invalid, or a sum overflows.
+        """
+        columns = self._rows.columns
+        self._changed(self._rows.add(keys, lambda rows: columns.merge(rows, statistics)))
 
     def __add__(self, other: Self) -> Self:
         if not isinstance(other, BaseTable):
