@@ -304,7 +304,7 @@ def test_the_page_shows_the_expected_value():
     x, y = np.array(density["x"]), np.array(density["posterior"])
     assert y == pytest.approx(state.expected.pdf(x), abs=1e-3 * y.max())
     assert len(density["prior"]) == len(x)
-    assert [each["name"] for each in card["fields"]] == ["share", "amount"]
+    assert [each["name"] for each in card["fields"]] == ["share", "mean amount", "amount"]
     assert views.rankings([state])[0].mean == pytest.approx(state.expected.mean)
     assert views.plotted(state, ()).mean == pytest.approx(state.expected.mean)
     empty = Hurdle(Gamma(0.0, 0.0, likelihood=likelihoods.Exponential()))
