@@ -101,7 +101,7 @@ def test_none_is_refused_as_an_observation(model):
 
 
 def test_a_dirichlet_process_is_refused_as_a_component():
-    with pytest.raises(PriorError, match="a DirichletProcess cannot be a component"):
+    with pytest.raises(PriorError, match="DirichletProcess cannot be a component"):
         Mixture([DirichletProcess()] * 2)
 
 

@@ -581,7 +581,7 @@ def test_merging_names_the_field():
         (visits(clicks=Gamma(likelihood=Exponential())), "field 'clicks': likelihoods differ"),
         (visits(more=Beta()), "fields differ"),
         (Product({k: visits().fields[k] for k in ("page", "wait", "clicks")}), "fields differ"),
-        (Beta(), "cannot merge a Beta into a Product"),
+        (Beta(), "cannot merge Beta into Product"),
     ):
         with pytest.raises(MergeError, match=words):
             state.merge(other)

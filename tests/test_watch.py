@@ -244,7 +244,7 @@ def test_two_value_columns_default_to_a_count_and_exposure_pair(capsys, write):
     assert output["posterior"] == {"shape": 8.0, "rate": 3.5}
     status, _, err = watch(capsys, path, "--state=gamma", "--exposure=2", *args)
     assert status == 2
-    assert "a Poisson observation has one --value column, not 2" in err
+    assert "an observation of Poisson has one --value column, not 2" in err
 
 
 @pytest.mark.parametrize("kind", ["hdi", "equal-tailed"])
@@ -301,8 +301,11 @@ def test_a_missing_estimate_is_null_and_infinity_is_a_string():
         (["--state=beta", "--likelihood=poisson"], "no likelihood 'poisson': expected bernoulli,"),
         (["--state=beta", "--trials=3"], "bernoulli has no parameter 'trials'"),
         (["--state=beta", "--likelihood=binomial", "--trials=2.5"], "whole number of trials"),
-        (["--state=beta", "--categories=a,b"], "--categories cannot be combined with a beta"),
-        (["--state=beta", "--value=y"], "a Bernoulli observation has one --value column, not 2"),
+        (["--state=beta", "--categories=a,b"], "--categories cannot be combined with beta"),
+        (
+            ["--state=beta", "--value=y"],
+            "an observation of Bernoulli has one --value column, not 2",
+        ),
         (["--state=beta", "--by=x"], "column 'x' is requested 2 times"),
         (["--state=beta", "--level=1"], "expected a level between 0 and 1, got 1.0"),
         (["--state=beta", "--delimiter=ab"], "expected one character as delimiter"),

@@ -67,7 +67,7 @@ class DatedAnswers(_Answers[H, E, I, X]):
 
     def _check_kind(self, other: Any) -> None:
         if type(other) is not type(self):
-            raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
+            raise MergeError(f"cannot merge {type(other).__name__} into {type(self).__name__}")
 
     @property
     def _content(self) -> tuple[Any, ...]:

@@ -84,7 +84,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         self._state: State[H, E, I, X] = state.clone()
         reason = self._state.unsupported.get("scale")
         if reason is not None:
-            raise PriorError(f"a {type(state).__name__} cannot forget by half-life: {reason}")
+            raise PriorError(f"{type(state).__name__} cannot forget by half-life: {reason}")
         self._clock = 0.0 if by == "events" else None
         self._landmark = 0  # the number of whole half-lives to which the sums refer
         self._now: State[H, E, I, X] | None = None

@@ -218,7 +218,7 @@ class Model(Plotted):
         MergeError
             If the models differ, or models of this class cannot be merged.
         """
-        raise MergeError(f"a {type(self).__name__} cannot be merged")
+        raise MergeError(f"{type(self).__name__} objects cannot be merged")
 
     def __copy__(self) -> Self:
         """Return an independent copy, with the data."""

@@ -53,7 +53,9 @@ def encode(value: Any) -> Any:
         return [v if type(v) is float and -math.inf < v < math.inf else encode(v) for v in value]
     if isinstance(value, np.ndarray):
         return [encode(item) for item in value.tolist()]
-    raise PriorError(f"a {type(value).__name__} cannot be represented as JSON: {value!r}")
+    raise PriorError(
+        f"an object of type {type(value).__name__} cannot be represented as JSON: {value!r}"
+    )
 
 
 def decode(value: Any) -> Any:

@@ -212,7 +212,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
             If the state cannot be merged.
         """
         if type(other) is not type(self):
-            raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
+            raise MergeError(f"cannot merge {type(other).__name__} into {type(self).__name__}")
         if other.likelihood != self.likelihood:
             raise MergeError(f"likelihoods differ: {self.likelihood!r} and {other.likelihood!r}")
         for name in self.parameters:

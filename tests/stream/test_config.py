@@ -435,7 +435,7 @@ def test_every_error_is_listed():
         ),
         (
             f"{BASE}belief.b = {{state = 'dirichlet', field = 'x'}}",
-            "belief.b.prior: a dirichlet needs its categories",
+            "belief.b.prior: dirichlet needs its categories",
         ),
         (
             f"{BASE}belief.b = {{state = 'mixture', field = 'x', prior = 'flat'}}",

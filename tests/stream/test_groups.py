@@ -297,7 +297,7 @@ half_life = "5 events"
     [
         (
             DECAYED,
-            "belief.recent.state: a Decayed cannot be merged exactly from several partitions",
+            "belief.recent.state: Decayed cannot be merged exactly from several partitions",
         ),
         ('[alert.high]\nwhen = "mean > 0.5"\nbelief = "high"', "alert: requires a single runner"),
         ("[history]\nkeys = 3", "history: needs separate_keys = true"),
@@ -324,12 +324,12 @@ def test_beliefs_that_cannot_be_merged_need_keys_that_are_in_one_partition(tmp_p
         alone = Decayed(Beta(), 5)
         alone.learn_many([each["high"] for each in events if each["k"] == key])
         assert found[f'["{key}"]'] == tuple(alone.posterior)
-    with pytest.raises(ConfigError, match=r"belief\.recent\.by: a Decayed cannot be merged"):
+    with pytest.raises(ConfigError, match=r"belief\.recent\.by: Decayed cannot be merged"):
         configure("memory:sep", tmp_path, more=DECAYED, separate="true")
     publish(tmp_path, [each | {"k": "a", "i": each["i"] + 1} for each in events], 4, "a")
     with GroupRunner(separate) as runner:
         list(runner)
-    with pytest.raises(StoreError, match="in several partitions, and a Decayed cannot be merged"):
+    with pytest.raises(StoreError, match="in several partitions, and Decayed cannot be merged"):
         learned("memory:sep")
     with StoreReader("memory:sep") as reader:
         states = {row.key: row.state for row in reader.rows("recent")}

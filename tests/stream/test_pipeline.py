@@ -619,7 +619,7 @@ def test_invalid_declarations_are_rejected():
             {"state": Decayed(Beta(), 1.0, by="time")},
             "requires 'time', the field of the event time",
         ),
-        ({"field": ("x", "y")}, "belief 'b': a Bernoulli observation has one field, not 2"),
+        ({"field": ("x", "y")}, "belief 'b': an observation of Bernoulli has one field, not 2"),
         (
             {"field": ("x", "x"), "state": Beta(likelihood=Binomial())},
             "expected each field once, got 'x' twice",

@@ -446,7 +446,7 @@ def test_estimators_cannot_be_merged_and_mixtures_can(tmp_path):
         learn(str(tmp_path / f"{i}.db"), various(seed=i), VARIED[4])
         learn(str(tmp_path / f"e{i}.db"), various(seed=i), VARIED[6])
     target = str(tmp_path / "all.db")
-    with pytest.raises(StoreError, match="a ConjugateLinearRegression cannot be merged"):
+    with pytest.raises(StoreError, match="ConjugateLinearRegression objects cannot be merged"):
         stream.merge([str(tmp_path / f"e{i}.db") for i in (1, 2)], target)
     stream.merge([str(tmp_path / f"{i}.db") for i in (1, 2)], target)
     (answer,) = stream.show(target)

@@ -61,7 +61,7 @@ class Selection:
         if not isinstance(state, Model) or state.undecayed is None:
             name = type(state).__name__
             raise UnsupportedError(
-                f"a {name} cannot be learned by SQL: what it learns from an observation depends on"
+                f"{name} cannot be learned by SQL: what it learns from an observation depends on"
                 " the observations before it, or on their order"
             )
         if state.half_life and not state.timed:

@@ -55,7 +55,7 @@ _TO_REDUCED = sc.eval_legendre(_DEGREES[:, None], REDUCED_NODES).T @ _COEFFICIEN
 
 
 def _evaluated(terms: Array, cell: Any, t: Array) -> Array:
-    """Return polynomials by Horner's method, from a row of coefficients for each power."""
+    """Evaluate polynomials by Horner's method, given a row of coefficients for each power."""
     found: Array = terms[-1].take(cell)
     for row in terms[-2::-1]:
         found *= t

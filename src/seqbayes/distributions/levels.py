@@ -144,7 +144,7 @@ class FunctionOfLevel(Distribution):
         self._level, self._log_function = level, log_function
 
     def own_nodes(self, width: float) -> tuple[Any, Any]:
-        """Return values at equal steps of a coordinate, and the logarithms of probabilities."""
+        """Return values at equal steps of a coordinate, and their log probabilities."""
         logs, weights = self._level.nodes(self._log_function, width)
         with np.errstate(all="ignore"):
             values = np.exp(logs)

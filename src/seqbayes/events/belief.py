@@ -156,7 +156,7 @@ class Belief:
         supervised = isinstance(self.state, (base.Regressor, base.Classifier))
         if self.likelihood is None and supervised and not (self.features and len(self.field) == 1):
             raise PriorError(
-                f"belief {self.name!r}: a {type(self.state).__name__} learns one field from its"
+                f"belief {self.name!r}: {type(self.state).__name__} learns one field from its"
                 f" features, got field {list(self.field)} and features {list(self.features)}"
             )
         for name, _ in (*raw_slots(self.derived), *self._read_slots):
@@ -208,7 +208,7 @@ class Belief:
         if len(self.field) == expected:
             return [(name, "number") for name in self.field]
         raise PriorError(
-            f"belief {self.name!r}: a {type(self.likelihood).__name__} observation has"
+            f"belief {self.name!r}: an observation of {type(self.likelihood).__name__} has"
             f" {'one field' if expected == 1 else 'two fields'}, not {len(self.field)}"
         )
 

@@ -141,7 +141,7 @@ def make_likelihood(
     kind = next(iter(known.values())) if name is None else known.get(option_name(name))
     if kind is None:
         raise PriorError(
-            f"a {option_name(family.__name__)} has no likelihood {name!r}: expected"
+            f"{option_name(family.__name__)} has no likelihood {name!r}: expected"
             f" {_either(known)}{_suggest(name, known)}"
         )
     own = {field.name: "None" in str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
@@ -244,7 +244,7 @@ def _choose_constructor(
         return "", family, pairs
     if option_name(head) not in named:
         raise PriorError(
-            f"a {option_name(family.__name__)} has no prior {head!r}: expected {_either(named)},"
+            f"{option_name(family.__name__)} has no prior {head!r}: expected {_either(named)},"
             f" or name=value for {_either(family.parameters, 'and')}{_suggest(head, named)}"
         )
     return option_name(head), named[option_name(head)], pairs
@@ -296,7 +296,7 @@ def _needs_labels(parameter: inspect.Parameter) -> bool:
 
 
 def _missing_message(family: type[State], name: str, missing: Sequence[str]) -> str:
-    what = f"a {option_name(family.__name__)}" + (f" {name} prior" if name else "")
+    what = f"{option_name(family.__name__)}" + (f" {name} prior" if name else "")
     if "categories" in missing or not name:
         return (
             f"{what} needs its categories: --categories red,green,… or --prior red=40,green=25,…;"
@@ -306,7 +306,7 @@ def _missing_message(family: type[State], name: str, missing: Sequence[str]) -> 
 
 
 def _described(family: type[State], prior: str | Mapping[str, Any] | None) -> str:
-    return f"a {option_name(family.__name__)}" + (f" with --prior {prior}" if prior else "")
+    return f"{option_name(family.__name__)}" + (f" with --prior {prior}" if prior else "")
 
 
 def _number(name: str, text: Any) -> int | float:

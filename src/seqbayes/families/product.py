@@ -308,7 +308,7 @@ class Product(
     def check_mergeable(self, other: Any) -> None:
         """Raise an error if the family or the fields differ, or a field cannot be merged."""
         if type(other) is not type(self):
-            raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
+            raise MergeError(f"cannot merge {type(other).__name__} into {type(self).__name__}")
         if tuple(other.fields) != tuple(self.fields):
             raise MergeError(f"fields differ: {tuple(self.fields)} and {tuple(other.fields)}")
         for name, state in self.fields.items():

@@ -70,7 +70,7 @@ def state_samples(
         If the posterior is improper.
     """
     if not state.conjugate:
-        raise UnsupportedError(f"a {type(state).__name__} has no samples of a posterior")
+        raise UnsupportedError(f"{type(state).__name__} has no samples of a posterior")
     rng = np.random.default_rng(state.seed) if rng is None else rng
     groups = {"posterior": of_parameter(state, shape, rng)}
     if state.is_proper(state.prior):

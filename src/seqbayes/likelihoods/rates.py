@@ -29,7 +29,7 @@ class PowerLikelihood(PairLikelihood):
     continuous = True
 
     def _form(self) -> tuple[float, float, float, float, bool]:
-        """Return (shape, scale, power, origin, whether two-sided)."""
+        """Return shape, scale, power, origin, and whether observations lie on both sides of it."""
         raise NotImplementedError
 
     @property
@@ -153,12 +153,12 @@ class PowerLikelihood(PairLikelihood):
         return predictive.Transformed(base, predictive.PowerTransform(1.0 / power, 1.0 / scale))
 
     def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
-        """Return a credible interval of the p-quantile of observations; None if two-sided."""
+        """Return a credible interval of the p-quantile; None if observations are two-sided."""
         found = None if self._form()[4] else self.quantile(posterior, p)
         return None if found is None else found.interval(level)
 
     def expectation(self, posterior: Any) -> Distribution | None:
-        """Return the distribution of the expected observation; None if two-sided, or infinite."""
+        """Return the distribution of the mean; None if infinite, or if observations are two-sided."""
         if self.mean_power is None:
             return None
         shape, _, power, _, _ = self._form()

@@ -109,7 +109,7 @@ class StreamClusterer(base.Clusterer, Model):
             If they differ.
         """
         if type(other) is not type(self):
-            raise MergeError(f"cannot merge a {type(other).__name__} into a {type(self).__name__}")
+            raise MergeError(f"cannot merge {type(other).__name__} into {type(self).__name__}")
         if not self.is_like(other):
             raise MergeError("the mixtures differ in their priors, or in their settings")
 
@@ -217,7 +217,7 @@ class StreamClusterer(base.Clusterer, Model):
         serialization.Document(data)
         name, model = cls.__name__, data.get("model")
         if model != name or not isinstance(data.get("parameters"), Mapping):
-            raise PriorError(f"expected a dictionary of a {name}, got model {model!r}")
+            raise PriorError(f"expected a dictionary of model {name!r}, got model {model!r}")
         try:
             parameters = data["parameters"].items()
             found = cls(**{name: cls.decode_parameter(name, value) for name, value in parameters})

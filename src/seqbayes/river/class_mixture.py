@@ -143,7 +143,7 @@ class ClassMixture:
         )
 
     def _within_others(self, name: Any, label: Any, seen: Any) -> float:
-        """Return a label's log share, over all classes, among the labels new to the mixture.
+        """Return a label's log share of the labels new to the mixture, in all classes together.
 
         The total weight of all unknown labels is one observation.
         """

@@ -13,14 +13,14 @@ from seqbayes.statistics.exact import rounding_error
 
 
 class InterceptPrior:
-    """The posterior with one row for the intercept's prior, besides the factor R of all other rows.
+    """The posterior, in which the row of the intercept's prior is kept apart from the factor R.
 
     The length of this row is the features' distance from 0 relative to their spread. If the row
     were rotated into the factor, all other rows would lose the corresponding number of digits. With
-    ``u = R**-T row`` and ``v = R**-T x``, the part of v that is orthogonal to u does not depend on
-    the prior, and the part along u has a closed form. A multiple of the prior's row is first
-    subtracted from x, so that the farthest feature becomes 0; the orthogonal part of the remainder
-    has no cancellation.
+    ``u = R**-T row`` and ``v = R**-T x``, where R is the factor of all other rows, the part of v
+    that is orthogonal to u does not depend on the prior, and the part along u has a closed form. A
+    multiple of the prior's row is first subtracted from x, so that the farthest feature becomes 0;
+    the orthogonal part of the remainder has no cancellation.
 
     Parameters
     ----------

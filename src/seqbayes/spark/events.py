@@ -36,7 +36,7 @@ def check_belief(belief: Belief) -> None:
     state = belief.state
     if belief.features or (belief.likelihood is None and not belief.field):
         raise PriorError(
-            f"belief {belief.name!r}: a {type(state).__name__} cannot be learned in parts and"
+            f"belief {belief.name!r}: {type(state).__name__} cannot be learned in parts and"
             " merged; Spark learns states and mixtures"
         )
     if belief.where or belief.derived:

@@ -243,7 +243,7 @@ class Columns(SumColumns):
             self.landmarks[row] = split_time(clock, self.half_life)[0]
 
     def decay(self, at: float | None) -> Array:
-        """Return the factors for the sums of every row, as of a time or of the clock of the row.
+        """Return the factor by which each row's sums decay up to a time, or up to the row's clock.
 
         Raises
         ------

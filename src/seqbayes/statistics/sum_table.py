@@ -145,7 +145,7 @@ class SumTable:
         return self._put_low(k, e)
 
     def _put_low(self, k: cython.Py_ssize_t, v: cython.double) -> cython.int:
-        """Add a rounding error of `third`."""
+        """Add a rounding error of the third part to the fourth and fifth."""
         s: cython.double
         e: cython.double
         if v == 0.0 or (self.fourth.shape[0] == 0 and fabs(v) < NEGLIGIBLE * self.smallest_term):

@@ -326,13 +326,13 @@ def _find_errors(belief: Belief, separate: bool) -> Iterator[tuple[str, str]]:
     elif separate and not belief.by:
         yield (
             "by",
-            f"a {kind} cannot be merged from several partitions, and this one has no key: run it"
+            f"{kind} cannot be merged from several partitions, and this one has no key: run it"
             " in a configuration without [group]",
         )
     elif not separate:
         yield (
             "state",
-            f"a {kind} cannot be merged exactly from several partitions: it {SEPARATE}, or another"
+            f"{kind} cannot be merged exactly from several partitions: it {SEPARATE}, or another"
             " configuration without [group]",
         )
     if belief.over == "pool" or (belief.over == "drop" and not separate):

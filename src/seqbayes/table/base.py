@@ -261,7 +261,7 @@ class BaseTable(Summaries):
             If the tables have different priors, likelihoods or half-lives.
         """
         if type(other) is not type(self):
-            raise MergeError(f"cannot merge a {type(other).__name__} into a table")
+            raise MergeError(f"cannot merge {type(other).__name__} into a table")
         if self.pool != other.pool:
             raise MergeError(
                 f"cannot merge tables that pool differently: {self.pool}, {other.pool}"

@@ -219,7 +219,7 @@ class Entry:
         return self._about.kind
 
     def follow(self) -> views.PlottedNumber | None:
-        """Return the number that the sparkline shows, with its current value, or None."""
+        """Return the number that the sparkline shows, with its current value; None without one."""
         if views.is_numeric(self.kind):
             ranking = self.ranking
             return views.PlottedNumber("", (), ranking.mean, ranking.low, ranking.high)
@@ -233,7 +233,7 @@ class Entry:
 
     @property
     def plotted(self) -> views.PlottedNumber | None:
-        """The number that the sparkline shows, as of its last point, if the belief has several."""
+        """The number that the sparkline of a belief about several numbers shows, as of its end."""
         return self._followed
 
     def begin(self, points: list[tuple[float | None, ...]]) -> None:

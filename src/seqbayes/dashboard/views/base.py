@@ -1,4 +1,4 @@
-"""The interface of views, and the registry of the view for each kind of belief."""
+"""The interface of views, and the registry that maps each kind of belief to its view."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ _SHAPE = cython.declare(cython.double, PRIOR_SHAPE)
 _RATE = cython.declare(cython.double, PRIOR_RATE)
 _LOG_LEAST = cython.declare(cython.double, math.log(LEAST_FREEDOM))
 _LOG_MOST = cython.declare(cython.double, math.log(MOST_FREEDOM))
-# Squared distances above this are not distinguished.
+# Squared distances above this are treated as equal.
 MAX_SQUARES = cython.declare(cython.double, 1e300)
 # Smaller weights of observations, and larger changes of their common scale, are ignored.
 LEAST_WEIGHT = cython.declare(cython.double, 1e-3)

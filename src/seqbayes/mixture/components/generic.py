@@ -190,4 +190,4 @@ def check_generic(state: Any) -> None:
     except (SeqbayesError, NotImplementedError, TypeError, ValueError) as error:
         valid, reason = False, str(error)
     if not valid:
-        raise PriorError(f"a {type(state).__name__} cannot be a component of a mixture: {reason}")
+        raise PriorError(f"{type(state).__name__} cannot be a component of a mixture: {reason}")

@@ -50,7 +50,7 @@ def adapter_of(state: State) -> ComponentAdapter:
     declared = type(state).component_adapter
     if declared is None:
         raise PriorError(
-            f"a {type(state).__name__} cannot be a component of a mixture:"
+            f"{type(state).__name__} cannot be a component of a mixture:"
             f" {type(state).component_adapter_reason}"
         )
     found: ComponentAdapter = _load(declared) if isinstance(declared, str) else declared

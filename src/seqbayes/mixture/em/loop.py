@@ -283,7 +283,7 @@ class EMModel(ComponentModel):
             except (TypeError, ValueError, KeyError, IndexError) as error:
                 name = type(state).__name__
                 raise PriorError(
-                    f"cannot start a {name} component from {theta!r}: {error}"
+                    f"cannot start a component of {name} from {theta!r}: {error}"
                 ) from None
 
     def snapshot(self) -> list[Array]:

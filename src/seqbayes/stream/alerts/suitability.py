@@ -65,7 +65,7 @@ def _is_known(state: Any, label: str) -> bool:
 def _without_number(quantity: Any, label: str | None, state: Any) -> Iterator[str]:
     now = state.as_of()
     if not now.conjugate or now.display_kind not in ("number", "normal", "labels", "hurdle"):
-        yield f"a {type(now).__name__} is not about one number"
+        yield f"{type(now).__name__} is not about one number"
         return
     if now.display_kind == "labels":
         if label is None:

@@ -47,7 +47,7 @@ class Abbreviation(NamedTuple):
         return cls(before + key, after.removeprefix("null"))
 
     def shorten(self, state: str) -> str:
-        """Return the statistics of a state, or the state if it has other JSON."""
+        """Return the statistics of a state, or the whole state if its JSON has another form."""
         head, tail = self
         if head and state.startswith(head) and state.endswith(tail):
             statistics = state[len(head) : len(state) - len(tail)]

@@ -189,7 +189,7 @@ class MemoryStore(Store):
             return sorted(self._tables.messages.values(), key=lambda each: each.created)
 
     def annotations(self) -> list[Annotation]:
-        """Return all annotations by time."""
+        """Return all annotations in order of time."""
         with _lock:
             return sorted(self._tables.annotations.values(), key=lambda each: (each.at, each.id))
 

@@ -188,7 +188,7 @@ class Partitioned(Store):
             yield from part.ids(source)
 
     def annotations(self) -> list[Annotation]:
-        """Return all annotations by time."""
+        """Return all annotations in order of time."""
         return self._whole.annotations()
 
     def partitions(self) -> list[Partition]:
@@ -312,7 +312,7 @@ def _only(codec: StateCodec, entries: list[StoredEntry], strict: bool) -> list[S
     if not strict:
         return [entries[0]._replace(state="")]
     raise StoreError(
-        f"belief {entries[0].belief!r}: the key {entries[0].key} is in several partitions, and a"
+        f"belief {entries[0].belief!r}: the key {entries[0].key} is in several partitions, and"
         f" {type(codec.make()).__name__} cannot be merged: publish all events of a key to one"
         " partition"
     )

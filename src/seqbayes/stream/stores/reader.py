@@ -133,7 +133,7 @@ class StoreReader:
         return self._read(lambda store: (store.alerts(), store.messages()))
 
     def annotations(self) -> list[Annotation]:
-        """Return all annotations by time."""
+        """Return all annotations in order of time."""
         return self._read(lambda store: store.annotations())
 
     def annotate(self, annotation: Annotation) -> None:

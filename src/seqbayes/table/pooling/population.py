@@ -64,8 +64,8 @@ def population_of(state: State) -> Population:
     declared = type(state).population
     if declared is None:
         raise PriorError(
-            f"the keys of a {type(state).__name__} table cannot be pooled: expected a prior such as"
-            " Beta, Gamma or Normal"
+            f"the keys of a table of {type(state).__name__} beliefs cannot be pooled: expected a"
+            " prior such as Beta, Gamma or Normal"
         )
     found: Population = _load(declared) if isinstance(declared, str) else declared
     return found
