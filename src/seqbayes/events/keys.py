@@ -16,7 +16,7 @@ REST = None
 
 
 def write_key(key: Any) -> str:
-    """Return the JSON of a key: a list of strings, or null for the rest.
+    """Return the JSON of a key: a list of strings, or null for the pooled rest.
 
     Raises
     ------

@@ -158,7 +158,7 @@ class PowerLikelihood(PairLikelihood):
         return None if found is None else found.interval(level)
 
     def expectation(self, posterior: Any) -> Distribution | None:
-        """Return the distribution of the mean; None if infinite, or if observations are two-sided."""
+        """Return the distribution of the mean; None if infinite, or observations are two-sided."""
         if self.mean_power is None:
             return None
         shape, _, power, _, _ = self._form()

@@ -148,7 +148,7 @@ _TABLES: Array = _crc_tables()
 
 @cython.cfunc
 def _shortened(state: str, head: str, tail: str) -> str:
-    """Return the statistics of a state, or the state if it has other JSON; see `Abbreviation`."""
+    """Return the statistics of a state, or the whole state (see `Abbreviation.shorten`)."""
     if not cython.compiled:
         return Abbreviation(head, tail).shorten(state)
     size: cython.Py_ssize_t = 0
