@@ -30,7 +30,7 @@ _ROUGH = 1e-3
 """After a Newton step of this relative size, the ends of supports are considered."""
 
 _NEGLIGIBLE_PANEL = 1e-18
-"""Share of the mass of a number in panels that are omitted from sums that are not small."""
+"""Panels that together have this share of a number's mass are omitted from large sums."""
 
 _FAR = 0.1
 """If normal scores are farther apart than this, a small step does not mean convergence."""

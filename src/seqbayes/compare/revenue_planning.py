@@ -13,7 +13,7 @@ _PAID = 30.0
 """Number of amounts per arm at which a plan starts."""
 
 _COSTS = {"scale": 1.0, "normal": 1.0, "student": 2.0}
-"""Increase of the cost per unit of the logarithm of the number of observations."""
+"""Increase of the cost when the log of the number of observations increases by 1."""
 
 _MAX_OBSERVATIONS = 1e12
 

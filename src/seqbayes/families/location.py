@@ -48,7 +48,7 @@ def rounded_off(
     shares: tuple[Any, Any],
     spread: tuple[Any, Any],
 ) -> Any:
-    """Return the rounding error of the mean that `move` returns, 0 if it is negligible.
+    """Return the rounding error of the mean that `move` returns, or 0 if it is negligible.
 
     Parameters
     ----------

@@ -200,7 +200,8 @@ class Likelihood:
     def quantile(self, posterior: Any, p: float) -> Distribution | None:
         """Return the distribution of the p-quantile of observations.
 
-        It is a function of the unknown parameter. None if it is not available.
+        The quantile is a function of the unknown parameter. The result is None if it is not
+        available.
 
         Examples
         --------

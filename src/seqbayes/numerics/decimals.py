@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 USUAL_DIGITS, MANY_DIGITS = 160, 1000
-"""Digits of the arithmetic, for matrices with usual and with extremely different magnitudes."""
+"""Digits of the arithmetic: usually, and if entries have extremely different magnitudes."""
 
 CONTEXT = Context(
     prec=USUAL_DIGITS, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[]

@@ -38,8 +38,8 @@ def log_beta_less(a: Real, b: Real, c: Real, d: Real) -> Real:
     -----
     The density of the narrower variable times the tail of the wider one is a log-concave function
     of the logit, on which the trapezoidal rule converges exponentially [1]_. It takes 50 to 400
-    evaluations of the incomplete beta function, 0.2 to 1 ms. Relative errors are about 1e-12, and
-    1e-9 where both variables have parameters of 1e15.
+    evaluations of the incomplete beta function, or 0.2 to 1 ms. Relative errors are about 1e-12,
+    and 1e-9 where both variables have parameters of 1e15.
 
     References
     ----------

@@ -27,7 +27,7 @@ _POLICIES = ("lightest", "oldest", "inactive")
 
 
 class BaseTable(Summaries):
-    """The part of a `Table` that stores keys, learns and answers, without other formats."""
+    """The part of a `Table` that stores keys, learns and answers, without conversions."""
 
     def __init__(
         self,

@@ -55,7 +55,7 @@ STEP_OVERHEAD = 2e4
 """Cost of an EM iteration apart from the computations with the rows, in multiplications."""
 
 OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 6.0
-"""Maximum share of outliers among rows, and minimum ratio of their neighbour distances."""
+"""Maximum share of outliers; they are this many times as far from neighbours as other rows."""
 
 EXTREME = 6.0
 """Coordinates are extreme beyond this many standard deviations, estimated without outliers."""

@@ -138,7 +138,7 @@ class Http(Source):
             request.done(earlier, True)
 
     def _earlier(self, request: PostedRequest) -> Outcome | PostedRequest | None:
-        """Return the outcome of an earlier request with the same key, or the request if pending."""
+        """Return the earlier request with the same key if it is pending, otherwise its outcome."""
         if not request.key:
             return None
         waiting = self._seen.waiting_requests.get(request.key)

@@ -118,7 +118,7 @@ class ReadableSqlStore(Database):
             yield StateRows(*short, [(each.place, *each[1:4]) for each in left])
 
     def _states_table(self, belief: str) -> str:
-        """Return the SQL that names the table of states in queries of all states of a belief."""
+        """Return the name of the table of states, as SQL, for queries of all states of a belief."""
         return "seqbayes_states"
 
     def _chunks(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
