@@ -381,4 +381,5 @@ class Mixture(StreamingMixture):
         numbers = finite(learned.get("refit", [0.0, 0.0, 0.0])).tolist()
         self._refit_from, self.is_ordered = numbers[0], bool(numbers[1])
         self._started_constant = bool(numbers[2])
+        self._weighs_uniformly = model.engine.uniform
         self._start(model)

@@ -108,10 +108,7 @@ class Refitter:
         count = len(old.priors)
         whole = self.new_model(count)
         rows, w = buffer.table(whole)
-        same = not self._settings.background and self._settings.df is None
-        same = same and not (self._lenient and self._priors[0].parts())
-        same = same and all(prior == self._priors[0] for prior in self._priors)
-        same = same and isinstance(self._settings.weights, Dirichlet) and old.reads_like(whole)
+        same = self._are_exchangeable() and old.reads_like(whole)
         if not same or _scale_ratio(old.priors[0], self._priors[0]) > MAX_SCALE_RATIO:
             return self._continue(self._fit(rows, w, count), old, False)
         if not keep:
@@ -144,11 +141,41 @@ class Refitter:
         differs = past > UNMATCHED_SHARE and not _explains(fresh, old.engine.past.table, rows)
         return self._continue(model, old, differs)
 
+    def refit_to_past(self, old: EMModel) -> EMModel:
+        """Return a model fitted to the old model's sample of past rows if it explains them better.
+
+        The gain in log likelihood must exceed the number of parameters (Akaike's criterion).
+        Otherwise, the old model is returned.
+        """
+        rows = old.engine.past.table
+        model = self._fit(rows, np.ones(len(rows)), len(old.priors))
+        found, usual = (
+            log_average(each.engine.log_densities_of(rows), each.engine.weights).sum()
+            for each in (model, old)
+        )
+        parameters = sum(len(leaf.parameter_vector) for leaf in model.engine.leaves())
+        if not found - usual > parameters:
+            return old
+        if self._are_exchangeable():
+            model = self._in_order_of(old, model)
+        return self._continue(model, old, True).model
+
+    def _are_exchangeable(self) -> bool:
+        """Whether components can be matched and exchanged; see `refit`."""
+        settings, first = self._settings, self._priors[0]
+        if settings.background or settings.df is not None:
+            return False
+        if self._lenient and first.parts():
+            return False
+        return isinstance(settings.weights, Dirichlet) and all(p == first for p in self._priors)
+
     def _continue(self, model: EMModel, old: EMModel, differs: bool) -> Refit:
         """Return a refit that continues with the number of observations of the old model."""
         engine = model.engine
         engine.explained[:] *= old.engine.n / max(float(engine.explained.sum()), 1.0)
         engine.n = engine.memory = old.engine.n
+        if differs:
+            engine.past = old.engine.past
         engine.end_burn_in(engine.n)
         engine.limit_influence(model.settings.robust)
         return Refit(model, differs)

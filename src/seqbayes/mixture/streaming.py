@@ -43,6 +43,7 @@ class StreamingMixture(BaseMixture):
         self._model: EMModel | None = None
         self._learn_started: Callable[[Any, Any], bool] | None = None
         self._is_collecting = self.is_ordered = self._started_constant = False
+        self._weighs_uniformly = False
         self._refit_from = 0.0
         self._lock = threading.Lock()
 
@@ -93,6 +94,8 @@ class StreamingMixture(BaseMixture):
     def _start(self, model: EMModel) -> None:
         """Switch to online learning, if the priors are proper."""
         self._model = model
+        if self._weighs_uniformly:
+            model.engine.weigh_uniformly()
         self._learn_started = None if self._improper else model.engine.learn
         self._is_collecting = False
         self._buffer.clear()
@@ -108,6 +111,7 @@ class StreamingMixture(BaseMixture):
             if not begins_late:
                 self._check_order(model, rows)
             self._refit_from = REFIT_AFTER * model.engine.n
+            model.engine.past.start(rows, model.engine.n)
             self._start(model)
             if begins_late:  # components may describe the run of equal values
                 self._is_collecting, self._learn_started = True, None
@@ -120,7 +124,7 @@ class StreamingMixture(BaseMixture):
             engine = self._model.engine
             self._check_forgetting(self._model)
             too_wide = False
-            if engine.n < self._refit_from:
+            if engine.n < self._refit_from or engine.uniform:
                 return
             if engine.rescaled:
                 engine.rescaled = False
@@ -134,9 +138,13 @@ class StreamingMixture(BaseMixture):
         Observations with a constant feature have a high density until the feature varies.
         """
         if model.engine.forgets:
+            model.engine.forgets = False
             if not self._started_constant:
                 self._warn("the components have forgotten earlier observations")
-            model.engine.forgets = False
+                self._start(model)
+            if model.engine.uniform:
+                refitter = Refitter(model.priors, self._settings, self.seed, model.ignore_unknown)
+                self._start(refitter.refit_to_past(model))
 
     def _refit(self, model: EMModel) -> None:
         """Fit the components again to the collected observations."""
@@ -170,7 +178,7 @@ class StreamingMixture(BaseMixture):
     def _warn(self, reason: str) -> None:
         """Warn once that the stream is ordered."""
         if not self.is_ordered:
-            self.is_ordered = True
+            self.is_ordered = self._weighs_uniformly = True
             warnings.warn(
                 f"the stream is ordered: {reason}. Shuffle it if possible; if the data drift, "
                 "use a step such as HalfLife(1000)",

@@ -9,7 +9,7 @@ cdef class RowReader:
 
 cdef class PastRows:
     cdef readonly Py_ssize_t count
-    cdef Py_ssize_t _width
+    cdef Py_ssize_t _width, _size, _first
     cdef double due, _stride, _next_check
     cdef double[:, ::1] _rows
     cdef double[::1] _logs

@@ -37,9 +37,11 @@ LARGEST = 1e150
 _LARGEST = cython.declare(cython.double, LARGEST)
 # Maximum weight, so that a statistic times the total weight is finite.
 MAX_WEIGHT = 1e100
-# Number of past rows that are kept, minimum number that is compared, and growth of the number of
+# Maximum number of past rows per component.
+PAST_ROWS = cython.declare(cython.Py_ssize_t, 400)
+# Approximate number of past rows that are compared, minimum number, and growth of the number of
 # observations after which they are compared.
-PAST_ROWS = cython.declare(cython.Py_ssize_t, 64)
+COMPARED_ROWS = cython.declare(cython.Py_ssize_t, 32)
 MIN_PAST_ROWS = cython.declare(cython.Py_ssize_t, 24)
 CHECK_AFTER = cython.declare(cython.double, 1.25)
 
@@ -103,6 +105,8 @@ class PastRows:
     ----------
     width
         Length of a row.
+    components
+        Number of components, to which the maximum number of rows is proportional.
 
     Attributes
     ----------
@@ -112,8 +116,9 @@ class PastRows:
         Number of observations after which the next row is kept.
     """
 
-    def __init__(self, width: int) -> None:
-        self.count, self._width = 0, width
+    def __init__(self, width: int, components: int) -> None:
+        self.count, self._width, self._size = 0, width, PAST_ROWS * components
+        self._first = 0  # rows of the start, which have no log density on arrival
         self.due = self._next_check = 0.0
         self._stride = 1.0
         self._rows: Any = None  # until the first row is kept: many models keep none
@@ -122,23 +127,59 @@ class PastRows:
     def keep(self, row: Row, log_density: cython.double, n: cython.double) -> cython.bint:
         """Keep the row of observation `n`; return whether the kept rows should be compared now."""
         i: cython.Py_ssize_t
-        if self.count == PAST_ROWS:
-            for i in range(PAST_ROWS // 2):
+        if self.count == self._size:
+            for i in range(self._size // 2):
                 self._rows[i, :] = self._rows[2 * i, :]
                 self._logs[i] = self._logs[2 * i]
-            self.count = PAST_ROWS // 2
+            self.count = self._size // 2
+            self._first = (self._first + 1) // 2
             self._stride *= 2.0
         if self.count == 0:
-            self._rows, self._logs = np.zeros((PAST_ROWS, self._width)), np.zeros(PAST_ROWS)
+            self._rows, self._logs = np.zeros((self._size, self._width)), np.zeros(self._size)
             self._next_check = CHECK_AFTER * n
         self._rows[self.count, :] = row.values
         self._logs[self.count] = log_density
         self.count += 1
         self.due = n + self._stride
-        if n < self._next_check or self.count < MIN_PAST_ROWS:
+        if n < self._next_check or self.count - self._first < MIN_PAST_ROWS:
             return False
         self._next_check = CHECK_AFTER * n
         return True
+
+    def start(self, rows: Any, n: cython.double) -> None:
+        """Begin with a sample of the rows of a start from `n` observations."""
+        several = max(1, (len(rows) + self._size - 1) // self._size)
+        kept = rows[::several]
+        self.count = self._first = len(kept)
+        self._rows, self._logs = np.zeros((self._size, self._width)), np.zeros(self._size)
+        np.asarray(self._rows)[: len(kept)] = kept
+        self._stride = max(1.0, several * n / max(len(rows), 1))
+        self.due, self._next_check = n, CHECK_AFTER * n
+
+    @property
+    def compared(self) -> range:
+        """The positions of rows whose log densities are compared with those on arrival."""
+        return range(self._first, self.count, max(1, (self.count - self._first) // COMPARED_ROWS))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rows, and when the next one is due, as plain values."""
+        rows = [[None if v != v else v for v in row] for row in self.table.tolist()]
+        return {"rows": rows, "due": [self.due, self._stride, self._next_check]}
+
+    def load(self, written: Any) -> None:
+        """Restore the result of `to_dict`.
+
+        Raises
+        ------
+        ValueError
+            If the values do not match.
+        """
+        rows = np.array(written["rows"], float).reshape(-1, self._width)
+        due, stride, next_check = written["due"]
+        if len(rows) > self._size or not stride >= 1.0:
+            raise ValueError(f"expected at most {self._size} past rows, got {len(rows)}")
+        self.start(rows, due)
+        self._stride, self._next_check = stride, next_check
 
     @property
     def table(self) -> Any:

@@ -13,7 +13,9 @@ from seqbayes.mixture.em.engine import Engine
 
 def dump_engine(engine: Engine) -> dict[str, Any]:
     """Return everything that the components have learned as plain numbers and lists."""
+    past = {"past": engine.past.to_dict()} if engine.uniform else {}
     return {
+        **past,
         "burn_in": engine.burn_in,
         "step_memory": engine.step_memory,
         "n": engine.n,
@@ -62,6 +64,9 @@ def _load(engine: Engine, learned: Mapping[str, Any]) -> None:
         assign(engine.explained, learned["explained"])
     else:
         engine.explained[:] = engine.memory * engine.live
+    if "past" in learned:
+        engine.past.load(learned["past"])
+        engine.weigh_uniformly()
     numbers = finite(learned.get("fit", [0.0, 0.0])).tolist()
     engine.unexplained, starved, *rescaled = numbers
     engine.starved, engine.rescaled = bool(starved), any(rescaled)

@@ -94,6 +94,9 @@ class Engine(Steps):
         Whether the density of past observations is now much lower than on their arrival.
     past : PastRows
         A sample of past rows, if influence is limited and old observations do not lose weight.
+    uniform : bool
+        Whether all observations have the same weight, because the stream is ordered; `forgets` is
+        then set regularly, so that the components are fitted to the past rows.
     rescaled : bool
         Whether the variance of a component has changed by a large factor.
     starved : bool
@@ -112,7 +115,8 @@ class Engine(Steps):
     _first_memory: cython.double
     forgets = cython.declare(cython.bint, visibility="public")
     rescaled = cython.declare(cython.bint, visibility="public")
-    past = cython.declare(PastRows, visibility="readonly")
+    past = cython.declare(PastRows, visibility="public")
+    uniform = cython.declare(cython.bint, visibility="readonly")
     _scratch = cython.declare(Row)
     _exponent: cython.double
     _offset: cython.double
@@ -142,11 +146,10 @@ class Engine(Steps):
         self._background, self._first_memory = background, first_memory
         self.step, self._exponent, self._offset = step, exponent, 0.0
         self._fading, self.averaging, self._busy = fading, averaging, False
-        self.averaged = self.moved = self.pending = 0.0
-        self.unexplained = 0.0
-        self._limiting = self.starved = False
-        self.forgets = self.rescaled = False
-        self.past, self._scratch = PastRows(width), Row(width)
+        self.averaged = self.moved = self.pending = self.unexplained = 0.0
+        self._limiting = self.starved = self.forgets = self.rescaled = self.uniform = False
+        self.past = PastRows(width, len(kernels) - background)
+        self._scratch = Row(width)
         self._average = np.zeros(len(kernels))
         self._m_step_rows = max(leaf.m_step_rows for leaf in self.leaves())
         self.end_burn_in(burn_in)
@@ -297,26 +300,19 @@ class Engine(Steps):
             ):
                 self._online_m_step()
         if kept and self.past.keep(row, log_density, n):
-            self.forgets = self._has_forgotten()
+            self.forgets = self.uniform or self._has_forgotten()
         return 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def _has_forgotten(self) -> cython.bint:
         """Return whether the density of the kept rows is now much lower than when they arrived."""
-        i: cython.Py_ssize_t
-        v: cython.double
-        total: cython.double = 0.0
-        squares: cython.double = 0.0
-        n: cython.double = self.past.count
-        for i in range(self.past.count):
-            v = self.past.read(i, self._scratch)
-            v -= self._e_step(self._scratch, True)
-            v = min(max(v, -MAX_LOSS), MAX_LOSS)
-            total += v
-            squares += v * v
-        v = total / n
-        return v > FORGOTTEN_LOSS + 2.0 * sqrt(max(squares / n - v * v, 0.0) / n)
+        past: PastRows = self.past
+        row: Row = self._scratch
+        losses = [past.read(i, row) - self._e_step(row, True) for i in past.compared]
+        several = np.clip(losses, -MAX_LOSS, MAX_LOSS)
+        error = several.std() / sqrt(len(losses))
+        return bool(several.mean() > FORGOTTEN_LOSS + 2.0 * error)
 
     @cython.cfunc
     @cython.exceptval(-1, check=False)
@@ -374,6 +370,12 @@ class Engine(Steps):
         if not 0.0 < gain <= 1.0:
             raise PriorError(f"expected a step above 0 and at most 1, got {gain!r} at n = {n:g}")
         return gain
+
+    def weigh_uniformly(self) -> None:
+        """Give all observations the same weight from now on, if step sizes are a power of n."""
+        if self._exponent > 0.0 and self._limiting and not self._fading:
+            self._exponent, self._offset, self.averaged = 1.0, 0.0, 0.0
+            self.averaging, self.uniform = False, True
 
     def end_burn_in(self, n: float, memory: float | None = None) -> None:
         """Treat the statistics as the plain average of `n` observations.

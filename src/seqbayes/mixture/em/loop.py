@@ -314,8 +314,8 @@ class EMModel(ComponentModel):
         PriorError
             If the values do not match this model.
         """
-        load_engine(self.engine, learned)
         self.engine.limit_influence(self.settings.robust)
+        load_engine(self.engine, learned)
         self.invalidate()
 
 
