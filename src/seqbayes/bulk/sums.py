@@ -147,7 +147,10 @@ def _joined(first: Sequence[str], keys: Sequence[str], rows: str) -> tuple[str, 
 
 
 def _summed(terms: Sequence[str | float | Complement], weighted: bool) -> list[str]:
-    """Return the terms to sum; if weighted, also complements, as differences would lose digits."""
+    """Return the terms to sum.
+
+    Complements of weighted sums are summed themselves: differences of sums would lose digits.
+    """
     summed = []
     for term in terms:
         if isinstance(term, str):

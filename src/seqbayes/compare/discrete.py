@@ -158,7 +158,7 @@ def quantities(
 
 
 def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array:
-    """Return the probability that each is better than all others, of shape (1, k).
+    """Return the probability that each number is better than all others, of shape (1, k).
 
     Raises
     ------

@@ -251,7 +251,7 @@ def _log_failures_ratio(mine: Sample, theirs: Sample, effects: Array) -> Array:
 
 
 def log_beta_binomial_mean(n: float, a: float, b: float, tilts: Array) -> Array:
-    """Return log E exp(tilt * K) for the failures K of one arm, beta-binomial given those of both.
+    """Return log E exp(tilt * K) for one arm's failures K, beta-binomial given both arms' total.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ class Comparisons:
 
     @property
     def loss_interval(self) -> dict[Hashable, tuple[Array, Array]]:
-        """Equal-tailed credible interval of the loss from choosing each, as in `Comparison`."""
+        """Equal-tailed credible interval of the loss from choosing each belief."""
         with np.errstate(all="ignore"):
             ends = loss_ends(list(self.numbers.values()), self.better, self.level)
         return {name: (ends[:, k, 0], ends[:, k, 1]) for k, name in enumerate(self.names)}

@@ -165,7 +165,8 @@ def _share(state: Any, label: Any) -> Distribution:
     weights, unknown = state.label_weights()
     if label is None:
         raise PriorError(
-            f"a belief about labels is compared by the share of one label: {list(weights)}"
+            "a belief about labels is compared by the share of one label: expected one of"
+            f" {list(weights)} as label"
         )
     # a label may be given as a string, as on the command line
     mine = {name for name in weights if name == label or str(name) == label}

@@ -33,7 +33,7 @@ _SKEWED = 10.0
 """The mean of a positive number is not used if std / mean exceeds this."""
 
 SMALLEST = 1e-70
-"""Smallest probability of being better that is computed; panels may be too short for others."""
+"""Smallest probability of being better that is computed: panels may omit farther tails."""
 
 _LARGEST_DROP = 1e4
 """Log densities farther below their maximum than this are treated as equal."""

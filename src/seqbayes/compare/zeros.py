@@ -127,7 +127,7 @@ def quantities(
 
 
 def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array:
-    """Return the probability that each is better than all others, of shape (1, k).
+    """Return the probability that each number is better than all others, of shape (1, k).
 
     Raises
     ------
@@ -138,7 +138,7 @@ def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array
 
 
 def loss_ends(numbers: Sequence[Distribution], better: str, tail: float) -> Array:
-    """Return the quantiles of the distance of each number to the best one, of shape (1, k, 2).
+    """Return the quantiles of the distance from each number to the best one, of shape (1, k, 2).
 
     Raises
     ------

@@ -225,7 +225,7 @@ def _getter(layout: Layout, name: str | None, kind: str) -> Callable[[Any], Any]
 
 
 def _to_text(value: Any) -> Any:
-    """Convert a key or label that was not read as a string to one, or return a marker."""
+    """Convert a key or label that was not read as a string to a string, or return a marker."""
     if type(value) is int:
         return str(value)
     return value if isinstance(value, InvalidValue) else _NULL if value is None else _MISSING

@@ -31,7 +31,7 @@ STRONG_EVIDENCE = 150.0
 """Ratio of the prior probabilities of K and K + 1 components."""
 
 BUFFER = 50
-"""Number of buffered observations per component of the largest mixture, for every mixture."""
+"""Every mixture buffers this many observations per component of the largest mixture."""
 
 
 class Prequential(StreamClusterer):

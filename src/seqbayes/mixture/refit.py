@@ -1,4 +1,4 @@
-"""New fits of a mixture that fits recent observations badly; components for past data are kept."""
+"""Refits of a mixture that fits recent observations badly; components for past data are kept."""
 
 from __future__ import annotations
 

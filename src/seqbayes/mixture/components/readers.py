@@ -131,7 +131,7 @@ class LabelReader(RowReader):
         self._lenient = ignore
 
     def vectors(self, rows: Any) -> Any:
-        """Return one-hot vectors, without the category of other text."""
+        """Return one-hot vectors, which have no column for the category of other text."""
         places = rows[:, self.at]
         chosen = np.where(np.isnan(places), 0.0, places).astype(int)
         vectors = np.eye(len(self._places))[chosen]

@@ -55,7 +55,7 @@ class BetaPopulation(Population):
         return sc.log_expit(x) + sc.log_expit(-x)
 
     def log_hyperprior(self, x: Array) -> Array:
-        """Return the log density of a uniform mean."""
+        """Return 0: the prior on the mean is uniform."""
         return self.log_slope(x)
 
 
@@ -129,7 +129,7 @@ class NormalPopulation(Population):
         return np.zeros_like(x)
 
     def log_hyperprior(self, x: Array) -> Array:
-        """Return the log density of a uniform mean."""
+        """Return 0: the prior on the mean is uniform."""
         return np.zeros_like(x)
 
 
