@@ -294,7 +294,7 @@ def _groups(pool: ComponentPool, unmatched: list[int], most: int) -> list[list[i
 
 
 def has_wide_priors(model: EMModel) -> bool:
-    """Whether the scale of default priors is much larger than the components in a feature."""
+    """Whether default priors have a much larger scale than the components, in some feature."""
     estimates: list[Any] = [
         [part.mle for part in _normal_parts(state)] for state in model.states(model.engine)
     ]

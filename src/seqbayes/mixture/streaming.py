@@ -1,4 +1,4 @@
-"""Mixtures that learn from a stream: the start, new fits, and the detection of ordered streams."""
+"""Mixtures that learn from a stream: the start, refits, and the detection of ordered streams."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ class Events:
         return int(self.counts[list(self.reasons)].sum())
 
     def take(self, rows: Array) -> Events:
-        """Return the events at some positions, without the reasons."""
+        """Return the events at some positions, without the reasons for refusals."""
         return Events(
             None if self.keys is None else self.keys.take(pa.array(rows)),
             take(self.xs, rows),

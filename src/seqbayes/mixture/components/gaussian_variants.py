@@ -198,8 +198,8 @@ class StudentKernel(GaussianKernel):
     def log_predictive(self, row: Row) -> cython.double:
         """Return the log density of a row, with the parameters marginalised approximately.
 
-        For a Normal component, the result is a Student's t density. The reciprocal of its degrees
-        of freedom is added to that of the component's degrees of freedom.
+        For a Normal component, the result would be a Student's t density with `own` degrees of
+        freedom. Here, the reciprocals of `own` and of the component's degrees of freedom are added.
         """
         if not self._measure(row) or self._constant <= IMPOSSIBLE:
             return IMPOSSIBLE

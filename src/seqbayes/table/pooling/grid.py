@@ -23,7 +23,7 @@ _SCANNED = 200
 _WIDER = math.log(100.0)
 """Distance by which the grid extends beyond the limits of estimates."""
 _IMPROPER = 6.0
-"""Minimum decrease of the log density of the log dispersion toward the largest dispersion."""
+"""The log density must fall by at least this toward the largest dispersion, or is improper."""
 _NEWTON_STEPS = 60
 _NEGLIGIBLE = 1e-11
 """Total weight of the nodes that are omitted."""
