@@ -515,7 +515,7 @@ def test_invalid_merges_raise_merge_error():
     one, two = Prequential(2), Prequential(3)
     with pytest.raises(MergeError, match="differ"):
         one.merge(two)
-    with pytest.raises(MergeError, match="Mixture into a Prequential"):
+    with pytest.raises(MergeError, match="Mixture into Prequential"):
         one.merge(Mixture(2))
     with pytest.raises(MergeError, match="differ"):
         DirichletProcessMixture().merge(DirichletProcessMixture(concentration=2.0))

@@ -226,7 +226,7 @@ def test_merging_while_the_buffer_fills():
     assert part.n_samples == 40
     with pytest.raises(MergeError, match="priors"):
         part.merge(Mixture([Beta(2, 2, likelihood=Binomial(10)), COIN], buffer=100))
-    with pytest.raises(MergeError, match="Beta into a Mixture"):
+    with pytest.raises(MergeError, match="Beta into Mixture"):
         part.merge(COIN)
 
 
