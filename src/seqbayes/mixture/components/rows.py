@@ -37,8 +37,11 @@ LARGEST = 1e150
 _LARGEST = cython.declare(cython.double, LARGEST)
 # Maximum weight, so that a statistic times the total weight is finite.
 MAX_WEIGHT = 1e100
-# Maximum number of past rows per component.
+# Maximum number of past rows per component, and of their values, unless there are fewer rows than
+# the minimum.
 PAST_ROWS = cython.declare(cython.Py_ssize_t, 400)
+PAST_VALUES = cython.declare(cython.Py_ssize_t, 1 << 16)
+LEAST_PAST_ROWS = cython.declare(cython.Py_ssize_t, 64)
 # Approximate number of past rows that are compared, minimum number, and growth of the number of
 # observations after which they are compared.
 COMPARED_ROWS = cython.declare(cython.Py_ssize_t, 32)
@@ -117,7 +120,8 @@ class PastRows:
     """
 
     def __init__(self, width: int, components: int) -> None:
-        self.count, self._width, self._size = 0, width, PAST_ROWS * components
+        self.count, self._width = 0, width
+        self._size = min(PAST_ROWS * components, max(PAST_VALUES // max(width, 1), LEAST_PAST_ROWS))
         self._first = 0  # rows of the start, which have no log density on arrival
         self.due = self._next_check = 0.0
         self._stride = 1.0
