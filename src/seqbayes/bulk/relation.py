@@ -1,4 +1,4 @@
-"""Rows that an engine reads: DuckDB (with files), Polars data frames, and PostgreSQL."""
+"""Rows that DuckDB (also from files), Polars or PostgreSQL reads."""
 
 from __future__ import annotations
 

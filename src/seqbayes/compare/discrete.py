@@ -49,7 +49,7 @@ class Lattice:
     Raises
     ------
     PriorError
-        If the numbers are not all discrete, or they have too many values.
+        If not all numbers are discrete, or they have too many values.
     """
 
     def __init__(self, numbers: Sequence[Distribution]) -> None:
@@ -128,7 +128,7 @@ def quantities(
     Raises
     ------
     PriorError
-        If the numbers are not all discrete, or they have too many values.
+        If not all numbers are discrete, or they have too many values.
     """
     lattice = Lattice(numbers)
     p_best = _p_best(lattice, better)
@@ -163,7 +163,7 @@ def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array
     Raises
     ------
     PriorError
-        If the numbers are not all discrete, or they have too many values.
+        If not all numbers are discrete, or they have too many values.
     """
     return _p_best(Lattice(numbers), better)[None]
 
@@ -192,7 +192,7 @@ def loss_ends(numbers: Sequence[Distribution], better: str, tail: float) -> Arra
     Raises
     ------
     PriorError
-        If the numbers are not all discrete, or they have too many values.
+        If not all numbers are discrete, or they have too many values.
     """
     lattice = Lattice(numbers)
     v, best_of = lattice.values, lattice.below if better == "higher" else lattice.from_here

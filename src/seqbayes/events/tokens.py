@@ -88,7 +88,7 @@ class Tokens:
         return token
 
     def take(self, *texts: str) -> bool:
-        """Read these names or signs if they are next; return whether they were."""
+        """Read these names or symbols if they are next; return whether they were."""
         found = self._tokens[self._place : self._place + len(texts)]
         if [each.text for each in found if each.kind in ("name", "sign")] != list(texts):
             return False

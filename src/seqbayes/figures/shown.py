@@ -274,6 +274,6 @@ def frame(columns: Mapping[str, Sequence[Any]], backend: str) -> Any:
     except UnicodeEncodeError as error:
         raise UnsupportedError(
             f"a data frame of {backend} cannot contain {error.object!r}, which has a lone surrogate"
-            " (half of a character): replace it before learning, such as with"
+            " (half of a character): replace it before learning, for example with"
             " text.encode(errors='replace').decode()"
         ) from None

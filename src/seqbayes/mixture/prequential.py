@@ -25,7 +25,7 @@ FIRST_FORECAST = 5
 forecast, per component of the largest mixture."""
 
 RENEW_ALL = 100
-"""From this number of observations on, forecasts with given priors are renewed one at a time."""
+"""From this number of observations on, forecasts with given priors are recomputed one at a time."""
 
 STRONG_EVIDENCE = 150.0
 """Ratio of the prior probabilities of K and K + 1 components."""

@@ -314,7 +314,7 @@ def _normal_parts(prior: State) -> list[State]:
 
 
 def _scale_of(prior: State) -> Array:
-    """Return the scale of every number under a default prior."""
+    """Return the scale of every number of an observation under a default prior."""
     scales = [np.atleast_2d(part.prior[-1]).diagonal() for part in _normal_parts(prior)]
     return np.concatenate([np.empty(0), *scales])
 

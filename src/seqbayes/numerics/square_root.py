@@ -128,7 +128,7 @@ class SquareRoot:
     @cython.wraparound(False)
     @cython.cdivision(True)
     def leverage(self, row: Sequence[float]) -> float:
-        """Return ``x' (R'R)**-1 x``; infinite if no row determines a component of x."""
+        """Return ``x' (R'R)**-1 x``; infinite if the rows do not determine every component of x."""
         r = cython.declare("double[:, ::1]", self._factor)
         x = cython.declare("double[::1]", self._row)
         n: cython.Py_ssize_t = self.size

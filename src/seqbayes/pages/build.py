@@ -105,7 +105,7 @@ def build_page(title: str, script: str, data: Mapping[str, Any]) -> str:
 
 
 def _styles() -> str:
-    """Return the style sheets, with the font as data."""
+    """Return the style sheets, with the font embedded as data."""
     shared = dashboard_files()
     sheets = [
         shared / "css" / name for name in ("tokens.css", "base.css", "charts.css", "replay.css")

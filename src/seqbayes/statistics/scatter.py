@@ -38,7 +38,7 @@ from seqbayes.statistics.scatter_statistic import ScatterStatistic, from_sums
 from seqbayes.statistics.scatter_sums import moved_to_zero, sums_about_zero
 from seqbayes.statistics.sums import as_sum
 
-# The type of arrays, which is found faster than an attribute of a module.
+# A global name is looked up faster than an attribute of a module.
 ARRAY = cython.declare(object, np.ndarray)
 
 # Splits a float into halves: 2**27 + 1.

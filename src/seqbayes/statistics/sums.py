@@ -337,7 +337,7 @@ class Sum:
         return self.high, self.low
 
     def dump(self) -> tuple[float, Any]:
-        """Return the rounded sum and the remainder: a number, or a tuple of several numbers."""
+        """Return the rounded sum and the remainder, which is a number or a tuple of numbers."""
         self.renormalise()
         if self.third == 0.0 and self.extra_parts is None:
             return self.high, self.low

@@ -124,7 +124,7 @@ class GroupRunner:
 
     @property
     def idle(self) -> bool:
-        """Whether every partition has been read to its end, or is read by another runner."""
+        """Whether every partition has been read to its end, or is being read by another runner."""
         return self._settled and all(each.idle for each in self.owned.values())
 
     @property

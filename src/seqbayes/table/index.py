@@ -174,7 +174,7 @@ class Index:
 
 
 def _table_for(read: Any) -> IntegerRows | TextRows | ObjectRows:
-    """Return an empty table for keys of a kind."""
+    """Return an empty table for keys of the given kind."""
     if COMPILED and isinstance(read, np.ndarray):
         return IntegerRows()
     if COMPILED and isinstance(read, (Texts, ArrowTexts)):

@@ -77,9 +77,8 @@ def http_source(source: Any) -> http.Http:
 class Commits:
     """Waits for the commits of posted requests.
 
-    The source reports outcomes in the thread of the pipeline. The outcomes of one commit are passed
-    to the event loop together: waking the loop for each would make the two threads wait for each
-    other.
+    The source reports outcomes on the thread of the pipeline. The outcomes of one commit are passed
+    to the event loop together, because waking the loop for each would make both threads wait often.
     """
 
     def __init__(self) -> None:

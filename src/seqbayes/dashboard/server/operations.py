@@ -45,7 +45,7 @@ def text(media_type: str) -> dict[str, Any]:
 
 
 def responses(good: dict[str, Any], *statuses: int) -> dict[str, Any]:
-    """Return an operation's responses: its content, and the errors with these statuses."""
+    """Return the responses of an operation: the content, and errors with these statuses."""
     refusals = {
         str(status): {"description": _DESCRIPTIONS[status], "content": content(schema.Error)}
         for status in (401, 421, *statuses)

@@ -211,7 +211,7 @@ class Factor:
         return total
 
     def log_largest(self) -> cython.double:
-        """Return the log of the largest term of a squared distance that may overflow."""
+        """Return the log of the largest term of a squared distance, which itself may overflow."""
         i: cython.Py_ssize_t
         v: cython.double
         largest: cython.double = 0.0

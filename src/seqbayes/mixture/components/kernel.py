@@ -173,7 +173,7 @@ class Kernel:
         return numbers
 
     def limit_influence(self, limit: bool) -> None:
-        """Set whether to count rows that are `far` without using their values, if supported."""
+        """Set whether rows that are `far` are counted but not learned, if this is supported."""
 
     def use_latent_scale(self, use: bool) -> None:
         """Set whether `learn` weights rows by their latent scale, if the component has one."""

@@ -109,7 +109,7 @@ class LabelsAdapter(ComponentAdapter):
         return not state.likelihood.labelled
 
     def size(self, state: State) -> int:
-        """Return 1 for a category, or the number of counts and a log base measure."""
+        """Return 1 for a category; for counts, their number plus 1 for the log base measure."""
         return len(state.prior.alpha) + 1 if self._is_count(state) else 1
 
     def reading(self, state: Any) -> Hashable:

@@ -143,7 +143,7 @@ class Settings(NamedTuple):
 
     @property
     def exponent(self) -> float:
-        """The exponent of a power of n; 0 for other steps."""
+        """The exponent if the step size is a power of n; otherwise 0."""
         return self.step.exponent if isinstance(self.step, Power) else 0.0
 
     @property

@@ -379,7 +379,7 @@ class File(Source):
         assert self._reading is not None
         files = [*(tail.token(tail.offset) for tail in self._tails), self._reading.token(offset)]
         if offset == 0 and self._tails:
-            # the current file is unread: it is found as the file after the last rotated file
+            # the current file is unread: the last rotated file leads to it
             files.pop()
         *tails, token = files
         if tails:

@@ -152,8 +152,8 @@ def find(path: Path, token: Any) -> Generation | None:
 def neighbours(path: Path) -> list[list[int]]:
     """Return the inodes and times of the numbered files written before the file at the path.
 
-    These files show whether later rotation numbers ascend or descend. An inode alone does not
-    identify a file, because new files often get the inode of a deleted file.
+    These files show whether rotation numbers increase or decrease over time. An inode alone does
+    not identify a file, because new files often get the inode of a deleted file.
     """
     files = [each for each in generations(path) if each.scheme.endswith("number")]
     half = MAX_NEIGHBOURS // 2

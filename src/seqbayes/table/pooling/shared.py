@@ -53,7 +53,7 @@ class SharedPrior:
         return found
 
     def apply(self, answers: Answers, n: int, keys: Callable[[], Any]) -> Answers:
-        """Return the answers of the same data under the common prior; see `estimate`."""
+        """Return the answers for the same data under the common prior; see `estimate`."""
         found = self.estimate(answers, n, keys)
         if found.method in ("none", "empirical"):
             answers.set_prior(found.hyperparameters)

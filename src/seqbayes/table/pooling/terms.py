@@ -83,7 +83,7 @@ def _chained(
 ) -> Derivatives:
     """Return derivatives with respect to (x, u), given those with respect to the hyperparameters.
 
-    `jacobian` has a row for each hyperparameter, and `second` a matrix.
+    `jacobian` has a row, and `second` a matrix, for each hyperparameter.
     """
     return Derivatives(
         value,

@@ -284,7 +284,7 @@ export const HIDDEN = [
   {
     title: "EM as clustering",
     sentence:
-      "The hidden label is a cluster. EM moves each centre to the mean of the sets, weighted by the responsibilities (the probabilities that they belong to the cluster).",
+      "If the hidden label is a cluster, EM moves each centre to the mean of the sets, weighted by the responsibilities (the probabilities that they belong to the cluster).",
     build: clustering,
   },
   {

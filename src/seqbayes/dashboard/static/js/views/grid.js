@@ -24,7 +24,7 @@ export class Grid extends Block {
    * @param {object} options
    * @param {object} options.selection of keys to compare
    * @param {number} [options.rows] maximum number of rows
-   * @param {Function} options.changed called when other keys are on screen
+   * @param {Function} options.changed called when the set of visible keys has changed
    * @param {Function} options.counted called when the number of keys is known
    * @param {Function} options.failed called with an error
    */
