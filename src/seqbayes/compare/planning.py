@@ -160,37 +160,50 @@ def _needed(
     limit = evidence.log_limit(kind, len(samples), alpha)
     needed = 0.0
     for other in others:
-        mine, theirs = samples[leader], samples[other]
+        pair = samples[leader], samples[other]
         if kind == "hurdle":
             more = revenue_planning.needed(
-                mine, theirs, prior.typical, limit, better, power, len(samples), start
+                *pair, prior.typical, limit, better, power, len(samples), start
             )
-            if more is None:
-                return None
-            needed = max(needed, more)
-            continue
-        score, information = _score(kind, mine, theirs)
-        effect = sign * score / information if information > 0.0 else 0.0
-        if not effect > 0.0:
+        else:
+            more = _needed_by(kind, pair, len(samples), prior, limit, sign, power, start)
+        if more is None:
             return None
-        rate = information * (mine.n + theirs.n) / (mine.n * theirs.n)
-
-        def probability(
-            count: float, each: Any = (mine.n, theirs.n), effect: float = effect, rate: float = rate
-        ) -> float:
-            sizes = [start * n + count / len(samples) for n in each]
-            before = start * rate * each[0] * each[1] / (each[0] + each[1])
-            after = rate * sizes[0] * sizes[1] / (sizes[0] + sizes[1])
-            return _passage(effect, before, after, limit, prior)
-
-        low, high = 1.0, _MAX_OBSERVATIONS
-        if probability(high) < power:
-            return None
-        for _ in range(_HALVINGS):
-            middle = math.sqrt(low * high)
-            low, high = (low, middle) if probability(middle) >= power else (middle, high)
-        needed = max(needed, high)
+        needed = max(needed, more)
     return needed
+
+
+def _needed_by(
+    kind: str,
+    pair: tuple[Any, Any],
+    arms: int,
+    prior: evidence.EffectPrior,
+    limit: float,
+    sign: float,
+    power: float,
+    start: float,
+) -> float | None:
+    """Return the number of observations that the comparison between two arms needs."""
+    mine, theirs = pair
+    score, information = _score(kind, mine, theirs)
+    effect = sign * score / information if information > 0.0 else 0.0
+    if not effect > 0.0:
+        return None
+    rate = information * (mine.n + theirs.n) / (mine.n * theirs.n)
+    before = start * rate * mine.n * theirs.n / (mine.n + theirs.n)
+
+    def probability(count: float) -> float:
+        sizes = [start * each.n + count / arms for each in pair]
+        after = rate * sizes[0] * sizes[1] / (sizes[0] + sizes[1])
+        return _passage(effect, before, after, limit, prior)
+
+    low, high = 1.0, _MAX_OBSERVATIONS
+    if probability(high) < power:
+        return None
+    for _ in range(_HALVINGS):
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if probability(middle) >= power else (middle, high)
+    return high
 
 
 def _passage(
