@@ -113,9 +113,9 @@ def sizes():
     rng = np.random.default_rng(6)
     yield "\nRevenue per visitor: visitors of both arms until the test decides, if 5 % of visitors"
     yield f"buy in one arm, and more of them, for larger amounts, in the other ({RUNS} runs). The"
-    yield "logarithms of log-normal amounts have deviation 1. The peer is a z test of the average"
-    yield "revenue (Welch), level 5 % and power 80 %, with a sample size fixed in advance; the"
-    yield "ratio is that of the 80 % quantile to it.\n"
+    yield "logarithms of log-normal amounts have standard deviation 1. The peer is a z test of the"
+    yield "average revenue (Welch), level 5 % and power 80 %, with a sample size fixed in advance;"
+    yield "the ratio is that of the 80 % quantile to it.\n"
     yield "| distribution | share | amounts | median | 80 % quantile | planned | Welch | ratio |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     states = {

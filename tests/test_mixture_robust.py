@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import warnings
 
@@ -13,6 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from mixture_streams import long_stream
 from real_data import FAITHFUL, GALAXIES
 from seqbayes import NormalInverseWishart
+from seqbayes.errors import PriorError
 from seqbayes.mixture import Mixture
 
 CORNERS = np.array([[0, 0], [6, 0], [0, 6]])
@@ -206,14 +208,44 @@ def test_rows_that_are_sorted_after_the_buffer_are_learned_as_well_as_by_batch_e
 def test_a_copy_of_a_mixture_of_an_ordered_stream_learns_the_same():
     _, points = sorted_after_the_buffer("faithful")
     points[:, 1][::7] = np.nan
-    whole = Mixture(2, seed=1)
-    whole.learn_many(points[:5000])
+    whole, copies = Mixture(2, seed=1), []
+    whole.learn_many(points[:4000])
     assert whole.is_ordered
-    copied = Mixture.from_dict(json.loads(json.dumps(whole.to_dict(), allow_nan=False)))
-    pickled = pickle.loads(pickle.dumps(whole))
-    for each in (whole, copied, pickled):
-        each.learn_many(points[5000:])
-    assert whole == copied == pickled
+    for start in range(4000, 6000, 100):  # some of them are just before the next fit
+        document = json.dumps(whole.to_dict(), allow_nan=False)
+        copies.append(Mixture.from_dict(json.loads(document)))
+        copies.append(pickle.loads(pickle.dumps(whole)))
+        for each in (whole, *copies):
+            each.learn_many(points[start : start + 100])
+    for each in (whole, *copies):
+        each.learn_many(points[6000:])
+    assert all(each == whole for each in copies)
+
+
+@long_stream
+@pytest.mark.filterwarnings("ignore:the stream is ordered")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": [[math.inf, 0.0]]},
+        {"rows": [[1e200, 0.0]]},
+        {"rows": [[0.0]]},
+        {"rows": None},
+        {"first": -1},
+        {"first": 1_000_000},
+        {"due": [-1.0, 1.0, 0.0]},
+        {"due": [1.0, math.inf, 0.0]},
+        {"due": [1.0, 0.5, 0.0]},
+        {"due": [1.0]},
+    ],
+)
+def test_an_invalid_sample_of_past_rows_is_refused(change):
+    whole = Mixture(2, seed=1)
+    whole.learn_many(sorted_after_the_buffer("faithful")[1][:4000])
+    document = whole.to_dict()
+    document["learned"]["past"] |= change
+    with pytest.raises(PriorError, match="cannot read what the mixture has learned"):
+        Mixture.from_dict(document)
 
 
 @long_stream

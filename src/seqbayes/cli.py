@@ -81,8 +81,8 @@ def _run(arguments: list[str], name: str) -> int:
 def _parser(name: str, others: bool) -> argparse.ArgumentParser:
     """Return the parser; in a new process, import the command without garbage collection.
 
-    The imported objects remain until the process ends. To examine them repeatedly, and when the
-    process ends, takes a tenth of the time of a short command.
+    The imported objects remain until the process ends. Examining them repeatedly, and once more
+    when the process ends, takes a tenth of the time of a short command.
     """
     if "numpy" in sys.modules or not gc.isenabled():
         return build_parser(name, others)

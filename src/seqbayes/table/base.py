@@ -269,7 +269,14 @@ class BaseTable(Summaries):
         self._changed(self._rows.merge(other._rows))
 
     def merge_statistics(self, keys: Any, statistics: Columns) -> None:
-        """Add statistics of distinct keys, one row for each key.
+        """Add statistics that were computed elsewhere, such as by a query engine.
+
+        Parameters
+        ----------
+        keys
+            Distinct keys.
+        statistics
+            One row for each key, of the kind that the likelihood of the table sums.
 
         Raises
         ------

@@ -168,7 +168,8 @@ class PastRows:
     def to_dict(self) -> dict[str, Any]:
         """Return the rows, and when the next one is due, as plain values."""
         rows = [[None if v != v else v for v in row] for row in self.table.tolist()]
-        return {"rows": rows, "due": [self.due, self._stride, self._next_check]}
+        due = [self.due, self._stride, self._next_check]
+        return {"rows": rows, "first": self._first, "due": due}
 
     def load(self, written: Any) -> None:
         """Restore the result of `to_dict`.
@@ -179,11 +180,17 @@ class PastRows:
             If the values do not match.
         """
         rows = np.array(written["rows"], float).reshape(-1, self._width)
-        due, stride, next_check = written["due"]
-        if len(rows) > self._size or not stride >= 1.0:
+        first, (due, stride, next_check) = written["first"], written["due"]
+        if not 0 <= first <= len(rows) <= self._size:
             raise ValueError(f"expected at most {self._size} past rows, got {len(rows)}")
+        if not (np.isnan(rows) | (np.abs(rows) <= LARGEST)).all():
+            raise ValueError(f"expected past rows of numbers up to {LARGEST:g}")
+        if not (
+            1.0 <= stride < math.inf and 0.0 <= due < math.inf and 0.0 <= next_check < math.inf
+        ):
+            raise ValueError(f"expected when the next past row is due, got {written['due']}")
         self.start(rows, due)
-        self._stride, self._next_check = stride, next_check
+        self._first, self._stride, self._next_check = first, stride, next_check
 
     @property
     def table(self) -> Any:
