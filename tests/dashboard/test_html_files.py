@@ -99,7 +99,7 @@ def test_axe_finds_no_violations_and_phones_show_all_content(open_file, name):
         assert violations(page) == []
         for width in (page.viewport_size["width"], 240):
             page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.wait_for_function(f"() => document.documentElement.scrollWidth <= {width}")
 
 
 def test_steps_go_forward_and_back_by_keys_and_buttons(open_file):
