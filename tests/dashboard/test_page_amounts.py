@@ -145,7 +145,8 @@ def test_printed_sections_do_not_overlap(shop, open_page):
     page.wait_for_function(
         """() => {
           const parts = [...document.querySelectorAll(".sections > *")];
-          const boxes = parts.map((part) => part.getBoundingClientRect()).filter((box) => box.height);
+          const rects = parts.map((part) => part.getBoundingClientRect());
+          const boxes = rects.filter((box) => box.height);
           boxes.sort((a, b) => a.top - b.top);
           return boxes.length === 4 && boxes.slice(1).every((box, i) => boxes[i].bottom <= box.top);
         }"""
