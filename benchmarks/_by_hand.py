@@ -1,4 +1,4 @@
-"""A loop written by hand, the peer of `stream_files.py`; it imports only what it needs."""
+"""A handwritten loop, the peer of `stream_files.py`; it imports only what it needs."""
 
 import csv
 import gzip

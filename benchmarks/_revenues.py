@@ -77,8 +77,8 @@ def false_stops():
     count = NULLS * len(RATES) * len(AMOUNTS)
     yield f"\nRevenue per visitor: {NULLS:,} experiments for each cell, {count:,} in total. The"
     yield f"second arm has {GAP:g} times fewer purchases, and {GAP:g} times larger amounts. The"
-    yield "deviations of the logarithms are 0.8 and 1.2 if they are unknown. Visitors are"
-    yield "assigned at random. Looked at"
+    yield "standard deviations of the logarithms are 0.8 and 1.2 if they are unknown. Visitors are"
+    yield "assigned at random. The test is checked"
     yield f"{LOOKS} times until {VISITORS:,} visitors of both arms; alpha = {ALPHA:g}.\n"
     yield "| rate of the first arm | " + " | ".join(name for name, _, _ in AMOUNTS) + " |"
     yield "| ---: |" + " ---: |" * len(AMOUNTS)

@@ -419,7 +419,7 @@ def main():
     low, high = HARD
     Path(__file__).with_suffix(".md").write_text(
         "# Accuracy\n\n"
-        f"Written by `python benchmarks/accuracy.py`: the worst error of {n} random cases a row. "
+        f"Written by `python benchmarks/accuracy.py`: the worst error of {n} random cases per row. "
         f"Ordinary: shapes, degrees of freedom and counts from "
         f"{ORDINARY[0]:g} to {ORDINARY[1]:g}, levels down to {LEVELS[ORDINARY]:g}, Normal data up "
         f"to 1000 standard deviations from 0. Hard: from {low:g} to {high:g}, levels down to "

@@ -118,10 +118,11 @@ if __name__ == "__main__":
             {
                 "three": "",
                 "ten": "",
-                "http": "Decisions of `seqbayes serve` in one second on the wall clock, with"
+                "http": "Decisions of `seqbayes serve` per second of elapsed time, with"
                 " beliefs in SQLite and propensities that are exact for the newest commit. A"
                 " decision is a choice and its reward, which is answered after its commit. Server,"
-                ' clients and other programs share the processors; "holds" compares this rate.',
+                " clients and other programs share the processors. The verdict compares this rate"
+                " with the target.",
             },
         )
     )

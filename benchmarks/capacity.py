@@ -238,8 +238,8 @@ def planned(need: Need, partitions: int) -> list[Row]:
 
 
 NOTE = (
-    "The targets are linear in the number of keys, from the two smaller sizes. A partition may need"
-    f"\n{TOLERANCE:.0%} more: hash tables grow by doubling, and caches hold a smaller share."
+    "The targets are extrapolated linearly from the two smaller numbers of keys. A partition may "
+    f"need\n{TOLERANCE:.0%} more: hash tables grow by doubling, and caches hold a smaller share."
 )
 
 

@@ -228,7 +228,7 @@ def consistency_section():
 
 def stops_section():
     """Yield the lines about experiments without a difference."""
-    yield f"{NULLS:,} experiments without a difference at each rate, looked at after every block"
+    yield f"{NULLS:,} experiments without a difference at each rate, checked after every block"
     yield f"until {VISITORS:,} visitors; alpha = {ALPHA:g}.\n"
     yield "| rate | stopped wrongly |"
     yield "| ---: | ---: |"

@@ -1,4 +1,4 @@
-"""Many keys: `seqbayes run` compared with a loop by hand, DuckDB and Polars; commits; memory.
+"""Many keys: `seqbayes run` compared with a handwritten loop, DuckDB and Polars; commits; memory.
 
 Every alternative runs in a separate process, whose processor time includes its start.
 """
@@ -224,10 +224,10 @@ TITLES = {
     "keyed": "A store of 1,000,000 keys",
 }
 NOTES = {
-    "reading": f"Processor time of a process with its start; rounds: {ROUNDS}. "
-    "The loop by hand decodes with msgspec,\nkeeps sums in dictionaries, and commits them with the "
-    "offset to SQLite at least once a second and every\n100,000 changed keys. `run` commits less "
-    "often if commits take long. DuckDB and Polars use one thread,\nand store nothing.",
+    "reading": f"Processor time of a process, including its start; rounds: {ROUNDS}. "
+    "The handwritten loop decodes with msgspec,\nkeeps sums in dictionaries, and commits them with "
+    "the offset to SQLite at least once a second and every\n100,000 changed keys. `run` commits "
+    "less often if commits take long. DuckDB and Polars use one thread,\nand store nothing.",
     "keyed": "Processor time. Changed keys are spread over the whole store.",
 }
 TABLES = {"reading": reading, "keyed": keyed}

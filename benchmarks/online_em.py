@@ -305,19 +305,19 @@ TITLES = {
     "count": "How often the number of components is right",
 }
 NOTES = {
-    "coins": f"{len(SEEDS)} seeds; of each the larger error of the two probabilities of heads, .8 "
-    "and .5. Weights are estimated.",
+    "coins": f"{len(SEEDS)} seeds; for each, the larger of the errors of the two probabilities of "
+    "heads, .8 and .5. Weights are estimated.",
     "gaussians": f"{len(SEEDS)} seeds. `Mixture(3)` learns 100,000 points once, from a cold start; "
     "scikit-learn's\n`GaussianMixture(3, tol=1e-6)` iterates over them until it converges, from "
     "its default "
-    "start. In nats per point,\nover 20,000 other points. With centres from N(0, 2²) clusters "
-    "overlap so that "
-    "batch EM needs up to 300 passes:\nno accuracy is documented for them.",
+    "start. In nats per point,\nover 20,000 other points. With centres from N(0, 2²), clusters "
+    "overlap, and "
+    "batch EM needs up\nto 300 passes; no accuracy is documented for them.",
     "hostile": "Scales from 1e-6 to 1e6, a third of them far from 0. Collapsed: an eigenvalue of a "
     "covariance at\nmost 1e-9 of that of the scale, or a number that is not finite.",
     "drift": "Two Normal components 1e6 away from 0, learned in one pass.",
-    "shards": f"{len(SEEDS)} seeds, medians, nats a point; priors given, cold start, 20,000 points "
-    "a shard. The target for\nmerged shards is the loss of one pass over a shard.",
+    "shards": f"{len(SEEDS)} seeds, medians, nats per point; priors given, cold start, 20,000 "
+    "points per shard. The target for\nmerged shards is the loss of one pass over a shard.",
     "count": f"{len(SEEDS)} seeds; the note has other numbers of components, and how often they "
     "were chosen. A stream is\nlearned once: by a `DirichletProcessMixture`, and by `Prequential`, "
     "whose best mixture is counted.",

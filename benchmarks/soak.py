@@ -47,7 +47,7 @@ Two beliefs over 1,000 keys, commits to SQLite, history and dead letters. Over t
 three quarters resident memory grows by {growth:.1f} MB. The rate per second of processor
 time in the last third is {trend:.2f} times that in the first (medians); between the best
 and the worst stretch it differs by a factor of {spread:.2f}. Slow stretches have more
-commits to an event."""
+commits per event."""
 
 
 def block(seed: int) -> bytes:

@@ -347,7 +347,7 @@ NOTES = {
     "to labels; for counts and\nnumbers it needs gamma functions.",
     "bulk": "",
     "processes": "Times are medians; bytecode is cached, as after an installation.",
-    "peers": "Each through a function call, an empty one subtracted. river's Beta has neither mean "
+    "peers": "Each in a function, minus the time of an empty one. River's Beta has neither mean "
     "nor interval;\nconjugate-models and conjugate-prior return a new belief for each trial.",
 }
 TABLES = {

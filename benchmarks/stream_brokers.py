@@ -1,9 +1,9 @@
 """Events from Redis, NATS and Kafka into durable beliefs, compared with their clients alone.
 
 Both use real servers on the loopback interface and the same messages. The client alone reads and
-decodes them by msgspec into a struct of the two fields; seqbayes reads them through a pipeline that
-keeps a Beta belief for each of 100 keys and commits to SQLite once a second, and at the end. Both
-begin with the connection and end with the last message, in turns within each round.
+decodes them with msgspec into a struct of the two fields; seqbayes reads them through a pipeline
+that keeps a Beta belief for each of 100 keys and commits to SQLite once a second, and at the end.
+Both begin with the connection and end with the last message, in turns within each round.
 """
 
 import asyncio

@@ -159,7 +159,7 @@ def keys():
 
 
 TITLES = {
-    "formats": "Files: time of `seqbayes run` over that of a loop written by hand",
+    "formats": "Files: time of `seqbayes run` over that of a handwritten loop",
     "start": "Start-up",
     "keys": "One key of a large store",
 }

@@ -26,7 +26,7 @@ def free_port() -> int:
     """Return a free port that the system does not assign to other programs."""
     while True:
         port = random.SystemRandom().randrange(*PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):  # it is in use
+        with socket.socket() as probe, contextlib.suppress(OSError):  # port in use
             probe.bind(("127.0.0.1", port))
             return port
 

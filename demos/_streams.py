@@ -55,7 +55,7 @@ class Runner:
         try:
             with open_store(str(self.directory / STORE), "read") as store:
                 return sum(place.events for place in store.positions())
-        except StoreError:  # it does not exist yet
+        except StoreError:  # the store does not exist yet
             return 0
 
     def wait_for(self, events: int) -> None:

@@ -25,7 +25,7 @@ GATES = {"gate 30": (8502, 44700), "gate 40": (8279, 45489)}
 """For each gate, the numbers of players who came back and of all players."""
 
 EQUIVALENCE = 0.005
-"""A difference that would not matter in practice."""
+"""Largest difference that does not matter in practice."""
 
 ALPHA = 0.05
 """Largest error rate of the sequential test."""

@@ -75,7 +75,7 @@ class Stop(NamedTuple):
 
 @cache
 def fit_process() -> tuple[DirichletProcessMixture, list[Stop]]:
-    """Return a mixture that has learned the growing clusters, and its components at the stops."""
+    """Return a mixture that has learned all points, and its components at each stop."""
     mixture, stops, points = DirichletProcessMixture(seed=1), [], growing_stream()
     for first, n in zip((0, *STOPS), STOPS, strict=False):
         mixture.learn_many(points[first:n])
@@ -174,7 +174,7 @@ def draw_component_counts(axes: Axes) -> None:
 
 
 def draw_components(axes: Axes) -> None:
-    """Draw the last points, and the components as ellipses with 95 % probability."""
+    """Draw the last points, and the components as ellipses with a probability of 95 % each."""
     mixture, _ = fit_process()
     axes.scatter(*growing_stream()[-POINTS_PER_CLUSTER:].T, color="0.75", s=6)
     angles = np.linspace(0.0, 2.0 * np.pi, 100)

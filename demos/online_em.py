@@ -166,7 +166,7 @@ def draw_responsibilities(axes: Axes) -> None:
 
 
 def draw_components(axes: Axes) -> None:
-    """Draw the components at a few stops as ellipses with 95 % probability."""
+    """Draw the components at a few stops as ellipses with a probability of 95 % each."""
     stops = [stop for stop in one_pass() if stop.n in (30, 300, LEARNED)]
     circle = np.array(
         [np.cos(np.linspace(0, 2 * np.pi, 100)), np.sin(np.linspace(0, 2 * np.pi, 100))]

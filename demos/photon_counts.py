@@ -23,7 +23,7 @@ TRUTH, EXPOSURES, SEED = 1000.0, 50, 1
 
 
 def counts() -> list[int]:
-    """Return the photons of each exposure, from numpy's legacy generator, which never changes."""
+    """Return the photon count of each exposure, drawn with numpy's frozen legacy generator."""
     drawn = np.random.RandomState(SEED).poisson(TRUTH, EXPOSURES)
     return [int(count) for count in drawn]
 

@@ -106,8 +106,8 @@ class Document:
             raise PriorError(f"expected a version number, got {version!r}")
         if version > VERSION:
             raise PriorError(
-                f"the state has version {version}, but this seqbayes reads only up to {VERSION}:"
-                " upgrade"
+                f"the state has version {version}, but this version of seqbayes reads"
+                f" only up to {VERSION}: upgrade seqbayes"
             )
         self._data = data
 

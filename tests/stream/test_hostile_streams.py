@@ -396,5 +396,7 @@ def test_migration_of_an_older_store_is_atomic(durable_url, monkeypatch):
     (answer,) = stream.show(durable_url)
     assert answer.state.n_samples == 1.0
     monkeypatch.setattr(database, "VERSION", 1)
-    with pytest.raises(StoreError, match="has version 2, but this seqbayes reads only up to 1"):
+    with pytest.raises(
+        StoreError, match="has version 2, but this version of seqbayes reads only up to 1"
+    ):
         list(stream.show(durable_url))

@@ -283,7 +283,9 @@ def test_a_newer_version_is_rejected_and_an_older_version_upgraded(durable_url, 
     now, next_one = database.VERSION, database.VERSION + 1
     open_store(durable_url).close()
     query(durable_url, f"UPDATE seqbayes_meta SET value = '{next_one}' WHERE name = 'version'")
-    message = f"has version {next_one}, but this seqbayes reads only up to {now}: upgrade"
+    message = (
+        f"has version {next_one}, but this version of seqbayes reads only up to {now}: upgrade"
+    )
     with pytest.raises(StoreError, match=message):
         open_store(durable_url)
     monkeypatch.setattr(database, "VERSION", next_one + 1)

@@ -134,7 +134,7 @@ def test_other_arrow_tables_are_refused() -> None:
         (7, "expected an Arrow table"),
         (filled(*TABLES["beta"], KEYS["integers"]).to_arrow(), "statistics=True"),
         (pa.table({"key": [1]}), "statistics=True"),
-        (changed(version=2), "newer seqbayes"),
+        (changed(version=2), "newer version of seqbayes"),
         (changed(version="1"), "version"),
         (changed(state={}), "expected"),
         (changed(policy="best"), "policy"),

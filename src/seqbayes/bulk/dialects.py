@@ -42,11 +42,11 @@ class Dialect:
     text_type = "VARCHAR"
 
     def log_factorial(self, x: str) -> str:
-        """Return log x! for a whole number x."""
+        """Return SQL for log x!, where x is a whole number."""
         return log_factorial(x)
 
     def from_boolean(self, x: str) -> str:
-        """Return a truth value as a double."""
+        """Return SQL that converts a truth value to a double."""
         return f"CAST({x} AS DOUBLE PRECISION)"
 
     def matches(self, x: str, pattern: str) -> str:
@@ -54,11 +54,11 @@ class Dialect:
         return f"regexp_full_match({x}, {literal(pattern)})"
 
     def epoch(self, x: str) -> str:
-        """Return a time as seconds since 1970; a time without a zone is in UTC."""
+        """Return SQL for seconds since 1970, given a time; it is in UTC if it has no zone."""
         return f"CAST(EPOCH({x}) AS DOUBLE PRECISION)"
 
     def parse_time(self, x: str) -> str:
-        """Return an RFC 3339 string as seconds since 1970; NULL if it is not a time."""
+        """Return SQL for seconds since 1970, given an RFC 3339 string; NULL for other strings."""
         zoned, plain = "TIMESTAMP WITH TIME ZONE", "TIMESTAMP"
         return (
             f"(CASE WHEN {self.matches(x, _TIME + _ZONE)} THEN {self.epoch(self.parse(x, zoned))}"
@@ -66,7 +66,7 @@ class Dialect:
         )
 
     def parse(self, x: str, kind: str) -> str:
-        """Convert a checked string; an engine may also evaluate the result for other strings."""
+        """Return SQL that converts a string of this kind; NULL or an error for any other string."""
         return f"TRY_CAST({x} AS {kind})"
 
 
@@ -76,7 +76,7 @@ class DuckDialect(Dialect):
     name = "DuckDB"
 
     def log_factorial(self, x: str) -> str:
-        """Return log x! for a whole number x."""
+        """Return SQL for log x!, where x is a whole number."""
         one, size = number(1.0), len(_LOG_FACTORIALS)
         table = ", ".join(f"{value!r}::DOUBLE" for value in _LOG_FACTORIALS)
         return (
@@ -92,7 +92,7 @@ class PostgresDialect(Dialect):
     text_type = "TEXT"
 
     def from_boolean(self, x: str) -> str:
-        """Return a truth value as a double."""
+        """Return SQL that converts a truth value to a double."""
         return f"CAST(CAST({x} AS INTEGER) AS DOUBLE PRECISION)"
 
     def matches(self, x: str, pattern: str) -> str:
@@ -100,7 +100,7 @@ class PostgresDialect(Dialect):
         return f"{x} ~ {literal(f'^({pattern})$')}"
 
     def epoch(self, x: str) -> str:
-        """Return a time as seconds since 1970; a time without a zone is in UTC."""
+        """Return SQL for seconds since 1970, given a time; it is in UTC if it has no zone."""
         return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
 
     def parse(self, x: str, kind: str) -> str:
@@ -118,7 +118,7 @@ class PolarsDialect(Dialect):
         return f"REGEXP_LIKE({x}, {literal(f'^({pattern})$')})"
 
     def epoch(self, x: str) -> str:
-        """Return a time as seconds since 1970; a time without a zone is in UTC."""
+        """Return SQL for seconds since 1970, given a time; it is in UTC if it has no zone."""
         return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
 
 
@@ -144,7 +144,7 @@ _ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})"
 
 
 def as_number(column: Column, dialect: Dialect) -> str:
-    """Return the number in a column; NULL unless the value is certain to be a number."""
+    """Return SQL for the number in a column; NULL unless the value is certain to be a number."""
     x = column.expression
     if column.category in ("integer", "decimal", "float"):
         return f"CAST({x} AS DOUBLE PRECISION)"
@@ -158,7 +158,7 @@ def as_number(column: Column, dialect: Dialect) -> str:
 
 
 def as_boolean(column: Column, dialect: Dialect) -> str:
-    """Return a column's truth value as a number; NULL unless it is certain to be a truth value."""
+    """Return SQL for a column's truth value as a number; NULL if it may not be a truth value."""
     x, yes, no = column.expression, number(1.0), number(0.0)
     if column.category == "boolean":
         return dialect.from_boolean(x)
@@ -177,7 +177,7 @@ def as_boolean(column: Column, dialect: Dialect) -> str:
 
 
 def as_text(column: Column, dialect: Dialect) -> str:
-    """Return the text in a column; NULL unless the value is certain to be text."""
+    """Return SQL for the text in a column; NULL unless the value is certain to be text."""
     x, to = column.expression, dialect.text_type
     if column.category == "text":
         return f"(CASE WHEN {_short(x)} THEN CAST({x} AS {to}) END)"
@@ -210,7 +210,7 @@ def _starts_without_space(x: str) -> str:
 
 
 def as_time(column: Column, unit: float, dialect: Dialect) -> str:
-    """Return a column's time in seconds since 1970; NULL unless it is certain to be a time."""
+    """Return SQL for a column's time in seconds since 1970; NULL if it may not be a time."""
     x = column.expression
     if column.category == "time":
         return dialect.epoch(x)

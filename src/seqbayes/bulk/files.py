@@ -25,8 +25,8 @@ class JsonRelation(DuckRelation):
 
     def __init__(self, path: str, names: Sequence[str]) -> None:
         paths = ", ".join(literal(f'$."{name}"') for name in names)
-        # if a name occurs twice, DuckDB uses the first field but streams use the last: such lines
-        # are doubtful
+        # lines in which a name occurs twice are doubtful: DuckDB uses the first field, streams the
+        # last
         single = " AND ".join(
             f"LENGTH(json) - LENGTH(REPLACE(json, {literal(quoted(name))}, ''))"
             f" = {len(quoted(name))}"

@@ -26,7 +26,7 @@ class View:
 
 
 class Line(NamedTuple):
-    """A parameter of a key, or a component of it; lines with the same `scale` are comparable.
+    """A parameter of a key, or one of its components; lines with one `scale` are comparable.
 
     `pooled` contains the mean of the pooled posterior and the lower and upper ends of its interval,
     if the belief is pooled.

@@ -114,8 +114,8 @@ class Client(ClientMethods):
         belief
             The belief that the annotation is about; by default all beliefs.
         name
-            Its id. An existing annotation with the same id is replaced, so that a call can be
-            repeated.
+            Id of the annotation. An existing annotation with the same id is replaced, so that a
+            call can be repeated.
         """
         body = schema.AnnotationBody(text, at, belief, name)
         return _read(self._post("/api/annotations", body), schema.AnnotationInfo)

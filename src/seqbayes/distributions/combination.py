@@ -187,7 +187,7 @@ class NormalCombination(Averaged):
 
     @property
     def singularity(self) -> float:
-        """Distance from the line of the nearest complex singularity of the density."""
+        """Distance between the real line and the nearest complex singularity of the density."""
         _, kappa, _, beta, *_ = self._parameters
         return math.sqrt(2.0 * beta / kappa)
 

@@ -160,7 +160,7 @@ class Hurdle(Product):
                 values[paid], None if weights is None else weights[paid]
             )
         except ObservationError:
-            for i, value in enumerate(values.tolist()):  # this error gives the position among all
+            for i, value in enumerate(values.tolist()):  # the error states the position
                 try:
                     self.observe(value)
                 except ObservationError as error:

@@ -340,7 +340,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
         return (self._model or self._model_for(x)).log_predictive(x)
 
     def score_one(self, x: Any) -> float:
-        """Return the surprise of an observation, ``-log_predictive(x)``: higher is more anomalous.
+        """Return the surprise of an observation, ``-log_predictive(x)``: high if it is anomalous.
 
         The surprise is 0 while default priors have no scale.
 

@@ -269,7 +269,7 @@ class Transformed(Distribution):
 
     @property
     def singularity_of_logarithm(self) -> float:
-        """Distance from the line of the nearest complex singularity of the logarithm's density."""
+        """Distance between the real line and the nearest singularity of the logarithm's density."""
         return self.base.singularity if self.transform.exponential else math.inf
 
     def logpdf_of_logarithm(self, u: Any) -> Any:

@@ -56,7 +56,7 @@ def check_belief(belief: Belief) -> None:
 def select(frame: DataFrame, belief: Belief, *others: str) -> DataFrame:
     """Return the columns that a belief reads, followed by other columns, which are SQL.
 
-    All expressions are SQL: every function that builds a `Column` is several calls of Java.
+    All expressions are SQL: every function that builds a `Column` makes several calls to Java.
 
     Raises
     ------

@@ -31,16 +31,16 @@ Array = Any
 
 _WIDTH = 8
 LOWEST, HIGHEST = -120, 128
-"""Powers of two: larger and smaller numbers are learned one at a time."""
+"""Powers of two between which numbers are summed; others are learned one at a time."""
 
 _FRACTION = 2.0**52
 _DIGIT = 30
 _MASK = (1 << _DIGIT) - 1
 _MOST_EVENTS = 1 << 31
-"""Sums over more rows could overflow."""
+"""Maximum number of rows in a sum of integers; sums over more rows could overflow."""
 
 _PARTITIONS = 5
-"""Sums are computed for each group of two to this power partitions, for the same reason."""
+"""Each sum is over at most 2**5 partitions, so that it does not overflow."""
 
 SCALE = "__scale"
 """The column with the power of two that makes a number at least 1 and below 2**8; or the number

@@ -26,7 +26,7 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
     # no limit: with a limit, Spark computes the size of the batch after every row
     "spark.sql.execution.arrow.maxBytesPerBatch": "2147483647",
-    # small partitions of cached results are combined: each one is a call of Python
+    # small partitions of cached results are combined: each one requires a call to Python
     "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",
 }
 """Settings of a session that learns beliefs; those of a running session are not changed."""

@@ -270,7 +270,7 @@ class ColumnStates(MutableMapping[Any, Any]):
         return start
 
     def learn_arrays(self, texts: ArrowTexts | None, xs: Array, max_keys: int) -> bool:
-        """Learn observations that are numbers, or return False if this requires a check of each.
+        """Learn observations that are numbers; return False if each of them must be checked.
 
         Parameters
         ----------

@@ -79,7 +79,7 @@ class History(Collector):
 
 
 class Windows(Collector):
-    """Adds the windows that have ended to commits, as points of the history.
+    """Adds ended windows to commits, as points of the history.
 
     A window closes when an event of the same belief has a time after the end of the window. The
     point of a window has the time of its end, and is replaced if a late event still belongs to the

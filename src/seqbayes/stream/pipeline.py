@@ -37,7 +37,7 @@ UNMEASURED_KEYS = 200_000
 
 @dataclass(frozen=True)
 class Pace:
-    """Limits between two commits; the pipeline commits after a batch that reaches one of them.
+    """Limits between two commits: the pipeline commits after a batch that reaches one of them.
 
     Parameters
     ----------

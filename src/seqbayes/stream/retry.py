@@ -22,7 +22,7 @@ from seqbayes.stream.table import KeyedStates
 
 @dataclass
 class Retried:
-    """Numbers of dead letters that were used, left, and removed as duplicates.
+    """Numbers of dead letters that were used, that remain, and that were removed as duplicates.
 
     A dead letter is a duplicate if a later event with the same id was learned.
     """

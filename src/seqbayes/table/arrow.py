@@ -103,7 +103,7 @@ def document_of(table: Any) -> tuple[Any, dict[str, Any]]:
     if type(version) is not int or not 1 <= version <= VERSION:
         raise PriorError(
             f"expected a table of version {VERSION} or older, got version {version!r}:"
-            " it was written by a newer seqbayes"
+            " it was written by a newer version of seqbayes"
         )
     return read, document
 

@@ -219,7 +219,7 @@ class Entry:
         return self._about.kind
 
     def follow(self) -> views.PlottedNumber | None:
-        """Return the number that the sparkline shows, with its current value; None without one."""
+        """Return the number that the sparkline shows, with its current value, or None."""
         if views.is_numeric(self.kind):
             ranking = self.ranking
             return views.PlottedNumber("", (), ranking.mean, ranking.low, ranking.high)
@@ -233,7 +233,7 @@ class Entry:
 
     @property
     def plotted(self) -> views.PlottedNumber | None:
-        """The number that the sparkline of a belief about several numbers shows, as of its end."""
+        """The latest number in the sparkline of a belief about several numbers."""
         return self._followed
 
     def begin(self, points: list[tuple[float | None, ...]]) -> None:
@@ -255,7 +255,7 @@ class Entry:
 
     @property
     def sparked(self) -> float:
-        """Time of the last point of the sparkline; 0 without points."""
+        """Time of the last point of the sparkline; 0 if it has no points."""
         return self.spark[-1][0] or 0.0 if self.spark else 0.0
 
     def note(self, now: float) -> None:
@@ -333,7 +333,7 @@ class Entry:
 
 
 def _recent_rate(events: float, seconds: float) -> float:
-    """Return the contribution to a decaying rate of events evenly spaced over the last `seconds`.
+    """Return what events, evenly spaced over the last `seconds`, contribute to a decaying rate.
 
     Examples
     --------

@@ -82,7 +82,7 @@ class Access:
         self._names = {name.lower().rstrip(".") for name in (*own, *names)}
 
     def is_token(self, given: str) -> bool:
-        """Compare with the token in constant time."""
+        """Return whether a string is the token; the comparison takes constant time."""
         return hmac.compare_digest(given.encode(), self.token.encode())
 
     def make_session(self, now: float | None = None) -> str:

@@ -153,7 +153,7 @@ class Handle:
         return marks if tail is None else marks | {"tail": _fingerprint(tail)}
 
     def has(self, token: Any) -> bool:
-        """Move to the offset in a token; return whether the file has the length and marks in it."""
+        """Move to a token's offset; return whether the file has the token's length and marks."""
         # most other files differ in the first of these parts
         for offset in (token["length"], token["offset"]):
             if not self.skip_to(offset) or self.marks(offset)["head"] != token["head"]:

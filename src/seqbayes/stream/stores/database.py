@@ -134,8 +134,8 @@ class Database(Store):
             raise self._damaged("its version", f"expected a number, got {text!r}")
         if version > VERSION:
             raise StoreError(
-                f"{self.url}: the store has version {version}, but this seqbayes reads only up to"
-                f" {VERSION}: upgrade"
+                f"{self.url}: the store has version {version}, but this version of seqbayes reads"
+                f" only up to {VERSION}: upgrade seqbayes"
             )
         return version
 

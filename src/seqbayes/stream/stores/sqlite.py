@@ -166,7 +166,7 @@ class SqliteStore(SqlStore):
 
     @classmethod
     def _open_files(cls, path: str, mode: Mode) -> dict[str, tuple[int, int] | None]:
-        """Return the device and inode of the file and of its log, which exists while it is open."""
+        """Return the device and inode of the file, and of its log, if the log exists."""
         if cls.path(path) is None:
             return {}
         path = os.path.abspath(path)
@@ -201,7 +201,7 @@ class SqliteStore(SqlStore):
         self._checked |= {False, indexed}
 
     def _states_table(self, belief: str) -> str:
-        """Name the table without its index if the belief has a large part of the rows.
+        """Return the table's name, with NOT INDEXED if the belief has a large part of the rows.
 
         The index would find the rows in the order of their keys, which is slower than reading them
         in the order of the table.
@@ -231,8 +231,9 @@ class SqliteStore(SqlStore):
     ) -> Iterator[StoredEntry]:
         """Yield the states of a belief, least recently used first; see `ReadableStore`.
 
-        The check of a large file takes seconds, so it is omitted for a key that is found: its row
-        has checksums, but a damaged index can hide rows.
+        The check of a large file takes seconds. It is therefore omitted for a key that is found,
+        whose row has checksums. If a key is not found, the file is checked, because a damaged index
+        can hide rows.
         """
         if key is None and not since:
             self._check_pages()

@@ -136,7 +136,7 @@ export class Live extends EventTarget {
     this.#tick();
   }
 
-  // After every health message, and a second after the last one.
+  // Emit a tick after every health message, and every second while no message arrives.
   #tick() {
     this.#after("tick", TICK_MS * 1.2, () => this.#tick());
     if (!document.hidden) this.#emit("tick");

@@ -129,7 +129,7 @@ export class Three {
     this.legend = h("div");
     this.element = panel(
       "MLE, MAP and EM on the same data",
-      "With labels one division is enough; a prior adds imagined tosses; without labels EM alternates the two: it shares, divides, and repeats.",
+      "With labels one division is enough; a prior adds imagined tosses; without labels EM alternates between sharing the tosses and dividing heads by tosses.",
       this.holder,
       this.plot.element,
       this.legend,

@@ -79,7 +79,7 @@ function row({ pair, mean, interval }, named, written, low, width) {
  * @param {Function} options.named makes an element with the name of a key
  * @param {object} options.written the format of the numbers
  * @param {boolean} options.lowest whether the lowest number is best
- * @param {number|null} options.threshold on the scale of the numbers
+ * @param {number|null} options.threshold the threshold, on the scale of the numbers
  * @param {number[]|null} options.band a range of equivalent values
  */
 export function estimates(arms, { named, written, lowest, threshold, band }) {

@@ -145,7 +145,7 @@ export class History {
   /**
    * @param {object[]} curves with `t`, `mean`, `low`, `high`, `n` and, if there are several, `name`
    *   and `place`, which determines the colour
-   * @param {string} measured of the belief
+   * @param {string} measured the field `measured` of the belief
    * @param {object} options
    * @param {object[]} [options.marks] annotations and alerts
    * @param {string} [options.none] the reason why there is nothing to draw, if known

@@ -22,7 +22,7 @@ export class Lines {
    * @param {boolean} [options.log] whether the axis of steps is logarithmic
    * @param {boolean} [options.dots] whether every step has a dot
    * @param {number} [options.right] room for names, in pixels
-   * @param {string} options.label for screen readers
+   * @param {string} options.label the label for screen readers
    */
   constructor({ series, written, log = false, dots = false, right = RIGHT, label, height = 200 }) {
     Object.assign(this, { series, written, log, dots, right, height });
@@ -49,7 +49,7 @@ export class Lines {
   /**
    * @param {number[]} xs
    * @param {Array<Array<number|null>>} ys one array per series
-   * @param {[number, number]} range of heights
+   * @param {[number, number]} range the lowest and the highest height
    * @param {Array<{y: number, name: string, style: string}>} [levels] horizontal lines
    */
   update(xs, ys, range, levels = [], ceiling = null) {

@@ -31,7 +31,7 @@ export class Overlay {
   /**
    * @param {object[]} cards
    * @param {string[]} names
-   * @param {string} measured of the belief
+   * @param {string} measured the field `measured` of the belief
    * @param {number|null} threshold a vertical line, if it is within the axis
    */
   update(cards, names, measured, threshold = null) {

@@ -13,7 +13,7 @@ const POINTS = 160; // of the prior
  * still suits the cards is kept, so that curves do not move with every event.
  *
  * @param {object[]} cards
- * @param {object} chart of these cards; `extent(card)` returns null or { low, high, mean },
+ * @param {object} chart the chart of these cards; `extent(card)` returns null or { low, high, mean },
  * or an object without `mean` if the card must not be cut off
  * @param {object|null} before the previous axis
  * @returns {object|null} the domain, and the prior along it; null for a single card

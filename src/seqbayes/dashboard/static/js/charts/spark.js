@@ -41,7 +41,7 @@ export class Spark {
 
   /**
    * @param {object} spark
-   * @param {string} [note] about its interval
+   * @param {string} [note] a note about the interval
    */
   update(spark, note = "") {
     this.spark = spark;

@@ -35,7 +35,7 @@ export const PLOT = 122;
 export class Card {
   /**
    * @param {object} belief as GET /api/beliefs describes it
-   * @param {string} id of the key
+   * @param {string} id the id of the key
    * @param {{chosen: Function, choose: Function}} selection of keys to compare
    * @param {object} options
    * @param {boolean} [options.named] whether it shows the name of its belief

@@ -22,7 +22,7 @@ export class Grid extends Block {
   /**
    * @param {object} belief
    * @param {object} options
-   * @param {object} options.selection of keys to compare
+   * @param {object} options.selection the keys selected for a comparison
    * @param {number} [options.rows] maximum number of rows
    * @param {Function} options.changed called when the set of visible keys has changed
    * @param {Function} options.counted called when the number of keys is known

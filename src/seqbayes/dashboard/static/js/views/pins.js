@@ -12,9 +12,9 @@ const path = (belief, id) => `${belief}\n${id}`;
 export class Pins extends Block {
   /**
    * @param {object[]} beliefs as GET /api/beliefs describes them
-   * @param {object} selection of keys to compare
+   * @param {object} selection the keys selected for a comparison
    * @param {AbortSignal} signal
-   * @param {string} level of intervals
+   * @param {string} level the level of intervals
    */
   constructor(beliefs, selection, signal, level) {
     super();

@@ -10,7 +10,7 @@ export class Section {
   /**
    * @param {object} belief as GET /api/beliefs describes it
    * @param {object} options
-   * @param {object} options.selection of keys to compare
+   * @param {object} options.selection the keys selected for a comparison
    * @param {number} options.rows maximum number of rows
    * @param {boolean} options.alone whether no other belief is shown
    * @param {Function} options.changed called when other keys are on screen or keys were added

@@ -35,7 +35,7 @@ export function inWords(sort, order) {
  * @param {Function} options.turn called to reverse the order
  * @param {Function} options.choose called with the name of a belief, "" for all
  * @param {Function} options.pin called with whether only pinned keys are shown
- * @param {string} options.level of intervals
+ * @param {string} options.level the level of intervals
  * @param {Function} options.select called with another level
  */
 export function toolbar({ beliefs, only, request, pinned, level, ask, turn: reverse, choose, pin, select }) {

@@ -61,7 +61,7 @@ function leadOf({ best, reference, arms, differences }) {
 }
 
 /**
- * @param {object} answer of GET /api/compare
+ * @param {object} answer the response to GET /api/compare
  * @param {object} options
  * @param {Function} options.name the text of a key by its id
  * @param {object} options.written the format of the compared numbers

@@ -21,7 +21,7 @@ export class ComparedKeys {
 
   /**
    * @param {object} belief as GET /api/beliefs describes it
-   * @param {string[]} ids of the keys
+   * @param {string[]} ids the ids of the keys
    */
   constructor(belief, ids) {
     this.belief = belief;

@@ -14,7 +14,7 @@ const PARAMETER = ""; // instead of a quantity of the observations
 
 export class Options {
   /**
-   * @param {URLSearchParams} search of the URL
+   * @param {URLSearchParams} search the parameters of the URL
    * @param {Function} changed called after every choice
    */
   constructor(search, changed) {

@@ -4,7 +4,7 @@ import { h } from "../../dom.js";
 import { downloads } from "../../exports.js";
 
 /**
- * @param {Array} head elements of the header
+ * @param {Array} head the elements of the header
  * @param {...Element} children
  */
 export const panel = (head, ...children) =>

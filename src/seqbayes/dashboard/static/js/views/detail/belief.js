@@ -17,7 +17,7 @@ export class BeliefPanel {
   /**
    * @param {object} belief as GET /api/beliefs describes it
    * @param {object} options
-   * @param {string} options.title of the page
+   * @param {string} options.title the title of the page
    * @param {boolean} options.store whether the server reads a store, which does not have the last
    * event
    * @param {boolean} options.several whether the belief is about several numbers with densities

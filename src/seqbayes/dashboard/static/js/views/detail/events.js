@@ -12,7 +12,7 @@ import { panel } from "./panel.js";
 /** Bayes' rule for the last event, and the last steps as a table. */
 export class StepPanels {
   /**
-   * @param {string} measured of the belief
+   * @param {string} measured the field `measured` of the belief
    * @param {Function} formatObservation
    */
   constructor(measured, formatObservation) {

@@ -14,7 +14,7 @@ export class PastPanel {
    * @param {object} belief as GET /api/beliefs describes it
    * @param {object} data as GET /api/beliefs/NAME/KEY returns it
    * @param {object} options
-   * @param {string} options.title of the page
+   * @param {string} options.title the title of the page
    * @param {Function} options.select called after the choice of another number
    */
   constructor(belief, data, { title, select }) {
