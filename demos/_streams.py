@@ -122,7 +122,7 @@ def print_results(
     screen
         The output.
     belief, about
-        The belief, and the name of its mean.
+        The belief, and a description of its mean.
     events
         All events.
     states

@@ -188,8 +188,8 @@ class Estimates(Formulas[H, E, I, X]):
     def kl(self, other: Self) -> Any:
         """Return the Kullback-Leibler divergence from another state's posterior, in nats.
 
-        This is the expected log ratio of the two densities under this posterior, which are joint
-        densities if there are several parameters.
+        The divergence is the expected log ratio of the two densities under this posterior; they are
+        joint densities if there are several parameters.
 
         Raises
         ------

@@ -260,13 +260,13 @@ class Decayed(DatedAnswers[H, E, I, X]):
     def merge(self, other: Self) -> None:
         """Add the data of another belief; the common prior is counted once.
 
-        The result is as of the later clock. If half-lives are in events, the data are added without
-        further decay, and the numbers of events are added.
+        The merged belief is as of the later of the two clocks. If half-lives are in events, the
+        data are added without further decay, and the numbers of events are added.
 
         Raises
         ------
         MergeError
-            If prior, likelihood, half-life or its unit differ.
+            If the priors, likelihoods, half-lives or their units differ.
         """
         self._check_kind(other)
         if (self.half_life, self.by) != (other.half_life, other.by):

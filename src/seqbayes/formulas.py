@@ -58,8 +58,8 @@ class Formulas(Model, Generic[H, E, I, X]):
     def log_marginal(hyperparameters: H, statistic: Any) -> Any:
         """Return the log marginal likelihood of a statistic, minus the log base measure.
 
-        This is ``log_z(combine(h, s)) - log_z(h)``, computed without cancellation. If the base
-        measure is a function of the statistic (Normal data), it is included.
+        The result is ``log_z(combine(h, s)) - log_z(h)``, computed without cancellation. If the
+        base measure is a function of the statistic (Normal data), it is included.
         """
         raise NotImplementedError
 

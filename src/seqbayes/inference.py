@@ -114,8 +114,8 @@ class Inference(Estimates[H, E, I, X]):
     def expected(self) -> Distribution | None:
         """The distribution of the expected value of an observation, a function of the parameter.
 
-        None while the posterior is improper, if the expected value is infinite, or if its
-        distribution is not available under the likelihood.
+        The value is None while the posterior is improper, if the expected value is infinite, or if
+        its distribution is not available under the likelihood.
 
         Examples
         --------
@@ -149,7 +149,8 @@ class Inference(Estimates[H, E, I, X]):
     def get(self) -> Any:
         """Return the expected next observation, the state's value as a River statistic.
 
-        None if it does not exist. For labels, these are the mean shares.
+        The result is None if no expected value exists. For labels, the result contains the mean
+        shares.
         """
         posterior = self.posterior
         return self.likelihood.predictive(posterior).mean if self.is_proper(posterior) else None

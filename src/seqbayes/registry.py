@@ -148,7 +148,7 @@ def families(plugins: bool = True) -> dict[str, Any]:
 
 
 def find_family(name: str) -> Any:
-    """Return the family with a name; plug-ins are loaded if the name is unknown.
+    """Return the family with the given name; plug-ins are loaded if the name is unknown.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def find_family(name: str) -> Any:
 
 
 def known_family(name: Any, plugins: bool = True) -> Any:
-    """Return the family with a name, or None; other built-in families are not imported.
+    """Return the family with the given name, or None; no other built-in family is imported.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def subfamilies(base: Any) -> dict[str, Any]:
 
 
 def named_subfamily(base: Any, name: Any) -> dict[str, Any]:
-    """Return the subfamily with a name, if there is one, and the class itself if it is a family."""
+    """Return the subfamily with the given name, or nothing, and the class itself if a family."""
     own = {base.__name__: base} if base.likelihoods else {}
     kind = known_family(name, plugins=False) if isinstance(name, str) else None
     return ({name: kind} if kind is not None and issubclass(kind, base) else {}) | own
@@ -219,7 +219,7 @@ def likelihoods_of(family: Any, plugins: bool = True) -> dict[str, type[Likeliho
 
 
 def find_likelihood(name: str, family: Any = None) -> type[Likelihood]:
-    """Return the likelihood with a name; plug-ins are loaded if the name is unknown.
+    """Return the likelihood with the given name; plug-ins are loaded if the name is unknown.
 
     Parameters
     ----------

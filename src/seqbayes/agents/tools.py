@@ -251,7 +251,7 @@ class Tools:
     ) -> dict[str, Any]:
         """Forecast the next observation: prediction, mean, interval and probabilities of labels.
 
-        This is the posterior predictive distribution: it includes the uncertainty about the
+        The forecast is the posterior predictive distribution: it includes the uncertainty about the
         parameter. For a mixture, the prediction for a value is its most probable component.
         """
         check_level(level, "equal-tailed")

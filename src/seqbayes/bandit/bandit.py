@@ -22,7 +22,7 @@ MAX_DRAWS = 64
 class Bandit(Policy):
     """Choose arms based on the beliefs about their rewards.
 
-    It has the interface of a River policy (`pull`, `update`, `ranking`), and can be used in
+    A bandit has the interface of a River policy (`pull`, `update`, `ranking`), and can be used in
     `river.bandit.evaluate` and `river.bandit.evaluate_offline`.
 
     Parameters

@@ -27,7 +27,7 @@ def register_policy(kind: type) -> None:
 class PerContext(Base):
     """Choose arms by a separate bandit for each combination of context fields.
 
-    It has the interface of River's contextual policies: `pull(arms, context)` and
+    The object has the interface of River's contextual policies: `pull(arms, context)` and
     `update(arm, context, reward)`. A chooser that is created after `import river.bandit` is an
     instance of `river.bandit.base.ContextualPolicy`, as `river.bandit.evaluate_offline` requires.
 

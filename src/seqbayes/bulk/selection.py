@@ -121,7 +121,7 @@ class SelectionQuery:
     chosen : str
         The condition that the row is selected; never NULL.
     certain : str
-        The condition that the row is not selected, or certainly valid.
+        The condition that the row is not selected, or is certainly valid.
     """
 
     def __init__(self, relation: Relation, selection: Selection, prefix: str) -> None:

@@ -149,7 +149,8 @@ def _joined(first: Sequence[str], keys: Sequence[str], rows: str) -> tuple[str, 
 def _summed(terms: Sequence[str | float | Complement], weighted: bool) -> list[str]:
     """Return the terms to sum.
 
-    Complements of weighted sums are summed themselves: differences of sums would lose digits.
+    Complements of weighted sums are themselves summed, because differences between sums would lose
+    digits.
     """
     summed = []
     for term in terms:

@@ -90,7 +90,7 @@ class Coordinate:
 class LogCoordinate(Coordinate):
     """The logarithm of a positive parameter."""
 
-    longest_step = 0.3  # the transform of a gamma density has c = π / 2
+    longest_step = 0.3  # c = π / 2 for the logarithm of a gamma variable
 
     limit = 600.0
 
@@ -144,7 +144,7 @@ class LogCoordinate(Coordinate):
 class LogitCoordinate(LogCoordinate):
     """The log odds of a share."""
 
-    longest_step = 0.6  # the transform of a beta density has c = π
+    longest_step = 0.6  # c = π for the log odds of a beta variable
 
     def point(self, u: Array) -> Array:
         """Return the parameter at a coordinate."""

@@ -142,8 +142,8 @@ class Contrasts:
     def _longest_steps(self, u: Array, values: Array, masses: Array) -> Array:
         """Return the distance between nodes that resolves the density of each narrow number.
 
-        It also resolves the tails of the wide number, which change within its spread, wherever the
-        density of the narrow one is not negligible.
+        The distance also resolves the tails of the wide number, which change within its spread,
+        wherever the density of the narrow one is not negligible.
         """
         _, spread = place(u, masses)
         gaps = np.diff(u, axis=1)
@@ -332,8 +332,8 @@ class Contrasts:
 
         The probabilities are of shape (q,), or (r, q).
 
-        They are found by Newton's method on the scale of normal scores, starting from an expansion
-        in moments. Every step stays within the interval known to contain the quantile.
+        Quantiles are found by Newton's method on the scale of normal scores, starting from an
+        expansion in moments. Every step stays within the interval known to contain the quantile.
         """
         q = np.asarray(q)
         shape = len(self._sign), q.shape[-1]

@@ -129,8 +129,7 @@ def kind_of(state: State) -> str:
 
     Raises
     ------
-    UnsupportedError
-        If no test exists for its likelihood.
+    UnsupportedError If no test exists for the likelihood of the state.
     """
     if not state.two_sample:
         name = type(state.likelihood).__name__
@@ -310,9 +309,9 @@ def _log_beta_binomial_integral(n: float, a: float, b: float, tilts: Array) -> A
 def _log_t_ratio(mine: Sample, theirs: Sample, effects: Array) -> Array:
     """Return the log ratio of the noncentral to the central density of Student's t.
 
-    These are marginal likelihoods under the right Haar prior on the mean and standard deviation.
-    The integral over the logarithm of the standard deviation is a sum over equal steps, which for a
-    smooth integrand has no error beyond rounding.
+    The densities are marginal likelihoods under the right Haar prior on the mean and standard
+    deviation. The integral over the logarithm of the standard deviation is a sum over equal steps,
+    which for a smooth integrand has no error beyond rounding.
     """
     n = mine.n + theirs.n
     weight = mine.n * theirs.n / n

@@ -141,7 +141,7 @@ class Grid:
     def with_best_of_others(self, better: str) -> Grid:
         """Return a grid with further rows: for each number, the best of all other numbers.
 
-        Its `density`, `below` and `above` are those of the numbers only.
+        The `density`, `below` and `above` of this grid contain the numbers only.
         """
         tails = self.below if better == "higher" else self.above
         best = density_of_best(self.density, tails)
@@ -150,7 +150,7 @@ class Grid:
     def with_more(self, density: Array) -> Grid:
         """Return a grid that has, after the numbers, further ones with these densities.
 
-        Its `density`, `below` and `above` are those of the numbers only.
+        The `density`, `below` and `above` of this grid contain the numbers only.
         """
         found = copy.copy(self)
         found.integrate(np.concatenate([self.density, density], axis=1))
@@ -164,8 +164,8 @@ class Grid:
     def main_edges(self, rows: Any, negligible: float) -> tuple[Array, Array, Array]:
         """Return the ends of the panels of some numbers, of shape (r, panels + 1).
 
-        Also return the first and the last end of those panels whose share of the mass is not
-        negligible, of shape (r, 1).
+        The other results, of shape (r, 1), are the first and the last end of the panels whose share
+        of the mass is not negligible.
         """
         masses = self._whole.reshape(len(self._panels), -1)[rows]
         kept = masses > negligible * masses.sum(axis=1, keepdims=True)
@@ -189,7 +189,7 @@ class Grid:
     def locate(self, values: Array, *, log: bool) -> tuple[Array, Array]:
         """Return the coordinates of numbers, or of the numbers with these logarithms.
 
-        Also return their derivatives with respect to the coordinate.
+        The second result contains the derivatives of the numbers with respect to the coordinate.
         """
         return self.coordinate.locate_log(values) if log else self.coordinate.locate(values)
 

@@ -200,8 +200,8 @@ def edges_of(densities: Densities) -> list[list[float]]:
 def _extents(densities: Densities, centres: Array, widths: Array) -> tuple[Array, Array]:
     """Return the points (rows, n) where each density has decreased by each level on both sides.
 
-    Also return, for each comparison, a bound on the joint decrease of two densities at the point
-    where they overlap most.
+    The second result is, for each comparison, a bound on the joint decrease of two densities at the
+    point where they overlap most.
     """
 
     def evaluate(u: Array, rows: Any) -> Array:

@@ -27,9 +27,9 @@ _STEPS = 200
 class Ratio(NamedTuple):
     """The log likelihood of a log ratio x: successes * x - total * log(mine * exp(x) + theirs).
 
-    This is the log likelihood of the successes of one arm, given those of both, if both are Poisson
-    with exposures `mine` and `theirs`. It is also that of the ratio of two Gamma variables with
-    known shapes.
+    The function is the log likelihood of the successes of one arm, given the successes of both
+    arms, if these are Poisson with exposures `mine` and `theirs`. It is also the log likelihood of
+    the ratio of two Gamma variables with known shapes.
     """
 
     successes: float

@@ -135,7 +135,8 @@ class Comparison(Tabular):
     def p_tie(self) -> float:
         """Probability that two or more beliefs share the first place.
 
-        It is 0 unless the numbers are discrete, or may be 0 like quantiles of a `Hurdle`.
+        A tie is impossible unless the numbers are discrete, or may be 0 like quantiles of a
+        `Hurdle`.
         """
         rest = 1.0 - math.fsum(self.p_best.values())
         return rest if rest > _ROUNDING else 0.0

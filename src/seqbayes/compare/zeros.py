@@ -1,6 +1,6 @@
 """Comparisons of numbers that may be 0, and are otherwise continuous and positive.
 
-Such numbers are equal if both are 0. A number is the best if it is better than all others, so that
+Two numbers are equal if both are 0. A number is the best if it is better than all others, so that
 P(best) does not include ties.
 """
 
@@ -70,7 +70,7 @@ class Mixed:
     def with_best_of_others(self, better: str) -> tuple[Grid, Array, Array]:
         """Return a grid with further rows: for each number, the best of all other numbers.
 
-        Also return the probabilities that each of these numbers is 0, and that it is not.
+        The other results are the probabilities that each of these numbers is 0, and that it is not.
         """
         tails, zero, positive = self.below, self.zero[None], self.positive[None]
         if better == "higher":

@@ -26,7 +26,7 @@ def scale(highest: float) -> float:
 def interval_bar(
     low: float, middle: float, high: float, top: float, width: int, style: str, signs: Signs
 ) -> Text:
-    """Return a bar up to an interval's lower end, the range of the interval, and a mark in it."""
+    """Return a bar up to the lower end of an interval, then the interval with a mark in it."""
     edges = [min(width - 1, int(value / top * width)) for value in (low, middle, high)]
     first, mark, last = edges
     cells = [signs.full] * first + [signs.range] * (last - first + 1)

@@ -48,7 +48,7 @@ COMMANDS = {
     ),
     "choose": Command(
         "seqbayes.stream.verbs.choose",
-        "choose an arm based on the beliefs about its reward",
+        "choose an arm based on the beliefs about the rewards",
         "seqbayes choose seqbayes.toml layout --context country=de",
     ),
     "compare": Command(
@@ -141,7 +141,7 @@ COMMANDS = {
 class _CommandParser(argparse.ArgumentParser):
     """A parser that suggests the correct spelling of options and commands.
 
-    It also reports a closed output pipe, which argparse ignores.
+    The parser also reports a closed output pipe, which argparse ignores.
     """
 
     commands: Mapping[str, _CommandParser] = MappingProxyType({})

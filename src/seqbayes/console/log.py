@@ -86,8 +86,8 @@ class Log:
     def can_move(self) -> bool:
         """Whether the output is a terminal that can overwrite a line.
 
-        This is not possible while the process is in the background, because the last line then
-        belongs to the shell.
+        The line cannot be overwritten while the process is in the background, because the last line
+        then belongs to the shell.
         """
         terminal = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
         if self._json or not terminal or not self._out.isatty():

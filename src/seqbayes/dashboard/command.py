@@ -121,8 +121,7 @@ def needed() -> None:
 
     Raises
     ------
-    SeqbayesError
-        If it is not installed.
+    SeqbayesError If the extra is not installed.
     """
     try:
         import httptools  # noqa: F401

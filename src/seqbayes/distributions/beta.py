@@ -151,8 +151,8 @@ class Beta(Distribution):
     def entropy(self) -> Real:
         """Return the differential entropy.
 
-        With a = alpha, b = beta, n = a + b and the digamma function psi, it is
-        log B(a, b) - (a - 1) psi(a) - (b - 1) psi(b) + (n - 2) psi(n).
+        With a = alpha, b = beta, n = a + b and the digamma function psi, the entropy is log B(a, b)
+        - (a - 1) psi(a) - (b - 1) psi(b) + (n - 2) psi(n).
 
         Examples
         --------

@@ -40,7 +40,7 @@ class ClosedForms:
     def kl(self, other: Any) -> Real:
         """Return the Kullback-Leibler divergence from `other`, of the same class, in nats.
 
-        This is the expected log ratio of the densities under this distribution.
+        The divergence is the expected log ratio of the densities under this distribution.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class ClosedForms:
     def mode_curvature(self) -> tuple[float, float] | None:
         """Return the negative second and the third derivative of the log density at the mode.
 
-        None if there is no mode inside the support, or no closed form.
+        The result is None if there is no mode inside the support, or no closed form.
         """
         return None
 
@@ -99,7 +99,7 @@ class ClosedForms:
     def values(self) -> Any:
         """Return the values with non-negligible probability of a discrete distribution.
 
-        None if there are too many, or if they are not available.
+        The result is None if there are too many values, or if they are not available.
         """
         return None
 

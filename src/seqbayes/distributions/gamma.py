@@ -15,7 +15,7 @@ from seqbayes.numerics.gamma_moments import log_gamma_moment, log_gamma_spread, 
 from seqbayes.numerics.log_terms import log_gamma_of_logarithm, log_gamma_term
 from seqbayes.numerics.special import Real, is_array, log_rising, product_difference
 
-_LARGE_SHAPE = 1e3  # above it, a rounding error of x changes tails noticeably
+_LARGE_SHAPE = 1e3  # above this shape, a rounding error of x changes tails noticeably
 _MODERATE_SHAPE = 1e6
 """Shape below which the rounding error of log(rate) does not matter."""
 _TINY = 1e-290
@@ -150,7 +150,7 @@ class Gamma(Distribution):
     def entropy(self) -> Real:
         """Return the differential entropy.
 
-        It is shape - log rate + log Gamma(shape) + (1 - shape) digamma(shape).
+        The entropy is shape - log rate + log Gamma(shape) + (1 - shape) digamma(shape).
 
         Examples
         --------
@@ -322,7 +322,7 @@ class InverseGamma(Distribution):
     def entropy(self) -> Real:
         """Return the differential entropy.
 
-        It is shape + log scale + log Gamma(shape) - (1 + shape) digamma(shape).
+        The entropy is shape + log scale + log Gamma(shape) - (1 + shape) digamma(shape).
 
         Examples
         --------

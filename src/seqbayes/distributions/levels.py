@@ -44,7 +44,7 @@ LogFunction = Callable[[Any, Any], Any]
 class RandomLevel:
     """The level ``1 - (1 - p) / share``, given that it is above 0.
 
-    Its coordinate is the log odds of ``(share - (1 - p)) / p``.
+    The coordinate of the level is the log odds of ``(share - (1 - p)) / p``.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ class RandomLevel:
     def nodes(self, log_function: LogFunction, width: float) -> tuple[Any, Any]:
         """Return the logarithm of an increasing function at equal steps of the coordinate.
 
-        Also return the logarithms of the probabilities. The steps are shorter than half of `width`,
-        a width on the scale of the logarithm of the function.
+        The second result contains the logarithms of the probabilities. The steps are shorter than
+        half of `width`, a width on the scale of the logarithm of the function.
         """
         low, middle, high = self._place
         step = min(_STEP * (high - low) / 2.0, _LONGEST_STEP)

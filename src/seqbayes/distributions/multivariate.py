@@ -183,8 +183,8 @@ _W = 0.25 * np.pi * np.cosh(_NODES) / np.cosh(0.5 * np.pi * np.sinh(_NODES)) ** 
 class Covariance(Distribution):
     """An off-diagonal entry of an inverse-Wishart matrix.
 
-    It is the product of two independent variables: a variance (inverse gamma) and a regression
-    coefficient (Student's t).
+    The entry is the product of two independent variables: a variance (inverse gamma) and a
+    regression coefficient (Student's t).
 
     Parameters
     ----------

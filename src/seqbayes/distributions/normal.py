@@ -102,8 +102,8 @@ class Normal(Distribution):
     def kl(self, other: Distribution) -> Real:
         """Return the Kullback-Leibler divergence from `other`, a Normal distribution, in nats.
 
-        It is (r - 1 - log r + (difference between the means)**2 / var of other) / 2, with the ratio
-        r of the variances.
+        The divergence is (r - 1 - log r + (difference between the means)**2 / var of other) / 2,
+        with the ratio r of the variances.
 
         Examples
         --------
@@ -246,7 +246,7 @@ class StudentT(Distribution):
     def entropy(self) -> Real:
         """Return the differential entropy, with h = df / 2 and the digamma function psi.
 
-        It is (h + 1/2) (psi(h + 1/2) - psi(h)) + log(sqrt(df) B(h, 1/2)) + log(scale).
+        The entropy is (h + 1/2) (psi(h + 1/2) - psi(h)) + log(sqrt(df) B(h, 1/2)) + log(scale).
 
         Examples
         --------

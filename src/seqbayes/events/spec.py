@@ -31,7 +31,8 @@ def option_name(name: str) -> str:
 def families() -> dict[str, type[State]]:
     """Return the families that options can declare, keyed by their names in options.
 
-    Their observations can be read from columns, and their priors do not consist of other states.
+    The observations of these families can be read from columns, and their priors do not consist of
+    other states.
     """
     return {
         option_name(name): family

@@ -180,8 +180,8 @@ class DirichletBelief:
     def entropy(self) -> Any:
         """Return the joint differential entropy of all shares but the last.
 
-        With the digamma function psi, it is
-        log B(alpha) + (total - K) psi(total) - sum of (alpha - 1) psi(alpha).
+        With the digamma function psi, the entropy is log B(alpha) + (total - K) psi(total) - sum of
+        (alpha - 1) psi(alpha).
         """
         total = information.dirichlet_entropy(self._alpha)
         return total if is_array(total) else float(total)

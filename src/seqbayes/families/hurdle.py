@@ -33,8 +33,8 @@ class Hurdle(Product):
     ----------
     amount
         A state without data: the prior and the likelihood of the amounts other than zero. The
-        likelihood must be continuous, as in ``Gamma(likelihood=Exponential())``, or in a `Normal`
-        with `LogNormal`.
+        likelihood must be continuous, such as that of ``Gamma(likelihood=Exponential())`` or of a
+        `Normal` with `LogNormal`.
     share
         Prior on the share of amounts, ``Beta(1, 1)`` by default.
     seed
@@ -180,8 +180,8 @@ class Hurdle(Product):
     def expected(self) -> distributions.Distribution | None:
         """The distribution of the expected value of an observation: share times mean amount.
 
-        None while a belief is improper, if amounts have no finite mean or can be negative, or if
-        the belief about their mean extends over too many orders of magnitude.
+        The value is None while a belief is improper, if amounts have no finite mean or can be
+        negative, or if the belief about their mean extends over too many orders of magnitude.
         """
         posterior = self.posterior.fields
         if not self.is_proper(self.posterior):

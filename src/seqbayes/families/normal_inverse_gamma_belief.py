@@ -139,8 +139,8 @@ class NormalInverseGammaBelief(Joint):
     def entropy(self) -> Any:
         """Return the joint differential entropy, with the digamma function psi.
 
-        It is the entropy of the variance plus log(2 pi e / kappa) / 2 + (log beta - psi(alpha)) /
-        2.
+        The joint entropy is the entropy of the variance plus log(2 pi e / kappa) / 2 + (log beta -
+        psi(alpha)) / 2.
         """
         _, kappa, alpha, beta = self._h
         given = 0.5 * (LOG_TAU + 1.0 - np.log(kappa) + np.log(beta) - np.log(alpha))
@@ -151,8 +151,9 @@ class NormalInverseGammaBelief(Joint):
     def kl(self, other: NormalInverseGammaBelief) -> Any:
         """Return the joint Kullback-Leibler divergence.
 
-        It is the divergence between the variances plus (r - 1 - log r + kappa' (m - m')**2 alpha /
-        beta) / 2, with the ratio r = kappa' / kappa; primes denote the other distribution.
+        The joint divergence is the divergence between the variances plus (r - 1 - log r + kappa' (m
+        - m')**2 alpha / beta) / 2, with the ratio r = kappa' / kappa; primes denote the other
+        distribution.
         """
         m, kappa, alpha, beta = self._h
         other_m, other_kappa, _, _ = other._h

@@ -178,8 +178,8 @@ class NormalInverseWishartBelief(Joint):
     def kl(self, other: NormalInverseWishartBelief) -> float:
         """Return the joint Kullback-Leibler divergence.
 
-        It is the divergence between the inverse-Wishart distributions plus half of
-        d (r - 1 - log r) + kappa' df (m - m')' inverse(scale) (m - m'), with r = kappa' / kappa.
+        The joint divergence is the divergence between the inverse-Wishart distributions plus half
+        of d (r - 1 - log r) + kappa' df (m - m')' inverse(scale) (m - m'), with r = kappa' / kappa.
         """
         if other._d != self._d:
             raise UnsupportedError(f"expected dimension {self._d}, got {other._d}")
@@ -195,7 +195,7 @@ class NormalInverseWishartBelief(Joint):
         kappas = other._kappa / self._kappa
         z = np.linalg.solve(self._factor, (self._mean - other._mean) + (self._low - other._low))
         given = d * special.deviance(1.0, kappas, 1.0 - kappas) + other._kappa * df * (z @ z)
-        return max(float(matrix.sum() + 0.5 * given), 0.0)  # its rounding error may be larger
+        return max(float(matrix.sum() + 0.5 * given), 0.0)  # rounding errors may exceed the result
 
     def sample(self, size: Any, rng: np.random.Generator) -> MultivariateParameters[Any]:
         """Draw (mean, covariance) jointly, with Bartlett's decomposition."""

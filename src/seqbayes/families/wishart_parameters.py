@@ -113,7 +113,7 @@ def factor_of(hyperparameters: Any) -> Any:
 def triangular(matrix: Any) -> Any:
     """Return the lower triangular factor of one (d, d) matrix or of many, independent of units.
 
-    None if a matrix is not positive definite, allowing for its rounding error.
+    The result is None if a matrix is not positive definite, allowing for its rounding error.
     """
     matrix = np.asarray(matrix, float)
     diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)

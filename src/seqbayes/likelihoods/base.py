@@ -126,7 +126,8 @@ class Likelihood:
     def read_many(self, xs: Iterable[Any]) -> tuple[arrays.Array, arrays.Array]:
         """Validate many observations and return them as two arrays of floats of equal length.
 
-        The second array contains the exposures or trials of pairs; otherwise it is not used.
+        The second array contains the exposures or trials if observations are pairs; otherwise it is
+        not used.
 
         Raises
         ------
@@ -142,8 +143,7 @@ class Likelihood:
 
         Raises
         ------
-        UnsupportedError
-            If it cannot be computed by SQL; the message gives the reason.
+        UnsupportedError If the statistic cannot be computed by SQL; the message gives the reason.
         """
         raise UnsupportedError(
             f"{type(self).__name__} observations have no aggregates in SQL: their statistic is not"
@@ -157,7 +157,7 @@ class Likelihood:
     def quantile_interval(self, posterior: Any, p: float, level: float) -> Any:
         """Return a credible interval of the p-quantile of observations.
 
-        None if it is not available for this likelihood.
+        The result is None if the interval is not available for this likelihood.
 
         Examples
         --------
@@ -173,7 +173,8 @@ class Likelihood:
     def expectation(self, posterior: Any) -> Distribution | None:
         """Return the distribution of the expected value of an observation.
 
-        It is a function of the unknown parameter. None if it is not available, or infinite.
+        The expected value is a function of the unknown parameter. The result is None if the
+        expected value is infinite, or its distribution is not available.
 
         Examples
         --------
@@ -215,7 +216,7 @@ class Likelihood:
     def quantile_at(self, posterior: Any, level: RandomLevel) -> Distribution | None:
         """Return the distribution of the quantile of observations at an independent random level.
 
-        None if it is not available, or if observations may be negative.
+        The result is None if the distribution is not available, or if observations may be negative.
 
         Examples
         --------
@@ -271,8 +272,7 @@ def check_supported(likelihood: Any, family: str, kinds: tuple[type[Likelihood],
 
     Raises
     ------
-    PriorError
-        If it is not.
+    PriorError If the object is not a likelihood, or not one of this family.
     """
     if isinstance(likelihood, kinds):
         return

@@ -114,7 +114,7 @@ class Hurdle(Fields):
     def quantile(self, posterior: Any, p: float) -> Distribution | None:
         """Return the distribution of the p-quantile of numbers, which may be 0.
 
-        None if amounts may be negative.
+        The result is None if amounts may be negative.
         """
         share = Beta(*posterior.fields["share"])
         amount = self.fields["amount"].quantile_at(

@@ -97,7 +97,8 @@ class PowerLikelihood(PairLikelihood):
     def _plain_sums(self, values: arrays.Array) -> tuple[Any, Any, Any, Any] | None:
         """Return the sums for a likelihood whose statistic is x.
 
-        None if a value is invalid, or rounding errors could be large compared with a value.
+        The result is None if a value is invalid, or rounding errors could be large compared with a
+        value.
         """
         _, scale, _, _, _ = self._form()
         n = float(len(values))
@@ -158,7 +159,7 @@ class PowerLikelihood(PairLikelihood):
         return None if found is None else found.interval(level)
 
     def expectation(self, posterior: Any) -> Distribution | None:
-        """Return the distribution of the mean; None if infinite, or observations are two-sided."""
+        """Return the distribution of the mean; None if it is infinite, or data are two-sided."""
         if self.mean_power is None:
             return None
         shape, _, power, _, _ = self._form()
@@ -168,7 +169,8 @@ class PowerLikelihood(PairLikelihood):
     def quantile(self, posterior: Any, p: float) -> Distribution | None:
         """Return the distribution of the p-quantile of observations.
 
-        None if observations are two-sided and the quantile is not above the known centre.
+        The result is None if observations are two-sided and the quantile is not above the known
+        centre.
         """
         shape, _, power, origin, two_sided = self._form()
         if two_sided:

@@ -121,7 +121,7 @@ def stirling_error(k: str) -> str:
 def log_factorial(k: str) -> str:
     """Return the logarithm of k! for a whole number k.
 
-    It is log (k + 16)! by Stirling's formula, minus the logarithm of the last 16 factors.
+    The result is log (k + 16)! by Stirling's formula, minus the logarithm of the last 16 factors.
     """
     z = f"({k} + {number(_EXACT)})"
     factors = " * ".join(f"({k} + {number(i)})" for i in range(1, _EXACT + 1))

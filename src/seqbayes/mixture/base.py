@@ -229,8 +229,8 @@ class BaseMixture(BulkPredictions, StreamClusterer):
     def weight_concentrations(self) -> dict[str, float] | None:
         """Return the hyperparameters of the Dirichlet posterior of the weights, keyed by label.
 
-        They are those of the prior plus the expected numbers of observations of the components.
-        If the weights are fixed, the result is None.
+        They are the hyperparameters of the prior, plus the expected number of observations of each
+        component. If the weights are fixed, the result is None.
         """
         prior = self._settings.weights
         if not isinstance(prior, Dirichlet):
@@ -324,7 +324,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
     def log_predictive(self, x: Any) -> float:
         """Return log p(x | data), with the components' parameters marginalised.
 
-        It is an approximation for components with Student's t distribution. If the shape of
+        The result is an approximation for components with Student's t distribution. If the shape of
         covariances is restricted, the integral has no closed form, and the density under the
         current parameters is returned.
 

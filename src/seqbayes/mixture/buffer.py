@@ -164,7 +164,7 @@ class Buffer:
         self._checked(xs)
 
     def check_new(self, xs: Any) -> None:
-        """Raise an error unless observations that replace those of the buffer are valid.
+        """Raise an error unless the observations that will replace the buffer's are valid.
 
         Raises
         ------

@@ -105,8 +105,7 @@ class StreamClusterer(base.Clusterer, Model):
 
         Raises
         ------
-        MergeError
-            If they differ.
+        MergeError If the priors or settings differ.
         """
         if type(other) is not type(self):
             raise MergeError(f"cannot merge {type(other).__name__} into {type(self).__name__}")

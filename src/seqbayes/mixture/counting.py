@@ -100,7 +100,7 @@ class CountingBuffer(Buffer):
         """Keep an observation; if the buffer is nearly full, also search for the number."""
         super().add(x, w)
         n = len(self)
-        # the weight of the last one may still increase
+        # the weight of the last observation may still increase
         if self._counted < n and self._counted < self.size:
             if self._counting is None:
                 self._counting = Job(self._count(self._counted, STARTS, ITERATIONS))

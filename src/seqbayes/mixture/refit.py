@@ -142,7 +142,7 @@ class Refitter:
         return self._continue(model, old, differs)
 
     def refit_to_past(self, old: EMModel) -> EMModel:
-        """Return a model fitted to the old model's sample of past rows if it explains them better.
+        """Return a model fitted to the old model's past rows, if it explains these rows better.
 
         The gain in log likelihood must exceed the number of parameters (Akaike's criterion).
         Otherwise, the old model is returned.

@@ -211,7 +211,7 @@ def _log_extreme(a: Real, b: Real, x: Real, y: Real) -> Real:
 def log_parts(a: Real, b: Real, x: Real, y: Real) -> tuple[Real, Real]:
     """Return two parts of the log of P(X <= x) for x below the mean.
 
-    They are the log density of logit X, and the log of the ratio of the tail to that density.
+    The parts are the log density of logit X, and the log of the ratio of the tail to that density.
     """
     difference = beta_difference(a, b, x, y)
     term = log_beta_term(a, b, x, y, difference)

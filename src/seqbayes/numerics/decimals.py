@@ -69,7 +69,7 @@ def symmetric(triangle: Lower) -> Any:
 def factorise(triangle: Lower) -> tuple[Lower, list[Decimal]] | None:
     """Return L, whose diagonal is 1, and D with ``L D L'`` equal to the matrix.
 
-    None if the matrix is not positive definite.
+    The result is None if the matrix is not positive definite.
     """
     left: list[list[Decimal]] = []
     pivots: list[Decimal] = []

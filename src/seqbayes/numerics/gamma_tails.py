@@ -124,7 +124,7 @@ def _log_upper(shape: Real, x: Real, x_low: Real) -> Real:
 def log_parts(shape: Real, x: Real, upper: Any, x_low: Real = 0.0) -> tuple[Real, Real]:
     """Return two parts of the log of a tail that does not contain the mean.
 
-    They are the log density of log X, and the log of the ratio of the tail to that density.
+    The parts are the log density of log X, and the log of the ratio of the tail to that density.
     """
     difference = (shape - x) - x_low
     term = log_gamma_term(shape, x, difference)

@@ -1,8 +1,8 @@
 """Entropies and Kullback-Leibler divergences of beta, gamma and Dirichlet distributions.
 
-They are sums of log gamma and digamma functions whose leading terms cancel. This module sums the
-remainders after Stirling's leading terms; in divergences, the leading terms are combined into
-deviances.
+Entropies and divergences are sums of log gamma and digamma functions whose leading terms cancel.
+This module sums the remainders after Stirling's leading terms; in divergences, the leading terms
+are combined into deviances.
 """
 
 from __future__ import annotations

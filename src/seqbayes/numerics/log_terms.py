@@ -1,6 +1,6 @@
 """Log probabilities of counts and log densities of beta and gamma variables, without cancellation.
 
-They use Loader's saddle-point form; see `seqbayes.numerics.special`.
+The functions use Loader's saddle-point form; see `seqbayes.numerics.special`.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def log_beta_term(a: Real, b: Real, x: Real, y: Real, difference: Real) -> Real:
 def log_beta_binomial(k: Real, m: Real, alpha: Real, beta: Real) -> Real:
     """Return the log of C(k + m, k) B(alpha + k, beta + m) / B(alpha, beta).
 
-    It is accurate even for values of 1e15.
+    The result is accurate even for counts and hyperparameters of 1e15.
 
     By Bayes' rule, this is the binomial likelihood times the prior density divided by the posterior
     density, each in saddle-point form and at the posterior mean.

@@ -50,8 +50,8 @@ _COEFFICIENTS = _expansion(_MANY)
 def log_mixing_integral(power: Any, a: Any, b: Any) -> tuple[Any, Any]:
     """Return the log of the integral of ``v**(-power - 1) exp(-a / v - b v)`` over v > 0.
 
-    It is ``log(2 (b / a)**(power / 2) K(2 sqrt(a b)))`` with the Bessel function of the second kind
-    of order `power`, even where that overflows.
+    The logarithm is ``log(2 (b / a)**(power / 2) K(2 sqrt(a b)))`` with the Bessel function K of
+    the second kind of order `power`. It is computed even where K overflows.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ _NODE_WEIGHTS = (
     0.1494513491505804,
     0.06667134430868814,
 )
-_LARGEST = 1e307  # above this, the sum of two such numbers overflows
+_LARGEST = 1e307  # the sum of two larger numbers may overflow
 
 
 def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:

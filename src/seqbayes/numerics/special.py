@@ -5,7 +5,7 @@ grow like n log n and cancel almost completely. The functions here use Loader's 
 instead: the remainder of a log gamma function after Stirling's leading terms (`log_stirling_ratio`,
 small), and deviances (`deviance`, small near the mode).
 
-All of them accept floats or arrays. Given only floats, they return a float; arrays are broadcast.
+All functions accept floats or arrays. Given only floats, they return a float; arrays are broadcast.
 
 References
 ----------
@@ -44,7 +44,7 @@ _TINY_STEP = 1e-6
 _ATANH = tuple(1.0 / (2 * j + 3) for j in range(8, -1, -1))
 _SPLIT = 134217729.0
 
-_LARGEST_FACTORIAL = 2.5e305  # its log factorial is finite
+_LARGEST_FACTORIAL = 2.5e305  # the log factorial of this number is finite
 
 
 def is_array(*values: object) -> bool:

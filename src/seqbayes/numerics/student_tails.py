@@ -25,8 +25,8 @@ _SMALLEST, _CENTRE = 1e-250, 0.25
 def t_cdf(df: Real, x: Real) -> Real:
     """Return P(T <= x) for Student's t; df may be infinite.
 
-    This is half of the tail of Beta(df / 2, 1 / 2) at df / (df + x**2), which is accurate near the
-    centre, where ``scipy.special.stdtr`` has only nine digits.
+    The smaller tail is half of the tail of Beta(df / 2, 1 / 2) at df / (df + x**2), which is
+    accurate near the centre, where ``scipy.special.stdtr`` has only nine digits.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def is_usual(df: Real, size: Real) -> Any:
 
 
 def _centre(df: Real, size: Real) -> Real:
-    """Return the upper tail probability, if near 1/2, from that of [-size, size]."""
+    """Return an upper tail probability near 1/2, given the probability of [-size, size]."""
     ratio = (size / np.sqrt(df)) ** 2
     return 0.5 - 0.5 * sc.betainc(0.5, 0.5 * df, ratio / (1.0 + ratio))
 

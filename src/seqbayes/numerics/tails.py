@@ -1,7 +1,7 @@
 """Tail probabilities (and their logarithms) and quantiles of the beta, gamma and t distributions.
 
-These are the functions of scipy.special, checked against mpmath and replaced in the regions where
-they fail (scipy 1.17):
+The functions of scipy.special are used, except in the regions where they fail according to
+comparisons with mpmath (scipy 1.17):
 
 * ``gammainc`` loses all digits in the lower tail of large shapes (23 % off at shape 7e7, five
   standard deviations below the mean), and so does ``gammaincinv``: Temme's expansion is used above

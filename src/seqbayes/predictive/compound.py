@@ -34,8 +34,8 @@ def _log_upper(low: Any, density: Real, tail: Real) -> Real:
 class CompoundGamma(Distribution):
     """A Gamma(k, rate) variable whose rate has a Gamma(alpha, beta) distribution.
 
-    It is beta times the odds of a Beta(k, alpha) variable; with k = 1, it is the Lomax distribution
-    with shape alpha and scale beta.
+    The variable is beta times the odds of a Beta(k, alpha) variable; with k = 1, it has the Lomax
+    distribution with shape alpha and scale beta.
 
     Parameters
     ----------

@@ -169,9 +169,9 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return {name: float(x[name]) for name, each in known.items() if each.kind is number}
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
-        """Return the surprise of an observation.
+        """Return the total surprise of an observation.
 
-        It is the sum over the features, or the joint surprise if that is larger.
+        The result is the sum over the features, or the joint surprise if that is larger.
 
         Raises
         ------

@@ -18,7 +18,7 @@ MIN_DF = 5.0
 """Minimum degrees of freedom of the predictions that are tracked."""
 
 NORMAL_QUANTILE = 1.6448536269514722
-"""The upper end of the standard Normal distribution's interval of `LEVEL`."""
+"""Upper end of the interval of level `LEVEL` of the standard normal distribution."""
 
 
 class Calibration:
@@ -65,7 +65,7 @@ class Calibration:
 
 
 def upper_end(df: float) -> float:
-    """Return the upper end of the interval of `LEVEL` of Student's t distribution.
+    """Return the upper end of the interval of level `LEVEL` of Student's t distribution.
 
     The result is the Cornish-Fisher expansion, whose error is below 8e-4 if `df` is at least 5.
 

@@ -37,7 +37,7 @@ class Cluster(NamedTuple):
 class FeatureLayout(NamedTuple):
     """The features that a mixture without categories reads from an observation.
 
-    It consists of the field of several numbers, the features in that field, and all features.
+    A layout consists of the field of several numbers, the features in that field, and all features.
     """
 
     numbers: Any
@@ -143,7 +143,7 @@ class ClassMixture:
         )
 
     def _within_others(self, name: Any, label: Any, seen: Any) -> float:
-        """Return a label's log share of the labels new to the mixture, in all classes together.
+        """Return the log share of a label among the labels new to the mixture, over all classes.
 
         The total weight of all unknown labels is one observation.
         """

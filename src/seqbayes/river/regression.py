@@ -240,8 +240,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     def log_evidence(self) -> float | None:
         """Log marginal likelihood of all targets, given their features.
 
-        None if the prior is improper, because the intercept's prior is flat or `alpha` or `beta` is
-        0, or if the prior is chosen by the data, because no `precision` is given.
+        The value is None if the prior is improper, because the intercept's prior is flat or `alpha`
+        or `beta` is 0, or if the prior is chosen by the data, because no `precision` is given.
         """
         flat = self.intercept and self.intercept_precision == 0.0
         if flat or self.precision is None or not (self.alpha > 0.0 and self.beta > 0.0):

@@ -14,7 +14,7 @@ from seqbayes.sklearn.base import Array, SequentialMixture
 class SequentialGaussianMixture(SequentialMixture):
     """A Gaussian mixture that is fitted to a table, learned in batches, or both.
 
-    It has the parameters and methods of scikit-learn's `GaussianMixture`, and `partial_fit`.
+    The class has the parameters and methods of scikit-learn's `GaussianMixture`, and `partial_fit`.
     Missing values (NaN) are marginalised out. Priors at the scale of the data keep covariances
     nonsingular.
 

@@ -86,7 +86,8 @@ def _rows(X: Array) -> Iterator[dict[int, float]]:
 class SequentialLinearRegression(RegressorMixin, _Learner):
     """Bayesian linear regression that is fitted to a table, learned in batches, or both.
 
-    It is `seqbayes.river.ConjugateLinearRegression`: exact, with an interval for every prediction.
+    The model is `seqbayes.river.ConjugateLinearRegression`: exact, with an interval for every
+    prediction.
 
     Parameters
     ----------
@@ -198,8 +199,8 @@ class SequentialLinearRegression(RegressorMixin, _Learner):
 class SequentialNaiveBayes(ClassifierMixin, _Learner):
     """Naive Bayes that is fitted to a table, learned in batches, or both.
 
-    It is `seqbayes.river.ConjugateNB`: a conjugate belief for each class and feature. Missing
-    values (NaN) are ignored.
+    The model is `seqbayes.river.ConjugateNB`: a conjugate belief for each class and feature.
+    Missing values (NaN) are ignored.
 
     Parameters
     ----------

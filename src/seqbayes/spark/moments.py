@@ -154,7 +154,7 @@ class LearnMoments:
 def _parts(batch: pa.RecordBatch) -> list[list[Array]]:
     """Return the weight, the log base measure, the sum and the sum of squares of each row.
 
-    Each of them is a list of terms without rounding errors.
+    Each result is a list of terms without rounding errors.
 
     Raises
     ------

@@ -123,7 +123,7 @@ class Columns(SumColumns):
         for i in range(n):
             try:
                 each.learn_item(i, batch, i)
-            except ObservationError:  # it is raised again, with the position of the observation
+            except ObservationError:  # raised again below, with the position
                 break
         needed = np.flatnonzero(each.places >= 0)
         self._reallocate(len(self.cells), max(len(needed), 1))

@@ -42,7 +42,7 @@ def log_factorial(k: cython.double) -> cython.double:
     """Return log k! for whole k."""
     if k < 256.0:
         return cython.cast(cython.double, _LOG_FACTORIALS[cython.cast(cython.Py_ssize_t, k)])
-    # Python's lgamma raises an error where that of C returns infinity
+    # Python's lgamma raises an error where C's lgamma returns infinity
     return (k + 0.5) * log(k) - k + _HALF_LOG_TAU + stirling_error(k)
 
 
@@ -85,7 +85,7 @@ def fast_log_choose(n: cython.double, k: cython.double) -> cython.double:
 def _reciprocal_logs(n: int = 512, bits: int = 140) -> list[float]:
     """Return the logarithms of 2n / i for i = n ... 2n, each followed by its rounding error.
 
-    They are sums of log((i + 1) / i) = 2 artanh(1 / (2i + 1)), computed with integers.
+    The logarithms are sums of log((i + 1) / i) = 2 artanh(1 / (2i + 1)), computed with integers.
     """
     one = 1 << bits
     total = 0
@@ -209,7 +209,7 @@ def log_factorial_pair(k: cython.double, k_low: cython.double) -> tuple[float, f
 def log_choose_pair(
     k: cython.double, k_low: cython.double, m: cython.double, m_low: cython.double
 ) -> tuple[float, float]:
-    """Return log((k + m)! / (k! m!)) and its rounding error, given those of k and m."""
+    """Return log((k + m)! / (k! m!)) and its rounding error, for k and m with rounding errors."""
     n: cython.double = k + m
     p: cython.double
     q: cython.double

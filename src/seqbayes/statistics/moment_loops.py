@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Compiled loop that adds unweighted values to the sums of values and of squares of many keys.
 
-It adds the same terms in the same order as `learn_numbers`, but without a list of terms, and with
-branches that a processor predicts.
+The loop adds the same terms in the same order as `learn_numbers`, but without a list of terms, and
+with branches that a processor predicts.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _add(
 
 
 def learn_values(columns: SumColumns, batch: RowBatch, start: int, journal: Journal) -> int:
-    """Add observations from a position; return that of the first one that is not added.
+    """Add observations from a position on; return the position of the first one not added.
 
     Parameters
     ----------

@@ -193,7 +193,7 @@ class SumColumns:
                     self._add_column(place)
                     places[place] = self.n_columns - 1
                     values.append(0.0)
-                values[places[place]] = parts[i]  # the last value is that of parts without a column
+                values[places[place]] = parts[i]  # the last value is for parts without a column
             if more is not None:
                 self.more[row, j] = more
             elif self.more:

@@ -24,7 +24,7 @@ SIZE = 5000
 
 
 def selection_of(belief: Belief) -> Selection:
-    """Return the values, keys and conditions by which a belief selects rows.
+    """Return the values and keys that a belief reads, and the conditions that select its rows.
 
     Raises
     ------

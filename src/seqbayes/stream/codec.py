@@ -175,7 +175,7 @@ def write_json(value: Any) -> str:
 
 
 def unreadable_state(belief: str, key: str, error: Exception) -> StoreError:
-    """Return the error for the stored state of a key (JSON) that is not valid."""
+    """Return the error for an invalid stored state; `key` is the JSON of its key."""
     return StoreError(
         f"the stored state of {key[:200]} of belief {belief!r} cannot be read: {error}"
     )

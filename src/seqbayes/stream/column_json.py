@@ -187,8 +187,8 @@ def _read_sums(
 class ColumnJson:
     """Reads and writes the JSON of states whose statistics are rows of columns.
 
-    It handles states that differ only in their sums, each stored as two numbers: a rounded value
-    and the remainder. All other states are left to the codec.
+    The class handles states that differ only in their sums, each stored as two numbers: a rounded
+    value and the remainder. All other states are left to the codec.
 
     Parameters
     ----------

@@ -40,9 +40,9 @@ _CHUNK = 20_000
 class ColumnStates(MutableMapping[Any, Any]):
     """The states of a belief, one per key, each stored as a row of numbers.
 
-    It behaves as a dictionary of states, except that it returns copies of states, and copies the
-    states that are assigned. Observations are learned in the rows. A stored state that cannot be
-    read raises an error when it is first used.
+    The object behaves as a dictionary of states, except that it returns copies of states, and
+    copies the states that are assigned. Observations are learned in the rows. A stored state that
+    cannot be read raises an error when it is first used.
 
     Parameters
     ----------
@@ -298,7 +298,7 @@ class ColumnStates(MutableMapping[Any, Any]):
                 self._columns.learn(rows, xs, ys, None, None, before)
                 self._changed[rows] = 1
                 return True
-        except ObservationError:  # the caller determines for which of them
+        except ObservationError:  # the caller finds the observation that overflows
             pass
         self._keys.truncate(before)
         self._columns.resize(before)

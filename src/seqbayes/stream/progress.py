@@ -14,8 +14,8 @@ from seqbayes.stream.pipeline import Collector, Pipeline
 class Progress(Collector):
     """A collector that shows the events, the rate, the lag and the time left on a terminal.
 
-    It also logs a line when events become dead letters, and when the connection to a server is lost
-    or restored.
+    The collector also logs a line when events become dead letters, and when the connection to a
+    server is lost or restored.
 
     Parameters
     ----------

@@ -83,7 +83,7 @@ class Answers:
         return made
 
     def prior_of(self, row: int) -> Any:
-        """Return the prior's hyperparameters of one row."""
+        """Return the hyperparameters of the prior of one row."""
         return _row(self._prior, row)
 
     def _rows_where_proper(self, hyperparameters: Any) -> Array | None:

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Hash table from 64-bit integers to row numbers; the one for strings is in `text_rows`.
 
-Both use open addressing with linear probing, and are at most three quarters full. The first bits of
-a hash value are the position of the slot, so that the slots keep their order when the table grows.
-A large table does not fit into the cache: the slots of upcoming keys are prefetched.
+Both tables use open addressing with linear probing, and are at most three quarters full. The first
+bits of a hash value are the position of the slot, so that the slots keep their order when the table
+grows. A large table does not fit into the cache: the slots of upcoming keys are prefetched.
 
 The classes need a compiler; without one, `Index` uses a dict.
 """

@@ -129,9 +129,9 @@ class Table(BaseTable):
         Parameters
         ----------
         states
-            The states, keyed by key.
+            A mapping from each key to its state.
         state
-            The prior, which must be that of each state.
+            The prior, which all states must have.
         pool
             As for `Table`.
 

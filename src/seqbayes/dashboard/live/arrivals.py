@@ -12,7 +12,7 @@ RATE_SECONDS = 5.0
 """Number of seconds over which the rate is averaged."""
 
 PAST_SECONDS = 60.0
-"""The expected rate is estimated from this number of seconds before the last event."""
+"""The expected rate is estimated from the events in this number of seconds before the last."""
 
 UNEXPECTED = 1e-4
 """A period without events is unexpected if it has a lower probability than this."""

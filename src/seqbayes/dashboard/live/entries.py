@@ -281,7 +281,7 @@ class Entry:
         since
             The sparkline is omitted unless it has a newer point.
         level
-            Level of the intervals, except those of the sparkline, whose level is stated.
+            Level of the intervals. The sparkline has a separate level, which the card states.
         """
         if level not in self.known_cards:
             make_cards([self], level)

@@ -165,7 +165,7 @@ def estimate_at(
     mean, interval = _at(mean, path), _at(interval, path, pairs=True)
     low, high = interval if isinstance(interval, list) and len(interval) == 2 else (None, None)
     return (
-        mean if isinstance(mean, _NUMBER) else None,  # it may be infinite
+        mean if isinstance(mean, _NUMBER) else None,  # the value may be infinite
         low if isinstance(low, _NUMBER) else None,
         high if isinstance(high, _NUMBER) else None,
     )

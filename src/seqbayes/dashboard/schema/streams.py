@@ -160,7 +160,7 @@ class AnnotationList(Struct):
 class AnnotationBody(Struct, forbid_unknown_fields=True):
     """An annotation to store; by default it is about the present time and all beliefs.
 
-    It replaces the annotation with the same `id`, so that a request can be repeated.
+    The annotation replaces an earlier one with the same `id`, so that a request can be repeated.
     """
 
     text: Annotated[str, Meta(min_length=1, max_length=500)]

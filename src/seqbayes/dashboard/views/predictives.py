@@ -103,7 +103,7 @@ def _ranked(found: Categorical) -> list[tuple[Any, float]]:
 
 
 def lines(found: Iterable[tuple[str, Any]], level: float) -> dict[str, Any]:
-    """Return named estimates for the next numbers, and the most probable labels."""
+    """Return named estimates of the numbers, and the most probable labels, of an observation."""
     shown = [line for name, part in found for line in _lines(name, part, level)]
     return {"kind": "lines", "x": [], "p": [], "lines": shown}
 

@@ -366,6 +366,6 @@ class VectorAdapter(NumberAdapter):
 def _student(kind: Any, predictive: Any, df: float) -> Any:
     """Return a Student's t distribution with the location and the scale of another one.
 
-    It has ``1 / (1 / df + 1 / predictive.df)`` degrees of freedom.
+    The result has ``1 / (1 / df + 1 / predictive.df)`` degrees of freedom.
     """
     return kind(1.0 / (1.0 / df + 1.0 / predictive.df), predictive.loc, predictive.scale)

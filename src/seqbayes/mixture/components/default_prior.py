@@ -44,7 +44,7 @@ def locations_and_spreads(table: Array) -> tuple[Array, Array]:
     mostly_equal = typical == 0.0
     is_constant = mostly_equal
     if mostly_equal.any():
-        varying = distance > 0.0  # not if the value is missing
+        varying = distance > 0.0  # a missing value does not count
         typical[mostly_equal] = _medians(distance[:, mostly_equal], varying[:, mostly_equal])
         is_constant = varying.sum(axis=0) <= RARE_SHARE * counts
     # a few values beyond a long tail are outliers; many values are a cluster

@@ -180,7 +180,7 @@ class GaussianKernel(NormalKernel):
     def _log_peak_density(
         self, d: cython.Py_ssize_t, freedom: cython.double, log_det: cython.double
     ) -> cython.double:
-        """Return the log density of Student's t at its location; `log_det` is that of the scale."""
+        """Return the log density of Student's t at its location, given the scale's log_det."""
         v: cython.double = d * (LOG_PI + log1p(1.0 / self._strength)) + log_det
         return log_gamma_ratio(0.5 * freedom, d) - 0.5 * v
 

@@ -146,7 +146,7 @@ class BulkPredictions:
         Returns
         -------
         observations
-            An array of shape (n,) or (n, d) if they are numbers; otherwise a list.
+            An array of shape (n,) or (n, d) if observations consist of numbers; otherwise a list.
         names
             The component of every observation.
 

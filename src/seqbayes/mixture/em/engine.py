@@ -157,8 +157,8 @@ class Engine(Steps):
     def copy_statistics(self, other: Engine) -> None:
         """Copy the statistics that another engine uses for predictions.
 
-        These are its averaged statistics if it averages, otherwise its current ones. The parameters
-        do not change.
+        If the other engine averages, its averaged statistics are copied, otherwise its current
+        ones. The parameters do not change.
         """
         k: cython.Py_ssize_t
         mine: Kernel

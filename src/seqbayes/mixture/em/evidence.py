@@ -27,8 +27,8 @@ LOG_2 = math.log(2.0)
 def log_evidence(model: EMModel, rows: Array, w: Array, concentration: float, most: int) -> float:
     """Return the log evidence from rows for a model that EM has fitted to them.
 
-    It is the evidence from the completed data, which has a closed form, corrected by the difference
-    between the likelihoods of the rows and of the completed data (Cheeseman and Stutz).
+    The result is the evidence from the completed data, which has a closed form, corrected by the
+    difference between the likelihoods of the rows and of the completed data (Cheeseman and Stutz).
 
     Parameters
     ----------

@@ -234,7 +234,7 @@ class Steps:
         logs: cython.double = 0.0
         low: cython.double = 0.0
         seen: cython.double = 0.0
-        self._clear(not given)  # the parameters may not have been fitted to given ones
+        self._clear(not given)  # parameters may not have been fitted to given responsibilities
         for i in range(table.shape[0]):
             for j in range(table.shape[1]):
                 row.values[j] = table[i, j]

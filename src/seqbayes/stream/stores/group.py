@@ -211,7 +211,7 @@ class Membership:
         Raises
         ------
         StoreError
-            If the record of the member cannot be removed; it then expires.
+            If the record of the member cannot be removed; the record then expires.
         """
         self._holder.drop()
         self._store.transact(lambda lease, again: self._store.write_setting(self._name, None))

@@ -164,7 +164,7 @@ class Partitioned(Store):
     def letters(self, source: str | None = None) -> Iterator[StoredLetter]:
         """Yield all dead letters, or those of a source, in order of time.
 
-        Their numbers identify them within the group.
+        The numbers of the letters identify them within the group.
         """
         count = len(self._parts)
 

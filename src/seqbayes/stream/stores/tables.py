@@ -132,5 +132,5 @@ def is_intact(row: Sequence[Any], crc: int | None, *legacy_values: str | bytes) 
 
 
 def with_checksums(rows: Iterable[Sequence[Any]]) -> list[Row]:
-    """Append to each row its checksum."""
+    """Append its checksum to each row."""
     return [(*row, checksum(*row)) for row in rows]

@@ -103,7 +103,7 @@ class PooledAnswers(Answers):
         Raises
         ------
         ObservationError
-            If an observation is invalid, or the number of observations differs from that of the
+            If an observation is invalid, or the number of observations differs from the number of
             rows.
         """
         _, statistic, log_base = self._observe(xs, np.arange(len(self)))
