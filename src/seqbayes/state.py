@@ -109,6 +109,13 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
         """The method by which a sequential test compares two samples."""
         return self.likelihood.two_sample
 
+    def direction(self, p: float | None) -> int:
+        """Return whether the mean (None) or the p-quantile increases with the tested parameter.
+
+        See `Likelihood.direction`.
+        """
+        return self.likelihood.direction(p)
+
     def new_statistics(self) -> Statistics:
         """Return empty statistics."""
         return self.likelihood.statistics()

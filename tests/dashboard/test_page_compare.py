@@ -82,7 +82,7 @@ def test_a_quantile_of_observations_is_compared(open_page, shoot):
     expect(estimates).to_contain_text("95 % intervals of the 99 % quantile of observations")
     expect(densities).to_be_hidden()
     expect(page.get_by_role("heading", name="History")).to_be_hidden()
-    page.get_by_text("the sequential test compares parameters").wait_for()
+    page.get_by_text("this quantity depends on two unknown parameters").wait_for()
     assert "quantity=0.99" in page.url
     shoot(page, "compare-quantile")
     page.reload()

@@ -3,7 +3,8 @@
 from typing import Any
 
 from seqbayes.compare.comparison import compare, p_best
-from seqbayes.compare.gate import Decision, Gate, decide
+from seqbayes.compare.decision import Decision
+from seqbayes.compare.gate import Gate, decide
 from seqbayes.compare.many import Comparisons, Differences, compare_many
 from seqbayes.compare.numbers import number_of, product
 from seqbayes.compare.planning import BETTER, plan

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqbayes.checks import check_level
-from seqbayes.compare.gate import Decision, decide
+from seqbayes.compare.gate import decide
 from seqbayes.compare.integrals import probabilities_of_best, quantities
 from seqbayes.compare.numbers import number_of
 from seqbayes.compare.planning import BETTER
@@ -18,7 +18,6 @@ from seqbayes.compare.results import Comparison, Difference
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
-from seqbayes.state import State
 
 
 def compare(
@@ -56,7 +55,7 @@ def compare(
     level
         Level of the intervals.
     alpha, effect
-        If `alpha` is given, `decide` tests the data with these parameters.
+        If `alpha` is given, `decide` tests the same quantity with these parameters.
 
     Returns
     -------
@@ -121,7 +120,9 @@ def compare(
         _differences(found, names, means),
         None
         if alpha is None
-        else decide_about(named, quantity, alpha=alpha, effect=effect, better=better, label=label),
+        else decide(
+            named, alpha=alpha, effect=effect, better=better, label=label, quantity=quantity
+        ),
         dict(zip(names, numbers, strict=True)),
     )
 
@@ -150,21 +151,6 @@ def _check_computed(p_best: Any) -> None:
             "these beliefs are too wide for the integrals of a comparison: compare another"
             " quantity, such as quantity=0.5, or learn more data first"
         )
-
-
-def decide_about(named: Mapping[Any, Any], quantity: Any, **options: Any) -> Decision:
-    """Return the result of the sequential test, which is undecided if a quantity is given.
-
-    Hurdles are tested by their mean.
-    """
-    means = all(isinstance(each, State) and each.compares_expected for each in named.values())
-    if quantity is not None and not (quantity == "mean" and means):
-        reason = (
-            "the sequential test compares parameters, not other quantities: decide at a time that"
-            " was fixed in advance, or omit the quantity"
-        )
-        return Decision("none", reason, options["alpha"], None, {}, 1.0, None)
-    return decide(named, **options)
 
 
 def _differences(

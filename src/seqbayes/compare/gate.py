@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from seqbayes import serialization
 from seqbayes.compare import evidence
+from seqbayes.compare.decision import Decision
+from seqbayes.compare.numbers import direction_of
 from seqbayes.compare.planning import BETTER, more_observations
 from seqbayes.errors import ObservationError, PriorError, UnsupportedError
 from seqbayes.likelihoods import check_parameter
@@ -20,45 +21,6 @@ _LARGEST_LOG = 700.0
 
 _SHARE = 0.02
 """A block is closed when it contains this share of the data of each of its two arms."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The result of a sequential test of several arms.
-
-    Attributes
-    ----------
-    guarantee : str
-        "anytime-valid": with probability 1 - alpha or more, no wrong arm is ever called the best,
-        no matter how often the test is checked. "none": there is no test for these data.
-    reason : str
-        Why there is no guarantee; empty if there is one.
-    alpha : float
-        Largest probability of ever calling an arm the best although it is not.
-    best : hashable or None
-        The arm that is the best; None while the test has not decided.
-    e_values : dict
-        ``e_values[a][b]``: the largest evidence so far that a is better than b, against the
-        hypothesis that it is not.
-    p_value : float
-        Smallest alpha at which the test would have decided; 1 without a guarantee.
-    more : float or None
-        Approximate number of further observations, over all arms, that will lead to a decision with
-        probability 80 % if the observed effects are the true ones; None if no decision is expected.
-    """
-
-    guarantee: str
-    reason: str
-    alpha: float
-    best: Hashable
-    e_values: Mapping[Hashable, Mapping[Hashable, float]]
-    p_value: float
-    more: float | None
-
-    @property
-    def stop(self) -> bool:
-        """Whether the test has decided."""
-        return self.best is not None
 
 
 class Gate:
@@ -79,13 +41,16 @@ class Gate:
         Whether the "higher" or the "lower" parameter is better.
     label
         The label whose shares are compared, for states about labels.
+    quantity
+        The number by which arms are better, as in `compare`: by default the parameter. There is a
+        test for quantities that are equal only if the parameters are equal.
 
     Raises
     ------
     PriorError
         If a parameter is invalid.
     UnsupportedError
-        If there is no sequential test for the likelihood.
+        If there is no sequential test for the likelihood, or for the quantity.
 
     Notes
     -----
@@ -128,6 +93,7 @@ class Gate:
         effect: float = 0.2,
         better: str = "higher",
         label: Any = None,
+        quantity: str | float | None = None,
     ) -> None:
         self.names = tuple(arms)
         if len(self.names) < 2 or len(set(self.names)) < len(self.names):
@@ -136,8 +102,11 @@ class Gate:
             raise PriorError(f"expected 'better' to be 'higher' or 'lower', got {better!r}")
         self.alpha = check_parameter("alpha", alpha, high=0.5)
         self.effect = check_parameter("effect", effect, high=10.0)
-        self.better, self.label = better, label
+        self.better, self.label, self.quantity = better, label, quantity
         self.kind = evidence.kind_of(state)
+        rises = direction_of(state, quantity) > 0
+        # whether the higher or the lower parameter is better
+        self._better = better if rises else BETTER[1 - BETTER.index(better)]
         if self.kind == "labels" and label is None:
             raise PriorError(
                 "a belief about labels is tested by the share of one label: pass a label"
@@ -259,7 +228,7 @@ class Gate:
         reached = log_e >= self._log_limit(self.alpha)
         more = None
         if not reached:
-            more = more_observations(self.kind, samples, self._prior, self.alpha, self.better)
+            more = more_observations(self.kind, samples, self._prior, self.alpha, self._better)
         return Decision(
             "anytime-valid",
             "",
@@ -275,7 +244,7 @@ class Gate:
 
     def _log_e_values(self) -> dict[Any, dict[Any, float]]:
         """Return the largest log e-value so far of each arm being better than each other arm."""
-        flip = 0 if self.better == "higher" else 1
+        flip = BETTER.index(self._better)
         found: dict[Any, dict[Any, float]] = {name: {} for name in self.names}
         for a, b in self._pairs:
             sides = self._log_e((a, b)).tolist()
@@ -293,9 +262,16 @@ class Gate:
         >>> Gate.from_dict(gate.to_dict()).better
         'lower'
         """
+        options: dict[str, Any] = {
+            "alpha": self.alpha,
+            "effect": self.effect,
+            "better": self.better,
+        }
+        if self.quantity is not None:
+            options["quantity"] = self.quantity
         return {
             "seqbayes": serialization.VERSION,
-            "gate": {"alpha": self.alpha, "effect": self.effect, "better": self.better},
+            "gate": options,
             "label": serialization.encode(self.label),
             "arms": [[serialization.encode(a), s.to_dict()] for a, s in self._arms.items()],
             "pairs": [
@@ -351,6 +327,7 @@ def decide(
     effect: float = 0.2,
     better: str = "higher",
     label: Any = None,
+    quantity: str | float | None = None,
 ) -> Decision:
     """Apply a sequential test to the data that states have learned.
 
@@ -358,13 +335,14 @@ def decide(
     ----------
     beliefs
         Two or more states, keyed by name, with all data of an experiment.
-    alpha, effect, better, label
+    alpha, effect, better, label, quantity
         As in `Gate`.
 
     Returns
     -------
     Decision
-        The result. If there is no test for the data, its guarantee is "none", with a reason.
+        The result. If there is no test for the data or the quantity, its guarantee is "none", with
+        a reason.
 
     Raises
     ------
@@ -390,7 +368,15 @@ def decide(
                 raise UnsupportedError("only the data of states can be tested")
         if any(state.likelihood != states[0].likelihood for state in states):
             raise UnsupportedError("the likelihoods differ")
-        gate = Gate(states[0], beliefs, alpha=alpha, effect=effect, better=better, label=label)
+        gate = Gate(
+            states[0],
+            beliefs,
+            alpha=alpha,
+            effect=effect,
+            better=better,
+            label=label,
+            quantity=quantity,
+        )
         known = [s.marginal("amount") if gate.kind == "hurdle" else s for s in states]
         if known[0].two_sample == "normal" and len({s.prior.known_variance for s in known}) > 1:
             raise UnsupportedError("the known variances differ")

@@ -10,6 +10,7 @@ from seqbayes.distributions.averaged import ProductOfTwo
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
 from seqbayes.predictive import LabelQuantile
+from seqbayes.state import State
 
 
 def number_of(
@@ -73,7 +74,7 @@ def number_of(
 
 def _quantile_of_labels(state: Any, label: Any, p: Any) -> Distribution:
     """Return the distribution of a quantile of labels that are numbers."""
-    _check_probability(p)
+    check_quantity(p)
     if label is not None:
         raise PriorError(
             f"a quantile is computed over all labels: expected no label, got {label!r}"
@@ -96,9 +97,32 @@ def _quantile_of_labels(state: Any, label: Any, p: Any) -> Distribution:
     return LabelQuantile(numbers, p)
 
 
-def _check_probability(quantity: Any) -> None:
-    if not (isinstance(quantity, float) and 0.0 < quantity < 1.0):
+def check_quantity(quantity: Any) -> None:
+    """Check that a quantity of observations is "mean" or the probability of a quantile.
+
+    Raises
+    ------
+    PriorError
+        If it is neither.
+    """
+    if quantity != "mean" and not (isinstance(quantity, float) and 0.0 < quantity < 1.0):
         raise PriorError(f"expected 'mean' or a probability as the quantity, got {quantity!r}")
+
+
+def direction_of(state: State, quantity: str | float | None) -> int:
+    """Return whether a quantity increases (1) or decreases (-1) with the tested parameter.
+
+    Raises
+    ------
+    PriorError
+        If the quantity is invalid.
+    UnsupportedError
+        If the quantity can be equal for different parameters, so that it is not tested.
+    """
+    if quantity is None:
+        return 1
+    check_quantity(quantity)
+    return state.direction(None if quantity == "mean" else float(quantity))
 
 
 def _of_observations(state: Any, quantity: Any) -> Distribution:
@@ -107,7 +131,7 @@ def _of_observations(state: Any, quantity: Any) -> Distribution:
     if quantity == "mean":
         found, name = state.expected, "mean"
     else:
-        _check_probability(quantity)
+        check_quantity(quantity)
         p, name = quantity, f"{quantity:g}-quantile"
         found = state.likelihood.quantile(state.posterior, p)
     if found is None:

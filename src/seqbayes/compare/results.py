@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbayes.compare.gate import Decision
+from seqbayes.compare.decision import Decision
 from seqbayes.compare.integrals import loss_ends
 from seqbayes.compare.verdict import verdicts
 from seqbayes.distributions import Distribution

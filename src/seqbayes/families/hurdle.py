@@ -9,7 +9,7 @@ import numpy as np
 
 from seqbayes import distributions, likelihoods, serialization
 from seqbayes.distributions.averaged import ProductOfTwo
-from seqbayes.errors import ObservationError, PriorError
+from seqbayes.errors import ObservationError, PriorError, UnsupportedError
 from seqbayes.families.beta import Beta
 from seqbayes.families.product import Product
 from seqbayes.likelihoods import Fields
@@ -111,6 +111,21 @@ class Hurdle(Product):
             known = amount.two_sample == "scale" and amount.likelihood.mean_power is not None
         return "hurdle" if known else ""
 
+    def direction(self, p: float | None) -> int:
+        """Return 1 for the mean (None), which is tested.
+
+        Raises
+        ------
+        UnsupportedError
+            If it is a quantile.
+        """
+        if p is None:
+            return 1
+        raise UnsupportedError(
+            "quantiles of numbers that are often zero have no sequential test, because they depend"
+            " on two parameters, the share and the amounts: omit the quantity"
+        )
+
     @classmethod
     def table_errors(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield the errors of a table; see `Model.table_errors`."""
@@ -194,14 +209,11 @@ class Hurdle(Product):
 
     def reason_against(self, p: float | None) -> str:
         """Return why the mean (None) or the p-quantile of observations is not available."""
-        if p is not None:
-            return "are compared for positive amounts only, and these may be negative"
-        amount = self.amount.likelihood
-        mean = amount.expectation(self.posterior.fields["amount"])
-        if mean is None:
-            return str(amount.reason_against(self.posterior.fields["amount"], None))
-        if mean.support[0] < 0.0:
+        amount, posterior = self.amount.likelihood, self.posterior.fields["amount"]
+        if p is not None or amount.predictive(posterior).support[0] < 0.0:
             return "is compared for positive amounts only, and these may be negative"
+        if amount.expectation(posterior) is None:
+            return str(amount.reason_against(posterior, None))
         return (
             "extends over too many orders of magnitude, because too few amounts say little about"
             " their variance: learn more of them, use a prior that describes the variance, or"

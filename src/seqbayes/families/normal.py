@@ -185,6 +185,10 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         """The method of the sequential test, which compares means with known variance."""
         return "normal"
 
+    def direction(self, p: float | None) -> int:
+        """Return 1: the mean (None) and the p-quantile increase with the tested mean."""
+        return 1
+
     @property
     def prior(self) -> NormalHyperparameters:
         """The prior's hyperparameters."""

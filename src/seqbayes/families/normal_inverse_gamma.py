@@ -9,7 +9,7 @@ import numpy as np
 
 from seqbayes import likelihoods
 from seqbayes.checks import all_positive
-from seqbayes.errors import PriorError
+from seqbayes.errors import PriorError, UnsupportedError
 from seqbayes.families.location import FAR, low_of, move, rounded_off, some
 from seqbayes.families.normal import LOG_TAU
 from seqbayes.families.normal_inverse_gamma_belief import (
@@ -169,6 +169,21 @@ class NormalInverseGamma(
     def two_sample(self) -> str:
         """The method of the sequential test, which compares means with unknown variance."""
         return "student"
+
+    def direction(self, p: float | None) -> int:
+        """Return 1 for a mean (None) or p-quantile that increases with the tested mean.
+
+        Raises
+        ------
+        UnsupportedError
+            If it also depends on the variance.
+        """
+        if p == 0.5 or (p is None and not self.likelihood.of_logarithm):
+            return 1
+        raise UnsupportedError(
+            "this quantity depends on two unknown parameters, but the sequential test is about one:"
+            " compare the median, or omit the quantity"
+        )
 
     @property
     def prior(self) -> NormalInverseGammaHyperparameters:

@@ -92,6 +92,9 @@ class Likelihood:
     with known shapes).
     """
 
+    mean_direction: ClassVar[int] = 0
+    """1 if the mean increases with the tested parameter, -1 if it decreases, and 0 otherwise."""
+
     without_test: ClassVar[str] = "decide at a time that was fixed in advance"
     """Advice for users if there is no sequential test."""
 
@@ -197,6 +200,32 @@ class Likelihood:
         (-1.0, None)
         """
         return None
+
+    def direction(self, p: float | None) -> int:
+        """Return whether the mean (None) or the p-quantile increases with the tested parameter.
+
+        1 if it increases, -1 if it decreases. The sequential test of the parameter is then a test
+        of the mean or quantile.
+
+        Raises
+        ------
+        UnsupportedError
+            If it can be equal for different parameters.
+
+        Examples
+        --------
+        >>> from seqbayes.likelihoods import Exponential, Poisson
+        >>> Poisson().direction(None), Exponential().direction(0.9)
+        (1, -1)
+        """
+        if p is None and self.mean_direction:
+            return self.mean_direction
+        if p is None or self.continuous:
+            raise UnsupportedError("this quantity has no sequential test: omit the quantity")
+        raise UnsupportedError(
+            "quantiles of whole numbers and labels have no sequential test, because they can be"
+            " equal although the parameters differ: omit the quantity, or compare the mean"
+        )
 
     def quantile(self, posterior: Any, p: float) -> Distribution | None:
         """Return the distribution of the p-quantile of observations.

@@ -45,6 +45,8 @@ class Poisson(PairLikelihood):
 
     varying = "exposure"
     two_sample = "events"
+
+    mean_direction = 1
     parameter_meaning = "events per unit of exposure"
     reciprocal_meaning = "exposure per event"
 

@@ -46,6 +46,8 @@ class NegativeBinomial(PairLikelihood):
 
     two_sample = "failures"
 
+    mean_direction = -1
+
     def __post_init__(self) -> None:
         self._set("successes", check_parameter("successes", self.successes))
 
@@ -135,6 +137,8 @@ class Geometric(PairLikelihood):
     start: int = 1
 
     two_sample = "failures"
+
+    mean_direction = -1
 
     def __post_init__(self) -> None:
         start = check_parameter("start", self.start, open_low=False)

@@ -95,8 +95,9 @@ class Hurdle(Fields):
     columnar = True
 
     without_test = (
-        "decide about the expected value at a time that was fixed in advance, or test the share of"
-        " observations other than 0 as a separate belief"
+        "it compares expected values, so amounts must be positive, and their mean must be finite"
+        " for all parameters, unlike that of Pareto amounts; compare a quantile at a time that was"
+        " fixed in advance, or test the share of observations other than 0 as a separate belief"
     )
 
     @property

@@ -24,6 +24,8 @@ class LabelLikelihood(Likelihood):
     labelled = True
     two_sample = "labels"
 
+    mean_direction = 1
+
     @property
     def observation_kind(self) -> str:
         """A label, or a mapping from label to count."""

@@ -38,6 +38,10 @@ class Pareto(PairLikelihood):
     def __post_init__(self) -> None:
         self._set("scale", check_parameter("scale", self.scale))
 
+    def direction(self, p: float | None) -> int:
+        """Return -1 for a quantile: it decreases as the shape increases."""
+        return PairLikelihood.direction(self, p) if p is None else -1
+
     def statistics(self) -> ParetoSums:
         """Return a new, empty accumulator."""
         return ParetoSums(self.scale)

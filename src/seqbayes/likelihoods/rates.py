@@ -38,6 +38,13 @@ class PowerLikelihood(PairLikelihood):
         shape, _, power, _, two_sided = self._form()
         return None if two_sided or not shape + 1.0 / power > 0.0 else -1.0 / power
 
+    def direction(self, p: float | None) -> int:
+        """Return whether the mean (None) or the p-quantile increases with the rate (1 or -1)."""
+        _, _, power, _, two_sided = self._form()
+        if self.mean_power is None if p is None else two_sided and p <= 0.5:
+            return PairLikelihood.direction(self, p)
+        return -1 if power > 0.0 else 1
+
     def statistics(self) -> PowerSums:
         """Return a new, empty accumulator."""
         return PowerSums(*self._form())

@@ -45,6 +45,8 @@ class Bernoulli(PairLikelihood):
     labelled = True
     two_sample = "trials"
 
+    mean_direction = 1
+
     @property
     def observation_kind(self) -> str:
         """A truth value: true, false, 1 or 0."""
@@ -154,6 +156,8 @@ class Binomial(PairLikelihood):
 
     varying = "trials"
     two_sample = "trials"
+
+    mean_direction = 1
 
     def __post_init__(self) -> None:
         if self.trials is not None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from seqbayes import compare as comparison
-from seqbayes.compare.comparison import decide_about
 from seqbayes.dashboard.views.base import CARD_POINTS, LEVEL, scale_of, view_of
 from seqbayes.dashboard.views.figures import finite
 from seqbayes.errors import PriorError
@@ -211,7 +210,7 @@ def _decision(
 ) -> dict[str, Any]:
     """Return the result of a sequential test with a bounded error rate, as JSON values."""
     with np.errstate(all="ignore"):
-        found = decide_about(dict(enumerate(states)), quantity, **options)
+        found = comparison.decide(dict(enumerate(states)), quantity=quantity, **options)
     return {
         "guarantee": found.guarantee,
         "reason": found.reason,
