@@ -342,3 +342,28 @@ def test_the_heaviest_changes_are_those_of_a_dictionary_of_states():
     columns.committed(None)
     learn(columns, ["d", "a"], [False, True], codec.make)
     assert columns.heaviest_changes(1) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"shop {i}" for i in range(300)],
+        ["", "a", "ab", "b", "\x01", "é", "☂", "z" * 70],
+        ["a"],
+        [],
+    ],
+    ids=len,
+)
+def test_new_states_are_written_in_the_order_of_their_keys(names):
+    """Stores write them faster in this order."""
+    rng = random.Random(3)
+    columns = ColumnStates(StateCodec(Beta()), Beta(), "b")
+    for name in rng.sample(names, len(names)):
+        columns[name] = learned([True])
+    written = [each.key for each in columns.changes(0)]
+    assert written == [write_key(name) for name in sorted(names, key=str.encode)]
+    columns.committed(1)
+    for name in ("new", *names[:1]):
+        columns[name] = learned([False])
+    found = [(each.key, each.place is None) for each in columns.changes(0)]
+    assert found == [*((write_key(name), False) for name in names[:1]), ('["new"]', True)]

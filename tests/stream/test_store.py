@@ -40,9 +40,10 @@ from seqbayes.stream.stores import (
     store_schemes,
 )
 from seqbayes.stream.stores.abbreviation import Abbreviation
+from seqbayes.stream.stores.lazy import StateChunk, state_chunks
 from seqbayes.stream.stores.lease import Holder
 from seqbayes.stream.stores.postgres import _public
-from seqbayes.stream.stores.rows import state_rows, updated_rows
+from seqbayes.stream.stores.rows import state_rows, state_values, updated_rows
 from seqbayes.stream.stores.tables import checksum
 from seqbayes.stream.verbs.stored import StoredBelief
 
@@ -646,10 +647,12 @@ def test_the_checksum_of_a_row_does_not_depend_on_how_it_is_computed():
     form = Abbreviation('{"é":1,"statistics":', ',"x":null}')
     for used in (0, 7, 10**15 - 1, 10**15, 2**62, -1, 2.5, 3.0):
         for key in ("[]", '["Ünï ☂"]', '["a\\u0000b"]'):
-            (row,) = state_rows([StoredState("b", key, state, used)], 5.25, {"b": form})
+            (chunk,) = state_chunks([StoredState("b", key, state, used)])
+            (row,) = state_rows(chunk, 5.25, form)
             assert row[:4] == ("b", key, "[3.0]", used)
             assert row[6] == checksum("b", key, "[3.0]", used, 5.25)
-            (updated,) = updated_rows([StoredState("b", key, state, used, 9)], 5.25, {"b": form})
+            assert state_values(chunk, 5.25, form, 9) == [9, *row[1:4], *row[6:]]
+            (updated,) = updated_rows(chunk._replace(places=[9]), 5.25, form)
             assert updated == ("[3.0]", used, 5.25, row[6], 9, "b", key)
 
 
@@ -667,5 +670,40 @@ def test_the_checksum_of_a_row_does_not_depend_on_how_it_is_computed():
 )
 def test_a_state_with_other_json_is_stored_in_full(state):
     form = Abbreviation('{"é":1,"statistics":', ',"x":null}')
-    (row,) = state_rows([StoredState("b", "[]", state, 1)], 5.0, {"b": form})
+    (chunk,) = state_chunks([StoredState("b", "[]", state, 1)])
+    (row,) = state_rows(chunk, 5.0, form)
     assert row[2] == state == form.shorten(state)
+
+
+def test_states_with_the_abbreviation_of_another_declaration_are_stored_in_full():
+    form = Abbreviation('{"a":1,"statistics":', "}")
+    other = StateChunk("b", Abbreviation('{"a":2,"statistics":', "}"), ["[]"], ["[3.0]"], [1])
+    for chunk in (other, *state_chunks(list(other.states()))):
+        assert state_rows(chunk, 5.0, form)[0][2] == '{"a":2,"statistics":[3.0]}'
+    assert state_rows(other._replace(form=form), 5.0, form)[0][2] == "[3.0]"
+
+
+@pytest.mark.parametrize("n", [1, 99, 100, 101, 250, 4001])
+def test_any_number_of_states_of_several_beliefs_is_stored(tmp_path, n):
+    """Statements insert up to 100 rows of one belief."""
+    with open_store(str(tmp_path / "s.db")) as store:
+        store.acquire()
+        for name in "ab":
+            store.declare(name, '{"by":[]}')
+        old = [StoredState("a", f'["{i}"]', f'{{"n":{i}}}', i) for i in range(0, n, 3)]
+        store.commit(Changes(None, None, states=old))
+        places = {("a", row.key): row.place for row in store.states("a")}
+        keys = [(name, f'["{i}"]') for name in "ab" for i in range(n) if name == "a" or i % 2]
+        new = [StoredState(*key, f'{{"k":{i}}}', i, places.get(key)) for i, key in enumerate(keys)]
+        changes = Changes(None, None, states=new)
+        store.commit(changes)
+        for name in "ab":
+            wanted = {each.key: each[2:4] for each in new if each.belief == name}
+            found = {row.key: row[2:4] for row in store.entries(name)}
+            assert found == wanted
+        first = len(old) + 1
+        fresh = [each.key for each in new if each.belief == "b"]
+        assert changes.first_place == first
+        places = {row.key: row.place for row in store.states("b")}
+        after = first + n - len(old)
+        assert places == {key: after + i for i, key in enumerate(fresh)}

@@ -308,18 +308,23 @@ class ColumnJson:
         """Return the column of each rounded value and remainder; -1 if it has no column."""
         return np.ascontiguousarray(self._columns.places.reshape(-1, PARTS)[:, :2].ravel())
 
+    def _dump(self, row: int) -> str:
+        """Return the JSON of the state of a row, written by the codec."""
+        text = self._codec.write_statistics(self._columns.dump(row))
+        return self._codec.common_statistics(text) or text
+
     def write(self, rows: Array) -> list[str]:
-        """Return the JSON of the states of some rows.
+        """Return the JSON of the statistics of some rows, or of the whole state if it differs.
 
         Parameters
         ----------
         rows : array of int64
             The rows.
         """
-        columns, codec = self._columns, self._codec
+        columns = self._columns
         form: StateForm | None = self._form
         if form is None or columns.n_columns == 0:
-            return [codec.write_statistics(columns.dump(row)) for row in rows.tolist()]
+            return list(map(self._dump, rows.tolist()))
         row_of = cython.declare("const long long[::1]", rows)
         cells = cython.declare("double[:, ::1]", columns.cells)
         places = cython.declare("int[::1]", columns.places)
@@ -340,7 +345,7 @@ class ColumnJson:
                 n_sums,
                 cython.address(values[0]),
             ):
-                found.append(codec.write_statistics(columns.dump(row_of[i])))
+                found.append(self._dump(row_of[i]))
             else:
                 size = form.write(to, cython.address(values[0]))
                 found.append(PyUnicode_DecodeUTF8(to, size, cython.NULL))

@@ -22,19 +22,16 @@ from seqbayes.stream.codec import StateCodec, unreadable_state
 from seqbayes.stream.column_json import ColumnJson
 from seqbayes.stream.garbage import collector_suspended
 from seqbayes.stream.key_rows import KeyRows
-from seqbayes.stream.stores import LazyStates, StateRows, StoredState, StoreError
+from seqbayes.stream.stores import LazyStates, StateChunk, StateRows, StoredState, StoreError
+from seqbayes.stream.stores.abbreviation import Abbreviation
+from seqbayes.stream.stores.lazy import CHUNK_SIZE
 from seqbayes.table.keys import ArrowTexts
 
 Array = Any
 
-# `StoredState._make` without a call to a Python function for each state.
-_MAKE: Callable[[Iterable[Any]], StoredState] = partial(tuple.__new__, StoredState)
-
 # Initial number of observations whose keys are looked up at once: a block ends at an observation
 # that is not learned.
 _FIRST_BLOCK = 64
-# Number of changed states that exist as Python objects at the same time.
-_CHUNK = 20_000
 
 
 class ColumnStates(MutableMapping[Any, Any]):
@@ -73,6 +70,7 @@ class ColumnStates(MutableMapping[Any, Any]):
 
     def __init__(self, codec: StateCodec, template: Any, name: str = "") -> None:
         self._codec, self._template, self._name = codec, template, name
+        self._form = Abbreviation(codec.head, codec.tail)
         self._columns = Columns(template.new_statistics)
         self._keys = KeyRows()
         self._gone: set[int] = set()  # rows without a state, kept until `_compact`
@@ -215,7 +213,8 @@ class ColumnStates(MutableMapping[Any, Any]):
             possible = columns.scratch.possible_rows(columns.leading_parts(slice(first, None)))
         rows = first + np.flatnonzero(~possible)
         for row, key in zip(rows.tolist(), self._keys.keys(rows), strict=True):
-            text = self._codec.extract_statistics(self._json.write(np.array([row]))[0])
+            text = self._form.expand(self._json.write(np.array([row]))[0])
+            text = self._codec.extract_statistics(text)
             place = int(self._places[row])
             del self[key]
             self._unread[key] = text, place
@@ -331,17 +330,18 @@ class ColumnStates(MutableMapping[Any, Any]):
         known = known[np.argsort(places[known])]
         order = np.concatenate([known, new[self._keys.order(rows[new])]])
         self._written = rows[order]
-        return LazyStates(len(rows), partial(self._write, self._written, used + 1 + order))
+        make = partial(self._write, self._written, used + 1 + order, len(known))
+        return LazyStates(len(rows), make)
 
-    def _write(self, rows: Array, uses: Array) -> Iterator[StoredState]:
-        """Yield the states of rows."""
-        for start in range(0, len(rows), _CHUNK):
-            some = rows[start : start + _CHUNK]
-            names, texts = self._keys.names(some), self._json.write(some)
-            places = [place or None for place in self._places[some].tolist()]
-            belief = itertools.repeat(self._name, len(some))
-            numbers = uses[start : start + _CHUNK].tolist()
-            yield from map(_MAKE, zip(belief, names, texts, numbers, places, strict=True))
+    def _write(self, rows: Array, uses: Array, n_known: int) -> Iterator[StateChunk]:
+        """Yield the states of rows; the places of the first `n_known` are known."""
+        for first, last in ((0, n_known), (n_known, len(rows))):
+            for start in range(first, last, CHUNK_SIZE):
+                part = slice(start, min(start + CHUNK_SIZE, last))
+                some = rows[part]
+                names, texts = self._keys.names(some), self._json.write(some)
+                places = self._places[some].tolist() if first < n_known else None
+                yield StateChunk(self._name, self._form, names, texts, uses[part].tolist(), places)
 
     def heaviest_changes(self, n: int) -> list[Any]:
         """Return at most n of the changed keys: those with the most data, in descending order.

@@ -53,6 +53,34 @@ def _key_of(text: str) -> Any:
     return read_key(text[1:]) if text.startswith(_MARK) else text
 
 
+def _differing_positions(texts: ArrowTexts, rows: Array) -> Array:
+    """Return the first byte positions, up to eight, at which any keys of some rows differ."""
+    row_of = cython.declare("const long long[::1]", np.ascontiguousarray(rows, np.int64))
+    ends = cython.declare("const long long[::1]", texts.ends)
+    data = cython.declare("const unsigned char[::1]", texts.data)
+    i: cython.Py_ssize_t
+    at: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    byte: cython.int
+    first: cython.int
+    n: cython.Py_ssize_t = len(rows)
+    longest: cython.Py_ssize_t = int((texts.ends[rows + 1] - texts.ends[rows]).max(initial=0))
+    found: list[int] = []
+    for k in range(min(longest, _COMPARED)):
+        first = -1
+        for i in range(n):
+            at = ends[row_of[i]] + k
+            byte = data[at] if at < ends[row_of[i] + 1] else 0
+            if first < 0:
+                first = byte
+            elif byte != first:
+                found.append(k)
+                break
+        if len(found) == 8:
+            break
+    return np.array(found, np.int64)
+
+
 class KeyRows:
     """The rows of keys, in order of first appearance.
 
@@ -162,14 +190,26 @@ class KeyRows:
         texts = self._index.array
         if not isinstance(texts, ArrowTexts):
             return np.arange(len(rows))
-        starts = texts.ends[rows]
-        sizes = texts.ends[rows + 1] - starts
-        words, n_bytes = np.zeros(len(rows), np.uint64), 0
-        for k in range(min(int(sizes.max(initial=0)), _COMPARED)):
-            column = np.where(k < sizes, texts.data[starts + np.minimum(k, sizes - 1)], 0)
-            if n_bytes < 8 and (column != column[0]).any():
-                words = (words << np.uint64(8)) | column
-                n_bytes += 1
+        if not cython.compiled:
+            names = self._index.at(rows)
+            return np.array(sorted(range(len(rows)), key=names.__getitem__), np.int64)
+        positions = _differing_positions(texts, rows)
+        words: Array = np.zeros(len(rows), np.uint64)
+        row_of = cython.declare("const long long[::1]", np.ascontiguousarray(rows, np.int64))
+        ends = cython.declare("const long long[::1]", texts.ends)
+        data = cython.declare("const unsigned char[::1]", texts.data)
+        word_of = cython.declare("unsigned long long[::1]", words)
+        position_of = cython.declare("const long long[::1]", positions)
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        at: cython.Py_ssize_t
+        n_positions: cython.Py_ssize_t = len(positions)
+        byte: cython.ulonglong
+        for i in range(len(rows)):
+            for j in range(n_positions):
+                at = ends[row_of[i]] + position_of[j]
+                byte = data[at] if at < ends[row_of[i] + 1] else 0
+                word_of[i] = (word_of[i] << 8) | byte
         return np.argsort(words, kind="stable")
 
     def truncate(self, n: int) -> None:

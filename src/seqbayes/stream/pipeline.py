@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,7 +18,8 @@ from seqbayes.stream.declarations import continue_stored
 from seqbayes.stream.direct import DirectLearning
 from seqbayes.stream.garbage import collector_suspended
 from seqbayes.stream.source import Batch, Source
-from seqbayes.stream.stores import Changes, DeadLetter, LazyStates, RunnerStatus, Store, StoreError
+from seqbayes.stream.stores import Changes, DeadLetter, RunnerStatus, Store, StoreError
+from seqbayes.stream.stores.lazy import joined
 from seqbayes.stream.table import KeyedStates
 
 # Maximum number of raw bytes kept of a dead letter.
@@ -31,7 +31,7 @@ will probably take, up to `MAX_DELAY` times the time in `Pace`."""
 SIGNIFICANT_KEYS = 5000
 """The duration of a commit is measured if it contains at least this many changed keys."""
 
-UNMEASURED_KEYS = 200_000
+UNMEASURED_KEYS = 20_000
 """Maximum number of keys in a commit until a duration has been measured."""
 
 
@@ -369,7 +369,7 @@ class Pipeline:
             self.source.name if self._moved else None,
             self._token,
             self._read,
-            LazyStates(sum(map(len, parts)), lambda: itertools.chain.from_iterable(parts)),
+            joined(parts),
             [(name, key) for name, table in tables for key in table.gone],
             self._dead,
             events_before=self._committed if self._moved else None,

@@ -166,13 +166,15 @@ class StateForm:
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def write(self, to: cython.p_char, values: cython.p_double) -> cython.Py_ssize_t:
-        """Write the JSON of a state with these numbers; return its length in bytes."""
+        """Write the abbreviated JSON of a state with these numbers; return its length in bytes."""
         at: cython.Py_ssize_t = 0
         k: cython.Py_ssize_t
+        begin: cython.Py_ssize_t
         length: cython.Py_ssize_t
         for k in range(self.n + 1):
-            length = self.ends[k + 1] - self.ends[k]
-            memcpy(to + at, self.between + self.ends[k], length)
+            begin = self.ends[k] + (self.head if k == 0 else 0)
+            length = self.ends[k + 1] - begin - (self.tail if k == self.n else 0)
+            memcpy(to + at, self.between + begin, length)
             at += length
             if k < self.n:
                 at += _write_number(to + at, values[self.slots[k]])

@@ -4,7 +4,7 @@ from typing import Any
 
 from seqbayes.misplaced import missing
 from seqbayes.stream.stores.base import Mode, Store
-from seqbayes.stream.stores.lazy import LazyStates
+from seqbayes.stream.stores.lazy import LazyStates, StateChunk
 from seqbayes.stream.stores.memory import MemoryStore
 from seqbayes.stream.stores.readable import CLASH, ReadableStore
 from seqbayes.stream.stores.reader import StoredSource, StoreReader
@@ -65,6 +65,7 @@ __all__ = [
     "RunnerStatus",
     "SeenId",
     "SourcePosition",
+    "StateChunk",
     "StateRows",
     "Store",
     "StoreError",

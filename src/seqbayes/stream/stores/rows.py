@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from seqbayes.stream.stores.abbreviation import Abbreviation
+from seqbayes.stream.stores.lazy import StateChunk
 from seqbayes.stream.stores.records import StoredEntry, StoredState
 from seqbayes.stream.stores.tables import Row, checksum, is_intact
 
@@ -168,67 +169,98 @@ def _shortened(state: str, head: str, tail: str) -> str:
     return PyUnicode_DecodeUTF8(text + before, size - before - after, cython.NULL)
 
 
-def state_rows(
-    states: Iterable[StoredState],
-    at: float,
-    forms: Mapping[str, Abbreviation],
-    first_place: int | None = None,
-) -> list[Row]:
+@cython.cfunc
+def _texts(chunk: StateChunk, form: Abbreviation) -> list[str]:
+    """Return the states of a chunk as a database stores them."""
+    texts: list[str] = chunk.texts
+    same: cython.bint = chunk.form == form
+    found: list[str] = []
+    for text in texts:
+        if not text.startswith("["):
+            text = _shortened(text, form.head, form.tail)
+        elif not same:
+            text = _shortened(chunk.form.expand(text), form.head, form.tail)
+        found.append(text)
+    return found
+
+
+def state_rows(chunk: StateChunk, at: float, form: Abbreviation) -> list[Row]:
     """Return the rows of new states: the columns of `StoredEntry`, and both checksums.
 
     Parameters
     ----------
-    states
+    chunk
         The states.
     at
         The time of the commit, in seconds since 1970.
-    forms
-        The abbreviation of the states of each belief.
-    first_place
-        The place of the first state, if a row begins with its place; the others follow.
+    form
+        The abbreviation of the states of the belief.
 
     Examples
     --------
-    >>> state_rows([StoredState("sold", "[]", "{}", 1)], 5.0, {"sold": Abbreviation()})
+    >>> chunk = StateChunk("sold", Abbreviation(), ["[]"], ["{}"], [1])
+    >>> state_rows(chunk, 5.0, Abbreviation())
     [('sold', '[]', '{}', 1, 5.0, 5.0, 2039249267, 1810492327)]
     """
-    when = repr(float(at))
-    rows: list[Row] = []
-    head, tail, sums = "", "", None
-    for belief, key, state, used, _ in states:
-        if sums is None or belief is not sums.belief:
-            (head, tail), sums = forms[belief], _Checksums(belief)
-        state = _shortened(state, head, tail)
-        crc, since_crc = sums.updated(key, state, used, when), sums.initial(key, when)
-        if first_place is None:
-            rows.append((belief, key, state, used, at, at, crc, since_crc))
-        else:
-            place = first_place + len(rows)
-            rows.append((place, belief, key, state, used, at, at, crc, since_crc))
-    return rows
+    values, belief = state_values(chunk, at, form, 0), chunk.belief
+    rows = zip(*(values[k::6] for k in range(1, 6)), strict=True)
+    return [(belief, key, state, used, at, at, crc, since) for key, state, used, crc, since in rows]
 
 
-def updated_rows(
-    states: Iterable[StoredState], at: float, forms: Mapping[str, Abbreviation]
-) -> list[Row]:
+def state_values(chunk: StateChunk, at: float, form: Abbreviation, first_place: int) -> list[Any]:
+    """Return what differs between the rows of new states, as one list.
+
+    For each state, these are its place, key, state, use and both checksums.
+
+    Parameters
+    ----------
+    chunk, at, form
+        As for `state_rows`.
+    first_place
+        The place of the first state; the others follow.
+
+    Examples
+    --------
+    >>> chunk = StateChunk("sold", Abbreviation(), ["[]"], ["{}"], [1])
+    >>> state_values(chunk, 5.0, Abbreviation(), 7)
+    [7, '[]', '{}', 1, 2039249267, 1810492327]
+    """
+    when: str = repr(float(at))
+    sums: _Checksums = _Checksums(chunk.belief)
+    keys: list[str] = chunk.keys
+    texts: list[str] = _texts(chunk, form)
+    uses: list[Any] = chunk.uses
+    values: list[Any] = []
+    place: cython.longlong = first_place
+    i: cython.Py_ssize_t
+    for i in range(len(keys)):
+        values.append(place + i)
+        values.append(keys[i])
+        values.append(texts[i])
+        values.append(uses[i])
+        values.append(sums.updated(keys[i], texts[i], uses[i], when))
+        values.append(sums.initial(keys[i], when))
+    return values
+
+
+def updated_rows(chunk: StateChunk, at: float, form: Abbreviation) -> list[Row]:
     """Return the new column values for the rows of states at known places.
 
     The columns are state, use, time, checksum, place, belief and key.
 
     Examples
     --------
-    >>> updated_rows([StoredState("sold", "[]", "{}", 1, 7)], 5.0, {"sold": Abbreviation()})
+    >>> chunk = StateChunk("sold", Abbreviation(), ["[]"], ["{}"], [1], [7])
+    >>> updated_rows(chunk, 5.0, Abbreviation())
     [('{}', 1, 5.0, 2039249267, 7, 'sold', '[]')]
     """
-    when, rows = repr(float(at)), []
-    head, tail, sums = "", "", None
-    for belief, key, state, used, place in states:
-        if sums is None or belief is not sums.belief:
-            (head, tail), sums = forms[belief], _Checksums(belief)
-        state = _shortened(state, head, tail)
-        crc = sums.updated(key, state, used, when)
-        rows.append((state, used, at, crc, place, belief, key))
-    return rows
+    when, belief = repr(float(at)), chunk.belief
+    sums: _Checksums = _Checksums(belief)
+    columns = zip(chunk.keys, _texts(chunk, form), chunk.uses, chunk.places or [], strict=True)
+    return [
+        (text, used, at, sums.updated(key, text, used, when), place, belief, key)
+        for key, text, used, place in columns
+    ]
 
 
 def read_states(rows: Sequence[Row], belief: str, form: Abbreviation) -> list[StoredState]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 
+from seqbayes.stream.stores.lazy import state_chunks
 from seqbayes.stream.stores.readable import CHUNK
-from seqbayes.stream.stores.records import Annotation, Changes, Contents, StoredState, surplus_times
+from seqbayes.stream.stores.records import Annotation, Changes, Contents, surplus_times
 from seqbayes.stream.stores.rows import entry_row, state_rows
 from seqbayes.stream.stores.sql_reading import ReadableSqlStore, where
 from seqbayes.stream.stores.tables import with_checksums
-
-MAX_WRITTEN = 50_000
-"""Maximum number of states that one statement writes; each needs memory until it is written."""
 
 
 class SqlStore(ReadableSqlStore):
@@ -97,8 +95,8 @@ class SqlStore(ReadableSqlStore):
     def _write_states(self, changes: Changes, at: float) -> None:
         """Store new and changed states."""
         short = self.abbreviations() if changes.states else {}
-        for states in chunks(changes.states):
-            self._insert(STATES, state_rows(states, at, short), CHANGED)
+        for chunk in state_chunks(changes.states):
+            self._insert(STATES, state_rows(chunk, at, short[chunk.belief]), CHANGED)
 
     def _apply_alerts(self, changes: Changes) -> None:
         for alert, key in changes.alerts_gone:
@@ -174,13 +172,6 @@ class SqlStore(ReadableSqlStore):
 
     def _delete(self, table: str, condition: str, values: Sequence[Any]) -> int:
         return len(self._run(f"DELETE FROM seqbayes_{table} WHERE {condition} RETURNING 1", values))
-
-
-def chunks(states: Iterable[StoredState]) -> Iterator[list[StoredState]]:
-    """Yield states in lists of at most `MAX_WRITTEN`."""
-    states = iter(states)
-    while chunk := list(itertools.islice(states, MAX_WRITTEN)):
-        yield chunk
 
 
 _ANNOTATIONS = "seqbayes_annotations (id, at, belief, text, crc)"

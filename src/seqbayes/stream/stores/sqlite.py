@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from seqbayes.stream.stores.base import Mode
+from seqbayes.stream.stores.lazy import state_chunks
 from seqbayes.stream.stores.readable import CHUNK
 from seqbayes.stream.stores.records import Changes, Lease, StoredEntry, StoreError
-from seqbayes.stream.stores.rows import state_rows, updated_rows
-from seqbayes.stream.stores.sql import CHANGED, STATES, SqlStore, chunks
+from seqbayes.stream.stores.rows import state_values, updated_rows
+from seqbayes.stream.stores.sql import SqlStore
 from seqbayes.stream.stores.sqlite_files import (
     REMEDIES,
     access_parameters,
@@ -24,6 +25,7 @@ from seqbayes.stream.stores.sqlite_files import (
     read_serial,
     result_code,
 )
+from seqbayes.stream.stores.sqlite_states import insert_states, update_states
 from seqbayes.stream.stores.tables import Row
 
 LOG_PAGES = 8192
@@ -376,16 +378,15 @@ class SqliteStore(SqlStore):
         short = self.abbreviations()
         ((last,),) = self._run("SELECT coalesce(max(rowid), 0) FROM seqbayes_states")
         place = changes.first_place = last + 1
-        for states in chunks(changes.states):
-            known = [state for state in states if state.place is not None]
-            if known:
-                rows = updated_rows(known, at, short)
-                if self._connection.executemany(_UPDATE, rows).rowcount < len(rows):
+        for chunk in state_chunks(changes.states):
+            form = short[chunk.belief]
+            if chunk.places is not None:
+                if not update_states(self._connection, updated_rows(chunk, at, form)):
                     return False
-                states = [state for state in states if state.place is None]
-            rows = state_rows(states, at, short, place)
-            self._insert(STATES.replace("(", "(rowid, "), rows, CHANGED)
-            place += len(rows)
+            else:
+                values = state_values(chunk, at, form, place)
+                insert_states(self._connection, chunk.belief, at, values)
+                place += len(chunk.keys)
         return True
 
     def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
@@ -393,9 +394,3 @@ class SqliteStore(SqlStore):
             # "yield from" would close an abandoned cursor, possibly after its connection
             for row in self._connection.execute(sql, parameters):  # noqa: UP028
                 yield row
-
-
-_UPDATE = (
-    "UPDATE seqbayes_states SET state = ?, used = ?, updated = ?, crc = ?"
-    " WHERE rowid = ? AND +belief = ? AND +key = ?"
-)
