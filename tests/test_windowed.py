@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from cases import ONE_CASE_PER_LIKELIHOOD
 from seqbayes import Beta, Dirichlet, Gamma, MergeError, NormalInverseGamma, Windowed, windowed
 from seqbayes.errors import ObservationError, PriorError
 from seqbayes.forgetting import Decayed
@@ -178,6 +179,28 @@ def test_copies_are_independent_and_round_trips_equal():
     assert "length=10.0" in repr(belief)
 
 
+@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
+def test_beliefs_about_any_state_survive_round_trips_and_continue_identically(case):
+    belief = Windowed(case.new(), 10.0, 5.0, 5.0)
+    xs = case.observations(12, salt=70)
+    for i, x in enumerate(xs[:8]):
+        belief.learn_one(x, 0.3 if i % 3 else 1.0, 3.0 * i)
+    copies = [
+        pickle.loads(pickle.dumps(belief)),
+        read_state(json.loads(json.dumps(belief.to_dict()))),
+        StateCodec(belief).read(StateCodec(belief).write(belief)),
+    ]
+    for copied in [belief, *copies]:
+        assert copied == belief
+        assert copied.to_dict() == belief.to_dict()
+    for i, x in enumerate(xs[8:]):
+        for copied in [belief, *copies]:
+            copied.learn_one(x, 1.0, 20.0 + 2.0 * i)
+    for copied in copies:
+        assert copied.to_dict() == belief.to_dict()
+        assert copied.now == belief.now
+
+
 def test_panes_that_no_window_needs_are_removed(monkeypatch):
     monkeypatch.setattr(windowed, "MOST_UNREPORTED", 100)
     belief = Windowed(Beta(), 4.0, 1.0)
@@ -209,7 +232,8 @@ def test_invalid_parameters_are_refused(arguments, error):
 
 
 @pytest.mark.parametrize("change", [{"windowed": None}, {"panes": 3}, {"panes": [[0, "x"]]},
-                                    {"clock": "x"}, {"state": {}}, {"every": 0.3}])  # fmt: skip
+                                    {"clock": "x"}, {"state": {}}, {"every": 0.3},
+                                    {"panes": [[0, {"prior": {"alpha": 9.0, "beta": 9.0}}]]}])  # fmt: skip
 def test_invalid_documents_are_refused(change):
     belief = Windowed(Beta(), 10.0)
     belief.learn_one(True, t=1.0)

@@ -303,11 +303,15 @@ class Windowed(DatedAnswers[H, E, I, X]):
             "lateness": self.lateness,
             "clock": self._clock,
             "state": self._state.to_dict(),
-            "panes": [
-                [place, serialization.encode(self._panes[place].statistics.dump())]
-                for place in self._places()
-            ],
+            "panes": [[place, self._data_of(self._panes[place])] for place in self._places()],
         }
+
+    def _data_of(self, pane: State[H, E, I, X]) -> Any:
+        """Return the entries of a pane's document that differ from the prior's."""
+        if type(pane).to_dict is State.to_dict:  # all others are the same
+            return serialization.encode(pane.statistics.dump())
+        prior = self._state.to_dict()
+        return {name: entry for name, entry in pane.to_dict().items() if entry != prior[name]}
 
     def _places(self) -> list[int]:
         """Return the panes of the windows that can still change."""
@@ -337,8 +341,10 @@ class Windowed(DatedAnswers[H, E, I, X]):
             if data.get("clock") is None:
                 return found
             found._clock = as_real(data["clock"], "a clock, a finite number")
-            for place, statistics in data["panes"]:
-                pane: Any = State.from_dict({**form, "statistics": statistics})
+            for place, entries in data["panes"]:
+                changed = entries if isinstance(entries, Mapping) else {"statistics": entries}
+                pane: Any = State.from_dict({**form, **changed})
+                pane.check_mergeable(found._state)
                 found._panes[int(place)] = pane
             found._complete = found._needed
         except (KeyError, TypeError, ValueError) as error:
