@@ -102,3 +102,21 @@ def test_a_state_is_restored_if_only_a_vector_of_tiny_weight_remains():
     restored = type(state).from_dict(state.to_dict())
     assert restored == state
     assert restored.n_samples == 2.848139132652347e-257
+
+
+def test_no_part_of_the_sums_of_vectors_is_lost_in_a_round_trip():
+    belief = Decayed(sb.NormalInverseWishart([0.0, 0.0]), half_life=1.0, by="time")
+    for x, w, t in [
+        ([0.7353406339173139, -1.3097255872503974], 1e-12, 0.0),
+        ([1e-09, -1.0394450762754708], 1e-12, 1.2458795666735571),
+        ([3002399751580331.0, -1.0394450762754708], 0.5, 3.729683709652387),
+        ([1.0152552577857927, -1.7623768202194074], 0.1, 5.988624338738159),
+        ([1.0152552577857927, -1.7623768202194074], 1.0, 1.8961133157725283),
+        ([-0.6843504392616793, -3.212849134227479], 1e9, 10.241001594310802),
+    ]:
+        belief.learn_one(x, w, t)
+    before = belief.to_dict()
+    assert Decayed.from_dict(before).to_dict() == before
+    with pytest.raises(sb.ObservationError):
+        belief.learn_one([float("nan"), 1.0], t=100.0)
+    assert belief.to_dict() == before

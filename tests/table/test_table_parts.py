@@ -77,6 +77,19 @@ def test_a_table_read_from_arrow_continues_identically(name: str) -> None:
         same(read, table)
 
 
+def test_sums_whose_first_part_is_zero_survive_the_arrow_form() -> None:
+    rng = random.Random(14)
+    table = Table(NormalInverseGamma())
+    for key in range(300):
+        values = [rng.choice([1e9, 1e12, 0.5, 2.25, 3002399751580331.0]) for _ in range(6)]
+        for x in values:
+            table.learn_one(key, x)
+        for x in rng.sample(values, 4):
+            table.unlearn_one(key, x)
+    copy = Table.from_arrow(table.to_arrow(statistics=True))
+    assert all(copy[key] == table[key] for key in table.keys)
+
+
 def test_options_and_priors_survive_the_arrow_form() -> None:
     pytest.importorskip("pyarrow")
     options = {"max_keys": 9, "policy": "inactive", "pool": Pool("empirical", 0.5)}

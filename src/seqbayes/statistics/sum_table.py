@@ -60,10 +60,11 @@ class SumTable:
     def column(self, k: cython.Py_ssize_t) -> Sum:
         """Return one of the sums."""
         total = Sum()
-        total.smallest_term = self.smallest_term
+        total.smallest_term = 0.0  # keep all parts
         for row in self.rows():
             total.add_low(row[k])
         total.renormalise()
+        total.smallest_term = self.smallest_term
         return total
 
     def renormalise(self) -> cython.int:

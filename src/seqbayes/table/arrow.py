@@ -187,7 +187,8 @@ def _read_columns(table: Any, document: Mapping[str, Any], columns: Columns) -> 
     for row, j, parts in _more(document, n, columns.n_sums):
         columns.more[row, j] = parts
     with np.errstate(all="ignore"):
-        possible = columns.scratch.possible_rows(columns.leading_parts(slice(None)))
+        # the first part of a sum is not always its largest, such as after unlearning
+        possible = columns.scratch.possible_rows([rounded for rounded, _, _ in columns.sums()])
     if not possible.all():
         row = int(np.argmin(possible))
         found = ", ".join(f"{name}={float(places[place][row])!r}" for name, place in _named(places))
