@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import pickle
 import random
 
@@ -65,13 +66,26 @@ def test_the_state_is_that_of_the_observations_of_the_present_window(state, draw
     events, learned = stream(draw, length / 40.0, 1), []
     for each in events:
         learned += learn(belief, [each])
-        end = every * (belief.clock // every + 1.0)
+        end = belief.pane_of(belief.clock) + 1
         if len(learned) % 20 == 0:
-            if abs(belief.clock / every - round(belief.clock / every)) > 1e-9:
-                same(belief, expected(state, learned, end - length, end))
+            start = end - round(length / every)
+            same(belief, expected(state, learned, start * every, end * every))
             assert belief.mean == belief.now.mean
     assert len(learned) > 250
     assert belief.as_of(belief.clock + 2.0 * length).n_samples == 0.0
+
+
+@pytest.mark.parametrize("length", [0.1, 0.3, 1.0 / 3.0, 0.7, 60.0, 86400.0])
+def test_a_window_contains_the_times_from_its_start_to_before_its_end(length):
+    for k in [*range(1, 60), *range(10**6, 10**6 + 60)]:
+        boundary = k * length
+        for t in (math.nextafter(boundary, 0.0), boundary, math.nextafter(boundary, math.inf)):
+            for time in (t, -t):
+                belief = Windowed(Beta(), length)
+                belief.learn_one(True, t=time)
+                (window,) = belief.take_ended(time + 2.0 * length)
+                assert window.start <= time < window.end
+                assert belief.n_samples == 1.0
 
 
 @pytest.mark.parametrize(("length", "every"), FORMS[:3])

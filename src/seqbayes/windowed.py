@@ -117,15 +117,27 @@ class Windowed(DatedAnswers[H, E, I, X]):
         self._complete: int | None = None  # the first pane before which panes were removed
         self.likelihood = self._state.likelihood
 
-    def _pane(self, t: float) -> int:
-        place = math.floor(t / self.every)
+    def pane_of(self, t: float) -> int:
+        """Return the number of the pane that contains a time; panes have the length `every`.
+
+        Raises
+        ------
+        ObservationError
+            If the time is too far from 0.
+        """
+        every = self.every
+        place = math.floor(t / every)
+        if t < place * every:  # the quotient was rounded up
+            place -= 1
+        elif t >= (place + 1) * every:
+            place += 1
         if abs(place) >= 2**52:
             raise ObservationError(f"time {t!r} is too far from 0 for windows of {self.length:g}")
         return place
 
     def _oldest(self, clock: float) -> int:
         """Return the oldest pane that still learns when the clock has this value."""
-        return math.floor((clock - self.lateness) / self.every) - self._k + 1
+        return self.pane_of(clock - self.lateness) - self._k + 1
 
     def learn_one(self, x: Any, w: Any = 1.0, t: Any = None) -> None:
         """Learn one observation.
@@ -146,7 +158,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
             ended. The belief is then unchanged.
         """
         time = as_real(t, "the time of the observation, a finite number")
-        place, clock = self._pane(time), self._clock
+        place, clock = self.pane_of(time), self._clock
         if clock is not None and place < self._oldest(clock):
             end = (place + self._k) * self.every
             raise ObservationError(
@@ -228,7 +240,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
         at = self._time_of_answers(t)
         if at is None:
             return self._state.clone()
-        return self._window(self._pane(at) + 1)
+        return self._window(self.pane_of(at) + 1)
 
     def take_ended(self, until: float) -> list[Window]:
         """Return the windows that have ended, or have been revised, since the last call.
@@ -240,7 +252,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
         """
         if self._clock is None or not self._panes:
             return []
-        last, first = self._pane(until), min(self._panes) + 1
+        last, first = self.pane_of(until), min(self._panes) + 1
         if self._complete is not None:
             first = max(first, self._complete + self._k)
         if self._reported is not None:

@@ -121,13 +121,13 @@ class Windows(Collector):
         self._events = 0
         for name, table in _tables(pipeline, windowed=True):
             model: Any = table.belief.state
-            every, before = model.every, self._until[name]
+            before = self._until[name]
             keys: Iterable[Any] = table.changed_keys
             until = max((table.state(key).clock for key in keys), default=before)
             until = self._until[name] = max(until, before)
             if until == -math.inf:
                 continue
-            if before == -math.inf or math.floor(until / every) > math.floor(before / every):
+            if before == -math.inf or model.pane_of(until) > model.pane_of(before):
                 keys = list(table.states)  # windows of all keys have ended
             for key in keys:
                 for window in table.state(key).take_ended(until):
