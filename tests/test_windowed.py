@@ -245,9 +245,21 @@ def test_invalid_parameters_are_refused(arguments, error):
         Windowed(*arguments)
 
 
-@pytest.mark.parametrize("change", [{"windowed": None}, {"panes": 3}, {"panes": [[0, "x"]]},
-                                    {"clock": "x"}, {"state": {}}, {"every": 0.3},
-                                    {"panes": [[0, {"prior": {"alpha": 9.0, "beta": 9.0}}]]}])  # fmt: skip
+OTHER_PRIOR = {"prior": {"alpha": 9.0, "beta": 9.0}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"windowed": None},
+        {"panes": 3},
+        {"panes": [[0, "x"]]},
+        {"panes": [[0, OTHER_PRIOR]]},
+        {"clock": "x"},
+        {"state": {}},
+        {"every": 0.3},
+    ],
+)
 def test_invalid_documents_are_refused(change):
     belief = Windowed(Beta(), 10.0)
     belief.learn_one(True, t=1.0)
