@@ -1,8 +1,13 @@
 """Weights near the smallest floats, and rounding errors of weights that remain after unlearning."""
 
+import copy
+import json
+import pickle
+
 import pytest
 
 import seqbayes as sb
+from cases import ONE_CASE_PER_LIKELIHOOD
 from seqbayes.forgetting import Decayed
 
 VALUES = [0.1, 8.36709127699931, -1e12, 1e36, 1e-140]
@@ -120,3 +125,41 @@ def test_no_part_of_the_sums_of_vectors_is_lost_in_a_round_trip():
     with pytest.raises(sb.ObservationError):
         belief.learn_one([float("nan"), 1.0], t=100.0)
     assert belief.to_dict() == before
+
+
+def through_json(state):
+    return type(state).from_dict(json.loads(json.dumps(state.to_dict())))
+
+
+@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
+@pytest.mark.parametrize(("large", "small"), [(1e9, 1e-12), (1.0, 1e-20), (1e15, 0.3)])
+def test_small_weights_remain_when_large_ones_are_unlearned_from_a_copy(case, large, small):
+    first, second = case.observations(2, salt=71)
+    if "unlearn" in case.new().unsupported:
+        pytest.skip("cannot unlearn")
+    state = case.new([first, second], [small, large])
+    copies = [state, through_json(state), pickle.loads(pickle.dumps(state)), copy.copy(state)]
+    for each in copies:
+        each.unlearn_one(second, large)
+        assert each.n_samples == small
+        assert each.mle == case.new([first], [small]).mle
+
+
+def test_small_counts_remain_when_large_ones_are_unlearned_from_a_copy():
+    state = sb.Dirichlet({"a": 1.0, "b": 1.0}, likelihood=sb.likelihoods.Multinomial())
+    state.learn_one({"a": 2, "b": 1})
+    state.learn_one({"a": 10**15}, 1e9)
+    for each in (through_json(state), state):
+        each.unlearn_one({"a": 10**15}, 1e9)
+        assert each.posterior.alpha.tolist() == [3.0, 2.0]
+
+
+@pytest.mark.parametrize("restore", [copy.copy, through_json])
+def test_counts_that_are_rounding_errors_of_weights_are_removed(restore):
+    state = sb.Dirichlet({"a": 1.0, "b": 1.0}, likelihood=sb.likelihoods.Multinomial())
+    for _ in range(3):
+        state.learn_one({"a": 5}, 0.1)
+    state.learn_one({"b": 3}, 0.7)
+    state = restore(state)
+    state.unlearn_one({"a": 5}, 0.3)  # 0.1 + 0.1 + 0.1 is not 0.3
+    assert state.posterior.alpha[0] == 1.0

@@ -15,12 +15,12 @@ except ImportError:  # without a compiler, this file runs as plain Python
     from seqbayes import _cython as cython  # type: ignore[no-redef]
 
 if cython.compiled:
-    from cython.cimports.libc.math import isfinite
+    from cython.cimports.libc.math import isfinite, ldexp
     from cython.cimports.seqbayes.statistics.adding import add, add_one, add_product, new_sum
     from cython.cimports.seqbayes.statistics.reading import weight
     from cython.cimports.seqbayes.statistics.sums import Sum
 else:
-    from math import isfinite
+    from math import isfinite, ldexp
 
     from seqbayes.statistics.adding import add, add_one, add_product, new_sum
     from seqbayes.statistics.reading import weight
@@ -187,8 +187,15 @@ class Statistics:
         raise UnsupportedError(f"{type(self).__name__} statistics cannot be rows of a table")
 
     def reset_smallest_weight(self) -> None:
-        """Use the total weight as the smallest weight, after the sums were replaced."""
-        self._smallest_weight = self._n.total() or float("inf")
+        """Estimate the smallest weight after the sums were replaced, by an upper bound.
+
+        Weights have 53 bits, so that the last bit of their exact sum bounds the smallest weight.
+        """
+        total: cython.double = self._n.total()
+        self._smallest_weight = total if total != 0.0 else float("inf")
+        if self._n.low != 0.0:
+            last_bit = -self._n.parts()[-1].as_integer_ratio()[1].bit_length() + 1
+            self._smallest_weight = min(total, ldexp(1.0, last_bit + 53))
 
     def read_numbers(self, x: cython.double, y: cython.double) -> cython.int:
         """Read one observation from two validated numbers; see `Likelihood.read_many`."""

@@ -57,6 +57,9 @@ else:
 
 from seqbayes.statistics.reading import raise_invalid
 
+# Smallest relative rounding error of a weight.
+MIN_ROUNDING_ERROR = cython.declare(cython.double, 2.0**-54)
+
 
 @cython.cclass
 class MultinomialCounts(LabelCounts):
@@ -215,8 +218,9 @@ class MultinomialCounts(LabelCounts):
         self.add_terms(-v)
         for label, k in self._reading.items():
             left: cython.double = self._weight(label)
-            if (
-                left <= MAX_ROUNDING_SHARE * v * k
+            if left <= 0.0 or (
+                MIN_ROUNDING_ERROR * k * self._smallest_weight <= left
+                and left <= MAX_ROUNDING_SHARE * v * k
                 and left <= NEGLIGIBLE_SHARE * self._smallest_weight
             ):
                 self._drop(label)
