@@ -44,6 +44,8 @@ from seqbayes.stream.stores.lazy import StateChunk, state_chunks
 from seqbayes.stream.stores.lease import Holder
 from seqbayes.stream.stores.postgres import _public
 from seqbayes.stream.stores.rows import state_rows, state_values, updated_rows
+from seqbayes.stream.stores.sql import STATES
+from seqbayes.stream.stores.sqlite_states import insert_states
 from seqbayes.stream.stores.tables import checksum
 from seqbayes.stream.verbs.stored import StoredBelief
 
@@ -683,9 +685,9 @@ def test_states_with_the_abbreviation_of_another_declaration_are_stored_in_full(
     assert state_rows(other._replace(form=form), 5.0, form)[0][2] == "[3.0]"
 
 
-@pytest.mark.parametrize("n", [1, 99, 100, 101, 250, 4001])
+@pytest.mark.parametrize("n", [1, 499, 500, 501, 4001])
 def test_any_number_of_states_of_several_beliefs_is_stored(tmp_path, n):
-    """Statements insert up to 100 rows of one belief."""
+    """Statements insert up to 500 rows of one belief."""
     with open_store(str(tmp_path / "s.db")) as store:
         store.acquire()
         for name in "ab":
@@ -707,3 +709,14 @@ def test_any_number_of_states_of_several_beliefs_is_stored(tmp_path, n):
         places = {row.key: row.place for row in store.states("b")}
         after = first + n - len(old)
         assert places == {key: after + i for i, key in enumerate(fresh)}
+
+
+def test_states_are_inserted_within_the_limit_on_parameters():
+    database = sqlite3.connect(":memory:")
+    database.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32)
+    database.execute(f"CREATE TABLE {STATES}")
+    values = [value for i in range(1, 18) for value in (i, f'["{i}"]', "{}", i, -i, 2 * i)]
+    database.execute("CREATE UNIQUE INDEX keys ON seqbayes_states (belief, key)")
+    insert_states(database, "b", 5.0, values)
+    found = database.execute("SELECT rowid, * FROM seqbayes_states ORDER BY rowid").fetchall()
+    assert found == [(i, "b", f'["{i}"]', "{}", i, 5.0, 5.0, -i, 2 * i) for i in range(1, 18)]

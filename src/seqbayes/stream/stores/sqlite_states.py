@@ -10,11 +10,10 @@ from typing import Any
 from seqbayes.stream.stores.sql import CHANGED, STATES
 from seqbayes.stream.stores.tables import Row
 
-INSERTED_ROWS = 100
-"""Maximum number of states that one statement inserts.
+INSERTED_ROWS = 500
+"""Maximum number of states that one statement inserts; it takes less time than one for each.
 
-One statement for many rows takes less time than one for each, but some builds of SQLite allow only
-999 parameters.
+The number is smaller if SQLite does not allow as many parameters.
 """
 
 _VALUES = 6  # values of each state that `state_values` returns
@@ -25,7 +24,7 @@ _UPDATE = (
 )
 
 
-@lru_cache(INSERTED_ROWS)
+@lru_cache
 def _insertion(n: int) -> str:
     """Return the statement that inserts n states; ?1 is the belief and ?2 the time."""
     row = "(?{}, ?1, ?{}, ?{}, ?{}, ?2, ?2, ?{}, ?{})"
@@ -49,7 +48,8 @@ def insert_states(
     values
         What differs between the states; see `state_values`.
     """
-    size = _VALUES * INSERTED_ROWS
+    allowed = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    size = _VALUES * min(INSERTED_ROWS, (allowed - 2) // _VALUES)
     for start in range(0, len(values), size):
         some = values[start : start + size]
         connection.execute(_insertion(len(some) // _VALUES), [belief, at, *some])
