@@ -1,6 +1,5 @@
 """The package, its documentation and its tests avoid phrases that are not plain English."""
 
-import functools
 import re
 from pathlib import Path
 
@@ -10,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUFFIXES = {".py", ".pxd", ".pyx", ".md", ".js", ".css", ".html", ".toml"}
 VENDORED = ROOT / "src/seqbayes/dashboard/static/vendor"
 
-# Regular expressions and plain words instead. A space also matches a line break in a comment.
+# Regular expressions, and plain words instead.
 PHRASES = {
     r"nobody|no one": "the passive voice, or name the person or program",
     r"somebody|someone": "name the person or program",
@@ -82,46 +81,57 @@ PHRASES = {
 }
 
 
-@functools.cache
+# A space also matches a line break in a comment. One expression of all phrases is ten times faster
+# than one after the other.
+EXPRESSION = re.compile(rf"\b(?:(?:{'|'.join(PHRASES)})\b)".replace(" ", r"(?:\s|#|\*|//)+"))
+
+
 def texts():
-    """Return the files that users and contributors read, and their texts."""
+    """Yield the files that users and contributors read, and their texts."""
     files = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
     for folder in ("src", "docs", "demos", "tests", "benchmarks"):
         files += sorted(file for file in (ROOT / folder).rglob("*") if file.suffix in SUFFIXES)
     skipped = {VENDORED, Path(__file__).resolve()}
-    return {
-        file: prepare(file.read_text(encoding="utf-8"))
-        for file in files
-        if skipped.isdisjoint({file, *file.parents})
-    }
+    for file in files:
+        if skipped.isdisjoint({file, *file.parents}):
+            yield file, file.read_text(encoding="utf-8")
 
 
-def prepare(text):
-    """Return a string without the code `is None`, in lower case."""
-    return text.replace("None", "null").lower()
+def find(text):
+    """Yield the unclear phrases of a text, each with its line, counted from 1, and with advice."""
+    text = text.replace("None", "null").lower()  # the code `is None` is not a phrase
+    for match in EXPRESSION.finditer(text):
+        found = " ".join(re.split(r"(?:\s|#|\*|//)+", match[0]))
+        advice = next(
+            advice for each, advice in PHRASES.items() if re.match(rf"(?:{each})\b", found)
+        )
+        yield found, text.count("\n", 0, match.start()) + 1, advice
 
 
-def find(phrase, text):
-    """Return the lines of a prepared text, counted from 1, on which a phrase begins."""
-    spaced = phrase.replace(" ", r"(?:\s|#|\*|//)+")
-    # a regular expression that begins with \b is three times slower
-    return [
-        text.count("\n", 0, match.start()) + 1
-        for match in re.finditer(rf"(?:{spaced})\b", text)
-        if not re.match(r"\w", text[match.start() - 1 : match.start()])
-    ]
-
-
-@pytest.mark.parametrize("phrase", PHRASES)
-def test_no_text_has_an_unclear_phrase(phrase):
+def test_no_text_has_an_unclear_phrase():
     places = [
-        f"{file.relative_to(ROOT)}:{line}"
-        for file, text in texts().items()
-        for line in find(phrase, text)
+        f"{file.relative_to(ROOT)}:{line}: instead of {phrase!r} write {advice}"
+        for file, text in texts()
+        for phrase, line, advice in find(text)
     ]
-    assert not places, f"instead of '{phrase}' write {PHRASES[phrase]}: {', '.join(places)}"
+    assert not places, "\n".join(places)
 
 
 def test_a_phrase_is_found_across_the_lines_of_a_comment():
-    assert find("red car", "x = 1\n# a blue bus and a red\n    # car\n") == [2]
-    assert find("red car", "a red cart\n") == find("red car", "a bored car\n") == []
+    assert list(find("x = 1\n# a blue bus that is\n    # asked for\n")) == [
+        ("asked for", 3, "'requested'")
+    ]
+    assert [line for _, line, _ in find("x = 1\n# it is asked\n    # for\n * goes on")] == [2, 4]
+    assert list(find("x is None, nobodys atwork, lasked for, asked forty\n")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("where there is", "where there is"),
+        ("there is no number", None),
+        ("it is no number", "is no number"),
+    ],
+)
+def test_the_words_before_a_phrase_are_considered(text, phrase):
+    assert next(find(text), (None,))[0] == phrase
