@@ -52,7 +52,7 @@ def test_the_order_of_arrival_does_not_matter(case):
     xs = case.observations(5)
     times = [1.7e9 + t for t in (0.0, 0.1, 500.0, 90.7, 3.0)]
     beliefs = []
-    for order in itertools.permutations(range(5)):
+    for order in itertools.islice(itertools.permutations(range(5)), 0, None, 7):
         decayed = Decayed(case.new(), half_life=11.1, by="time")
         for i in order:
             decayed.learn_one(xs[i], 0.5 + i, times[i])

@@ -94,11 +94,17 @@ def test_any_json_is_refused_or_read_completely(document):
     check_document(document, CASES[0])
 
 
+ONE_CASE_PER_FAMILY = list({case.family: case for case in ONE_CASE_PER_LIKELIHOOD}.values())
+
+
 @pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
 def test_every_place_in_a_document_is_checked(case):
     document = case.new(case.observations(3, salt=108)).to_dict()
+    values = (None, [], {}, "x", -1, 10**400, math.nan, True, [[1]], {"pairs": [[1, 2]]})
+    if case not in ONE_CASE_PER_FAMILY:  # most of the document is read by the family
+        values = values[2:6]
     for path in walk(document):
-        for value in (None, [], {}, "x", -1, 10**400, math.nan, True, [[1]], {"pairs": [[1, 2]]}):
+        for value in values:
             check_document(changed(document, path, value), case)
         if path:
             check_document(changed(document, path, DELETED), case)

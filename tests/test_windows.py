@@ -14,7 +14,7 @@ import pytest
 from river import utils
 
 import seqbayes as sb
-from cases import CAN_SCALE, CAN_UNLEARN, ONE_CASE_PER_LIKELIHOOD
+from cases import ONE_CASE_PER_LIKELIHOOD
 from seqbayes import ObservationError, likelihoods
 from seqbayes.forgetting import Decayed
 
@@ -165,24 +165,22 @@ def walk(case, seed, steps=40, scales=True, checked=True):
     return state, data
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize(
+unlearned = pytest.mark.parametrize(
     "case",
-    [case for case in ONE_CASE_PER_LIKELIHOOD if case in CAN_UNLEARN],
+    [case for case in ONE_CASE_PER_LIKELIHOOD if case.supports("unlearn")],
     ids=lambda case: case.id,
 )
-def test_results_depend_only_on_the_remaining_data(case, seed):
-    walk(case, seed, scales=case in CAN_SCALE)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(
-    "case",
-    [case for case in ONE_CASE_PER_LIKELIHOOD if case in CAN_UNLEARN],
-    ids=lambda case: case.id,
-)
-def test_copies_continue_exactly(case, seed):
-    state, data = walk(case, seed, 25, case in CAN_SCALE, checked=False)
+@unlearned
+def test_results_depend_only_on_the_remaining_data(case):
+    for seed in range(3):
+        walk(case, seed, scales=case.supports("scale"))
+
+
+@unlearned
+def test_copies_continue_exactly(case):
+    state, data = walk(case, 1, 25, case.supports("scale"), checked=False)
     forms = [
         copy.copy(state),
         pickle.loads(pickle.dumps(state)),
@@ -300,11 +298,7 @@ def test_histories_of_extreme_values_leave_no_trace(name):
         assert rates.statistics.value.b == pytest.approx(float(exact), rel=1e-10)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [case for case in ONE_CASE_PER_LIKELIHOOD if case in CAN_UNLEARN],
-    ids=lambda case: case.id,
-)
+@unlearned
 def test_results_depend_only_on_the_remaining_data_at_any_size(case, monkeypatch):
     rng = np.random.default_rng(17)
     signs, sizes = rng.choice([-1.0, 1.0], 8), rng.choice(SIZES, 8)
@@ -320,7 +314,7 @@ def test_results_depend_only_on_the_remaining_data_at_any_size(case, monkeypatch
             monkeypatch.setitem(HOSTILE, name, positive)
     weights = [1.0, 1.0, 0.1, float(rng.uniform()), float(10.0 ** rng.uniform(-20.0, 12.0))]
     monkeypatch.setattr(f"{__name__}.WEIGHTS", weights)
-    walk(case, 5, scales=case in CAN_SCALE)
+    walk(case, 5, scales=case.supports("scale"))
 
 
 @pytest.mark.parametrize("distance", [0.0, 1e7, 1e8, 1e9, 1.7e12, 1e15])

@@ -1,5 +1,7 @@
 """Posterior = prior + statistics: batches, weights, merging, unlearning, forgetting, rollover."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -172,15 +174,14 @@ def test_unlearning_inverts_weights(case):
     same("unlearn a weight", case, "statistics.remove", state, wanted, 1e-11)
 
 
-@pytest.mark.parametrize("w", [1.0, 0.1, 1e-13, 1e13])
 @unlearned
-def test_unlearning_everything_gives_the_empty_state(case, w):
+def test_unlearning_everything_gives_the_empty_state(case):
     xs = case.observations(7, salt=10)
-    for order in (xs, xs[::-1]):
+    for w, order in itertools.product((1.0, 0.1, 1e-13, 1e13), (xs, xs[::-1])):
         state = case.new(xs, [w] * 7)
         for x in order:
             state.unlearn_one(x, w)
-        assert state == case.new(), f"{case.id}: emptied, but {state.statistics!r} is left"
+        assert state == case.new(), f"{case.id}, {w=}: emptied, but has {state.statistics!r}"
 
 
 @unlearned
@@ -256,7 +257,7 @@ def test_weight_zero_changes_nothing(case):
     state = case.new()
     for x in case.observations(4, salt=14):
         state.learn_one(x, 0.0)
-        if case in CAN_UNLEARN:
+        if case.supports("unlearn"):
             state.unlearn_one(x, 0.0)
     state.learn_many(case.observations(4, salt=14), w=0.0)
     assert state == case.new()

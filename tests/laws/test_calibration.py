@@ -8,6 +8,7 @@ References
 Talts, S. et al. (2018). Validating Bayesian inference algorithms with simulation-based calibration.
 """
 
+import functools
 import zlib
 
 import numpy as np
@@ -18,20 +19,29 @@ import seqbayes as sb
 from cases import ONE_CASE_PER_LIKELIHOOD, entries
 from oracles import PRIOR_DRAWS
 
-SIMULATIONS = 300
+SIMULATIONS = 200
 CASES = [case for case in ONE_CASE_PER_LIKELIHOOD if case.family.__name__ in PRIOR_DRAWS]
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
 
-def simulate(case, n, salt):
+def generator(case, salt):
+    return np.random.default_rng([zlib.crc32(case.id.encode()), salt])
+
+
+@functools.cache
+def simulated(case):
+    """Return what `simulate` yields for four observations."""
+    return list(simulate(case, 4, generator(case, 1)))
+
+
+def simulate(case, n, rng):
     """Yield parameter values from the prior, a state after `n` observations, and another one."""
-    rng = np.random.default_rng([zlib.crc32(case.id.encode()), salt])
     for theta in PRIOR_DRAWS[case.family.__name__](case.prior, rng, SIMULATIONS):
         state = case.new(seed=int(rng.integers(2**31)))
         drawn = case.likelihood.sample(state.observation_parameter(theta), rng, n + 1)
         *xs, x = case.observed(drawn)
         state.learn_many(xs)
-        yield theta, state, x, rng
+        yield theta, state, x
 
 
 def assert_uniform(values, law, case, suspects):
@@ -56,15 +66,15 @@ def named(value, like):
 
 @every
 def test_posterior_tails_are_uniform(case):
-    ranks = [parts(state.cdf(theta), state) for theta, state, _, _ in simulate(case, 4, 1)]
+    ranks = [parts(state.cdf(theta), state) for theta, state, _ in simulated(case)]
     for column in zip(*ranks, strict=True):
         assert_uniform(column, "calibration", case, "combine, statistic, posterior cdf")
 
 
 @every
 def test_posterior_ranks_are_uniform(case):
-    ranks = []
-    for theta, state, _, rng in simulate(case, 4, 2):
+    ranks, rng = [], generator(case, 2)
+    for theta, state, _ in simulated(case):
         draws, numbers = parts(state.sample(59), state), parts(theta, state)
         below = [np.sum(np.asarray(d) < t) for d, t in zip(draws, numbers, strict=True)]
         ranks.append([(b + rng.random()) / 60 for b in below])
@@ -75,8 +85,8 @@ def test_posterior_ranks_are_uniform(case):
 @every
 def test_predictive_tails_are_uniform(case):
     """The next observation falls into each part of the predictive with its probability."""
-    ranks = []
-    for _, state, x, rng in simulate(case, 4, 3):
+    ranks, rng = [], generator(case, 3)
+    for _, state, x in simulated(case):
         x = x[0] if isinstance(x, tuple) else x
         ranks.append(list(tails(state.predictive, x, rng)))
     for column in zip(*ranks, strict=True):
@@ -113,8 +123,8 @@ def tails(predictive, x, rng):
 @every
 def test_predictive_draws_are_distributed_like_observations(case):
     """Draws of the predictive are distributed as observations of a parameter from the prior."""
-    drawn, made = [], []
-    for _, state, x, rng in simulate(case, 0, 4):
+    drawn, made, rng = [], [], generator(case, 4)
+    for _, state, x in simulate(case, 0, rng):
         drawn.append(keys(case, state.predictive.sample(rng=rng)))
         made.append(keys(case, x[0] if isinstance(x, tuple) else x))
     for ones, others in zip(zip(*drawn, strict=True), zip(*made, strict=True), strict=True):

@@ -65,7 +65,8 @@ ONE_CASE_PER_STATISTIC = list(
 @pytest.mark.parametrize("case", ONE_CASE_PER_STATISTIC, ids=lambda case: case.id)
 def test_answers_are_python_numbers(case):
     xs = case.observations(4)
-    assert_flawless(case.new(seed=1), xs[0])
+    if not case.dimension:  # the quantiles of covariances take a second
+        assert_flawless(case.new(seed=1), xs[0])
     assert_flawless(case.new(xs, seed=1), xs[0])
 
 

@@ -12,7 +12,7 @@ import pytest
 import seqbayes as sb
 from cases import CASES, ONE_CASE_PER_LIKELIHOOD, agree
 
-DRAWS = 400
+DRAWS = 200
 SUSPECTS = "belief().entropy, kl, logcdf, logsf, ppf, isf"
 
 

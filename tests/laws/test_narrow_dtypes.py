@@ -53,30 +53,28 @@ def learned(case, xs):
     return state
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", NUMERIC, ids=lambda case: case.id)
-def test_narrow_arrays_are_learned_like_python_numbers(case, dtype):
-    array = narrowed(np.tile(numeric(case), (8, 1) if numeric(case).ndim == 2 else 8), dtype)
-    listed = [tuple(row) if isinstance(row, list) else row for row in array.tolist()]
-    wanted = learned(case, listed)
-    for xs in layouts(array):
-        got = learned(case, xs)
-        assert (got is None) == (wanted is None), xs.dtype
-        if got is not None:
-            law = f"{dtype} array"
-            agree(law, case, "learn_many", got.posterior, wanted.posterior, 1e-13)
-            agree(law, case, "learn_many", got.log_evidence, wanted.log_evidence, 1e-12, 1e-12)
+def test_narrow_arrays_are_learned_like_python_numbers(case):
+    numbers = np.tile(numeric(case), (8, 1) if numeric(case).ndim == 2 else 8)
+    for array in (narrowed(numbers, dtype) for dtype in DTYPES):
+        listed = [tuple(row) if isinstance(row, list) else row for row in array.tolist()]
+        wanted = learned(case, listed)
+        for xs in layouts(array):
+            law, got = f"{xs.dtype} array", learned(case, xs)
+            assert (got is None) == (wanted is None), law
+            if got is not None:
+                agree(law, case, "learn_many", got.posterior, wanted.posterior, 1e-13)
+                agree(law, case, "learn_many", got.log_evidence, wanted.log_evidence, 1e-12, 1e-12)
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "float16", "float32", ">f4"])
 @pytest.mark.parametrize("case", SCALAR, ids=lambda case: case.id)
-def test_functions_take_arrays_of_narrow_dtypes(case, dtype):
-    state = case.new(case.observations(20))
-    predictive = state.predictive
-    values = narrowed(numeric(case)[:9], dtype).astype(dtype)
-    for name in ("logp", "cdf", "sf", "logcdf", "logsf"):
-        function = getattr(predictive, name)
-        wanted = [float(function(v)) for v in values.tolist()]
-        with np.errstate(all="ignore"):
-            got = np.asarray(function(values), float)
-        assert got.tolist() == pytest.approx(wanted, rel=1e-12, abs=1e-12), name
+def test_functions_take_arrays_of_narrow_dtypes(case):
+    predictive = case.new(case.observations(20)).predictive
+    for dtype in ("int8", "uint8", "int16", "float16", "float32", ">f4"):
+        values = narrowed(numeric(case)[:9], dtype).astype(dtype)
+        for name in ("logp", "cdf", "sf", "logcdf", "logsf"):
+            function = getattr(predictive, name)
+            wanted = [float(function(v)) for v in values.tolist()]
+            with np.errstate(all="ignore"):
+                got = np.asarray(function(values), float)
+            assert got.tolist() == pytest.approx(wanted, rel=1e-12, abs=1e-12), (name, dtype)
