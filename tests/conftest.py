@@ -23,17 +23,31 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-# No deadlines: the time that an example takes does not show whether it is correct. CI uses the
-# same examples in every run, so that only a change can make it fail.
-settings.register_profile("seqbayes", deadline=None, print_blob=True)
-settings.register_profile("ci", parent=settings.get_profile("seqbayes"), derandomize=True)
+# No deadlines: the time that an example takes does not show whether it is correct. Every run has
+# the same examples, so that only a change can make it fail; the profile "random" looks for others.
+settings.register_profile("seqbayes", deadline=None, derandomize=True, max_examples=40)
+settings.register_profile(
+    "random",
+    deadline=None,
+    derandomize=False,
+    max_examples=400,
+    print_blob=True,
+)
 # The precision of mpmath is global: one value for all test modules, whatever order they run in.
 mpmath.mp.dps = 60
 
-settings.load_profile("ci" if os.environ.get("CI") else "seqbayes")
+settings.load_profile("seqbayes")
 
 BROWSER_FIXTURES = {"browser", "open_page"}
-SERVER_FIXTURES = {"postgres", "postgres_url", "server", "started_launcher", "serve", "site"}
+SERVER_FIXTURES = {
+    "postgres",
+    "postgres_url",
+    "server",
+    "serve",
+    "shell",
+    "site",
+    "started_launcher",
+}
 SERVER_MODULES = {
     "test_brokers",
     "test_crash",
@@ -98,7 +112,7 @@ def starts_programs(function, depth=2):
         return False
     codes = [code, *(each for each in code.co_consts if inspect.iscode(each))]
     names = {name for each in codes for name in each.co_names}
-    if names & {"subprocess", "openpty", "fork"}:
+    if names & {"subprocess", "openpty", "fork", "stdio_client"}:
         return True
     used = (function.__globals__.get(name) for name in names)
     return depth > 0 and any(
@@ -110,8 +124,9 @@ def starts_programs(function, depth=2):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
-    """Use two processes per core: many tests wait for servers and browsers."""
-    return 2 * (os.cpu_count() or 1)
+    """Use two processes per core, except for the tests that wait for no servers or browsers."""
+    cores = os.cpu_count() or 1
+    return cores if "not server" in config.option.markexpr else 2 * cores
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -210,7 +210,7 @@ def inputs(draw):
     return name, data + draw(st.sampled_from([b"", b"\n"])), draw(st.sampled_from([1, 3, 50]))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(inputs())
 def test_any_bytes_are_learned_identically(tmp_path, given_input):
     name, data, size = given_input

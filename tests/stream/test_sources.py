@@ -15,7 +15,7 @@ from contextlib import closing
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 from killing import contents, events, kill_often, write
 
@@ -138,7 +138,6 @@ def test_lines_in_blocks_of_any_size(lines, cuts, ended):
     assert part.end == len(data)
 
 
-@settings(max_examples=60)
 @given(
     some.lists(some.tuples(*[some.text('ab,"\n', max_size=5)] * 2), min_size=1, max_size=8),
     some.integers(1, 30),
@@ -167,7 +166,6 @@ def split(data, cut, offset=0, header=None, **limits):
     return rows, refused
 
 
-@settings(max_examples=200)
 @given(
     some.lists(
         some.sampled_from(

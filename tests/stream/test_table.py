@@ -83,17 +83,15 @@ OPTIONS = [{"by": "shop"}, {}, {"by": "shop", "max_keys": 2}, {"where": {"kind":
 
 @pytest.mark.parametrize("other", [by_columns, with_weights])
 @pytest.mark.parametrize("state", STATES, ids=lambda state: type(state).__name__)
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
-@settings(max_examples=20)
-@given(events=EVENTS)
-def test_all_loops_give_the_same_result(state, options, other, events):
+@given(options=st.sampled_from(OPTIONS), events=EVENTS)
+def test_all_loops_give_the_same_result(state, other, options, events):
     belief = Belief("b", state, field="x", **options)
     assert learned(belief, events) == other(belief, events)
 
 
 @pytest.mark.parametrize("way", [learned, by_columns, with_weights])
 @pytest.mark.parametrize("state", [*STATES, DirichletProcess(1.0)], ids=lambda x: type(x).__name__)
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(events=EVENTS)
 def test_without_reasons_the_same_events_are_counted(state, way, events):
     belief = Belief("b", state, field="x", by="shop", max_keys=2)

@@ -216,7 +216,7 @@ def inputs(draw):
     return name, data + draw(st.sampled_from([b"", b"\n"]))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(inputs())
 def test_any_bytes_are_read_identically(tmp_path, capsys, given_input):
     name, data = given_input
