@@ -7,8 +7,10 @@ logarithms, of P(X <= x) and of P(X > x), computed from the smaller one.
 import itertools
 
 import mpmath as mp
+from mpmath.calculus.quadrature import GaussLegendre
 
 HALF = mp.mpf(1) / 2
+RULE = GaussLegendre(mp.mp)
 
 
 def log_gamma_density(shape, x):
@@ -34,13 +36,15 @@ def log_tail(log_density, u, slope, curvature, upper, bend=None):
         ends = sorted([*ends, *(each for each in near if 0 < each < ends[-1])])
     parts = [(low, high - low) for low, high in itertools.pairwise(ends)]
 
-    def integrand(t):  # over all parts at once: mpmath keeps the nodes of every interval
+    def integrand(t):  # over all parts at once
         return sum(
             length * mp.exp(log_density(u + side * (low + length * t)) - at)
             for low, length in parts
         )
 
-    return at + mp.log(mp.quad(integrand, [0, 1], method="gauss-legendre"))
+    # degree 5: 48 nodes of every interval
+    nodes = RULE.get_nodes(0, 1, 5, mp.mp.prec)
+    return at + mp.log(mp.fdot((weight, integrand(t)) for t, weight in nodes))
 
 
 def complement(log_p):
@@ -58,9 +62,10 @@ def both_tails(log_of, mean_is_above):
 def gamma_tails(p, x):
     """Tails of Gamma(shape, rate), from the density of log X."""
     shape, x = p[0], p[1] * x
+    constant = mp.loggamma(shape)
     return both_tails(
         lambda upper: log_tail(
-            lambda v: log_gamma_density(shape, mp.exp(v)), mp.log(x), shape - x, x, upper
+            lambda v: shape * v - mp.exp(v) - constant, mp.log(x), shape - x, x, upper
         ),
         x < shape,
     )

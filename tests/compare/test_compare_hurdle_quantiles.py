@@ -7,7 +7,6 @@ therefore uses neither levels nor quantiles of amounts.
 import numpy as np
 import pytest
 from scipy import special as sp
-from scipy import stats
 
 import cases
 from seqbayes import Beta, Gamma, Hurdle, Normal, NormalInverseGamma, likelihoods
@@ -21,6 +20,20 @@ DOUBLE = np.pi / 2 * np.sinh(T)
 STEP = T[1] - T[0]
 NODES, WEIGHTS = sp.roots_legendre(12)
 
+
+def normal_pdf(x, mean, variance):
+    return np.exp(-((x - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+
+
+def gamma_pdf(x, shape, rate):
+    return np.exp(shape * np.log(rate) + (shape - 1) * np.log(x) - rate * x - sp.gammaln(shape))
+
+
+def beta_pdf(x, a, b):
+    inside = np.exp((a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - sp.betaln(a, b))
+    return np.where(x < 1.0, inside, 0.0)
+
+
 # likelihood -> P(amount > x) and the density, given its parameter
 RATES = {
     "Exponential": (
@@ -31,7 +44,7 @@ RATES = {
     "GammaShape": (
         likelihoods.GammaShape(2.5),
         lambda x, rate: sp.gammaincc(2.5, rate * x),
-        lambda x, rate: stats.gamma.pdf(x, 2.5, scale=1 / rate),
+        lambda x, rate: gamma_pdf(x, 2.5, rate),
     ),
     "Weibull": (
         likelihoods.Weibull(1.7),
@@ -41,7 +54,7 @@ RATES = {
     "InverseGamma": (
         likelihoods.InverseGamma(3.0),
         lambda x, scale: sp.gammainc(3.0, scale / x),
-        lambda x, scale: stats.invgamma.pdf(x, 3.0, scale=scale),
+        lambda x, scale: gamma_pdf(1 / x, 3.0, scale) / x**2,
     ),
     "Rayleigh": (
         likelihoods.Rayleigh(),
@@ -51,7 +64,7 @@ RATES = {
     "Maxwell": (
         likelihoods.Maxwell(),
         lambda x, rate: sp.gammaincc(1.5, rate * x * x / 2),
-        lambda x, rate: stats.maxwell.pdf(x, scale=rate**-0.5),
+        lambda x, rate: np.sqrt(2 / np.pi) * rate**1.5 * x * x * np.exp(-rate * x * x / 2),
     ),
     "Pareto": (
         likelihoods.Pareto(2.0),
@@ -88,7 +101,7 @@ class Reference:
             _, above, density = RATES[self.kind]
             yield (
                 1.0,
-                lambda c: stats.gamma.pdf(np.exp(c), shape, scale=1 / rate) * np.exp(c),
+                lambda c: gamma_pdf(np.exp(c), shape, rate) * np.exp(c),
                 lambda x, c: above(x, np.exp(c)),
                 lambda x, c: density(x, np.exp(c)),
                 np.log(shape / rate) + np.array([-1.0, 1.0]) * (13 * shape**-0.5 + 80 / shape),
@@ -103,21 +116,20 @@ class Reference:
             half = np.diff(ends)[0] / 2
             logs = (ends[:-1, None] + half * (1 + NODES)).ravel()
             weights = np.tile(half * WEIGHTS, 32)
-            weights *= stats.invgamma.pdf(np.exp(logs), alpha, scale=beta) * np.exp(logs)
+            weights *= gamma_pdf(np.exp(-logs), alpha, beta) * np.exp(-logs)
             variances = zip(weights, np.exp(logs), np.exp(logs) / kappa, strict=True)
         for weight, known, variance in variances:
             yield (
                 weight,
-                lambda c, v=variance: stats.norm.pdf(c, mean, v**0.5),
+                lambda c, v=variance: normal_pdf(c, mean, v),
                 lambda x, c, v=known: sp.ndtr((c - np.log(x)) / v**0.5),
-                lambda x, c, v=known: stats.norm.pdf(np.log(x), c, v**0.5) / x,
+                lambda x, c, v=known: normal_pdf(np.log(x), c, v) / x,
                 (mean - 40 * variance**0.5, mean + 40 * variance**0.5),
             )
 
     def at(self, x):
         """Return P(Q <= x), P(Q > x) and the density at x > 0."""
         found = np.zeros(3)
-        share = stats.beta(self.a, self.b)
         for weight, posterior, above, density, (low, high) in self.parts():
             if weight < 1e-35:
                 continue
@@ -136,13 +148,15 @@ class Reference:
             tail = above(x, c)
             needed = (1 - self.p) / tail
             with np.errstate(all="ignore"):
-                rise = share.pdf(needed) * needed * density(x, c) / tail
-            found[1] += w @ share.sf(needed)
+                rise = beta_pdf(needed, self.a, self.b) * needed * density(x, c) / tail
+            found[1] += w @ sp.betaincc(self.a, self.b, np.minimum(needed, 1.0))
             found[2] += w @ np.where(np.isfinite(rise), rise, 0.0)
             other = low if increases else high
             c = end + (other - end) / (1 + np.exp(-2 * DOUBLE))
             rest = abs(other - end) * STEP * np.pi / 4 * np.cosh(T) / np.cosh(DOUBLE) ** 2
-            found[0] += w @ share.cdf(needed) + weight * (rest @ posterior(c))
+            found[0] += w @ sp.betainc(self.a, self.b, np.minimum(needed, 1.0)) + weight * (
+                rest @ posterior(c)
+            )
         return found
 
 

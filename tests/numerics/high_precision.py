@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import mpmath as mp
 
 DIGITS = 60
@@ -50,7 +52,8 @@ def _tail_integral(log_density, at, mode, sd):
     side = 1 if at > mode else -1
     step = side * sd / max((at - mode) / sd * side, 1)
     knots = [at + step * k for k in (0, 1, 2, 4, 8, 16, 32, 64, 100)]
-    tail = side * mp.quad(lambda s: mp.exp(log_density(s)), knots)
+    with mp.workdps(35):
+        tail = side * mp.quad(lambda s: mp.exp(log_density(s)), knots)
     return (1 - tail, tail) if side > 0 else (tail, 1 - tail)
 
 
@@ -125,8 +128,27 @@ def log_negative_binomial_pmf(k, shape, rate, exposure):
     return choose + a * mp.log(b / (b + e)) + k * mp.log(e / (b + e))
 
 
+# the ratio of the masses at k + 1 and at k
+RATIOS = {
+    log_beta_binomial_pmf: lambda k, n, a, b: (n - k) * (a + k) / ((k + 1) * (b + n - k - 1)),
+    log_beta_negative_binomial_pmf: lambda k, r, a, b: (
+        (r + k) * (b + k) / ((k + 1) * (a + r + b + k))
+    ),
+    log_negative_binomial_pmf: lambda k, a, b, e: (a + k) * e / ((k + 1) * (b + e)),
+}
+
+
+def masses(log_pmf, start, step, *args):
+    """Yield the masses at start, start + step, ..., for a step of 1 or -1, each from the last."""
+    ratio, args = RATIOS[log_pmf], tuple(map(mp.mpf, args))
+    mass = mp.exp(log_pmf(start, *args))
+    for k in itertools.count(mp.mpf(start), step):
+        yield mass
+        mass = mass * ratio(k, *args) if step > 0 else mass / ratio(k - 1, *args)
+
+
 def summed_tails(log_pmf, k, *args, digits=320):
     """P(X <= k) and P(X > k) by summing the lower one to very many digits."""
     with mp.workdps(digits):
-        lower = mp.fsum(mp.exp(log_pmf(j, *args)) for j in range(k + 1))
+        lower = mp.fsum(itertools.islice(masses(log_pmf, 0, 1, *args), k + 1))
         return lower, 1 - lower

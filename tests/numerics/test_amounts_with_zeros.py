@@ -34,20 +34,19 @@ def is_close(got, wanted):
     return got == pytest.approx(float(wanted), rel=1e-10, abs=1e-320)
 
 
-@pytest.mark.parametrize(
-    ("share", "parameters", "log"), list(itertools.product(SHARES, LOMAX, LOGS)), ids=str
-)
-def test_quantiles_of_amounts_with_a_power_tail(share, parameters, log):
+@pytest.mark.parametrize(("share", "parameters"), list(itertools.product(SHARES, LOMAX)), ids=str)
+def test_quantiles_of_amounts_with_a_power_tail(share, parameters):
     found = Hurdle(Bernoulli(share), CompoundGamma(1.0, *parameters))
-    with mp.workdps(400):
-        q = mp.exp(mp.mpf(log))
-        wanted = lomax(share, *parameters, upper=q), lomax(share, *parameters, lower=q)
-        assert is_close(found.isf(log, log=True), wanted[0])
-        assert is_close(found.ppf(log, log=True), wanted[1])
-        p = math.exp(log)
-        if 0.0 < p < 1.0:
-            assert is_close(found.isf(p), lomax(share, *parameters, upper=mp.mpf(p)))
-            assert is_close(found.ppf(p), lomax(share, *parameters, lower=mp.mpf(p)))
+    for log in LOGS:
+        with mp.workdps(400):
+            q = mp.exp(mp.mpf(log))
+            wanted = lomax(share, *parameters, upper=q), lomax(share, *parameters, lower=q)
+            assert is_close(found.isf(log, log=True), wanted[0]), log
+            assert is_close(found.ppf(log, log=True), wanted[1]), log
+            p = math.exp(log)
+            if 0.0 < p < 1.0:
+                assert is_close(found.isf(p), lomax(share, *parameters, upper=mp.mpf(p))), log
+                assert is_close(found.ppf(p), lomax(share, *parameters, lower=mp.mpf(p))), log
 
 
 @pytest.mark.parametrize("q", [1e-14, 1e-10, 1e-3, 0.3])

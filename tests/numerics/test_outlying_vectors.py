@@ -42,7 +42,9 @@ def test_answers_after_outliers_are_numbers(size):
     state = NormalInverseWishart([0, 0])
     state.learn_many([[size, size], [1.0, 2.0], [2.0, 3.5], [0.0, 1.0]])
     ends = [end for pair in state.interval() for end in pair]
-    for answer in (*state.mean, *state.var, *state.map, *ends, *state.ppf(0.1), *state.sample()):
+    if size < 1e100:  # it takes a second, and an interval consists of quantiles
+        ends += state.ppf(0.1)
+    for answer in (*state.mean, *state.var, *state.map, *ends, *state.sample()):
         assert not np.isnan(answer).any()
     low, high = state.interval().covariance
     assert (low <= state.mean.covariance).all()
