@@ -50,7 +50,7 @@ def test_records_of_a_ring_are_read_once_or_reported(scheme, tmp_path, monkeypat
     monkeypatch.setattr(file, "GRACE", 0.0)
     monkeypatch.setattr(file, "_POLL", 0.0)
     whole = 0
-    for seed in range(60):
+    for seed in range(25):
         rng = random.Random(f"{scheme} {seed}")
         directory = tmp_path / str(seed)
         directory.mkdir()
@@ -76,4 +76,4 @@ def test_records_of_a_ring_are_read_once_or_reported(scheme, tmp_path, monkeypat
         if not reader.refused:
             assert counts == Counter(range(ring.written)), (seed, json.dumps(reader.token))
             whole += 1
-    assert 3 < whole < 60
+    assert 0 < whole < 25

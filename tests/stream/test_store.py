@@ -349,16 +349,16 @@ def connections(monkeypatch):
 
 def test_a_repeatedly_thinned_history_stays_evenly_spaced(store):
     start = 1_700_000_000.0
-    for t in range(3000):
+    for t in range(1200):
         point = HistoryPoint("b", "[]", start + 60.0 * t, "{}")
         store.commit(Changes("src", t, 1, history=[point]))
-        if t % 50 == 0:
-            store.thin("b", 200)
-    store.thin("b", 200)
+        if t % 20 == 0:
+            store.thin("b", 80)
+    store.thin("b", 80)
     times = [point.at for point in store.history("b", "[]")]
-    gaps = [b - a for a, b in pairwise(times[:-100])]  # the newest points are not thinned yet
-    assert len(times) <= 200
-    assert times[-1] == start + 60.0 * 2999
+    gaps = [b - a for a, b in pairwise(times[:-40])]  # the newest points are not thinned yet
+    assert len(times) <= 80
+    assert times[-1] == start + 60.0 * 1199
     assert max(gaps) < 1.25 * min(gaps)
 
 

@@ -188,7 +188,7 @@ def test_the_empirical_prior_maximises_the_marginal_likelihood(name: str) -> Non
 @pytest.mark.parametrize("method", ["empirical", "grid", "nested"])
 @pytest.mark.parametrize("name", ["beta", "gamma", "normal"])
 def test_results_from_any_sharding_are_identical(name: str, method: str) -> None:
-    state, keys, xs, _, _ = samples(name, 60)
+    state, keys, xs, _, _ = samples(name, 30)
     keys = [(f"group {key % 5}", key) for key in keys]
     whole = Table(state, pool=method)
     whole.learn_many(keys, xs)
