@@ -154,7 +154,7 @@ def largest_difference(alphas):
 
 def beta_distance(p, q):
     """Total variation, from where two densities cross."""
-    grid = np.linspace(0.0, 1.0, 200_001)[1:-1]
+    grid = np.linspace(0.0, 1.0, 20_001)[1:-1]
     sign = np.sign(p.logpdf(grid) - q.logpdf(grid))
     edges = [0.0, *grid[:-1][np.diff(sign) != 0], 1.0]
     return 0.5 * np.abs(np.diff(p.cdf(edges)) - np.diff(q.cdf(edges))).sum()

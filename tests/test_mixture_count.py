@@ -379,10 +379,10 @@ def model_cases():
             continue
         given = settings["components"]
         component = None if isinstance(given, int) else given[0]
-        yield f"process of {name}", DirichletProcessMixture(component, seed=1, buffer=40), xs[:120]
+        yield f"process of {name}", DirichletProcessMixture(component, seed=1, buffer=40), xs[:90]
         candidates = {1: Mixture(1 if component is None else [component], seed=1, buffer=40)}
         candidates[2] = Mixture(2 if component is None else [component] * 2, seed=1, buffer=30)
-        yield f"{name} side by side", Prequential(candidates), xs[:120]
+        yield f"{name} side by side", Prequential(candidates), xs[:90]
     rng = np.random.default_rng(1)
     far = np.r_[rng.normal(-6, 1, 90), rng.choice([-6, 6], 90) + rng.normal(size=90)].tolist()
     yield "a birth", DirichletProcessMixture(seed=1, buffer=50), far

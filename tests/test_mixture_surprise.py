@@ -8,6 +8,7 @@ from river import checks, datasets
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from mixture_streams import FewCards
 from seqbayes.river import PredictiveSurprise
 
 
@@ -106,6 +107,6 @@ def test_documents_of_earlier_versions_have_no_joint_surprise():
 
 
 def test_checks_of_the_detector(monkeypatch):
-    monkeypatch.setattr(datasets, "CreditCard", datasets.Shuttle)  # which River does not download
+    monkeypatch.setattr(datasets, "CreditCard", FewCards)
     for check in checks.yield_checks(PredictiveSurprise()):
         check(PredictiveSurprise())

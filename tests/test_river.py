@@ -2,10 +2,8 @@
 
 import copy
 import datetime as dt
-import os
 import pickle
 import random
-from pathlib import Path
 
 import pytest
 from river import bandit, checks, compose, datasets, evaluate, metrics, utils
@@ -14,6 +12,7 @@ from river.checks import common
 from river.linear_model import BayesianLinearRegression
 from river.naive_bayes import GaussianNB
 
+from mixture_streams import FewCards
 from seqbayes import (
     Beta,
     Dirichlet,
@@ -71,14 +70,8 @@ def test_checks_of_states(state, check):
     "model", [ConjugateNB(), ConjugateLinearRegression(), PredictiveSurprise(joint=False)]
 )
 def test_checks_of_estimators(model, monkeypatch):
-    """All of River's checks, none skipped.
-
-    Those of anomaly detectors use CreditCard, which River downloads. If it is not there, Shuttle,
-    which is part of River, is used instead.
-    """
-    home = Path(os.environ.get("RIVER_DATA", "~/river_data")).expanduser()
-    if not (home / "CreditCard").exists():
-        monkeypatch.setattr(datasets, "CreditCard", datasets.Shuttle)
+    """All of River's checks, none skipped."""
+    monkeypatch.setattr(datasets, "CreditCard", FewCards)
     ours = [kind for kind in type(model).__mro__ if kind.__module__.startswith("seqbayes")]
     assert not any("_unit_test_skips" in vars(kind) for kind in ours), "a check of River is skipped"
     for check in checks.yield_checks(model):
@@ -243,7 +236,7 @@ def test_classifier_is_as_good_as_gaussian_naive_bayes(name):
     def score(model):
         loss = metrics.CrossEntropy() if name == "ImageSegments" else metrics.LogLoss()
         found = loss + metrics.Accuracy()
-        evaluate.progressive_val_score(dataset().take(2000), model, found)
+        evaluate.progressive_val_score(dataset().take(1000), model, found)
         return found[0].get(), found[1].get()
 
     loss, accuracy = score(ConjugateNB())
