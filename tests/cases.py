@@ -8,6 +8,8 @@ for the classes of an installed package; the laws are then checked for these cla
 SEQBAYES_ALL_CASES=1 checks the laws for all combinations of the settings of a family.
 """
 
+import functools
+import inspect
 import math
 import os
 import zlib
@@ -16,6 +18,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 
 import numpy as np
+import pytest
 
 import seqbayes as sb
 import seqbayes.likelihoods
@@ -336,6 +339,41 @@ ONE_CASE_PER_LIKELIHOOD = list(
     {(case.family, case.likelihood): case for case, _ in reversed(_CASES)}.values()
 )
 """The first case of every combination of a family and a likelihood."""
+
+
+def each_of(cases):
+    """Return a decorator that checks a law for these cases, those of a family in one test.
+
+    Thousands of tests that take a millisecond each would spend most of the time in pytest.
+    """
+    families = {}
+    for case in cases:
+        families.setdefault(case.family.__name__, []).append(case)
+
+    def decorate(law):
+        @functools.wraps(law)
+        def check(family, **others):
+            skipped = []
+            for case in families[family]:
+                try:
+                    law(case=case, **others)
+                except pytest.skip.Exception as reason:
+                    skipped.append(reason)
+                except Exception as error:
+                    error.add_note(f"in the case {case.id}")
+                    raise
+            if len(skipped) == len(families[family]):
+                raise skipped[0]
+
+        signature = inspect.signature(law)
+        parameters = [
+            each.replace(name="family") if each.name == "case" else each
+            for each in signature.parameters.values()
+        ]
+        check.__signature__ = signature.replace(parameters=parameters)
+        return pytest.mark.parametrize("family", families)(check)
+
+    return decorate
 
 
 def agree(law, case, suspects, got, wanted, rel=1e-10, absolute=0.0):

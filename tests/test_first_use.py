@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CASES
+from cases import CASES, each_of
 from seqbayes import misplaced
 from seqbayes.likelihoods import Binomial, Exponential
 from seqbayes.river import (
@@ -53,7 +53,7 @@ def test_a_prior_that_outweighs_the_data_is_reported():
     assert "mostly prior" not in str(sb.Beta(50, 50))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@each_of(CASES)
 def test_the_share_of_the_prior_falls_with_the_data(case):
     state = case.new()
     if state.prior_share is None:
@@ -66,7 +66,7 @@ def test_the_share_of_the_prior_falls_with_the_data(case):
     assert shares[2] < min(shares[0], 0.2)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@each_of(CASES)
 def test_predictions_before_any_data_are_those_of_the_prior(case):
     state = case.new()
     if not state.is_proper(state.prior):
@@ -88,7 +88,7 @@ def test_the_default_prior_of_mean_and_variance_predicts_nothing_before_any_data
     assert state.predict_one() == state.get() == 1000.0
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@each_of(CASES)
 def test_sum_merges(case):
     xs = case.observations(6, salt=95)
     parts = [case.new(xs[:2]), case.new(xs[2:3]), case.new(xs[3:])]

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import seqbayes as sb
-from cases import CASES, ONE_CASE_PER_LIKELIHOOD
+from cases import CASES, ONE_CASE_PER_LIKELIHOOD, each_of
 from seqbayes import ObservationError, PriorError
 
-every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-first = pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
+every = each_of(CASES)
+first = each_of(ONE_CASE_PER_LIKELIHOOD)
 
 
 class Deceiver:

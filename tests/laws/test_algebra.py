@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CAN_SCALE, CAN_UNLEARN, CASES, agree
+from cases import CAN_SCALE, CAN_UNLEARN, CASES, agree, each_of
 from seqbayes import MergeError, ObservationError
 
-every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-unlearned = pytest.mark.parametrize("case", CAN_UNLEARN, ids=lambda case: case.id)
-scaled = pytest.mark.parametrize("case", CAN_SCALE, ids=lambda case: case.id)
+every = each_of(CASES)
+unlearned = each_of(CAN_UNLEARN)
+scaled = each_of(CAN_SCALE)
 WEIGHTS = [1.0, 0.0, 2.5, 0.125, 3.0, 1.0, 0.3, 1e-3]
 
 

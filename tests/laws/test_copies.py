@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CASES, ONE_CASE_PER_LIKELIHOOD, agree, components
+from cases import CASES, ONE_CASE_PER_LIKELIHOOD, agree, components, each_of
 
-every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+every = each_of(CASES)
 
 
 def learned(case, **changed):
@@ -165,7 +165,7 @@ def test_equality(case):
     assert all(case.new() != other.new() for other in CASES if other != case)
 
 
-@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
+@each_of(ONE_CASE_PER_LIKELIHOOD)
 def test_seeded_draws_repeat(case):
     """The same seed draws the same; copies restart; without a seed draws differ."""
     xs = case.observations(4, salt=36)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CASES, agree, components, entries, rebuilt
+from cases import CASES, agree, components, each_of, entries, rebuilt
 from oracles import grid_of, has_grid, log_density
 from seqbayes import PriorError
 from seqbayes.distributions import Distribution
 
-every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+every = each_of(CASES)
 FLAT = [case for case in CASES if case.has_flat]
 
 
@@ -28,7 +28,7 @@ def test_every_family_with_a_density_has_a_flat_prior():
     assert {case.family for case in CASES if case not in FLAT} <= {sb.DirichletProcess}
 
 
-@pytest.mark.parametrize("case", FLAT, ids=lambda case: case.id)
+@each_of(FLAT)
 def test_map_under_the_flat_prior_is_the_mle(case):
     for n in (1, 2, 3, 25):
         state = case.flat(case.observations(n, salt=40 + n))
@@ -241,7 +241,7 @@ def test_densities_integrate_and_vanish_outside(case):
         assert state.logpdf(theta) == -math.inf
 
 
-@pytest.mark.parametrize("case", FLAT, ids=lambda case: case.id)
+@each_of(FLAT)
 def test_improper_beliefs_have_no_answers(case):
     """Under an improper prior estimates are None, and other questions raise an error."""
     state = case.flat()

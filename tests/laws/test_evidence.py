@@ -9,13 +9,11 @@ import pytest
 import scipy.stats as st
 
 import seqbayes as sb
-from cases import CASES, agree, entries
+from cases import CASES, agree, each_of, entries
 from oracles import grid_of, has_grid, log_density, urn
 
-every = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-with_grid = pytest.mark.parametrize(
-    "case", [c for c in CASES if has_grid(c)], ids=lambda case: case.id
-)
+every = each_of(CASES)
+with_grid = each_of([case for case in CASES if has_grid(case)])
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import seqbayes as sb
-from cases import CASES, ONE_CASE_PER_LIKELIHOOD, agree
+from cases import CASES, ONE_CASE_PER_LIKELIHOOD, agree, each_of
 
 DRAWS = 200
 SUSPECTS = "belief().entropy, kl, logcdf, logsf, ppf, isf"
@@ -31,7 +31,7 @@ def numbers(answer):
     return np.ravel(np.asarray(answer, float)).tolist()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@each_of(CASES)
 def test_logarithms_of_tails_agree_with_the_tails(case):
     state = learned(case)
     theta = state.ppf(0.3)
@@ -40,7 +40,7 @@ def test_logarithms_of_tails_agree_with_the_tails(case):
         agree("log tail", case, SUSPECTS, numbers(log_tail(theta)), wanted, rel=1e-9, absolute=1e-9)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@each_of(CASES)
 def test_quantiles_at_levels_their_logarithms_and_complements_agree(case):
     state = learned(case)
     wanted = numbers(state.ppf(0.2))
@@ -53,7 +53,7 @@ def test_quantiles_at_levels_their_logarithms_and_complements_agree(case):
         agree("quantiles", case, SUSPECTS, numbers(got), wanted, rel=1e-8, absolute=scale)
 
 
-@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
+@each_of(ONE_CASE_PER_LIKELIHOOD)
 def test_entropy_and_divergence_are_expected_log_densities(case):
     state, other = learned(case), learned(case)
     other.learn_many(case.observations(6))
@@ -74,7 +74,7 @@ def test_entropy_and_divergence_are_expected_log_densities(case):
     assert state.kl(other) > 0.0
 
 
-@pytest.mark.parametrize("case", ONE_CASE_PER_LIKELIHOOD, ids=lambda case: case.id)
+@each_of(ONE_CASE_PER_LIKELIHOOD)
 def test_the_divergence_between_nearly_equal_beliefs_is_not_negative(case):
     state, x = learned(case), case.observations(1)[0]
     for weight in (1e-15, 1e-12, 1e-10, 1e-8):
@@ -87,7 +87,7 @@ def test_the_divergence_between_nearly_equal_beliefs_is_not_negative(case):
             pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@each_of(CASES)
 def test_explanations_in_logarithms_and_in_densities_agree(case):
     state, x = learned(case), case.observations(1)[0]
     densities, logs = state.explain(x), state.explain(x, log=True)
