@@ -147,6 +147,12 @@ def pytest_xdist_make_scheduler(config, log):
                 return file
             return "first browser" if module in FIRST_BROWSER else "second browser"
 
+        def _pending_of(self, workload):
+            # pytest-xdist counts the tests of all files again after each test
+            for file in [file for file, done in workload.items() if all(done.values())]:
+                del workload[file]
+            return super()._pending_of(workload)
+
     config.option.loadscopereorder = False
     return FileScheduling(config, log)
 
