@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import reprlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -42,7 +43,8 @@ def items(xs: Iterable[Any]) -> Array | list[Any]:
         If the observations are not iterable, or some are masked.
     """
     if not isinstance(xs, np.ndarray) and hasattr(xs, "__array__"):
-        xs = np.asarray(xs)
+        with suppress(Exception):  # NumPy lacks some types of columns, such as Int128 of Polars
+            xs = np.asarray(xs)
     if isinstance(xs, np.ndarray):
         if hasattr(xs, "mask") and np.any(xs.mask):
             raise ObservationError(
@@ -130,8 +132,7 @@ def weights(w: Any, n: int, maximum: float = np.inf) -> Array | None:
     """
     if w is None:
         return None
-    several = isinstance(w, Sequence) and not isinstance(w, (str, bytes))
-    if not several and not getattr(w, "ndim", 0):
+    if not isinstance(w, Iterable) or isinstance(w, (str, bytes)) or getattr(w, "ndim", 1) == 0:
         array = np.full(n, read_weight(w))
     else:
         array = reals(w, "a finite weight >= 0").astype(float, copy=False)

@@ -122,6 +122,8 @@ def read_keys(keys: Any) -> Array | Texts | ArrowTexts | list[Any]:
     if isinstance(keys, np.ndarray):
         if keys.ndim != 1:
             raise ObservationError(f"expected a one-dimensional array of keys, got {keys.shape}")
+        if isinstance(keys, np.ma.MaskedArray) and keys.mask.any():
+            raise ObservationError(f"{_EXPECTED}, got {keys.mask.sum()} masked keys")
         if keys.dtype.kind == "i" or (keys.dtype.kind == "u" and keys.dtype.itemsize < 8):
             return keys.astype(np.int64, copy=False)
         keys = keys.tolist()
@@ -160,13 +162,15 @@ def _from_frame(keys: Any) -> Array | Texts | ArrowTexts | list[Any] | None:
         import pyarrow as pa
     except ImportError:
         return read_keys(keys.to_numpy() if hasattr(keys, "to_numpy") else list(keys))
-    column = keys if isinstance(keys, (pa.Array, pa.ChunkedArray)) else pa.chunked_array(keys)
+    try:
+        column = keys if isinstance(keys, (pa.Array, pa.ChunkedArray)) else pa.chunked_array(keys)
+    except pa.ArrowException:  # Arrow lacks some types of Polars, such as Int128
+        return read_keys(list(keys))
+    if pa.types.is_dictionary(column.type):
+        column = _without_dictionary(pa, column)
     if column.null_count:
         raise ObservationError(f"{_EXPECTED}, got {column.null_count} missing keys")
     kind = column.type
-    if pa.types.is_dictionary(kind):  # some values of the dictionary may not occur in the column
-        kind = kind.value_type
-        column = column.cast(kind)
     if pa.types.is_integer(kind) and kind != pa.uint64():
         return column.to_numpy().astype(np.int64, copy=False)
     if str(kind) in ("string", "large_string", "string_view") and COMPILED:
@@ -175,6 +179,16 @@ def _from_frame(keys: Any) -> Array | Texts | ArrowTexts | list[Any] | None:
         return read_keys(column.to_pylist())
     except UnicodeDecodeError as error:
         raise _not_utf8(error) from None
+
+
+def _without_dictionary(pa: Any, column: Any) -> Any:
+    """Return the values of a dictionary array; they may include nulls of the dictionary."""
+    kind = column.type.value_type
+    if str(kind) == "string_view":  # which a dictionary cannot be cast to
+        kind = pa.large_string()
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    values = [chunk.dictionary.cast(kind).take(chunk.indices) for chunk in chunks]
+    return pa.chunked_array(values, kind)
 
 
 def _not_utf8(error: UnicodeDecodeError) -> ObservationError:
