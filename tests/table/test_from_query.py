@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -221,3 +222,66 @@ def test_keys_of_a_query_are_pooled():
     learned.learn_many(*map(list, zip(*rows, strict=True)))
     assert table.select(learned.keys).mean.tolist() == learned.mean.tolist()
     assert table.pooled_prior.method == "empirical"
+
+
+KEY_COLUMNS = {
+    "truth values": ([True, False, None], ["true", "false"]),
+    "floats": ([1.0, -0.0, 2.5, math.nan, math.inf, None], ["1", "0", "2.5"]),
+    "dates": ([datetime.date(2024, 5, 1), None], ["2024-05-01"]),
+    "times": ([datetime.datetime(2024, 5, 1, 6), None], ["2024-05-01 06:00:00"]),
+    "decimals": ([Decimal("1.5"), Decimal("2.0"), None], ["1.5", "2.0"]),
+    "integers": ([2**62, -1, None], [2**62, -1]),
+    "strings": (["", "a ", "it's", "é" * 2000, None], ["", "a ", "it's", "é" * 2000]),
+}
+
+
+@pytest.mark.parametrize("engine", ["DuckDB", "Polars"])
+@pytest.mark.parametrize("kind", KEY_COLUMNS)
+def test_keys_of_any_type_are_those_of_a_stream(kind, engine):
+    """Rows that the engine cannot verify have the same keys as the others."""
+    values, wanted = KEY_COLUMNS[kind]
+    keys = [key for key in values for _ in range(3)]
+    frame = polars.DataFrame({"k": keys, "x": [0, 1, None] * len(values)})
+    connection = None
+    if engine == "DuckDB":
+        connection = duckdb.connect()
+        connection.register("events", frame.to_arrow())
+    data = frame if engine == "Polars" else "events"
+    refused = []
+    table = Table.from_query(
+        Beta(),
+        data,
+        key="k",
+        value="x",
+        connection=connection,
+        refuse=lambda row, error: refused.append(row),
+    )
+    assert sorted(table.keys, key=str) == sorted(wanted, key=str)
+    assert np.all(table.posterior.alpha == 2.0)
+    assert np.all(table.posterior.beta == 2.0)
+    assert len(refused) == 3 * len(values) - 2 * len(wanted)
+
+
+@pytest.mark.parametrize("kind", ["Categorical", "Enum", "ENUM"])
+def test_keys_and_labels_may_be_categories(kind):
+    rows = {"k": ["a", "b", "a", None], "x": ["u", "v", "u", "u"]}
+    connection, data, enums = None, polars.DataFrame(rows), {}
+    if kind == "ENUM":
+        connection = duckdb.connect()
+        connection.sql("CREATE TYPE letter AS ENUM ('a', 'b', 'u', 'v')")
+        connection.register("events", data.to_arrow())
+        data = "SELECT k::letter AS k, x::letter AS x FROM events"
+    else:
+        make = getattr(polars, kind)
+        enums = {name: make(["a", "b", "u", "v"]) if kind == "Enum" else make for name in rows}
+        data = data.with_columns(polars.col(name).cast(each) for name, each in enums.items())
+    table = Table.from_query(
+        Dirichlet.flat(["u", "v"]),
+        data,
+        key="k",
+        value="x",
+        connection=connection,
+        refuse=lambda row, error: None,
+    )
+    found = {key: table[key].posterior.alpha.tolist() for key in table.keys}
+    assert found == {"a": [3.0, 1.0], "b": [1.0, 2.0]}

@@ -1,7 +1,7 @@
 """Sufficient statistics of many keys, computed by a database or data frame engine."""
 
 from seqbayes.bulk.plan import Plan, aggregate
-from seqbayes.bulk.relation import Relation, as_seconds, open_relation
+from seqbayes.bulk.relation import Relation, as_key, as_seconds, open_relation
 from seqbayes.bulk.selection import Selection
 from seqbayes.bulk.sums import Aggregated
 
@@ -11,6 +11,7 @@ __all__ = [
     "Relation",
     "Selection",
     "aggregate",
+    "as_key",
     "as_seconds",
     "open_relation",
 ]

@@ -66,7 +66,7 @@ class Dialect:
         )
 
     def parse(self, x: str, kind: str) -> str:
-        """Return SQL that converts a string of this kind; NULL or an error for any other string."""
+        """Return SQL that converts a value of this kind; NULL or an error for any other value."""
         return f"TRY_CAST({x} AS {kind})"
 
 
@@ -104,7 +104,7 @@ class PostgresDialect(Dialect):
         return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
 
     def parse(self, x: str, kind: str) -> str:
-        """Convert a checked string; CASE evaluates the result only for such strings."""
+        """Convert a checked value; CASE evaluates the result only for such values."""
         return f"CAST({x} AS {kind})"
 
 
@@ -189,9 +189,8 @@ def as_text(column: Column, dialect: Dialect) -> str:
         return f"CAST({x} AS {to})"
     if column.category == "float":
         limit = between(x, -_EXACT_INTEGER, _EXACT_INTEGER)
-        return (
-            f"(CASE WHEN {limit} AND {x} = FLOOR({x}) THEN CAST(CAST({x} AS BIGINT) AS {to}) END)"
-        )
+        whole = dialect.parse(x, "BIGINT")  # DuckDB may also evaluate it for NaN
+        return f"(CASE WHEN {limit} AND {x} = FLOOR({x}) THEN CAST({whole} AS {to}) END)"
     if column.category == "json":
         kinds = "('VARCHAR', 'BIGINT', 'UBIGINT', 'BOOLEAN')"
         return f"(CASE WHEN json_type({x}) IN {kinds} AND {_short(f'{x}')} THEN {x} ->> '$' END)"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +205,10 @@ class PolarsRelation(Relation):
         import polars
 
         self.dialect = PolarsDialect()
-        self._frame = frame.lazy()
+        kinds = (polars.Categorical, polars.Enum)  # lack functions of strings
+        self._frame = frame.lazy().with_columns(
+            polars.selectors.by_dtype(kinds).cast(polars.String)
+        )
         self._context = polars.SQLContext(
             {self.table: self._frame, "sb_numbered": self._frame.with_row_index(NUMBER, 1)}
         )
@@ -360,6 +365,21 @@ def as_seconds(value: Any) -> Any:
     if not isinstance(value, datetime.datetime):
         return value
     return (value if value.tzinfo else value.replace(tzinfo=datetime.UTC)).timestamp()
+
+
+def as_key(value: Any) -> Any:
+    """Convert a value to the string that is its key in a stream; keep strings and integers.
+
+    Examples
+    --------
+    >>> as_key(True), as_key(2.0), as_key(0.5), as_key(datetime.date(2024, 5, 1)), as_key(7)
+    ('true', '2', '0.5', '2024-05-01', 7)
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and math.isfinite(value):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(value) if isinstance(value, (Decimal, datetime.date)) else value
 
 
 def as_floats(values: Sequence[Any]) -> Any:

@@ -54,12 +54,12 @@ def _learn_rows(
     refuse: Refuse | None,
 ) -> None:
     """Learn rows that may be invalid, one at a time."""
-    from seqbayes.bulk import as_seconds
+    from seqbayes.bulk import as_key, as_seconds
 
     for _, row in rows:
         key, x = (
-            row[columns[0]] if len(columns) == 1 else tuple(row[name] for name in columns)
-            for columns in (by, names)
+            parts[0] if len(parts) == 1 else tuple(parts)
+            for parts in ([as_key(row[name]) for name in by], [row[name] for name in names])
         )
         w = 1.0 if weight is None else row[weight]
         t = None if time is None else as_seconds(row[time])

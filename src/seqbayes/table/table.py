@@ -81,7 +81,8 @@ class Table(BaseTable):
         data
             A SELECT statement or the name of a table; a Parquet file; or a Polars data frame.
         key
-            The column of the key, or several columns.
+            The column of the key, or several columns. Other values than integers become strings,
+            as in a stream, such as ``"true"`` and ``"2024-05-01"``.
         value
             The column of the observation, or the two columns of a pair.
         weight, time
