@@ -169,7 +169,7 @@ def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
         return sc.ndtri_exp(np.array(tails)) - score
 
     centre = (ends[0] + ends[1]) / 2.0
-    # the exponent, if the cdf is a power of x near 0, or its complement one of 1 - x near 1
+    # the exponent, if the cdf is a power of x near 0, or 1 - cdf a power of 1 - x near 1
     power = 2.0 * math.log(2.0 * tail) / (ends[0] - ends[1])
     for start in _beta_starts(centre, spread, power):
         with np.errstate(all="ignore"):

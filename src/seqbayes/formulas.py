@@ -41,7 +41,7 @@ class Formulas(Model, Generic[H, E, I, X]):
 
     @staticmethod
     def combine(prior: H, statistic: Any) -> H:
-        """Return the hyperparameters after data with this sufficient statistic."""
+        """Return the hyperparameters after learning data with this sufficient statistic."""
         raise NotImplementedError
 
     @staticmethod

@@ -191,7 +191,7 @@ def subfamilies(base: Any) -> dict[str, Any]:
 
 
 def named_subfamily(base: Any, name: Any) -> dict[str, Any]:
-    """Return the subfamily with the given name, or nothing, and the class itself if a family."""
+    """Return the subfamily with this name, if any, and the class itself if it is a family."""
     own = {base.__name__: base} if base.likelihoods else {}
     kind = known_family(name, plugins=False) if isinstance(name, str) else None
     return ({name: kind} if kind is not None and issubclass(kind, base) else {}) | own

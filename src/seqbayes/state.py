@@ -96,7 +96,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
             setattr(self, name, value)
 
     def as_component(self) -> Self:
-        """Return the prior that a mixture uses for this component; by default, the state."""
+        """Return the prior that a mixture uses for this component; by default, the state itself."""
         return self
 
     @property

@@ -144,7 +144,7 @@ class Tools:
     def get_posterior(self, belief: Belief, key: Key = []) -> dict[str, Any]:  # noqa: B006
         """Return the posterior of one key: estimates, intervals and hyperparameters.
 
-        `text` states how the prior and the observed data give the posterior. `quantiles` are
+        `text` states how the prior and the observed data determine the posterior. `quantiles` are
         quantiles of the next observation, each with a credible interval for the population's
         quantile. `warnings` are reasons why the belief may be misleading: mention them in your
         answer.

@@ -54,7 +54,7 @@ class Dialect:
         return f"regexp_full_match({x}, {literal(pattern)})"
 
     def epoch(self, x: str) -> str:
-        """Return SQL for seconds since 1970, given a time; it is in UTC if it has no zone."""
+        """Return SQL for seconds since 1970, given a time; a time without a zone is in UTC."""
         return f"CAST(EPOCH({x}) AS DOUBLE PRECISION)"
 
     def parse_time(self, x: str) -> str:
@@ -100,7 +100,7 @@ class PostgresDialect(Dialect):
         return f"{x} ~ {literal(f'^({pattern})$')}"
 
     def epoch(self, x: str) -> str:
-        """Return SQL for seconds since 1970, given a time; it is in UTC if it has no zone."""
+        """Return SQL for seconds since 1970, given a time; a time without a zone is in UTC."""
         return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
 
     def parse(self, x: str, kind: str) -> str:
@@ -118,7 +118,7 @@ class PolarsDialect(Dialect):
         return f"REGEXP_LIKE({x}, {literal(f'^({pattern})$')})"
 
     def epoch(self, x: str) -> str:
-        """Return SQL for seconds since 1970, given a time; it is in UTC if it has no zone."""
+        """Return SQL for seconds since 1970, given a time; a time without a zone is in UTC."""
         return f"CAST(EXTRACT(EPOCH FROM {x}) AS DOUBLE PRECISION)"
 
 

@@ -1,4 +1,4 @@
-"""Rows that DuckDB (also from files), Polars or PostgreSQL reads."""
+"""Rows read by DuckDB (which also reads files), Polars or PostgreSQL."""
 
 from __future__ import annotations
 

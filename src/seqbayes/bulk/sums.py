@@ -19,7 +19,7 @@ from seqbayes.statistics.columns import Columns, split_time
 from seqbayes.statistics.sum_columns import PARTS
 
 _SAMPLE = 1000
-"""Number of rows whose mean is the first estimate of a value close to all means."""
+"""Number of rows whose mean is the first estimate of a value close to the means of all keys."""
 _CANCELLATION = 256.0
 """If the squares about a value exceed those about the mean by this factor, they are summed again
 about the mean: at most 8 bits are lost."""

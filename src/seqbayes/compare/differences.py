@@ -42,7 +42,7 @@ _NODES_OF_WIDE = 129
 """Number of nodes in sums over the wider number."""
 
 _HALF_OF_DIGITS = 1e-7
-"""If the sums over all nodes and over every other node differ by less, 14 digits are right."""
+"""If the sums over all and over every other node differ by less than this, 14 digits are right."""
 
 _STEP = 0.45
 """Distance between evenly spaced nodes, in standard deviations of the coordinate."""

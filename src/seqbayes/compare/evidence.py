@@ -280,7 +280,7 @@ def log_beta_binomial_mean(n: float, a: float, b: float, tilts: Array) -> Array:
 
 
 def _log_beta_binomial_integral(n: float, a: float, b: float, tilts: Array) -> Array:
-    """Return the same mean as an integral over the log odds of the share of the first arm."""
+    """Return `log_beta_binomial_mean` as an integral over the log odds of the first arm's share."""
 
     def logs(u: Array, tilt: Array) -> Array:
         found: Array = a * u - (a + b + n) * np.logaddexp(0.0, u) + n * np.logaddexp(0.0, u + tilt)

@@ -103,7 +103,7 @@ def check_quantity(quantity: Any) -> None:
     Raises
     ------
     PriorError
-        If it is neither.
+        If the quantity is neither.
     """
     if quantity != "mean" and not (isinstance(quantity, float) and 0.0 < quantity < 1.0):
         raise PriorError(f"expected 'mean' or a probability as the quantity, got {quantity!r}")

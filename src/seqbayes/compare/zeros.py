@@ -313,7 +313,7 @@ def _roots(
 ) -> Array:
     """Return the roots of increasing functions, between 0 and ``sign * most``.
 
-    Newton's method on the logarithm of the distance from 0, within shrinking bounds.
+    Newton's method is applied to the logarithm of the distance from 0, within shrinking bounds.
 
     Parameters
     ----------

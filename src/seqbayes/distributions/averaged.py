@@ -165,7 +165,7 @@ class ProductOfTwo(Averaged):
     Raises
     ------
     PriorError
-        If one of them is not a distribution of positive numbers or of shares.
+        If a factor is not a distribution of positive numbers or of shares.
 
     Examples
     --------
@@ -201,7 +201,7 @@ class ProductOfTwo(Averaged):
 
     @property
     def power_tail_of_logarithm(self) -> bool:
-        """Whether the logarithm's upper tail decreases like a power, so no moment exists."""
+        """Whether the logarithm's upper tail decreases like a power, so that no moment exists."""
         return self.first.power_tail_of_logarithm or self.second.power_tail_of_logarithm
 
     @property

@@ -61,7 +61,7 @@ class ClosedForms:
 
     @property
     def power_tail_of_logarithm(self) -> bool:
-        """Whether the upper tail of the logarithm decreases like a power; then no moment exists."""
+        """Whether the logarithm's upper tail decreases like a power, so that no moment exists."""
         return False
 
     @property

@@ -21,7 +21,7 @@ from seqbayes.numerics.special import HALF_LOG_TWO_PI, Real, is_array, stirling_
 from seqbayes.statistics.exact import rounding_error
 
 _LARGEST = 1e5
-"""Up to this hyperparameter, the closed form of a mixture's density has ten digits."""
+"""Up to this `kappa` and `alpha`, the closed form of the density has ten correct digits."""
 
 _NARROWEST = 1e-6
 """Distances from the mean are accurate if the relative standard deviation is at least this."""
@@ -167,7 +167,7 @@ class NormalCombination(Averaged):
 
     @cached_property
     def _terms_of_density(self) -> tuple[Any, Any, Any, Any]:
-        """Centres, their rounding errors, reciprocal standard deviations, and logs of factors."""
+        """Centres, their rounding errors, reciprocal standard deviations, log factors of terms."""
         centres, variances, low = self._normal.hyperparameters()
         logs = self._log_weights - 0.5 * np.log(variances) - HALF_LOG_TWO_PI
         return centres, low, 1.0 / np.sqrt(variances), logs
@@ -249,7 +249,7 @@ class NormalCombination(Averaged):
 
     @property
     def mean(self) -> Any:
-        """Expected value; None or inf if it does not exist."""
+        """Expected value; None if it does not exist, inf or -inf if it is infinite."""
         mean, _, alpha, beta, deviations, variances = self._parameters
         if alpha <= (1.0 if variances else 0.5):
             return None if not variances else math.copysign(math.inf, variances)

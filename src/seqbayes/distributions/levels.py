@@ -1,4 +1,4 @@
-"""Quantiles of amounts at a random level, to which quantiles of numbers that may be 0 lead.
+"""Quantiles of amounts at a random level, which quantiles of numbers that may be 0 require.
 
 The p-quantile of a number that is an amount with a probability s, and otherwise 0, is 0 if s is at
 most 1 - p. Otherwise it is the quantile of the amount at the level 1 - (1 - p) / s.
@@ -183,7 +183,7 @@ class FunctionOfLevel(Distribution):
 class TimesLevel(ProductOfTwo):
     """A positive number times an independent increasing function of a random level."""
 
-    # the logarithm of Pareto amounts is such a number, with a power tail
+    # the logarithm of a quantile of Pareto amounts is such a product, with a power tail
     power_tail = True
 
     def log_exponential_moment(self) -> float:
@@ -246,7 +246,7 @@ class NormalAtLevel(Averaged):
     Parameters
     ----------
     mean, kappa, alpha, beta
-        The hyperparameters of that distribution.
+        The hyperparameters of the normal-inverse-gamma distribution.
     level
         The level.
     mean_low

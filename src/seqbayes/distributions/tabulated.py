@@ -11,7 +11,7 @@ from seqbayes.numerics import sc
 from seqbayes.numerics.piecewise import Piecewise
 
 _FARTHEST, _DROP = 60.0, 200.0
-"""Range of the table, in its coordinate and in the logarithm of the density."""
+"""Limits of the table: of its coordinate, and of the decrease of the log density."""
 
 _COARSE = 161
 """Number of points from which the range is determined."""

@@ -73,7 +73,7 @@ def _check_concentrations(alpha: Any) -> None:
 
 
 class LabelState(State[H, dict[Any, float], dict[Any, tuple[float, float]], Any]):
-    """Base class of states of labels, whose categories are part of the prior."""
+    """Base class of states that learn labels; the categories are part of the prior."""
 
     display_kind = "labels"
     unit = "share"

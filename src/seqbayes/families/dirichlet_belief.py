@@ -87,7 +87,7 @@ class DirichletBelief:
         raise self._invalid(theta)
 
     def _invalid(self, theta: Any) -> PriorError:
-        return PriorError(f"expected a share of each of {self._categories}, got {theta!r}")
+        return PriorError(f"expected a share for each of {self._categories}, got {theta!r}")
 
     @property
     def mean(self) -> dict[Any, float]:
@@ -138,7 +138,7 @@ class DirichletBelief:
     def _broken_sticks(self, shares: Any) -> Any:
         """Return the log density by stick-breaking, as a product of Beta densities.
 
-        The smallest share comes first, so 1 minus its part of the rest loses no digits.
+        The smallest share comes first, so that 1 minus its fraction of the stick loses no digits.
         """
         shares, alpha = np.broadcast_arrays(shares, self._alpha)
         order = np.argsort(shares, axis=-1)
@@ -187,7 +187,7 @@ class DirichletBelief:
         return total if is_array(total) else float(total)
 
     def kl(self, other: DirichletBelief) -> Any:
-        """Return the joint Kullback-Leibler divergence from shares of the same labels.
+        """Return the joint Kullback-Leibler divergence from another belief about these labels.
 
         Raises
         ------

@@ -179,7 +179,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
             terms.append(
                 special.log_rising(weight, n) if weight else log_concentration + math.lgamma(n)
             )
-        else:  # computed from the small part if one label dominates
+        else:  # computed from the other labels' small weights if one label dominates
             terms.append(-special.log_rising(weight + n, rest + others))
             terms.append(
                 special.log_rising(weight, rest)

@@ -19,7 +19,7 @@ from seqbayes.state import State
 from seqbayes.statistics import HurdleSums, Statistics, arrays, as_real
 
 _MAX_TERMS = 10_000_000
-"""Maximum number of terms of the density of the expected value; they take about a second."""
+"""Maximum number of terms in the density of the expected value; this many take about a second."""
 
 
 @register
@@ -117,7 +117,7 @@ class Hurdle(Product):
         Raises
         ------
         UnsupportedError
-            If it is a quantile.
+            If the quantity is a quantile.
         """
         if p is None:
             return 1
@@ -131,7 +131,7 @@ class Hurdle(Product):
         """Yield the errors of a table; see `Model.table_errors`."""
         names = set(values.get("fields", {}))
         if "amount" not in names or not names <= {"share", "amount"}:
-            yield "fields", f"expected amount, and share or its default, got {sorted(names)}"
+            yield "fields", f"expected amount and, optionally, share, got {sorted(names)}"
 
     @classmethod
     def from_table(cls, values: Mapping[str, Any], names: tuple[str, ...] | None) -> Self:
@@ -211,7 +211,7 @@ class Hurdle(Product):
         """Return why the mean (None) or the p-quantile of observations is not available."""
         amount, posterior = self.amount.likelihood, self.posterior.fields["amount"]
         if p is not None or amount.predictive(posterior).support[0] < 0.0:
-            return "is compared for positive amounts only, and these may be negative"
+            return "is available only for positive amounts, and these may be negative"
         if amount.expectation(posterior) is None:
             return str(amount.reason_against(posterior, None))
         return (

@@ -27,12 +27,12 @@ class Located:
 
 
 def low_of(hyperparameters: Any) -> Any:
-    """Return the rounding error of the mean; 0 for a tuple of hyperparameters without it."""
+    """Return the rounding error of the mean; 0 if the hyperparameters do not contain one."""
     return hyperparameters.mean_low if isinstance(hyperparameters, Located) else 0.0
 
 
 def move(mean: Any, data_mean: Any, gap: Any, share: Any, rest: Any) -> Any:
-    """Return the mean moved by `share` of the gap to the data mean, starting from the nearer one.
+    """Return the mean moved by `share` of the gap to the data mean, computed from the nearer mean.
 
     `rest` is 1 - share without cancellation; it may be much smaller than the rounding error of 1.
     """

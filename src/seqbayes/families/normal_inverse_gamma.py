@@ -176,12 +176,12 @@ class NormalInverseGamma(
         Raises
         ------
         UnsupportedError
-            If it also depends on the variance.
+            If the quantity also depends on the variance.
         """
         if p == 0.5 or (p is None and not self.likelihood.of_logarithm):
             return 1
         raise UnsupportedError(
-            "this quantity depends on two unknown parameters, but the sequential test is about one:"
+            "this quantity depends on two unknown parameters, but the sequential test is for one:"
             " compare the median, or omit the quantity"
         )
 
@@ -231,7 +231,7 @@ class NormalInverseGamma(
 
     @property
     def prior_share(self) -> float:
-        """Weight of the prior in the mean or the variance, whichever is larger.
+        """The larger of the prior's weights in the mean and in the variance.
 
         For the variance, this is the part of `beta` that is not determined by the spread of the
         data.

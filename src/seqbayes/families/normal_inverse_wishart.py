@@ -212,7 +212,7 @@ class NormalInverseWishart(
         return mine is not None and (theirs is None or tuple(mine) > tuple(theirs))
 
     def coordinates(self) -> dict[Any, Any]:
-        """Return Student's t distribution of each coordinate's mean; None while improper."""
+        """Return Student's t distribution of each coordinate's mean; None if improper."""
         names = self.likelihood.features or range(len(self.prior_mean))
         posterior = self.posterior
         if not self.is_proper(posterior):
@@ -268,7 +268,7 @@ class NormalInverseWishart(
 
     @property
     def prior_share(self) -> float:
-        """Weight of the prior in the mean or in one of the variances, whichever is larger."""
+        """The largest of the prior's weights in the mean and in the variances."""
         posterior, squares = self.posterior, self.statistics.value.squares
         spread, within = np.diagonal(posterior.scale), np.diagonal(squares)
         if not (posterior.kappa > 0.0 and np.all(spread > 0.0)):
@@ -338,7 +338,7 @@ class NormalInverseWishart(
         whole = squares + n[..., None, None] * gap[..., :, None] * gap[..., None, :]
         try:
             trace = np.trace(np.linalg.solve(covariance, whole), axis1=-2, axis2=-1)
-        except np.linalg.LinAlgError:  # outside the range of covariances
+        except np.linalg.LinAlgError:  # the matrix is singular, so it is not a covariance
             return -math.inf
         total = -0.5 * (n * (d * LOG_TAU + np.linalg.slogdet(covariance)[1]) + trace)
         return float(total) if np.ndim(total) == 0 else total

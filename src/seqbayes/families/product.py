@@ -39,8 +39,8 @@ class Product(
     ----------
     fields
         Mapping from name to prior. A prior is a state without data, of any family including
-        `Product` (use `rollover` to turn a posterior into a prior). A sequence of states has the
-        names 0, 1, ….
+        `Product` (use `rollover` to turn a posterior into a prior). If `fields` is a sequence of
+        states, their names are 0, 1, ….
     seed
         Seed of `sample`.
 
@@ -228,7 +228,7 @@ class Product(
         return self._each(lambda state: state.interval(level, kind))
 
     def proper_posterior(self) -> ProductHyperparameters:
-        """Return the posterior's hyperparameters; raise PriorError for an improper field."""
+        """Return the posterior's hyperparameters; raise PriorError if one is improper."""
         for name, state in self._states().items():
             try:
                 state.proper_posterior()
@@ -350,7 +350,7 @@ class Product(
 def _restore(
     kind: type[Product], states: Mapping[Any, State], n: tuple[float, float], seed: int | None
 ) -> Any:
-    """Return the product of the priors and data of states; `n` is the weight of observations."""
+    """Return a product with the priors and data of these states; `n` is its total weight."""
     product = kind.__new__(kind)
     product.fields = {
         name: state.with_statistics(state.new_statistics()) for name, state in states.items()

@@ -31,7 +31,7 @@ class ProductFormulas:
 
     @staticmethod
     def combine(prior: ProductHyperparameters, statistic: FieldStatistic) -> ProductHyperparameters:
-        """Return the hyperparameters after data with these statistics."""
+        """Return the hyperparameters after learning data with these statistics."""
         fields = {
             name: family.combine(h, statistic.fields[name]) for name, family, h in prior.members()
         }

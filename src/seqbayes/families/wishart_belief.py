@@ -206,7 +206,7 @@ class NormalInverseWishartBelief(Joint):
         lower[..., below[0], below[1]] = rng.standard_normal((*shape, len(below[0])))
         for i in range(d):
             lower[..., i, i] = np.sqrt(rng.chisquare(self._df - i, shape))
-        # scale = F F', and the covariance is (F A**-1)(F A**-1)' for a Wishart's factor A
+        # scale = F F'; the covariance is (F A**-1)(F A**-1)' for the factor A of a Wishart matrix
         root = np.swapaxes(
             np.linalg.solve(lower, np.broadcast_to(self._factor.T, lower.shape)), -1, -2
         )

@@ -66,7 +66,7 @@ class Exact(NamedTuple):
         return max(self.digits, decimals.digits_for(numbers))
 
     def mean_error(self, statistic: ScatterStatistic, rounded: Any) -> Any:
-        """Return the mean after data with these moments, minus its rounded value."""
+        """Return the mean after learning data with these moments, minus its rounded value."""
         with localcontext(decimals.context(self.digits)):
             n, mean = statistic.exact_mean()
             share = n / (self.kappa + n)

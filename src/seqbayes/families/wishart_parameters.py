@@ -22,7 +22,7 @@ SMALLEST_PIVOT = 1e-4
 """The smallest residual share of a variance that a matrix represents accurately."""
 
 SMALLEST_PIVOT_OF_MANY = 1e-5
-"""The same for more than `FEW` dimensions, where decimal arithmetic takes milliseconds."""
+"""The same limit for more than `FEW` dimensions, where decimal arithmetic takes milliseconds."""
 
 FEW = 24
 
@@ -165,7 +165,7 @@ def is_well_conditioned(factor: Any) -> bool:
 def with_vector(factor: Any, vector: Any) -> Any:
     """Return the factor of ``F F' + v v'``, computed with Givens rotations.
 
-    Directions orthogonal to a long vector stay accurate, unlike in the sum.
+    Directions orthogonal to a long vector stay accurate, unlike in a sum of the matrices.
     """
     d = np.shape(factor)[-1]
     shape = np.broadcast_shapes(np.shape(factor)[:-1], np.shape(vector))

@@ -16,7 +16,7 @@ from seqbayes.figures.panels import Curve, Curves, EstimateMark, IntervalRow, In
 
 POINTS = 200
 MAX_TERMS = 5_000
-"""Maximum number of terms of a density that is drawn; drawing it takes about a second."""
+"""Maximum number of terms in a density that is drawn; drawing this many takes about a second."""
 MAX_PANELS = 6
 MAX_ROWS = 20
 MAX_RECORDED = 200

@@ -210,7 +210,7 @@ class Likelihood:
         Raises
         ------
         UnsupportedError
-            If it can be equal for different parameters.
+            If the mean or quantile can be equal for different parameters.
 
         Examples
         --------

@@ -160,7 +160,7 @@ class Geometric(PairLikelihood):
         values = arrays.reals(xs, expected)
         weights = arrays.weights(w, len(values))
         b, _ = arrays.counted(values, weights, None, expected, float(self.start))
-        if arrays.has_large(values):  # rounding errors matter
+        if arrays.has_large(values):  # the rounding errors of the log factorials matter
             failures = values.astype(float) - self.start
             total.observe_arrays(*arrays.floats(len(values), failures, 0.0, weights))
             return

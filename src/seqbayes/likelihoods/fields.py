@@ -54,7 +54,7 @@ class Fields(Likelihood):
             raise PriorError(f"expected likelihoods keyed by field, got {given!r}")
         for name, likelihood in given.items():
             if not isinstance(likelihood, Likelihood):
-                raise PriorError(f"expected a likelihood of field {name!r}, got {likelihood!r}")
+                raise PriorError(f"expected a likelihood for field {name!r}, got {likelihood!r}")
         self._set("fields", dict(given))
 
     def __hash__(self) -> int:

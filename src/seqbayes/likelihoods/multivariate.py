@@ -96,7 +96,7 @@ class MultivariateNormal(Likelihood):
         return np.array(rows, float).reshape(len(rows), dimension)
 
     def _by_feature(self, xs: Any) -> Any:
-        """Convert columns keyed by feature to rows in the order of the features; keep rows."""
+        """Convert columns keyed by feature to rows in feature order; return rows unchanged."""
         if self.features is None or isinstance(xs, np.ndarray):
             return xs
         columns = tables.columns(xs, dict.fromkeys(self.features))
@@ -159,7 +159,7 @@ def check_matrix(name: str, value: Any, d: int) -> tuple[tuple[float, ...], ...]
     except (TypeError, ValueError):
         good = False
     if not good:
-        raise PriorError(f"expected {name} to be a matrix ({d}, {d}) of numbers, got {value!r}")
+        raise PriorError(f"expected {name} to be a {d} x {d} matrix of numbers, got {value!r}")
     matrix = matrix.astype(float)
     size = np.sqrt(np.abs(np.diagonal(matrix)))
     size = np.where(size > 0.0, size, 1.0)

@@ -1,4 +1,4 @@
-"""Data with a power tail above a known minimum."""
+"""Data with a power-law tail above a known minimum."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ class PowerLikelihood(PairLikelihood):
     continuous = True
 
     def _form(self) -> tuple[float, float, float, float, bool]:
-        """Return shape, scale, power, origin, and whether observations lie on both sides of it."""
+        """Return shape, scale, power, origin, and whether data are on both sides of the origin."""
         raise NotImplementedError
 
     @property
     def mean_power(self) -> float | None:
-        """The power of the rate to which the mean is proportional; None if no power is."""
+        """The power of the rate to which the mean is proportional; None if there is none."""
         shape, _, power, _, two_sided = self._form()
         return None if two_sided or not shape + 1.0 / power > 0.0 else -1.0 / power
 

@@ -94,7 +94,7 @@ class Bernoulli(PairLikelihood):
 
     def reason_against(self, posterior: Any, p: float | None) -> str:
         """Return why the p-quantile of observations is not available."""
-        return "is False or True: compare the mean, the probability of True"
+        return "is False or True: compare the mean, which is the probability of True"
 
     def labels(self, posterior: Any) -> dict[Any, float]:
         """Return the probabilities of True and False."""

@@ -33,7 +33,7 @@ FEW, FEW_EFFORT, FEW_GROWTH = 40, (2, 6), 1.5
 after which a new fit is used."""
 
 COST_PER_OBSERVATION = 3e5
-"""Approximate number of multiplications of a fit in progress that run per observation."""
+"""Approximate number of multiplications of a fit in progress that are done per observation."""
 
 SPREAD_SHARE, MIN_SPREAD = 2.0 / 3.0, 100
 """Share of the buffer, and minimum number of observations, that a spread start uses."""
@@ -174,7 +174,7 @@ class Buffer:
         Buffer((0,) * self._k, None, self._settings, None, 1).check(xs)
 
     def _checked(self, xs: Any) -> Form:
-        """Return the form of all observations, including the given ones; check the latter."""
+        """Check the given observations; return the form of all observations, including these."""
         if self.priors is not None:
             if self._checker is None:
                 self._checker = self.new_model()

@@ -21,7 +21,7 @@ from seqbayes.statistics import arrays
 class StreamClusterer(base.Clusterer, Model):
     """A clusterer that learns from a stream, and can be copied, stored and merged."""
 
-    _repr_html_ = Model._repr_html_  # overrides that of River's base classes
+    _repr_html_ = Model._repr_html_  # overrides the method of River's base classes
 
     _given: dict[str, Any]
 

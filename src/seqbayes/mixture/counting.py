@@ -46,7 +46,7 @@ PATIENCE = 2
 """How many larger numbers of components are tried although the evidence has decreased."""
 
 COUNT_COST = 1.5e6
-"""Approximate number of multiplications, per observation, of the search for the number."""
+"""Approximate number of multiplications, per observation, in the search for this number."""
 
 MIN_STEPS = 10
 """Minimum number of EM iterations for another number of components."""
@@ -97,7 +97,7 @@ class CountingBuffer(Buffer):
         self._counting = None
 
     def add(self, x: Any, w: float) -> None:
-        """Keep an observation; if the buffer is nearly full, also search for the number."""
+        """Keep an observation; if the buffer is nearly full, also search for the best number."""
         super().add(x, w)
         n = len(self)
         # the weight of the last observation may still increase

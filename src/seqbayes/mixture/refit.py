@@ -170,7 +170,7 @@ class Refitter:
         return isinstance(settings.weights, Dirichlet) and all(p == first for p in self._priors)
 
     def _continue(self, model: EMModel, old: EMModel, differs: bool) -> Refit:
-        """Return a refit that continues with the number of observations of the old model."""
+        """Return a refit whose number of observations continues that of the old model."""
         engine = model.engine
         engine.explained[:] *= old.engine.n / max(float(engine.explained.sum()), 1.0)
         engine.n = engine.memory = old.engine.n

@@ -24,7 +24,7 @@ URGENT_TURNS = 4
 """Number of turns that the search for a split takes per observation if a split is urgent."""
 
 RECENT_LAG = 0.05
-"""Lag of the components with which observations are compared, as a share of the age."""
+"""Share of the age by which the components used for comparisons lag behind the current ones."""
 
 HOPELESS_LOSS = 20.0
 """Components are not merged in a trial if the expected loss during it exceeds this."""

@@ -1,7 +1,7 @@
 """Changes of log densities over an interval, computed without cancellation.
 
 Each function returns the log density at the lower end minus that at the upper end, the same
-difference of its derivative, and its derivative at the upper end. The result is None if an end is
+difference for its derivative, and its derivative at the upper end. The result is None if an end is
 not inside the support.
 """
 

@@ -245,7 +245,7 @@ def log_gamma_term(shape: Real, x: Real, difference: Real) -> Real:
 def log_gamma_of_logarithm(shape: Real, t: Any) -> Any:
     """Return the log density of t = log(y / shape), where y is a standard Gamma variable.
 
-    Leading terms of the gamma function and of the density are cancelled.
+    Leading terms of the gamma function and of the density are cancelled analytically.
     """
     constant = 0.5 * np.log(shape) - HALF_LOG_TWO_PI - stirling_error(shape)
     with np.errstate(over="ignore"):

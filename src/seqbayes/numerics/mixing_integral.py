@@ -14,10 +14,10 @@ _DROP = -42.0
 """Logarithm of the integrand relative to its maximum below which the integrand is negligible."""
 
 _EXPANDED = 20.0
-"""Root from which an expansion in its reciprocal is accurate."""
+"""Value of ``root`` from which an expansion in ``1 / root`` is accurate."""
 
 _FEW, _MANY, _FEW_FROM = 8, 16, 50.0
-"""Numbers of terms of the expansion, and the root from which the smaller number is sufficient."""
+"""Numbers of terms of the expansion, and the ``root`` from which the smaller one is sufficient."""
 
 _MOST = 4096
 """Largest number of steps on one side."""
@@ -111,7 +111,7 @@ def _expanded(power: Any, root: Any) -> Any:
 
 
 def _exponents(t: Any, power: Any, product: Any, root: Any) -> Any:
-    """Return the logarithm of the integrand at exp(t) times the mode, relative to the mode."""
+    """Return the log of the integrand at exp(t) times the mode, relative to that at the mode."""
     falling, rising = (power + root) / 2.0, 2.0 * product / (power + root)
     return -power * t - falling * np.expm1(-t) - rising * np.expm1(t)
 

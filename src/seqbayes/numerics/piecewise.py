@@ -18,7 +18,7 @@ _COEFFICIENTS = (
 _HALVINGS = 12
 
 _BLOCK = 8192
-"""Number of points that are computed at once, so intermediate results remain in the cache."""
+"""Number of points that are computed at once, so that intermediate results stay in the cache."""
 
 
 class Piecewise:

@@ -49,7 +49,7 @@ def _compiled() -> ModuleType:
 
 
 class _StoppedError(ImportError):
-    """The compiled functions are imported, and the package is not."""
+    """Raised to stop the import of the package, after the compiled functions were imported."""
 
 
 class _CompiledAlone:

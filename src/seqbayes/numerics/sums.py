@@ -28,10 +28,10 @@ _LARGEST = 1e300
 def sum_from(function: Callable[[Array], Any], first: float) -> float:
     """Return the sum of a decreasing function over the whole numbers from `first` to infinity.
 
-    The function is smooth on the scale of the distance from `first`. Ranges of terms are summed by
-    Gauss quadrature for the discrete uniform distribution, whose nodes are zeros of Gram
-    polynomials [1]_; it is exact for polynomials up to degree 31. The sum ends at terms that
-    do not change it, or at 1e300.
+    The function must be smooth on the scale of the distance from `first`. Ranges of terms are
+    summed by Gauss quadrature for the discrete uniform distribution, whose nodes are zeros of Gram
+    polynomials [1]_; it is exact for polynomials up to degree 31. The sum ends at terms that do not
+    change it, or at 1e300.
 
     References
     ----------

@@ -156,7 +156,8 @@ def _length(
 ) -> cython.double:
     """Return the length of the range of integration: where the integrand is exp(-42).
 
-    Uses Newton's method. Divisors are checked, since a division by zero is an error in Python.
+    The length is found by Newton's method. Divisors are checked, since a division by zero is an
+    error in Python.
     """
     divisor: cython.double = d + sqrt(d * d + 2.0 * _LOG_DECREASE * v)
     t: cython.double = 2.0 * _LOG_DECREASE / divisor if divisor > 0.0 else -_LOWEST

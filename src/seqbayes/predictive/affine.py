@@ -57,7 +57,7 @@ class Affine(Distribution):
         return self.base.logpdf(self._inverse(x)) - logarithm(self.factor)
 
     def logpdf_of_log_odds(self, u: Any) -> Any:
-        """Return the log density of the log odds of the share of which this is a multiple."""
+        """Return the log density of the log odds of y, which must be a share."""
         return self.base.logpdf_of_log_odds(u)
 
     def _cdf(self, x: Real) -> Real:
@@ -74,13 +74,13 @@ class Affine(Distribution):
 
     @property
     def mean(self) -> Real:
-        """Expected value; None or inf if it does not exist."""
+        """Expected value; None if it does not exist, inf or -inf if it is infinite."""
         mean = self.base.mean
         return None if mean is None else self._forward(mean)
 
     @property
     def var(self) -> Real:
-        """Variance; None or inf if it does not exist."""
+        """Variance; None if it does not exist, inf if it is infinite."""
         var = self.base.var
         return None if var is None else self.factor * self.factor * var
 

@@ -264,7 +264,7 @@ class Transformed(Distribution):
 
     @property
     def power_tail_of_logarithm(self) -> bool:
-        """Whether the upper tail of the logarithm decreases like a power; then no moment exists."""
+        """Whether the logarithm's upper tail decreases like a power, so that no moment exists."""
         return self.transform.exponential and self.base.power_tail
 
     @property

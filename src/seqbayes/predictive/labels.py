@@ -16,7 +16,7 @@ from seqbayes.predictive.base import DiscreteDistribution
 
 
 class _Labelled(DiscreteDistribution):
-    """Labels have no order, and therefore no cdf, quantiles or intervals."""
+    """Base class of distributions of labels: without an order, they have no cdf or quantiles."""
 
     def _no_order(self, what: str) -> NoReturn:
         raise NotImplementedError(f"labels have no order, so {type(self).__name__} has no {what}")

@@ -135,7 +135,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
     def joint_surprise(self, x: Mapping[Any, Any]) -> float:
         """Return the joint surprise of the numeric features of an observation.
 
-        The joint surprise is 0 without `joint`, and until the mixture has started.
+        The joint surprise is 0 if `joint` is false, or until the mixture has started.
 
         Raises
         ------

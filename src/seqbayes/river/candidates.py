@@ -36,7 +36,7 @@ class MixtureCandidates(Generic[M]):
     Parameters
     ----------
     keep_first
-        Whether to keep the mixture with the fewest components in any case.
+        Whether to keep the mixture with the fewest components regardless of its score.
     """
 
     def __init__(self, keep_first: bool = False) -> None:

@@ -256,7 +256,7 @@ def component(
 
     Every feature has the prior that naive Bayes would use: the feature's data in all classes, with
     the weight of `strength` observations. Variances are those of `k` clusters that together occupy
-    the same space. Returns None if nothing varies yet.
+    the same space. The result is None if no feature varies yet.
     """
     fields: dict[Any, State] = {}
     numbers = {}

@@ -27,7 +27,7 @@ class Noise(NamedTuple):
 
 
 class TargetDistribution(StudentT):
-    """The distribution of a target, with River's names."""
+    """The distribution of a target, with the attribute names that River uses."""
 
     @property
     def mu(self) -> float:

@@ -201,7 +201,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         return read
 
     def _keep(self, x: dict[Any, Any], label: Any, w: float) -> None:
-        """Buffer an observation of a class; start a mixture when there are enough for it."""
+        """Buffer an observation of a class; start its mixture when there are enough of them."""
         kept = self._buffers.setdefault(label, [])
         sizes = self._sizes
         if len(kept) < max(sizes.values()):
@@ -318,7 +318,7 @@ class MixtureDiscriminant(GenerativeClassifier):
     def clusters(self, label: Any) -> list[Cluster]:
         """Return the name, share and centre of a class's components, the largest share first.
 
-        The list is empty until its mixture starts.
+        The list is empty until the mixture of the class starts.
 
         Raises
         ------

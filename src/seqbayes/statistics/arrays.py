@@ -159,7 +159,7 @@ def blocks(*columns: Array | None) -> Iterator[tuple[Any, ...]]:
 def blockwise(
     function: Callable[..., tuple[Any, Any, Any, Any]], *columns: Array | None
 ) -> tuple[Any, Any, Any, Any] | None:
-    """Sum the results of a function for blocks of columns (n, a, b and the log base measure).
+    """Sum the results of a function (n, a, b and the log base measure) over blocks of columns.
 
     The temporary arrays of the function then fit into the CPU cache. If a block is invalid, the
     function is called with all rows, so the error gives the position among all rows. The
@@ -282,7 +282,7 @@ def positions(xs: Iterable[Any], counts: Any) -> Array:
 
 
 def single(values: Array) -> tuple[Array, Array]:
-    """Return observations of one number in the form of `Likelihood.read_many`."""
+    """Return observations that are single numbers, in the form of `Likelihood.read_many`."""
     numbers = values.astype(float, copy=False)
     return numbers, numbers
 

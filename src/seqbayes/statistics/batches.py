@@ -20,7 +20,8 @@ class NewRows(NamedTuple):
     rest
         The row for all keys beyond this limit; -1 if there is no such row.
     beyond
-        List to which the index of an observation beyond the limit is appended; None to stop there.
+        List to which the index of an observation beyond the limit is appended; None to stop at such
+        an observation.
     """
 
     accept: Callable[[Any, Any], bool]

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Compiled loops over the observations of many keys, whose statistics are in columns.
 
-Each loop stops at the first observation that it cannot add: a column for it may be missing, or a
-sum may need more parts than there are columns, or could overflow. The caller adds this observation
-in another way.
+Each loop stops at the first observation that it cannot add: a column that it needs may be missing,
+or a sum may need more parts than there are columns, or could overflow. The caller adds this
+observation in another way.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from seqbayes.statistics.sum_columns import SumColumns
 Array = Any
 
 LEARNS_KEYED = bool(cython.compiled)
-"""Whether `learn_keyed` learns; without a compiler, it leaves everything to its caller."""
+"""Whether `learn_keyed` learns; if uncompiled, it leaves everything to its caller."""
 
-# The weight of older data is 0: floats cannot represent this power of two.
+# At this power of two or below, weights of older data are 0: floats cannot represent them.
 LOWEST_POWER = -2000.0
 MAX_HALF_LIVES = 2.0**52
 _LOWEST_POWER = cython.declare(cython.double, LOWEST_POWER)
@@ -188,7 +188,7 @@ class DecayClock:
 def _load(
     cells: cython.p_double, n: cython.int, journal: Journal, row: cython.Py_ssize_t
 ) -> cython.void:
-    """Load the cells of a row, and whether the journal has it, into the cache."""
+    """Load the cells of a row, and the journal's flag for the row, into the cache."""
     prefetch(cells)
     prefetch(cells + n - 1)
     if row < journal.n_used:

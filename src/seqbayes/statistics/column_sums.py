@@ -13,7 +13,7 @@ Array = Any
 
 
 def rounded_sum(columns: SumColumns, j: int, factors: Array | None) -> tuple[Array, Array, Array]:
-    """Return a sum of all rows as three arrays: rounded, and two successive rounding errors.
+    """Return one sum of each row as three arrays: rounded sums and two successive rounding errors.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def rounded_sum(columns: SumColumns, j: int, factors: Array | None) -> tuple[Arr
 
 
 def _renormalised(parts: list[Array], n: int) -> tuple[Array, Array, Array]:
-    """Return the sums of parts, which are in order of size, as three arrays, each rounded."""
+    """Return the sums of parts, given in order of size, as three non-overlapping arrays."""
     columns = [part.copy() for part in parts]
     columns += [np.zeros(n) for _ in range(3 - len(columns))]
     with np.errstate(invalid="ignore"):

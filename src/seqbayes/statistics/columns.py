@@ -69,7 +69,7 @@ class Columns(SumColumns):
         self.learn_batches([batch], len(rows), self.n_rows if n_used is None else n_used)
 
     def learn_batches(self, batches: Iterable[RowBatch], n: int, n_used: int) -> None:
-        """Add batches of checked observations; on error, also in the iterable, nothing changes.
+        """Add batches of checked observations; on error, even in the iterable, nothing changes.
 
         Parameters
         ----------

@@ -16,7 +16,7 @@ else:
     from seqbayes.statistics.exact import product_error, rounding_error
 
     def fma(x: float, y: float, z: float) -> float:
-        """Return x y + z with one rounding, if p + z is exact for p = x y rounded."""
+        """Return x y + z with a single rounding, if p + z is exact, where p is x y rounded."""
         p = x * y
         return (p + z) + product_error(x, y, p)
 

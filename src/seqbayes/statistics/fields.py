@@ -34,7 +34,7 @@ class FieldStatistic(NamedTuple):
 
 @cython.cclass
 class FieldSums(Statistics):
-    """The accumulators of named fields, all of which learn an observation, or none.
+    """The accumulators of named fields; either all of them learn an observation, or none does.
 
     An observation is a mapping from name to value, or a sequence of one value per field, in order.
     A field that is missing in a mapping learns nothing, so every field has a separate weight.
@@ -106,7 +106,7 @@ class FieldSums(Statistics):
             part = found
             self._read_field(part, name, value)
         if not x:
-            raise_invalid(x, "a value of at least one field")
+            raise_invalid(x, "a value for at least one field")
         return 0
 
     @cython.cfunc
@@ -269,7 +269,7 @@ class FieldSums(Statistics):
 
 @cython.cclass
 class HurdleSums(FieldSums):
-    """The accumulators of whether there is an amount, and of the amounts.
+    """Two accumulators: for whether there is an amount, and for the amounts.
 
     An observation is a number. Zero means that there is no amount.
 

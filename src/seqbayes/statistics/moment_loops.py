@@ -2,7 +2,7 @@
 """Compiled loop that adds unweighted values to the sums of values and of squares of many keys.
 
 The loop adds the same terms in the same order as `learn_numbers`, but without a list of terms, and
-with branches that a processor predicts.
+with branches that processors predict well.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ def adds_values(columns: SumColumns, batch: RowBatch) -> bool:
 def _add(
     parts: cython.p_double, first: cython.int, n: cython.int, v: cython.double
 ) -> cython.double:
-    """Add a term to the parts of a sum from one of them on; return what remains."""
+    """Add a term to the parts of a sum, starting with a given part; return the remainder."""
     j: cython.int = first
     old: cython.double
-    # what remains after the first part is rarely zero, and after the second one often
+    # the remainder is rarely zero after the first part, and often zero after the second one
     while j < n and (j < 2 or v != 0.0):
         old = parts[j]
         parts[j] = old + v

@@ -61,7 +61,7 @@ UNIT = cython.declare(cython.double, 2.0**300)
 
 
 class Moments(Statistics):
-    """Exact sums of values and of their squares, which therefore need no origin.
+    """Sums of values and of their squares; because the sums are exact, they need no origin.
 
     If `logarithm` is true, the values are log x.
     """
@@ -104,7 +104,7 @@ class Moments(Statistics):
         return ((self._s1.high - p) + (self._s1.low - p_low)) / self._n.high
 
     def _squares(self, origin: cython.double, shift: cython.double) -> cython.double:
-        """Return the squares about the mean, S2 - origin (S1 + n shift) - n shift**2."""
+        """Return the sum of squares about the mean, S2 - origin (S1 + n shift) - n shift**2."""
         p: cython.double = origin * self._s1.high
         p_low: cython.double = product_error(origin, self._s1.high, p) + origin * self._s1.low
         rest: cython.double = (self._s2.low - p_low) - shift * self._n.high * (origin + shift)
@@ -116,7 +116,7 @@ class Moments(Statistics):
         return 0
 
     def _about(self, origin: float, shift: float) -> tuple[float, float, float]:
-        """Return an origin, the mean minus the origin, and the squares about the mean."""
+        """Return an origin, the mean minus the origin, and the sum of squares about the mean."""
         moved: Moments = Moments()
         for _ in range(3):
             unit: cython.double = moved._move(self, origin)
@@ -219,7 +219,7 @@ class Moments(Statistics):
     def _raise_overflow(self, n: float) -> None:
         if self._n.total() + n > MAX_WEIGHT:
             raise ObservationError(
-                f"the weight is too large: expected at most {MAX_WEIGHT:g} in all"
+                f"the weight is too large: expected a total of at most {MAX_WEIGHT:g}"
             )
         raise ObservationError("the observation is too large: its square overflows")
 
@@ -337,7 +337,7 @@ class Moments(Statistics):
 
     def check_removable(self, w: cython.double, last: cython.bint) -> cython.int:
         """Raise an error if the observation that was read cannot have been added."""
-        # about the value to be removed, its removal changes only the weight
+        # with the value to be removed as the origin, its removal changes only the weight
         y: cython.double = self._y
         n: cython.double = self._n.total()
         left: cython.double = (self._n.high - w) + self._n.low
@@ -351,7 +351,7 @@ class Moments(Statistics):
         unit: cython.double = moved._move(self, y)
         s1 = moved._s1.total()
         s2 = moved._s2.total()
-        if last:  # what remains are rounding errors of weights
+        if last:  # the remaining weight is a rounding error
             left = MAX_ROUNDING_SHARE * n
         rounded: cython.double = ROUNDING_SHARE * (self._s2.high / unit / unit)
         rounded += SMALLEST_SQUARES * (1.0 + y * y)

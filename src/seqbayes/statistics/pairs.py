@@ -225,7 +225,7 @@ class PairSums(Statistics):
         if (
             a_left < -UNLEARN_TOLERANCE * a
             or b_left < -UNLEARN_TOLERANCE * b
-            # rounding errors may remain of the weights of observations that were unlearned before
+            # observations that were unlearned before may leave rounding errors of their weights
             or (last and a_left > UNLEARN_TOLERANCE * (a + w))
             or (last and b_left > UNLEARN_TOLERANCE * (b + w))
         ):

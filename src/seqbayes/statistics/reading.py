@@ -47,9 +47,7 @@ def as_real(x: Any, expected: str) -> float:
 def values_by_name(x: Any, names: tuple[Any, ...]) -> list[Any]:
     """Return the values of a mapping in the order of `names`, which is empty if unknown."""
     if not names:
-        raise_invalid(
-            x, "numbers in their order (name the features of a likelihood to use mappings)"
-        )
+        raise_invalid(x, "numbers in order (to use mappings, name the features in the likelihood)")
     if len(x) != len(names) or not all(name in x for name in names):
         raise_invalid(x, f"a mapping with the features {', '.join(map(repr, names))}")
     return [x[name] for name in names]

@@ -215,7 +215,7 @@ class Scatter(Statistics):
         return 0
 
     def _split(self, w: cython.double) -> cython.int:
-        """Split the observation that was read into halves; raise an error if it is too large."""
+        """Split each coordinate that was read into halves; raise an error if one is too large."""
         i: cython.Py_ssize_t
         p: cython.double
         q: cython.double

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 STRIDE = 6
-"""Places of a sum among the places of a row: one for each part with a column, and one more."""
+"""Number of places per sum in a row: one for each part with a column, and one more."""
 
 
 def append(where: Any, terms: Any, k: int, place: int, v: float) -> int:

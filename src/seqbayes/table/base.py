@@ -367,7 +367,7 @@ class BaseTable(Summaries):
         if at is not None:
             if not self._rows.timed:
                 raise ObservationError(
-                    "only beliefs with a half-life in time can be evaluated at a time"
+                    "only beliefs with a half-life in time can be evaluated at a given time"
                 )
             at = as_real(at, "a time")
         rows = self._rows

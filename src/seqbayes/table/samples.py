@@ -16,7 +16,7 @@ from seqbayes.table.answers import Answers
 Array = Any
 
 KEY = "key"
-"""The dimension of the keys."""
+"""Name of the dimension of the keys."""
 
 MAX_NUMBERS = 100_000_000
 """Maximum number of sampled values of one variable, which take 0.8 GB."""

@@ -335,7 +335,7 @@ class VectorAdapter(NumberAdapter):
             raise PriorError(f"expected {2 + (self.df is not None)} parts, got {len(theta)}")
         d = self.size(state)
         if mean.shape != (d,) or covariance.shape != (d, d):
-            raise PriorError(f"expected a mean of {d} numbers and a covariance of {d} times {d}")
+            raise PriorError(f"expected a mean of {d} numbers and a covariance of {d} x {d}")
         if not (np.all(np.isfinite(mean)) and np.all(np.isfinite(covariance))):
             raise PriorError("expected finite numbers")
         if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance)[0] <= 0.0:

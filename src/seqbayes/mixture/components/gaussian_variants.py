@@ -278,7 +278,8 @@ class StudentKernel(GaussianKernel):
 
         With this additional parameter, EM takes fewer iterations (Liu, Rubin and Wu 1998). Given
         the covariance and the mean, its mode is ``(trace + freedom weight) / n / (d + freedom)``,
-        where `trace`, the trace of the scatter times the inverse covariance, is proportional to it.
+        where `trace`, the trace of the scatter times the inverse covariance, is proportional to the
+        scale.
         """
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t

@@ -29,9 +29,9 @@ else:
 
 # The log density of an observation that a component cannot produce.
 IMPOSSIBLE = -1e300
-# A component with a smaller share of the observations is empty; products would be subnormal.
+# A component with a smaller share counts as empty, because products would be subnormal.
 SMALLEST_SHARE = 1e-280
-# A gain that is smaller relative to the share of a component does not change its mean and scatter.
+# A gain smaller than this times a component's share does not change its mean and scatter.
 NEGLIGIBLE_GAIN = 1e-20
 
 

@@ -275,7 +275,7 @@ class VectorReader(RowReader):
         places: dict[Any, int] = self._places
         if not places:
             raise_invalid(
-                x, f"{self.size} numbers (name the features of a likelihood to use mappings)"
+                x, f"{self.size} numbers (to use mappings, name the features in the likelihood)"
             )
         for i in range(self.size):
             row.values[at + i] = NAN
@@ -295,7 +295,7 @@ class VectorReader(RowReader):
             known = ", ".join(map(repr, places))
             raise ObservationError(f"unknown feature {name!r}: expected {known}")
         if count == 0 and not self._lenient:
-            raise_invalid(x, "a value of at least one feature")
+            raise_invalid(x, "a value for at least one feature")
         return 0
 
 

@@ -188,7 +188,8 @@ class PastRows:
         if not (
             1.0 <= stride < math.inf and 0.0 <= due < math.inf and 0.0 <= next_check < math.inf
         ):
-            raise ValueError(f"expected when the next past row is due, got {written['due']}")
+            expected = "due and next check >= 0 and stride >= 1, all finite"
+            raise ValueError(f"expected {expected}, got {written['due']}")
         self.start(rows, due)
         self._first, self._stride, self._next_check = first, stride, next_check
 

@@ -144,7 +144,7 @@ def _draw(chances: Array, keys: Keys, size: int, rng: np.random.Generator) -> An
 
 
 def _write_times(keys: Any, chances: Any, times: Any) -> None:
-    """Write the random time of the event of every key."""
+    """Write the random event time of every key."""
     bits = cython.declare("unsigned long long[::1]", keys)
     rates = cython.declare("double[::1]", chances)
     found = cython.declare("double[::1]", times)

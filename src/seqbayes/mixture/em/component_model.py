@@ -124,7 +124,7 @@ class ComponentModel:
         return kernels
 
     def _first_memory(self) -> float:
-        """Return the number of observations of which the first step of online EM is an average."""
+        """Return the number of observations over which the first step of online EM averages."""
         full = self.settings.covariance in ("full", "tied")
         features = [a.size(s) for s, a in self._adapters if full and isinstance(a, VectorAdapter)]
         return len(self.priors) * max([BURN_IN_MEMORY, *(MEMORY_PER_FEATURE * d for d in features)])

@@ -112,7 +112,7 @@ class Evidence:
         Parameters
         ----------
         raw
-            The parameters of the likelihood, as the kernels have them.
+            The parameters of the likelihood, in the form that the kernels use.
         """
         total = float(self.alone().sum())
         for state, theta in zip(self._states, self._model.to_state_parameters(raw), strict=True):

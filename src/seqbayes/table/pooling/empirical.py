@@ -43,7 +43,7 @@ def maximise(population: Population, state: Any, terms: Terms) -> tuple[float, f
 
 
 def _first_guess(terms: Terms) -> tuple[float, float] | None:
-    """Return the best of several dispersions; None if the likelihood does not depend on it."""
+    """Return the best of several dispersions; None if the likelihood does not depend on them."""
     u = np.linspace(terms.lowest, terms.highest, _CANDIDATES)
     values = terms.values(np.full(len(u), terms.start), u)
     best = int(np.argmax(values))

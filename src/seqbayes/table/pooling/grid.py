@@ -23,7 +23,7 @@ _SCANNED = 200
 _WIDER = math.log(100.0)
 """Distance by which the grid extends beyond the limits of estimates."""
 _IMPROPER = 6.0
-"""The log density must fall by at least this toward the largest dispersion, or is improper."""
+"""If the log density falls by less than this toward the largest dispersion, it is improper."""
 _NEWTON_STEPS = 60
 _NEGLIGIBLE = 1e-11
 """Total weight of the nodes that are omitted."""
@@ -89,9 +89,9 @@ def posterior_nodes(population: Population, terms: Terms) -> Nodes | None:
 
 
 def _dispersions(posterior: _Posterior, terms: Terms) -> tuple[float, float, float] | None:
-    """Return the most probable dispersion, between limits beyond which the posterior is negligible.
+    """Return the limits of dispersions with non-negligible posterior, and the mode between them.
 
-    Returns None if the density does not decrease toward large dispersions.
+    The result is None if the density does not decrease toward large dispersions.
     """
     u = np.linspace(terms.lowest, terms.highest + _WIDER, _SCANNED)
     x, width = posterior.middles(u)
