@@ -354,7 +354,7 @@ def log_hypergeometric_mean(n: float, others: float, total: float, effects: Arra
 
 
 def log_mean_of_large(n: float, others: float, total: float, effects: Array) -> Array:
-    """Return the same mean from a saddlepoint approximation, with an error of about 1 / total."""
+    """Return an approximation of `log_hypergeometric_mean`, with an error of about 1 / total."""
     whole = n + others
     share = total / whole
     ratio = np.exp(effects)
