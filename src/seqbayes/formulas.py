@@ -67,7 +67,7 @@ class Formulas(Model, Generic[H, E, I, X]):
     def log_probability(cls, hyperparameters: H, statistics: Statistics) -> float:
         """Return the log marginal likelihood of observed data.
 
-        A family overrides it if `log_marginal` and the log base measure nearly cancel.
+        A family overrides this method if `log_marginal` and the log base measure nearly cancel.
         """
         return float(cls.log_marginal(hyperparameters, statistics.value) + statistics.log_base)
 

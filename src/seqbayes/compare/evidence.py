@@ -307,7 +307,7 @@ def _log_beta_binomial_integral(n: float, a: float, b: float, tilts: Array) -> A
 
 
 def _log_t_ratio(mine: Sample, theirs: Sample, effects: Array) -> Array:
-    """Return the log ratio of the noncentral to the central density of Student's t.
+    """Return the log ratio of the noncentral to the central Student's t density.
 
     The densities are marginal likelihoods under the right Haar prior on the mean and standard
     deviation. The integral over the logarithm of the standard deviation is a sum over equal steps,
@@ -317,7 +317,7 @@ def _log_t_ratio(mine: Sample, theirs: Sample, effects: Array) -> Array:
     weight = mine.n * theirs.n / n
     difference = mine.a - theirs.a
     squares = mine.b + theirs.b + weight * difference * difference
-    # in units in which the sum of squares is n - 1
+    # the unit is such that the sum of squares is n - 1
     score = weight * difference * math.sqrt((n - 1.0) / squares) * effects
     top = score + np.sqrt(score * score + 4.0 * (n - 1.0) ** 2)
     peak = top / (2.0 * (n - 1.0))

@@ -175,7 +175,7 @@ class _Likelihood:
         """
         known = [each.log_deviation for each in (self.first, self.second)]
         centre = next(each for each in known if each is not None)
-        if self.share is None:  # one amount has the likelihood of a deviation near 0
+        if self.share is None:  # an arm with one amount has no deviation: start near 0
             near = [centre + _GRID[0] if each is None else each for each in known]
             return self._climb(np.array([*near, 0.0]))
         starts = self._starts([_GRID + (centre if each is None else each) for each in known])

@@ -115,7 +115,7 @@ class Densities:
         if (outside := u != inner).any():
             ends = np.broadcast_to([-limit, 10.0 - limit, limit - 10.0, limit], (len(u), 4))
             low, lower, upper, high = self._inner(ends, rows).T
-            with np.errstate(invalid="ignore"):  # where a density is 0
+            with np.errstate(invalid="ignore"):  # logarithms are -inf where a density is 0
                 slopes = np.where(
                     u < 0.0, ((lower - low) / 10.0)[:, None], ((high - upper) / 10.0)[:, None]
                 )

@@ -91,7 +91,7 @@ def plan(
 
 
 def _assumed(kind: str, state: State, value: Any) -> Any:
-    """Return a sample of one observation with which the estimate equals a value."""
+    """Return a sample of one observation whose estimate equals a value."""
     if kind == "hurdle":
         return _assumed_revenue(state, value)
     if kind in ("trials", "labels"):
@@ -115,7 +115,7 @@ def _assumed(kind: str, state: State, value: Any) -> Any:
 
 
 def _assumed_revenue(state: Any, value: Any) -> Revenue:
-    """Return the revenue of one observation with which the estimates are a share and a mean."""
+    """Return the `Revenue` of one observation whose estimates equal a share and a mean."""
     try:
         share, mean = value
     except TypeError:

@@ -179,7 +179,7 @@ def _loss(mixed: Mixed, better: str) -> Array:
         worse, other, ends = other, worse, ends[::-1]
     lengths = np.minimum(grid.weights * grid.slope, _LARGEST)[0]
     inner: Array = (worse * any_of_others(other[None])[0]) @ lengths
-    # from 0 to the first point of the grid
+    # the integral from 0 to the first point of the grid
     first = float(grid.coordinate.point(grid.edges[:, :1])[0, 0])
     inner += first * ends[0] * any_of_others(ends[1][None])[0]
     means = np.array([[np.nan if each.mean is None else each.mean for each in mixed.parts]], float)

@@ -104,7 +104,7 @@ class ClosedForms:
         return None
 
     def excess_above(self, x: float) -> float:
-        """Return the expected value of ``max(0, X - x)`` above the `values`; 0 if negligible."""
+        """Return the expected value of ``max(0, X - x)`` for the last of the `values`, or 0."""
         return 0.0
 
     @property

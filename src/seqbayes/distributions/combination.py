@@ -69,7 +69,7 @@ class MeanPlusVariance(Distribution):
         distance = (x - mean) - low
         power, rise = alpha + 0.5, kappa * variances * distance
         squares = beta + 0.5 * kappa * distance * distance
-        # in units of beta / alpha, the leading terms of the gamma function cancel
+        # with beta / alpha as the unit, the leading terms of the gamma function cancel
         unit = beta / alpha
         rate = 0.5 * kappa * variances * variances * unit
         logs, root = log_mixing_integral(power, squares / unit, rate)

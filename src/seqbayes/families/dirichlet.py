@@ -335,7 +335,7 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
     def _proper_concentrations(self) -> dict[Any, float]:
         concentrations = self._concentrations()
         if not min(concentrations.values()) > 0.0:
-            self.proper_posterior()  # raises the error
+            self.proper_posterior()  # this raises the error
         return concentrations
 
     @property

@@ -34,7 +34,7 @@ class PowerLikelihood(PairLikelihood):
 
     @property
     def mean_power(self) -> float | None:
-        """The power of the rate to which the mean is proportional; None if there is none."""
+        """The power of the rate to which the mean is proportional; None if no such power exists."""
         shape, _, power, _, two_sided = self._form()
         return None if two_sided or not shape + 1.0 / power > 0.0 else -1.0 / power
 

@@ -310,7 +310,7 @@ class ComponentSearch:
             x = serialization.decode(each)
             model.row(x)  # raises an error for an invalid observation
             self._window.append((as_observation(x), read_weight(w)))
-        self._urgent, *untested = data.get("untested", [False])  # missing before version 0.2
+        self._urgent, *untested = data.get("untested", [False])  # new in version 0.2
         self._untested = [name for name in map(int, untested) if name in self.names]
         self._examined, self._best = (  # documents before version 0.2 do not contain this key
             None if each is None else SplitSearch.from_dict(each, self._prior, model)

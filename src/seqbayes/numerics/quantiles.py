@@ -317,7 +317,7 @@ def _paulson(a: float, b: float, z: float) -> float:
 
 
 def t_ppf(df: Real, q: Real, log: bool = False) -> Real:
-    """Return the quantile of Student's t; see `gamma_ppf`. The upper quantile is its negative.
+    """Return the quantile of Student's t distribution, of which the upper quantile is the negative.
 
     T**2 / df is distributed as the odds of Beta(1/2, df/2): near the centre, the quantile is
     computed from the probability between -x and x, and in the tails from the probability outside.

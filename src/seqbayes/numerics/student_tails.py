@@ -23,7 +23,7 @@ _SMALLEST, _CENTRE = 1e-250, 0.25
 
 
 def t_cdf(df: Real, x: Real) -> Real:
-    """Return P(T <= x) for Student's t; df may be infinite.
+    """Return P(T <= x) for Student's t distribution; df may be infinite.
 
     The smaller tail is half of the tail of Beta(df / 2, 1 / 2) at df / (df + x**2), which is
     accurate near the centre, where ``scipy.special.stdtr`` has only nine digits.
@@ -79,7 +79,7 @@ def _far_tail(df: Real, size: Real) -> Real:
 
 
 def t_logcdf(df: Real, x: Real) -> Real:
-    """Return the log of P(T <= x) for Student's t, even where the probability underflows.
+    """Return the log of P(T <= x) for Student's t distribution, even where P underflows.
 
     Examples
     --------

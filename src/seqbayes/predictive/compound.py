@@ -70,7 +70,7 @@ class CompoundGamma(Distribution):
 
     def _log_density(self, x: Real) -> Real:
         p, q = self._shares(x)
-        # in units of beta + x, which could overflow
+        # computed in units of beta + x, because a product could overflow
         difference = product_difference(self.k, self.beta, self.alpha, x) / (self.beta + x)
         # if a product overflows, rounding is negligible next to the difference between the terms
         finite = np.isfinite(difference)

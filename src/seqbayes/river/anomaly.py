@@ -155,7 +155,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         >>> print(f"{alone:.0f}, together {together:.0f}")
         1, together 10
         """
-        self.surprises(x)  # validates the values
+        self.surprises(x)  # this validates the values
         return self._together(x)
 
     def _together(self, x: Mapping[Any, Any]) -> float:

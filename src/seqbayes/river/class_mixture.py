@@ -260,7 +260,7 @@ def component(
     """
     fields: dict[Any, State] = {}
     numbers = {}
-    for name in sorted(features, key=repr):  # so that the order of features does not matter
+    for name in sorted(features, key=repr):  # sorted, so that the order of features does not matter
         feature = features[name]
         if feature.kind is KINDS["gaussian"]:
             prior: Any = feature.kind.prior(feature.seen.value, strength)

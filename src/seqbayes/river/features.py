@@ -22,7 +22,7 @@ from seqbayes.numerics import special
 from seqbayes.state import State
 from seqbayes.statistics import Statistics, as_real, read_weight
 
-LARGEST = 1e100  # so that sums of weighted squares are finite
+LARGEST = 1e100  # with this limit, sums of weighted squares are finite
 
 
 def bounded(value: Any, expected: str = "a finite number") -> float:
@@ -177,7 +177,7 @@ _JEFFREYS = NormalInverseGamma.jeffreys().prior
 
 
 class GaussianFeature(FeatureKind):
-    """Real numbers: the predictive is Student's t."""
+    """Real numbers, with a Student's t predictive distribution."""
 
     family = NormalInverseGamma
     likelihood = likelihoods.Normal()

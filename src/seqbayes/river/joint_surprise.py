@@ -35,7 +35,7 @@ class JointSurprise:
         self._candidates: MixtureCandidates[Mixture] = MixtureCandidates()
         self._is_off = False
         self._names: set[Any] = set()
-        self._used: Mixture | None = None  # since the largest density was computed
+        self._used: Mixture | None = None  # the mixture whose largest density was computed
         self._peak = 0.0
         self._peak_at = 0.0
 

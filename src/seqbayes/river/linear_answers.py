@@ -52,17 +52,17 @@ class LinearAnswers(document.Estimator):
     alpha: float
     beta: float
 
-    _root: SquareRoot  # of all rows and of the prior, except the prior of the intercept
+    _root: SquareRoot  # root of all rows and of the prior, except the intercept's prior
     _columns: dict[Any, int]  # column of each feature in the factor
-    _origin: list[float]  # of every column; rows contain x - origin
+    _origin: list[float]  # origin of every column; rows contain x - origin
     _target_origin: float
     _n: float
-    _solution: list[float] | None = None  # of the factor, or None if it is outdated
+    _solution: list[float] | None = None  # solution for the factor; None if it is outdated
     _prior_apart = False  # earlier versions stored the intercept's prior in the root
     _calibration: Calibration
     _shrinkage: Shrinkage | None
     _precision: float
-    _fit: InterceptPrior | None = None  # or None if it is outdated
+    _fit: InterceptPrior | None = None  # None if it is outdated
 
     def _row(self, values: Mapping[Any, float]) -> tuple[list[float], list[float]]:
         """Return x - origin for each column, and the values of features without a column."""
@@ -136,7 +136,7 @@ class LinearAnswers(document.Estimator):
     ) -> StudentT | None:
         noise = self._noise_of(fitted)
         leverage = fitted.leverage(row) + extra
-        if self.intercept and not self._origin:  # before the first row
+        if self.intercept and not self._origin:  # no row has been learned
             leverage += 1.0 / self.intercept_precision if self.intercept_precision else math.inf
         if not (noise.alpha > 0.0 and noise.beta > 0.0 and leverage < math.inf):
             return None
@@ -147,7 +147,7 @@ class LinearAnswers(document.Estimator):
         return StudentT(2.0 * noise.alpha, mean, scale, low) if scale else None
 
     def predictive(self, x: Mapping[Any, Any]) -> StudentT:
-        """Return the distribution of the target, which is Student's t.
+        """Return the distribution of the target, which is a Student's t distribution.
 
         Raises
         ------
@@ -159,7 +159,7 @@ class LinearAnswers(document.Estimator):
         return self._proper(x, noisy=True)
 
     def expected(self, x: Mapping[Any, Any]) -> StudentT:
-        """Return the distribution of the expected target, without the noise: Student's t.
+        """Return Student's t distribution of the expected target, without the noise.
 
         Raises
         ------

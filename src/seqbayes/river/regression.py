@@ -107,7 +107,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         self.intercept = intercept
         self._root = SquareRoot()
         self._columns: dict[Any, int] = {}  # column of each feature in the factor
-        self._origin: list[float] = []  # of every column; rows hold x - origin
+        self._origin: list[float] = []  # origin of every column; rows contain x - origin
         self._target_origin = 0.0
         self._n = 0.0
         self._shrinkage = Shrinkage(1 if intercept else 0) if precision is None else None
@@ -205,8 +205,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         with_dist
             Whether to return the distribution of the target instead, as River's
             `BayesianLinearRegression` does: `mu` and `sigma` are its mean and standard deviation,
-            and calling it returns its density. The distribution is Student's t; while the prior is
-            improper and there are too few rows, its scale is infinite.
+            and calling it returns its density. The distribution is a Student's t distribution;
+            while the prior is improper and there are too few rows, its scale is infinite.
 
         Raises
         ------
@@ -310,7 +310,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
             raise PriorError(f"expected {root.size - first} columns, got {columns!r}")
         if self._shrinkage is not None:
             self._shrinkage = Shrinkage.read(learned.get("shrinkage"), first, root.size)
-            calibration = learned.get("calibration", [0.0])  # missing before version 0.2
+            calibration = learned.get("calibration", [0.0])  # new in version 0.2
             self._calibration.log_factor = document.read_numbers(calibration, 1)[0]
         self._root, self._n, self._target_origin, self._origin = root, n, target, origin
         self._columns = {name: first + i for i, name in enumerate(columns)}

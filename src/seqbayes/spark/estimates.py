@@ -89,7 +89,7 @@ class _EstimateBatches:
                 found_state = KeyState(self.belief.name, {}, model, 0.0, 0.0)
                 for _, *values in rows(found_state, self.view, ()):
                     sources.append(row)
-                    found.append(values[:-2])  # without the two times, which only stores have
+                    found.append(values[:-2])  # omit the two times, which only stores have
             columns = list(zip(*found, strict=True)) if found else [()] * (len(NUMBERS) + 1)
             keys = [batch.column(name).take(pa.array(sources, pa.int64())) for name in by]
             parts, *numbers = columns

@@ -47,7 +47,7 @@ class Groups:
         prior: Any = belief.state
         self._by_key: _TableOfKeys | _Models = _Models(prior)
         if belief.by:
-            with contextlib.suppress(PriorError):  # of states that cannot be rows of a table
+            with contextlib.suppress(PriorError):  # some states cannot be rows of a table
                 self._by_key = _TableOfKeys(Table(prior))
 
     def __len__(self) -> int:
@@ -84,7 +84,7 @@ class Groups:
         starts = np.searchsorted(codes[order], codes[order])
         turns = np.empty(len(codes), np.intp)
         turns[order] = np.arange(len(codes)) - starts
-        for turn in range(int(turns.max()) + 1):  # in each of them, keys are distinct
+        for turn in range(int(turns.max()) + 1):  # in each turn, keys are distinct
             rows = np.flatnonzero(turns == turn)
             self._by_key.add(keys.take(pa.array(rows)), statistics.take(rows))
 

@@ -115,7 +115,7 @@ def _fill_table() -> None:
     for j in range(512):
         i = round(1024 / (1.0 + (j + 0.5) / 512.0))
         if j == 0:
-            i = 1024  # so that log(1) is 0
+            i = 1024  # this makes log(1) exactly 0
         _RECIPROCAL[j] = i / 1024.0
         _LOG[j] = logs[2 * (i - 512)]
         _LOG_LOW[j] = logs[2 * (i - 512) + 1]

@@ -68,7 +68,7 @@ def _hash(
         memcpy(cython.address(word), text + (size - left), 8)
         h = _mixed(h, word)
         left -= 8
-    memcpy(cython.address(word), text + (size - 8), 8)  # may overlap the previous word
+    memcpy(cython.address(word), text + (size - 8), 8)  # this word may overlap the previous one
     return _mixed(_mixed(h, word), 0)
 
 
@@ -87,7 +87,7 @@ def _are_equal(one: cython.p_char, other: cython.p_char, size: cython.Py_ssize_t
         memcpy(cython.address(second), other + size, 8)
         if first != second:
             return False
-    memcpy(cython.address(first), one, 8)  # may overlap the previous word
+    memcpy(cython.address(first), one, 8)  # this word may overlap the previous one
     memcpy(cython.address(second), other, 8)
     return first == second
 

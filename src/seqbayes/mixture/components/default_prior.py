@@ -62,7 +62,7 @@ def _medians(table: Array, present: npt.NDArray[np.bool_] | None) -> Array:
 
     If `present` is None, the table has rows, and all values are present.
     """
-    if present is None:  # faster than np.median
+    if present is None:  # this is faster than np.median
         low, high = (len(table) - 1) // 2, len(table) // 2
         ordered = np.partition(table, (low, high), axis=0)
         return np.asarray(0.5 * ordered[low] + 0.5 * ordered[high])

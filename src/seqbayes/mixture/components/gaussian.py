@@ -76,7 +76,7 @@ class GaussianKernel(NormalKernel):
         self._scale = np.zeros(d * (d + 1) // 2)
         self._x, self._factor = np.zeros(d), Factor(d)
         self._factor.attach(self._mean, self._x, self._z)
-        self._conditioning: Any = None  # until a value is missing
+        self._conditioning: Any = None  # created when a value is missing
         self._divisor = self._strength = self._squares = self._student = 0.0
         self._height, self._present = 0.0, d
         self._has_student = False
@@ -117,7 +117,7 @@ class GaussianKernel(NormalKernel):
         return True
 
     def log_predictive(self, row: Row) -> cython.double:
-        """Return the log density of a row under Student's t, which marginalises the parameters.
+        """Return the log density of a row under Student's t distribution (parameters marginalised).
 
         The degrees of freedom of the posterior are `divisor` - d - 2. The posterior scale times 1 +
         1 / kappa equals the scale of the observed values times their degrees of freedom.
@@ -154,7 +154,7 @@ class GaussianKernel(NormalKernel):
         return self._complete(rows, self._constant - 0.5 * self._squares_of(rows), False)
 
     def log_predictives(self, rows: Any) -> Any:
-        """Return the log densities of many rows under Student's t."""
+        """Return the log densities of many rows under Student's t distribution."""
         if self._constant <= IMPOSSIBLE:
             return Kernel.log_predictives(self, rows)
         freedom = self._divisor - 2.0 * self._d - 1.0

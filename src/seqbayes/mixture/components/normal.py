@@ -88,7 +88,7 @@ class NormalKernel(Kernel):
         if total < SMALLEST_SHARE:
             total = 0.0
         elif self.far or gain < NEGLIGIBLE_GAIN * old:
-            if self.far and self._live[0] > SMALLEST_SHARE:  # as if the values were missing
+            if self.far and self._live[0] > SMALLEST_SHARE:  # treat the values as missing
                 keep = total / self._live[0]
             else:
                 total = old

@@ -122,7 +122,7 @@ class LabelReader(RowReader):
         if place is None and self._lenient and isinstance(x, str):
             place = self._places.get(OTHER)
         if place is None:
-            self._statistics.observe(x, 0.0)  # raises the error
+            self._statistics.observe(x, 0.0)  # this raises the error
         row.values[self.at] = cython.cast(int, place)
         return 0
 

@@ -54,7 +54,7 @@ def as_observation(x: Any) -> Any:
 
     NaN in an array marks a missing value, and becomes None.
     """
-    if type(x) is dict:  # faster than the check of an abstract class
+    if type(x) is dict:  # this check is faster than that of an abstract class
         return x.copy()
     if isinstance(x, Mapping):
         return dict(x)
@@ -122,10 +122,10 @@ class PastRows:
     def __init__(self, width: int, components: int) -> None:
         self.count, self._width = 0, width
         self._size = min(PAST_ROWS * components, max(PAST_VALUES // max(width, 1), LEAST_PAST_ROWS))
-        self._first = 0  # rows of the start, which have no log density on arrival
+        self._first = 0  # number of rows of the start, which have no log density on arrival
         self.due = self._next_check = 0.0
         self._stride = 1.0
-        self._rows: Any = None  # until the first row is kept: many models keep none
+        self._rows: Any = None  # created when the first row is kept: many models keep no rows
         self._logs: Any = None
 
     def keep(self, row: Row, log_density: cython.double, n: cython.double) -> cython.bint:

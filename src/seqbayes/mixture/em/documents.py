@@ -49,7 +49,7 @@ def load_engine(engine: Engine, learned: Mapping[str, Any]) -> None:
 
 
 def _load(engine: Engine, learned: Mapping[str, Any]) -> None:
-    memory = learned.get("step_memory")  # missing in documents before version 0.2
+    memory = learned.get("step_memory")  # documents before version 0.2 do not contain it
     engine.end_burn_in(
         finite([learned["burn_in"]])[0], None if memory is None else finite([memory])[0]
     )

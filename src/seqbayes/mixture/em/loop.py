@@ -219,7 +219,7 @@ class EMModel(ComponentModel):
         shares: Array
         if given is None:
             shares = np.zeros((len(rows), len(self.engine.kernels)))
-        elif given.shape[1] < len(self.engine.kernels):  # without a column for the background
+        elif given.shape[1] < len(self.engine.kernels):  # no column for the background
             rest = np.full((len(rows), 1), FIRST_SHARE)
             shares = np.hstack([(1.0 - FIRST_SHARE) * given, rest])
         else:

@@ -72,7 +72,7 @@ class ProcessPrior(NamedTuple):
     def is_new(self, known: float, new: float, model: EMModel) -> bool:
         """Whether a new component explains an observation better than all existing components."""
         if new <= known and model.engine.memory >= self.concentration:
-            return False  # faster than computing a probability of at most one half
+            return False  # the probability is at most 1/2; computing it would be slower
         rest = self.unseen(model)
         if rest <= 0.5 and new <= known:
             return False

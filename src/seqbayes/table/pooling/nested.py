@@ -161,7 +161,7 @@ class _Tree:
         return best
 
     def _log_unit(self, u: float) -> float:
-        """Return the log width of a population in locations, minus its log dispersion."""
+        """Return the log width of a population, in units of locations, minus its log dispersion."""
         middle = self.x[len(self.x) // 2 :][:1]
         belief = self._state.belief(
             self._population.hyperparameters(self._state, middle, np.full(1, u))
