@@ -290,7 +290,7 @@ def test_a_hurdle_in_a_configuration_is_stored_shown_and_compared(store, capsys)
 def test_the_fields_of_a_hurdle_are_checked(tmp_path):
     path = tmp_path / "c.toml"
     path.write_text(CONFIG.replace("fields.amount", "fields.money"))
-    with pytest.raises(Exception, match="expected amount, and share or its default"):
+    with pytest.raises(Exception, match="expected amount and, optionally, share"):
         check(path)
 
 

@@ -53,7 +53,7 @@ class Coordinate:
         return x, 1.0 / x
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Convert means to coordinates, and standard deviations approximately."""
+        """Convert means to coordinates, and convert standard deviations approximately."""
         return x, spread
 
     def centred(
@@ -120,7 +120,7 @@ class LogCoordinate(Coordinate):
         return log_x, np.ones_like(log_x)
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Convert means to coordinates, and standard deviations approximately."""
+        """Convert means to coordinates, and convert standard deviations approximately."""
         return np.log(x), spread / x
 
     def log_density(self, distribution: Distribution, u: Array) -> Array:
@@ -170,7 +170,7 @@ class LogitCoordinate(LogCoordinate):
         return u, np.where(rest > 0.0, rest, 1.0)
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Convert means to coordinates, and standard deviations approximately."""
+        """Convert means to coordinates, and convert standard deviations approximately."""
         return np.log(x) - np.log1p(-x), spread / (x * (1.0 - x))
 
     def log_density(self, distribution: Distribution, u: Array) -> Array:
@@ -223,7 +223,7 @@ class ShiftedCoordinate(LogCoordinate):
         return u, np.where(share > 0.0, share, 1.0)
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Convert means to coordinates, and standard deviations approximately."""
+        """Convert means to coordinates, and convert standard deviations approximately."""
         return super().place(x - self._low, spread)
 
     def log_density(self, distribution: Distribution, u: Array) -> Array:
@@ -262,7 +262,7 @@ class MultipleCoordinate(LogitCoordinate):
         return super().locate_log(log_x - math.log(self._factor))
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Convert means to coordinates, and standard deviations approximately."""
+        """Convert means to coordinates, and convert standard deviations approximately."""
         return super().place(x / self._factor, spread / self._factor)
 
     def log_slope(self, u: Array) -> Array:
@@ -335,7 +335,7 @@ class DoubleLogCoordinate(LogCoordinate):
         return LogCoordinate.locate(self, log_x - self._log_low)
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
-        """Convert means to coordinates, and standard deviations approximately."""
+        """Convert means to coordinates, and convert standard deviations approximately."""
         ratio = np.log(x) - self._log_low
         return np.log(ratio), spread / x / ratio
 

@@ -174,14 +174,14 @@ class Grid:
         return edges, edges[every, first][:, None], edges[every, last][:, None]
 
     def few(self) -> tuple[Array, Array]:
-        """Return coordinates (m, n) and masses of each number (m * k, n) at the reduced nodes."""
+        """Return reduced nodes: coordinates, of shape (m, n), and masses, of shape (m * k, n)."""
         masses = (self._panels @ _TO_REDUCED.T) * (
             self._half.reshape(len(self._panels), -1, 1) * REDUCED_WEIGHTS
         )
         return self.at_nodes(REDUCED_NODES), np.maximum(masses.reshape(len(masses), -1), 0.0)
 
     def all(self) -> tuple[Array, Array]:
-        """Return coordinates (m, n) and masses of each number (m * k, n) at all nodes."""
+        """Return all nodes: coordinates, of shape (m, n), and masses, of shape (m * k, n)."""
         shape = len(self.edges), self.numbers, -1
         masses = self._panels.reshape(shape) * self.weights[:, None]
         return self.at_nodes(NODES), masses.reshape(len(self._panels), -1)

@@ -64,7 +64,7 @@ def log_average(first: Logarithms, second: Logarithms, spreads: Spreads) -> floa
 
 
 def _log_average(first: Logarithms, second: Logarithms, spreads: Spreads, ratio: float) -> float:
-    """Return the average over one of the normal priors on the log standard deviations."""
+    """Return the average likelihood over one normal prior on the log standard deviations."""
     mode, factor = _mode(first, second, ratio)
     z = np.meshgrid(_NODES, _NODES, indexing="ij")
     a = mode[0] + factor[0, 0] * z[0]

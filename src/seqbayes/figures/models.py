@@ -20,7 +20,7 @@ MAX_TERMS = 5_000
 MAX_PANELS = 6
 MAX_ROWS = 20
 MAX_RECORDED = 200
-"""Maximum number of points of the history of a state."""
+"""Maximum number of points in the history of a state."""
 
 
 class ParameterEstimate(NamedTuple):

@@ -108,7 +108,7 @@ class Categorical(LabelLikelihood):
 
 @dataclass(frozen=True, slots=True)
 class Multinomial(LabelLikelihood):
-    """Counts of every label, as a dict.
+    """A count of every label, as a dict.
 
     Parameters
     ----------

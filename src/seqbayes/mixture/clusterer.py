@@ -89,7 +89,7 @@ class StreamClusterer(base.Clusterer, Model):
         raise NotImplementedError
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Restore the result of `learned`, in a new clusterer."""
+        """Restore the data that `learned` returned, in a new clusterer."""
         raise NotImplementedError
 
     def is_like(self, other: Self) -> bool:

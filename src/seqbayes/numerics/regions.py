@@ -95,7 +95,7 @@ def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
 
 
 def _refined(distribution: Any, level: float, left: float, right: float) -> tuple[float, float]:
-    """Return the ends after Newton's steps in the lower end and in the width.
+    """Return the ends, refined by Newton's method in the lower end and the width.
 
     In these coordinates, neither the probability nor the difference of the log densities cancels.
     """

@@ -256,7 +256,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
         return {"sums": [self._n], "features": features, **joint}
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Restore the output of `learned`."""
+        """Restore the data that `learned` returned."""
         self._features.update(document.read_features(learned.get("features"), self._kinds))
         if "sums" in learned:
             (self._n,) = document.read_numbers(learned["sums"], 1)

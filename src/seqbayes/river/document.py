@@ -38,7 +38,7 @@ class Estimator(Model):
         raise NotImplementedError
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Restore the output of `learned`.
+        """Restore the data that `learned` returned.
 
         Raises
         ------

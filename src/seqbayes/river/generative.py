@@ -236,7 +236,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         return written
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Restore the output of `learned`."""
+        """Restore the data that `learned` returned."""
         document.read_statistics(self._classes, learned.get("classes"))
         self._features.update(document.read_features(learned.get("features"), self._kinds))
         if self._tempering is not None:

@@ -95,7 +95,7 @@ class JointSurprise:
         return [numbers, names, candidates.dump_scores(), written]
 
     def load(self, written: Any) -> None:
-        """Restore the output of `dump`.
+        """Restore the data that `dump` returned.
 
         Raises
         ------

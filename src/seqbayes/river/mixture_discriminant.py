@@ -361,7 +361,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         return written
 
     def restore(self, learned: Mapping[str, Any]) -> None:
-        """Restore the output of `learned`."""
+        """Restore the data that `learned` returned."""
         super().restore(learned)
         found: dict[Any, list[ClassMixture]] = {}
         for label, numbers, mixture in document.read_lists(learned.get("mixtures"), 3):

@@ -190,7 +190,7 @@ class Tempering:
         return [self.n_samples, *self.scores, *self._variances[1:]]
 
     def load(self, written: Any) -> None:
-        """Restore the result of `dump`.
+        """Restore the data that `dump` returned.
 
         Raises
         ------

@@ -132,7 +132,7 @@ class BeliefProcessor(StatefulProcessor):
                 events.reasons.setdefault(row, "the event is late")
         return events
 
-    # Timers of event time.
+    # Event-time timers.
 
     def _set_timer(
         self, model: Any, timer: TimerValues, rows: Sequence[Mapping[str, Any]] = ()

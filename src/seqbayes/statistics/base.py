@@ -304,7 +304,7 @@ class Statistics:
         return tuple(v[0] if isinstance(v, tuple) else v for v in self.dump())
 
     def load(self, dumped: Any) -> None:
-        """Restore the result of `dump`."""
+        """Restore the data that `dump` returned."""
         n, n_low, *others = dumped
         parts = (n, n_low, *others[-2:], *others[:-2])
         for each, high, low in zip(self.all_sums(), parts[::2], parts[1::2], strict=True):

@@ -260,7 +260,7 @@ class FieldSums(Statistics):
         return (*self._n.pair(), tuple(part.dump() for part in self.parts.values()))
 
     def load(self, dumped: Any) -> None:
-        """Restore the result of `dump`."""
+        """Restore the data that `dump` returned."""
         n, n_low, parts = dumped
         Statistics.load(self, (n, n_low, 0.0, 0.0))
         for part, each in zip(self.parts.values(), parts, strict=True):

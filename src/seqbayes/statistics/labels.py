@@ -291,7 +291,7 @@ class LabelCounts(Statistics):
         )
 
     def load(self, dumped: Any) -> None:
-        """Restore the result of `dump`."""
+        """Restore the data that `dump` returned."""
         labels, weights, low, *sums = dumped
         Statistics.load(self, sums)
         self.cells = {}

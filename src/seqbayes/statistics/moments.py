@@ -388,7 +388,7 @@ class Moments(Statistics):
         return n, n_low, 0.0, *others
 
     def load(self, dumped: Any) -> None:
-        """Restore the result of `dump`; earlier versions had an origin other than 0."""
+        """Restore the data that `dump` returned; earlier versions had an origin other than 0."""
         n, n_low, origin, *others = dumped
         Statistics.load(self, (n, n_low, *others))
         if origin != 0.0:

@@ -127,6 +127,6 @@ class PythonStatistics(Statistics):
         return (*self._n.pair(), *self._h.pair(), *self.sums)
 
     def load(self, dumped: Any) -> None:
-        """Restore the result of `dump`."""
+        """Restore the data that `dump` returned."""
         Statistics.load(self, dumped[:4])
         self.sums = tuple(dumped[4:])

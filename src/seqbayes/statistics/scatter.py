@@ -360,7 +360,7 @@ class Scatter(Statistics):
         return (*Statistics.dump(self), *[0.0] * d, *first[:d], *rest[:d], *first[d:], *rest[d:])
 
     def load(self, dumped: Any) -> None:
-        """Restore the result of `dump`; earlier versions had an origin other than 0."""
+        """Restore the data that `dump` returned; earlier versions had an origin other than 0."""
         d: cython.Py_ssize_t = self.dimension
         packed: cython.Py_ssize_t = d * (d + 1) // 2
         self.clear()

@@ -229,7 +229,7 @@ class SumTable:
         return first, others[0]
 
     def load(self, first: Any, rest: Any) -> None:
-        """Restore the result of `dump`."""
+        """Restore the data that `dump` returned."""
         self.set_columns(zip(first, rest, strict=True))
         # the terms are unknown: assume an ordinary range
         sizes = np.abs(np.asarray(self.high))

@@ -347,7 +347,7 @@ class Sum:
         return self.high, tuple(rest)
 
     def load(self, first: float, rest: Any = 0.0) -> None:
-        """Restore the result of `dump`."""
+        """Restore the data that `dump` returned."""
         v: cython.double
         self.clear()
         self.add(first)

@@ -70,7 +70,7 @@ class GaussianKernel(NormalKernel):
     ) -> None:
         NormalKernel.__init__(self, at, prior, True, extra)
         d = self._d
-        self.m_step_rows = d / 8.0  # d ** 3 / 6 multiplications, against d ** 2
+        self.m_step_rows = d / 8.0  # an M-step needs about d ** 3 / 6 multiplications, a row d ** 2
         self._tied, self._logarithm, self._partial = tied, logarithm, False
         self._prior_scale = np.array(prior[3], float)[lower_triangle(d)]
         self._scale = np.zeros(d * (d + 1) // 2)

@@ -172,7 +172,7 @@ class PastRows:
         return {"rows": rows, "first": self._first, "due": due}
 
     def load(self, written: Any) -> None:
-        """Restore the result of `to_dict`.
+        """Restore the data that `to_dict` returned.
 
         Raises
         ------
