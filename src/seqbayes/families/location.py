@@ -79,7 +79,7 @@ def rounded_off(
 def _rounded_off_far(
     mean: Any, worth: Any, statistic: MomentStatistic | ScatterStatistic, moved: Any
 ) -> Any:
-    """Return ``mean + gap n / (n + worth) - moved`` with about 30 digits."""
+    """Return ``mean + gap n / (n + worth) - moved`` to 30 digits; `worth` is the prior weight."""
     prior, unit = worth if isinstance(worth, tuple) else (worth, 1.0)
     n, origin, shift, _ = statistic
     gap = origin - mean

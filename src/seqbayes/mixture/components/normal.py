@@ -176,7 +176,7 @@ class IndependentKernel(NormalKernel):
     ) -> None:
         NormalKernel.__init__(self, at, prior, False)
         d = self._d
-        self.m_step_rows = min(d / 4.0, 16.0)  # M-steps need divisions, and average the path
+        self.m_step_rows = min(d / 4.0, 16.0)  # M-steps divide, and average over the path
         self._spherical = spherical
         self._prior_scale = np.array(prior[3], float).diagonal().copy()
         self.is_proper = self.is_proper and bool(np.min(self._prior_scale) > 0.0)
