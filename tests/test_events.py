@@ -1,6 +1,7 @@
 """Records of JSON Lines and CSV, in blocks of any size, and the reasons of refusals."""
 
 import csv
+import datetime
 import io
 import json
 from itertools import pairwise
@@ -223,6 +224,17 @@ def test_a_column_is_parsed_like_its_cells(cells, kind):
 @given(st.floats(allow_nan=False))
 def test_numbers_are_parsed_exactly(number):
     assert parse_number(f" {number!r}") == number
+
+
+def test_a_time_is_the_same_text_in_every_zone():
+    zone = datetime.timezone(datetime.timedelta(hours=9))
+    time = datetime.datetime(2024, 5, 1, 6, tzinfo=zone)
+    for each in (time, time.astimezone(datetime.UTC)):
+        assert coerce(each, "text") == "2024-04-30 21:00:00+00:00"
+    assert coerce(time.replace(tzinfo=None), "text") == "2024-05-01 06:00:00"
+    first = datetime.datetime.min.replace(tzinfo=zone)  # UTC would be in the year before
+    assert coerce(first, "text") == "0001-01-01 00:00:00+09:00"
+    assert coerce(time.date(), "text") == "2024-05-01"
 
 
 def test_underscores_are_not_digits():

@@ -3,6 +3,7 @@
 import datetime
 import math
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -229,6 +230,10 @@ KEY_COLUMNS = {
     "floats": ([1.0, -0.0, 2.5, math.nan, math.inf, None], ["1", "0", "2.5"]),
     "dates": ([datetime.date(2024, 5, 1), None], ["2024-05-01"]),
     "times": ([datetime.datetime(2024, 5, 1, 6), None], ["2024-05-01 06:00:00"]),
+    "times in a zone": (
+        [datetime.datetime(2024, 5, 1, 6, tzinfo=ZoneInfo("Asia/Tokyo")), None],
+        ["2024-04-30 21:00:00+00:00"],
+    ),
     "decimals": ([Decimal("1.5"), Decimal("2.0"), None], ["1.5", "2.0"]),
     "integers": ([2**62, -1, None], [2**62, -1]),
     "strings": (["", "a ", "it's", "é" * 2000, None], ["", "a ", "it's", "é" * 2000]),

@@ -379,6 +379,8 @@ def as_key(value: Any) -> Any:
         return str(value).lower()
     if isinstance(value, float) and math.isfinite(value):
         return str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        value = value.astimezone(datetime.UTC)
     return str(value) if isinstance(value, (Decimal, datetime.date)) else value
 
 

@@ -166,9 +166,19 @@ def _text(value: Any, text: bool) -> Any:
         return "true" if value else "false"
     if isinstance(value, float) and math.isfinite(value):
         return str(int(value)) if value.is_integer() else repr(float(value))
+    if isinstance(value, datetime.datetime):
+        return str(_in_utc(value))
     if isinstance(value, (numbers.Integral, Decimal, datetime.date)):
         return str(_storable(value))
     raise _invalid_value("a string", value)
+
+
+def _in_utc(value: datetime.datetime) -> datetime.datetime:
+    """Return a time in UTC, unless it has no time zone: engines choose different zones."""
+    if value.tzinfo is not None:
+        with contextlib.suppress(OverflowError):  # in the first or the last year
+            return value.astimezone(datetime.UTC)
+    return value
 
 
 def _time(value: Any, text: bool) -> Any:
