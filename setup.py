@@ -20,6 +20,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - pip names a dependency instead, 
     )
 
 COMPILED = [
+    "seqbayes.compare.interpolation",
     "seqbayes.dashboard.live.collation",
     "seqbayes.mixture.em.clusters",
     "seqbayes.mixture.components.background",

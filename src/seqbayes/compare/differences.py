@@ -18,7 +18,7 @@ from seqbayes.compare.grid import (
     WEIGHTS,
     Grid,
 )
-from seqbayes.compare.masses import NEGLIGIBLE, ends_of_mass, expanded, moments_of, place, windows
+from seqbayes.compare.masses import NEGLIGIBLE, expanded, limited, moments_of, windows
 from seqbayes.numerics import sc
 
 _STEPS = 80
@@ -50,6 +50,8 @@ _STEP = 0.45
 _DIGITS = 32.0
 """Logarithm of the precision of sums over evenly spaced nodes."""
 
+_ROOT_OF_TAU = np.sqrt(2.0 * np.pi)
+
 _SMALL, _SMALL_EVEN = 0.05, 0.002
 """Probability below which rounding errors of the usual tails are not negligible.
 
@@ -79,7 +81,7 @@ class Contrasts:
 
     def __init__(self, grid: Grid, first: Any, second: Any, *, ratio: bool = False) -> None:
         self._grid, self._ratio = grid, ratio
-        u, masses = grid.few()
+        u, masses = grid.few
         values = self._values_at(u)
         moments = moments_of(values, masses)
         spreads = moments[3]
@@ -112,14 +114,12 @@ class Contrasts:
         The trapezoidal rule converges exponentially for densities that decrease on both sides and
         are analytic near the line.
         """
-        own, rows = u[self._narrow // self._grid.numbers], masses[self._narrow]
-        kept = rows > NEGLIGIBLE * rows.max(axis=1, keepdims=True)
-        low, high = ends_of_mass(own, rows)
-        step = self._longest_steps(own, values[self._narrow], rows)
+        low, high, _, spread, kept = (each[self._narrow] for each in self._grid.extents)
+        step = self._longest_steps(u, values, masses, spread)
         with np.errstate(all="ignore"):  # a number can be a single point of the grid
             counts = np.ceil((high - low) / step) + 2.0
-        even = np.flatnonzero(self._smooth & (counts < kept.sum(axis=1)))
-        self._even = np.zeros(len(rows), bool)
+        even = np.flatnonzero(self._smooth & (counts < kept))
+        self._even = np.zeros(len(kept), bool)
         self._even[even] = True
         if not len(even):
             return self._nodes_of(values, masses)
@@ -129,7 +129,7 @@ class Contrasts:
         coordinate = self._grid.coordinate
         found = coordinate.log_point(nodes) if self._ratio else coordinate.point(nodes)
         mass = density / density.sum(axis=1, keepdims=True)
-        if len(even) == len(rows):
+        if len(even) == len(kept):
             return found, mass
         every, all_masses = self._nodes_of(values, masses)
         surplus = max(len(places) - every.shape[1], 0)
@@ -139,20 +139,22 @@ class Contrasts:
         all_masses[even] = np.pad(mass, ((0, 0), (0, every.shape[1] - len(places))))
         return every, all_masses
 
-    def _longest_steps(self, u: Array, values: Array, masses: Array) -> Array:
+    def _longest_steps(self, u: Array, values: Array, masses: Array, spread: Array) -> Array:
         """Return the distance between nodes that resolves the density of each narrow number.
 
         The distance also resolves the tails of the wide number, which change within its spread,
         wherever the density of the narrow one is not negligible.
         """
-        _, spread = place(u, masses)
-        gaps = np.diff(u, axis=1)
+        comparisons, k = self._narrow // self._grid.numbers, self._grid.numbers
+        gaps, points = u[:, 1:] - u[:, :-1], values[::k]
+        mass = masses[self._narrow, 1:]
         with np.errstate(all="ignore"):
-            density = np.where(gaps > 0.0, masses[:, 1:] / gaps, 0.0)
+            widths = gaps / (points[:, 1:] - points[:, :-1])
+            density = np.where(gaps > 0.0, 1.0 / gaps, 0.0)[comparisons] * mass
             left = _DIGITS + np.log(density / density.max(axis=1, keepdims=True))
-            widths = self._wide_spread[:, None] * gaps / np.diff(values, axis=1)
-            steps = 4.4 * widths / np.sqrt(left)  # exp(-2 (π width / step)²) is negligible
-        tails = np.where(left > 0.0, steps, np.inf).min(axis=1)
+            # exp(-2 (π width / step)²) is negligible
+            steps = widths[comparisons] * (4.4 / np.sqrt(left))
+        tails = self._wide_spread * np.where(left > 0.0, steps, np.inf).min(axis=1)
         own = np.minimum(_STEP * spread, self._grid.coordinate.longest_step)
         found: Array = np.minimum(own, tails)
         return found
@@ -190,11 +192,10 @@ class Contrasts:
         """
         values = nodes[0][pairs] + by[:, None]
         u, slope = self._grid.locate(values, log=self._ratio)
-        wide = self._wide[pairs]
-        below, above, density = self._grid.tails(wide, u)
-        mass = nodes[1][pairs]
-        parts = [np.einsum("rn,rn->r", mass, part) for part in (below, above, density / slope)]
+        wide, mass = self._wide[pairs], nodes[1][pairs]
+        parts = self._grid.mean_tails(wide, u, mass, slope)
         if ends and (outside := np.isinf(u)).any():
+            below, above, _ = self._grid.tails(wide, u)
             # if the support of the wide number ends among the values, its tails may not be smooth
             near = np.zeros_like(outside)
             near[:, order:] = outside[:, :-order]
@@ -204,8 +205,7 @@ class Contrasts:
             if len(rows):
                 for part, numbers in zip(parts, self._near_end(pairs[rows], by[rows]), strict=True):
                     part[rows] = numbers
-        below, above, density = parts
-        return below, above, density
+        return parts[0], parts[1], parts[2]
 
     def _near_end(self, pairs: Any, by: Array) -> tuple[Array, Array, Array]:
         """Return the result of `_tails` where the support of the wide number ends.
@@ -237,13 +237,9 @@ class Contrasts:
         The nodes are evenly spaced in the inverse hyperbolic sine of the standardised coordinate,
         in which slowly decreasing tails of a density are short.
         """
-        u, masses = self._grid.few()
-        own, rows = u[self._wide // self._grid.numbers], masses[self._wide]
-        centre, spread = place(own, rows)
+        first, last, centre, spread, _ = (each[self._wide] for each in self._grid.extents)
         with np.errstate(all="ignore"):  # a number can be a single point of the grid
-            low, high = (
-                np.arcsinh((end - centre) / spread)[:, None] for end in ends_of_mass(own, rows)
-            )
+            low, high = (np.arcsinh((end - centre) / spread)[:, None] for end in (first, last))
         t = low + (high - low) * np.linspace(0.0, 1.0, _NODES_OF_WIDE)
         nodes = centre[:, None] + spread[:, None] * np.sinh(t)
         mass = self._grid.tails(self._wide, nodes)[2] * np.cosh(t)
@@ -350,51 +346,44 @@ class Contrasts:
 
     def _newton(self, at: Array, pairs: Any, target: Array, precision: float, ends: bool) -> Array:
         """Return quantiles at normal scores by Newton's method, from approximations."""
-        at, spread, centre = at.copy(), self._spread[pairs], self._centre[pairs]
+        found, left, here, wanted = at.copy(), np.arange(len(at)), at, target
+        spread, centre, heavy = self._spread[pairs], self._centre[pairs], self._heavy[pairs]
         low, high = np.full_like(at, -np.inf), np.full_like(at, np.inf)
-        left = np.arange(len(at))
         for i in range(_STEPS):
-            here, wanted = at[left], target[left]
-            below, above, density = self._tails(pairs[left], here, self._nodes, ends=ends)
+            below, above, density = self._tails(pairs, here, self._nodes, ends=ends)
             with np.errstate(all="ignore"):
                 score = np.where(below < above, sc.ndtri(below), -sc.ndtri(above))
-                low[left] = np.where(score < wanted, here, low[left])
-                high[left] = np.where(score < wanted, high[left], here)
-                slope = np.exp(np.log(density) + 0.5 * score * score) * np.sqrt(2.0 * np.pi)
-                offset = here - centre[left]
-                following = here + _limited(
-                    (wanted - score) / slope, offset, spread[left], self._heavy[pairs[left]]
-                )
-                beyond = ~((low[left] <= following) & (following <= high[left]))
-                # in a tail that decreases faster than that of a normal distribution, steps are too
-                # short
-                far = ~(np.abs(wanted - score) < _FAR)
-                short = np.abs(following - here) < 1e-3 * spread[left]
-                beyond |= far & (short | (i % 4 == 3))
-                middle = low[left] + (high[left] - low[left]) / 2.0
-            middle = np.where(np.isinf(low[left]), high[left] - spread[left], middle)
-            middle = np.where(np.isinf(high[left]), low[left] + spread[left], middle)
-            at[left] = np.where(beyond, middle, following)
-            error = np.abs(at[left] - here)
-            left = left[far | (error > precision * np.maximum(spread[left], np.abs(here)))]
-            if not len(left):
+                short = wanted - score
+                low = np.where(short > 0.0, here, low)
+                high = np.where(short > 0.0, high, here)
+                slope = np.exp(np.log(density) + 0.5 * score * score) * _ROOT_OF_TAU
+                step = limited(short / slope, here - centre, spread, heavy)
+                following = here + step
+                far = ~(np.abs(short) < _FAR)
+                beyond = ~((low <= following) & (following <= high))
+                if far.any():
+                    # in a tail that decreases faster than that of a normal distribution, steps are
+                    # too short
+                    beyond |= far & ((np.abs(step) < 1e-3 * spread) | (i % 4 == 3))
+                if beyond.any():
+                    middle = low + (high - low) / 2.0
+                    middle = np.where(np.isinf(low), high - spread, middle)
+                    middle = np.where(np.isinf(high), low + spread, middle)
+                    following = np.where(beyond, middle, following)
+                found[left] = following
+                size = np.maximum(spread, np.abs(here))
+                kept = far | (np.abs(following - here) > precision * size)
+            if not kept.any():
                 break
-        return at
+            here = following
+            if not kept.all():
+                left, pairs, here, wanted, spread, centre, heavy, low, high = (
+                    each[kept]
+                    for each in (left, pairs, here, wanted, spread, centre, heavy, low, high)
+                )
+        return found
 
 
 def _between(low_below: Any, low_above: Any, high_below: Any, high_above: Any) -> Any:
     """Return the probability between two points, computed from the smaller tails."""
     return np.where(low_below < low_above, high_below - low_below, low_above - high_above)
-
-
-def _limited(step: Array, offset: Array, spread: Array, heavy: Any) -> Array:
-    """Return Newton steps, which are limited where the density is almost 0.
-
-    In heavy tails, the steps are taken in the inverse hyperbolic sine of the offset from the
-    centre, because normal scores are nearly a linear function of it.
-    """
-    reach = 4.0 * (spread + np.abs(offset))
-    root = np.hypot(spread, offset)
-    t = np.clip(step / root, -2.0, 2.0)
-    curved = 2.0 * offset * np.sinh(t / 2.0) ** 2 + root * np.sinh(t)
-    return np.where(heavy, curved, np.clip(step, -reach, reach))

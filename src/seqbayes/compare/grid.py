@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.polynomial.legendre import leg2poly
 
 from seqbayes.compare.coordinates import Array
+from seqbayes.compare.interpolation import interpolate
+from seqbayes.compare.masses import NEGLIGIBLE, place
 from seqbayes.compare.panels import Densities
 from seqbayes.compare.quantities import density_of_best
 from seqbayes.numerics import sc
@@ -42,7 +45,8 @@ _BELOW = _integrals(_LEGENDRE).T @ _COEFFICIENTS
 """Matrix that maps the values of a polynomial at the nodes to its integrals from -1 to them."""
 _ABOVE = _BELOW[::-1, ::-1].copy()
 
-_INVERSE = 1.0 / (_DEGREES + 1.0)
+_STARTS = (-1.0) ** _DEGREES / (_DEGREES + 1.0)
+"""Vector that maps coefficients of powers to the primitive at -1, times -1."""
 
 _NEWTON_STEPS = 4
 
@@ -54,13 +58,8 @@ _TO_REDUCED = sc.eval_legendre(_DEGREES[:, None], REDUCED_NODES).T @ _COEFFICIEN
 """Matrix that maps the values at all nodes to the values at the reduced nodes."""
 
 
-def _evaluated(terms: Array, cell: Any, t: Array) -> Array:
-    """Evaluate polynomials by Horner's method, given a row of coefficients for each power."""
-    found: Array = terms[-1].take(cell)
-    for row in terms[-2::-1]:
-        found *= t
-        found += row.take(cell)
-    return found
+def _contiguous(values: Any, dtype: Any = float) -> Any:
+    return np.ascontiguousarray(values, dtype)
 
 
 class Grid:
@@ -85,6 +84,8 @@ class Grid:
     x, log_x, slope
         The numbers at the nodes, relative to an origin; their logarithms, if they are positive; and
         their derivatives with respect to the coordinate; of shape (m, n).
+    cells
+        The first three arguments of `interpolate`.
     density, below, above
         Density with respect to the coordinate, P(X <= x) and P(X > x) of each number at each node,
         of shape (m, k, n).
@@ -123,10 +124,6 @@ class Grid:
         panels = density.reshape(m * k, n, ORDER)
         # one row for each number and panel
         powers = (panels @ _POWERS.T).reshape(-1, ORDER)
-        # a row for each power of the density, and of its primitive
-        self._density_terms = np.ascontiguousarray(powers.T)
-        self._primitive_terms = self._density_terms * _INVERSE[:, None]
-        self._signs = powers @ ((-1.0) ** _DEGREES / (_DEGREES + 1.0))
         halves = np.repeat(half, k, axis=0)
         self._half = halves.ravel()
         whole = panels @ WEIGHTS * halves
@@ -135,6 +132,8 @@ class Grid:
         before = np.concatenate([zero, np.cumsum(whole, axis=1)[:, :-1]], axis=1)
         after = np.concatenate([np.cumsum(whole[:, :0:-1], axis=1)[:, ::-1], zero], axis=1)
         self._before, self._after = before.ravel(), after.ravel()
+        parts = np.stack([powers @ _STARTS, self._whole, self._before, self._after], axis=1)
+        self.cells: tuple[Any, Any, Any] = self.edges, powers, parts
         self._panels = panels
         return halves, whole[:, :, None]
 
@@ -153,6 +152,8 @@ class Grid:
         The `density`, `below` and `above` of this grid contain the numbers only.
         """
         found = copy.copy(self)
+        for name in ("few", "extents"):
+            found.__dict__.pop(name, None)
         found.integrate(np.concatenate([self.density, density], axis=1))
         return found
 
@@ -173,12 +174,27 @@ class Grid:
         edges, every = self.edges[rows // self.numbers], np.arange(len(rows))
         return edges, edges[every, first][:, None], edges[every, last][:, None]
 
+    @cached_property
     def few(self) -> tuple[Array, Array]:
-        """Return reduced nodes: coordinates, of shape (m, n), and masses, of shape (m * k, n)."""
+        """Reduced nodes: coordinates, of shape (m, n), and masses, of shape (m * k, n)."""
         masses = (self._panels @ _TO_REDUCED.T) * (
             self._half.reshape(len(self._panels), -1, 1) * REDUCED_WEIGHTS
         )
         return self.at_nodes(REDUCED_NODES), np.maximum(masses.reshape(len(masses), -1), 0.0)
+
+    @cached_property
+    def extents(self) -> tuple[Array, Array, Array, Array, Any]:
+        """Where the mass of each number is not negligible, of shape (m * k,).
+
+        The first and last coordinate, the mean and the standard deviation of the coordinate, and
+        the number of reduced nodes.
+        """
+        u, masses = self.few
+        own = np.repeat(u, self.numbers, axis=0)
+        kept = masses > NEGLIGIBLE * masses.max(axis=1, keepdims=True)
+        index = np.arange(len(masses))
+        low, high = own[index, kept.argmax(axis=1)], own[index, -1 - kept[:, ::-1].argmax(axis=1)]
+        return low, high, *place(own, masses), kept.sum(axis=1)
 
     def all(self) -> tuple[Array, Array]:
         """Return all nodes: coordinates, of shape (m, n), and masses, of shape (m * k, n)."""
@@ -193,7 +209,7 @@ class Grid:
         """
         return self.coordinate.locate_log(values) if log else self.coordinate.locate(values)
 
-    def tails(self, rows: Any, u: Array) -> tuple[Array, Array, Array]:
+    def tails(self, rows: Any, u: Array) -> Array:
         """Return P(X <= x), P(X > x) and the density of some numbers, each at its own coordinates.
 
         The results are interpolated by polynomials within a panel; outside the panels, the tails
@@ -206,24 +222,27 @@ class Grid:
         u
             Coordinates, of shape (r, n).
         """
-        comparisons = rows // self.numbers
-        first, last = self.edges[comparisons, 0, None], self.edges[comparisons, -1, None]
-        panel = self._panel_of(comparisons, u)
-        cell = panel + (rows * self._middle.shape[1])[:, None]
-        half = self._half.take(cell)
-        with np.errstate(all="ignore"):
-            t = (u - self._middle[comparisons[:, None], panel]) / half
-        t = np.where(half > 0.0, np.clip(t, -1.0, 1.0), 0.0)
-        density, primitive = (
-            _evaluated(terms, cell, t) for terms in (self._density_terms, self._primitive_terms)
+        found: Array = interpolate(*self.cells, _contiguous(rows, np.int64), _contiguous(u))
+        return found
+
+    def mean_tails(self, rows: Any, u: Array, mass: Array, slope: Array) -> Array:
+        """Return weighted sums of tails and of densities of a function, of shape (3, r).
+
+        Parameters
+        ----------
+        rows, u
+            As in `tails`.
+        mass, slope
+            The weight of each coordinate, and the derivative of the function; of shape (r, n).
+        """
+        found: Array = interpolate(
+            *self.cells,
+            _contiguous(rows, np.int64),
+            _contiguous(u),
+            _contiguous(mass),
+            _contiguous(slope),
         )
-        # the primitive is 0 at 0
-        inner = half * (primitive * t + self._signs.take(cell))
-        whole = self._whole.take(cell)
-        inside = (first < u) & (u < last)
-        below = self._before.take(cell) + np.clip(inner, 0.0, whole)
-        above = self._after.take(cell) + np.clip(whole - inner, 0.0, whole)
-        return below, above, np.where(inside, np.maximum(density, 0.0), 0.0)
+        return found
 
     def quantiles(self, q: Any) -> Array:
         """Return quantiles of all numbers, of shape (m * k, q).
@@ -255,13 +274,3 @@ class Grid:
         points: Array = self.coordinate.point(found.reshape(len(self.edges), -1))
         points = points + self._origin[:, None]
         return points.reshape(found.shape)
-
-    def _panel_of(self, comparisons: Any, u: Array) -> Any:
-        """Return the index of the panel that contains each coordinate."""
-        if len(self.edges) == 1:
-            panel = np.searchsorted(self.edges[0], u, side="right")
-        else:
-            panel = np.empty(u.shape, int)
-            for row, m in enumerate(comparisons.tolist()):
-                panel[row] = np.searchsorted(self.edges[m], u[row], side="right")
-        return np.clip(panel - 1, 0, self._middle.shape[1] - 1)

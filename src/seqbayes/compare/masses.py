@@ -20,13 +20,6 @@ def place(u: Array, masses: Array) -> tuple[Array, Array]:
     return mean, np.sqrt(np.einsum("rn,rn,rn->r", masses, offsets, offsets) / total)
 
 
-def ends_of_mass(u: Array, masses: Array) -> tuple[Array, Array]:
-    """Return the coordinates between which the mass of each row is not negligible."""
-    kept = masses > NEGLIGIBLE * masses.max(axis=1, keepdims=True)
-    index = np.arange(len(masses))
-    return u[index, kept.argmax(axis=1)], u[index, -1 - kept[:, ::-1].argmax(axis=1)]
-
-
 def windows(masses: Array) -> Any:
     """Return the indices of the nodes with mass, the same number for each row."""
     kept = masses > NEGLIGIBLE * masses.max(axis=1, keepdims=True)
@@ -65,3 +58,19 @@ def expanded(z: Array, skewness: Array, kurtosis: Array) -> Array:
         - skewness * skewness * z * (2.0 * z * z - 5.0) / 36.0
     )
     return found
+
+
+def limited(step: Array, offset: Array, spread: Array, heavy: Any) -> Array:
+    """Return Newton steps, which are limited where the density is almost 0.
+
+    In heavy tails, the steps are taken in the inverse hyperbolic sine of the offset from the
+    centre, because normal scores are nearly a linear function of it.
+    """
+    reach = 4.0 * (spread + np.abs(offset))
+    plain: Array = np.minimum(np.maximum(step, -reach), reach)
+    if not heavy.any():
+        return plain
+    root = np.hypot(spread, offset)
+    t = np.clip(step / root, -2.0, 2.0)
+    curved = 2.0 * offset * np.sinh(t / 2.0) ** 2 + root * np.sinh(t)
+    return np.where(heavy, curved, plain)

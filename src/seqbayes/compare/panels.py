@@ -13,6 +13,7 @@ from seqbayes.compare.coordinates import Array, coordinate_of
 from seqbayes.distributions import Distribution
 
 _STENCIL = np.concatenate([np.arange(0.0, 8.0, 0.5), 8.0 * 1.3 ** np.arange(8)])
+_SIGNED_STENCIL = np.concatenate([-_STENCIL[:0:-1], _STENCIL])
 _FAR_STENCIL = np.concatenate([8.0 * 1.3 ** np.arange(8, 30), 1.6e4 * 4.0 ** np.arange(1, 40)])
 """Distances from the centre, in standard deviations, used to find the extent of a density."""
 
@@ -181,8 +182,8 @@ def edges_of(densities: Densities) -> list[list[float]]:
     edges, separation = _extents(densities, centres, widths)
     graded = densities.coordinate.graded(centres, widths)
     shape = densities.comparisons, densities.numbers, -1
-    rows = edges.reshape(shape), np.gradient(edges, axis=1).reshape(shape)
-    more = graded.reshape(shape), np.gradient(graded, axis=1).reshape(shape)
+    rows = edges.reshape(shape), _gaps(edges).reshape(shape)
+    more = graded.reshape(shape), _gaps(graded).reshape(shape)
     used = np.searchsorted(_LEVELS, _DROP + np.minimum(separation, _SEPARATED), side="right")
     found = []
     for m, levels in enumerate(used.tolist()):
@@ -194,6 +195,15 @@ def edges_of(densities: Densities) -> list[list[float]]:
         smoothness = np.concatenate([gaps.ravel(), more[1][m][inside]])
         order = np.argsort(candidates)
         found.append(_merge_narrow_panels(candidates[order].tolist(), smoothness[order].tolist()))
+    return found
+
+
+def _gaps(points: Array) -> Array:
+    """Return the mean distance of each point from its neighbours, in each row."""
+    gaps = points[:, 1:] - points[:, :-1]
+    found = np.empty_like(points)
+    found[:, 0], found[:, -1] = gaps[:, 0], gaps[:, -1]
+    found[:, 1:-1] = (gaps[:, 1:] + gaps[:, :-1]) / 2.0
     return found
 
 
@@ -209,7 +219,7 @@ def _extents(densities: Densities, centres: Array, widths: Array) -> tuple[Array
         return densities.coordinate.log_mass(logs, u, centres[rows], widths[rows])
 
     k = densities.numbers
-    u = centres + widths * np.concatenate([-_STENCIL[:0:-1], _STENCIL])
+    u = centres + widths * _SIGNED_STENCIL
     others = np.repeat(centres.reshape(-1, k), k, axis=0)
     everything = np.arange(len(centres))
     logs = evaluate(np.concatenate([u, others], axis=1), everything)
@@ -226,10 +236,11 @@ def _extents(densities: Densities, centres: Array, widths: Array) -> tuple[Array
         fine = ~coarse.any(axis=1) | (refinement == _REFINEMENTS)
         if refinement == 0:
             fine &= (np.abs(falls[:, [0, -1]]) > _LEVELS[-1]).all(axis=1)
+        if fine.all():
+            edges[rows] = _interpolate(_SIGNED_LEVELS, falls, u)
+            break
         if fine.any():
             edges[rows[fine]] = _interpolate(_SIGNED_LEVELS, falls[fine], u[fine])
-        if fine.all():
-            break
         rows, u, logs = rows[~fine], u[~fine], logs[~fine]
         if refinement == 0:
             far = np.concatenate([-_FAR_STENCIL, _FAR_STENCIL])
