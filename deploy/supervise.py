@@ -46,9 +46,14 @@ def run(folder: Path, command: list[str]) -> int:
 
         threading.Thread(target=receive, daemon=True).start()
         variables = {"NOTIFY_SOCKET": str(name), "WATCHDOG_USEC": f"{WATCHDOG_SECONDS * 1e6:.0f}"}
-        process = subprocess.Popen(command, env={**os.environ, **variables})
+        early: list[int] = []  # a signal may arrive while the command is being started
+        pass_on = early.append
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda number, _: process.send_signal(number))
+            signal.signal(number, lambda number, _: pass_on(number))
+        process = subprocess.Popen(command, env={**os.environ, **variables})
+        pass_on = process.send_signal
+        for sent in early:
+            process.send_signal(sent)
         status = process.wait()
     (folder / "ready").unlink(missing_ok=True)
     return status if status >= 0 else 128 - status

@@ -74,6 +74,24 @@ def test_a_runner_without_a_recent_sign_of_life_is_not_alive(supervise, tmp_path
     assert supervise.main(["--alive", str(tmp_path)]) == 1
 
 
+def test_a_signal_while_the_command_is_being_started_is_passed_on(supervise, tmp_path, monkeypatch):
+    start = subprocess.Popen
+
+    def interrupted(*arguments, **options):
+        process = start(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return process
+
+    monkeypatch.setattr(supervise.subprocess, "Popen", interrupted)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        wait = "import time; time.sleep(600)"
+        assert supervise.run(tmp_path, [sys.executable, "-c", wait]) == 128 + signal.SIGTERM
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
 def test_a_killed_command_has_the_status_of_its_signal(supervise, tmp_path):
     kill = "import os; os.kill(os.getpid(), 9)"
     words = [sys.executable, str(SCRIPT), str(tmp_path), sys.executable, "-c", kill]
