@@ -1,8 +1,8 @@
 """Runners of a group that are killed, stopped and cut off count every event exactly once.
 
 Two runners share three partitions and a PostgreSQL store, which one of them reaches by a slow
-connection. The partitions are those of a Kafka topic or three Redis streams; the broker is killed
-and restarted.
+connection. The partitions are those of a Kafka topic, three Redis streams, three subjects of NATS,
+or three files; the broker is killed and restarted.
 `SEQBAYES_KILLS=200 pytest tests/stream/test_group_crash.py` disturbs each group 200 times.
 """
 
@@ -49,7 +49,7 @@ NURSERY = """
 import json, os, signal, sys
 from seqbayes.cli import main
 from seqbayes.stream import config, group, history
-from seqbayes.stream.sources import kafka
+from seqbayes.stream.sources import file, kafka, nats, redis
 from seqbayes.stream.stores import partitioned, postgres
 from seqbayes.stream.verbs import run
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -175,12 +175,51 @@ class Streams:
             self.broker.publish(f"{self.name}-{i}", texts[i::3])
 
 
-@pytest.mark.parametrize(("kind", "partitions"), [("kafka", Topic), ("redis", Streams)])
+class Subjects:
+    """Three subjects of a stream of NATS."""
+
+    def __init__(self, broker, name):
+        self.broker, self.name = broker, name
+        broker.make(name)
+        self.source = broker.source(name, subject=f"{name}.{{partition}}")
+
+    def publish(self, texts):
+        async def act(stream):
+            for i, text in enumerate(texts):
+                await stream.publish(f"{self.name}.{i % 3}", text)
+
+        self.broker.do(act)
+
+
+class Files:
+    """Three files to which events are appended."""
+
+    def __init__(self, directory, name):
+        self.broker, self.folder = self, directory / name
+        self.folder.mkdir()
+        path = str(self.folder / "{partition}.jsonl")
+        self.source = {"kind": "file", "path": path, "follow": True}
+        self.publish([])
+
+    def publish(self, texts):
+        for i in range(3):
+            with (self.folder / f"{i}.jsonl").open("ab") as out:
+                out.writelines(text + b"\n" for text in texts[i::3])
+
+    def restart(self):
+        """Do nothing: files have no server."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "partitions"),
+    [("kafka", Topic), ("redis", Streams), ("nats", Subjects), ("file", Files)],
+)
 def test_a_disturbed_group_counts_every_event_exactly_once(
     kind, partitions, server, postgres, postgres_url, tmp_path
 ):
-    broker, rng = server(kind, durable=True), random.Random(7)
-    topic = partitions(broker, f"group{rng.randrange(10**9)}")
+    rng = random.Random(7)
+    place = tmp_path if kind == "file" else server(kind, durable=True)
+    topic = partitions(place, f"group{rng.randrange(10**9)}")
     events = records(PER_STEP * (DISTURBANCES + 2))
     texts = [json.dumps(each).encode() for each in events]
     runners = Runners(tmp_path)
@@ -201,7 +240,7 @@ def test_a_disturbed_group_counts_every_event_exactly_once(
                 i, act = rng.randrange(2), list(counts)[(step - 1) % 4]
                 counts[act] += 1
                 time.sleep(rng.uniform(0.0, 0.1))
-                disturb(act, i, live, configs, runners, broker, postgres_url)
+                disturb(act, i, live, configs, runners, topic.broker, postgres_url)
                 topic.publish(part[PER_STEP // 2 :])
             topic.publish(texts[PER_STEP * (DISTURBANCES + 1) :])
 
