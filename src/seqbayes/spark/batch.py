@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Self
 
 import pyarrow as pa
-from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
 from pyspark.sql.types import BooleanType, DataType
 
 from seqbayes.errors import PriorError
@@ -14,9 +14,11 @@ from seqbayes.events.belief import Belief
 from seqbayes.spark.estimates import STATE, answers
 from seqbayes.spark.events import KEY, count_booleans, count_equal, is_countable, quoted, select
 from seqbayes.spark.moments import LearnMoments, has_moments, sum_moments
+from seqbayes.spark.partials import Partials, number_of_buckets
 from seqbayes.spark.workers import (
     PARTIAL,
     REFUSED,
+    LearnBooleans,
     LearnKeys,
     LearnPartition,
     MergeBuckets,
@@ -24,8 +26,6 @@ from seqbayes.spark.workers import (
 )
 from seqbayes.spark.writing import write_states
 from seqbayes.stream.codec import StateCodec
-
-_BUCKETS_PER_CORE = 2
 
 
 class Beliefs:
@@ -35,8 +35,8 @@ class Beliefs:
     ----------
     belief
         The declaration.
-    found
-        The states of the keys, with the columns of `states_schema`.
+    partials
+        The partial results.
     types
         The types of the key fields.
 
@@ -46,28 +46,44 @@ class Beliefs:
         The declaration.
     """
 
-    def __init__(self, belief: Belief, found: DataFrame, types: list[DataType]) -> None:
+    def __init__(self, belief: Belief, partials: Partials, types: list[DataType]) -> None:
         self.belief = belief
-        self._found = found.persist(StorageLevel.MEMORY_AND_DISK)
+        self._partials = partials
+        self._merged: pa.Table | DataFrame | None = None
         named = zip(map(quoted, belief.by), types, strict=True)
         self._keys = [f"CAST({name} AS {kind.simpleString()}) AS {name}" for name, kind in named]
 
     @property
     def refused(self) -> int:
         """The number of events that were skipped because they cannot be used."""
-        return self._aggregate(f"SUM({REFUSED})")
+        found = self._found()
+        if isinstance(found, pa.Table):
+            return pc.sum(found[REFUSED]).as_py() or 0
+        (row,) = found.selectExpr(f"SUM({REFUSED})").collect()
+        return row[0] or 0
 
     def __len__(self) -> int:
         """Return the number of keys."""
-        return self._aggregate(f"COUNT({STATE})")
+        found = self._found()
+        if isinstance(found, pa.Table):
+            return found.num_rows - found[STATE].null_count
+        return found.where(f"{STATE} IS NOT NULL").count()
 
-    def _aggregate(self, sql: str) -> int:
-        (row,) = self._found.selectExpr(sql).collect()
-        return int(row[0] or 0)
+    def _found(self) -> pa.Table | DataFrame:
+        """Return the states, with the columns of `states_schema`."""
+        if self._merged is None:
+            self._merged = self._partials.merged()
+        return self._merged
 
     def states(self) -> DataFrame:
         """Return a data frame with the key fields and, as JSON, the state of each key."""
-        return self._found.where(f"{STATE} IS NOT NULL").selectExpr(*self._keys, STATE)
+        found = self._found()
+        if isinstance(found, pa.Table):
+            spark, present = self._partials.frame.sparkSession, found[STATE].is_valid()
+            frame = spark.createDataFrame(found.filter(present), states_schema(self.belief))
+        else:
+            frame = found.where(f"{STATE} IS NOT NULL")
+        return frame.selectExpr(*self._keys, STATE)
 
     def answers(self, level: float = 0.95, kind: str = "equal-tailed") -> DataFrame:
         """Return a data frame of estimates; see `seqbayes.spark.answers`."""
@@ -85,13 +101,13 @@ class Beliefs:
 
         The states are the same as those that one process learns from the same events.
         """
-        codec, by = StateCodec(self.belief.state), self.belief.by
-        found = {}
-        for row in self.states().collect():
-            *values, text = row
-            key = tuple(map(_as_text, values))
-            found[key[0] if len(by) == 1 else key] = codec.read(text)
-        return found
+        codec, found = StateCodec(self.belief.state), self._found()
+        table = found if isinstance(found, pa.Table) else found.toArrow()
+        states = {}
+        for *values, text, _ in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            if text is not None:
+                states[values[0] if len(values) == 1 else tuple(values)] = codec.read(text)
+        return states
 
     def write(self, url: str) -> int:
         """Write the states into a store of seqbayes, in one transaction.
@@ -115,7 +131,9 @@ class Beliefs:
 
     def unpersist(self) -> Self:
         """Drop the cached results; they will be recomputed when needed."""
-        self._found.unpersist()
+        if isinstance(self._merged, DataFrame):
+            self._merged.unpersist()
+        self._merged = None
         return self
 
 
@@ -164,24 +182,26 @@ def learn(
     check_options(belief, invalid, buckets)
     events, skip = select(frame, belief), invalid == "skip"
     if has_moments(frame, belief):
-        sums = distribute(sum_moments(events, belief), KEY, belief, buckets)
-        found = sums.mapInArrow(LearnMoments(belief, skip), states_schema(belief))
+        sums = sum_moments(events, belief)
+        partials = Partials(belief, sums, LearnMoments(belief, skip), KEY, buckets)
     elif is_countable(frame, belief):
-        counted = _count(events, frame, belief, buckets)
-        found = counted.mapInArrow(LearnKeys(belief, skip), states_schema(belief))
+        partials = _count(events, frame, belief, skip, buckets)
     else:
         n = number_of_buckets(frame.sparkSession, belief, buckets)
         partial = events.mapInArrow(LearnPartition(belief, skip, n), PARTIAL)
-        found = merge_partials(partial, belief, buckets)
-    return Beliefs(belief, found, [frame.schema[name].dataType for name in belief.by])
+        partials = merge_partials(partial, belief, buckets)
+    return Beliefs(belief, partials, [frame.schema[name].dataType for name in belief.by])
 
 
-def _count(events: DataFrame, frame: DataFrame, belief: Belief, buckets: int | None) -> DataFrame:
-    """Return distinct events with their counts; all events of a key are in one partition."""
+def _count(
+    events: DataFrame, frame: DataFrame, belief: Belief, skip: bool, buckets: int | None
+) -> Partials:
+    """Return distinct events with their counts."""
     ((name, kind),) = belief.values
     if kind != "text" and isinstance(frame.schema[name].dataType, BooleanType):
-        return count_booleans(events, name)
-    return distribute(count_equal(events), KEY, belief, buckets)
+        learn_booleans = LearnBooleans(belief, skip)
+        return Partials(belief, count_booleans(events, name), learn_booleans, None, buckets)
+    return Partials(belief, count_equal(events), LearnKeys(belief, skip), KEY, buckets)
 
 
 def check_options(belief: Belief, invalid: str, buckets: int | None) -> None:
@@ -198,29 +218,6 @@ def check_options(belief: Belief, invalid: str, buckets: int | None) -> None:
         raise PriorError(f"expected a number of buckets above 0, got {buckets!r}")
 
 
-def number_of_buckets(spark: SparkSession, belief: Belief, buckets: int | None) -> int:
-    """Return the number of parts into which the keys of a partition are divided."""
-    if not belief.by:
-        return 1
-    return buckets or _BUCKETS_PER_CORE * spark.sparkContext.defaultParallelism
-
-
-def merge_partials(partial: DataFrame, belief: Belief, buckets: int | None) -> DataFrame:
-    """Return the states of the keys in partial beliefs."""
-    parts = distribute(partial, "bucket", belief, buckets)
-    return parts.mapInArrow(MergeBuckets(belief), states_schema(belief))
-
-
-def distribute(frame: DataFrame, column: str, belief: Belief, buckets: int | None) -> DataFrame:
-    """Partition rows so that all rows with the same value of a column are in one partition."""
-    spark = frame.sparkSession
-    if not belief.by:
-        return frame.repartition(1)
-    if buckets is None and spark.conf.get("spark.sql.adaptive.enabled") == "true":
-        return frame.repartition(column)  # Spark combines small partitions
-    return frame.repartition(number_of_buckets(spark, belief, buckets), column)
-
-
-def _as_text(value: Any) -> str:
-    """Return a value of a key as the string to which Spark casts it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def merge_partials(partial: DataFrame, belief: Belief, buckets: int | None) -> Partials:
+    """Return partial beliefs, which are merged by bucket."""
+    return Partials(belief, partial, MergeBuckets(belief), "bucket", buckets, "groups")

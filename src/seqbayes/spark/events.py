@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (as in Spark's documentation)
 from pyspark.sql import types as T  # noqa: N812
@@ -22,6 +23,9 @@ Array = Any
 
 KEY, WEIGHT, TIME, COUNT = "__key", "__weight", "__time", "__count"
 """Columns of the events; the columns of an observation keep the names of the fields."""
+
+_ALL, _PRESENT, _TRUE = "__all", "__present", "__true"
+"""Columns of counts of booleans."""
 
 
 def check_belief(belief: Belief) -> None:
@@ -124,15 +128,24 @@ def count_equal(events: DataFrame) -> DataFrame:
 
 
 def count_booleans(events: DataFrame, name: str) -> DataFrame:
-    """Return the same as `count_equal` for a column of booleans, partitioned by key."""
+    """Return how many events, present values and true values each key has; see `booleans`."""
     x, others = quoted(name), [each for each in events.columns if each != name]
-    counts = ("COUNT(*) AS n", f"COUNT({x}) AS present", f"COUNT_IF({x}) AS positive")
-    counted = events.groupBy(*map(quoted, others)).agg(*map(F.expr, counts))
-    rows = (
-        "STACK(3, TRUE, CAST(positive AS DOUBLE), FALSE, CAST(present - positive AS DOUBLE),"
-        f" NULL, CAST(n - present AS DOUBLE)) AS ({x}, {COUNT})"
-    )
-    return counted.selectExpr(*map(quoted, others), rows).where(f"{COUNT} > 0")
+    counts = (f"COUNT(*) AS {_ALL}", f"COUNT({x}) AS {_PRESENT}", f"COUNT_IF({x}) AS {_TRUE}")
+    return events.groupBy(*map(quoted, others)).agg(*map(F.expr, counts))
+
+
+def booleans(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
+    """Return the same as `count_equal` for a batch that has the columns of `count_booleans`."""
+    n, present, true = (batch.column(each) for each in (_ALL, _PRESENT, _TRUE))
+    counts = {True: true, False: pc.subtract(present, true), None: pc.subtract(n, present)}
+    parts = []
+    for value, count in counts.items():
+        found = batch.select([KEY] if KEY in batch.schema.names else [])
+        xs = pa.array([value], pa.bool_()).take(pa.array(np.zeros(len(count), np.intp)))
+        columns = [*found.columns, xs, count.cast(pa.float64())]
+        rows = pa.RecordBatch.from_arrays(columns, [*found.schema.names, name, COUNT])
+        parts.append(rows.filter(pc.greater(count, 0)))
+    return pa.concat_batches(parts)
 
 
 def key_column(frame: DataFrame, belief: Belief) -> str:

@@ -16,7 +16,7 @@ from pyspark.sql import types as T  # noqa: N812 (as in Spark's documentation)
 
 from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
-from seqbayes.spark.batch import Beliefs, check_options, merge_partials, number_of_buckets
+from seqbayes.spark.batch import Beliefs, check_options, merge_partials
 from seqbayes.spark.events import (
     COUNT,
     KEY,
@@ -27,6 +27,7 @@ from seqbayes.spark.events import (
     counts_equal,
     read_names,
 )
+from seqbayes.spark.partials import number_of_buckets
 from seqbayes.spark.workers import PARTIAL, LearnPartition
 
 _ROWS = 1 << 19

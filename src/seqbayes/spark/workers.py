@@ -12,7 +12,7 @@ from pyspark.taskcontext import TaskContext
 
 from seqbayes.events.belief import Belief
 from seqbayes.spark.estimates import STATE
-from seqbayes.spark.events import key_values, read
+from seqbayes.spark.events import booleans, key_values, read
 from seqbayes.spark.groups import Groups
 from seqbayes.stream.codec import StateCodec
 
@@ -88,6 +88,20 @@ class LearnKeys:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the states of the keys."""
         return states(_learned(batches, self.belief, self.skip), self.belief)
+
+
+@dataclass
+class LearnBooleans:
+    """Learns the numbers of booleans of a partition that has all events of its keys."""
+
+    belief: Belief
+    skip: bool
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the states of the keys."""
+        ((name, _),) = self.belief.values
+        counted = (booleans(batch, name) for batch in batches)
+        return states(_learned(counted, self.belief, self.skip), self.belief)
 
 
 def _learned(batches: Iterable[pa.RecordBatch], belief: Belief, skip: bool) -> Groups:
