@@ -112,7 +112,8 @@ def relink(text: str, source: str, known: dict[str, str]) -> str:
             here = posixpath.dirname(known[source])
             return f"{image}[{label}]({posixpath.relpath(known[target], here)}{hash_sign}{anchor})"
         if (ROOT / target).exists():
-            return label  # a file that is not a page
+            # a file that is not a page
+            return label
         return found[0]  # a link to a generated page, or a broken link, which the generator reports
 
     return LINK.sub(change, text)

@@ -112,9 +112,12 @@ class Windowed(DatedAnswers[H, E, I, X]):
         self._panes: dict[int, State[H, E, I, X]] = {}
         self._clock: float | None = None
         self._now: State[H, E, I, X] | None = None
-        self._reported: int | None = None  # the pane at which the last window taken ends
-        self._revised: int | None = None  # the oldest pane of a window taken that has changed
-        self._complete: int | None = None  # the first pane before which panes were removed
+        # the pane at which the last window taken ends
+        self._reported: int | None = None
+        # the oldest pane of a window taken that has changed
+        self._revised: int | None = None
+        # the first pane before which panes were removed
+        self._complete: int | None = None
         self.likelihood = self._state.likelihood
 
     def pane_of(self, t: float) -> int:

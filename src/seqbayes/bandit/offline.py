@@ -55,7 +55,8 @@ class InversePropensity:
         self._weights = 0.0
         self._squared_weights = 0.0
         self._mean = 0.0
-        self._squares = 0.0  # sum of squared deviations of w r from its mean
+        # sum of squared deviations of w r from its mean
+        self._squares = 0.0
         # Weighted mean c of the rewards, and sums of w² (r - c) and w² (r - c)².
         self._centre = 0.0
         self._lean = 0.0

@@ -7,7 +7,7 @@ USAGE_ERROR = 2
 STORE_IN_USE = 3
 FAILED = 4
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-PIPE_CLOSED = 141  # 128 + SIGPIPE
+PIPE_CLOSED = 141  # with SIGPIPE
 
 MEANINGS = {
     0: "success",

@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 
 _TAIL = 1e-3
-_REACH = 0.5  # shown length of a heavy tail, in widths of the 95% interval
-_NEAR = 0.25  # share of the range; an end of the support that is closer is shown
-_EDGE = 1e-4  # share of the range, to stay inside the support
-_POLE = 0.01  # share of the range, to avoid infinite densities
-_STEEP = 0.2  # share of the diagonal; a longer step between two points misses details
+# length of a heavy tail that is drawn, in widths of the 95% interval
+_REACH = 0.5
+# an end of the support is drawn if it is closer than this share of the range
+_NEAR = 0.25
+# points stay inside the support by this share of the range
+_EDGE = 1e-4
+# points stay this share of the range away from infinite densities
+_POLE = 0.01
+# a step between two points that exceeds this share of the diagonal misses details
+_STEEP = 0.2
 
 
 def extents(distribution: Any, inner: Any) -> tuple[Any, Any]:

@@ -143,7 +143,7 @@ class Multinomial(LabelLikelihood):
         return predictive.DirichletMultinomial(self.trials or 1, dict(posterior))
 
     def sample(self, theta: Any, rng: np.random.Generator, size: Any = None) -> Any:
-        """Draw dicts of counts, of a single trial if `trials` is None."""
+        """Draw dicts of counts, which sum to 1 if `trials` is None."""
         drawn = rng.multinomial(self.trials or 1, list(theta.values()), size)
         rows = [dict(zip(theta, map(int, row), strict=True)) for row in np.atleast_2d(drawn)]
         return rows[0] if size is None else rows

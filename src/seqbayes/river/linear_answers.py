@@ -52,12 +52,16 @@ class LinearAnswers(document.Estimator):
     alpha: float
     beta: float
 
-    _root: SquareRoot  # root of all rows and of the prior, except the intercept's prior
-    _columns: dict[Any, int]  # column of each feature in the factor
-    _origin: list[float]  # origin of every column; rows contain x - origin
+    # square root of all rows and of the prior, except the prior of the intercept
+    _root: SquareRoot
+    # column of each feature in the factor
+    _columns: dict[Any, int]
+    # origin of every column; rows contain x - origin
+    _origin: list[float]
     _target_origin: float
     _n: float
-    _solution: list[float] | None = None  # solution for the factor; None if it is outdated
+    # solution for the factor; None if it is outdated
+    _solution: list[float] | None = None
     _prior_apart = False  # earlier versions stored the intercept's prior in the root
     _calibration: Calibration
     _shrinkage: Shrinkage | None

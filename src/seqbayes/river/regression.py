@@ -106,7 +106,8 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
         self.beta = check_parameter("beta", beta, open_low=False)
         self.intercept = intercept
         self._root = SquareRoot()
-        self._columns: dict[Any, int] = {}  # column of each feature in the factor
+        # column of each feature in the factor
+        self._columns: dict[Any, int] = {}
         self._origin: list[float] = []  # origin of every column; rows contain x - origin
         self._target_origin = 0.0
         self._n = 0.0

@@ -77,7 +77,8 @@ class ColumnStates(MutableMapping[Any, Any]):
         self._changed: Array = np.zeros(0, np.uint8)
         self._places: Array = np.zeros(0, np.int64)  # places in the store; 0 if not known
         self._json = ColumnJson(codec, self._columns)
-        self._written: Array | None = None  # the rows that `changes` returned, in order
+        # the rows that `changes` returned, in order
+        self._written: Array | None = None
         # statistics (JSON) and place of the states that cannot be read
         self._unread: dict[Any, tuple[str, int]] = {}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 try:
-    from _blake2 import blake2b  # importing hashlib loads OpenSSL, which takes 4 ms and 3.5 MB
+    # importing hashlib loads OpenSSL, which takes 4 ms and 3.5 MB
+    from _blake2 import blake2b
 except ImportError:  # another implementation of Python
     from hashlib import blake2b
 

@@ -125,7 +125,7 @@ class Entry:
         self._rate = self._decayed_rate(update.updated) + update.events / RATE_SECONDS
         if update.events == 0.0 and self._before is None and self.stored is not None:
             # a store does not contain the number of new events
-            with suppress(StoreError):  # the replaced state cannot be read
+            with suppress(StoreError):  # if the replaced state is damaged
                 self._before = (self.n, self.updated)
         self.rated = self.updated = update.updated
         self.stored, self.known_n, self.known_ranking = update.state, None, None

@@ -19,7 +19,8 @@ GRACE = 10
 
 MAX_CONNECTIONS = 1000
 
-_BUFFER = 1 << 18  # bytes of kernel buffer per client
+# bytes of the kernel's buffer for each client
+_BUFFER = 1 << 18
 _UNSENT = 20_000  # milliseconds of unacknowledged data after which a connection is closed
 
 

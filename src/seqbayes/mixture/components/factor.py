@@ -116,9 +116,9 @@ class Factor:
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         m: cython.Py_ssize_t
-        p: cython.Py_ssize_t = 0  # of (i, j)
-        q: cython.Py_ssize_t  # of (j, 0)
-        r: cython.Py_ssize_t = 0  # of (i, 0)
+        p: cython.Py_ssize_t = 0  # index of entry (i, j)
+        q: cython.Py_ssize_t  # index of entry (j, 0)
+        r: cython.Py_ssize_t = 0  # index of entry (i, 0)
         u: cython.double
         v: cython.double
         part: cython.double = 1.0

@@ -112,7 +112,7 @@ class BulkPredictions:
         return np.concatenate([log_average(*model.log_densities(block)) for block in _blocks(rows)])
 
     def score_many(self, xs: Iterable[Any]) -> Array:
-        """Return the surprise of n observations, as `score_one` does: high if anomalous.
+        """Return the surprise of each of n observations; anomalous ones have high surprises.
 
         Raises
         ------

@@ -109,12 +109,18 @@ class File(Source):
         self.finite = not follow
         self.text = self._layout.text
         self._reading: Reading | None = None
-        self._tails: list[Reading] = []  # rotated files that are watched
-        self._since: float | None = None  # when another file was first found at the path
-        self._missing = False  # whether there was no file at the path at the last check
-        self._older: list[list[int]] | None = None  # files older than the one at the path
-        self._listed = 0  # modification time of the directory when it was last listed
-        self._size = self._changed = 0  # size and time of the current file at the last check
+        # rotated files that are watched
+        self._tails: list[Reading] = []
+        # when another file was first found at the path
+        self._since: float | None = None
+        # whether there was no file at the path at the last check
+        self._missing = False
+        # files older than the one at the path
+        self._older: list[list[int]] | None = None
+        # modification time of the directory when it was last listed
+        self._listed = 0
+        # size and time of the current file at the last check
+        self._size = self._changed = 0
         self._gap: tuple[Any, bytes, str] | None = None
 
     def seek(self, token: Any) -> None:

@@ -137,7 +137,8 @@ class KafkaTopic(Broker):
         self._polled_at = 0.0
         self._answered = False
         self._connection_error: str | None = None
-        self._reopened: set[int] = set()  # partitions to be read from another offset
+        # partitions to be read from another offset
+        self._reopened: set[int] = set()
         self._make_consumer().close()  # validates the settings without connecting
 
     @classmethod

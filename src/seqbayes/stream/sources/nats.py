@@ -99,7 +99,8 @@ class JetStream(Broker):
         self._messages = messages_of(format, schema, message, name=self.name)
         self._server = NatsServer(urls, stream, subject, domain, credentials_file)
         self._position: int | None = None
-        self._created: str | None = None  # time at which the stream was created
+        # time at which the stream was created
+        self._created: str | None = None
         self._expected = 0  # sequence number of the next message, if none is deleted
         self._polled_at = 0.0
         self._feed: NatsSubscription | None = None

@@ -129,7 +129,8 @@ class Query(Broker):
         earlier = token is not None and not isinstance(token, dict)  # written by an earlier version
         values = token if isinstance(token, dict) else {"last": token}
         self._last = values["last"]
-        self._recent: list[Any] = list(values.get("recent", ()))  # the last cursors read, in order
+        # the last cursors read, in order
+        self._recent: list[Any] = list(values.get("recent", ()))
         # whether these are all the cursors that were read
         self._whole: bool = values.get("whole", not earlier)
         self._count: int | None = values.get("count", None if earlier else 0)

@@ -120,7 +120,8 @@ class RedisStream(Broker):
         self._durable: str | None = None
         self._unacknowledged: deque[tuple[str, list[bytes]]] = deque()
         self._alone, self._replays = True, False
-        self._count: int | None = None  # entries of the stream up to the position, if known
+        # entries of the stream up to the position, if known
+        self._count: int | None = None
         self._trimmed: list[bytes] = []  # delivered, but removed before they were committed
         self._polled_at, self._left = -_POLL, None
         self._counted_at = -_RECOUNT

@@ -181,7 +181,7 @@ def _merge(pipeline: Pipeline, rows: BulkRows) -> None:
 def _open_file(
     data: str, config: Config, query: str | None, bound: Boundary
 ) -> tuple[BulkRows, str, Callable[[], Any]]:
-    """Return the rows of a file, its name in the store, and a function for the position."""
+    """Return the rows of a file, the file's name in the store, and a position function."""
     if query is not None:
         raise PriorError("a query can be given only for postgresql://…, not for a file")
     kind, options = config.source
@@ -213,7 +213,7 @@ def _parquet(data: str) -> Relation:
 def _open_query(
     data: str, config: Config, query: str | None, bound: Boundary
 ) -> tuple[BulkRows, str, Callable[[], Any]]:
-    """Return the rows of a query, its name in the store, and a function for the position."""
+    """Return the rows of a query, the query's name in the store, and a position function."""
     kind, options = config.source
     url = expand(data, quoted=True)
     own = (

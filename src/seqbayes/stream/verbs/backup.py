@@ -132,7 +132,8 @@ def _publish(part: Path, path: Path) -> None:
     finally:
         os.close(descriptor)
     try:
-        os.link(part, path)  # unlike a rename, a link does not replace a file
+        # unlike a rename, a link does not replace a file
+        os.link(part, path)
     except OSError:  # the file exists, or the file system has no links
         if os.path.lexists(path):
             raise StoreError(f"{path} exists: choose another name for the backup") from None
