@@ -131,7 +131,7 @@ NUMBERS = Kind(split_numbers, number_state)
 
 
 def counted(table: Any, key: str, hit: Any) -> list[tuple[Any, int, int]]:
-    """Return hits and trials of each key of a table with one row for each trial."""
+    """Return the hits and trials of each key of a table with one row for each trial."""
     groups: dict[Any, list[bool]] = {}
     for name, value in zip(table[key], hit, strict=True):
         groups.setdefault(name, []).append(bool(value))

@@ -75,7 +75,7 @@ def print_results(screen: Screen) -> None:
 
 
 def figure(canvas: Figure) -> None:
-    """Draw prior, likelihood and posterior for three bags, and the MAP as more bags are counted."""
+    """Draw the prior, likelihood and posterior for three bags, and the MAP for more bags."""
     left, right = canvas.subplots(1, 2)
     n, beta = 3, 1.0
     one = estimates(n, beta)

@@ -88,7 +88,7 @@ def print_results(screen: Screen) -> None:
 
 
 def figure(canvas: Figure) -> None:
-    """Draw prior, likelihood and posterior of both hypotheses."""
+    """Draw the prior, likelihood and posterior of both hypotheses."""
     both = hypotheses()
     likelihoods = sum(one.likelihood for one in both)
     for axes, part, title, heights in zip(

@@ -37,7 +37,7 @@ class Oracle:
         return sum(w * Fraction(function(x)) for x, w in self.seen)
 
     def moments(self):
-        """Return mean and squares about it."""
+        """Return the mean and the sum of squares about it."""
         n = self.n
         mean = self.total(lambda x: x) / n
         return mean, sum(w * (Fraction(x) - mean) ** 2 for x, w in self.seen)

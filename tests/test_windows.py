@@ -342,7 +342,7 @@ def test_a_first_zero_decays(by, distance):
 
 
 def moments(data):
-    """Return mean and variance."""
+    """Return the mean and the variance."""
     n = sum(w for _, w in data)
     mean = sum(w * Fraction(x) for x, w in data) / n
     return float(mean), float(sum(w * (Fraction(x) - mean) ** 2 for x, w in data) / n)

@@ -107,8 +107,8 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         {"fields": {"share": Bernoulli(), "amount": Exponential()}},
         1.5,
         {
-            "share": "the Beta update by whether x differs from zero",
-            "amount": "the update of the amount's family, if it does",
+            "share": "the Beta update, with success if x is not zero",
+            "amount": "the update of the amount's family, if x is not zero",
         },
     ),
     ("Product", "Fields"): Example(

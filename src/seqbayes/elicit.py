@@ -118,7 +118,7 @@ def _too_wide(low: float, high: float, level: float, needed: str) -> str:
 def _gamma_interval(shape: float, tail: float) -> tuple[float, float]:
     """Return the logarithm of the lower quantile for a rate of 1, and the width of the interval.
 
-    The width is measured on the log scale.
+    The width of the interval is measured on the log scale.
     """
     if shape > _NORMAL_SHAPE:
         deviation = -float(sc.ndtri(tail)) / math.sqrt(shape)
@@ -133,7 +133,7 @@ def _gamma_interval(shape: float, tail: float) -> tuple[float, float]:
 
 
 def match_beta(low: float, high: float, level: float) -> tuple[float, float]:
-    """Return alpha and beta of the beta distribution with this equal-tailed interval.
+    """Return the alpha and beta of the beta distribution with this equal-tailed interval.
 
     The equations are solved for log(alpha + beta) and for the log odds of the mean, scaled by their
     spread. In these unknowns the equations are well scaled for intervals of any width.

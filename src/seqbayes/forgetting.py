@@ -181,7 +181,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         w
             None, one weight for all, or n weights.
         t
-            Their n times, if the half-life is in units of time.
+            The n times of the observations, if the half-life is in units of time.
 
         Raises
         ------

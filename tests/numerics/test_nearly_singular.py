@@ -12,7 +12,7 @@ DIGITS = 80
 
 
 def exact_scale(kappa, scale, xs):
-    """Return weight, mean and scale of the posterior for a prior mean of 0."""
+    """Return the weight, mean and scale of the posterior for a prior mean of 0."""
     n, d = np.shape(xs)
     table, ones = mpmath.matrix(np.asarray(xs).tolist()), mpmath.ones(n, 1)
     means = (ones.T * table) / n

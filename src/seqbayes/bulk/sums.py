@@ -242,7 +242,7 @@ def fill(columns: Columns, parts: Sequence[Sequence[Array]]) -> None:
     for j, terms in enumerate(parts):
         exact = _exact(terms)
         if not np.all(np.isfinite(exact[0])):
-            raise ObservationError("the rows are too large: a sum over them overflows")
+            raise ObservationError("the values are too large: a sum over the rows overflows")
         for i, part in enumerate(exact):
             if part.any():
                 columns.places[j * PARTS + i] = len(cells)

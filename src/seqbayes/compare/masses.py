@@ -31,7 +31,7 @@ def windows(masses: Array) -> Any:
 
 
 def moments_of(values: Array, masses: Array) -> tuple[Array, Array, Array, Array]:
-    """Return mean, cumulants 2 to 4, median and half-width of the central 68 % of each row."""
+    """Return the mean, cumulants 2 to 4, median and central 68 % half-width of each row."""
     total = masses.sum(axis=1)
     with np.errstate(all="ignore"):
         mean = np.einsum("rn,rn->r", masses, values) / total

@@ -63,7 +63,7 @@ class Distribution(ClosedForms):
     def _isf(self, q: Real) -> Real:
         raise NotImplementedError
 
-    # The same functions on the log scale, for probabilities that underflow.
+    # The cdf and the quantiles on the log scale, for probabilities that underflow.
 
     def _logcdf(self, x: Real) -> Real:
         return _log_of(self._cdf(x), self._sf(x))

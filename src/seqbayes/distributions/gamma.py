@@ -277,7 +277,7 @@ class InverseGamma(Distribution):
         return _log_cdf_near_zero(self.shape, logarithm(self.scale) - logarithm(x))
 
     def _scaled(self, x: Real) -> tuple[Real, Real]:
-        """Return scale / x and, for large shapes, its rounding error."""
+        """Return `scale / x` and, for large shapes, its rounding error."""
         scaled = self.scale / x
         if self.scalar and self.shape < _LARGE_SHAPE:
             return scaled, 0.0

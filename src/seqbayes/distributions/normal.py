@@ -148,7 +148,7 @@ class Normal(Distribution):
     def _draw(self, rng: np.random.Generator, size: Any) -> Any:
         return self._mean + rng.normal(self._low, self._std, size)
 
-    # For transformed variables.
+    # Functions for transformations of the variable.
 
     def tilted_mode_exponential(self) -> Real:
         """Return the point at which density * exp(-x) has its maximum."""
@@ -296,7 +296,7 @@ class StudentT(Distribution):
             deviation = z * np.sqrt(0.5 * np.minimum(self.df, 1e18) / square)
             return self.loc + (self.loc_low + self.scale * deviation)
 
-    # For transformed variables.
+    # Functions for transformations of the variable.
 
     def tilted_mode_exponential(self) -> Real:
         """Return -inf, since density * exp(-x) is unbounded toward minus infinity."""

@@ -22,7 +22,7 @@ SMALLEST_PIVOT = 1e-4
 """The smallest residual share of a variance that a matrix represents accurately."""
 
 SMALLEST_PIVOT_OF_MANY = 1e-5
-"""The same limit for more than `FEW` dimensions, where decimal arithmetic takes milliseconds."""
+"""The smallest accurate share above `FEW` dimensions, where decimals take milliseconds."""
 
 FEW = 24
 

@@ -168,7 +168,7 @@ class Geometric(PairLikelihood):
         total.add_sums(n, n, b - n * self.start, 0.0)
 
     def sql_form(self) -> SqlForm:
-        """Return successes and failures."""
+        """Return the numbers of successes and failures."""
         failures = f"({X} - {number(self.start)})" if self.start else X
         return SqlForm(whole(X, self.start, LARGE_COUNT), (0.0, 1.0, failures))
 

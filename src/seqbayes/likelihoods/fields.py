@@ -109,7 +109,7 @@ class Hurdle(Fields):
         return hash(frozenset(self.fields.items()))
 
     def predictive(self, posterior: Mapping[Any, Distribution]) -> Distribution:
-        """Return the distribution of the next number, given those of share and amount."""
+        """Return the distribution of the next number, from those of the share and the amount."""
         return predictive.Hurdle(posterior["share"], posterior["amount"])
 
     def quantile(self, posterior: Any, p: float) -> Distribution | None:

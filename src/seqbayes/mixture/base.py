@@ -253,7 +253,7 @@ class BaseMixture(BulkPredictions, StreamClusterer):
         PriorError
             If nothing was learned and default priors have no scale, or a posterior is improper.
         UnsupportedError
-            If the covariances are restricted, or with Student's t distribution.
+            If the covariances are restricted, or the components are Student's t distributions.
         """
         if self.df is not None:
             raise UnsupportedError(

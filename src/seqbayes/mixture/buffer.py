@@ -103,7 +103,7 @@ class Buffer:
         return len(self._kept) >= self.size
 
     def clear(self) -> None:
-        """Discard all observations; later ones do not start the components."""
+        """Discard all observations; later observations do not start the components."""
         self._kept, self._form, self.spread = [], Form(), False
         self._last_grid = 0, 1
         self._provisional = self._next = self._table = self._spread_start = None
@@ -183,8 +183,7 @@ class Buffer:
         form = self._form.check(xs)
         if form.has_labels and self._settings.background:
             raise ObservationError(
-                "a mixture with a background component requires numeric features,"
-                " but a feature is text"
+                "a mixture with a background requires numeric features, but a feature is text"
             )
         return form
 

@@ -156,7 +156,7 @@ class CompoundGamma(Distribution):
         with np.errstate(all="ignore"):
             return self.beta * np.where(x == 0.0, 0.0, x / y)
 
-    # For transformed variables.
+    # Functions for transformations of the variable.
 
     def tilted_mode(self, exponent: float) -> Real:
         """Return the point at which density * x**exponent has its maximum."""

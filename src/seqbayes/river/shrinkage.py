@@ -46,7 +46,7 @@ class Shrinkage:
         self.c = 1.0
         self.chosen_at = 0.0
         self._centres: list[float] = []
-        self._limits: list[float] = []  # sums of squared distances from the centres
+        self._limits: list[float] = []  # limits of squared distances from the centres
 
     def append(self) -> None:
         """Add a column that was 0 in all rows."""

@@ -237,7 +237,7 @@ def _learn_each(model: Any, events: Events) -> int:
 
 
 def _arguments(events: Events) -> tuple[list[Any], list[float], list[float | None], list[int]]:
-    """Return observations, weights, times and numbers of events as lists."""
+    """Return the observations, weights, times and numbers of events as lists."""
     xs = events.xs
     if isinstance(xs, dict):
         columns = (listed(column) for column in xs.values())

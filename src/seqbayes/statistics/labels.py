@@ -277,7 +277,7 @@ class LabelCounts(Statistics):
         self._join_labels(dict(other.cells), other.all_sums(), other.smallest_weight)
 
     def dump(self) -> tuple[Any, ...]:
-        """Return labels, their weights, n and the log base.
+        """Return the labels, their weights, n and the log base.
 
         The weights and the other sums are each followed by their rounding errors.
         """

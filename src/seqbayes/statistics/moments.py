@@ -48,7 +48,7 @@ MAX_WEIGHT = cython.declare(cython.double, 1e290)
 # If the squares about the mean are below this share of the sum of squares, they are computed more
 # accurately.
 CANCELLATION_SHARE = cython.declare(cython.double, 2.0**-56)
-# The same limit if the origin is the mean rounded to a float.
+# Replaces `CANCELLATION_SHARE` if the origin is the mean rounded to a float.
 ORIGIN_IS_MEAN_SHARE = cython.declare(cython.double, 1e-5)
 # Below this share, the squares about the mean are rounding errors of equal values.
 ROUNDING_SHARE = cython.declare(cython.double, 2.0**-160)

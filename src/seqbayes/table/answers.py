@@ -195,7 +195,7 @@ class Answers:
         return self._of_distinct(lambda belief: belief.interval(level, kind))
 
     def columns(self, level: float = 0.95) -> dict[str, Array]:
-        """Return weight, estimates and interval ends as columns; values that do not exist are NaN.
+        """Return the weight, estimates and interval ends as columns, NaN if a value does not exist.
 
         If there are several parameters or labels, each column name begins with the name of the
         parameter or label.

@@ -293,7 +293,7 @@ class BaseTable(Summaries):
         total.merge(other)
         return total
 
-    # Parts of a table.
+    # Functions for parts of a table.
 
     def select(self, keys: Iterable[Any]) -> Self:
         """Return a new table with copies of the beliefs of some keys, in this order.

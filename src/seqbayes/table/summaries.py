@@ -188,7 +188,7 @@ class Summaries(Tabular, Sampled, ABC):
         return list(zip(self.keys_at(order), ends[order].tolist(), strict=True))
 
     def figure_panels(self, level: float = 0.95) -> list[Panel]:
-        """Return mean and interval of the keys with the most data."""
+        """Return the means and intervals of the keys with the most data."""
         return _panels(self._heaviest(level)) if len(self) else []
 
     def as_columns(self, level: float = 0.95) -> dict[str, Any]:

@@ -5,7 +5,7 @@ function render({ model, el }) {
   frame.setAttribute("sandbox", "allow-scripts");
   frame.setAttribute("title", "A lesson of seqbayes");
   frame.style.cssText = `width:100%;height:${model.get("height")}px;border:0`;
-  // a blob has an address, to which the lesson appends its step; srcdoc has none
+  // a blob has an address, to which the lesson appends its step; an srcdoc document has none
   const address = URL.createObjectURL(new Blob([model.get("page")], { type: "text/html" }));
   frame.src = address;
   el.append(frame);

@@ -32,7 +32,7 @@ class HurdleView(BeliefView):
     link = " "
 
     def card(self, state: Any, last: Any, points: int) -> dict[str, Any]:
-        """Return mean, interval and density of the expected value, and estimates of the parts.
+        """Return the mean, interval and density of the expected value, and the parts.
 
         If the mean is infinite, the card shows the median instead.
         """
@@ -54,7 +54,7 @@ class HurdleView(BeliefView):
         return card
 
     def rankings(self, states: Sequence[Any]) -> list[Ranking]:
-        """Return mean and interval of the expected value of each state."""
+        """Return the mean and the interval of the expected value of each state."""
         found = [(state.n_samples, self.plotted(state, ())) for state in states]
         return [
             Ranking(n) if each is None else Ranking(n, each.mean, each.low, each.high)
@@ -81,7 +81,7 @@ class HurdleView(BeliefView):
             yield found
 
     def metrics(self, state: Any) -> list[Metric]:
-        """Return mean and interval of the expected value."""
+        """Return the mean and the interval of the expected value."""
         return [Metric.of({}, each) for each in self.plottable(state)]
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ class NumberView(BeliefView):
     plotted_path: ClassVar[Path] = ()
 
     def cards(self, states: Sequence[Any], lasts: Sequence[Any], points: int) -> list[Any]:
-        """Return estimates, interval and density of each state."""
+        """Return the estimates, interval and density of each state."""
         proper = [k for k, state in enumerate(states) if state.is_proper(state.posterior)]
         cards = [_estimates(state, k in set(proper), self.level) for k, state in enumerate(states)]
         if not proper:
@@ -66,7 +66,7 @@ class NumberView(BeliefView):
         return {}
 
     def rankings(self, states: Sequence[Any]) -> list[Ranking]:
-        """Return mean and interval of each state."""
+        """Return the mean and the interval of each state."""
         found = [Ranking(state.n_samples) for state in states]
         posteriors = [state.posterior for state in states]
         proper = [

@@ -46,7 +46,7 @@ class VectorView(SeveralView):
     kind = "vector"
 
     def estimates(self, name: str, state: Any) -> list[dict[str, Any]]:
-        """Return mean and interval of each coordinate."""
+        """Return the mean and the interval of each coordinate."""
         return [
             {
                 "name": within(name, feature),

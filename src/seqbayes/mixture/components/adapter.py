@@ -209,7 +209,7 @@ class NumberAdapter(ComponentAdapter):
         return [mean], kappa, 2.0 * alpha, [[2.0 * beta]]
 
     def to_kernel(self, state: State, theta: Any) -> Any:
-        """Return mean and variance, or location, scale and degrees of freedom, as arrays."""
+        """Return the mean and variance, or location, scale and degrees of freedom, as arrays."""
         if self.df is None:
             mean, variance = theta
             mean = check_parameter("mean", mean, -math.inf)
@@ -225,7 +225,7 @@ class NumberAdapter(ComponentAdapter):
         return StudentParameters(float(raw[0][0]), math.sqrt(raw[1][0, 0]), float(raw[2]))
 
     def state_parameter(self, state: State, raw: Any) -> Any:
-        """Return mean and variance."""
+        """Return the mean and the variance."""
         return NormalParameters(float(raw[0][0]), float(raw[1][0, 0]))
 
     def log_prior(self, state: State, raw: Any) -> float:
@@ -347,7 +347,7 @@ class VectorAdapter(NumberAdapter):
         return self.state_parameter(state, raw) if self.df is None else StudentParameters(*raw)
 
     def state_parameter(self, state: State, raw: Any) -> Any:
-        """Return mean and covariance."""
+        """Return the mean and the covariance."""
         return MultivariateParameters(raw[0], raw[1])
 
     def _with_df(self, learned: State, found: Any, df: float) -> Any:

@@ -120,7 +120,7 @@ class BackgroundKernel(Kernel):
     @cython.ccall
     @cython.exceptval(-1, check=False)
     def copy_statistics(self, other: Kernel, averaged: cython.bint) -> cython.int:
-        """Copy location, scale and share."""
+        """Copy the location, scale and share."""
         source: BackgroundKernel = cython.cast(BackgroundKernel, other)
         self._location[:] = source._location
         self._scale[:] = source._scale
@@ -137,7 +137,7 @@ class BackgroundKernel(Kernel):
         return list(self._location) + list(self._scale)
 
     def load_parameter_vector(self, numbers: list[float]) -> None:
-        """Restore location and scale."""
+        """Restore the location and scale."""
         size = len(self._scale)
         np.asarray(self._location)[:] = numbers[:size]
         np.asarray(self._scale)[:] = numbers[size:]

@@ -329,7 +329,7 @@ class GaussianKernel(NormalKernel):
         return list(self._mean) + list(self._scale) + [self._divisor]
 
     def load_parameter_vector(self, numbers: list[float]) -> None:
-        """Restore mean, scale and divisor."""
+        """Restore the mean, scale and divisor."""
         d = self._d
         last = len(numbers) - 1
         np.asarray(self._mean)[:] = numbers[:d]
@@ -338,7 +338,7 @@ class GaussianKernel(NormalKernel):
         self._factorise()
 
     def copy_parameter(self, other: Any) -> None:
-        """Copy mean, scale and divisor."""
+        """Copy the mean, scale and divisor."""
         given: GaussianKernel = other
         self._mean[:] = given._mean
         self.share(given)

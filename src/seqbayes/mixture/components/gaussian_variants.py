@@ -337,13 +337,13 @@ class StudentKernel(GaussianKernel):
         return [*GaussianKernel.parameter_vector.__get__(self), self._freedom]
 
     def load_parameter_vector(self, numbers: list[float]) -> None:
-        """Restore location, scale, divisor and degrees of freedom."""
+        """Restore the location, scale, divisor and degrees of freedom."""
         self._freedom = numbers[len(numbers) - 1]
         self._prepare()
         GaussianKernel.load_parameter_vector(self, numbers[: len(numbers) - 1])
 
     def copy_parameter(self, other: Any) -> None:
-        """Copy location, scale, divisor and degrees of freedom."""
+        """Copy the location, scale, divisor and degrees of freedom."""
         given: StudentKernel = other
         self._freedom = given._freedom
         self._prepare()

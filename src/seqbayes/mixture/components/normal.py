@@ -332,7 +332,7 @@ class IndependentKernel(NormalKernel):
         return list(self._mean) + list(self._variance)
 
     def load_parameter_vector(self, numbers: list[float]) -> None:
-        """Restore mean and variances."""
+        """Restore the mean and the variances."""
         np.asarray(self._mean)[:] = numbers[: self._d]
         np.asarray(self._variance)[:] = numbers[self._d :]
         self._invert()

@@ -106,7 +106,7 @@ def cluster(points: Array, w: Array, keys: Keys, k: int, rng: np.random.Generato
     w
         Weights, of shape (n,).
     keys
-        Keys of the rows, with which points are drawn.
+        Keys of the rows; equal keys have equal random numbers.
     k
         Number of clusters.
 

@@ -67,7 +67,7 @@ class Interpreter(Protocol):
     """Converts the raw values of components to parameters, weights and counts."""
 
     def interpret(self, numbers: Any) -> tuple[Any, Any, Any]:
-        """Return parameters, weights and counts."""
+        """Return the parameters, weights and counts."""
 
 
 class Iterations(Sequence[Iteration]):

@@ -61,7 +61,7 @@ EXTREME = 6.0
 """Coordinates are extreme beyond this many standard deviations, estimated without outliers."""
 
 BACKGROUND_SHARE, BACKGROUND_RATIO = 0.3, 4.0
-"""Like `EXTREME`, for mixtures with a background."""
+"""Assumed share of background points, and how many times as far away their neighbours are."""
 
 FINAL_ITERATIONS = 3
 """Iterations of EM with all rows after a start without outliers."""

@@ -22,7 +22,7 @@ CELL = 5
 def eleven_rows(
     opening: CandyOpening, step: CandyStep | None, width: int, signs: Signs
 ) -> list[Text]:
-    """Return prior, likelihood, evidence and posterior as five lines, including a heading."""
+    """Return the prior, likelihood, evidence and posterior as five lines, including a heading."""
     if step is None:
         return eleven_in_short(opening, step, width, signs)
     found, times = step.eleven, signs.times

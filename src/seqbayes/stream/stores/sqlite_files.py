@@ -62,7 +62,10 @@ def _connect_immutable(path: str) -> sqlite3.Connection:
 
 
 def read_serial(path: str) -> tuple[str | None, int, int]:
-    """Return identity, epoch and serial number of a store, ignoring its log; None if unreadable."""
+    """Return the identity, epoch and serial number of a store, ignoring its log.
+
+    If the store cannot be read, the identity is None.
+    """
     sql = "SELECT value, epoch, serial FROM seqbayes_meta, seqbayes_lease WHERE name = 'id'"
     for pause in (0.0, 0.05, 0.2):  # another process may be in a checkpoint
         time.sleep(pause)

@@ -97,12 +97,12 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """Declare the store."""
+    """Declare the argument for the store."""
     parser.add_argument("store", metavar="STORE", help=STORE_HELP)
 
 
 def add_key(parser: argparse.ArgumentParser, optional: bool) -> None:
-    """Declare a belief and a key."""
+    """Declare the arguments for a belief and a key."""
     nargs: Any = {"nargs": "?"} if optional else {}
     parser.add_argument("belief", metavar="BELIEF", help="name of a belief", **nargs)
     parser.add_argument(

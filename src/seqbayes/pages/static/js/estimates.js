@@ -42,7 +42,7 @@ class EstimatesLesson {
   mount() {
     mount(
       "MLE, MAP and EM",
-      "What they are and how they are related, for readers who can program. Drag every slider.",
+      "Two estimates and an algorithm: what they are and how they are related, for readers who can program. Drag every slider.",
       h("div", { class: "board-top" }, this.steps.element, this.says),
       ...this.parts,
     );
