@@ -231,7 +231,7 @@ def _moments(n: Array, s: Array, q: Array, p: Array) -> list[list[Array]]:
 
 
 def fill(columns: Columns, parts: Sequence[Sequence[Array]]) -> None:
-    """Write sums into empty columns; each sum is given by its terms (up to three are exact).
+    """Write sums into empty columns; each is given by its terms (the sum of up to three is exact).
 
     Raises
     ------

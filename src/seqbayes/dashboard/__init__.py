@@ -1,4 +1,4 @@
 """A web page with live beliefs, and an API for other programs.
 
-Needs the extra ``dashboard``.
+Both need the extra ``dashboard``.
 """

@@ -92,7 +92,7 @@ class ClosedForms:
         """Return values at equal steps of a coordinate, and the logarithms of their probabilities.
 
         The steps are shorter than half of `width`, the width of a function of the logarithm of the
-        number. None if the usual coordinate of the support is used.
+        number. The result is None if the usual coordinate of the support is used.
         """
         return None
 

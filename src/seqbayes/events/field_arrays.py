@@ -62,7 +62,7 @@ def _after_space(at: cython.p_char) -> cython.p_char:
 def _string_end(at: cython.p_char) -> cython.p_char:
     """Return the position of the closing quote; NULL if there is an escape before it."""
     while at[0] != _QUOTE:
-        if at[0] == _BACKSLASH or 0 <= at[0] < 32:  # may be negative if it is not ASCII
+        if at[0] == _BACKSLASH or 0 <= at[0] < 32:  # a byte that is not ASCII may be negative
             return cython.NULL
         at += 1
     return at
@@ -353,7 +353,7 @@ class FieldArrays:
         if self._kinds[slot] == _TEXT:
             if size == 0:
                 return False
-            if cell[0] <= 32 or cell[0] > 126:  # negative on most platforms if it is not ASCII
+            if cell[0] <= 32 or cell[0] > 126:  # a byte that is not ASCII is negative or > 126
                 text = PyUnicode_DecodeUTF8(cell, size, cython.NULL)
                 if text.isspace():
                     return False

@@ -287,7 +287,7 @@ class DirichletProcessMixture(BaseMixture):
         }
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Restore the data that `learned` returned in a new clusterer."""
+        """Restore the data that `learned` returned, in a new clusterer."""
         if "learned" not in learned:
             for x, w in learned["buffer"]:
                 self._buffer.add(serialization.decode(x), read_weight(w))

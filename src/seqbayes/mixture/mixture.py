@@ -352,7 +352,7 @@ class Mixture(StreamingMixture):
         return {**learned, **buffer} if self._is_collecting else learned
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Restore the data that `learned` returned in a new clusterer."""
+        """Restore the data that `learned` returned, in a new clusterer."""
         if "learned" in learned:
             written, priors = learned["learned"].get("priors"), self._buffer.priors
             if written is not None:

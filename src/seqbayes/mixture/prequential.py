@@ -338,7 +338,7 @@ class Prequential(StreamClusterer):
         }
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Restore the data that `learned` returned in a new clusterer."""
+        """Restore the data that `learned` returned, in a new clusterer."""
         names, learned = list(self._mixtures), learned["learned"]
         self._n, self._due = finite(learned["numbers"]).tolist()
         scores = finite(learned["scores"]).tolist()

@@ -297,7 +297,7 @@ class ComponentSearch:
         }
 
     def load(self, data: Mapping[str, Any], model: EMModel) -> None:
-        """Restore the data that `to_dict` returned for the current model."""
+        """Restore the data that `to_dict` returned, for the current model."""
         self.names = tuple(map(int, data["names"]))
         numbers = finite(data["numbers"]).tolist()
         following, self._due, self._unexplained, self._since, self._recent_until = numbers

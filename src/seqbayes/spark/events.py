@@ -135,7 +135,7 @@ def count_booleans(events: DataFrame, name: str) -> DataFrame:
 
 
 def booleans(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
-    """Return the same as `count_equal` for a batch that has the columns of `count_booleans`."""
+    """Return the result of `count_equal`, given a batch with the columns of `count_booleans`."""
     n, present, true = (batch.column(each) for each in (_ALL, _PRESENT, _TRUE))
     counts = {True: true, False: pc.subtract(present, true), None: pc.subtract(n, present)}
     parts = []

@@ -333,7 +333,7 @@ class Entry:
 
 
 def _recent_rate(events: float, seconds: float) -> float:
-    """Return what events, evenly spaced over the last `seconds`, contribute to a decaying rate.
+    """Return the contribution of events spread evenly over the last `seconds` to a decaying rate.
 
     Examples
     --------

@@ -299,7 +299,7 @@ class Hub:
             groups = [group for group in self._groups.values() if group.due <= now]
         for group in groups:
             period = 1.0 / group.subscription.hz
-            group.due = max(group.due + period, now + period / 2.0)  # keeps the rate even
+            group.due = max(group.due + period, now + period / 2.0)  # this keeps the rate even
             data, number = self._changes(group)
             if data:
                 self._send(group.clients, number, data)

@@ -72,7 +72,7 @@ class PipelineProvider(Provider):
 
     def begin(self, board: Board) -> None:
         """Show the contents of the store; to be called when the pipeline is open."""
-        if self.config.store not in (":memory:", "memory:"):  # only the runner can read it
+        if self.config.store not in (":memory:", "memory:"):  # only the runner can read memory
             self.reader = StoreReader(self.config.store)
         self.refresh(board, 0.0)
 
@@ -214,7 +214,7 @@ class StoreProvider(Provider):
             for key in list(changed):
                 known = table.entries.get(key)
                 if known is not None and known.updated >= changed[key].updated == since:
-                    del changed[key]  # from the last commit read
+                    del changed[key]  # already read with the last commit
         self._seen[name] = max((row.updated for row in rows), default=since)
         if self.reader.count(name) < len(table.entries.keys() | changed.keys()):
             kept = {row.key for row in self.reader.rows(name)}

@@ -86,7 +86,7 @@ def listen(host: str, port: int) -> socket.socket:
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # inherited by accepted sockets; bounds the kernel memory of a slow client
+        # accepted sockets inherit this, which bounds the kernel memory of a slow client
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         timeout: Any = getattr(socket, "TCP_USER_TIMEOUT", None)
         if timeout is not None:

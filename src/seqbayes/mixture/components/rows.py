@@ -216,7 +216,7 @@ def number(x: object) -> cython.double:
             return v
     v = real(x, "a finite number")
     if fabs(v) > _LARGEST:
-        raise_invalid(x, "a finite number of at most 1e150 in size")
+        raise_invalid(x, "a finite number with an absolute value of at most 1e150")
     return v
 
 

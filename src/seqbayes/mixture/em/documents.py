@@ -35,7 +35,7 @@ def dump_engine(engine: Engine) -> dict[str, Any]:
 
 
 def load_engine(engine: Engine, learned: Mapping[str, Any]) -> None:
-    """Restore the data that `dump_engine` returned in the engine of a new model.
+    """Restore the data that `dump_engine` returned, in the engine of a new model.
 
     Raises
     ------

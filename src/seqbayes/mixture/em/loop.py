@@ -307,7 +307,7 @@ class EMModel(ComponentModel):
         return dump_engine(self.engine)
 
     def load(self, learned: Mapping[str, Any]) -> None:
-        """Restore the data that `to_dict` returned in a new model.
+        """Restore the data that `to_dict` returned, in a new model.
 
         Raises
         ------
