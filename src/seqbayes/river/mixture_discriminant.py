@@ -304,7 +304,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         return total
 
     def mixture(self, label: Any) -> Mixture | None:
-        """Return a copy of the mixture of a class; None until it starts.
+        """Return a copy of the mixture of a class; None until the mixture starts.
 
         Raises
         ------

@@ -71,7 +71,7 @@ class History(Collector):
         self._commits_until_thinning -= 1
 
     def committed(self, pipeline: Pipeline) -> None:
-        """Downsample the histories at intervals."""
+        """Downsample the histories periodically."""
         if self._commits_until_thinning < 0:
             for name, _ in _tables(pipeline, windowed=False):
                 pipeline.store.thin(name, self._points)

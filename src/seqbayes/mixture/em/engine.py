@@ -396,5 +396,5 @@ class Engine(Steps):
 
     @property
     def average(self) -> Any:
-        """The average of the path of the shares."""
+        """The average of the shares over their path."""
         return np.asarray(self._average)

@@ -212,7 +212,7 @@ def compose(model: EMModel, composition: Sequence[Sequence[ComponentStatistics]]
 
 
 def _add(leaf: Kernel, statistic: Array, scale: float) -> None:
-    """Add a share of a statistic to the average of a kernel.
+    """Add a fraction of a statistic to the average that a kernel keeps.
 
     Statistics are centred, so they are added through `average`: half of each, multiplied by two.
     """
