@@ -13,7 +13,8 @@ import pytest
 from seqbayes import PriorError
 from seqbayes.stream import SourceError
 from seqbayes.stream.sources import File, file, reading
-from seqbayes.stream.sources.rotation import generations, successor
+from seqbayes.stream.sources.generations import generations
+from seqbayes.stream.sources.rotation import successor
 
 
 def line(i):

@@ -77,3 +77,43 @@ def test_records_of_a_ring_are_read_once_or_reported(scheme, tmp_path, monkeypat
             assert counts == Counter(range(ring.written)), (seed, json.dumps(reader.token))
             whole += 1
     assert 0 < whole < 25
+
+
+def compress_without_time(path):
+    """Compress a file; the modification time of the compressed file is that of the compression."""
+    packed = path.with_name(f"{path.name}.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    later = packed.stat().st_mtime_ns + 10**9
+    os.utime(packed, ns=(later, later))
+    path.unlink()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize("size", [2, 3])
+def test_files_of_a_ring_that_are_compressed_at_the_next_rotation(
+    size, stopped, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(file, "GRACE", 0.0)
+    monkeypatch.setattr(file, "_POLL", 0.0)
+    path = tmp_path / "e.jsonl"
+    reader, written, previous = Reader(path), 0, None
+    for rotation in range(4 * size):
+        with path.open("ab") as out:
+            out.writelines(map(line, range(written, written + 3)))
+        written += 3
+        reader.read(1000)
+        if stopped:
+            reader.stop()
+        with path.open("ab") as out:
+            out.writelines(map(line, range(written, written + 2)))
+        written += 2
+        rotated = path.with_name(f"e.jsonl.{rotation % size + 1}")
+        rotated.with_name(f"{rotated.name}.gz").unlink(missing_ok=True)
+        path.rename(rotated)
+        if previous is not None:
+            compress_without_time(previous)
+        previous = rotated
+    path.write_bytes(line(written))
+    reader.read(1000)
+    reader.stop()
+    assert reader.found == list(range(written + 1))

@@ -14,10 +14,10 @@ from seqbayes.console.text import encodable
 from seqbayes.errors import PriorError
 from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
+from seqbayes.stream.sources.generations import COMPRESSED
 from seqbayes.stream.sources.handle import Handle, birth_time
 from seqbayes.stream.sources.known import Known, read_name, write_name
 from seqbayes.stream.sources.reading import Format, Reading
-from seqbayes.stream.sources.rotation import COMPRESSED
 
 MAX_DELETED = 1000
 """Maximum number of removed files to remember."""

@@ -15,8 +15,8 @@ from seqbayes.events.records import MAX_RECORD_BYTES
 from seqbayes.stream.source import Batch, Source, SourceError
 from seqbayes.stream.sources import rotation
 from seqbayes.stream.sources.container import CONTAINERS, Container
+from seqbayes.stream.sources.generations import Generation, generations
 from seqbayes.stream.sources.reading import FORMATS, Format, Reading, check_regular
-from seqbayes.stream.sources.rotation import Generation
 
 GRACE = 1.0
 """Number of seconds for which a rotated file is still read: its writer may still have it open."""
@@ -342,7 +342,7 @@ class File(Source):
     def _locate(self, reading: Reading) -> Generation | None:
         """Return the current location of the completed file."""
         identity = reading.handle.identity
-        for each in rotation.generations(self._path):
+        for each in generations(self._path):
             if each.identity == identity:
                 return each
         return rotation.find(self._path, self._token(reading.offset))
@@ -351,7 +351,8 @@ class File(Source):
         """Open the next file after `current`; files may be renamed meanwhile."""
         while True:
             try:
-                found = rotation.successor(self._path, current, self._older)
+                read = [tail.token(tail.offset) for tail in self._tails]
+                found = rotation.successor(self._path, current, self._older, read)
             except rotation.OrderError as error:
                 if not self._path.exists():
                     return None

@@ -2,134 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from seqbayes.stream.source import SourceError
+from seqbayes.stream.sources.generations import Generation, generations
 from seqbayes.stream.sources.handle import Handle, birth_time
 from seqbayes.stream.sources.reading import BLOCK
 
-COMPRESSED = (".gz", ".zst")
-_TAG = re.compile(r"[.-](\d[\dTZ:_.+-]*|old)")
-"""The number or date that rotation adds to a file name."""
-_MAX_DIGITS = 3
-"""Maximum number of digits of a rotation number; longer numbers are dates or times."""
 MAX_NEIGHBOURS = 8
 """Maximum number of older files to remember; if it is reached, there may be more."""
 
 
-class Generation(NamedTuple):
-    """One file of a rotation sequence.
-
-    `scheme` is the naming scheme; `tag` is the sort key within a scheme, oldest first. The path
-    itself has the scheme ``"path"``.
-    """
-
-    path: Path
-    identity: tuple[int, int]
-    changed: int
-    size: int
-    scheme: str
-    tag: tuple[int, ...]
-
-    @property
-    def mark(self) -> list[int]:
-        """The inode and the modification time, which identify the file while it is unchanged."""
-        return [self.identity[1], self.changed]
-
-    @property
-    def is_packed(self) -> bool:
-        """Whether the file is compressed."""
-        return self.path.suffix in COMPRESSED
-
-
 class OrderError(Exception):
     """The order in which rotated files were written is not known."""
-
-
-def generations(path: Path, ascending: bool = False) -> list[Generation]:
-    """Return the path and its rotated files, oldest first.
-
-    Names determine the order: the file with the earlier date is older, and ``.2`` is older than
-    ``.1`` unless numbers are `ascending`. Modification times are used only for files whose names
-    cannot be compared, because copying and compression change them. A link to the file at the path
-    is not a rotated file.
-
-    Raises
-    ------
-    OSError
-        If the directory cannot be read.
-    """
-    schemes: dict[str, list[Generation]] = {}
-    last: list[Generation] = []
-    with os.scandir(path.parent) as entries:
-        for entry in entries:
-            name = _parse(entry.name, path.name)
-            if name is None or not entry.is_file():
-                continue
-            try:
-                status = entry.stat()
-            except FileNotFoundError:  # renamed meanwhile
-                continue
-            identity = (status.st_dev, status.st_ino)
-            found = Generation(
-                path.parent / entry.name, identity, status.st_mtime_ns, status.st_size, *name
-            )
-            (last if found.scheme == "path" else schemes.setdefault(found.scheme, [])).append(found)
-    own = {each.identity for each in last}
-    for scheme, found_files in schemes.items():
-        files = schemes[scheme] = [each for each in found_files if each.identity not in own]
-        files.sort(key=lambda each: (each.changed, each.path.name))
-        if scheme != "other":
-            files.sort(key=lambda each: each.tag)
-        if ascending and scheme.endswith("number"):
-            files.reverse()
-    return [*_merge(list(schemes.values())), *last]
-
-
-def _parse(name: str, own: str) -> tuple[str, tuple[int, ...]] | None:
-    """Return the scheme and the tag of a rotated file's name; None for any other name.
-
-    Examples
-    --------
-    >>> _parse("e.jsonl.12.gz", "e.jsonl"), _parse("e-2024-05-01.jsonl", "e.jsonl")
-    (('number', (-12,)), ('infix date', (2024, 5, 1)))
-    """
-    if name == own:
-        return "path", ()
-    for suffix in COMPRESSED:
-        name = name.removesuffix(suffix)
-    stem, dot, extension = own.rpartition(".")
-    if name.startswith(own) and (found := _TAG.fullmatch(name, len(own))):
-        return _tag(found[1], "")
-    end = len(name) - len(dot + extension)
-    if stem and name.startswith(stem) and name[end:] == dot + extension:
-        found = _TAG.fullmatch(name, len(stem), max(end, len(stem)))
-        return None if found is None else _tag(found[1], "infix ")
-    return None
-
-
-def _tag(text: str, place: str) -> tuple[str, tuple[int, ...]]:
-    parts = re.findall(r"\d+", text)
-    numbers = tuple(map(int, parts))
-    if not numbers:
-        return f"{place}old", ()
-    if len(parts) == 1 and len(parts[0]) <= _MAX_DIGITS:
-        return f"{place}number", (-numbers[0],)
-    if len(parts[0]) >= 4:
-        return f"{place}date", numbers
-    return "other", ()  # a date that does not begin with the year
-
-
-def _merge(schemes: list[list[Generation]]) -> list[Generation]:
-    """Return the files of all schemes, in order within each scheme and by time across schemes."""
-    merged = []
-    while schemes := [files for files in schemes if files]:
-        merged.append(min(schemes, key=lambda files: files[0].changed).pop(0))
-    return merged
 
 
 def find(path: Path, token: Any) -> Generation | None:
@@ -189,7 +76,10 @@ def refreshed(path: Path, current: Generation) -> Generation:
 
 
 def successor(
-    path: Path, current: Generation, older: Collection[list[int]] | None = None
+    path: Path,
+    current: Generation,
+    older: Collection[list[int]] | None = None,
+    read: Sequence[Any] = (),
 ) -> Generation | None:
     """Return the file written after a file of the sequence; None after the path itself.
 
@@ -197,7 +87,8 @@ def successor(
     `older`, the `neighbours` of the current file) has a lower number than the current file, or if
     more files have a higher number than are known to be older. In the second case, these files must
     include the following number, or a newer file with other content; otherwise they do not belong
-    to this rotation. `older` is None if unknown.
+    to this rotation. `older` is None if unknown. `read` are the tokens of files that were read
+    before the current one.
 
     Copies of the current file are skipped: a compressed file next to the plain one, or a copy
     under another naming scheme. Infix names (``e-2024-05-01.jsonl``) are considered only if the
@@ -208,11 +99,12 @@ def successor(
     OrderError
         If the order of the files is not known.
     """
-    files = generations(path)
+    files = _without_copies(generations(path), current, older or (), read)
     by_birth = _in_order_of_birth(path, files, current)
     ascending = by_birth is None and older is not None and _counts_up(files, current, older)
     if ascending:
-        files = _start_again(generations(path, ascending), current, older or ())
+        files = _without_copies(generations(path, ascending), current, older or (), read)
+        files = _start_again(files, current, older or ())
     files = [
         each
         for each in by_birth or files
@@ -227,6 +119,27 @@ def successor(
             return each
         before.append(each)
     return None
+
+
+def _without_copies(
+    files: Sequence[Generation],
+    current: Generation,
+    older: Collection[list[int]],
+    read: Sequence[Any],
+) -> list[Generation]:
+    """Omit compressed files that were read before the current one, and not compressed then.
+
+    If compression changed their times, they would appear to be newer than the current file.
+    """
+    kept = list(files)
+    for token in read:
+        if any(each.identity == tuple(token["file"]) and not each.is_packed for each in files):
+            continue
+        packed = (e for e in kept if e.is_packed and e.path != current.path and e.mark not in older)
+        copy = next((each for each in packed if _has(each.path, token, whole=True)), None)
+        if copy is not None:
+            kept.remove(copy)
+    return kept
 
 
 def _check_order(
@@ -299,12 +212,13 @@ def _start_again(
     again = [
         each
         for each in lower
-        if each.changed > current.changed
-        and not each.is_packed  # compression changes the time of an older file
+        if not each.is_packed  # compression changes the time of an older file
+        and (current.is_packed or each.changed > current.changed)
     ]
+    comparable = [each for each in higher if each.is_packed == current.is_packed]
     old = [each for each in higher if each in known]
     if old:
-        old = [each for each in higher if each in known or each.changed < current.changed]
+        old = [e for e in higher if e in old or (e in comparable and e.changed < current.changed)]
     rest = [each for each in files if each not in again and each not in old]
     end = next((i for i, each in enumerate(rest) if each.scheme == "path"), len(rest))
     return [*old, *rest[:end], *again, *rest[end:]]
@@ -368,10 +282,10 @@ def _fill(handle: Handle) -> bytes:
     return b"".join(parts)
 
 
-def _has(path: Path, token: Any) -> bool:
+def _has(path: Path, token: Any, whole: bool = False) -> bool:
     try:
         with Handle(path) as handle:
-            return handle.has(token)
+            return handle.has(token) and not (whole and handle.read(1))
     except (OSError, SourceError):
         return False
 
