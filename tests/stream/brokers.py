@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import sys
 import tempfile
 import time
@@ -92,6 +93,25 @@ class DurableKafkaServer(KafkaServer):
         self.store.end()
 
 
+class ExpiringKafkaServer(KafkaServer):
+    """A broker that deletes records by request and by age, and reports missing offsets."""
+
+    lacking = "no Kafka broker that deletes records is installed: pip install noida-db"
+    wait = 500
+    partitions = 1
+
+    @classmethod
+    def binary(cls):
+        """Return the path of the broker in the package noida-db, or None."""
+        found = importlib.util.find_spec("noida_db")
+        path = found and Path(found.origin).parent / "noida-db"
+        return str(path) if path and os.access(path, os.X_OK) else None
+
+    def command(self):
+        data = ("--data-dir", str(self.directory / "data"))
+        return [self.binary(), "start", "--only", "kafka", "--kafka-port", str(self.port), *data]
+
+
 class ObjectStore(servers.Server):
     """Moto's imitation of Amazon S3, with the bucket of the Kafka broker."""
 
@@ -117,6 +137,8 @@ class ObjectStore(servers.Server):
 SERVERS = {each.kind: each for each in (RedisServer, NatsServer, KafkaServer)}
 DURABLE_SERVERS = SERVERS | {"kafka": DurableKafkaServer}
 """Servers that keep their data when they are killed and restarted."""
+EXPIRING_SERVERS = SERVERS | {"kafka": ExpiringKafkaServer}
+"""Servers that can delete messages."""
 
 
 def start(server, directory):

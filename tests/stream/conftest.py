@@ -109,8 +109,9 @@ def server(tmp_path_factory):
     """Return the server of a kind, one for the whole session."""
     running = {}
 
-    def find_or_start(kind, durable=False):
-        server = (brokers.DURABLE_SERVERS if durable else brokers.SERVERS)[kind]
+    def find_or_start(kind, durable=False, expiring=False):
+        servers = brokers.EXPIRING_SERVERS if expiring else brokers.SERVERS
+        server = (brokers.DURABLE_SERVERS if durable else servers)[kind]
         if server not in running:
             running[server] = brokers.start(server, tmp_path_factory.mktemp(kind))
         return running[server]

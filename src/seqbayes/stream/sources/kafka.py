@@ -21,7 +21,7 @@ from seqbayes.errors import PriorError
 from seqbayes.events.messages import MessageFormat, messages_of
 from seqbayes.stream.source import PARTITION, Batch, SourceError
 from seqbayes.stream.sources.broker import Broker, Lost
-from seqbayes.stream.sources.kafka_messages import LastRead, Positions
+from seqbayes.stream.sources.kafka_messages import LastRead, split_empty
 from seqbayes.stream.sources.kafka_options import (
     SILENT,
     check_options,
@@ -29,6 +29,7 @@ from seqbayes.stream.sources.kafka_options import (
     secrets_in,
     select_partitions,
 )
+from seqbayes.stream.sources.kafka_recheck import Recheck
 
 _POLL = 60.0
 """Seconds between two queries for newly added partitions."""
@@ -40,7 +41,7 @@ _BATCH_WINDOW = 0.01
 """Seconds for which messages are added to a batch after its first message."""
 
 # bound once, because these methods are called for every message
-_error, _value = kafka.Message.error, kafka.Message.value
+_error = kafka.Message.error
 _partition, _offset = kafka.Message.partition, kafka.Message.offset
 
 _UNREACHABLE = ("_ALL_BROKERS_DOWN", "_TRANSPORT", "_RESOLVE", "_TIMED_OUT")
@@ -92,9 +93,9 @@ class KafkaTopic(Broker):
     Notes
     -----
     The token contains the next offset of every partition, and a checksum of the last message read.
-    That message is read again after every connection: if a different message is found at its
-    offset, the topic was deleted and recreated. If the message has expired, this cannot be
-    detected. The client reconnects automatically.
+    That message is read again after every connection, and at intervals: if a different message is
+    found at its offset, the topic was deleted and recreated. If the message has expired, this
+    cannot be detected. The client reconnects automatically.
     Messages of different partitions are interleaved as they arrive. If all events of
     a belief are in one partition (as is the case for events with the same message key), reading the
     topic again gives a bit-for-bit identical belief.
@@ -123,19 +124,17 @@ class KafkaTopic(Broker):
         check_options(brokers, topic, partitions, group)
         self.settings = client_settings(brokers, group, settings or {})
         chosen = "" if partitions is None else f"/{','.join(map(str, sorted(partitions)))}"
-        super().__init__(
-            name or f"kafka:{topic}{chosen}", lost, patience, secrets_in(self.settings)
-        )
+        name = name or f"kafka:{topic}{chosen}"
+        super().__init__(name, lost, patience, secrets_in(self.settings))
         self._messages = messages_of(format, schema, message, registry, topic)
         self._topic, self._group = topic, group
         self._chosen = None if partitions is None else sorted(set(partitions))
         self._consumer: Any = None
         self._next: dict[int, int] = {}
-        self._last = LastRead()
+        self._last, self._recheck = LastRead(), Recheck(self.settings, topic)
         self._ends: dict[int, int] = {}  # offsets of partition ends that were reached
         self.assigned: set[int] = set()
-        self._polled_at = 0.0
-        self._answered = False
+        self._polled_at, self._answered = 0.0, False
         self._connection_error: str | None = None
         # partitions to be read from another offset
         self._reopened: set[int] = set()
@@ -257,6 +256,7 @@ class KafkaTopic(Broker):
             what = f"partition {p} has {what}: the topic was deleted and recreated"
             self._handle_gap(what, f"{p}:{at}")
             self._restart_partition(p, self._next)
+        messages = self._take_changes(messages)
         last = dict(zip(map(_partition, messages), messages, strict=True))
         after = self._next | {p: _offset(message) + 1 for p, message in last.items()}
         for message in found if bad else ():
@@ -271,15 +271,24 @@ class KafkaTopic(Broker):
             self.reconnects += self._connection_error is not None and self.connection_error is None
         elif self._connection_error or self.connection_error:
             self._probe()
-        self.caught_up = (
-            self._connection_error is None
-            and self.connection_error is None
-            and self._is_caught_up()
-        )
+        failed = self._connection_error or self.connection_error
+        self.caught_up = not failed and self._is_caught_up()
         batch = self._batch(messages) if messages or self._gaps else None
         if self._reopened:
             self.close()
         return batch
+
+    def _take_changes(self, messages: list[Any]) -> list[Any]:
+        """Handle partitions that were recreated since the last check; drop what is read again."""
+        for p, (at, _) in self._recheck.check(self._last.marks).items():
+            what = f"partition {p} has another message at offset {at:,}, which was read before"
+            if self._next.get(p) == at + 1:
+                self._restart_partition(p, self._next)
+                messages = [m for m in messages if m.partition() != p]
+            else:
+                what += f", and earlier messages that were not: reading continued after {at:,}"
+            self._handle_gap(f"{what}: the topic was deleted and recreated", f"{p}:{at}")
+        return messages
 
     def _end(self, p: int, cached: bool = False) -> int:
         place = kafka.TopicPartition(self._topic, p)
@@ -307,19 +316,9 @@ class KafkaTopic(Broker):
         return self._answered and super()._mark_reconnected()
 
     def _batch(self, messages: Sequence[Any]) -> Batch:
-        records = list(map(_value, messages))
-        positions: Sequence[Any] = Positions(messages)
-        refused: list[tuple[Any, bytes, str]] = []
-        if None in records:
-            refused = [
-                (position, message.key() or b"", "the message has no value")
-                for position, message in zip(positions, messages, strict=True)
-                if message.value() is None
-            ]
-            positions = Positions([m for m in messages if m.value() is not None])
-            records = [record for record in records if record is not None]
-        offsets = {str(p): offset for p, offset in sorted(self._next.items())}
-        token = {**offsets, "last": self._last.token()}
+        records, positions, refused = split_empty(messages)
+        token: dict[str, Any] = {str(p): offset for p, offset in sorted(self._next.items())}
+        token["last"] = self._last.token()
         return Batch(records, token, positions, refused, self._lag())
 
     def _take_error(self, message: Any, after: dict[int, int]) -> None:
@@ -398,3 +397,4 @@ class KafkaTopic(Broker):
             self._consumer = None
         self.assigned.clear()
         self._last.unverified.clear()
+        self._recheck.close()

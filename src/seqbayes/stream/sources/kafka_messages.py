@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+_value = operator.methodcaller("value")
 _SILENCE = 10.0
 """Seconds to wait for the last message read before its offset is compared with the end."""
+
+
+Mark = tuple[int, int]
+"""The offset of a message, and a checksum of its time and content."""
 
 
 class Positions(Sequence[str]):
@@ -38,34 +44,38 @@ class LastRead:
 
     Attributes
     ----------
+    marks
+        The marks, keyed by partition.
     unverified : set of int
         The partitions whose last message is being read again.
     """
 
     def __init__(self, token: Mapping[str, Sequence[int]] | None = None) -> None:
-        self._marks = {int(p): (offset, crc) for p, (offset, crc) in (token or {}).items()}
+        self.marks: dict[int, Mark] = {
+            int(p): (offset, crc) for p, (offset, crc) in (token or {}).items()
+        }
         self.unverified: set[int] = set()
         self._since = 0.0
 
     def token(self) -> dict[str, list[int]]:
         """Return the marks as JSON values."""
-        return {str(p): list(mark) for p, mark in sorted(self._marks.items())}
+        return {str(p): list(mark) for p, mark in sorted(self.marks.items())}
 
     def record(self, messages: Mapping[int, Any]) -> None:
         """Record the last message of each partition."""
-        self._marks |= {p: _mark_of(message) for p, message in messages.items()}
+        self.marks |= {p: mark_of(message) for p, message in messages.items()}
 
     def forget(self, partition: int) -> None:
         """Remove the mark of a partition."""
-        self._marks.pop(partition, None)
+        self.marks.pop(partition, None)
 
     def reread_from(self, partition: int, offset: int) -> int:
         """Return the offset of the last message; `offset` if no message was read."""
-        if partition not in self._marks:
+        if partition not in self.marks:
             return offset
         self.unverified.add(partition)
         self._since = time.monotonic()
-        return self._marks[partition][0]
+        return self.marks[partition][0]
 
     def verify(self, messages: list[Any]) -> tuple[list[Any], dict[int, tuple[int, str]]]:
         """Return the messages not read before, and the evidence that partitions were recreated."""
@@ -75,8 +85,8 @@ class LastRead:
         recreated: dict[int, tuple[int, str]] = {}
         for message in messages:
             p, offset = message.partition(), message.offset()
-            if p in self.unverified and offset <= self._marks[p][0]:
-                if _mark_of(message) != self._marks[p]:
+            if p in self.unverified and offset <= self.marks[p][0]:
+                if mark_of(message) != self.marks[p]:
                     what = f"another message at offset {offset:,}, up to which it was read"
                     recreated[p] = offset, what
             elif p not in recreated:
@@ -98,14 +108,29 @@ class LastRead:
         self._since = now
         recreated = {}
         for p in sorted(self.unverified):
-            offset, end = self._marks[p][0], end_of(p)
+            offset, end = self.marks[p][0], end_of(p)
             if end <= offset:
                 recreated[p] = offset, f"its end at {end:,}, and was read up to {offset:,}"
         self.unverified.difference_update(recreated)
         return recreated
 
 
-def _mark_of(message: Any) -> tuple[int, int]:
+def split_empty(messages: Sequence[Any]) -> tuple[list[Any], Positions, list[Any]]:
+    """Return the values of messages and their positions, and dead letters for those without one."""
+    records = list(map(_value, messages))
+    positions = Positions(messages)
+    if None not in records:
+        return records, positions, []
+    refused = [
+        (position, message.key() or b"", "the message has no value")
+        for position, message in zip(positions, messages, strict=True)
+        if message.value() is None
+    ]
+    kept = Positions([message for message in messages if message.value() is not None])
+    return [record for record in records if record is not None], kept, refused
+
+
+def mark_of(message: Any) -> Mark:
     """Return the offset of a message and a checksum of its time and content."""
     content = f"{message.timestamp()}".encode() + (message.value() or b"")
     return message.offset(), zlib.crc32(content)
