@@ -208,7 +208,7 @@ def _gaps(points: Array) -> Array:
 
 
 def _extents(densities: Densities, centres: Array, widths: Array) -> tuple[Array, Array]:
-    """Return the points (rows, n) where each density has decreased by each level on both sides.
+    """Return points, of shape (rows, n), where densities decreased by each level on both sides.
 
     The second result is, for each comparison, a bound on the joint decrease of two densities at the
     point where they overlap most.

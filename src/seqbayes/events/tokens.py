@@ -142,7 +142,7 @@ class Tokens:
             self.refuse(expected)
 
     def number(self, expected: str = "expected a number") -> float:
-        """Read a number with an optional sign; ``%`` after it divides it by 100.
+        """Read a number with an optional sign; a following ``%`` divides it by 100.
 
         Raises
         ------

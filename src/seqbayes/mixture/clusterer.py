@@ -21,7 +21,7 @@ from seqbayes.statistics import arrays
 class StreamClusterer(base.Clusterer, Model):
     """A clusterer that learns from a stream, and can be copied, stored and merged."""
 
-    _repr_html_ = Model._repr_html_  # overrides the method of River's base classes
+    _repr_html_ = Model._repr_html_  # overrides River's method
 
     _given: dict[str, Any]
 
@@ -85,7 +85,7 @@ class StreamClusterer(base.Clusterer, Model):
                 self._learn(x, weight)
 
     def learned(self) -> dict[str, Any]:
-        """Return everything learned as plain values."""
+        """Return, as plain values, everything that was learned."""
         raise NotImplementedError
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:

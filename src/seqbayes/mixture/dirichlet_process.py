@@ -274,7 +274,7 @@ class DirichletProcessMixture(BaseMixture):
         return self._prior == other._prior and self.component == other.component
 
     def learned(self) -> dict[str, Any]:
-        """Return everything learned as plain values."""
+        """Return, as plain values, everything that was learned."""
         model = self._model
         if model is None:
             return {"buffer": [[serialization.encode(x), w] for x, w in self._buffer]}

@@ -340,7 +340,7 @@ class Mixture(StreamingMixture):
         )
 
     def learned(self) -> dict[str, Any]:
-        """Return everything learned as plain values."""
+        """Return, as plain values, everything that was learned."""
         buffer = {"buffer": [[serialization.encode(x), w] for x, w in self._buffer]}
         if self._model is None:
             return buffer

@@ -326,7 +326,7 @@ class Prequential(StreamClusterer):
         return StreamClusterer.decode_parameter(name, value)
 
     def learned(self) -> dict[str, Any]:
-        """Return everything learned as plain values."""
+        """Return, as plain values, everything that was learned."""
         return {
             "learned": {
                 "numbers": [self._n, self._due],

@@ -308,7 +308,7 @@ class ComponentSearch:
         self._window.clear()
         for each, w in data["window"]:
             x = serialization.decode(each)
-            model.row(x)  # raises an error for an invalid observation
+            model.row(x)  # this raises an error for an invalid observation
             self._window.append((as_observation(x), read_weight(w)))
         self._urgent, *untested = data.get("untested", [False])  # new in version 0.2
         self._untested = [name for name in map(int, untested) if name in self.names]

@@ -36,7 +36,7 @@ def store_page(
     as_of: float | None = None,
     view: View = VIEW,
 ) -> str:
-    """Return what a store has learned as a self-contained HTML page.
+    """Return a self-contained HTML page that shows what a store has learned.
 
     Each belief shows the keys with the most data: at most `view.top`, and only as many as fit into
     300 kB.

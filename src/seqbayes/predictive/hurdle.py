@@ -105,13 +105,13 @@ class Hurdle(Distribution):
 
     @property
     def mean(self) -> Any:
-        """Expected value; None or inf if the expected amount does not exist."""
+        """Expected value; None if it does not exist, inf if it is infinite."""
         mean = self.amount.mean
         return None if mean is None else self.positive * mean
 
     @property
     def var(self) -> Any:
-        """Variance; None or inf if the variance of the amount does not exist."""
+        """Variance; None if it does not exist, inf if it is infinite."""
         mean, var = self.amount.mean, self.amount.var
         if mean is None or var is None or not np.isfinite(mean):
             return var

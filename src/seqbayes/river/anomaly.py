@@ -74,7 +74,7 @@ class PredictiveSurprise(AnomalyDetector, document.Estimator):
     {'weight': 3.54, 'colour': 1.79}
     """
 
-    _repr_html_ = document.Estimator._repr_html_  # overrides that of River's base classes
+    _repr_html_ = document.Estimator._repr_html_  # overrides River's method
 
     former_defaults: ClassVar = {"joint": False}
     added_parameters: ClassVar = frozenset({"joint"})

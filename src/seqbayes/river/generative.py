@@ -37,7 +37,7 @@ class GenerativeClassifier(base.Classifier, document.Estimator):
         If `class_strength` is not above zero.
     """
 
-    _repr_html_ = document.Estimator._repr_html_  # overrides that of River's base classes
+    _repr_html_ = document.Estimator._repr_html_  # overrides River's method
 
     features: Mapping[Any, Any] | None
 

@@ -160,7 +160,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         weight = bounded_weight(w)
         candidates = self._candidates.get(y) if isinstance(y, Hashable) else None
         if candidates is None:
-            likelihoods.Categorical().statistics().observe(y)  # checks the label
+            likelihoods.Categorical().statistics().observe(y)  # this checks the label
         found, projections = self._read(x)
         if weight == 0.0:
             return

@@ -85,7 +85,7 @@ class ConjugateLinearRegression(base.Regressor, LinearAnswers):
     9.78 to 11.92
     """
 
-    _repr_html_ = Model._repr_html_  # overrides that of River's base classes
+    _repr_html_ = Model._repr_html_  # overrides River's method
 
     former_defaults: ClassVar = {"precision": 0.01}
 

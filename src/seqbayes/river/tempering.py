@@ -174,7 +174,7 @@ class Tempering:
         self._last_x = None
 
     def _compare_models(self, logs: Sequence[float], w: float) -> None:
-        """Update the variances of the differences between the models, before the scores."""
+        """Update the variances of differences between models, before the scores are updated."""
         averages = []
         for first in range(0, len(logs), len(POWERS)):
             last = first + len(POWERS)

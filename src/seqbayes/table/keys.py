@@ -93,7 +93,7 @@ def count(read: Array | Texts | ArrowTexts | list[Any]) -> int:
 
 
 def blocks(read: Array | Texts | ArrowTexts | list[Any], size: int) -> list[Any]:
-    """Divide keys into blocks of a size without copying them; a list of keys is not divided."""
+    """Divide keys into blocks of equal size without copying them; a list of keys is not divided."""
     starts = range(0, max(count(read), 1), size)
     if isinstance(read, np.ndarray):
         return [read[start : start + size] for start in starts]

@@ -12,7 +12,7 @@ from seqbayes.mixture.em.engine import Engine
 
 
 def dump_engine(engine: Engine) -> dict[str, Any]:
-    """Return everything that the components have learned as plain numbers and lists."""
+    """Return, as plain numbers and lists, everything that the components have learned."""
     past = {"past": engine.past.to_dict()} if engine.uniform else {}
     return {
         **past,

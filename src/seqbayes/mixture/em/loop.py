@@ -303,7 +303,7 @@ class EMModel(ComponentModel):
         return _unpickle, (self.priors, self.settings, self.ignore_unknown, self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything learned as plain numbers and lists."""
+        """Return, as plain numbers and lists, everything that was learned."""
         return dump_engine(self.engine)
 
     def load(self, learned: Mapping[str, Any]) -> None:
