@@ -77,9 +77,9 @@ NOTES = """\
   nine times the cost. On Shuttle, whose anomalies are extreme in single features, the sum over the
   features alone ranks them slightly better.
 
-`GaussianNB` plugs in estimates of mean and variance, where a variance may be 0, and adds 1e-9 to
-every density. `ConjugateNB` has Student's t predictives, whose priors, with the weight of one
-observation, come from all classes together.
+`GaussianNB` plugs in estimates of the mean and the variance, where a variance may be 0, and adds
+1e-9 to every density. `ConjugateNB` has Student's t predictives, whose priors, with the weight of
+one observation, come from all classes together.
 """
 
 

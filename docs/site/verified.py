@@ -60,7 +60,9 @@ def ranges(family: str, likelihood: str) -> str:
             functions.setdefault(row.range, []).append(row.functions)
     lines = [f"{limits}: {', '.join(names)}" for limits, names in functions.items()]
     if family in ("Hurdle", "Product"):
-        lines.append("other functions: those of its parts" if lines else "those of its parts")
+        lines.append(
+            "other functions: as verified for its parts" if lines else "as verified for its parts"
+        )
     return "<br>".join(lines) or "ordinary parameters"
 
 

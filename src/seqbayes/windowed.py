@@ -323,7 +323,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
 
     def _data_of(self, pane: State[H, E, I, X]) -> Any:
         """Return the entries of a pane's document that differ from the prior's."""
-        if type(pane).to_dict is State.to_dict:  # all others are the same
+        if type(pane).to_dict is State.to_dict:  # the other entries equal those of the prior
             return serialization.encode(pane.statistics.dump())
         prior = self._state.to_dict()
         return {name: entry for name, entry in pane.to_dict().items() if entry != prior[name]}

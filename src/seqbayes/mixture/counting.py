@@ -28,7 +28,7 @@ from seqbayes.state import State
 Array = npt.NDArray[np.float64]
 
 TYPICAL = 3
-"""Number of components that the scale of a default prior assumes."""
+"""Number of components on which the scale of a default prior is based."""
 
 COUNT_SHARE = 2.0 / 3.0
 """Share of the buffer that determines the initial number of components while the rest is filled."""

@@ -13,7 +13,7 @@ import math
 def gamma_change(
     shape: float, rate: float, low: float, width: float
 ) -> tuple[float, float, float] | None:
-    """Return the changes for a gamma distribution.
+    """Return the changes of the log density of a gamma distribution.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def gamma_change(
 def inverse_gamma_change(
     shape: float, scale: float, low: float, width: float
 ) -> tuple[float, float, float] | None:
-    """Return the changes for an inverse gamma distribution.
+    """Return the changes of the log density of an inverse gamma distribution.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def inverse_gamma_change(
 def beta_change(
     alpha: float, beta: float, low: float, width: float
 ) -> tuple[float, float, float] | None:
-    """Return the changes for a beta distribution.
+    """Return the changes of the log density of a beta distribution.
 
     Examples
     --------

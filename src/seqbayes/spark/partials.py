@@ -39,8 +39,8 @@ class Partials:
     merge
         Function that merges all partial results of some keys; see `states_schema`.
     column
-        Partial results with the same value of this column are merged by the same call; None if
-        those of each partition are.
+        Partial results with the same value of this column are merged by one call; None if the
+        partial results of a partition are merged by one call.
     buckets
         Number of parts into which keys are distributed, or None.
     large

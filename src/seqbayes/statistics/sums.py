@@ -319,7 +319,7 @@ class Sum:
         return parts
 
     def get_parts(self, renormalise: bool = False) -> tuple[tuple[float, ...], list[float] | None]:
-        """Return the five parts, followed by further parts, if any."""
+        """Return the five parts of the sum, and a list of further parts or None."""
         if renormalise:
             self.renormalise()
         parts = (self.high, self.low, self.third, self.fourth, self.fifth)

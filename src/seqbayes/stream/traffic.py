@@ -163,7 +163,7 @@ class Traffic(Collector):
         self._last = now
 
     def committing(self, pipeline: Pipeline, changes: Changes) -> None:
-        """Add the silences that have ended, and the counts if a point is due."""
+        """Add the silences that have ended to the history, and event counts if a point is due."""
         now = self._now()
         for name, table in pipeline.tables.items():
             if len(table) > MAX_KEYS:

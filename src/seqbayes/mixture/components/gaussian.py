@@ -274,7 +274,7 @@ class GaussianKernel(NormalKernel):
         self._constant = self._factor.factorise(self._scale, self._divisor)
 
     def log_prior(self) -> float:
-        """Return the log prior density of mean and covariance, up to a constant."""
+        """Return the log prior density of the mean and the covariance, up to a constant."""
         log_det: cython.double = self._factor.log_det() - self._d * log(self._divisor)
         self._x[:] = self._prior_mean
         squares: cython.double = self._factor.whiten()
