@@ -107,7 +107,8 @@ class BuildExtension(build_ext):
             super().build_extension(ext)
         except Exception as error:
             Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
-            if isinstance(error, OSError):  # no compiler: an error even if optional
+            # without a compiler, the build fails even if the module is optional
+            if isinstance(error, OSError):
                 raise CompileError(str(error)) from error
             raise
 

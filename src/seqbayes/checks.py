@@ -51,7 +51,7 @@ def check_level(level: float, kind: str) -> None:
     Raises
     ------
     PriorError
-        If either is invalid.
+        If the level or the kind is invalid.
     """
     try:
         inside = 0.0 < level < 1.0

@@ -333,7 +333,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         Raises
         ------
         PriorError
-            If the dictionary does not describe such a belief, or was written by a newer version.
+            If the dictionary does not describe a `Decayed` belief, or a newer version wrote it.
         """
         document = serialization.Document(data)
         by = document.choose("decayed", lambda: {unit: unit for unit in _UNITS})

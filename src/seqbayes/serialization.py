@@ -95,7 +95,7 @@ class Document:
     Raises
     ------
     PriorError
-        If the data are not such a dictionary, or have a newer version.
+        If the data are not the dictionary of a state, or have a newer version.
     """
 
     def __init__(self, data: Any) -> None:

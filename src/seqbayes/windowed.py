@@ -342,7 +342,7 @@ class Windowed(DatedAnswers[H, E, I, X]):
         Raises
         ------
         PriorError
-            If the dictionary does not describe such a belief, or was written by a newer version.
+            If the dictionary does not describe a `Windowed` belief, or a newer version wrote it.
         """
         serialization.Document(data)
         form = data.get("state", {})

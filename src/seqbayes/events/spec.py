@@ -128,7 +128,8 @@ def make_likelihood(
     Raises
     ------
     PriorError
-        If the family has no such likelihood, or the likelihood has no such parameter.
+        If the family has no likelihood named `name`, or the likelihood has no parameter named in
+        `fixed`.
 
     Examples
     --------
@@ -184,7 +185,7 @@ def make_prior(
     Raises
     ------
     PriorError
-        If there is no such prior, or its values are invalid.
+        If the named prior does not exist, or its values are invalid.
 
     Examples
     --------

@@ -85,7 +85,7 @@ class Likelihood:
     """Meaning of the parameter's value, if it has a unit, such as "events per unit of time"."""
 
     two_sample: ClassVar[str] = ""
-    """How a sequential test compares two samples; empty if there is no such test.
+    """How a sequential test compares two samples; empty if no sequential test exists.
 
     "trials" (successes and failures), "failures" (before known numbers of successes), "labels" (the
     counts of one label), "events" (counts with known exposures) or "scale" (sums of Gamma variables

@@ -131,7 +131,7 @@ def check_vector(name: str, value: Any) -> tuple[float, ...]:
     Raises
     ------
     PriorError
-        If `value` is not such a vector.
+        If `value` is not a vector of finite numbers.
     """
     try:
         values = np.asarray(value)
@@ -150,7 +150,7 @@ def check_matrix(name: str, value: Any, d: int) -> tuple[tuple[float, ...], ...]
     Raises
     ------
     PriorError
-        If `value` is not such a matrix.
+        If `value` is not a symmetric, positive semidefinite matrix of this shape.
     """
     try:
         matrix = np.asarray(value)

@@ -78,7 +78,8 @@ def read_numbers(x: Any, boolean: bool = False) -> Any:
     Raises
     ------
     SeqbayesError
-        If `x` is anything else, such as None, text, a complex number or an array of objects.
+        If `x` is neither a real number nor an array of real numbers: None, text, a complex number
+        or an array of objects.
     """
     try:
         values = float(x) if isinstance(x, (numbers.Real, Decimal)) else x

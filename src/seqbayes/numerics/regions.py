@@ -141,8 +141,8 @@ def _short_mass(distribution: Any, left: float, width: float) -> float:
 def _around_mode(distribution: Any, level: float) -> tuple[float, float] | None:
     """Return a short interval from a Taylor series about the mode; None if it is inaccurate.
 
-    For such an interval, a search would fail: the log densities at both ends are equal in double
-    precision.
+    For a short interval about the mode, a search would fail: the log densities at both ends are
+    equal in double precision.
     """
     found = distribution.mode_curvature()
     if found is None:

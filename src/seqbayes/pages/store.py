@@ -64,7 +64,7 @@ def store_page(
     Raises
     ------
     MissingError
-        If there is no such belief or key, or the store has learned nothing.
+        If the belief or the key does not exist, or the store has learned nothing.
     StoreError
         If the store cannot be read.
 

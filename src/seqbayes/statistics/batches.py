@@ -18,7 +18,7 @@ class NewRows(NamedTuple):
     max_rows
         Maximum number of rows.
     rest
-        The row for all keys beyond this limit; -1 if there is no such row.
+        The row for all keys beyond this limit; -1 if these keys have no row.
     beyond
         List to which the index of an observation beyond the limit is appended; None to stop at such
         an observation.

@@ -86,7 +86,7 @@ def _keep(stored: Any, declared: Any) -> tuple[Any, list[str]]:
 
 
 def _is_former(family: Any, stored: Any, declared: Any) -> bool:
-    """Whether the declared prior is the default of a family, and the stored prior a former one."""
+    """Whether the declared prior is the current default, and the stored prior a former default."""
     known = registry.known_family(family)
     if known is None or stored not in known.former_priors:
         return False

@@ -40,7 +40,7 @@ def plot_history(
     Raises
     ------
     MissingError
-        If there is no such belief, or no history of the number for the key.
+        If the belief does not exist, or the store has no history of the number for the key.
     SeqbayesError
         If the key is incomplete, or matplotlib is not installed (extra ``plot``).
 

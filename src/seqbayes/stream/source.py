@@ -195,7 +195,7 @@ class Source:
         Raises
         ------
         SourceError
-            If this kind of source has no such token, or the source ends within a record.
+            If the end is not known in advance, or the source ends within a record.
         """
         raise SourceError(f"{self.name} cannot be read in bulk: its end is not known in advance")
 

@@ -34,7 +34,7 @@ class Lesson(anywidget.AnyWidget):
     Raises
     ------
     SeqbayesError
-        If there is no such lesson.
+        If the lesson does not exist.
 
     Examples
     --------

@@ -94,7 +94,7 @@ class ComparisonHandler:
         Raises
         ------
         HttpError
-            If there is no such belief or key, or the keys cannot be compared.
+            If the belief or a key does not exist, or the keys cannot be compared.
         """
         with self._board.lock:
             table = table_of(self._board, name)

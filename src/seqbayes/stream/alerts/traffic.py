@@ -50,7 +50,7 @@ class Refusals:
         self._positions: set[str] = set()
 
     def refuse(self, letter: DeadLetter) -> None:
-        """Record a rejected event of the next batch to be counted."""
+        """Record a rejected event, to be counted with the next batch."""
         if letter.position not in self._positions:
             self._refused[None] += 1
             self._positions.add(letter.position)

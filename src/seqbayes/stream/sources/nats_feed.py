@@ -217,7 +217,7 @@ class NatsSubscription:
         Raises
         ------
         LookupError
-            If there is no such stream.
+            If the stream does not exist.
         """
         place: StreamInfo = self._do(self._connect())
         return place

@@ -94,7 +94,7 @@ def compare(
     Raises
     ------
     MissingError
-        If there is no such belief or control, or fewer than two keys.
+        If the belief or the control does not exist, or there are fewer than two keys.
     PriorError
         If the belief is not about one number, or an option is invalid.
     StoreError
@@ -160,7 +160,7 @@ def sample_ratio(
     Raises
     ------
     MissingError
-        If there is no such belief.
+        If the belief does not exist.
     ObservationError
         If the number of observations of a key is not a whole number, as for a belief with a
         half-life.

@@ -82,7 +82,7 @@ def predict(
     Raises
     ------
     MissingError
-        If there is no such belief or key.
+        If the belief or the key does not exist.
     ObservationError
         If a value is not a valid observation.
     StoreError

@@ -70,7 +70,7 @@ def reset(
     Raises
     ------
     MissingError
-        If there is no such belief, key or source.
+        If the belief, the key or the source does not exist.
     LeaseError
         If another process is using the store.
     StoreError

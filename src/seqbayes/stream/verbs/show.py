@@ -85,7 +85,7 @@ def show(
     Raises
     ------
     MissingError
-        If there is no such belief or key.
+        If a belief or a key does not exist.
     StoreError
         If the store cannot be read.
 
