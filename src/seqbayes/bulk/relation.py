@@ -355,7 +355,7 @@ def _unmasked(values: Any) -> Any:
 
 
 def as_seconds(value: Any) -> Any:
-    """Convert a `datetime` (UTC if it has no zone) to seconds since 1970; keep other values.
+    """Convert a `datetime` (UTC if without a zone) to seconds since 1970; leave other values.
 
     Examples
     --------

@@ -61,7 +61,7 @@ def quantities(
 
 
 def probabilities_of_best(numbers: Sequence[Distribution], better: str) -> Array:
-    """Return the probability that each is the best, of shape (m, k).
+    """Return the probability that each number is the best, of shape (m, k).
 
     Raises
     ------

@@ -120,7 +120,7 @@ def _assumed_revenue(state: Any, value: Any) -> Revenue:
         share, mean = value
     except TypeError:
         raise PriorError(
-            f"expected the share and the mean of amounts of each arm, got {value!r}"
+            f"expected the share and the mean of amounts for each arm, got {value!r}"
         ) from None
     share, mean = check_parameter("a share", share, high=1.0), check_parameter("a mean", mean)
     amount = state.amount

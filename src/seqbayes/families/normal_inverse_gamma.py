@@ -181,7 +181,7 @@ class NormalInverseGamma(
         if p == 0.5 or (p is None and not self.likelihood.of_logarithm):
             return 1
         raise UnsupportedError(
-            "this quantity depends on two unknown parameters, but the sequential test is for one:"
+            "this quantity depends on two unknown parameters; the sequential test tests only one:"
             " compare the median, or omit the quantity"
         )
 

@@ -340,7 +340,7 @@ def _mappings(columns: dict[str, Any], reasons: dict[int, str]) -> list[Any]:
 
 
 def _present(value: Any) -> Any:
-    """Remove missing fields from a mapping; return None if all are missing. Keep other values."""
+    """Remove missing fields from a mapping (None if all are); return other values unchanged."""
     if not isinstance(value, dict):
         return value
     present = {name: _present(inner) for name, inner in value.items()}

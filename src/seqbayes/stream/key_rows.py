@@ -110,7 +110,7 @@ class KeyRows:
         return -1 if text is None else self._index.find(text)
 
     def add(self, key: Any) -> int:
-        """Return the row of a valid key, the next one if it is new."""
+        """Return the row of a valid key; a new key gets the next row."""
         return int(self._index.rows([key_text(key)], add=True)[0])
 
     def add_many(self, keys: list[Any], start: int, stop: int) -> Array:
