@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -498,9 +498,11 @@ def test_plot_without_matplotlib(capsys, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_figure(name):
+def test_figure(name, monkeypatch):
     matplotlib = pytest.importorskip("matplotlib.figure")
     canvas = matplotlib.Figure(layout="constrained")
+    if name == "peeking":
+        monkeypatch.setattr(demo(name), "simulate", partial(demo(name).simulate, 100))
     demo(name).figure(canvas)
     canvas.savefig(io.BytesIO(), dpi=40)
     assert canvas.axes

@@ -11,7 +11,7 @@ import pytest
 from river import checks, datasets, evaluate, metrics, naive_bayes, preprocessing
 from river.checks import common
 
-from mixture_streams import COMPILED, long_stream
+from mixture_streams import COMPILED, few_rows, long_stream  # noqa: F401 - a fixture
 from seqbayes import (
     Beta,
     Dirichlet,
@@ -57,6 +57,7 @@ def test_clusterers_learn_from_data(check):
     check(Mixture(2, seed=1, buffer=40 if COMPILED else 5), data)
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_checks_of_classifiers():
     """All of River's checks, none skipped."""
     model = MixtureDiscriminant(2)

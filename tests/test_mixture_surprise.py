@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from river import checks, datasets
+from river import checks
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from mixture_streams import FewCards
+from mixture_streams import few_rows  # noqa: F401 - a fixture
 from seqbayes.river import PredictiveSurprise
 
 
@@ -106,7 +106,7 @@ def test_documents_of_earlier_versions_have_no_joint_surprise():
     assert again.joint_surprise({"x": 3.0}) == 0.0
 
 
-def test_checks_of_the_detector(monkeypatch):
-    monkeypatch.setattr(datasets, "CreditCard", FewCards)
+@pytest.mark.usefixtures("few_rows")
+def test_checks_of_the_detector():
     for check in checks.yield_checks(PredictiveSurprise()):
         check(PredictiveSurprise())

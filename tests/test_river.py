@@ -12,7 +12,7 @@ from river.checks import common
 from river.linear_model import BayesianLinearRegression
 from river.naive_bayes import GaussianNB
 
-from mixture_streams import FewCards
+from mixture_streams import few_rows  # noqa: F401 - a fixture
 from seqbayes import (
     Beta,
     Dirichlet,
@@ -69,9 +69,9 @@ def test_checks_of_states(state, check):
 @pytest.mark.parametrize(
     "model", [ConjugateNB(), ConjugateLinearRegression(), PredictiveSurprise(joint=False)]
 )
-def test_checks_of_estimators(model, monkeypatch):
+@pytest.mark.usefixtures("few_rows")
+def test_checks_of_estimators(model):
     """All of River's checks, none skipped."""
-    monkeypatch.setattr(datasets, "CreditCard", FewCards)
     ours = [kind for kind in type(model).__mro__ if kind.__module__.startswith("seqbayes")]
     assert not any("_unit_test_skips" in vars(kind) for kind in ours), "a check of River is skipped"
     for check in checks.yield_checks(model):

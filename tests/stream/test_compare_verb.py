@@ -179,8 +179,8 @@ def test_revenues_have_a_sequential_test(options, tmp_path, capsys):
     path = str(tmp_path / "revenues.db")
     events = [
         {"k": k, "paid": 9.0 + i % 7 if i < paid else 0.0}
-        for k, paid in (("A", 100), ("B", 300))
-        for i in range(2000)
+        for k, paid in (("A", 50), ("B", 150))
+        for i in range(1000)
     ]
     learn(path, events, Belief("revenue", REVENUE, field="paid", by="k"))
     status, out, err = output(capsys, path, "revenue", *options)
