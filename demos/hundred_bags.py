@@ -79,7 +79,7 @@ def peak() -> Peak:
 
 
 def chance_of(bags_at_peak: int, probability: float) -> float:
-    """Return the probability that at least `bags_at_peak` bags have a count of this probability."""
+    """Return the probability that at least `bags_at_peak` bags have a given count."""
     return float(BetaDistribution(bags_at_peak, BAGS + 1 - bags_at_peak).cdf(probability))
 
 

@@ -363,5 +363,5 @@ class Decayed(DatedAnswers[H, E, I, X]):
 
 
 def _scaled(weight: float, power: int) -> float:
-    """Return ``weight * 2 ** power``, or 0 if that is negligible."""
+    """Return ``weight * 2 ** power``, or 0 if the product is negligible."""
     return math.ldexp(weight, max(power, -2000))

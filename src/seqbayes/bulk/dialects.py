@@ -128,7 +128,7 @@ class Column(NamedTuple):
     Parameters
     ----------
     expression
-        The SQL expression for its values.
+        The SQL expression for the values of the column.
     category
         "boolean", "integer", "decimal", "float", "text" or "other"; "date" and "time" for
         times; "cell" for CSV cells; "json" for JSON values.

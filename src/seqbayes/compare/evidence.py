@@ -175,8 +175,8 @@ def log_factors(kind: str, mine: Sample, theirs: Sample, prior: EffectPrior) -> 
     Returns
     -------
     array of shape (2, n)
-        For effects that make the parameter of the first arm larger, and for those that make it
-        smaller.
+        Log ratios for effects that make the parameter of the first arm larger, and for effects that
+        make it smaller.
     """
     effects = np.stack([prior.effects, -prior.effects])
     if kind in ("trials", "labels"):

@@ -73,7 +73,7 @@ def plan(
     >>> round(plan(Beta(), {"A": 0.05, "B": 0.06}), -2)
     26900.0
 
-    Visitors, if 5 and 6 % of them pay 20 on average:
+    The number of visitors, if 5 % of them in A and 6 % in B pay 20 on average:
 
     >>> from seqbayes import Gamma, Hurdle
     >>> from seqbayes.likelihoods import Exponential

@@ -16,11 +16,11 @@ class Curve:
     Attributes
     ----------
     role
-        Its role in Bayes' rule, which determines its colour.
+        The role of the curve in Bayes' rule, which determines its colour.
     label
-        Its name in the legend.
+        Name of the curve in the legend.
     x, y
-        Its points.
+        Points of the curve.
     dash
         "solid", "dashed" or "dotted", so that curves are distinguishable without colours.
     shaded

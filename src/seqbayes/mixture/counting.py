@@ -46,7 +46,7 @@ PATIENCE = 2
 """How many larger numbers of components are tried although the evidence has decreased."""
 
 COUNT_COST = 1.5e6
-"""Approximate number of multiplications, per observation, in the search for this number."""
+"""Approximate cost of the search for the number of components: multiplications per observation."""
 
 MIN_STEPS = 10
 """Minimum number of EM iterations for another number of components."""
@@ -61,7 +61,7 @@ SPLIT_STARTS, SPLIT_ITERATIONS = 2, 8
 """Number of starts of a split, and of EM iterations from the best start."""
 
 SPLIT_COST = 2e5
-"""Approximate number of multiplications, per observation, of the search for a split."""
+"""Approximate cost of the search for a split: multiplications per observation."""
 
 
 class CountingBuffer(Buffer):

@@ -209,7 +209,7 @@ class MixtureDiscriminant(GenerativeClassifier):
         candidates = self._candidates.get(label) or MixtureCandidates(keep_first=True)
         due = [k for k, size in sizes.items() if size <= len(kept)]
         started = [self._start(label, k, kept) for k in due[candidates.added :]]
-        if not started or started[0] is None:  # nothing varies yet
+        if not started or started[0] is None:  # no feature varies yet
             return
         if candidates.mixtures and candidates.mixtures[0].names != started[0].names:
             candidates = MixtureCandidates(keep_first=True)  # more features appeared

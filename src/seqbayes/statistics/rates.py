@@ -95,7 +95,7 @@ class PoissonSums(PairSums):
 @cython.final
 @cython.cclass
 class PowerSums(PairSums):
-    """Shape and rate of y = scale |x - origin|**power, where y is gamma with known shape.
+    """Sums for y = scale |x - origin|**power, where y has a gamma distribution with known shape.
 
     Exponential, gamma, Weibull, inverse gamma, Rayleigh and Maxwell data, and Laplace and normal
     data with a known centre, all have this form (Stacy's generalised gamma, one- or two-sided).

@@ -48,7 +48,7 @@ class PlottedNumber(NamedTuple):
     path
         Path of the number in a stored summary.
     mean, low, high
-        Its current mean and interval.
+        The current mean and interval of the number.
     share
         Whether the number is a share, which is written in percent.
     """

@@ -135,7 +135,7 @@ class PairKernel(Kernel):
 
     @property
     def parameter(self) -> float:
-        """The probability, or the rate."""
+        """The estimated probability or rate."""
         return float(self._theta)
 
     def add_to(self, statistics: Any, n: float) -> None:
@@ -146,7 +146,7 @@ class PairKernel(Kernel):
 
 @cython.cclass
 class LabelsKernel(Kernel):
-    """A component over categories, or over counts of categories.
+    """A component whose observations are categories, or counts of categories.
 
     The row contains the index of the category; if `counts` is true, it contains the counts of all
     categories and the log base measure. The statistic is (share, a count of every category, log

@@ -251,9 +251,9 @@ class RowReader:
     Parameters
     ----------
     at
-        Position of its first number in a row.
+        Position in a row of the first number that the reader writes.
     size
-        The number of values that it writes.
+        The number of values that the reader writes.
     """
 
     def __init__(self, at: int, size: int) -> None:

@@ -40,7 +40,7 @@ COST_PER_START, USUAL_ITERATIONS = 1e8, 30
 """Approximate numbers of multiplications and of EM iterations per start of a batch fit."""
 
 FRESH_SHARE = 8
-"""One EM run out of this number starts from new clusters; the others change the best result."""
+"""One in this many EM runs starts from new clusters; the others change the best result."""
 
 SEED_ITERATIONS, SEED_TOLERANCE = 100, 1e-4
 """Maximum number of EM iterations from every start of a batch fit, and the tolerance per row."""
@@ -58,7 +58,7 @@ OUTLIER_SHARE, OUTLIER_RATIO = 0.03, 6.0
 """Maximum share of outliers; they are this many times as far from neighbours as other rows."""
 
 EXTREME = 6.0
-"""Coordinates are extreme beyond this many standard deviations, estimated without outliers."""
+"""A value is extreme beyond this many standard deviations, estimated without outliers."""
 
 BACKGROUND_SHARE, BACKGROUND_RATIO = 0.3, 4.0
 """Assumed share of background points, and how many times as far away their neighbours are."""

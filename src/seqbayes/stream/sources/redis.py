@@ -301,7 +301,7 @@ class RedisStream(Broker):
             return 0
         self._counted_at = time.monotonic()
         newest, added = info["last-entry"], info.get("entries-added")
-        if newest is None:  # everything was removed
+        if newest is None:  # all entries were removed
             self._check_removed(self._position, self._count)
             return 0
         if order_of(newest[0].decode()) > order_of(self._position):

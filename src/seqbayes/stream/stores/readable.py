@@ -121,7 +121,7 @@ class ReadableStore:
         """Return the partitions, or an empty list if there is no group of runners."""
         return []
 
-    # Methods implemented in terms of those above.
+    # Methods that call the abstract methods.
 
     def now(self) -> float:
         """Return the time of the store, in seconds since 1970."""

@@ -107,7 +107,7 @@ class WritableStore(ReadableStore):
         """
         raise NotImplementedError
 
-    # Methods implemented in terms of those above.
+    # Methods that call the abstract methods.
 
     def transact(self, function: Callable[[Lease, bool], T], durable: bool = True) -> T:
         """Run a function in a transaction and return its result.
