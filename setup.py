@@ -95,7 +95,8 @@ class BuildExtension(build_ext):
         self.parallel = self.parallel or os.cpu_count()
         super().build_extensions()
         built = [Path(self.get_ext_fullpath(ext.name)) for ext in self.extensions]
-        if not all(path.exists() for path in built):  # all or none: they use each other
+        # all modules are compiled or none, because they use each other
+        if not all(path.exists() for path in built):
             for path in built:
                 path.unlink(missing_ok=True)
 

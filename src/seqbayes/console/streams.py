@@ -22,7 +22,7 @@ def in_foreground(descriptor: int) -> bool:
     """Return whether this process is in the foreground of the terminal behind a descriptor."""
     try:
         return os.tcgetpgrp(descriptor) == os.getpgrp()
-    except (AttributeError, OSError):  # on Windows, or if it is not the controlling terminal
+    except (AttributeError, OSError):  # on Windows, or not the controlling terminal
         return True
 
 

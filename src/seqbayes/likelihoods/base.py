@@ -204,8 +204,8 @@ class Likelihood:
     def direction(self, p: float | None) -> int:
         """Return whether the mean (None) or the p-quantile increases with the tested parameter.
 
-        1 if it increases, -1 if it decreases. The sequential test of the parameter is then a test
-        of the mean or quantile.
+        The result is 1 if the mean or quantile increases, and -1 if it decreases. The sequential
+        test of the parameter is then a test of the mean or quantile.
 
         Raises
         ------

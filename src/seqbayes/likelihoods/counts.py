@@ -87,7 +87,7 @@ class Poisson(PairLikelihood):
         total.add_sums(n, a, arrays.total(exposures, weights, len(counts)), log_base)
 
     def sql_form(self) -> SqlForm:
-        """Return the SQL for the events, the exposure and the log base measure."""
+        """Return SQL for the events, the exposure and the log base measure."""
         valid, log_base = whole(X, 0.0, LARGE_COUNT), f"-{sql.log_factorial(X)}"
         if self.exposure is None:
             valid += f" AND {between(Y, 0.0)} AND {Y} > 0"

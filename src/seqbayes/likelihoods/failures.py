@@ -74,7 +74,7 @@ class NegativeBinomial(PairLikelihood):
         total.add_sums(n, n * r, b, log_base)
 
     def sql_form(self) -> SqlForm:
-        """Return successes, failures and the log of the binomial coefficients.
+        """Return SQL for successes, failures and the log of the binomial coefficients.
 
         Raises
         ------
@@ -168,7 +168,7 @@ class Geometric(PairLikelihood):
         total.add_sums(n, n, b - n * self.start, 0.0)
 
     def sql_form(self) -> SqlForm:
-        """Return the numbers of successes and failures."""
+        """Return SQL for the numbers of successes and failures."""
         failures = f"({X} - {number(self.start)})" if self.start else X
         return SqlForm(whole(X, self.start, LARGE_COUNT), (0.0, 1.0, failures))
 

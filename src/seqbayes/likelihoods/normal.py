@@ -52,7 +52,7 @@ class Normal(Likelihood):
         return total
 
     def sql_form(self) -> SqlForm:
-        """Return the moments of the observations."""
+        """Return SQL for the moments of the observations."""
         return SqlForm(between(X, -MAX_SQUARED, MAX_SQUARED), centred=X)
 
     def predictive(self, posterior: Any) -> Distribution:
@@ -115,7 +115,7 @@ class LogNormal(Likelihood):
         return total
 
     def sql_form(self) -> SqlForm:
-        """Return the moments of the logarithms."""
+        """Return SQL for the moments of the logarithms."""
         return SqlForm(f"{between(X, 0.0)} AND {X} > 0", (f"-LN({X})",), centred=f"LN({X})")
 
     def predictive(self, posterior: Any) -> Distribution:

@@ -79,7 +79,7 @@ class Pareto(PairLikelihood):
         return n, n, b, -(b + n * math.log(scale))
 
     def sql_form(self) -> SqlForm:
-        """Return the number of observations, and the logarithms of their ratios to the scale."""
+        """Return SQL for the number of observations and the logs of their ratios to the scale."""
         scale = number(self.scale)
         ratio = log1p(f"({X} - {scale}) / {scale}")
         return SqlForm(between(X, self.scale), (f"-LN({X})", 1.0, ratio))

@@ -76,7 +76,7 @@ class PowerLikelihood(PairLikelihood):
             total.add_sums(*sums)
 
     def sql_form(self) -> SqlForm:
-        """Return the known shapes, the scaled powers and the log base measure."""
+        """Return SQL for the known shapes, the scaled powers and the log base measure."""
         shape, scale, power, origin, two_sided = self._form()
         if shape >= LARGE_COUNT:
             raise UnsupportedError(

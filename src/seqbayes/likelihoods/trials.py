@@ -77,7 +77,7 @@ class Bernoulli(PairLikelihood):
         return arrays.total(1.0, weights, n), ones, arrays.total(1.0 - values, weights, n), 0.0
 
     def sql_form(self) -> SqlForm:
-        """Return the numbers of successes and failures."""
+        """Return SQL for the numbers of successes and failures."""
         valid = f"({X} = {number(0)} OR {X} = {number(1)})"
         return SqlForm(valid, (0.0, X, Complement(1, 1.0)))
 
@@ -198,7 +198,7 @@ class Binomial(PairLikelihood):
         return successes.astype(float, copy=False), trials
 
     def sql_form(self) -> SqlForm:
-        """Return successes, failures and the log of the binomial coefficients."""
+        """Return SQL for successes, failures and the log of the binomial coefficients."""
         trials = Y if self.trials is None else number(self.trials)
         valid = f"{whole(X, 0.0, LARGE_COUNT)} AND {X} <= {trials}"
         if self.trials is None:

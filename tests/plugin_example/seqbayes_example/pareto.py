@@ -1,6 +1,6 @@
 """A prior family: Pareto, for the upper limit of uniform data.
 
-Its statistic holds the largest observation, which can be neither unlearned nor scaled.
+The statistic holds the largest observation, which can be neither unlearned nor scaled.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ CHOSEN = 6
 """Number of keys to compare if a request does not name any."""
 
 LEAST_SHARE = 0.01
-"""Among these, keys with less than this share of the largest key's data are excluded."""
+"""Keys with less than this share of the largest key's data are not compared by default."""
 
 
 class ComparisonHandler:
