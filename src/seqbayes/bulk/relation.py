@@ -355,7 +355,9 @@ def _unmasked(values: Any) -> Any:
 
 
 def as_seconds(value: Any) -> Any:
-    """Convert a `datetime` (UTC if without a zone) to seconds since 1970; leave other values.
+    """Convert a `datetime` to seconds since 1970; return other values unchanged.
+
+    A `datetime` without a zone is in UTC.
 
     Examples
     --------
