@@ -227,7 +227,7 @@ def _start_again(
 def _counts_up(
     files: Collection[Generation], current: Generation, older: Collection[list[int]]
 ) -> bool:
-    """Whether a file with a higher number is newer; `tag` is the number's negative."""
+    """Whether a file with a higher number is newer; `tag` is the negated number."""
     if not current.scheme.endswith("number"):
         return False
     same = [each for each in files if each.scheme == current.scheme]
