@@ -44,11 +44,18 @@ DRAWS, USUAL_QUANTILE, IMPROBABLE = 50, 0.05, 3.0
 """Number of draws from a component. It matches no recent data if the median of their log densities
 is lower than this quantile of those of the recent data by more than this number of nats."""
 
+MAX_LOSS = 20.0
+"""Past rows are very improbable, such as outliers, if their log density is lower than the quantile
+of all by more than this number of nats; the difference between two such densities is ignored."""
+
 MIN_PAST = 24
 """Minimum number of past rows whose densities are compared with those of recent rows."""
 
 RUN_SHARE = 0.125
 """A run of equal values is long if it contains at least this share of all rows."""
+
+MIN_CHANGES = 2
+"""Minimum number of changes of a feature that is sorted."""
 
 WIDE_RATIO = 100.0
 """Default priors are wide if their scale exceeds the variance within components by this factor."""
@@ -149,12 +156,9 @@ class Refitter:
         """
         rows = old.engine.past.table
         model = self._fit(rows, np.ones(len(rows)), len(old.priors))
-        found, usual = (
-            log_average(each.engine.log_densities_of(rows), each.engine.weights).sum()
-            for each in (model, old)
-        )
+        before, after = (log_average(*each.log_densities(rows)) for each in (old, model))
         parameters = sum(len(leaf.parameter_vector) for leaf in model.engine.leaves())
-        if not found - usual > parameters:
+        if not _gain(before, after) > parameters:
             return old
         if self._are_exchangeable():
             model = self._in_order_of(old, model)
@@ -216,6 +220,12 @@ class Refitter:
         compose(model, [[part] for part in found])
         model.engine.memory = n
         return ComponentPool(found, model.states(model.engine))
+
+
+def _gain(before: Array, after: Array) -> float:
+    """Return the sum of the differences of log densities; very improbable rows count as equal."""
+    floor = min(np.quantile(each, USUAL_QUANTILE) for each in (before, after)) - MAX_LOSS
+    return float((np.maximum(after, floor) - np.maximum(before, floor)).sum())
 
 
 class ComponentPool(NamedTuple):
@@ -339,6 +349,14 @@ def end_of_long_run(model: EMModel, rows: Array) -> int:
         is_long = np.diff(changes) >= max(MIN_ROWS, RUN_SHARE * len(rows))
         end = max(end, int(changes[1:][is_long].max(initial=0)))
     return end
+
+
+def is_sorted(model: EMModel, rows: Array) -> bool:
+    """Whether the values of a feature only increase or only decrease, with at least two changes."""
+    vectors = model.reader.vectors(rows)
+    change = np.diff(vectors, axis=0)
+    never_both = (change <= 0.0).all(axis=0) | (change >= 0.0).all(axis=0)
+    return bool((never_both & ((change != 0.0).sum(axis=0) >= MIN_CHANGES)).any())
 
 
 def is_ordered(model: EMModel, rows: Array) -> bool:

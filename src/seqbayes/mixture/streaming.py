@@ -21,6 +21,7 @@ from seqbayes.mixture.refit import (
     has_constant,
     has_wide_priors,
     is_ordered,
+    is_sorted,
 )
 from seqbayes.statistics import arrays
 
@@ -106,7 +107,7 @@ class StreamingMixture(BaseMixture):
         if self._buffer.is_full:
             model = self._buffer.fit()
             rows, _ = self._buffer.table(model)
-            begins_late = end_of_long_run(model, rows) > 0
+            begins_late = end_of_long_run(model, rows) > 0 and not is_sorted(model, rows)
             self._started_constant = begins_late or has_constant(model, rows)
             if not begins_late:
                 self._check_order(model, rows)
