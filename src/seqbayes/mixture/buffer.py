@@ -38,6 +38,11 @@ COST_PER_OBSERVATION = 3e5
 SPREAD_SHARE, MIN_SPREAD = 2.0 / 3.0, 100
 """Share of the buffer, and minimum number of observations, that a spread start uses."""
 
+MAX_LATER_WEIGHT, ROWS_PER_PARAMETER = 30.0, 4.0
+"""Starts from default priors are fitted with this weight of every observation, as if the stream
+continued like the buffer, because the priors then have less influence. The weight is smaller if
+there are few rows for every mean and variance of a component."""
+
 EXTEND_ITERATIONS, COMPARE_ITERATIONS = 4, 3
 """Iterations of EM over the whole buffer, from the start so far and from the new start that is
 compared with it."""
@@ -310,9 +315,22 @@ class Buffer:
         if n >= self.size:
             self._table = model, (rows, w)
         continued = CONTINUED if n >= self.size and not self.spread else 1
-        yield from steps_of_fit(model, rows, w, rng, starts, iterations, continued)
-        model.engine.end_burn_in(model.engine.n)
+        later = self._later_weight(model, n) if (starts, iterations) == FINAL_EFFORT else 1.0
+        yield from steps_of_fit(model, rows, later * w, rng, starts, iterations, continued)
+        engine = model.engine
+        if later > 1.0:
+            engine.n = engine.memory = float(w.sum())
+            engine.explained[:] = engine.n * engine.live
+            model.m_step()
+        engine.end_burn_in(engine.n)
         return model
+
+    def _later_weight(self, model: EMModel, n: int) -> float:
+        """Return the weight of every observation while starts from `n` of them are compared."""
+        if self.priors is not None or self.spread:  # a spread start ends with the true weights
+            return 1.0
+        least = ROWS_PER_PARAMETER * self._k * (model.width + 1)
+        return min(max(n / least, 1.0), MAX_LATER_WEIGHT)
 
     def _first(self, n: int) -> tuple[list[Any], Array]:
         """Return the first `n` observations, and their weights."""
