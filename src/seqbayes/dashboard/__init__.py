@@ -1,4 +1,4 @@
 """A web page with live beliefs, and an API for other programs.
 
-Both need the extra ``dashboard``.
+The page and the API need the extra ``dashboard``.
 """

@@ -229,8 +229,8 @@ class BaseMixture(BulkPredictions, StreamClusterer):
     def weight_concentrations(self) -> dict[str, float] | None:
         """Return the hyperparameters of the Dirichlet posterior of the weights, keyed by label.
 
-        They are the hyperparameters of the prior, plus the expected number of observations of each
-        component. If the weights are fixed, the result is None.
+        The values are the hyperparameters of the prior, plus the expected number of observations
+        of each component. If the weights are fixed, the result is None.
         """
         prior = self._settings.weights
         if not isinstance(prior, Dirichlet):

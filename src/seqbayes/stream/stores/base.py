@@ -55,7 +55,7 @@ class Store(WritableStore):
     def open_partition(self, name: str) -> Store:
         """Open the store of a partition of this store, and create it if it does not exist.
 
-        A store that supports groups of runners overrides this.
+        A store that supports groups of runners overrides this method.
 
         Parameters
         ----------
