@@ -53,7 +53,7 @@ field = "page"
 
 
 def visit(rng: random.Random) -> dict[str, object]:
-    """Return what one visitor does."""
+    """Return the event of one simulated visitor."""
     variant = rng.choice(list(VARIANTS))
     quick = rng.random() < 0.6
     return {

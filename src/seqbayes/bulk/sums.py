@@ -214,7 +214,7 @@ def _assemble(part: SelectionQuery, sums: Mapping[str, Any], pivot: Any) -> Aggr
 def _split(times: Array, half_life: float) -> tuple[Array, Array]:
     """Return how many whole half-lives precede each time, and the growth of weights since."""
     for extreme in (times.min(), times.max()):
-        split_time(float(extreme), half_life)  # raises an error if the time is too large
+        split_time(float(extreme), half_life)  # a time that is too large raises an error here
     whole, rest = np.divmod(times, half_life)
     return whole, 2.0 ** (rest / half_life)
 

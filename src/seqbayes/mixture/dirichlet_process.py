@@ -171,7 +171,7 @@ class DirichletProcessMixture(BaseMixture):
             if model is None:
                 self._learn(x, weight)  # the buffer checks the observation
                 return
-            new = self._log_density_if_new(x, model)  # raises an error for an invalid observation
+            new = self._log_density_if_new(x, model)  # an invalid observation raises an error here
             if weight > 0.0:
                 self._model = self._search.learn(model, x, weight, new)
 

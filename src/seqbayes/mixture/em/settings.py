@@ -172,7 +172,7 @@ def name_components(components: Any) -> dict[Any, Any]:
     if not named or not all(isinstance(state, State) for state in named.values()):
         raise PriorError(f"expected components to be states or their number, got {components!r}")
     for state in named.values():
-        adapter_of(state)  # raises PriorError if the state cannot be a component
+        adapter_of(state)  # a state that cannot be a component raises PriorError here
     return named
 
 

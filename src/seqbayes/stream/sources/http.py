@@ -174,7 +174,7 @@ class Http(Source):
                 return
             began = time.monotonic()
             yield self._batch(requests) if requests else None
-            took = time.monotonic() - began  # includes the time of the commit
+            took = time.monotonic() - began  # the caller commits before the next iteration
             gap = min(max(self._linger, PAUSE * took), 10.0 * self._linger)
 
     def _take(self, size: int) -> list[PostedRequest]:

@@ -210,7 +210,7 @@ def state_rows(chunk: StateChunk, at: float, form: Abbreviation) -> list[Row]:
 def state_values(chunk: StateChunk, at: float, form: Abbreviation, first_place: int) -> list[Any]:
     """Return what differs between the rows of new states, as one list.
 
-    For each state, these are its place, key, state, use and both checksums.
+    For each state, the list contains its place, key, state, use and both checksums.
 
     Parameters
     ----------

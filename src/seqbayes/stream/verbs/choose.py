@@ -81,7 +81,7 @@ def _choose(config: Config, name: str, context: Mapping[str, Any]) -> DecisionRe
     except StoreError:
         if config.group is not None:
             raise
-        # raises an error before an invalid context creates a store
+        # an invalid context raises an error before a store is created
         chooser.choose(context, lambda key: None)
         with suppress(LeaseError):
             config.open().close()

@@ -94,7 +94,7 @@ def predict(
             state, name = stored.prior, None
         else:
             if not rest:
-                stored.encode_key(key)  # raises an error unless the key is complete
+                stored.encode_key(key)  # an incomplete key raises an error here
             found = list(key_states(store, stored, key, rest, as_of))
             if not found:
                 raise missing_key(stored, key, rest)
