@@ -138,7 +138,7 @@ class KafkaTopic(Broker):
         self._connection_error: str | None = None
         # partitions to be read from another offset
         self._reopened: set[int] = set()
-        self._make_consumer().close()  # validates the settings without connecting
+        self._make_consumer().close()  # the constructor validates the settings without connecting
 
     @classmethod
     def partition_options(cls, options: Mapping[str, Any], partition: str) -> dict[str, Any]:

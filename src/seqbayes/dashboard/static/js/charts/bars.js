@@ -144,7 +144,7 @@ export class Fields {
     if (rest > 0)
       rows.push(h("tr", null, h("td", { colspan: 3, class: "muted" }, `and ${count(rest)} more`)));
     if (!fields.length)
-      rows.push(h("tr", null, h("td", { class: "muted" }, "No single number summarises it.")));
+      rows.push(h("tr", null, h("td", { class: "muted" }, "No single number summarises the belief.")));
     this.body.replaceChildren(...rows);
   }
 }
