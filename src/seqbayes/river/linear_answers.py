@@ -66,7 +66,7 @@ class LinearAnswers(document.Estimator):
     _calibration: Calibration
     _shrinkage: Shrinkage | None
     _precision: float
-    _fit: InterceptPrior | None = None  # None if the solution is outdated
+    _fit: InterceptPrior | None = None  # None if the fit is outdated
 
     def _row(self, values: Mapping[Any, float]) -> tuple[list[float], list[float]]:
         """Return x - origin for each column, and the values of features without a column."""

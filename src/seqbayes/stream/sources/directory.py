@@ -295,7 +295,9 @@ class Directory(Source):
 
         while (part := reading.advance()) is not None:
             yield from self._placed(reading.batches(part, size, token, more), name, doubts)
-            if reading.handle.is_changed():  # overwritten: the next scan finds a new file
+            if (
+                reading.handle.is_changed()
+            ):  # the file was overwritten: the next scan finds a new file
                 self.close()
                 return
         # an incomplete line becomes a dead letter, and is read again if the file grows
