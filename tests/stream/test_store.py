@@ -685,9 +685,9 @@ def test_states_with_the_abbreviation_of_another_declaration_are_stored_in_full(
     assert state_rows(other._replace(form=form), 5.0, form)[0][2] == "[3.0]"
 
 
-@pytest.mark.parametrize("n", [1, 499, 500, 501, 4001])
+@pytest.mark.parametrize("n", [1, 19, 20, 499, 500, 521, 4001])
 def test_any_number_of_states_of_several_beliefs_is_stored(tmp_path, n):
-    """Statements insert up to 500 rows of one belief."""
+    """Statements insert 500, 20 or 1 rows of one belief."""
     with open_store(str(tmp_path / "s.db")) as store:
         store.acquire()
         for name in "ab":
@@ -711,12 +711,26 @@ def test_any_number_of_states_of_several_beliefs_is_stored(tmp_path, n):
         assert places == {key: after + i for i, key in enumerate(fresh)}
 
 
-def test_states_are_inserted_within_the_limit_on_parameters():
+@pytest.mark.parametrize("limit", [8, 121, 122, 999])
+def test_states_are_inserted_within_the_limit_on_parameters(limit):
     database = sqlite3.connect(":memory:")
-    database.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32)
+    database.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, limit)
     database.execute(f"CREATE TABLE {STATES}")
-    values = [value for i in range(1, 18) for value in (i, f'["{i}"]', "{}", i, -i, 2 * i)]
+    values = [value for i in range(1, 48) for value in (i, f'["{i}"]', "{}", i, -i, 2 * i)]
     database.execute("CREATE UNIQUE INDEX keys ON seqbayes_states (belief, key)")
     insert_states(database, "b", 5.0, values)
     found = database.execute("SELECT rowid, * FROM seqbayes_states ORDER BY rowid").fetchall()
-    assert found == [(i, "b", f'["{i}"]', "{}", i, 5.0, 5.0, -i, 2 * i) for i in range(1, 18)]
+    assert found == [(i, "b", f'["{i}"]', "{}", i, 5.0, 5.0, -i, 2 * i) for i in range(1, 48)]
+
+
+def test_few_statements_insert_any_number_of_states():
+    """SQLite keeps statements in memory; one for each number of rows needed 30 MB."""
+    database = sqlite3.connect(":memory:")
+    database.execute(f"CREATE TABLE {STATES}")
+    database.execute("CREATE UNIQUE INDEX keys ON seqbayes_states (belief, key)")
+    executed = set()
+    database.set_trace_callback(lambda sql: executed.add(sql.count("), (")))
+    for n in range(1, 60):
+        values = [value for i in range(n) for value in (i, f'["{i}"]', "{}", i, i, i)]
+        insert_states(database, "b", 5.0, values)
+    assert executed == {0, 19}

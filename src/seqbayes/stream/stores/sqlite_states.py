@@ -10,10 +10,11 @@ from typing import Any
 from seqbayes.stream.stores.sql import CHANGED, STATES
 from seqbayes.stream.stores.tables import Row
 
-INSERTED_ROWS = 500
-"""Maximum number of states that one statement inserts; it takes less time than one for each.
+INSERTED_ROWS = (500, 20, 1)
+"""Numbers of states that one statement inserts: one for many takes less time than one for each.
 
-The number is smaller if SQLite does not allow as many parameters.
+There are few of these statements, because SQLite keeps them in memory. Statements with more
+parameters than SQLite allows are not used.
 """
 
 _VALUES = 6  # values of each state that `state_values` returns
@@ -48,11 +49,12 @@ def insert_states(
     values
         What differs between the states; see `state_values`.
     """
-    allowed = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-    size = _VALUES * min(INSERTED_ROWS, (allowed - 2) // _VALUES)
-    for start in range(0, len(values), size):
-        some = values[start : start + size]
-        connection.execute(_insertion(len(some) // _VALUES), [belief, at, *some])
+    allowed, start = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER), 0
+    for n in INSERTED_ROWS:
+        size = n * _VALUES
+        while size + 2 <= allowed and start + size <= len(values):
+            connection.execute(_insertion(n), [belief, at, *values[start : start + size]])
+            start += size
 
 
 def update_states(connection: sqlite3.Connection, rows: Sequence[Row]) -> bool:
