@@ -211,7 +211,7 @@ def test_errors_name_the_column_or_the_query():
 def test_a_sum_that_overflows_is_an_error():
     query = "SELECT 1 AS k, 1.7e308 AS x FROM range(2)"
     state = Gamma(likelihood=likelihoods.Exponential())
-    with pytest.raises(ObservationError, match="a sum over them overflows"):
+    with pytest.raises(ObservationError, match="a sum over the rows overflows"):
         Table.from_query(state, query, key="k", value="x")
 
 
