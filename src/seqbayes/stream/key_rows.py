@@ -187,12 +187,12 @@ class KeyRows:
         A store writes keys faster in this order. Keys in buffers are compared by the first eight
         byte positions at which any keys differ; only the beginning of the keys is considered.
         """
-        texts = self._index.array
-        if not isinstance(texts, ArrowTexts):
-            return np.arange(len(rows))
         if not cython.compiled:
             names = self._index.at(rows)
             return np.array(sorted(range(len(rows)), key=names.__getitem__), np.int64)
+        texts = self._index.array
+        if not isinstance(texts, ArrowTexts):
+            return np.arange(len(rows))
         positions = _differing_positions(texts, rows)
         words: Array = np.zeros(len(rows), np.uint64)
         row_of = cython.declare("const long long[::1]", np.ascontiguousarray(rows, np.int64))
