@@ -14,7 +14,7 @@ from pathlib import Path
 from _shared import Row, machine, ratio, run, verdict
 
 PEERS = ("msgspec", "duckdb", "polars")
-ROUNDS = 1
+ROUNDS = 3
 DUCKDB_TARGETS = {("DuckDB", 1_000_000): 4.0}
 SIZES = ((1_000_000, 1_000, 1.0), (1_000_000, 100_000, 0.8), (2_000_000, 1_000_000, 0.8))
 
