@@ -250,7 +250,7 @@ def read(batch: pa.RecordBatch, belief: Belief) -> Events:
     """Return the events in an Arrow batch that has the columns of `select` or `count_equal`."""
     reasons: dict[int, str] = {}
     keys = batch.column(KEY) if belief.by else None
-    if keys is not None:
+    if keys is not None and keys.null_count:
         _note(keys.is_null(), "the key is missing", reasons)
     counts = _floats(batch.column(COUNT)) if COUNT in batch.schema.names else None
     ws = counts if belief.weight is None else _floats(batch.column(WEIGHT))

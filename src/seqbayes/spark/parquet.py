@@ -262,8 +262,9 @@ def _keys(batch: pa.RecordBatch, belief: Belief) -> pa.Array:
     """Return the keys: integers or strings or, for several fields, JSON arrays of strings."""
     columns = [_decoded(batch.column(name)) for name in belief.by]
     if len(columns) == 1:
-        whole = pa.types.is_integer(columns[0].type)
-        return columns[0].cast(pa.int64() if whole else pa.string())
+        kind = pa.int64() if pa.types.is_integer(columns[0].type) else pa.string()
+        # a cast to the same type copies the values
+        return columns[0] if columns[0].type == kind else columns[0].cast(kind)
     encoded = [column.cast(pa.string()).dictionary_encode() for column in columns]
     codes, missing = np.zeros(batch.num_rows, np.int64), np.zeros(batch.num_rows, bool)
     for each in encoded:
