@@ -50,7 +50,7 @@ def brightness(n: int) -> Gamma:
 
 
 def weighted_mean() -> Estimate:
-    """Return the mean of the counts weighted by 1 / count, as if √count were their errors."""
+    """Return the mean of the counts weighted by 1 / count, as if √count were its error."""
     weights = 1.0 / np.array(counts())
     return Estimate(float(EXPOSURES / weights.sum()), float(weights.sum() ** -0.5))
 

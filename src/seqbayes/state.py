@@ -38,7 +38,7 @@ class State(base.Base, Learner, Inference[H, E, I, X]):
     likelihood
         A likelihood of the family; the first of `likelihoods` by default.
     seed
-        Seed of `sample`.
+        Seed for `sample`.
 
     Raises
     ------

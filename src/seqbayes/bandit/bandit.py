@@ -15,7 +15,7 @@ from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
 
-# Maximum number of values drawn at once from the belief about an arm that is not being chosen.
+# Maximum number of values drawn at once from the belief about an arm other than the leading one.
 MAX_DRAWS = 64
 
 
@@ -43,7 +43,7 @@ class Bandit(Policy):
         Number of rewards of each arm before the rule is used. Use 2 or more if the variance of
         rewards is unknown.
     seed
-        Seed of the random numbers.
+        Seed for the random numbers.
 
     Raises
     ------

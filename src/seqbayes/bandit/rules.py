@@ -279,7 +279,7 @@ def shares_of(
 
 
 def others_given_not(p: Mapping[Arm, float], best: Arm) -> dict[Arm, float]:
-    """Return the probability that each other arm is the best, given that `best` is not.
+    """Return, for each of the other arms, the probability that it is the best if `best` is not.
 
     Parameters
     ----------

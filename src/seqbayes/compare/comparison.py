@@ -183,7 +183,7 @@ def p_best(
     better: str = "higher",
     label: Any = None,
 ) -> dict[Any, float]:
-    """Return only the probability that each belief is the best.
+    """Return the probability that each belief is the best, without the other results.
 
     Parameters
     ----------

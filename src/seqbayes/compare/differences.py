@@ -102,7 +102,7 @@ class Contrasts:
         return np.repeat(point(u), self._grid.numbers, axis=0)
 
     def _nodes_of(self, values: Array, masses: Array) -> tuple[Array, Array]:
-        """Return the values at which the narrow numbers have mass, and the masses there."""
+        """Return the nodes and masses of the numbers whose distributions are narrow."""
         nodes = windows(masses)[self._narrow]
         mass = np.take_along_axis(masses[self._narrow], nodes, axis=1)
         found = np.take_along_axis(values[self._narrow], nodes, axis=1)

@@ -168,7 +168,7 @@ class _Likelihood:
         )
 
     def largest(self) -> tuple[float, Array]:
-        """Return the largest log likelihood and its point.
+        """Return the maximum of the log likelihood and the point at which it is attained.
 
         Without shares, the function is concave. Otherwise, there may be several local maxima if
         amounts are few: the best points of a grid are starts.

@@ -1,4 +1,4 @@
-"""Panels on which the densities of several numbers are smooth."""
+"""Integration intervals on each of which the densities of several numbers are smooth."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _CHOICE = re.compile(r"invalid choice: (.+?) \(choose from (.*)\)")
 
 
 class Command(NamedTuple):
-    """The module of a command, its summary, an example, and whether it runs until a signal."""
+    """A command: its module, its summary, an example, and whether it waits for a signal to end."""
 
     module: str
     summary: str

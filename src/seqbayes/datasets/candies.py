@@ -81,7 +81,7 @@ class CandyCounts:
         Parameters
         ----------
         seed
-            Seed of the random generator; the same seed returns the same bags.
+            Seed for the random generator; the same seed returns the same bags.
 
         Returns
         -------

@@ -35,7 +35,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
     likelihood
         `Bernoulli` (the default), `Binomial`, `Geometric` or `NegativeBinomial`.
     seed
-        Seed of `sample`.
+        Seed for `sample`.
 
     Raises
     ------

@@ -123,7 +123,7 @@ class Dirichlet(LabelState[DirichletHyperparameters]):
     likelihood
         `Categorical` (the default) or `Multinomial`.
     seed
-        Seed of `sample`.
+        Seed for `sample`.
 
     Raises
     ------

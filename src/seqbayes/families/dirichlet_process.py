@@ -40,7 +40,7 @@ class DirichletProcess(LabelState[DirichletProcessHyperparameters]):
     likelihood
         `Categorical`.
     seed
-        Seed of `sample`.
+        Seed for `sample`.
 
     Notes
     -----

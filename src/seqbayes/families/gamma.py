@@ -37,7 +37,7 @@ class Gamma(State[GammaHyperparameters, float, tuple[float, float], float]):
         `Poisson` (the default), `Exponential`, `GammaShape`, `Weibull`, `InverseGamma`, `Pareto`,
         `NormalPrecision`, `Laplace`, `Rayleigh` or `Maxwell`.
     seed
-        Seed of `sample`.
+        Seed for `sample`.
 
     Raises
     ------

@@ -38,7 +38,7 @@ class Hurdle(Product):
     share
         Prior on the share of amounts, ``Beta(1, 1)`` by default.
     seed
-        Seed of `sample`.
+        Seed for `sample`.
 
     Notes
     -----

@@ -72,7 +72,7 @@ class Normal(State[NormalHyperparameters, float, tuple[float, float], float]):
         `likelihoods.Normal` (the default), or `LogNormal`, for which mean and variance are those of
         the logarithm.
     seed
-        Seed of `sample`.
+        Seed for `sample`.
 
     Raises
     ------

@@ -52,7 +52,7 @@ class NormalInverseGamma(
         `likelihoods.Normal` (the default), or `LogNormal`, for which mean and variance are those of
         the logarithm.
     seed
-        Seed of `sample`.
+        Seed for `sample`.
 
     Raises
     ------

@@ -74,7 +74,7 @@ class NormalInverseWishart(
     likelihood
         `likelihoods.MultivariateNormal`; with names of features, observations are mappings.
     seed
-        Seed of `sample`.
+        Seed for `sample`.
 
     Notes
     -----

@@ -42,7 +42,7 @@ class Product(
         `Product` (use `rollover` to turn a posterior into a prior). If `fields` is a sequence of
         states, their names are 0, 1, ….
     seed
-        Seed of `sample`.
+        Seed for `sample`.
 
     Notes
     -----

@@ -55,7 +55,7 @@ def extents(distribution: Any, inner: Any) -> tuple[Any, Any]:
 
 
 def grids(narrow: Any, wide: Any, inner: Any, points: int) -> Any:
-    """Return points of shape (K, points) for K distributions, densest where densities are steep.
+    """Return values of shape (K, points), closest to each other where the K densities are steep.
 
     Rows are NaN if there is nothing to draw.
 

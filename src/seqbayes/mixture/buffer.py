@@ -44,8 +44,8 @@ continued like the buffer, because the priors then have less influence. The weig
 there are few rows for every mean and variance of a component."""
 
 EXTEND_ITERATIONS, COMPARE_ITERATIONS = 4, 3
-"""Iterations of EM over the whole buffer, from the start so far and from the new start that is
-compared with it."""
+"""Iterations of EM over the whole buffer, from the current starting point and from a new one
+that is compared with it."""
 
 
 class Buffer:

@@ -52,7 +52,7 @@ class DirichletProcessMixture(BaseMixture):
     most
         Maximum number of components.
     seed
-        Seed of the starts.
+        Seed for the starts.
     buffer
         Number of observations for the start. After the start, this number of recent observations is
         kept to find splits.

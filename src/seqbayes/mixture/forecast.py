@@ -224,5 +224,5 @@ class Trial:
                 Forecast.from_dict(second, challenger),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise PriorError(f"cannot read a trial: {error}") from None
+            raise PriorError(f"cannot read a comparison of forecasts: {error}") from None
         return trial

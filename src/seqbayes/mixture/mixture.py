@@ -59,7 +59,7 @@ class Mixture(StreamingMixture):
     start
         Initial parameter of every component; by default, it is derived from the data.
     seed
-        Seed of the start from the data.
+        Seed for the start from the data.
     covariance
         Shape of the covariances of Normal components: "full", "diagonal" (or "diag"), "spherical"
         or "tied" (full, and common to all).
@@ -227,7 +227,7 @@ class Mixture(StreamingMixture):
         n_init: int | None = None,
         keep_responsibilities: bool = False,
     ) -> Trace:
-        """Fit the mixture to given data by EM, from a new start; discard everything learned before.
+        """Discard everything learned before, and fit the mixture to the given data by EM.
 
         Parameters
         ----------

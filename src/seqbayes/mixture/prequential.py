@@ -56,7 +56,7 @@ class Prequential(StreamClusterer):
         Number of observations after which the weight of a log score is halved, for streams with
         drift; by default, the weight does not decrease.
     seed
-        Seed of the starts, if `mixtures` is a number.
+        Seed for the starts, if `mixtures` is a number.
     df
         Degrees of freedom of components with Student's t distribution, if `mixtures` is a number;
         see `Mixture`.

@@ -318,7 +318,7 @@ def has_wide_priors(model: EMModel) -> bool:
 
 
 def _normal_parts(prior: State) -> list[State]:
-    """Return the parts of a default prior that have a mean and a variance."""
+    """Return the parts of a default prior that are priors for a mean and a variance."""
     several = prior.parts().values() or (prior,)
     return [part for part in several if adapter_of(part).has_tails(part)]
 

@@ -75,7 +75,7 @@ class StreamingMixture(BaseMixture):
             self._collect()
 
     def _learn_and_keep(self, x: Any, w: Any) -> None:
-        """Learn an observation and keep it for a start or a new fit."""
+        """Learn an observation, and keep it for the initial fit or a refit."""
         model = self._model
         if model is None:
             self._fill(x, w)

@@ -55,7 +55,7 @@ class MixtureDiscriminant(GenerativeClassifier):
     buffer
         Number of observations of a class before its mixture starts; by default 25 per component.
     seed
-        Seed of the starts.
+        Seed for the starts.
 
     Notes
     -----

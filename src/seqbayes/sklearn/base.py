@@ -82,7 +82,7 @@ class SequentialMixture(DensityMixin, BaseEstimator):
         )
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit the mixture to a table by EM, from a new start; discard everything learned before.
+        """Discard everything learned before, and fit the mixture to a table by EM.
 
         Parameters
         ----------

@@ -250,7 +250,7 @@ class SequentialNaiveBayes(ClassifierMixin, _Learner):
         given, d = self.features, self.n_features_in_
         given = [given] * d if isinstance(given, str) else list(given)
         if len(given) != d:
-            raise ValueError(f"expected {d} kinds of features, got {len(given)}")
+            raise ValueError(f"expected a kind for each of {d} features, got {len(given)}")
         kinds = dict(enumerate(given))
         return ConjugateNB(kinds, self.strength, self.class_strength, self.temper)
 

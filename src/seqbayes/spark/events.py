@@ -219,7 +219,7 @@ class Events:
         return int(self.counts[list(self.reasons)].sum())
 
     def take(self, rows: Array) -> Events:
-        """Return the events at some positions, without the reasons for refusals."""
+        """Return the events at the given positions, without the reasons for refusals."""
         return Events(
             None if self.keys is None else self.keys.take(pa.array(rows)),
             take(self.xs, rows),
@@ -240,7 +240,7 @@ class Events:
 
 
 def take(xs: Any, rows: Array) -> Any:
-    """Return the observations at some positions."""
+    """Return the observations at the given positions."""
     if isinstance(xs, dict):
         return {name: take(column, rows) for name, column in xs.items()}
     return xs[rows] if isinstance(xs, np.ndarray) else [xs[row] for row in rows.tolist()]

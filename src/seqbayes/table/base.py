@@ -61,7 +61,7 @@ class BaseTable(Summaries):
         return self._rows.index.keys
 
     def keys_at(self, rows: Array) -> list[Any]:
-        """Return the keys at some positions.
+        """Return the keys at the given positions.
 
         Parameters
         ----------

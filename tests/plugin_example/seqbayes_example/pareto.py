@@ -219,7 +219,7 @@ class Pareto(State[ParetoHyperparameters, float, tuple[float, float], float]):
     likelihood
         `Uniform`.
     seed
-        Seed of `sample`.
+        Seed for `sample`.
     """
 
     likelihoods = (Uniform,)

@@ -20,7 +20,7 @@ class StreamHealth:
     """Status of the pipeline. Ages are in seconds; None if unknown.
 
     `quiet` is true if the pipeline is running but expected events are not arriving. `partitions`
-    lists the partitions of a group of runners.
+    lists the partitions that a group of runners reads.
     """
 
     status: str = "ok"

@@ -202,7 +202,7 @@ def _control(table: EntryTable) -> str | None:
 
 
 def _sample_ratio(table: EntryTable) -> dict[str, Any] | None:
-    """Return the test of the planned shares, if there are any and events have no weights."""
+    """Return the test of the planned shares; None without a plan or if events have weights."""
     planned = table.description.display.planned
     if planned is None:
         return None

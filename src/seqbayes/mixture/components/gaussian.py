@@ -43,7 +43,7 @@ LOG_PI = cython.declare(cython.double, 1.1447298858494002)
 
 
 class GaussianKernel(NormalKernel):
-    """A Normal component in one or more dimensions, with a normal-inverse-Wishart prior.
+    """A normal component in one or more dimensions, with a normal-inverse-Wishart prior.
 
     The M-step finds the posterior mode, with one covariance for all components if `tied` is true.
     The covariance is the scale divided by the divisor.

@@ -72,7 +72,7 @@ def digamma_gap(x: cython.double) -> cython.double:
 
 @cython.cclass
 class KnownVarianceKernel(GaussianKernel):
-    """A Normal component with unknown mean and known variance, and a normal prior."""
+    """A normal component with unknown mean and known variance, and a normal prior."""
 
     _precision: cython.double
     _variance: cython.double

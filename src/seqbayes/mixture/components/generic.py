@@ -16,7 +16,7 @@ from seqbayes.state import State
 
 
 class GenericReader(RowReader):
-    """Reads an observation as the sums of its statistic.
+    """Reads an observation as its contribution to the sufficient statistic of a family.
 
     Parameters
     ----------

@@ -284,7 +284,7 @@ class FieldsKernel(Kernel):
         return []
 
     def load_parameter_vector(self, numbers: list[float]) -> None:
-        """Do nothing: the kernel of each feature restores its numbers."""
+        """Do nothing: the kernel of each feature restores its own parameters."""
 
     @property
     def collapsed(self) -> bool:

@@ -44,7 +44,7 @@ MIN_SHARE = cython.declare(cython.double, 0.01)
 
 
 class NormalKernel(Kernel):
-    """A Normal component with a normal-inverse-Wishart prior.
+    """A normal component with a normal-inverse-Wishart prior.
 
     The statistic is (share, mean, scatter about the mean): centred, so that a large mean causes no
     cancellation.
@@ -159,7 +159,7 @@ class NormalKernel(Kernel):
 
 @cython.cclass
 class IndependentKernel(NormalKernel):
-    """A Normal component with a diagonal covariance and a normal-inverse-Wishart prior.
+    """A normal component with a diagonal covariance and a normal-inverse-Wishart prior.
 
     The statistic is (share, mean, squared deviations from the mean), with one value per feature.
     The variances are those of the posterior mode, restricted to diagonal or to spherical

@@ -141,7 +141,7 @@ class BulkPredictions:
         n
             Number of observations, >= 1.
         seed
-            Seed of the draws.
+            Seed for the draws.
 
         Returns
         -------

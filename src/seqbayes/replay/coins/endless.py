@@ -28,7 +28,7 @@ class EndlessCoins:
     learn_weights
         Whether to learn the probabilities of picking each coin as well.
     seed
-        Seed of the picks and tosses.
+        Seed for the picks and tosses.
 
     Raises
     ------

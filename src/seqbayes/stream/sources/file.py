@@ -43,7 +43,7 @@ class File(Source):
         Maximum length of a record in bytes; longer records become dead letters.
     lost
         What to do if the file that was being read cannot be found: "stop" fails, "restart" reads
-        the current file from its beginning and adds a dead letter about the gap.
+        the current file from its beginning and records the gap as a dead letter.
     name
         Name of the source in the store; by default its absolute path.
 

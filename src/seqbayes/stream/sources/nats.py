@@ -47,8 +47,8 @@ class JetStream(Broker):
         See `Messages`: the file of the schema, and the name of the Protobuf message.
     lost
         What to do if messages were deleted before they were read, or the stream was deleted and
-        recreated: "stop" fails, "restart" continues with what is available and adds a dead letter
-        about the gap.
+        recreated: "stop" fails, "restart" continues with what is available and records the gap as
+        a dead letter.
     patience
         Maximum number of seconds without a connection; after this time, the source fails.
     name

@@ -59,7 +59,7 @@ class RedisStream(Broker):
     lost
         What to do if entries were removed before they were read, or the stream ends before the
         position up to which it was read: "stop" fails, "restart" continues with what is available
-        and adds a dead letter about the gap.
+        and records the gap as a dead letter.
     patience
         Maximum number of seconds without a connection; after this time, the source fails.
     name

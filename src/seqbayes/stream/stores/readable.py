@@ -156,7 +156,7 @@ class ReadableStore:
         return (StoredState(*entry[:4]) for entry in self.entries(belief))
 
     def state_rows(self, belief: str) -> Iterator[StateRows]:
-        """Yield the states of a belief in any order, without creating an object for each state.
+        """Yield the states of a belief in no particular order, without an object for each state.
 
         Parameters
         ----------

@@ -97,7 +97,7 @@ class ReadableSqlStore(Database):
                     yield StoredState(belief, entry.key, entry.state, entry.used, place)
 
     def state_rows(self, belief: str) -> Iterator[StateRows]:
-        """Yield the states of a belief in any order; see `ReadableStore`.
+        """Yield the states of a belief in no particular order; see `ReadableStore`.
 
         The times of their first commits, with their own checksum, are not read.
         """

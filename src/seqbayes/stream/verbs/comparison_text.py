@@ -155,7 +155,7 @@ def sentence(found: comparisons.Comparison) -> str:
 
 
 def _cost(found: comparisons.Comparison, whose: str = "") -> str:
-    """Return the expected loss of choosing the best key; if infinite, a limit that is likely."""
+    """Return the expected loss of choosing the best key; if it is infinite, an upper quantile."""
     loss = found.loss[found.best]
     if math.isfinite(loss):
         return f"{whose}expected loss {_number(loss)}"

@@ -175,7 +175,8 @@ class _Tree:
     def _leaf_messages(self, spread: float) -> tuple[Array, float]:
         """Return the log likelihood of the keys of every innermost group, at every location.
 
-        The second result is the total of the constants that were subtracted.
+        Each row is divided by its maximum; the second result is the sum of the logarithms of the
+        maxima over all keys.
         """
         priors = self._population.hyperparameters(self._state, self.x, np.full(len(self.x), spread))
         logs = self._state.log_marginal(priors, self._distinct)

@@ -93,7 +93,7 @@ function withPrior(data) {
     plot.update();
     setText(
       says,
-      `EM: ${pair(runEm(sets, [0.6, 0.5], 30).at(-1).thetas)}. EM with ${beta(a)}: ${pair(path().at(-1).thetas)}: the M-step adds ${decimals(a - 1, 1)} imagined heads and tails to the expected ones, and each iteration raises the posterior instead of the likelihood.`,
+      `EM: ${pair(runEm(sets, [0.6, 0.5], 30).at(-1).thetas)}. EM with ${beta(a)}: ${pair(path().at(-1).thetas)}: the M-step adds ${decimals(a - 1, 1)} imagined heads and as many tails to the expected ones, and each iteration raises the posterior density instead of the likelihood.`,
     );
   };
   update();

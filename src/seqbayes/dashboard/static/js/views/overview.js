@@ -293,7 +293,7 @@ export class Overview {
     if (messageKey) this.nothing.replaceChildren(begin({ search, beliefs, source: this.source }));
   }
 
-  // All cards of a belief, including pinned cards, have the same axis.
+  // All cards of a belief, including pinned cards, have the same range of values on their axes.
   #align() {
     if (this.aligning) return;
     this.aligning = true;
