@@ -22,7 +22,7 @@ from seqbayes import (
     Product,
     UnsupportedError,
 )
-from seqbayes.compare import Gate, decide, plan
+from seqbayes.compare import Gate, compare, decide, p_best, plan
 from seqbayes.compare.evidence import (
     Sample,
     effect_prior,
@@ -336,8 +336,12 @@ def test_look_uses_the_increments_of_states(rng):
     assert gate.decision().best == "b"
     with pytest.raises(ObservationError, match="earlier data"):
         gate.look({name: Beta() for name in "ab"})
-    with pytest.raises(ObservationError, match="expected states for the arms"):
-        gate.look({"a": Beta()})
+    for missing in ({"a": Beta()}, None, [Beta(), Beta()]):
+        with pytest.raises(ObservationError, match="expected states for the arms"):
+            gate.look(missing)
+    for other in (Gamma(1, 1), Beta(likelihood=Geometric()), None):
+        with pytest.raises(ObservationError, match="expected a Beta state of Bernoulli"):
+            gate.look({**states, "b": other})
 
 
 @pytest.mark.parametrize(
@@ -348,10 +352,12 @@ def test_look_uses_the_increments_of_states(rng):
         ([Decayed(Beta(), 10.0)] * 2, "only the data of states"),
         ([Gamma(1, 1), Gamma(1, 1, likelihood=Exponential())], "the likelihoods differ"),
         ([Normal(known_variance=1.0), Normal(known_variance=2.0)], "known variances differ"),
+        ([Normal(known_variance=1.0), NormalInverseGamma()], "the families of the priors differ"),
     ],
 )
 def test_data_without_a_test_have_no_guarantee(states, reason):
-    found = decide(dict(enumerate(states)))
+    found = decide(states)
+    assert found == decide(dict(enumerate(states)))
     assert found.guarantee == "none"
     assert reason in found.reason
     assert not found.stop
@@ -367,6 +373,8 @@ def test_weighted_data_have_no_guarantee():
     ("arguments", "options", "message"),
     [
         ((Beta(), ["a"]), {}, "two or more"),
+        ((Beta(), 5), {}, "two or more"),
+        ((None, "ab"), {}, "expected a state"),
         ((Beta(), ["a", "a"]), {}, "two or more"),
         ((Beta(), "ab"), {"better": "up"}, "'higher' or 'lower'"),
         ((Beta(), "ab"), {"alpha": 0.0}, "alpha > 0"),
@@ -377,6 +385,36 @@ def test_weighted_data_have_no_guarantee():
 def test_invalid_gates_are_refused(arguments, options, message):
     with pytest.raises(PriorError, match=message):
         Gate(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "message"),
+    [
+        (None, {}, "values for two or more arms"),
+        ([0.1, 0.2], {}, "values for two or more arms"),
+        ({"A": 0.1, "B": math.nan}, {}, "expected a finite probability"),
+        ({"A": 0.1, "B": 0.2}, {"better": "up"}, "'higher' or 'lower'"),
+        ({"A": 0.1, "B": 0.2}, {"alpha": 2.0}, "expected alpha > 0"),
+    ],
+)
+def test_invalid_plans_are_refused(values, options, message):
+    with pytest.raises(PriorError, match=message):
+        plan(Beta(), values, **options)
+
+
+@pytest.mark.parametrize("call", [compare, decide, p_best])
+def test_missing_beliefs_are_refused(call):
+    for beliefs in ({}, [], None, 5, {"a": Beta()}):
+        with pytest.raises(PriorError, match="beliefs to compare"):
+            call(beliefs)
+
+
+@pytest.mark.parametrize("equivalence", ["x", 0.0, math.nan, math.inf])
+def test_invalid_regions_and_controls_are_refused(equivalence):
+    with pytest.raises(PriorError, match="equivalence > 0"):
+        compare([Beta(), Beta()], equivalence=equivalence)
+    with pytest.raises(PriorError, match="'control' to be one of"):
+        compare([Beta(), Beta()], control=["x"])
 
 
 def test_unknown_arms_and_invalid_documents_are_refused():
@@ -418,7 +456,7 @@ def test_plans_of_every_likelihood():
     assert plan(Gamma(1, 1, likelihood=Exponential()), rates) > 0.0
     with pytest.raises(UnsupportedError, match="known_variance"):
         plan(NormalInverseGamma(), {"A": 0.0, "B": 1.0})
-    with pytest.raises(PriorError, match="a probability"):
+    with pytest.raises(PriorError, match="probability"):
         plan(Beta(), {"A": 0.0, "B": 1.5})
 
 

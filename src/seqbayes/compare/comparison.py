@@ -11,12 +11,13 @@ import numpy as np
 from seqbayes.checks import check_level
 from seqbayes.compare.gate import decide
 from seqbayes.compare.integrals import probabilities_of_best, quantities
-from seqbayes.compare.numbers import number_of
+from seqbayes.compare.numbers import named_beliefs, number_of
 from seqbayes.compare.planning import BETTER
 from seqbayes.compare.quantities import Quantities, finite_losses
 from seqbayes.compare.results import Comparison, Difference
 from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
+from seqbayes.likelihoods import check_parameter
 from seqbayes.model import Model
 
 
@@ -96,7 +97,7 @@ def compare(
     (0.0495, [-0.0163, 0.116])
     """
     check_level(level, "equal-tailed")
-    named = _named(beliefs)
+    named = named_beliefs(beliefs)
     names = checked(named, better, control, equivalence)
     numbers = [number_of(each, label, quantity) for each in named.values()]
     if not all(each.scalar for each in numbers):
@@ -201,18 +202,12 @@ def p_best(
     >>> round(p_best({"blue": Beta(22, 180), "green": Beta(32, 170)})["green"], 6)
     0.930062
     """
-    named = _named(beliefs)
+    named = named_beliefs(beliefs)
     checked(named, better)
     with np.errstate(over="ignore", invalid="ignore"):
         found = probabilities_of_best([number_of(each, label) for each in named.values()], better)
     _check_computed(found[0])
     return dict(zip(named, found[0].tolist(), strict=True))
-
-
-def _named(
-    beliefs: Mapping[Any, Model | Distribution] | Sequence[Model | Distribution],
-) -> Mapping[Any, Model | Distribution]:
-    return beliefs if isinstance(beliefs, Mapping) else dict(enumerate(beliefs))
 
 
 def checked(
@@ -232,10 +227,10 @@ def checked(
         raise PriorError(f"expected 'better' to be 'higher' or 'lower', got {better!r}")
     if len(named) < 2:
         raise PriorError(f"expected two or more beliefs to compare, got {len(named)}")
-    if control is not None and control not in named:
+    if control is not None and control not in list(named):
         raise PriorError(f"expected 'control' to be one of {list(named)}, got {control!r}")
-    if equivalence is not None and not 0.0 < equivalence < math.inf:
-        raise PriorError(f"expected an equivalence above 0, got {equivalence!r}")
+    if equivalence is not None:
+        check_parameter("equivalence", equivalence)
     return tuple(named)
 
 

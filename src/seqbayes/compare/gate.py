@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from seqbayes import serialization
 from seqbayes.compare import evidence
 from seqbayes.compare.decision import Decision
-from seqbayes.compare.numbers import direction_of
+from seqbayes.compare.numbers import direction_of, named_beliefs
 from seqbayes.compare.planning import BETTER, more_observations
 from seqbayes.errors import ObservationError, PriorError, UnsupportedError
 from seqbayes.likelihoods import check_parameter
@@ -95,7 +95,10 @@ class Gate:
         label: Any = None,
         quantity: str | float | None = None,
     ) -> None:
-        self.names = tuple(arms)
+        if not isinstance(state, State):
+            raise PriorError(f"expected a state without data, got {state!r}")
+        names: Any = arms
+        self.names = tuple(names) if isinstance(names, Iterable) else (names,)
         if len(self.names) < 2 or len(set(self.names)) < len(self.names):
             raise PriorError(f"expected two or more different arms, got {list(self.names)}")
         if better not in BETTER:
@@ -156,11 +159,16 @@ class Gate:
         ObservationError
             If an arm is missing, or has fewer data than before.
         """
-        if set(states) != set(self.names):
+        given: Any = states
+        if not isinstance(given, Mapping) or set(given) != set(self.names):
             raise ObservationError(
-                f"expected states for the arms {list(self.names)}, got {list(states)}"
+                f"expected states for the arms {list(self.names)}, got {given!r:.200}"
             )
         for name, state in states.items():
+            mine = self._arms[name]
+            if type(state) is not type(mine) or state.likelihood != mine.likelihood:
+                expected = f"expected a {type(mine).__name__} state of {mine.likelihood}"
+                raise ObservationError(f"{expected} for arm {name!r}, got {state!r:.200}")
             if state.n_samples < self._arms[name].n_samples:
                 expected = f"expected the state of arm {name!r} to contain its earlier data"
                 raise ObservationError(expected)
@@ -321,7 +329,7 @@ def _leader(found: Mapping[Any, Mapping[Any, float]]) -> tuple[Any, float]:
 
 
 def decide(
-    beliefs: Mapping[Any, Any],
+    beliefs: Mapping[Any, Any] | Sequence[Any],
     *,
     alpha: float = 0.05,
     effect: float = 0.2,
@@ -334,7 +342,8 @@ def decide(
     Parameters
     ----------
     beliefs
-        Two or more states, keyed by name, with all data of an experiment.
+        Two or more states, keyed by name, with all data of an experiment; the items of a sequence
+        are named 0, 1, …
     alpha, effect, better, label, quantity
         As in `Gate`.
 
@@ -361,13 +370,18 @@ def decide(
     >>> found.best, found.p_value
     (None, 1.0)
     """
+    beliefs = named_beliefs(beliefs)
     states = list(beliefs.values())
+    if len(states) < 2:
+        raise PriorError(f"expected two or more beliefs to compare, got {len(states)}")
     try:
         for state in states:
             if not isinstance(state, State):
                 raise UnsupportedError("only the data of states can be tested")
         if any(state.likelihood != states[0].likelihood for state in states):
             raise UnsupportedError("the likelihoods differ")
+        if any(type(state) is not type(states[0]) for state in states):
+            raise UnsupportedError("the families of the priors differ")
         gate = Gate(
             states[0],
             beliefs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seqbayes.distributions import Beta, Distribution
@@ -11,6 +12,21 @@ from seqbayes.errors import PriorError
 from seqbayes.model import Model
 from seqbayes.predictive import LabelQuantile
 from seqbayes.state import State
+
+
+def named_beliefs(beliefs: Any) -> Mapping[Any, Any]:
+    """Return beliefs, keyed by name: an item of a sequence by its position, from 0.
+
+    Raises
+    ------
+    PriorError
+        If the argument is neither a mapping nor iterable.
+    """
+    if isinstance(beliefs, Mapping):
+        return beliefs
+    if not isinstance(beliefs, Iterable):
+        raise PriorError(f"expected beliefs to compare, keyed by name, got {beliefs!r}")
+    return dict(enumerate(beliefs))
 
 
 def number_of(

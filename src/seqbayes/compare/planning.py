@@ -84,7 +84,11 @@ def plan(
     check_parameter("power", power, high=1.0 - 1e-9)
     prior = evidence.effect_prior(check_parameter("effect", effect, high=10.0))
     kind = evidence.kind_of(state)
-    if len(values) < 2:
+    if better not in BETTER:
+        raise PriorError(f"expected 'better' to be 'higher' or 'lower', got {better!r}")
+    alpha = check_parameter("alpha", alpha, high=0.5)
+    given: Any = values
+    if not isinstance(given, Mapping) or len(given) < 2:
         raise PriorError(f"expected values for two or more arms, got {values!r}")
     samples = {name: _assumed(kind, state, value) for name, value in values.items()}
     return _needed(kind, samples, prior, alpha, better, power, start=0.0)
@@ -95,17 +99,17 @@ def _assumed(kind: str, state: State, value: Any) -> Any:
     if kind == "hurdle":
         return _assumed_revenue(state, value)
     if kind in ("trials", "labels"):
-        share = check_parameter("a probability", value, high=1.0)
+        share = check_parameter("probability", value, high=1.0)
         return evidence.Sample(1.0, share, 1.0 - share)
     if kind == "failures":
-        share = check_parameter("a probability", value, high=1.0)
+        share = check_parameter("probability", value, high=1.0)
         successes, _ = state.observe(state.likelihood.sample(1.0, np.random.default_rng(0))).value
         return evidence.Sample(1.0, successes, successes * (1.0 - share) / share)
     if kind == "normal":
         return evidence.Sample(1.0, value / math.sqrt(state.posterior.known_variance), 0.0)
     if kind == "student":
         raise UnsupportedError("a plan needs the variance: pass a Normal state with known_variance")
-    rate = check_parameter("a rate", value)
+    rate = check_parameter("rate", value)
     # an arbitrary observation provides the exposure of events, or the known shape of a scale
     x = state.likelihood.sample(rate, np.random.default_rng(0))
     a, b = state.observe(x).value
@@ -122,7 +126,7 @@ def _assumed_revenue(state: Any, value: Any) -> Revenue:
         raise PriorError(
             f"expected the share and the mean of amounts for each arm, got {value!r}"
         ) from None
-    share, mean = check_parameter("a share", share, high=1.0), check_parameter("a mean", mean)
+    share, mean = check_parameter("share", share, high=1.0), check_parameter("mean", mean)
     amount = state.amount
     if amount.two_sample == "scale":
         shape, _ = amount.observe(amount.likelihood.sample(1.0, np.random.default_rng(0))).value
