@@ -68,9 +68,10 @@ def print_results(screen: Screen) -> None:
     assert decision is not None  # alpha was given
     screen.say(
         f"The verdict is {found.verdict!r}: if one gate must be chosen now, choose gate 30. The"
-        " sequential test answers another question. It may be checked after every player, and calls"
-        f" a gate the best by mistake in at most {100 * ALPHA:g} % of all experiments. It has not"
-        f" decided; about {round(decision.more or 0.0, -3):,.0f} more players would decide it."
+        " sequential test answers a different question. It may be checked after every player, and"
+        f" declares the wrong gate the best in at most {100 * ALPHA:g} % of all experiments. It has"
+        f" not reached a decision: about {round(decision.more or 0.0, -3):,.0f} more players are"
+        " needed."
     )
 
 

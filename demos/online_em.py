@@ -187,7 +187,7 @@ def draw_components(axes: Axes) -> None:
 
 
 def draw_likelihood(axes: Axes) -> None:
-    """Draw the log density against the number of points, and the log density of batch EM."""
+    """Draw the log density against the number of points, with a line for a fit by batch EM."""
     best, passes = all_passes()
     stops = one_pass()
     axes.semilogx(

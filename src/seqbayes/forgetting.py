@@ -48,9 +48,9 @@ class Decayed(DatedAnswers[H, E, I, X]):
     Notes
     -----
     The sums are stored relative to the last whole multiple of the half-life before the current
-    time: observations are added with weights between 1 and 2 (late ones less), and the sums are
-    halved whenever the clock passes a multiple of the half-life. Floating-point remainders and
-    halving are exact, so an observation has bit-for-bit the same weight no matter when it arrives.
+    time: observations are added with weights between 1 and 2 (below 1 if they are late), and the
+    sums are halved whenever the clock passes a multiple of the half-life. Floating-point remainders
+    and halving are exact, so an observation has exactly the same weight no matter when it arrives.
 
     References
     ----------
@@ -301,7 +301,7 @@ class Decayed(DatedAnswers[H, E, I, X]):
         self._now = None
 
     def rollover(self) -> None:
-        """Make the posterior at the time of the clock the new prior, and reset the statistics."""
+        """Make the posterior at the current time the new prior, and reset the statistics."""
         state = self.as_of()
         state.rollover()
         self._state, self._now = state, None

@@ -334,7 +334,7 @@ def test_look_uses_the_increments_of_states(rng):
         states["b"].learn_many(rng.random(150) < 0.5)
         gate.look(states)
     assert gate.decision().best == "b"
-    with pytest.raises(ObservationError, match="earlier data"):
+    with pytest.raises(ObservationError, match="data of the previous call"):
         gate.look({name: Beta() for name in "ab"})
     for missing in ({"a": Beta()}, None, [Beta(), Beta()]):
         with pytest.raises(ObservationError, match="expected states for the arms"):

@@ -83,7 +83,7 @@ class InversePropensity:
         if not math.isfinite(reward):
             raise ObservationError(f"expected a finite reward, got {reward!r}")
         if not 0.0 < logged <= 1.0:
-            raise ObservationError(f"expected a logged probability in (0, 1], got {logged!r}")
+            raise ObservationError(f"expected a recorded probability in (0, 1], got {logged!r}")
         if not 0.0 <= target <= 1.0:
             raise ObservationError(f"expected a target probability in [0, 1], got {target!r}")
         w = min(target / logged, self.max_weight)

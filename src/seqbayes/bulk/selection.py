@@ -165,7 +165,7 @@ class SelectionQuery:
         self.certain = f"(NOT ({self.chosen}) OR ({good}))" if chosen else f"({good})"
 
     def rename(self, sql: str) -> str:
-        """Return SQL for a likelihood with the prefix of this selection."""
+        """Return SQL for a likelihood, with its names prefixed for this selection."""
         portable = log_factorial(X)
         return sql.replace(portable, self._dialect.log_factorial(X)).replace("sb_", self.prefix)
 

@@ -48,7 +48,7 @@ class Coordinate:
         return x, np.ones_like(x)
 
     def locate_log(self, log_x: Array) -> tuple[Array, Array]:
-        """Return the coordinate of a logarithm, and the derivative of the logarithm there."""
+        """Return the coordinate for a logarithm, and the derivative of the logarithm there."""
         x = np.exp(log_x)
         return x, 1.0 / x
 
@@ -116,7 +116,7 @@ class LogCoordinate(Coordinate):
         return u, np.where(x > 0.0, x, 1.0)
 
     def locate_log(self, log_x: Array) -> tuple[Array, Array]:
-        """Return the coordinate of a logarithm, and the derivative of the logarithm there."""
+        """Return the coordinate for a logarithm, and the derivative of the logarithm there."""
         return log_x, np.ones_like(log_x)
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
@@ -163,7 +163,7 @@ class LogitCoordinate(LogCoordinate):
         return u, np.where(np.isfinite(u), share * (1.0 - share), 1.0)
 
     def locate_log(self, log_x: Array) -> tuple[Array, Array]:
-        """Return the coordinate of a logarithm, and the derivative of the logarithm there."""
+        """Return the coordinate for a logarithm, and the derivative of the logarithm there."""
         with np.errstate(all="ignore"):
             rest = -np.expm1(np.minimum(log_x, 0.0))
             u: Array = log_x - np.log(rest)
@@ -216,7 +216,7 @@ class ShiftedCoordinate(LogCoordinate):
         return super().locate(x - self._low)
 
     def locate_log(self, log_x: Array) -> tuple[Array, Array]:
-        """Return the coordinate of a logarithm, and the derivative of the logarithm there."""
+        """Return the coordinate for a logarithm, and the derivative of the logarithm there."""
         share = -np.expm1(math.log(self._low) - log_x)
         with np.errstate(all="ignore"):
             u = np.where(share > 0.0, log_x + np.log(share), -np.inf)
@@ -258,7 +258,7 @@ class MultipleCoordinate(LogitCoordinate):
         return u, self._factor * slope
 
     def locate_log(self, log_x: Array) -> tuple[Array, Array]:
-        """Return the coordinate of a logarithm, and the derivative of the logarithm there."""
+        """Return the coordinate for a logarithm, and the derivative of the logarithm there."""
         return super().locate_log(log_x - math.log(self._factor))
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:
@@ -331,7 +331,7 @@ class DoubleLogCoordinate(LogCoordinate):
         return u, x * slope
 
     def locate_log(self, log_x: Array) -> tuple[Array, Array]:
-        """Return the coordinate of a logarithm, and the derivative of the logarithm there."""
+        """Return the coordinate for a logarithm, and the derivative of the logarithm there."""
         return LogCoordinate.locate(self, log_x - self._log_low)
 
     def place(self, x: Array, spread: Array) -> tuple[Array, Array]:

@@ -170,7 +170,9 @@ class Gate:
                 expected = f"expected a {type(mine).__name__} state of {mine.likelihood}"
                 raise ObservationError(f"{expected} for arm {name!r}, got {state!r:.200}")
             if state.n_samples < self._arms[name].n_samples:
-                expected = f"expected the state of arm {name!r} to contain its earlier data"
+                expected = (
+                    f"expected the state of arm {name!r} to contain the data of the previous call"
+                )
                 raise ObservationError(expected)
         for name, state in states.items():
             self._arms[name].statistics.load(state.statistics.dump())

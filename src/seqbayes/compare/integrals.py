@@ -119,7 +119,7 @@ def _grids(numbers: Sequence[Distribution]) -> Iterator[Grid]:
 
 
 def _with_means(numbers: Sequence[Distribution]) -> Iterator[tuple[Grid, Array]]:
-    """Yield the grids of successive comparisons, and the means of the numbers, NaN if unknown."""
+    """Yield the grids of successive comparisons, and the mean of each belief (NaN if unknown)."""
     columns = [np.nan if each.mean is None else each.mean for each in numbers]
     means = np.stack(np.broadcast_arrays(*map(np.atleast_1d, columns)), axis=-1).astype(float)
     start = 0

@@ -52,7 +52,7 @@ def is_bounded(first: Logarithms, second: Logarithms) -> bool:
 
 
 def log_average(first: Logarithms, second: Logarithms, spreads: Spreads) -> float:
-    """Return the log of the average likelihood over the prior.
+    """Return the log of the likelihood averaged over the prior.
 
     The prior on the difference between the means is the prior on a log ratio. The integral over
     both log standard deviations is a sum over equal steps around the mode.

@@ -1,4 +1,4 @@
-"""The conclusion of a comparison, derived from its numbers."""
+"""The conclusion of a comparison, derived from its probabilities and intervals."""
 
 from __future__ import annotations
 

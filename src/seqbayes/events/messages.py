@@ -47,7 +47,7 @@ class Messages:
     --------
     >>> messages = Messages("msgpack")
     >>> messages.decode([bytes([0x81, 0xA1, 0x78, 0x07]), b"x"])
-    ([{'x': 7}], [0], [(1, 'expected a mapping with field names, got an integer or another value')])
+    ([{'x': 7}], [0], [(1, 'expected a mapping with field names, got another value')])
     """
 
     def __init__(
@@ -94,7 +94,10 @@ class Messages:
                 index.append(i)
             else:
                 refused.append(
-                    (i, "expected a mapping with field names, got an integer or another value")
+                    (
+                        i,
+                        "expected a mapping with field names, got another value",
+                    )
                 )
         return records, index, refused
 

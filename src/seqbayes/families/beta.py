@@ -167,7 +167,7 @@ class Beta(State[BetaHyperparameters, float, tuple[float, float], float]):
 
     @staticmethod
     def log_marginal(hyperparameters: BetaHyperparameters, statistic: PairStatistic) -> Any:
-        """Return the log ratio of the Beta function after the data to that before the data."""
+        """Return the log of the ratio of the posterior's Beta function to the prior's."""
         alpha, beta = hyperparameters
         successes, failures = statistic
         plain = type(alpha) is type(beta) is type(successes) is float

@@ -146,7 +146,7 @@ class NormalInverseWishartBelief(Joint):
     def _quantiles(self, method: str, q: Any, log: bool) -> MultivariateParameters[Any]:
         level = read_numbers(q)
         if level.ndim:
-            raise PriorError(f"expected one level, got {q!r}")
+            raise PriorError(f"expected a single probability, got {q!r}")
         return self._at(method, (level, level), log)
 
     def _at(self, method: str, theta: Any, *arguments: Any) -> MultivariateParameters[Any]:

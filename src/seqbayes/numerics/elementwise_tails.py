@@ -1,4 +1,4 @@
-"""Choice between formulas element by element, and logarithms of complementary probabilities."""
+"""Elementwise choice between formulas, and logarithms of complementary probabilities."""
 
 from __future__ import annotations
 

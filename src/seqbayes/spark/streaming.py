@@ -1,4 +1,4 @@
-"""Learns the beliefs of many keys from a structured stream."""
+"""Learn a belief for each of many keys in Spark Structured Streaming."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ _fill_table()
 
 @cython.cdivision(True)
 def log_pair(x: cython.double) -> tuple[float, float]:
-    """Return log(x) and its rounding error for a normal float x > 0: together about 26 digits."""
+    """Return log(x) and its rounding error for a normal float x > 0: 26 digits in all."""
     e: cython.int = 0
     if cython.compiled:
         m: cython.double = 2.0 * frexp(x, cython.address(e))

@@ -16,7 +16,7 @@ from seqbayes.stream.stores import open_store
 
 
 def example_store(*events: Mapping[str, Any], collectors: Iterable[Collector] = ()) -> str:
-    """Return the path of a new store, with a belief about the share of sales of each shop.
+    """Return the path of a new store, with a belief about the sales per offer of each shop.
 
     Parameters
     ----------

@@ -107,7 +107,7 @@ class BaseTable(Summaries):
 
     @property
     def statistics_bytes(self) -> int:
-        """Memory of the statistics, in bytes."""
+        """Memory used by the statistics, in bytes."""
         return self._rows.columns.n_bytes
 
     # Learning.

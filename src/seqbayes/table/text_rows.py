@@ -124,7 +124,7 @@ class TextRows:
         return self._bytes[: self._ends[self.n]]
 
     def at(self, rows: Array) -> list[str]:
-        """Return the strings in some rows."""
+        """Return the strings in the given rows."""
         row_of = cython.declare("const long long[::1]", np.ascontiguousarray(rows, np.int64))
         ends = cython.declare("const long long[::1]", self._ends)
         data = cython.declare("const unsigned char[::1]", self._bytes)

@@ -148,7 +148,7 @@ def _encode_number(
 def _copy_names(
     text: cython.p_uchar, size: cython.Py_ssize_t, to: cython.p_uchar, n: cython.Py_ssize_t
 ) -> cython.Py_ssize_t:
-    """Append the names themselves; return the length of the encoding."""
+    """Append the unchanged names; return the new length of the encoding."""
     at: cython.Py_ssize_t = 2
     while at < size:
         to[n] = 1

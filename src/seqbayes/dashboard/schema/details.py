@@ -49,7 +49,7 @@ class Quantile(Struct):
 
 
 class HistoryCurve(Spark, kw_only=True):
-    """The mean and interval over time, with the weight of the data, if known."""
+    """The mean and interval over time and, if known, the weight of the data."""
 
     n: list[Number]
 

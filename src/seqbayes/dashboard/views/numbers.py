@@ -170,7 +170,7 @@ def _exp(number: float) -> float:
 
 
 def step_as_json(x: Any, at: Any, *terms: Any) -> dict[str, Any]:
-    """Return a step of Bayes' rule as JSON values."""
+    """Return one application of Bayes' rule as JSON values."""
     names = ("prior", "likelihood", "evidence", "posterior")
     densities = {name: finite(term) for name, term in zip(names, terms, strict=True)}
     return {"x": values(x), **densities, "at": values(at)}
@@ -202,12 +202,12 @@ def _intervals(state: State, posteriors: Any, level: float) -> Any:
 
 
 def _first_part(estimate: Any) -> Any:
-    """Return the estimate of the number that is drawn, which is one of several numbers."""
+    """Return the estimate of the parameter shown in charts, which is one of several parameters."""
     return estimate[0] if isinstance(estimate, tuple) else estimate
 
 
 def _first(estimate: Any) -> float | None:
-    """Return the estimate of the number that is drawn."""
+    """Return the estimate of the parameter shown in charts."""
     return finite(_first_part(estimate))
 
 

@@ -189,7 +189,7 @@ class StudentKernel(GaussianKernel):
     @cython.cfunc
     @cython.exceptval(check=False)
     def _tail_of(self, d: cython.Py_ssize_t) -> cython.double:
-        """Return the log ratio to the normal density at the mean, in `d` dimensions."""
+        """Return the log of the ratio of the density at the mean to the normal density."""
         half: cython.double = 0.5 * self._freedom
         return log_gamma_ratio(half, d) - 0.5 * d * log(half)
 

@@ -107,7 +107,7 @@ class NormalKernel(Kernel):
         return squares
 
     def average(self, step: cython.double) -> cython.int:
-        """Update the average of the path with the current statistic."""
+        """Update the running average of the statistics with the current statistic."""
         d: cython.Py_ssize_t = self._d
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t

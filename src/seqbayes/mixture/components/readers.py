@@ -127,7 +127,7 @@ class LabelReader(RowReader):
         return 0
 
     def ignore_unknown(self, ignore: bool) -> None:
-        """Set whether unknown text belongs to the category of other text, if it exists."""
+        """Set whether unknown text is assigned to the category "other", if there is one."""
         self._lenient = ignore
 
     def vectors(self, rows: Any) -> Any:

@@ -212,7 +212,7 @@ class EMModel(ComponentModel):
         return self.parameters(engine), tuple(weights), counts
 
     def e_step(self, rows: Array, w: Array, given: Array | None = None) -> tuple[Array, float]:
-        """Run the E-step, or use given responsibilities; return these and the log likelihood.
+        """Return responsibilities and the log likelihood; run the E-step if none are given.
 
         The statistics are set to their expectations; the parameters do not change.
         """

@@ -100,7 +100,7 @@ class Http(Source):
         self._closed = False
 
     def seek(self, token: Any) -> None:
-        """Continue to number requests after the last committed request."""
+        """Continue the numbering of requests from the last committed request."""
         self._number = 0 if token is None else token
 
     def load_ids(self, ids: Iterable[SeenId]) -> None:

@@ -138,7 +138,7 @@ class Query(Broker):
         self._next = self._next_count = -math.inf
 
     def end(self) -> Any:
-        """Return the token of the row with the largest cursor, as of now.
+        """Return the token of the row that now has the largest value in the cursor column.
 
         Raises
         ------

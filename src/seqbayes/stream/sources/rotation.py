@@ -259,7 +259,7 @@ def _is_copy(one: Generation, other: Generation) -> bool:
 
 
 def _has_same_content(one: Generation, other: Generation) -> bool:
-    """Whether two files have the same content, one of them perhaps compressed."""
+    """Whether two files have the same content, even if one of them is compressed."""
     if not (one.is_packed or other.is_packed) and one.size != other.size:
         return False
     try:

@@ -60,7 +60,7 @@ def run(
     LeaseError
         If another process is using the store.
     StoreError, SourceError
-        If the store or the source fails; everything committed before is kept.
+        If the store or the source fails; everything already committed is kept.
     """
     config = load_config(path)
     with _open(config, lambda: collectors) as running:
