@@ -24,7 +24,7 @@ from seqbayes.mixture.em import engine
 
 @pytest.fixture
 def few_rows(monkeypatch):
-    """Let River's checks read half of the rows, or a quarter of many, of data that it has.
+    """Let River's checks read a quarter of the rows, or an eighth of many, of data that it has.
 
     They use CreditCard, which River downloads; Shuttle is part of River.
     """
@@ -32,7 +32,7 @@ def few_rows(monkeypatch):
     monkeypatch.setattr(
         datasets.base.Dataset,
         "take",
-        lambda data, k: itertools.islice(data, k // (2 if k < 1000 else 4)),
+        lambda data, k: itertools.islice(data, k // (4 if k < 1000 else 8)),
     )
 
 
