@@ -7,8 +7,8 @@ from pyspark.sql.streaming.tws_tester import TwsTester
 
 from seqbayes import Beta, Decayed, Gamma, NormalInverseGamma
 from seqbayes.errors import MergeError
-from seqbayes.spark.events import KEY, TIME
-from seqbayes.spark.processor import EVENT_SECONDS, ID, BeliefProcessor
+from seqbayes.spark.events import EVENT_SECONDS, ID, KEY, TIME
+from seqbayes.spark.processor import BeliefProcessor
 from seqbayes.stream import Belief, Times
 from seqbayes.stream.codec import StateCodec
 

@@ -12,12 +12,21 @@ from pyspark.sql.types import BooleanType, DataType
 from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.spark.estimates import STATE, answers
-from seqbayes.spark.events import KEY, count_booleans, count_equal, is_countable, quoted, select
+from seqbayes.spark.events import (
+    KEY,
+    REFUSED,
+    check_key_names,
+    count_booleans,
+    count_equal,
+    is_countable,
+    quoted,
+    select,
+)
+from seqbayes.spark.mapping import map_batches
 from seqbayes.spark.moments import LearnMoments, has_moments, sum_moments
 from seqbayes.spark.partials import Partials, number_of_buckets
 from seqbayes.spark.workers import (
     PARTIAL,
-    REFUSED,
     LearnBooleans,
     LearnKeys,
     LearnPartition,
@@ -76,7 +85,14 @@ class Beliefs:
         return self._merged
 
     def states(self) -> DataFrame:
-        """Return a data frame with the key fields and, as JSON, the state of each key."""
+        """Return a data frame with the key fields and, as JSON, the state of each key.
+
+        Raises
+        ------
+        PriorError
+            If a key field is called `state`.
+        """
+        check_key_names(self.belief, STATE)
         found = self._found()
         if isinstance(found, pa.Table):
             spark, present = self._partials.frame.sparkSession, found[STATE].is_valid()
@@ -188,7 +204,7 @@ def learn(
         partials = _count(events, frame, belief, skip, buckets)
     else:
         n = number_of_buckets(frame.sparkSession, belief, buckets)
-        partial = events.mapInArrow(LearnPartition(belief, skip, n), PARTIAL)
+        partial = map_batches(events, LearnPartition(belief, skip, n), PARTIAL)
         partials = merge_partials(partial, belief, buckets)
     return Beliefs(belief, partials, [frame.schema[name].dataType for name in belief.by])
 

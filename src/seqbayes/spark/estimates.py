@@ -14,6 +14,8 @@ from seqbayes.checks import check_level
 from seqbayes.console.summary import View
 from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
+from seqbayes.spark.events import check_key_names, quoted
+from seqbayes.spark.mapping import map_batches
 from seqbayes.stream.codec import StateCodec
 from seqbayes.stream.verbs.stored import KeyState, rows
 
@@ -53,18 +55,19 @@ def answers(
     ObservationError
         If the level or kind is invalid.
     PriorError
-        If a column is missing.
+        If a column is missing, or a key field has the name of another column.
     """
     check_level(level, kind)
+    check_key_names(belief, STATE, AT, "part", *NUMBERS)
     missing = [name for name in (*belief.by, STATE) if name not in states.columns]
     if missing:
         expected = f"expected the states of belief {belief.name!r}"
         raise PriorError(f"{expected}, but there is no column {missing[0]!r}")
-    frame = states.select(*belief.by, *({AT} & set(states.columns)), STATE)
+    frame = states.select(*map(quoted, belief.by), *({AT} & set(states.columns)), STATE)
     fields = [StructField("part", StringType())]
     fields += [StructField(name, DoubleType()) for name in NUMBERS]
     schema = StructType([*(frame.schema[name] for name in belief.by), *fields])
-    return frame.mapInArrow(_EstimateBatches(belief, View(level, kind)), schema)
+    return map_batches(frame, _EstimateBatches(belief, View(level, kind)), schema)
 
 
 @dataclass

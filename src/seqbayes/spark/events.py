@@ -27,6 +27,17 @@ KEY, WEIGHT, TIME, COUNT = "__key", "__weight", "__time", "__count"
 _ALL, _PRESENT, _TRUE = "__all", "__present", "__true"
 """Columns of counts of booleans."""
 
+REFUSED = "__refused"
+"""The column with the number of refused events, in rows that have no state."""
+
+ID = "__id"
+"""The column of event ids."""
+
+EVENT, EVENT_SECONDS = "__event", "__event_seconds"
+"""The columns of the event time, as a timestamp and in seconds since 1970, for ids and timers."""
+
+_ADDED = (KEY, WEIGHT, TIME, COUNT, _ALL, _PRESENT, _TRUE, REFUSED, ID, EVENT, EVENT_SECONDS)
+
 
 def check_belief(belief: Belief) -> None:
     """Raise an error if Spark cannot learn a belief.
@@ -87,17 +98,38 @@ def read_names(belief: Belief) -> list[str]:
 
 
 def check_columns(belief: Belief, columns: Sequence[str]) -> None:
-    """Raise an error if a column that a belief reads does not exist.
+    """Raise an error if a column that a belief reads does not exist, or has a reserved name.
 
     Raises
     ------
     PriorError
-        If a column does not exist.
+        If a column does not exist, or has the name of a column that is added to the events.
     """
     for name in read_names(belief):
+        if name.lower() in _ADDED:
+            raise PriorError(
+                f"belief {belief.name!r}: seqbayes adds a column {name.lower()!r} to the events:"
+                " rename yours"
+            )
         if name not in columns:
             known = ", ".join(columns)
             raise PriorError(f"belief {belief.name!r}: no column {name!r}; columns: {known}")
+
+
+def check_key_names(belief: Belief, *others: str) -> None:
+    """Raise an error if a key field has the name of another column of a result.
+
+    Raises
+    ------
+    PriorError
+        If a name occurs twice; Spark does not distinguish upper and lower case.
+    """
+    for name in belief.by:
+        if name.lower() in others:
+            raise PriorError(
+                f"belief {belief.name!r}: the result has another column {name.lower()!r}: rename"
+                f" the key field {name!r}"
+            )
 
 
 def is_countable(frame: DataFrame, belief: Belief) -> bool:
@@ -168,14 +200,17 @@ def key_values(key: Any, belief: Belief) -> tuple[str, ...]:
 
 
 def _seconds(frame: DataFrame, name: str, unit: float) -> str:
-    if isinstance(frame.schema[name].dataType, (T.TimestampType, T.TimestampNTZType)):
+    kind = frame.schema[name].dataType
+    if isinstance(kind, T.TimestampNTZType):  # a cast would use the time zone of the session
+        return f"UNIX_MICROS(CAST(CAST({quoted(name)} AS STRING) || 'Z' AS TIMESTAMP)) / 1e6D"
+    if isinstance(kind, T.TimestampType):
         return timestamp_seconds(name)
     return f"CAST({quoted(name)} AS DOUBLE) * {unit!r}D"
 
 
 def timestamp_seconds(name: str) -> str:
     """Return a column of timestamps in seconds since 1970, as SQL."""
-    return f"UNIX_MICROS(CAST({quoted(name)} AS TIMESTAMP)) / 1e6D"
+    return f"UNIX_MICROS({quoted(name)}) / 1e6D"
 
 
 def quoted(name: str) -> str:

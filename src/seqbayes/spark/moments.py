@@ -72,10 +72,12 @@ def sum_moments(events: DataFrame, belief: Belief) -> DataFrame:
     """Return the sums of the events of each key, one row for each range of magnitudes."""
     keys = [KEY] if belief.by else []
     (name, _), low, high = belief.values[0], _double(LOWEST), _double(HIGHEST)
-    rows = events.selectExpr(
+    # a column of the events would hide an alias of the same name
+    renamed = events.selectExpr(*keys, f"CAST({quoted(name)} AS DOUBLE) AS __x")
+    rows = renamed.selectExpr(
         *keys,
+        "__x",
         f"SHIFTRIGHT(SPARK_PARTITION_ID(), {_PARTITIONS}) AS __group",
-        f"CAST({quoted(name)} AS DOUBLE) AS __x",
         "ABS(__x) AS __size",
         f"CASE WHEN __size >= {low} AND __size < {high} THEN {_scale(LOWEST, HIGHEST)}"
         f" ELSE __x END AS {SCALE}",

@@ -216,6 +216,8 @@ def _spark_type(kind: pa.DataType) -> T.DataType:
         return T.BooleanType()
     if not pa.types.is_integer(kind):
         return T.StringType()
+    if kind == pa.uint64():
+        return T.DecimalType(20, 0)
     bits = kind.bit_width + pa.types.is_unsigned_integer(kind)
     return next((each() for most, each in _INTEGERS if bits <= most), T.LongType())
 
@@ -262,9 +264,9 @@ def _keys(batch: pa.RecordBatch, belief: Belief) -> pa.Array:
     """Return the keys: integers or strings or, for several fields, JSON arrays of strings."""
     columns = [_decoded(batch.column(name)) for name in belief.by]
     if len(columns) == 1:
-        kind = pa.int64() if pa.types.is_integer(columns[0].type) else pa.string()
-        # a cast to the same type copies the values
-        return columns[0] if columns[0].type == kind else columns[0].cast(kind)
+        kind = columns[0].type
+        whole = pa.types.is_integer(kind) and kind != pa.uint64()  # whose largest would not fit
+        return columns[0].cast(pa.int64() if whole else pa.string())
     encoded = [column.cast(pa.string()).dictionary_encode() for column in columns]
     codes, missing = np.zeros(batch.num_rows, np.int64), np.zeros(batch.num_rows, bool)
     for each in encoded:

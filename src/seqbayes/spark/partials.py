@@ -11,8 +11,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from seqbayes.events.belief import Belief
 from seqbayes.spark.estimates import STATE
-from seqbayes.spark.events import quoted
-from seqbayes.spark.workers import REFUSED, states_schema
+from seqbayes.spark.events import REFUSED, quoted
+from seqbayes.spark.mapping import map_batches
+from seqbayes.spark.workers import states_schema
 
 _BUCKETS_PER_CORE = 2
 
@@ -65,7 +66,7 @@ class Partials:
                 schema = pa.schema(list(zip(names, kinds, strict=True)))
                 return pa.Table.from_batches(list(self.merge(few.to_batches())), schema)
             parts = cached if self.column is None else self._distribute(cached, self.column)
-            found = parts.mapInArrow(self.merge, states_schema(self.belief))
+            found = map_batches(parts, self.merge, states_schema(self.belief))
             found.persist(StorageLevel.MEMORY_AND_DISK).count()
             return found
         finally:

@@ -20,15 +20,9 @@ from pyspark.sql.streaming.stateful_processor import (
 
 from seqbayes.events.belief import Belief
 from seqbayes.spark.estimates import AT, STATE
-from seqbayes.spark.events import KEY, Events, read
+from seqbayes.spark.events import EVENT_SECONDS, ID, KEY, Events, read
 from seqbayes.spark.groups import learn_all
 from seqbayes.stream.codec import StateCodec
-
-ID = "__id"
-"""The column of event ids."""
-
-EVENT_SECONDS = "__event_seconds"
-"""The column of the event time in seconds since 1970, for ids and timers."""
 
 PURGE_SECONDS = 3600.0
 """Interval at which ids older than the watermark are removed if `refresh` is None."""

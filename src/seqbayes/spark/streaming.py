@@ -12,10 +12,18 @@ from seqbayes.errors import PriorError
 from seqbayes.events.belief import Belief
 from seqbayes.spark.batch import Beliefs
 from seqbayes.spark.estimates import AT, STATE
-from seqbayes.spark.events import KEY, key_column, quoted, select, timestamp_seconds
-from seqbayes.spark.processor import EVENT_SECONDS, ID, BeliefProcessor
-
-_EVENT = "__event"
+from seqbayes.spark.events import (
+    EVENT,
+    EVENT_SECONDS,
+    ID,
+    KEY,
+    check_key_names,
+    key_column,
+    quoted,
+    select,
+    timestamp_seconds,
+)
+from seqbayes.spark.processor import BeliefProcessor
 
 _OUTPUT = T.StructType(
     [
@@ -82,15 +90,15 @@ def learn_stream(
     time = time or belief.time
     _check(frame, belief, time, id, refresh, expire)
     if delay is not None and time is not None:
-        frame = frame.withWatermark(time, delay)
+        frame = frame.withWatermark(quoted(time), delay)
     others = [] if belief.by else [f"'' AS {KEY}"]
     if time is not None:
-        others.append(f"{quoted(time)} AS {_EVENT}")
+        others.append(f"{quoted(time)} AS {EVENT}")
         others.append(f"{timestamp_seconds(time)} AS {EVENT_SECONDS}")
     if id is not None:
         others.append(f"CAST({quoted(id)} AS STRING) AS {ID}")
     events = select(frame, belief, *others)
-    read = T.StructType([field for field in events.schema.fields if field.name != _EVENT])
+    read = T.StructType([field for field in events.schema.fields if field.name != EVENT])
     columns: pa.Schema = to_arrow_schema(read)
     output = T.StructType([events.schema[KEY], *_OUTPUT.fields])
     learned = events.groupBy(KEY).transformWithState(
@@ -113,6 +121,7 @@ def _check(
     expire: float | None,
 ) -> None:
     """Raise an error if the options are inconsistent."""
+    check_key_names(belief, *_OUTPUT.names)
     for name in (time, id):
         if name is not None and name not in frame.columns:
             raise PriorError(f"no column {name!r}; columns: {', '.join(frame.columns)}")

@@ -12,7 +12,7 @@ from pyspark.taskcontext import TaskContext
 
 from seqbayes.events.belief import Belief
 from seqbayes.spark.estimates import STATE
-from seqbayes.spark.events import booleans, key_values, read
+from seqbayes.spark.events import REFUSED, booleans, key_values, read
 from seqbayes.spark.groups import Groups
 from seqbayes.stream.codec import StateCodec
 
@@ -20,9 +20,6 @@ PARTIAL = (
     StructType().add("bucket", IntegerType()).add("part", IntegerType()).add("groups", BinaryType())
 )
 """The columns of partial beliefs."""
-
-REFUSED = "__refused"
-"""The column with the number of refused events, in rows that have no state."""
 
 
 def states_schema(belief: Belief) -> StructType:

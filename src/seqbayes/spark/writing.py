@@ -12,6 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812 (as in Spark's documentatio
 from seqbayes.events.belief import Belief, layout_of
 from seqbayes.events.keys import write_key
 from seqbayes.spark.estimates import STATE
+from seqbayes.spark.events import quoted
 from seqbayes.stream.stores import Changes, Store, StoredState, StoreError, open_store
 from seqbayes.stream.table import KeyedStates
 
@@ -92,7 +93,7 @@ def _declare(store: Store, belief: Belief) -> None:
 
 def _columns(belief: Belief) -> list[Column]:
     """Return the key fields as strings, and the state."""
-    keys = [F.col(f"`{name}`").cast("string") for name in belief.by]
+    keys = [F.col(quoted(name)).cast("string") for name in belief.by]
     return [*keys, F.col(STATE)]
 
 
