@@ -1,6 +1,7 @@
 """Columns with unusual names, and names that results already have."""
 
 import datetime
+import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,3 +94,52 @@ def test_the_largest_integers_are_keys(spark, tmp_path):
     frame = learn(spark.read.parquet(str(tmp_path)), belief)
     assert set(files.collect()) == {str(2**64 - 1), "5"}
     assert files.to_arrow().equals(frame.to_arrow())
+
+
+def test_a_stream_with_odd_names_refuses_events_without_a_key(spark, tmp_path):
+    from pyspark.sql.types import (
+        DoubleType,
+        LongType,
+        StringType,
+        StructField,
+        StructType,
+        TimestampType,
+    )
+
+    from seqbayes.spark import StoreWriter, learn_stream
+
+    rows = [("a", 1, 1.5), (None, 1, 2.5), ("b", None, 3.5), ("a", 1, 4.5), ("b", 2, None)]
+    start = datetime.datetime(2026, 3, 7, tzinfo=datetime.UTC)
+    events = [
+        {"shop.id": shop, ODD: number, "order.price": x, "a.t": start.isoformat(), "i.d": str(i)}
+        for i, (shop, number, x) in enumerate(rows)
+    ]
+    (tmp_path / "events").mkdir()
+    text = "\n".join(map(json.dumps, [*events, events[0]]))
+    (tmp_path / "events" / "0.json").write_text(text)
+    belief = Belief("x", NormalInverseGamma(), "order.price", by=["shop.id", ODD])
+    fields = [("shop.id", StringType()), (ODD, LongType()), ("order.price", DoubleType())]
+    fields += [("a.t", TimestampType()), ("i.d", StringType())]
+    schema = StructType([StructField(*field) for field in fields])
+    frame = spark.readStream.schema(schema).json(str(tmp_path / "events"))
+    found = []
+    writer = StoreWriter(belief, url := str(tmp_path / "beliefs.db"))
+
+    def write(batch, number):
+        found.extend(batch.select("state", "refused", "duplicates").collect())
+        writer(batch, number)
+
+    stream = learn_stream(frame, belief, time="a.t", delay="1 hour", id="i.d")
+    query = stream.writeStream.outputMode("update").foreachBatch(write)
+    query = query.option("checkpointLocation", str(tmp_path / "checkpoint"))
+    query.trigger(availableNow=True).start().awaitTermination()
+    assert sorted((state is None, *counts) for state, *counts in found) == [
+        (False, 0, 1),
+        (False, 1, 0),
+        (True, 2, 0),
+    ]
+    states = {tuple(each.key.values()): each.state for each in show(url)}
+    alone = NormalInverseGamma()
+    alone.learn_many([1.5, 4.5])
+    assert set(states) == {("a", "1"), ("b", "2")}
+    assert repr(states["a", "1"].posterior) == repr(alone.posterior)

@@ -23,14 +23,15 @@ class _Renamed:
         return self.function(batch.rename_columns(self.names) for batch in batches)
 
 
-def map_batches(
-    frame: DataFrame,
-    function: Function,
-    schema: StructType,
-) -> DataFrame:
+def needs_quotes(name: str) -> bool:
+    """Whether Spark cannot find a column by its name alone."""
+    return "." in name or "`" in name
+
+
+def map_batches(frame: DataFrame, function: Function, schema: StructType) -> DataFrame:
     """Return `frame.mapInArrow(function, schema)`, which refuses names that need quotes."""
     names = frame.columns
-    if not any(mark in name for name in names for mark in ".`"):
+    if not any(map(needs_quotes, names)):
         return frame.mapInArrow(function, schema)
     numbered = frame.toDF(*(f"c{i}" for i in range(len(names))))
     return numbered.mapInArrow(_Renamed(function, names), schema)

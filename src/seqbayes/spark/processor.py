@@ -44,6 +44,8 @@ class BeliefProcessor(StatefulProcessor):
     expire
         Weight of data below which a key is removed when its refresh timer expires; None to keep all
         keys.
+    original
+        The names of columns that were renamed, keyed by the new name.
     """
 
     schema = "state string, events long, refused long, duplicates long"
@@ -56,12 +58,14 @@ class BeliefProcessor(StatefulProcessor):
         has_ids: bool = False,
         refresh: float | None = None,
         expire: float | None = None,
+        original: Mapping[str, str] | None = None,
     ) -> None:
         self._belief = belief
         self._columns = columns
         self._has_ids = has_ids
         self._refresh = refresh
         self._expire = expire
+        self._original = original or {}
         self._handle: StatefulProcessorHandle
         self._value: ValueState
         self._ids: MapState
@@ -80,7 +84,11 @@ class BeliefProcessor(StatefulProcessor):
     ) -> Iterator[Row]:
         """Learn the events that a batch contains for a key; yield the belief."""
         model, (events, refused, duplicates) = self._load()
-        listed = [row.asDict(recursive=True) for row in rows]
+        named = self._original
+        listed = [
+            {named.get(name, name): value for name, value in row.asDict(recursive=True).items()}
+            for row in rows
+        ]
         fresh = self._without_repeated(listed) if self._has_ids else listed
         batch = pa.RecordBatch.from_pylist(fresh, self._columns)
         found = self._without_late(read(batch, self._belief), model.clock)
@@ -92,7 +100,8 @@ class BeliefProcessor(StatefulProcessor):
         text = self._codec.write(model)
         self._value.update((text, *counts))
         self._set_timer(model, timerValues, listed)
-        yield self._row(key, text, counts, len(listed), model.clock)
+        missing = bool(self._belief.by) and key[0] is None  # all events have been refused
+        yield self._row(key, None if missing else text, counts, len(listed), model.clock)
 
     def _load(self) -> tuple[Any, tuple[int, int, int]]:
         """Return the belief of the key, and the key's counts."""

@@ -23,6 +23,7 @@ from seqbayes.spark.events import (
     select,
     timestamp_seconds,
 )
+from seqbayes.spark.mapping import needs_quotes
 from seqbayes.spark.processor import BeliefProcessor
 
 _OUTPUT = T.StructType(
@@ -80,7 +81,8 @@ def learn_stream(
         A stream with the key fields, `state` (JSON, as in a store), the total numbers of `events`
         learned, of `refused` events and of `duplicates` so far, the number of `new` events, and
         `at`, the time until which the state has decayed. A key is emitted after each batch that
-        contains events of this key.
+        contains events of this key. Events without a key are refused: they are counted in a row
+        whose key and `state` are null.
 
     Raises
     ------
@@ -100,9 +102,12 @@ def learn_stream(
     events = select(frame, belief, *others)
     read = T.StructType([field for field in events.schema.fields if field.name != EVENT])
     columns: pa.Schema = to_arrow_schema(read)
+    names = [f"__{i}" if needs_quotes(name) else name for i, name in enumerate(events.columns)]
+    original = dict(zip(names, events.columns, strict=True))
+    events = events.toDF(*names)
     output = T.StructType([events.schema[KEY], *_OUTPUT.fields])
     learned = events.groupBy(KEY).transformWithState(
-        BeliefProcessor(belief, columns, id is not None, refresh, expire),
+        BeliefProcessor(belief, columns, id is not None, refresh, expire, original),
         output,
         "Update",
         "None" if id is None and refresh is None else "EventTime",

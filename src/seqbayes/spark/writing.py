@@ -54,7 +54,7 @@ class StoreWriter:
         found = batch.select(*_columns(self.belief), "new").collect()
         events = sum(row["new"] for row in found)
         # if a key has several rows, the last one is the newest
-        rows = dict(_entry(row[:-1]) for row in found)
+        rows = dict(_entry(row[:-1]) for row in found if None not in row[: len(self.belief.by)])
         query = batch.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
         source = f"spark:{self.belief.name}"
         with open_store(self.url) as store:
