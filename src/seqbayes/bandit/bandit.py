@@ -15,7 +15,7 @@ from seqbayes.distributions import Distribution
 from seqbayes.errors import PriorError
 from seqbayes.model import Model
 
-# Maximum number of values drawn at once from the belief about an arm other than the leading one.
+# Maximum number of values drawn at once from the belief about an arm, for use until it changes.
 MAX_DRAWS = 64
 
 

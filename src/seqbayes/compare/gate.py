@@ -157,7 +157,8 @@ class Gate:
         Raises
         ------
         ObservationError
-            If an arm is missing, or has fewer data than before.
+            If an arm is missing, has fewer data than before, or has a state of another family or
+            likelihood.
         """
         given: Any = states
         if not isinstance(given, Mapping) or set(given) != set(self.names):
@@ -169,7 +170,7 @@ class Gate:
             if type(state) is not type(mine) or state.likelihood != mine.likelihood:
                 expected = f"expected a {type(mine).__name__} state of {mine.likelihood}"
                 raise ObservationError(f"{expected} for arm {name!r}, got {state!r:.200}")
-            if state.n_samples < self._arms[name].n_samples:
+            if state.n_samples < mine.n_samples:
                 expected = (
                     f"expected the state of arm {name!r} to contain the data of the previous call"
                 )

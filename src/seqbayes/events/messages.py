@@ -93,12 +93,7 @@ class Messages:
                 records.append(record)
                 index.append(i)
             else:
-                refused.append(
-                    (
-                        i,
-                        "expected a mapping with field names, got another value",
-                    )
-                )
+                refused.append((i, "expected a mapping with field names, got another value"))
         return records, index, refused
 
 

@@ -35,7 +35,7 @@ _LARGEST = 1e307  # the sum of two larger numbers may overflow
 
 
 def shortest_interval(distribution: Any, level: float) -> tuple[float, float]:
-    """Return the shortest interval with a given probability; the distribution has one mode.
+    """Return the shortest interval; the distribution is continuous and has one mode.
 
     If the density at an end of the support is not exceeded on the whole one-sided interval from
     this end, that interval is the answer. Otherwise both ends have the same density; Brent's method

@@ -55,7 +55,7 @@ class InterceptPrior:
         self._farthest = int(np.abs(self._row / root.column_lengths()).argmax())
 
     def _split(self, row: Sequence[float]) -> tuple[float, Any]:
-        """Return how often another row contains the row of the prior, and the remainder."""
+        """Return the multiple of the prior's row in another row, and the whitened remainder."""
         multiple = row[self._farthest] / self._row[self._farthest]
         left = np.array(row) - multiple * self._row
         left[self._farthest] = 0.0
